@@ -1,0 +1,27 @@
+import { json } from "../lib/answer.ts";
+import { State } from "../lib/broadcast/state.ts";
+import {
+  forbidden,
+  NOT_READ_YET,
+  Refusal,
+  SUPER_REQUIRED,
+  Unavailable,
+} from "../lib/errors.ts";
+import type { Page } from "../lib/page.ts";
+import { param } from "../lib/select.ts";
+import { STATUS_CODE } from "@std/http/status";
+
+/** Whose an address is: `{"appname": app}`. */
+export default {
+  path: "/appname",
+  respond({ rights }, query, request) {
+    if (!rights.isSynced) throw new Unavailable(NOT_READ_YET);
+    const { caller } = query;
+    if (!caller.isSuper) throw forbidden(SUPER_REQUIRED);
+    const app = rights.appOf(param(query, "ip") || caller.address);
+    if (app === undefined) {
+      throw new Refusal(STATUS_CODE.NotFound, "the address is nobody's");
+    }
+    return json(request, new State(JSON.stringify({ appname: app })));
+  },
+} satisfies Page;

@@ -1,0 +1,8 @@
+import { text } from "../lib/answer.ts";
+import type { Page } from "../lib/page.ts";
+
+/** Says that the process serves. */
+export default {
+  path: "/healthz",
+  respond: () => text("ok"),
+} satisfies Page;

@@ -1,0 +1,21 @@
+import { badRequest } from "../lib/errors.ts";
+import { array } from "../lib/json.ts";
+import { param, superOnly, terminated } from "../lib/select.ts";
+import { view } from "../lib/view.ts";
+
+/** The pod groups with a container on a node: `["<app>/<group>"]`. */
+export default view({
+  paths: ["/v2/localspecquery", "/v2/localspecwatcher"],
+  watcher: (cluster) => cluster.container,
+  select(query) {
+    const node = param(query, "nodeip") || query.host.ip;
+    if (node === "") throw badRequest("nodeip required");
+    return superOnly(query, terminated(node, "/"));
+  },
+  piece: ({ group }) => `${group.app}/${group.name}`,
+  answer: (pieces) =>
+    array(
+      [...new Set(pieces.map(([, spec]) => spec))].sort()
+        .map((spec) => JSON.stringify(spec)),
+    ),
+});

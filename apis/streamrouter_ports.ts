@@ -1,0 +1,13 @@
+import { portsOf } from "../lib/routers.ts";
+import { byApp } from "../lib/select.ts";
+import { view } from "../lib/view.ts";
+
+/** Every port that a stream router listens on, sorted. */
+export default view({
+  paths: ["/v2/streamrouter/ports"],
+  watcher: (cluster) => cluster.podgroup,
+  select: byApp,
+  piece: (group) => portsOf(group).map(({ srcport }) => srcport),
+  answer: (pieces) =>
+    JSON.stringify(pieces.flatMap(([, ports]) => ports).sort((a, b) => a - b)),
+});

@@ -1,0 +1,50 @@
+import { array, object } from "../lib/json.ts";
+import { addressed, guardRouters, portsOf } from "../lib/routers.ts";
+import { byApp } from "../lib/select.ts";
+import { view } from "../lib/view.ts";
+
+/** What a stream router routes to: `{app: [{Name, Upstreams, Services}]}`. */
+export default view({
+  paths: ["/v2/streamrouter/streamprocs"],
+  watcher: (cluster) => cluster.podgroup,
+  select: byApp,
+  piece(group) {
+    const ports = portsOf(group);
+    if (ports.length === 0) {
+      return { app: "", name: "", json: "", pods: 0, addressed: 0 };
+    }
+    return {
+      app: group.app,
+      name: group.name,
+      pods: group.pods.length,
+      addressed: addressed(group.pods),
+      json: JSON.stringify({
+        Name: group.name,
+        Services: ports.map(({ srcport, dstport }) => ({
+          Expect: "",
+          ListenPort: srcport,
+          Send: "",
+          UpstreamPort: dstport,
+        })),
+        Upstreams: group.pods
+          .map(({ instanceNo, containers: [first] }) => ({
+            Host: first?.ip ?? "",
+            InstanceNo: instanceNo,
+          }))
+          .sort((a, b) => a.InstanceNo - b.InstanceNo),
+      }),
+    };
+  },
+  answer(pieces) {
+    const procs = pieces.map(([, proc]) => proc)
+      .filter(({ json }) => json !== "");
+    guardRouters(procs);
+    const apps = Map.groupBy(
+      procs.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
+      ({ app }) => app,
+    );
+    return object(
+      [...apps].map(([app, procs]) => [app, array(procs.map((p) => p.json))]),
+    );
+  },
+});

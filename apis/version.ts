@@ -1,0 +1,8 @@
+import { text } from "../lib/answer.ts";
+import type { Page } from "../lib/page.ts";
+
+/** The version of this lainlet, as text. */
+export default {
+  path: "/version",
+  respond: ({ version }) => text(version),
+} satisfies Page;

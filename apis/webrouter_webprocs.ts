@@ -1,0 +1,38 @@
+import type { Member } from "../lib/json.ts";
+import { addressed, guardRouters } from "../lib/routers.ts";
+import { byApp } from "../lib/select.ts";
+import { members, view } from "../lib/view.ts";
+
+/** What a web router routes to: `{group: {PodInfos: [{Annotation, ContainerInfos: [{ContainerIp, Expose}]}]}}`. */
+export default view({
+  paths: ["/v2/webrouter/webprocs"],
+  watcher: (cluster) => cluster.podgroup,
+  select: byApp,
+  piece(group): { pods: number; addressed: number; members: Member[] } {
+    if (!isWeb(group.name)) return { pods: 0, addressed: 0, members: [] };
+    const json = JSON.stringify({
+      PodInfos: group.pods.map(({ containers }) => ({
+        Annotation: group.annotation,
+        ContainerInfos: containers.map(({ ip, spec }) => ({
+          ContainerIp: ip,
+          Expose: spec.expose,
+        })),
+      })),
+    });
+    return {
+      pods: group.pods.length,
+      addressed: addressed(group.pods),
+      members: [[group.name, json]],
+    };
+  },
+  answer(pieces) {
+    guardRouters(pieces.map(([, piece]) => piece));
+    return members(pieces.map(([key, piece]) => [key, piece.members]));
+  },
+});
+
+/** `<app>.web.<proc>`; the app may hold dots. */
+function isWeb(group: string): boolean {
+  const parts = group.split(".");
+  return parts.length >= 3 && parts.at(-2) === "web";
+}

@@ -1,0 +1,18 @@
+const encoder = new TextEncoder();
+
+/**
+ * Frames of an event stream that carry no state. The id comes first in every
+ * frame: deployed clients take an event as complete at its `data:` line (for
+ * `heartbeat` at its `event:` line).
+ *
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
+ */
+export const HEARTBEAT = encoder.encode("id: 0\nevent: heartbeat\n\n");
+
+/** A line that every client skips. */
+export const COMMENT = encoder.encode(":\n");
+
+/** @param message one line */
+export function errorFrame(message: string): Uint8Array {
+  return encoder.encode(`id: 0\nevent: error\ndata: ${message}\n\n`);
+}

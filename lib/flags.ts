@@ -1,0 +1,222 @@
+import { parseArgs } from "@std/cli/parse-args";
+import { isAddress } from "./address.ts";
+import { HELP } from "./help.ts";
+
+/** A wrong use of the command line; the message is the one line to print. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** What the command line asks for. */
+export interface Flags {
+  /** Where to listen; hostname "" is every address, port 0 a free one. */
+  readonly web: { readonly hostname: string; readonly port: number };
+  /** URLs of the members of one etcd cluster. */
+  readonly etcd: readonly [string, ...string[]];
+  readonly etcdTls?: TlsFiles;
+  readonly etcdUser?: { readonly username: string; readonly password: string };
+  /** "" when not given. */
+  readonly ip: string;
+  readonly hostname: string;
+  readonly store:
+    | { readonly kind: "etcd" }
+    | { readonly kind: "memory"; readonly file: string };
+  readonly noauth: boolean;
+  readonly debug: boolean;
+  readonly logFormat: "logfmt" | "json";
+}
+
+/** PEM files. */
+export interface TlsFiles {
+  readonly ca: string;
+  readonly client?: { readonly cert: string; readonly key: string };
+}
+
+/** What of the environment the flags' defaults come from. */
+export interface Environment {
+  readonly LAINLET_ETCD?: string;
+  readonly LAINLET_ETCD_USER?: string;
+  hostname(): string;
+}
+
+const VALUES = [
+  "web",
+  "etcd",
+  "ip",
+  "hostname",
+  "store",
+  "log.format",
+  "etcd.ca",
+  "etcd.cert",
+  "etcd.key",
+  "etcd.user",
+];
+const SWITCHES = ["noauth", "debug", "version", "help"];
+const SHORT: Record<string, string> = { v: "version", h: "help" };
+
+/**
+ * Reads the command line: `-name value`, `-name=value` and the same with two
+ * dashes.
+ *
+ * @returns the flags, or a text to print instead of running
+ * @throws {UsageError} on an unknown flag or a bad value
+ */
+export function parseFlags(
+  args: readonly string[],
+  environment: Environment,
+  version: string,
+): Flags | string {
+  const given = read(args);
+  if (given("help") !== undefined) return HELP;
+  if (given("version") !== undefined) return version;
+  const ip = given("ip") ?? "";
+  if (ip !== "" && !isAddress(ip)) {
+    throw new UsageError(`--ip must be an IP address, not "${ip}"`);
+  }
+  return {
+    web: listenAddress(given("web") ?? ":9001"),
+    ...etcdFlags(given, environment),
+    ip,
+    hostname: given("hostname") ?? environment.hostname(),
+    store: storeOf(given("store") ?? "etcd"),
+    noauth: given("noauth") !== undefined,
+    debug: given("debug") !== undefined,
+    logFormat: logFormat(given("log.format") ?? "logfmt"),
+  };
+}
+
+/** A flag's value; undefined when it is not given, or is a switch that is off. */
+type Given = (name: string) => string | undefined;
+
+function read(args: readonly string[]): Given {
+  // The parser would take `-web` for four flags, and `etcd.ca` for a path.
+  const inner = (name: string) => name.replaceAll(".", "-");
+  const normal = args.map((arg) => {
+    const [, name, rest = ""] = /^--?([a-z][a-z.]*)(=.*)?$/s.exec(arg) ?? [];
+    if (name === undefined) return arg;
+    const long = SHORT[name] ?? name;
+    if (!VALUES.includes(long) && !SWITCHES.includes(long)) {
+      throw new UsageError(`unknown flag ${arg.replace(/=.*/s, "")}`);
+    }
+    if (SWITCHES.includes(long) && !/^(=(true|false|1|0))?$/.test(rest)) {
+      throw new UsageError(`--${long} is a switch: give it without a value`);
+    }
+    return `--${inner(long)}${
+      rest.replace(/^=1$/, "=true").replace(/^=0$/, "=false")
+    }`;
+  });
+  const parsed = parseArgs(normal, {
+    string: VALUES.map(inner),
+    boolean: SWITCHES,
+    alias: {},
+    unknown: (arg) => {
+      throw new UsageError(
+        arg.startsWith("-")
+          ? `unknown flag ${arg}`
+          : `unexpected argument "${arg}"`,
+      );
+    },
+  });
+  for (const name of VALUES) {
+    const value = parsed[inner(name)];
+    if (value === "") throw new UsageError(`--${name} needs a value`);
+  }
+  return (name) => {
+    const value = parsed[inner(name)];
+    if (Array.isArray(value)) return String(value.at(-1));
+    if (typeof value === "string") return value;
+    return value === true ? "true" : undefined;
+  };
+}
+
+function listenAddress(text: string): Flags["web"] {
+  const [, v6, host, digits] =
+    /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === undefined || port > 65_535) {
+    throw new UsageError(
+      `--web must be an address like :9001, 127.0.0.1:9001 or [::1]:9001, not "${text}"`,
+    );
+  }
+  return { hostname: v6 ?? host ?? "", port };
+}
+
+function etcdFlags(
+  given: Given,
+  environment: Environment,
+): Pick<Flags, "etcd" | "etcdTls" | "etcdUser"> {
+  const list = given("etcd") ?? (environment.LAINLET_ETCD || "127.0.0.1:2379");
+  const ca = given("etcd.ca");
+  const cert = given("etcd.cert");
+  const key = given("etcd.key");
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new UsageError("--etcd.cert and --etcd.key go together");
+  }
+  if (cert !== undefined && ca === undefined) {
+    throw new UsageError("--etcd.cert needs --etcd.ca");
+  }
+  const [first, ...others] = list.split(",").map((part) =>
+    endpoint(part.trim(), ca !== undefined)
+  );
+  if (first === undefined) throw new UsageError("--etcd needs a value");
+  if (others.some((other) => scheme(other) !== scheme(first))) {
+    throw new UsageError("--etcd must not mix http and https");
+  }
+  if (ca !== undefined && scheme(first) === "http:") {
+    throw new UsageError("--etcd.ca needs https endpoints in --etcd");
+  }
+  return {
+    etcd: [first, ...others],
+    etcdTls: ca === undefined ? undefined : {
+      ca,
+      client: cert === undefined || key === undefined
+        ? undefined
+        : { cert, key },
+    },
+    etcdUser: login(given("etcd.user") ?? environment.LAINLET_ETCD_USER ?? ""),
+  };
+}
+
+function scheme(url: string): string {
+  return new URL(url).protocol;
+}
+
+/** An endpoint as a URL with scheme, host and port. */
+function endpoint(text: string, isSecure: boolean): string {
+  const full = /^https?:\/\//.test(text)
+    ? text
+    : `${isSecure ? "https" : "http"}://${text}`;
+  const url = URL.canParse(full) ? new URL(full) : undefined;
+  if (
+    url === undefined || !/^https?:$/.test(url.protocol) ||
+    `${url.username}${url.search}${url.hash}` !== "" || url.pathname !== "/"
+  ) {
+    // Not the text itself: it may hold a password.
+    throw new UsageError(
+      "--etcd must be endpoints like 127.0.0.1:2379,https://etcd-2:2379",
+    );
+  }
+  const standard = url.protocol === "http:" ? "80" : "443";
+  const isPortGiven = /:\d+\/?$/.test(full);
+  const port = url.port || (isPortGiven ? standard : "2379");
+  return `${url.protocol}//${url.hostname}:${port}`;
+}
+
+function login(text: string): Flags["etcdUser"] {
+  if (text === "") return undefined;
+  const colon = text.indexOf(":");
+  if (colon < 1) throw new UsageError("--etcd.user must be user:password");
+  return { username: text.slice(0, colon), password: text.slice(colon + 1) };
+}
+
+function storeOf(text: string): Flags["store"] {
+  if (text === "etcd") return { kind: "etcd" };
+  const [, file] = /^memory:(.+)$/s.exec(text) ?? [];
+  if (file !== undefined) return { kind: "memory", file };
+  throw new UsageError(`--store must be etcd or memory:FILE, not "${text}"`);
+}
+
+function logFormat(text: string): Flags["logFormat"] {
+  if (text === "logfmt" || text === "json") return text;
+  throw new UsageError(`--log.format must be logfmt or json, not "${text}"`);
+}

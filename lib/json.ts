@@ -1,0 +1,93 @@
+/**
+ * JSON text. Answers are assembled from the texts of their parts, so that a
+ * part that did not change is not encoded again, and so that no name from the
+ * store (`__proto__`, `10`) can disturb an object on the way.
+ */
+
+/** A JSON number kept as its source text; `JSON.stringify` writes it as it is. */
+export interface RawNumber {
+  readonly rawJSON: string;
+}
+
+declare global {
+  interface JSON {
+    /** https://tc39.es/proposal-json-parse-with-source/ */
+    rawJSON(text: string): RawNumber;
+    isRawJSON(value: unknown): value is RawNumber;
+    parse(
+      text: string,
+      reviver: (
+        key: string,
+        value: unknown,
+        context: { readonly source?: string },
+      ) => unknown,
+    ): unknown;
+  }
+}
+
+/** A member of a JSON object: its name, and its value as JSON text. */
+export type Member = readonly [name: string, json: string];
+
+/**
+ * Parses JSON, keeping as {@linkcode RawNumber} each number that a double
+ * would write differently (`9223372036854775807`, `1.0`).
+ *
+ * @throws {SyntaxError} when the text is not JSON
+ * @throws {RangeError} when it is nested too deep
+ */
+export function parseExact(text: string): unknown {
+  return JSON.parse(
+    text,
+    (_key, value, { source }) =>
+      typeof value === "number" && source !== undefined &&
+        String(value) !== source
+        ? JSON.rawJSON(source)
+        : value,
+  );
+}
+
+/**
+ * Parses JSON like {@linkcode parseExact}, but takes the fast way when no
+ * integer in the text can be too long for a double.
+ *
+ * @throws {SyntaxError} when the text is not JSON
+ */
+export function parse(text: string): unknown {
+  return /\d{16}/.test(text) ? parseExact(text) : JSON.parse(text);
+}
+
+/** The JSON object of the members, sorted by name; of equal names the last one counts. */
+export function object(members: readonly Member[]): string {
+  const sorted = members.toSorted(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
+  const parts: string[] = [];
+  sorted.forEach(([name, json], i) => {
+    if (sorted[i + 1]?.[0] !== name) {
+      parts.push(`${JSON.stringify(name)}:${json}`);
+    }
+  });
+  return `{${parts.join(",")}}`;
+}
+
+/** The JSON array of the items, each given as JSON text. */
+export function array(items: readonly string[]): string {
+  return `[${items.join(",")}]`;
+}
+
+/**
+ * A parsed value as JSON text with the keys of every object sorted.
+ *
+ * @throws {RangeError} when it is nested too deep
+ */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) return array(value.map(canonical));
+  if (isObject(value)) {
+    return object(Object.entries(value).map(([k, v]) => [k, canonical(v)]));
+  }
+  return JSON.stringify(value);
+}
+
+/** Whether a parsed value is a JSON object. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null &&
+    !Array.isArray(value) && !JSON.isRawJSON(value);
+}

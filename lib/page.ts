@@ -1,0 +1,31 @@
+import type { Broadcast } from "./broadcast/broadcast.ts";
+import type { Cluster, Host } from "./cluster.ts";
+import type { Rights } from "./rights.ts";
+import type { Store } from "./store/store.ts";
+import type { Query } from "./view.ts";
+
+/** A running lainlet, as its pages see it. */
+export interface Service {
+  readonly broadcast: Broadcast;
+  readonly cluster: Cluster;
+  readonly host: Host;
+  readonly rights: Rights;
+  readonly store: Store;
+  readonly version: string;
+  /** Open requests and streams. */
+  readonly connections: number;
+}
+
+/** An endpoint outside `/v2`: an answer of its own kind, which cannot be watched. */
+export interface Page {
+  readonly path: string;
+  /**
+   * @throws {Refusal} when the request is malformed, or not for this caller
+   * @throws {Unavailable} when there is no answer yet
+   */
+  respond(
+    service: Service,
+    query: Query,
+    request: Request,
+  ): Response | Promise<Response>;
+}

@@ -1,0 +1,83 @@
+/**
+ * Types for what this project uses of the standard library: the npm package
+ * that carries it has none. Signatures as documented at https://jsr.io/@std.
+ */
+
+declare module "@std/assert" {
+  export function assert(expr: unknown, msg?: string): asserts expr;
+  export function assertEquals<T>(actual: T, expected: T, msg?: string): void;
+  export function assertNotEquals<T>(
+    actual: T,
+    expected: T,
+    msg?: string,
+  ): void;
+  export function assertMatch(
+    actual: string,
+    expected: RegExp,
+    msg?: string,
+  ): void;
+  export function assertStringIncludes(
+    actual: string,
+    expected: string,
+    msg?: string,
+  ): void;
+  export function assertThrows<E extends Error>(
+    fn: () => unknown,
+    errorClass: new (...args: never[]) => E,
+    msgIncludes?: string,
+  ): E;
+  export function assertRejects<E extends Error>(
+    fn: () => PromiseLike<unknown>,
+    errorClass: new (...args: never[]) => E,
+    msgIncludes?: string,
+  ): Promise<E>;
+}
+
+declare module "@std/cli/parse-args" {
+  export function parseArgs(args: readonly string[], options: {
+    string: readonly string[];
+    boolean: readonly string[];
+    alias: Readonly<Record<string, string>>;
+    unknown: (arg: string, key?: string, value?: unknown) => unknown;
+  }): Record<string, unknown> & { _: (string | number)[] };
+}
+
+declare module "@std/http/etag" {
+  /** The strong entity tag of a body (RFC 9110, 8.8.3). */
+  export function eTag(entity: Uint8Array): Promise<string>;
+  /** Whether the answer must be sent: false when `If-None-Match` names the tag. */
+  export function ifNoneMatch(value: string | null, etag: string): boolean;
+}
+
+declare module "@std/http/negotiation" {
+  /** The best of the encodings that the request accepts. */
+  export function acceptsEncodings(
+    request: { readonly headers: Headers },
+    ...encodings: string[]
+  ): string | undefined;
+}
+
+declare module "@std/http/server-sent-event-parse-stream" {
+  export interface ServerSentEventMessage {
+    comment?: string;
+    event?: string;
+    data?: string;
+    id?: string | number;
+    retry?: number;
+  }
+  export class ServerSentEventParseStream
+    extends TransformStream<Uint8Array<ArrayBuffer>, ServerSentEventMessage> {}
+}
+
+declare module "@std/http/status" {
+  export const STATUS_CODE: {
+    readonly OK: 200;
+    readonly NotModified: 304;
+    readonly BadRequest: 400;
+    readonly Forbidden: 403;
+    readonly NotFound: 404;
+    readonly MethodNotAllowed: 405;
+    readonly InternalServerError: 500;
+    readonly ServiceUnavailable: 503;
+  };
+}

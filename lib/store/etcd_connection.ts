@@ -1,0 +1,292 @@
+import { Buffer } from "node:buffer";
+import {
+  Etcd3,
+  type IDuplexStream,
+  type IEvent,
+  type IOptions,
+  type IRangeRequest,
+  type IRangeResponse,
+  type IWatchRequest,
+  type IWatchResponse,
+} from "etcd3";
+import type { Batch, Change, Entry, Snapshot } from "./store.ts";
+
+/** Keys a page of a snapshot holds: pod groups of 7 KB keep a page under 2 MB. */
+const PAGE_KEYS = 250;
+/** How long etcd may take to answer a call, in ms. */
+const CALL_TIMEOUT = 5_000;
+/** How often an open connection is asked for a sign of life, in ms. */
+const PING_INTERVAL = 5_000;
+
+/** How to reach etcd and who to be there. */
+export interface EtcdLogin {
+  readonly credentials?: IOptions["credentials"];
+  readonly auth?: { readonly username: string; readonly password: string };
+}
+
+/** Where etcd's history stands. */
+export interface Head {
+  readonly clusterId: string;
+  readonly revision: number;
+}
+
+/** Who receives one watch. */
+export interface WatchSink {
+  batch(batch: Batch): void;
+  /** The watch is over: its start was compacted away, or etcd's reason not to serve it. */
+  lost(reason: "compacted" | Error): void;
+}
+
+interface ServerWatch {
+  readonly sink: WatchSink;
+  readonly confirm: () => void;
+  events: IEvent[];
+}
+
+/**
+ * One connection to one etcd endpoint: calls, and all watches over one gRPC
+ * stream. It never repairs itself: the first failure closes it, and whoever
+ * opened it opens another one. (etcd3 would reconnect its own watcher, but
+ * stays for good with an endpoint that accepts and does not answer.)
+ */
+export class EtcdConnection {
+  readonly #client: Etcd3;
+  readonly #creating: ServerWatch[] = [];
+  readonly #watches = new Map<string, ServerWatch>();
+  readonly #closing = new AbortController();
+  #stream?: Promise<IDuplexStream<IWatchRequest, IWatchResponse>>;
+  #turn: Promise<void> = Promise.resolve();
+  #heardAt = 0;
+
+  /** Aborts when the connection is over; the reason is an `Error`, or null after {@linkcode close}. */
+  readonly signal = this.#closing.signal;
+
+  constructor(readonly endpoint: string, login: EtcdLogin) {
+    this.#client = new Etcd3({
+      hosts: endpoint,
+      credentials: login.credentials,
+      auth: login.auth && { ...login.auth },
+      defaultCallOptions: ({ isStream }) =>
+        isStream ? {} : { deadline: Date.now() + CALL_TIMEOUT },
+      grpcOptions: {
+        "grpc.enable_http_proxy": 0,
+        "grpc.initial_reconnect_backoff_ms": 100,
+        "grpc.max_reconnect_backoff_ms": 1_000,
+        // A page of large values is larger than gRPC's default of 4 MB.
+        "grpc.max_receive_message_length": -1,
+      },
+    });
+  }
+
+  /** When etcd last said something here, in ms since the epoch; 0: never. */
+  get heardAt(): number {
+    return this.#heardAt;
+  }
+
+  /**
+   * Where etcd's history stands, linearizable: no member that lags answers.
+   *
+   * @param key a key that this login may read
+   */
+  async head(key: string): Promise<Head> {
+    const { header } = await this.#range({
+      key: Buffer.from(key),
+      count_only: true,
+    });
+    return { clusterId: header.cluster_id, revision: Number(header.revision) };
+  }
+
+  /** Everything under a prefix, page by page, all at one revision. */
+  async read(prefix: string): Promise<Snapshot> {
+    const end = prefixEnd(prefix);
+    const entries: Entry[] = [];
+    let key = Buffer.from(prefix);
+    let revision: string | undefined;
+    for (;;) {
+      const page = await this.#range({
+        key,
+        range_end: end,
+        limit: PAGE_KEYS,
+        revision,
+      });
+      revision ??= page.header.revision;
+      for (const kv of page.kvs) {
+        entries.push({
+          key: kv.key.toString(),
+          value: kv.value,
+          revision: Number(kv.mod_revision),
+        });
+      }
+      const last = page.kvs.at(-1);
+      if (!page.more || last === undefined) break;
+      key = Buffer.concat([last.key, Buffer.of(0)]);
+    }
+    return { type: "snapshot", revision: Number(revision), entries };
+  }
+
+  /**
+   * Watches a prefix from a revision on. Resolves when etcd has confirmed
+   * the watch (or refused it, which the sink hears).
+   *
+   * @returns stops the watch
+   * @throws when the connection is over before that
+   */
+  async watch(
+    prefix: string,
+    revision: number,
+    sink: WatchSink,
+  ): Promise<() => void> {
+    // One at a time: a confirmation does not say which request it answers.
+    const before = this.#turn;
+    const { promise, resolve: confirm } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    await this.#unlessClosed(before);
+    this.#stream ??= this.#openStream();
+    const stream = await this.#unlessClosed(this.#stream);
+    const watch: ServerWatch = { sink, confirm, events: [] };
+    this.#creating.push(watch);
+    stream.write({
+      create_request: {
+        key: Buffer.from(prefix),
+        range_end: prefixEnd(prefix),
+        start_revision: revision,
+        fragment: true,
+      },
+    });
+    await this.#unlessClosed(promise, CALL_TIMEOUT);
+    return () => {
+      for (const [id, other] of this.#watches) {
+        if (other !== watch) continue;
+        this.#watches.delete(id);
+        stream.write({ cancel_request: { watch_id: id } });
+      }
+    };
+  }
+
+  /** Asks etcd for a sign of life again and again; closes the connection when there is none. */
+  async ping(key: string): Promise<void> {
+    try {
+      while (!this.signal.aborted) {
+        await sleep(PING_INTERVAL, this.signal);
+        await this.head(key);
+      }
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Ends the connection because of an error. */
+  fail(error: unknown): void {
+    this.#end(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  /** Ends the connection. */
+  close(): void {
+    this.#end(null);
+  }
+
+  #end(reason: Error | null): void {
+    if (this.signal.aborted) return;
+    this.#closing.abort(reason);
+    this.#stream?.then((stream) => stream.cancel()).catch(() => {});
+    this.#client.close();
+  }
+
+  async #range(request: IRangeRequest): Promise<IRangeResponse> {
+    const response = await this.#unlessClosed(this.#client.kv.range(request));
+    this.#heardAt = Date.now();
+    return response;
+  }
+
+  async #openStream(): Promise<IDuplexStream<IWatchRequest, IWatchResponse>> {
+    const stream = await this.#client.watchClient.watch();
+    stream.on("data", (response) => this.#receive(response));
+    stream.on("error", (error) => this.fail(error));
+    stream.on("end", () => this.fail("etcd ended the watch stream"));
+    return stream;
+  }
+
+  #receive(response: IWatchResponse): void {
+    if (this.signal.aborted) return;
+    this.#heardAt = Date.now();
+    if (response.created) {
+      const watch = this.#creating.shift();
+      if (watch === undefined) {
+        return this.fail("etcd confirmed a watch that was not asked for");
+      }
+      watch.confirm();
+      if (response.canceled) watch.sink.lost(reasonOf(response));
+      else this.#watches.set(response.watch_id, watch);
+      return;
+    }
+    const watch = this.#watches.get(response.watch_id);
+    if (watch === undefined) return;
+    if (response.canceled) {
+      this.#watches.delete(response.watch_id);
+      return watch.sink.lost(reasonOf(response));
+    }
+    watch.events = watch.events.concat(response.events);
+    // A revision's events may be spread over the fragments of a response.
+    if (response.fragment) return;
+    for (const batch of batches(watch.events)) watch.sink.batch(batch);
+    watch.events = [];
+  }
+
+  async #unlessClosed<T>(work: Promise<T>, timeout?: number): Promise<T> {
+    const { promise: over, reject } = Promise.withResolvers<never>();
+    const abort = () =>
+      reject(this.signal.reason ?? new Error("the connection was closed"));
+    const timer = timeout === undefined ? undefined : setTimeout(
+      () => reject(new Error(`etcd did not answer within ${timeout} ms`)),
+      timeout,
+    );
+    if (this.signal.aborted) abort();
+    this.signal.addEventListener("abort", abort);
+    try {
+      return await Promise.race([work, over]);
+    } finally {
+      clearTimeout(timer);
+      this.signal.removeEventListener("abort", abort);
+    }
+  }
+}
+
+/** Events in the order that etcd sent them, as one batch per revision. */
+function* batches(events: readonly IEvent[]): Generator<Batch> {
+  let changes: Change[] = [];
+  for (const [i, { type, kv }] of events.entries()) {
+    const key = kv.key.toString();
+    changes.push(type === "Delete" ? { key } : { key, value: kv.value });
+    if (events[i + 1]?.kv.mod_revision !== kv.mod_revision) {
+      yield { type: "batch", revision: Number(kv.mod_revision), changes };
+      changes = [];
+    }
+  }
+}
+
+function reasonOf(response: IWatchResponse): "compacted" | Error {
+  return response.compact_revision !== "0"
+    ? "compacted"
+    : new Error(response.cancel_reason || "etcd canceled the watch");
+}
+
+/** The end of the range that holds a (non-empty) prefix: the prefix with its last byte one higher. */
+function prefixEnd(prefix: string): Buffer {
+  const end = Buffer.from(prefix);
+  end.writeUInt8(end.readUInt8(end.length - 1) + 1, end.length - 1);
+  return end;
+}
+
+/** Waits; resolves early when the signal aborts. */
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+  });
+}

@@ -1,0 +1,117 @@
+import { isObject } from "../json.ts";
+import type {
+  Batch,
+  Change,
+  Entry,
+  Snapshot,
+  Store,
+  StoreStatus,
+} from "./store.ts";
+
+interface Follower {
+  readonly prefix: string;
+  readonly controller: ReadableStreamDefaultController<Snapshot | Batch>;
+}
+
+/**
+ * A store in this process: for a demo, for tests, and for a lainlet that
+ * serves a file. Its revisions count like etcd's: a commit that changes
+ * something makes one, deleting what is not there makes none.
+ */
+export class MemoryStore implements Store {
+  readonly #entries = new Map<string, Entry>();
+  readonly #followers = new Set<Follower>();
+  #revision = 1;
+
+  constructor(content: Iterable<readonly [key: string, value: string]> = []) {
+    for (const [key, value] of content) {
+      this.#put(key, encode(value));
+    }
+  }
+
+  get status(): StoreStatus {
+    return {
+      source: "memory",
+      heardAt: Date.now(),
+      revision: this.#revision,
+      problems: [],
+    };
+  }
+
+  put(key: string, value: string | Uint8Array): void {
+    this.commit([{ key, value: encode(value) }]);
+  }
+
+  delete(key: string): void {
+    this.commit([{ key }]);
+  }
+
+  /** Makes all changes in one revision. */
+  commit(changes: readonly Change[]): void {
+    const real = changes.filter(({ key, value }) =>
+      value !== undefined || this.#entries.has(key)
+    );
+    if (real.length === 0) return;
+    this.#revision++;
+    for (const { key, value } of real) {
+      if (value === undefined) this.#entries.delete(key);
+      else this.#put(key, value);
+    }
+    for (const { prefix, controller } of this.#followers) {
+      const seen = real.filter(({ key }) => key.startsWith(prefix));
+      if (seen.length > 0) {
+        controller.enqueue({
+          type: "batch",
+          revision: this.#revision,
+          changes: seen,
+        });
+      }
+    }
+  }
+
+  watch(prefix: string, signal: AbortSignal): ReadableStream<Snapshot | Batch> {
+    let follower: Follower;
+    return new ReadableStream<Snapshot | Batch>({
+      start: (controller) => {
+        if (signal.aborted) return controller.close();
+        follower = { prefix, controller };
+        this.#followers.add(follower);
+        signal.addEventListener("abort", () => {
+          if (this.#followers.delete(follower)) controller.close();
+        }, { once: true });
+        controller.enqueue({
+          type: "snapshot",
+          revision: this.#revision,
+          entries: [...this.#entries.values()]
+            .filter(({ key }) => key.startsWith(prefix))
+            .sort((a, b) => a.key < b.key ? -1 : 1),
+        });
+      },
+      cancel: () => {
+        this.#followers.delete(follower);
+      },
+    });
+  }
+
+  #put(key: string, value: Uint8Array): void {
+    this.#entries.set(key, { key, value, revision: this.#revision });
+  }
+}
+
+function encode(value: string | Uint8Array): Uint8Array {
+  return typeof value === "string" ? new TextEncoder().encode(value) : value;
+}
+
+/**
+ * The content of a store from a JSON file's text.
+ *
+ * @throws {SyntaxError | TypeError} when it is not `{key: value}` with string values
+ */
+export function parseContent(text: string): [key: string, value: string][] {
+  const json: unknown = JSON.parse(text);
+  if (!isObject(json)) throw new TypeError("must hold a JSON object");
+  return Object.entries(json).map(([key, value]) => {
+    if (typeof value === "string") return [key, value];
+    throw new TypeError(`the value of "${key}" must be a string`);
+  });
+}

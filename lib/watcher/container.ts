@@ -1,0 +1,64 @@
+import type { Container, Pod, PodGroup } from "./podgroup.ts";
+import { Watcher } from "./watcher.ts";
+
+/** A container, and where in the cluster it belongs. */
+export interface PlacedContainer {
+  readonly group: PodGroup;
+  readonly pod: Pod;
+  readonly container: Container;
+}
+
+/**
+ * All containers by the node they run on, derived from the pod groups. Each
+ * is there twice, under its node's name and its node's address, at
+ * `<node>/<container id>\0<pod group key>\0<place in the group>`: ids that
+ * occur twice (empty ones, while a container is being made) do not collide.
+ */
+export function containers(
+  podgroups: Watcher<PodGroup>,
+): Watcher<PlacedContainer> {
+  const watcher = new Watcher<PlacedContainer>("container");
+  podgroups.subscribe((changes) => {
+    const placed = new Map<string, PlacedContainer | undefined>();
+    for (const { key, previous } of changes) {
+      for (const [at] of places(key, previous)) placed.set(at, undefined);
+    }
+    for (const { key, value } of changes) {
+      for (const [at, container] of places(key, value)) {
+        placed.set(at, container);
+      }
+    }
+    const { Action, ModifiedIndex } = podgroups.lastEvent;
+    for (const [at, value] of placed) {
+      watcher.note(
+        Action === "init" ? "init" : value === undefined ? "delete" : "update",
+        Action === "init" ? "" : containerKey(at),
+        ModifiedIndex,
+      );
+    }
+    watcher.apply(placed);
+  });
+  podgroups.synced.then(() => watcher.apply([]));
+  return watcher;
+}
+
+/** The `<node>/<container id>` of a key of the container watcher. */
+export function containerKey(key: string): string {
+  return key.slice(0, key.indexOf("\0"));
+}
+
+function* places(
+  key: string,
+  group: PodGroup | undefined,
+): Generator<[key: string, placed: PlacedContainer]> {
+  if (group === undefined) return;
+  let place = 0;
+  for (const pod of group.pods) {
+    for (const container of pod.containers) {
+      const placed = { group, pod, container };
+      const rest = `/${container.id}\0${key}\0${place++}`;
+      yield [container.nodeName + rest, placed];
+      yield [container.nodeIp + rest, placed];
+    }
+  }
+}

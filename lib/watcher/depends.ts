@@ -1,0 +1,58 @@
+import { Fields } from "../fields.ts";
+import { parse } from "../json.ts";
+import type { Subtree } from "./follow.ts";
+
+/** The portal pods of a service: one for each app that uses it, on each node. */
+export interface Depends {
+  /** The app that offers the service, from the pod's name. */
+  readonly service: string;
+  readonly nodes: readonly NodePortals[];
+}
+
+/** The portals of one service on one node. */
+export interface NodePortals {
+  readonly name: string;
+  readonly portals: readonly Portal[];
+}
+
+/** The pod that makes a service reachable for one app on one node. */
+export interface Portal {
+  readonly app: string;
+  readonly annotation: string;
+  readonly containers: readonly PortalContainer[];
+}
+
+export interface PortalContainer {
+  readonly id: string;
+  readonly nodeIp: string;
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** `/lain/deployd/depends/pods/<pod name>` */
+export const depends: Subtree<Depends> = {
+  name: "depends",
+  prefix: "/lain/deployd/depends/pods/",
+  parse: (key, text) => ({
+    service: serviceOf(key),
+    nodes: Fields.of(parse(text)).members().map(([name, apps]) => ({
+      name,
+      portals: apps.members().map(([app, item]) => ({
+        app,
+        annotation: item.object("Spec").string("Annotation"),
+        containers: item.object("Pod").objects("Containers").map((c) => ({
+          id: c.string("Id"),
+          nodeIp: c.string("NodeIp"),
+          ip: c.string("ContainerIp"),
+          port: c.number("ContainerPort"),
+        })),
+      })),
+    })),
+  }),
+};
+
+/** `a.b.portal.portal-x` is a portal of `a.b`, `a.portal.portal-x` of `a`. */
+function serviceOf(podName: string): string {
+  const parts = podName.split(".");
+  return parts.slice(0, parts.length > 3 ? -2 : 1).join(".");
+}

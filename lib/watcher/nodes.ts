@@ -1,0 +1,21 @@
+import { BadValue } from "../fields.ts";
+import { canonical, isObject, parseExact } from "../json.ts";
+import type { Subtree } from "./follow.ts";
+
+/** A node of the cluster: a JSON object that is passed on as it is. */
+export interface Node {
+  /** The object as JSON text, its keys sorted. */
+  readonly json: string;
+}
+
+/** `/lain/nodes/nodes/<name>:<ip>:<ssh port>` */
+export const nodes: Subtree<Node> = {
+  name: "nodes",
+  prefix: "/lain/nodes/nodes/",
+  parse(key, text) {
+    if (key.startsWith(":")) throw new BadValue("the key has no name");
+    const value = parseExact(text);
+    if (!isObject(value)) throw new BadValue("the value must be an object");
+    return { json: canonical(value) };
+  },
+};

@@ -1,0 +1,113 @@
+import { BadValue, Fields } from "../fields.ts";
+import { parse, type RawNumber } from "../json.ts";
+import type { Subtree } from "./follow.ts";
+
+/** A group of equal pods of an app, as its scheduler sees it. */
+export interface PodGroup {
+  readonly name: string;
+  readonly app: string;
+  /** Free text of the app, mostly JSON: mount points, ports, backups. */
+  readonly annotation: string;
+  readonly appVersion: string;
+  readonly dependencies: readonly Dependency[];
+  readonly pods: readonly Pod[];
+}
+
+export interface Dependency {
+  readonly podName: string;
+  readonly policy: number;
+}
+
+export interface Pod {
+  readonly instanceNo: number;
+  readonly containers: readonly Container[];
+}
+
+/** A container that runs, with what was specified for it. */
+export interface Container {
+  readonly id: string;
+  readonly nodeName: string;
+  readonly nodeIp: string;
+  /** "" while it has none. */
+  readonly ip: string;
+  readonly port: number;
+  /** The name of its proc, from its environment. */
+  readonly procName: string;
+  readonly spec: ContainerSpec;
+}
+
+export interface ContainerSpec {
+  readonly command: readonly string[] | null;
+  readonly env: readonly string[] | null;
+  readonly image: string;
+  readonly cpu: number | RawNumber;
+  readonly memory: number | RawNumber;
+  readonly expose: number;
+  readonly volumes: readonly string[] | null;
+}
+
+/** `/lain/deployd/pod_groups/<app>/<group>` */
+export const podgroup: Subtree<PodGroup> = {
+  name: "podgroup",
+  prefix: "/lain/deployd/pod_groups/",
+  parse(key, text) {
+    if (!/^[^/]+\/./s.test(key)) {
+      throw new BadValue("the key must be <app>/<group>");
+    }
+    const group = Fields.of(parse(text));
+    const spec = group.object("Spec");
+    const pod = spec.object("Pod");
+    const specs = pod.objects("Containers").map(containerSpec);
+    return {
+      name: spec.string("Name"),
+      app: spec.string("Namespace"),
+      annotation: pod.string("Annotation"),
+      appVersion: variable(specs[0]?.env ?? null, "LAIN_APP_RELEASE_VERSION"),
+      dependencies: pod.objects("Dependencies").map((d) => ({
+        podName: d.string("PodName"),
+        policy: d.number("Policy"),
+      })),
+      pods: group.objects("Pods").map((p) => ({
+        instanceNo: p.number("InstanceNo"),
+        containers: p.objects("Containers").map((c, i) => {
+          const spec = specs[i];
+          if (spec === undefined) {
+            throw new BadValue("a pod has more containers than specified");
+          }
+          return container(c, spec);
+        }),
+      })),
+    };
+  },
+};
+
+function containerSpec(spec: Fields): ContainerSpec {
+  return {
+    command: spec.strings("Command"),
+    env: spec.strings("Env"),
+    image: spec.string("Image"),
+    cpu: spec.exact("CpuLimit"),
+    memory: spec.exact("MemoryLimit"),
+    expose: spec.number("Expose"),
+    volumes: spec.strings("Volumes"),
+  };
+}
+
+function container(c: Fields, spec: ContainerSpec): Container {
+  const env = c.object("Runtime").object("Config").strings("Env");
+  return {
+    id: c.string("Id"),
+    nodeName: c.string("NodeName"),
+    nodeIp: c.string("NodeIp"),
+    ip: c.string("ContainerIp"),
+    port: c.number("ContainerPort"),
+    procName: variable(env, "LAIN_PROCNAME"),
+    spec,
+  };
+}
+
+/** The value of an environment variable, "" when it is not set. */
+function variable(env: readonly string[] | null, name: string): string {
+  return env?.find((item) => item.startsWith(`${name}=`))
+    ?.slice(name.length + 1) ?? "";
+}

@@ -1,0 +1,147 @@
+import { getLogger } from "@logtape/logtape";
+
+const log = getLogger(["lainlet", "watcher"]);
+
+/** What became of one key: a removal has no value, a first put no previous one. */
+export interface Change<T> {
+  readonly key: string;
+  readonly value?: T;
+  readonly previous?: T;
+}
+
+/** The last thing that happened to a watcher, as `/debug` shows it. */
+export interface LastEvent {
+  readonly Action: "init" | "update" | "delete" | "";
+  readonly Key: string;
+  readonly ModifiedIndex: number;
+}
+
+/** A value of the store that was not taken, by its key. */
+export interface Rejection {
+  readonly revision: number;
+  readonly reason: string;
+}
+
+/**
+ * The current state of one kind of thing: parsed values by key, which are
+ * replaced and never changed, and the changes as they happen.
+ *
+ * Listeners are called within {@linkcode apply}, in the order they
+ * subscribed: whoever reads in a listener reads the state that the changes
+ * made, and nothing comes between two listeners.
+ */
+export class Watcher<T> {
+  readonly #values = new Map<string, T>();
+  readonly #keys: string[] = [];
+  readonly #listeners = new Set<(changes: readonly Change<T>[]) => void>();
+  readonly #synced = Promise.withResolvers<void>();
+  #isSynced = false;
+
+  /** Live streams that are fed from here. */
+  receivers = 0;
+  /** Values of the store that are not taken at the moment, by key. */
+  readonly rejected = new Map<string, Rejection>();
+  /** How many values were not taken since the start. */
+  rejections = 0;
+  lastEvent: LastEvent = { Action: "", Key: "", ModifiedIndex: 0 };
+  updatedAt?: Date;
+
+  /** @param name how `/debug` calls it */
+  constructor(readonly name: string) {}
+
+  /** Resolves after the first complete read. */
+  get synced(): Promise<void> {
+    return this.#synced.promise;
+  }
+
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  get(key: string): T | undefined {
+    return this.#values.get(key);
+  }
+
+  /** The entries whose key starts with the prefix, in key order. */
+  *entries(prefix: string): Generator<[key: string, value: T]> {
+    for (let i = this.#position(prefix); i < this.#keys.length; i++) {
+      const key = this.#keys[i];
+      if (key === undefined || !key.startsWith(prefix)) return;
+      const value = this.#values.get(key);
+      if (value !== undefined) yield [key, value];
+    }
+  }
+
+  /** @returns ends the subscription */
+  subscribe(
+    listener: (changes: readonly Change<T>[]) => void,
+  ): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Puts (value) or removes (undefined) keys in one step, and tells all listeners. */
+  apply(changes: Iterable<readonly [key: string, value: T | undefined]>): void {
+    const made: Change<T>[] = [];
+    const added: string[] = [];
+    // A key that comes twice counts as it is at the end.
+    for (const [key, value] of new Map(changes)) {
+      const previous = this.#values.get(key);
+      if (value === undefined) {
+        if (!this.#values.delete(key)) continue;
+        this.#keys.splice(this.#position(key), 1);
+      } else {
+        if (previous === undefined) added.push(key);
+        this.#values.set(key, value);
+      }
+      made.push({ key, value, previous });
+    }
+    this.#insert(added);
+    if (!this.#isSynced) {
+      this.#isSynced = true;
+      this.#synced.resolve();
+    }
+    if (made.length === 0) return;
+    for (const listener of this.#listeners) {
+      try {
+        listener(made);
+      } catch (error) {
+        log.error("a listener of {watcher} failed", {
+          watcher: this.name,
+          error: String(error),
+        });
+      }
+    }
+  }
+
+  /** Notes the last event for `/debug`. */
+  note(Action: LastEvent["Action"], Key: string, ModifiedIndex: number): void {
+    this.lastEvent = { Action, Key, ModifiedIndex };
+    this.updatedAt = new Date();
+  }
+
+  #insert(added: string[]): void {
+    if (added.length > 32) {
+      for (const key of added) this.#keys.push(key);
+      this.#keys.sort();
+    } else {
+      for (const key of added) this.#keys.splice(this.#position(key), 0, key);
+    }
+  }
+
+  /** Where a key is, or would be inserted. */
+  #position(key: string): number {
+    let low = 0;
+    let high = this.#keys.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#keys[middle] ?? "") < key) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,130 @@
+import { Buffer } from "node:buffer";
+import { getLogger } from "@logtape/logtape";
+import { pages, views } from "./apis/mod.ts";
+import config from "./deno.json" with { type: "json" };
+import { type Flags, parseFlags, UsageError } from "./lib/flags.ts";
+import { startLogging } from "./lib/log.ts";
+import { Lainlet } from "./lib/server.ts";
+import { EtcdStore } from "./lib/store/etcd.ts";
+import { MemoryStore, parseContent } from "./lib/store/memory.ts";
+import type { Store } from "./lib/store/store.ts";
+
+const log = getLogger(["lainlet"]);
+
+/** How long the streams get to end after a signal, in ms; the process has 5 s. */
+const SHUTDOWN_TIMEOUT = 3_000;
+
+function openStore({ store, etcd, etcdTls, etcdUser }: Flags): Store {
+  if (store.kind === "memory") {
+    const file = read("--store", store.file);
+    try {
+      return new MemoryStore(parseContent(file.toString()));
+    } catch (error) {
+      throw new UsageError(`--store: ${store.file}: ${messageOf(error)}`);
+    }
+  }
+  const { ca, client } = etcdTls ?? {};
+  return new EtcdStore(etcd, {
+    auth: etcdUser,
+    credentials: ca === undefined ? undefined : {
+      rootCertificate: read("--etcd.ca", ca),
+      privateKey: client && read("--etcd.key", client.key),
+      certChain: client && read("--etcd.cert", client.cert),
+    },
+  });
+}
+
+function read(flag: string, file: string): Buffer {
+  try {
+    return Buffer.from(Deno.readFileSync(file));
+  } catch (error) {
+    throw new UsageError(`${flag}: ${messageOf(error)}`);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Ends the process with one line that says why. */
+function die(code: 1 | 2, message: string): never {
+  console.error(`lainlet: ${message.replace(/\s+/g, " ")}`);
+  Deno.exit(code);
+}
+
+/**
+ * Listens; on every address when no host is named, by IPv6 where the system has it.
+ *
+ * @throws {Error} that says why not
+ */
+function listen(
+  { hostname, port }: Flags["web"],
+  handler: Deno.ServeHandler<Deno.NetAddr>,
+): Deno.HttpServer<Deno.NetAddr> {
+  const onListen = (address: Deno.NetAddr) =>
+    log.info("lainlet is listening", {
+      hostname: address.hostname,
+      port: address.port,
+      version: config.version,
+    });
+  try {
+    return Deno.serve({ hostname: hostname || "::", port, onListen, handler });
+  } catch (error) {
+    if (hostname === "" && !(error instanceof Deno.errors.AddrInUse)) {
+      return listen({ hostname: "0.0.0.0", port }, handler);
+    }
+    throw new Error(
+      `cannot listen on ${hostname}:${port}: ${messageOf(error)}`,
+    );
+  }
+}
+
+function run(flags: Flags): void {
+  const lainlet = new Lainlet({
+    store: openStore(flags),
+    host: { ip: flags.ip, hostname: flags.hostname },
+    version: config.version,
+    views,
+    pages,
+    auth: !flags.noauth,
+  });
+  const server = listen(flags.web, lainlet.handle);
+  const stop = (signal: Deno.Signal) => {
+    log.info("lainlet is stopping", { signal });
+    setTimeout(() => Deno.exit(0), SHUTDOWN_TIMEOUT);
+    lainlet.close();
+    server.shutdown().finally(() => Deno.exit(0));
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => stop(signal));
+  }
+}
+
+if (import.meta.main) {
+  // What slips through is a bug, but not a reason to leave a node without its state.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    log.error("a promise was rejected", { error: String(event.reason) });
+  });
+  try {
+    const flags = parseFlags(
+      Deno.args,
+      {
+        LAINLET_ETCD: Deno.env.get("LAINLET_ETCD"),
+        LAINLET_ETCD_USER: Deno.env.get("LAINLET_ETCD_USER"),
+        hostname: Deno.hostname,
+      },
+      config.version,
+    );
+    if (typeof flags === "string") console.log(flags);
+    else {
+      startLogging(flags.logFormat, flags.debug ? "debug" : "info");
+      run(flags);
+    }
+  } catch (error) {
+    if (error instanceof UsageError) {
+      die(2, `${error.message} (see lainlet --help)`);
+    }
+    die(1, messageOf(error));
+  }
+}
