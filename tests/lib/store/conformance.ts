@@ -1,0 +1,251 @@
+import { assertEquals } from "@std/assert";
+import type { Batch, Snapshot, Store } from "../../../lib/store/store.ts";
+
+/** A store under test, and a way to write to it. */
+export interface StoreHarness extends AsyncDisposable {
+  readonly store: Store;
+  /** Puts and deletes (null) keys in one revision. */
+  write(
+    changes: Readonly<Record<string, string | Uint8Array | null>>,
+  ): Promise<void>;
+  /** Removes every key. */
+  clear(): Promise<void>;
+}
+
+type Item = Snapshot | Batch;
+
+/** A watch, read item by item. */
+class Reader implements AsyncDisposable {
+  readonly #abort = new AbortController();
+  readonly #reader: ReadableStreamDefaultReader<Item>;
+
+  constructor(store: Store, prefix: string) {
+    this.#reader = store.watch(prefix, this.#abort.signal).getReader();
+  }
+
+  async next(): Promise<Item | undefined> {
+    return (await this.#reader.read()).value;
+  }
+
+  async snapshot(): Promise<Snapshot> {
+    const item = await this.next();
+    if (item?.type === "snapshot") return item;
+    throw new Error(`expected a snapshot, not ${JSON.stringify(item)}`);
+  }
+
+  async batch(): Promise<Batch> {
+    const item = await this.next();
+    if (item?.type === "batch") return item;
+    throw new Error(`expected a batch, not ${JSON.stringify(item)}`);
+  }
+
+  abort(): void {
+    this.#abort.abort();
+  }
+
+  // deno-lint-ignore require-await
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#abort.abort();
+  }
+}
+
+/** Keys and values as text, in key order. */
+function content(snapshot: Snapshot): [string, string][] {
+  return snapshot.entries.map(({ key, value }) => [key, text(value)]);
+}
+
+/** Changes as text, by key; a removal is null. */
+function changesOf(batch: Batch): Record<string, string | null> {
+  return Object.fromEntries(
+    batch.changes.map(({ key, value }) => [
+      key,
+      value === undefined ? null : text(value),
+    ]),
+  );
+}
+
+function text(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+/**
+ * What every store must do. Hand it a store of a new kind, and it says
+ * whether lainlet can run on it.
+ */
+export function testConformance(
+  name: string,
+  open: () => Promise<StoreHarness>,
+): void {
+  Deno.test(`${name} is a store`, async (t) => {
+    await using harness = await open();
+    const { store } = harness;
+    const write = harness.write.bind(harness);
+    const step = (title: string, run: () => Promise<void>) =>
+      t.step(title, async () => {
+        await harness.clear();
+        await run();
+      });
+
+    await step("an empty prefix is an empty snapshot", async () => {
+      await using reader = new Reader(store, "/none/");
+      assertEquals((await reader.snapshot()).entries, []);
+    });
+
+    await step("the snapshot holds the prefix, whole and sorted", async () => {
+      await write({
+        "/a/2": "two",
+        "/a/10": "ten",
+        "/a/1": "",
+        "/b/1": "no",
+        "/a": "no",
+      });
+      await using reader = new Reader(store, "/a/");
+      assertEquals(content(await reader.snapshot()), [
+        ["/a/1", ""],
+        ["/a/10", "ten"],
+        ["/a/2", "two"],
+      ]);
+    });
+
+    await step("an entry tells the revision that wrote it", async () => {
+      await write({ "/a/1": "x" });
+      await write({ "/a/2": "x" });
+      await using reader = new Reader(store, "/a/");
+      const { revision, entries } = await reader.snapshot();
+      assertEquals(entries.map((e) => e.revision), [revision - 1, revision]);
+    });
+
+    await step("each revision is one batch, in order", async () => {
+      await using reader = new Reader(store, "/a/");
+      const { revision } = await reader.snapshot();
+      await write({ "/a/1": "one" });
+      await write({ "/a/1": "uno", "/a/2": "dos" });
+      await write({ "/a/1": null });
+      const batches = [
+        await reader.batch(),
+        await reader.batch(),
+        await reader.batch(),
+      ];
+      assertEquals(batches.map(changesOf), [
+        { "/a/1": "one" },
+        { "/a/1": "uno", "/a/2": "dos" },
+        { "/a/1": null },
+      ]);
+      assertEquals(
+        batches.map((batch) => batch.revision),
+        [revision + 1, revision + 2, revision + 3],
+      );
+    });
+
+    await step("a transaction that puts and deletes is one batch", async () => {
+      await write({ "/a/1": "x" });
+      await using reader = new Reader(store, "/a/");
+      await reader.snapshot();
+      await write({ "/a/1": null, "/a/2": "y", "/b/1": "not here" });
+      assertEquals(changesOf(await reader.batch()), {
+        "/a/1": null,
+        "/a/2": "y",
+      });
+    });
+
+    await step("what happens elsewhere is not heard", async () => {
+      await using reader = new Reader(store, "/a/");
+      await reader.snapshot();
+      await write({ "/b/1": "x" });
+      await write({ "/a": "x", "/a0": "x" });
+      await write({ "/a/1": "x" });
+      assertEquals(changesOf(await reader.batch()), { "/a/1": "x" });
+    });
+
+    await step("deleting what is not there makes no batch", async () => {
+      await using reader = new Reader(store, "/a/");
+      await reader.snapshot();
+      await write({ "/a/1": null });
+      await write({ "/a/2": "x" });
+      assertEquals(changesOf(await reader.batch()), { "/a/2": "x" });
+    });
+
+    await step("writing the same value again makes a batch", async () => {
+      await write({ "/a/1": "x" });
+      await using reader = new Reader(store, "/a/");
+      await reader.snapshot();
+      await write({ "/a/1": "x" });
+      assertEquals(changesOf(await reader.batch()), { "/a/1": "x" });
+    });
+
+    await step("values are bytes, of any kind and of 1 MB", async () => {
+      const odd = Uint8Array.of(0xff, 0, 0xc3);
+      const large = "x".repeat(1_000_000);
+      await write({
+        "/a/odd": odd,
+        "/a/text": "例子 \u2028\n",
+        "/a/large": large,
+      });
+      await using reader = new Reader(store, "/a/");
+      const [first, second, third] = (await reader.snapshot()).entries;
+      assertEquals(first && text(first.value), large);
+      assertEquals(second && [...second.value], [...odd]);
+      assertEquals(third && text(third.value), "例子 \u2028\n");
+    });
+
+    await step("two watches hear the same, each for itself", async () => {
+      await using one = new Reader(store, "/a/");
+      await using two = new Reader(store, "/a/");
+      await one.snapshot();
+      await two.snapshot();
+      await write({ "/a/1": "x" });
+      assertEquals(await one.batch(), await two.batch());
+      one.abort();
+      assertEquals(await one.next(), undefined);
+      await write({ "/a/2": "y" });
+      assertEquals(changesOf(await two.batch()), { "/a/2": "y" });
+    });
+
+    await step("nothing is lost between snapshot and batches", async () => {
+      const writes = 200;
+      const writing = (async () => {
+        for (let i = 0; i < writes; i++) await write({ [`/a/${i}`]: `${i}` });
+      })();
+      for (let i = 0; i < 5; i++) {
+        await using reader = new Reader(store, "/a/");
+        const seen = new Map(content(await reader.snapshot()));
+        while (seen.size < writes) {
+          for (
+            const [key, value] of Object.entries(
+              changesOf(await reader.batch()),
+            )
+          ) {
+            assertEquals(seen.has(key), false, `${key} came twice`);
+            seen.set(key, value ?? "");
+          }
+        }
+      }
+      await writing;
+    });
+
+    await step("a watch that was aborted before ends at once", async () => {
+      const items = store.watch("/a/", AbortSignal.abort());
+      assertEquals(await Array.fromAsync(items), []);
+    });
+
+    await step("a reader may leave, and others stay", async () => {
+      await using stays = new Reader(store, "/a/");
+      await stays.snapshot();
+      for await (
+        const item of store.watch("/a/", new AbortController().signal)
+      ) {
+        assertEquals(item.type, "snapshot");
+        break;
+      }
+      await write({ "/a/1": "x" });
+      assertEquals(changesOf(await stays.batch()), { "/a/1": "x" });
+    });
+
+    await step("the status tells that the store is heard from", async () => {
+      await using reader = new Reader(store, "/a/");
+      const { revision } = await reader.snapshot();
+      assertEquals(store.status.heardAt > 0, true);
+      assertEquals(store.status.revision >= revision, true);
+    });
+  });
+}

@@ -1,0 +1,205 @@
+import { assertEquals } from "@std/assert";
+import { EtcdStore } from "../../../lib/store/etcd.ts";
+import type { Batch, Snapshot } from "../../../lib/store/store.ts";
+import { TestEtcd } from "../../util/etcd.ts";
+import { eventually, freePort } from "../../util/process.ts";
+import { Proxy } from "../../util/proxy.ts";
+import { testConformance } from "./conformance.ts";
+
+testConformance("etcd", async () => {
+  const etcd = await TestEtcd.start();
+  return {
+    store: new EtcdStore([etcd.endpoint]),
+    write: async (changes) => {
+      await etcd.write(changes);
+    },
+    clear: () => etcd.clear(),
+    [Symbol.asyncDispose]: () => etcd[Symbol.asyncDispose](),
+  };
+});
+
+/** Collects what a watch delivers. */
+class Collector implements AsyncDisposable {
+  readonly items: (Snapshot | Batch)[] = [];
+  readonly #abort = new AbortController();
+  readonly #done: Promise<void>;
+
+  constructor(store: EtcdStore, prefix: string) {
+    this.#done = (async () => {
+      for await (const item of store.watch(prefix, this.#abort.signal)) {
+        this.items.push(item);
+      }
+    })();
+  }
+
+  get revisions(): number[] {
+    return this.items.map(({ revision }) => revision);
+  }
+
+  async count(items: number): Promise<void> {
+    await eventually(
+      `${items} items`,
+      () => this.items.length >= items ? true : undefined,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#abort.abort();
+    await this.#done;
+  }
+}
+
+function viaProxy(etcd: TestEtcd): { proxy: Proxy; store: EtcdStore } {
+  const proxy = new Proxy(Number(new URL(etcd.endpoint).port));
+  return { proxy, store: new EtcdStore([`http://127.0.0.1:${proxy.port}`]) };
+}
+
+Deno.test("etcd: all watches share one connection", async () => {
+  await using etcd = await TestEtcd.start();
+  const { proxy, store } = viaProxy(etcd);
+  await using _proxy = proxy;
+  await using a = new Collector(store, "/a/");
+  await using b = new Collector(store, "/b/");
+  await Promise.all([a.count(1), b.count(1)]);
+  await etcd.write({ "/a/1": "x", "/b/1": "x" });
+  await Promise.all([a.count(2), b.count(2)]);
+  assertEquals(proxy.connections, 1);
+});
+
+Deno.test("etcd: a large subtree is read page by page, at one revision", async () => {
+  await using etcd = await TestEtcd.start();
+  const value = "x".repeat(9_000);
+  for (let page = 0; page < 12; page++) {
+    await etcd.write(Object.fromEntries(
+      Array.from({ length: 60 }, (_, i) => [`/a/${page * 60 + i}`, value]),
+    ));
+  }
+  let isWriting = true;
+  const writing = (async () => {
+    for (let i = 0; isWriting; i++) {
+      await etcd.write({ "/a/0": `${i}`, "/a/999": `${i}` });
+    }
+  })();
+  const store = new EtcdStore([etcd.endpoint]);
+  await using all = new Collector(store, "/a/");
+  await all.count(2);
+  isWriting = false;
+  await writing;
+  const [snapshot, batch] = all.items;
+  if (snapshot?.type !== "snapshot") throw new Error("no snapshot");
+  // 6 MB, more than gRPC takes in one message by default.
+  assertEquals(snapshot.entries.length >= 720, true);
+  const written = new Map(
+    snapshot.entries.map((e) => [e.key, new TextDecoder().decode(e.value)]),
+  );
+  if (written.has("/a/999")) {
+    assertEquals(written.get("/a/0"), written.get("/a/999"));
+  }
+  assertEquals(batch?.revision, snapshot.revision + 1);
+});
+
+Deno.test("etcd: after a cut, batches go on after the last revision", async () => {
+  await using etcd = await TestEtcd.start();
+  const { proxy, store } = viaProxy(etcd);
+  await using _proxy = proxy;
+  await using all = new Collector(store, "/a/");
+  await all.count(1);
+  await etcd.write({ "/a/1": "x" });
+  await all.count(2);
+  proxy.cut();
+  for (let i = 0; i < 5; i++) {
+    await etcd.write({ "/a/1": `${i}`, [`/a/n${i}`]: "x" });
+  }
+  proxy.mend();
+  await all.count(7);
+  const [first = 0] = all.revisions;
+  assertEquals(all.revisions, [0, 1, 2, 3, 4, 5, 6].map((i) => first + i));
+  assertEquals(all.items.slice(1).every(({ type }) => type === "batch"), true);
+});
+
+Deno.test("etcd: a revision that etcd splits over fragments is one batch", async () => {
+  await using etcd = await TestEtcd.start();
+  const { proxy, store } = viaProxy(etcd);
+  await using _proxy = proxy;
+  await using all = new Collector(store, "/a/");
+  await all.count(1);
+  proxy.cut();
+  // Ten revisions of 1 MB: one response after the cut, in fragments of 1.5 MB.
+  const value = "x".repeat(100_000);
+  const keys = Array.from({ length: 10 }, (_, i) => `/a/${i}`);
+  for (let i = 0; i < 10; i++) {
+    await etcd.write(Object.fromEntries(keys.map((key) => [key, value + i])));
+  }
+  proxy.mend();
+  await all.count(11);
+  const batches = all.items.slice(1);
+  assertEquals(new Set(all.revisions).size, 11);
+  for (const batch of batches) {
+    assertEquals(
+      batch.type === "batch" && batch.changes.map(({ key }) => key),
+      keys,
+    );
+  }
+});
+
+Deno.test("etcd: when history is compacted away, a snapshot follows", async () => {
+  await using etcd = await TestEtcd.start();
+  const { proxy, store } = viaProxy(etcd);
+  await using _proxy = proxy;
+  await etcd.write({ "/a/1": "x", "/a/2": "x" });
+  await using all = new Collector(store, "/a/");
+  await all.count(1);
+  proxy.cut();
+  await etcd.write({ "/a/1": null, "/a/3": "y" });
+  const revision = await etcd.write({ "/b/1": "x" });
+  await etcd.client.kv.compact({ revision: String(revision), physical: true });
+  proxy.mend();
+  await all.count(2);
+  const last = all.items.at(-1);
+  assertEquals(
+    last?.type === "snapshot" && last.entries.map(({ key }) => key),
+    ["/a/2", "/a/3"],
+  );
+  await etcd.write({ "/a/4": "z" });
+  await all.count(3);
+  assertEquals(all.items.at(-1)?.type, "batch");
+});
+
+Deno.test("etcd: a restart is survived, and writes before it are not repeated", async () => {
+  await using etcd = await TestEtcd.start();
+  const store = new EtcdStore([etcd.endpoint]);
+  await using all = new Collector(store, "/a/");
+  await all.count(1);
+  await etcd.write({ "/a/1": "x" });
+  await all.count(2);
+  await etcd.kill();
+  await eventually(
+    "the loss is noticed",
+    () => store.status.problems.length > 0 ? true : undefined,
+  );
+  await etcd.launch();
+  await etcd.write({ "/a/2": "x" });
+  await all.count(3);
+  assertEquals(all.items.map(({ type }) => type), [
+    "snapshot",
+    "batch",
+    "batch",
+  ]);
+  await eventually(
+    "the status is good again",
+    () => store.status.problems.length === 0 ? true : undefined,
+  );
+});
+
+Deno.test("etcd: of several endpoints one that works is found", async () => {
+  await using etcd = await TestEtcd.start();
+  await etcd.write({ "/a/1": "x" });
+  const store = new EtcdStore([
+    `http://127.0.0.1:${freePort()}`,
+    etcd.endpoint,
+    `http://127.0.0.1:${freePort()}`,
+  ]);
+  await using all = new Collector(store, "/a/");
+  await all.count(1);
+  assertEquals(store.status.source, etcd.endpoint);
+});

@@ -1,0 +1,51 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { MemoryStore, parseContent } from "../../../lib/store/memory.ts";
+import { testConformance } from "./conformance.ts";
+
+testConformance("memory", () => {
+  const store = new MemoryStore();
+  const encoder = new TextEncoder();
+  const keys = new Set<string>();
+  return Promise.resolve({
+    store,
+    write(changes) {
+      Object.keys(changes).forEach((key) => keys.add(key));
+      store.commit(
+        Object.entries(changes).map(([key, value]) => ({
+          key,
+          value: value === null
+            ? undefined
+            : typeof value === "string"
+            ? encoder.encode(value)
+            : value,
+        })),
+      );
+      return Promise.resolve();
+    },
+    clear() {
+      store.commit([...keys].map((key) => ({ key })));
+      return Promise.resolve();
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  });
+});
+
+Deno.test("memory: the content that it starts with is in the first snapshot", async () => {
+  const store = new MemoryStore(
+    parseContent('{"/a/1": "x", "__proto__": "y"}'),
+  );
+  const abort = new AbortController();
+  const reader = store.watch("", abort.signal).getReader();
+  const { value } = await reader.read();
+  abort.abort();
+  assertEquals(
+    value?.type === "snapshot" && value.entries.map(({ key }) => key),
+    ["/a/1", "__proto__"],
+  );
+});
+
+Deno.test("memory: content that is not {key: value} is refused", () => {
+  assertThrows(() => parseContent("{"), SyntaxError);
+  assertThrows(() => parseContent("[]"), TypeError, "object");
+  assertThrows(() => parseContent('{"a": 1}'), TypeError, '"a"');
+});

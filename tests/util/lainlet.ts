@@ -1,0 +1,100 @@
+import config from "../../deno.json" with { type: "json" };
+import { pages, views } from "../../apis/mod.ts";
+import { Lainlet, type LainletOptions } from "../../lib/server.ts";
+import type { Store } from "../../lib/store/store.ts";
+import { get } from "./client.ts";
+import { eventually, freePort, Program } from "./process.ts";
+
+/** The node that the golden answers are for. */
+export const GOLDEN_HOST = { ip: "192.168.77.21", hostname: "node1" };
+
+/** A lainlet in this process, behind a real socket. */
+export class TestLainlet implements AsyncDisposable {
+  readonly lainlet: Lainlet;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  constructor(store: Store, options: Partial<LainletOptions> = {}) {
+    this.lainlet = new Lainlet({
+      store,
+      host: GOLDEN_HOST,
+      version: config.version,
+      views,
+      pages,
+      auth: true,
+      ...options,
+    });
+    this.#server = Deno.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      handler: this.lainlet.handle,
+      onListen: () => {},
+    });
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  /** Waits until everything was read. */
+  async ready(): Promise<this> {
+    await Promise.all(Object.values(this.lainlet.cluster).map((w) => w.synced));
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.lainlet.close();
+    await this.#server.shutdown();
+  }
+}
+
+/** How a lainlet process is started: from source, or the compiled binary. */
+export const TARGETS = {
+  source: ["deno", ...config.tasks.start.split(" ").slice(1)],
+  binary: [new URL("../../lainlet", import.meta.url).pathname],
+} as const;
+
+/** A lainlet in a process of its own. */
+export class LainletProcess implements AsyncDisposable {
+  readonly url: string;
+  readonly program: Program;
+
+  private constructor(
+    target: keyof typeof TARGETS,
+    args: readonly string[],
+    env: Record<string, string>,
+  ) {
+    const port = freePort();
+    this.url = `http://127.0.0.1:${port}`;
+    const [command, ...first] = TARGETS[target];
+    this.program = new Program(
+      command,
+      [...first, "--web", `:${port}`, ...args],
+      env,
+    );
+  }
+
+  /** Starts one, and waits until it is ready. */
+  static async start(
+    target: keyof typeof TARGETS,
+    args: readonly string[],
+    env: Record<string, string> = {},
+  ): Promise<LainletProcess> {
+    const lainlet = new LainletProcess(target, args, env);
+    try {
+      await eventually("lainlet is ready", async () => {
+        const { status } = await get(`${lainlet.url}/readyz`);
+        return status === 200 ? true : undefined;
+      });
+    } catch (error) {
+      await lainlet[Symbol.asyncDispose]();
+      throw new Error(`lainlet did not start: ${lainlet.program.stderr}`, {
+        cause: error,
+      });
+    }
+    return lainlet;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.program[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,94 @@
+/** A port that nobody listens on at the moment. */
+export function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
+
+/** Tries until it neither throws nor gives undefined; throws what it threw last. */
+export async function eventually<T>(
+  what: string,
+  attempt: () => Promise<T | undefined> | T | undefined,
+  timeout = 20_000,
+): Promise<T> {
+  const deadline = Date.now() + timeout;
+  for (;;) {
+    let failure: unknown;
+    try {
+      const result = await attempt();
+      if (result !== undefined) return result;
+    } catch (error) {
+      failure = error;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`not within ${timeout} ms: ${what}`, { cause: failure });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** A program that runs beside the test. */
+export class Program implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #copied: Promise<unknown>;
+  #stdout = "";
+  #stderr = "";
+
+  constructor(
+    command: string,
+    args: readonly string[],
+    env: Record<string, string> = {},
+  ) {
+    this.#child = new Deno.Command(command, {
+      args: [...args],
+      env,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const copy = async (
+      from: ReadableStream<Uint8Array>,
+      to: (text: string) => void,
+    ) => {
+      for await (const text of from.pipeThrough(new TextDecoderStream())) {
+        to(text);
+      }
+    };
+    this.#copied = Promise.all([
+      copy(this.#child.stdout, (text) => this.#stdout += text),
+      copy(this.#child.stderr, (text) => this.#stderr += text),
+    ]);
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  get stdout(): string {
+    return this.#stdout;
+  }
+
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  /** Waits for the end; all output has been read then. */
+  async ended(): Promise<Deno.CommandStatus> {
+    await this.#copied;
+    return await this.#child.status;
+  }
+
+  signal(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+    await this.ended();
+  }
+}
