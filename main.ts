@@ -6,6 +6,7 @@ import { type Flags, parseFlags, UsageError } from "./lib/flags.ts";
 import { startLogging } from "./lib/log.ts";
 import { Lainlet } from "./lib/server.ts";
 import { EtcdStore } from "./lib/store/etcd.ts";
+import { tlsProblem } from "./lib/store/etcd_tls.ts";
 import { MemoryStore, parseContent } from "./lib/store/memory.ts";
 import type { Store } from "./lib/store/store.ts";
 
@@ -23,6 +24,8 @@ function openStore({ store, etcd, etcdTls, etcdUser }: Flags): Store {
       throw new UsageError(`--store: ${store.file}: ${messageOf(error)}`);
     }
   }
+  const problem = etcd[0].startsWith("https:") ? tlsProblem() : undefined;
+  if (problem !== undefined) throw new UsageError(problem);
   const { ca, client } = etcdTls ?? {};
   return new EtcdStore(etcd, {
     auth: etcdUser,

@@ -1,6 +1,9 @@
-import { assertEquals } from "@std/assert";
+import { Buffer } from "node:buffer";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { EtcdStore } from "../../../lib/store/etcd.ts";
 import type { Batch, Snapshot } from "../../../lib/store/store.ts";
+import { Range } from "etcd3";
+import { makeCertificates } from "../../util/certificates.ts";
 import { TestEtcd } from "../../util/etcd.ts";
 import { eventually, freePort } from "../../util/process.ts";
 import { Proxy } from "../../util/proxy.ts";
@@ -202,4 +205,58 @@ Deno.test("etcd: of several endpoints one that works is found", async () => {
   await using all = new Collector(store, "/a/");
   await all.count(1);
   assertEquals(store.status.source, etcd.endpoint);
+});
+
+Deno.test("etcd: TLS with a CA and a client certificate", async () => {
+  await using tls = await makeCertificates();
+  await using etcd = await TestEtcd.start({ tls });
+  await etcd.write({ "/a/1": "x" });
+  const read = (file: string) => Buffer.from(Deno.readFileSync(file));
+  const store = new EtcdStore([etcd.endpoint], {
+    credentials: {
+      rootCertificate: read(tls.ca),
+      privateKey: read(tls.key),
+      certChain: read(tls.cert),
+    },
+  });
+  await using all = new Collector(store, "/a/");
+  await all.count(1);
+  await etcd.write({ "/a/1": "y" });
+  await all.count(2);
+});
+
+Deno.test("etcd: a login, with a right to one subtree only", async () => {
+  await using etcd = await TestEtcd.start();
+  await etcd.write({ "/a/1": "x", "/b/1": "x" });
+  const { client } = etcd;
+  const reader = await client.role("reader").create();
+  await reader.grant({
+    permission: "Read",
+    range: Range.prefix("/a/"),
+  });
+  await (await client.user("lainlet").create("secret")).addRole("reader");
+  await (await client.user("root").create("root")).addRole("root");
+  await client.auth.authEnable();
+  const store = new EtcdStore([etcd.endpoint], {
+    auth: { username: "lainlet", password: "secret" },
+  });
+  await using allowed = new Collector(store, "/a/");
+  await using refused = new Collector(store, "/b/");
+  await allowed.count(1);
+  const problem = await eventually(
+    "the refusal is told",
+    () => store.status.problems.find((text) => text.startsWith("/b/")),
+  );
+  assertStringIncludes(problem, "etcdserver: permission denied");
+  assertEquals(refused.items, []);
+  const wrong = new EtcdStore([etcd.endpoint], {
+    auth: { username: "lainlet", password: "not it" },
+  });
+  await using nothing = new Collector(wrong, "/a/");
+  const reason = await eventually(
+    "the failed login is told",
+    () => wrong.status.problems.find((text) => text.includes("password")),
+  );
+  assertEquals(reason.includes("not it"), false);
+  assertEquals(nothing.items, []);
 });

@@ -1,0 +1,66 @@
+/** PEM files of a certificate for 127.0.0.1 and of the CA that signed it. */
+export interface Certificates extends AsyncDisposable {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Makes a CA, and a certificate that serves for a server and for a client. */
+export async function makeCertificates(): Promise<Certificates> {
+  const folder = await Deno.makeTempDir({ prefix: "lainlet-tls-" });
+  const file = (name: string) => `${folder}/${name}`;
+  const openssl = async (...args: string[]) => {
+    const { success, stderr } = await new Deno.Command("openssl", { args })
+      .output();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
+  };
+  const key = ["-newkey", "rsa:2048", "-nodes", "-keyout"];
+  await openssl(
+    "req",
+    "-x509",
+    ...key,
+    file("ca.key"),
+    "-out",
+    file("ca.pem"),
+    "-subj",
+    "/CN=test CA",
+    "-days",
+    "2",
+  );
+  await openssl(
+    "req",
+    ...key,
+    file("key.pem"),
+    "-out",
+    file("csr.pem"),
+    "-subj",
+    "/CN=lainlet",
+  );
+  await Deno.writeTextFile(
+    file("ext"),
+    "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n",
+  );
+  await openssl(
+    "x509",
+    "-req",
+    "-in",
+    file("csr.pem"),
+    "-CA",
+    file("ca.pem"),
+    "-CAkey",
+    file("ca.key"),
+    "-CAcreateserial",
+    "-extfile",
+    file("ext"),
+    "-out",
+    file("cert.pem"),
+    "-days",
+    "2",
+  );
+  return {
+    ca: file("ca.pem"),
+    cert: file("cert.pem"),
+    key: file("key.pem"),
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+  };
+}
