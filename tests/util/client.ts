@@ -23,6 +23,7 @@ export async function get(
 export class Stream implements AsyncDisposable {
   readonly #reader: ReadableStreamDefaultReader<Event>;
   readonly #client: Deno.HttpClient;
+  #isOpen = true;
 
   private constructor(readonly response: Response, client: Deno.HttpClient) {
     this.#client = client;
@@ -56,6 +57,8 @@ export class Stream implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
     await this.#reader.cancel().catch(() => {});
     this.#client.close();
   }

@@ -1,0 +1,309 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { groupKey, groupValue } from "../../scripts/cluster.ts";
+import { MemoryStore } from "../../lib/store/memory.ts";
+import type { Batch, Snapshot, Store } from "../../lib/store/store.ts";
+import { get, Stream } from "../util/client.ts";
+import { cluster } from "../util/golden.ts";
+import { TestLainlet } from "../util/lainlet.ts";
+import { eventually } from "../util/process.ts";
+
+const golden = () => new MemoryStore(Object.entries(cluster));
+
+Deno.test("a GET is JSON with sorted keys, a strong tag, and the same bytes each time", async () => {
+  await using server = await new TestLainlet(golden()).ready();
+  const path = `${server.url}/v2/coreinfowatcher`;
+  const [one, two] = [await get(path), await get(path)];
+  assertEquals(
+    one.headers.get("content-type"),
+    "application/json; charset=utf-8",
+  );
+  assertEquals(one.headers.get("cache-control"), "no-cache");
+  assertMatch(one.headers.get("etag") ?? "", /^"[^"]+"$/);
+  assertEquals(one.body, two.body);
+  assertEquals(one.headers.get("etag"), two.headers.get("etag"));
+  JSON.parse(one.body, function (_key, value) {
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      assertEquals(Object.keys(value), Object.keys(value).sort());
+    }
+    return value;
+  });
+});
+
+Deno.test("If-None-Match gets 304 until the state changes, in each encoding", async () => {
+  const store = golden();
+  await using server = await new TestLainlet(store).ready();
+  const path = `${server.url}/v2/nodes`;
+  const ask = (encoding: string, tag = "") =>
+    get(path, "127.0.0.1", {
+      headers: { "Accept-Encoding": encoding, "If-None-Match": tag },
+    });
+  const tags: string[] = [];
+  for (const encoding of ["gzip", "identity"]) {
+    const { headers, status } = await ask(encoding);
+    const tag = headers.get("etag") ?? "";
+    tags.push(tag);
+    assertEquals(status, 200);
+    const again = await ask(encoding, tag);
+    assertEquals([again.status, again.body], [304, ""]);
+    assertEquals(again.headers.get("etag"), tag);
+    assertEquals((await ask(encoding, `"x", W/${tag}`)).status, 304);
+    assertEquals((await ask(encoding, '"x"')).status, 200);
+  }
+  assertEquals(new Set(tags).size, 2);
+  store.put("/lain/nodes/nodes/node9:192.168.77.29:22", "{}");
+  const changed = await eventually("the change is served", async () => {
+    const answer = await ask("identity", tags[1]);
+    return answer.status === 200 ? answer : undefined;
+  });
+  assert(changed.body.includes("node9"));
+});
+
+Deno.test("paths and methods", async () => {
+  await using server = await new TestLainlet(golden()).ready();
+  const ask = (path: string, method = "GET") =>
+    get(server.url + path, "127.0.0.1", { method });
+  const slash = await ask("/v2/nodes/");
+  assertEquals(slash.body, (await ask("/v2/nodes")).body);
+  for (
+    const path of [
+      "/",
+      "/v2",
+      "/v2/",
+      "/v2/nosuch",
+      "/v2//nodes",
+      "/v2/nodes//",
+      "/v2/nodes/x",
+      "/V2/nodes",
+    ]
+  ) {
+    const { status, body } = await ask(path);
+    assertEquals([path, status, body], [path, 404, "404 not found"]);
+  }
+  for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]) {
+    const { status, headers } = await ask("/v2/nodes", method);
+    assertEquals([status, headers.get("allow")], [405, "GET, HEAD"]);
+  }
+  const head = await ask("/v2/nodes", "HEAD");
+  assertEquals([head.status, head.body], [200, ""]);
+  assertMatch(head.headers.get("etag") ?? "", /^"/);
+  const watch = await ask("/v2/nodes?watch=1", "HEAD");
+  assertEquals([watch.status, watch.body], [200, ""]);
+  assertEquals(watch.headers.get("content-type"), "text/event-stream");
+});
+
+Deno.test("a refused watch is one error event, and its end", async () => {
+  await using server = await new TestLainlet(golden()).ready();
+  const refusals: [path: string, from: string, message: string][] = [
+    ["/v2/procwatcher?watch=1", "127.0.0.1", "appname required"],
+    ["/v2/nodes?watch=1", "127.20.0.12", "authorize failed, super required"],
+    [
+      "/v2/coreinfowatcher?watch=1&appname=console",
+      "127.20.0.12",
+      "authorize failed, no permission",
+    ],
+    [
+      "/v2/coreinfowatcher?watch=1",
+      "127.99.0.1",
+      "authorize failed, can not confirm the app by request ip",
+    ],
+    [
+      "/v2/nodes?watch=1&heartbeat=x",
+      "127.0.0.1",
+      "heartbeat must be a whole number of seconds",
+    ],
+  ];
+  for (const [path, from, message] of refusals) {
+    await using stream = await Stream.open(server.url + path, from);
+    assertEquals(stream.response.status, 200);
+    assertEquals(
+      stream.response.headers.get("content-type"),
+      "text/event-stream",
+    );
+    assertEquals(await stream.next(), {
+      id: "0",
+      event: "error",
+      data: message,
+    });
+    assertEquals(await stream.next(), undefined);
+  }
+  assertEquals(server.lainlet.broadcast.listeners, 0);
+  for (const [path, from, message] of refusals) {
+    const { body } = await get(server.url + path.replace("watch=1", ""), from);
+    assertEquals(body, message);
+  }
+});
+
+Deno.test("a stream says what it is", async () => {
+  await using server = await new TestLainlet(golden()).ready();
+  await using stream = await Stream.open(`${server.url}/v2/nodes?watch=1`);
+  const { headers } = stream.response;
+  assertEquals(headers.get("content-type"), "text/event-stream");
+  assertEquals(headers.get("cache-control"), "no-cache");
+  assertEquals(headers.get("x-accel-buffering"), "no");
+});
+
+Deno.test("watch and heartbeat take what the contract says", async () => {
+  await using server = await new TestLainlet(golden()).ready();
+  const status = async (query: string) =>
+    (await get(`${server.url}/v2/nodes?${query}`)).status;
+  for (
+    const query of [
+      "watch=",
+      "watch=0",
+      "watch=false",
+      "heartbeat=0",
+      "heartbeat=",
+      "heartbeat=5",
+    ]
+  ) {
+    assertEquals([query, await status(query)], [query, 200]);
+  }
+  for (
+    const query of [
+      "watch=yes",
+      "heartbeat=-1",
+      "heartbeat=1.5",
+      "heartbeat=1s",
+      "heartbeat=99999999999",
+    ]
+  ) {
+    assertEquals([query, await status(query)], [query, 400]);
+  }
+});
+
+/** A store whose first read can be held back. */
+class SlowStore implements Store {
+  readonly #open = Promise.withResolvers<void>();
+  readonly #store = golden();
+  readonly status = { source: "", heardAt: 0, revision: 0, problems: ["away"] };
+
+  open(): void {
+    this.#open.resolve();
+  }
+
+  watch(prefix: string, signal: AbortSignal): ReadableStream<Snapshot | Batch> {
+    const { readable, writable } = new TransformStream<Snapshot | Batch>();
+    this.#open.promise.then(() =>
+      this.#store.watch(prefix, signal).pipeTo(writable)
+    );
+    return readable;
+  }
+}
+
+Deno.test("before the first read: GET 503, and a watch waits", async () => {
+  const store = new SlowStore();
+  await using server = new TestLainlet(store);
+  const early = await get(`${server.url}/v2/nodes`);
+  assertEquals([early.status, early.headers.get("retry-after")], [503, "1"]);
+  assertEquals((await get(`${server.url}/appname`)).status, 503);
+  const readyz = await get(`${server.url}/readyz`);
+  assertEquals(readyz.status, 503);
+  assert(readyz.body.includes("podgroup is not read yet"), readyz.body);
+  assert(readyz.body.includes("away"), readyz.body);
+  assertEquals((await get(`${server.url}/healthz`)).status, 200);
+  assertEquals((await get(`${server.url}/version`)).body, "3.0.0");
+  await using local = await Stream.open(`${server.url}/v2/nodes?watch=1`);
+  await using app = await Stream.open(
+    `${server.url}/v2/proxywatcher?watch=1`,
+    "127.20.0.12",
+  );
+  await using nobody = await Stream.open(
+    `${server.url}/v2/proxywatcher?watch=1`,
+    "127.99.0.1",
+  );
+  await using gone = await Stream.open(`${server.url}/v2/nodes?watch=1`);
+  await gone[Symbol.asyncDispose]();
+  store.open();
+  assertEquals((await local.next())?.event, "init");
+  const { event, data } = (await app.next()) ?? {};
+  assertEquals(event, "init");
+  assertEquals(Object.keys(Object(data)), [
+    "app000.web.admin",
+    "app000.web.web",
+  ]);
+  assertEquals((await nobody.next())?.event, "error");
+  await eventually(
+    "only two are left",
+    () => server.lainlet.broadcast.listeners === 2 ? true : undefined,
+  );
+});
+
+Deno.test("/debug counts, and tells no value", async () => {
+  const store = golden();
+  await using server = await new TestLainlet(store).ready();
+  await using stream = await Stream.open(
+    `${server.url}/v2/configwatcher?watch=1`,
+  );
+  await stream.next();
+  store.put("/lain/config/etcd_cluster_token", "tok-new");
+  await stream.next();
+  const { status, body } = await get(`${server.url}/debug`);
+  assertEquals(status, 200);
+  const debug = JSON.parse(body);
+  assertEquals([debug.connections, debug.goroutines], [2, 1]);
+  assertEquals(Object.keys(debug.watchers).sort(), [
+    "config",
+    "container",
+    "depends",
+    "nodes",
+    "podgroup",
+  ]);
+  const { NumReceivers, UpdateTime, LastEvent, TotalKeys } =
+    debug.watchers.config;
+  assertEquals([NumReceivers, TotalKeys], [1, 24]);
+  assert(!Number.isNaN(Date.parse(UpdateTime)));
+  assertEquals(LastEvent, {
+    Action: "update",
+    Key: "/lain/config/etcd_cluster_token",
+    ModifiedIndex: 2,
+  });
+  for (const value of ["tok-new", "s3cr3t-7"]) assert(!body.includes(value));
+  await stream[Symbol.asyncDispose]();
+  await eventually("the stream is gone", async () => {
+    const { connections, goroutines } = JSON.parse(
+      (await get(`${server.url}/debug`)).body,
+    );
+    return connections === 1 && goroutines === 0 ? true : undefined;
+  });
+});
+
+Deno.test("an idle stream gets a comment, and lives on", async () => {
+  const store = golden();
+  await using server = await new TestLainlet(store, { idle: 50 }).ready();
+  const { body } = await fetch(`${server.url}/v2/nodes?watch=1&name=none`);
+  let text = "";
+  for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    text += chunk;
+    if (text.endsWith(":\n:\n")) store.put("/lain/nodes/nodes/none:1:22", "{}");
+    if (text.includes("update")) break;
+  }
+  assertMatch(
+    text,
+    /^id: 1\nevent: init\ndata: {}\n\n(:\n)+id: 2\nevent: update\ndata: {"none:1:22":{}}\n\n/,
+  );
+});
+
+Deno.test("names like __proto__ and numbers are names like any other", async () => {
+  const node = { name: "n", ip: "1.2.3.4" };
+  const group = {
+    app: "__proto__",
+    proc: "web.web",
+    instances: [{ node, ip: "127.20.9.9" }],
+  };
+  const store = new MemoryStore([
+    ["/lain/config/__proto__", "p"],
+    ["/lain/config/10", "ten"],
+    ["/lain/config/9", "nine"],
+    [groupKey(group), groupValue(group)],
+  ]);
+  await using server = await new TestLainlet(store).ready();
+  const body = async (path: string) => (await get(server.url + path)).body;
+  assertEquals(
+    await body("/v2/configwatcher"),
+    '{"10":"ten","9":"nine","__proto__":"p"}',
+  );
+  assertEquals(
+    await body("/v2/appswatcher"),
+    '{"__proto__":{"Appname":"__proto__"}}',
+  );
+});
