@@ -3,40 +3,39 @@ export const HELP = `\
 lainlet serves a LAIN cluster's state, kept current from etcd, over HTTP: each
 view as an answer (GET) or as a live stream (watch).
 
-Usage:
-  lainlet [flags]                    flags may be -name, --name, --name=value
+Usage: lainlet [flags]     (a flag is -name value, -name=value, or with --)
 
 Serving:
-  --web ADDRESS        where to listen                       (default :9001)
-  --ip ADDRESS         this node's address: callers from it may ask everything,
-                       and localspec is about it             (default none)
-  --hostname NAME      this node's name: localprocs is about it
-                                                             (default the system's)
-  --noauth             let every caller ask everything
+  --web ADDRESS            where to listen (default :9001)
+  --ip ADDRESS             this node's address (default none): what calls from
+                           it may ask everything, and localspec is about it
+  --hostname NAME          this node's name, which localprocs is about
+                           (default the system's)
+  --noauth                 let every caller ask everything
 
 Store:
-  --etcd ENDPOINTS     comma-separated members of one etcd cluster
-                                     (default $LAINLET_ETCD or 127.0.0.1:2379)
-  --etcd.ca FILE       PEM file of the CA of etcd: switches TLS on
-  --etcd.cert FILE     PEM file of the client certificate, with
-  --etcd.key FILE      PEM file of its key
+  --etcd ENDPOINTS         comma-separated members of one etcd cluster
+                           (default $LAINLET_ETCD, or 127.0.0.1:2379)
+  --etcd.ca FILE           PEM file of etcd's CA; switches TLS on
+  --etcd.cert FILE         PEM file of a client certificate
+  --etcd.key FILE          PEM file of its key
   --etcd.user USER:PASSWORD
-                       login to etcd         (default $LAINLET_ETCD_USER or none)
-  --store STORE        etcd, or memory:FILE to serve a {"key": "value"} JSON file
-                                                             (default etcd)
+                           login to etcd (default $LAINLET_ETCD_USER, or none)
+  --store STORE            etcd (default), or memory:FILE to serve a JSON file
+                           of {"key": "value"}
 
-Logging, on stderr:
-  --log.format FORMAT  logfmt (key=value) or json            (default logfmt)
-  --debug              log at debug level
+Logging, to stderr:
+  --log.format FORMAT      logfmt (default) or json, a line for each event
+  --debug                  log at debug level
 
 Other:
-  -h, --help           print this and exit
-  -v, --version        print the version and exit
+  -h, --help               print this and exit
+  -v, --version            print the version and exit
 
 Examples:
-  lainlet --web :9001 --etcd 10.0.0.1:2379,10.0.0.2:2379 --ip 10.0.0.7
+  lainlet --etcd 10.0.0.1:2379,10.0.0.2:2379 --ip 10.0.0.7
   lainlet --web 127.0.0.1:9001 --store memory:cluster.json --noauth
 
-Then:
+Then ask it:
   curl 'http://127.0.0.1:9001/v2/coreinfowatcher?appname=console'
   curl -N 'http://127.0.0.1:9001/v2/webrouter/webprocs?watch=1&heartbeat=10'`;

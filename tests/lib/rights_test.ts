@@ -51,7 +51,7 @@ Deno.test("an app sees itself, and the app whose portal it runs", async () => {
   await using server = await new TestLainlet(memory).ready();
   const ask = async (query: string, from: string) => {
     const { status, body } = await get(
-      `${server.url}/v2/appswatcher`.replace("appswatcher", query),
+      `${server.url}/v2/${query}`,
       from,
     );
     return status === 200 ? Object.keys(JSON.parse(body)) : body;

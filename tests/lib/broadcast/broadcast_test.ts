@@ -1,0 +1,300 @@
+import { assert, assertEquals } from "@std/assert";
+import { Broadcast } from "../../../lib/broadcast/broadcast.ts";
+import type { Branch } from "../../../lib/broadcast/branch.ts";
+import { Unavailable } from "../../../lib/errors.ts";
+import type { ChangeKind, Source } from "../../../lib/view.ts";
+import { MemoryStore } from "../../../lib/store/memory.ts";
+import { get, Stream } from "../../util/client.ts";
+import { TestLainlet } from "../../util/lainlet.ts";
+import { eventually } from "../../util/process.ts";
+
+/** A source whose answer the test sets. */
+class TestSource implements Source {
+  readonly id = "test";
+  readonly watcher = { receivers: 0 };
+  renders = 0;
+  #json: string | Unavailable = '"first"';
+  #listener?: (kind: ChangeKind) => void;
+
+  get isSubscribed(): boolean {
+    return this.#listener !== undefined;
+  }
+
+  render(): string {
+    this.renders++;
+    if (this.#json instanceof Unavailable) throw this.#json;
+    return this.#json;
+  }
+
+  subscribe(listener: (kind: ChangeKind) => void): () => void {
+    this.#listener = listener;
+    return () => this.#listener = undefined;
+  }
+
+  set(json: string | Unavailable, kind: ChangeKind = "update"): void {
+    this.#json = json;
+    this.#listener?.(kind);
+  }
+}
+
+/** A listener that reads when it is told to. */
+class Listener {
+  readonly branch: Branch;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+
+  constructor(broadcast: Broadcast, source: Source, heartbeat = 0) {
+    this.branch = broadcast.open(heartbeat, () => {});
+    broadcast.attach(this.branch, source);
+    this.#reader = this.branch.stream.getReader();
+  }
+
+  /** The next frame, on one line; undefined at the end. */
+  async next(): Promise<string | undefined> {
+    const { value } = await this.#reader.read();
+    return value &&
+      new TextDecoder().decode(value).trim().replaceAll("\n", " ");
+  }
+
+  leave(): Promise<void> {
+    return this.#reader.cancel();
+  }
+}
+
+function setup() {
+  const broadcast = new Broadcast();
+  return {
+    broadcast,
+    source: new TestSource(),
+    [Symbol.dispose]: () => broadcast.close(),
+  };
+}
+
+const lost = new Unavailable("lost");
+
+Deno.test("a listener gets init, then each change, with ids that count", async () => {
+  using s = setup();
+  const listener = new Listener(s.broadcast, s.source);
+  assertEquals(await listener.next(), 'id: 1 event: init data: "first"');
+  s.source.set("2");
+  assertEquals(await listener.next(), "id: 2 event: update data: 2");
+  s.source.set("3", "delete");
+  assertEquals(await listener.next(), "id: 3 event: delete data: 3");
+});
+
+Deno.test("an answer that did not change is not sent", async () => {
+  using s = setup();
+  const listener = new Listener(s.broadcast, s.source);
+  await listener.next();
+  s.source.set('"first"');
+  s.source.set("2");
+  s.source.set("2", "delete");
+  assertEquals(await listener.next(), "id: 2 event: update data: 2");
+  s.source.set("3");
+  assertEquals(await listener.next(), "id: 3 event: update data: 3");
+});
+
+Deno.test("a slow listener gets the latest state, with its own next id", async () => {
+  using s = setup();
+  const fast = new Listener(s.broadcast, s.source);
+  const slow = new Listener(s.broadcast, s.source);
+  await fast.next();
+  await slow.next();
+  for (let i = 0; i < 100; i++) {
+    s.source.set(`${i}`);
+    assertEquals(await fast.next(), `id: ${i + 2} event: update data: ${i}`);
+  }
+  assertEquals(await slow.next(), "id: 2 event: update data: 99");
+  s.source.set("100");
+  assertEquals(await slow.next(), "id: 3 event: update data: 100");
+});
+
+Deno.test("what a slow listener missed is an update unless all of it was removals", async () => {
+  using s = setup();
+  const listener = new Listener(s.broadcast, s.source);
+  await listener.next();
+  s.source.set("2", "delete");
+  s.source.set("3", "delete");
+  assertEquals(await listener.next(), "id: 2 event: delete data: 3");
+  s.source.set("4", "update");
+  s.source.set("5", "delete");
+  assertEquals(await listener.next(), "id: 3 event: update data: 5");
+});
+
+Deno.test("a slow listener is not told of a change that was taken back", async () => {
+  using s = setup();
+  const listener = new Listener(s.broadcast, s.source);
+  await listener.next();
+  s.source.set("2");
+  s.source.set('"first"');
+  const next = listener.next();
+  s.source.set("3", "delete");
+  assertEquals(await next, "id: 2 event: delete data: 3");
+});
+
+Deno.test("an answer that cannot be made is an error, the next one an update", async () => {
+  using s = setup();
+  const listener = new Listener(s.broadcast, s.source);
+  await listener.next();
+  s.source.set(lost);
+  assertEquals(await listener.next(), "id: 0 event: error data: lost");
+  s.source.set(lost, "delete");
+  s.source.set('"first"', "delete");
+  assertEquals(await listener.next(), 'id: 2 event: update data: "first"');
+  s.source.set(lost);
+  s.source.set('"first"');
+  s.source.set("2", "delete");
+  assertEquals(await listener.next(), "id: 3 event: update data: 2");
+});
+
+Deno.test("a stream that starts without an answer gets init with the first", async () => {
+  using s = setup();
+  s.source.set(lost);
+  const listener = new Listener(s.broadcast, s.source);
+  assertEquals(await listener.next(), "id: 0 event: error data: lost");
+  s.source.set("1", "delete");
+  assertEquals(await listener.next(), "id: 1 event: init data: 1");
+});
+
+Deno.test("a failed stream says why and ends; nothing follows", async () => {
+  using s = setup();
+  const listener = new Listener(s.broadcast, s.source);
+  await listener.next();
+  s.source.set("2");
+  listener.branch.fail("no more");
+  listener.branch.fail("not this");
+  s.source.set("3");
+  assertEquals(await listener.next(), "id: 0 event: error data: no more");
+  assertEquals(await listener.next(), undefined);
+  assertEquals(s.broadcast.topics, 0);
+});
+
+Deno.test("each state is made once, however many listen", async () => {
+  using s = setup();
+  const listeners = Array.from(
+    { length: 100 },
+    () => new Listener(s.broadcast, s.source),
+  );
+  await Promise.all(listeners.map((l) => l.next()));
+  s.source.set("2");
+  const frames = await Promise.all(listeners.map((l) => l.next()));
+  assertEquals(new Set(frames), new Set(["id: 2 event: update data: 2"]));
+  assertEquals(s.source.renders, 2);
+  s.broadcast.latest(s.source);
+  assertEquals(s.source.renders, 2);
+});
+
+Deno.test("states of any size arrive whole", async () => {
+  using s = setup();
+  for (const size of [0, 1, 16_383, 16_384, 1_000_000]) {
+    const json = JSON.stringify("x".repeat(size));
+    s.source.set(json);
+    const branch = s.broadcast.open(0, () => {});
+    s.broadcast.attach(branch, s.source);
+    let text = "";
+    for await (const chunk of branch.stream) {
+      text += new TextDecoder().decode(chunk);
+      if (text.endsWith("\n\n")) break;
+    }
+    assertEquals(text, `id: 1\nevent: init\ndata: ${json}\n\n`);
+  }
+});
+
+Deno.test("heartbeats do not pile up, and give way to states", async () => {
+  using s = setup();
+  const listener = new Listener(s.broadcast, s.source, 0.01);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assertEquals(await listener.next(), 'id: 1 event: init data: "first"');
+  assertEquals(await listener.next(), "id: 0 event: heartbeat");
+  s.source.set("2");
+  assertEquals(await listener.next(), "id: 2 event: update data: 2");
+  await listener.leave();
+});
+
+Deno.test("a listener that leaves is gone, and the topic with the last", async () => {
+  using s = setup();
+  const one = new Listener(s.broadcast, s.source);
+  const two = new Listener(s.broadcast, s.source);
+  assertEquals([s.broadcast.listeners, s.source.watcher.receivers], [2, 2]);
+  await one.leave();
+  assertEquals([s.broadcast.listeners, s.broadcast.topics], [1, 1]);
+  await two.leave();
+  assertEquals([s.broadcast.listeners, s.broadcast.topics], [0, 0]);
+  assertEquals(s.source.watcher.receivers, 0);
+  assert(!s.source.isSubscribed);
+});
+
+Deno.test("closing ends every stream, waiting or not", async () => {
+  const s = setup();
+  const waiting = new Listener(s.broadcast, s.source);
+  const stalled = new Listener(s.broadcast, s.source);
+  await waiting.next();
+  const end = waiting.next();
+  s.broadcast.close();
+  assertEquals(await end, undefined);
+  assertEquals(await stalled.next(), undefined);
+  assertEquals(s.broadcast.listeners, 0);
+});
+
+Deno.test("10,000 listeners that come and go over HTTP leave nothing behind", async () => {
+  const store = new MemoryStore([["/lain/config/a", "1"]]);
+  await using server = await new TestLainlet(store).ready();
+  const { lainlet, url } = server;
+  const round = async (i: number) => {
+    const abort = new AbortController();
+    const response = await fetch(
+      `${url}/v2/configwatcher?watch=1&heartbeat=5&target=${i % 7}`,
+      { signal: abort.signal },
+    );
+    await response.body?.getReader().read();
+    abort.abort();
+  };
+  for (let i = 0; i < 10_000; i += 50) {
+    await Promise.all(Array.from({ length: 50 }, (_, k) => round(i + k)));
+  }
+  await eventually(
+    "all are gone",
+    () =>
+      lainlet.broadcast.listeners === 0 && lainlet.connections === 0
+        ? true
+        : undefined,
+  );
+  assertEquals(lainlet.broadcast.topics, 0);
+  assertEquals(lainlet.cluster.config.receivers, 0);
+});
+
+Deno.test("a listener that does not read holds up nobody, and grows nothing", async () => {
+  const store = new MemoryStore([["/lain/config/a", "0"]]);
+  await using server = await new TestLainlet(store).ready();
+  const port = Number(new URL(server.url).port);
+  const stalled = await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+      const request =
+        "GET /v2/configwatcher?watch=1 HTTP/1.1\r\nHost: x\r\n\r\n";
+      await conn.write(new TextEncoder().encode(request));
+      return conn;
+    }),
+  );
+  try {
+    await using reader = await Stream.open(
+      `${server.url}/v2/configwatcher?watch=1`,
+    );
+    await reader.next();
+    const padding = "x".repeat(500_000);
+    const before = Deno.memoryUsage();
+    for (let i = 1; i <= 200; i++) {
+      store.put("/lain/config/a", `${i}${padding}`);
+      const event = await reader.next();
+      assertEquals(event?.id, String(i + 1));
+    }
+    // 20 listeners missed 100 MB each.
+    const after = Deno.memoryUsage();
+    const grown = after.heapUsed + after.external - before.heapUsed -
+      before.external;
+    assert(grown < 200e6, `${grown} bytes more`);
+    assertEquals((await get(`${server.url}/healthz`)).status, 200);
+    assertEquals(server.lainlet.broadcast.listeners, 21);
+  } finally {
+    stalled.forEach((conn) => conn.close());
+  }
+});

@@ -1,0 +1,161 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  type Environment,
+  type Flags,
+  parseFlags,
+  UsageError,
+} from "../../lib/flags.ts";
+import { HELP } from "../../lib/help.ts";
+
+const SYSTEM: Environment = { hostname: () => "here" };
+
+function flags(args: string[], environment = SYSTEM): Flags {
+  const flags = parseFlags(args, environment, "1.2.3");
+  if (typeof flags === "string") throw new Error(flags);
+  return flags;
+}
+
+Deno.test("flags: the defaults", () => {
+  assertEquals(flags([]), {
+    web: { hostname: "", port: 9001 },
+    etcd: ["http://127.0.0.1:2379"],
+    etcdTls: undefined,
+    etcdUser: undefined,
+    ip: "",
+    hostname: "here",
+    store: { kind: "etcd" },
+    noauth: false,
+    debug: false,
+    logFormat: "logfmt",
+  });
+});
+
+Deno.test("flags: Go's spelling and GNU's, with = and without", () => {
+  for (
+    const args of [["-web", ":1"], ["--web", ":1"], ["-web=:1"], ["--web=:1"]]
+  ) {
+    assertEquals(flags(args).web.port, 1);
+  }
+  for (
+    const args of [["-noauth"], ["--noauth"], ["-noauth=true"], ["--noauth=1"]]
+  ) {
+    assertEquals(flags([...args, "-ip", "1.2.3.4"]).noauth, true);
+  }
+  assertEquals(flags(["--noauth=false", "--debug=0"]).noauth, false);
+  assertEquals(flags(["-hostname", "a", "--hostname=b"]).hostname, "b");
+  assertEquals(flags(["-etcd.user=u:p=q:r"]).etcdUser, {
+    username: "u",
+    password: "p=q:r",
+  });
+});
+
+Deno.test("flags: listen addresses", () => {
+  assertEquals(flags(["-web", "127.0.0.1:80"]).web, {
+    hostname: "127.0.0.1",
+    port: 80,
+  });
+  assertEquals(flags(["-web", "[::1]:80"]).web, { hostname: "::1", port: 80 });
+  assertEquals(flags(["-web", "node1:0"]).web, { hostname: "node1", port: 0 });
+});
+
+Deno.test("flags: etcd endpoints, TLS, and the environment", () => {
+  assertEquals(
+    flags(
+      ["--etcd", "a:1, b,https://c:3"].slice(0, 1).concat("a:1, b,http://c:80"),
+    ).etcd,
+    [
+      "http://a:1",
+      "http://b:2379",
+      "http://c:80",
+    ],
+  );
+  const environment = {
+    ...SYSTEM,
+    LAINLET_ETCD: "e:1",
+    LAINLET_ETCD_USER: "u:p",
+  };
+  assertEquals(flags([], environment).etcd, ["http://e:1"]);
+  assertEquals(flags([], environment).etcdUser, {
+    username: "u",
+    password: "p",
+  });
+  assertEquals(flags(["--etcd", "f:1"], environment).etcd, ["http://f:1"]);
+  assertEquals(flags([], { ...SYSTEM, LAINLET_ETCD: "" }).etcd, [
+    "http://127.0.0.1:2379",
+  ]);
+  const tls = flags([
+    "--etcd.ca=ca",
+    "--etcd.cert=c",
+    "--etcd.key=k",
+    "--etcd=[::1]",
+  ]);
+  assertEquals(tls.etcd, ["https://[::1]:2379"]);
+  assertEquals(tls.etcdTls, { ca: "ca", client: { cert: "c", key: "k" } });
+});
+
+Deno.test("flags: help and version are texts to print", () => {
+  for (const arg of ["-h", "--help", "-help"]) {
+    assertEquals(parseFlags([arg], SYSTEM, "1.2.3"), HELP);
+  }
+  for (const arg of ["-v", "--version", "-version"]) {
+    assertEquals(parseFlags([arg], SYSTEM, "1.2.3"), "1.2.3");
+  }
+});
+
+Deno.test("flags: help names every flag, and nothing is wider than a terminal", () => {
+  for (
+    const name of [
+      "web",
+      "etcd",
+      "ip",
+      "hostname",
+      "store",
+      "noauth",
+      "etcd.ca",
+      "etcd.cert",
+      "etcd.key",
+      "etcd.user",
+      "debug",
+      "version",
+      "help",
+      "log.format",
+    ]
+  ) {
+    assertEquals(HELP.includes(`--${name}`), true, name);
+  }
+  assertEquals(HELP.split("\n").filter((line) => line.length > 80), []);
+});
+
+Deno.test("flags: each wrong use has its own line", () => {
+  const wrong: [args: string[], line: string][] = [
+    [["--nosuch"], "unknown flag --nosuch"],
+    [["-x=1"], "unknown flag -x"],
+    [["-webs", ":1"], "unknown flag -webs"],
+    [["--etcd.nosuch=secret"], "unknown flag --etcd.nosuch"],
+    [["serve"], 'unexpected argument "serve"'],
+    [["--web"], "--web needs a value"],
+    [["--web="], "--web needs a value"],
+    [["--ip", "--noauth"], "--ip needs a value"],
+    [["--web", "9001"], "--web must be an address"],
+    [["--web", ":70000"], "--web must be an address"],
+    [["--ip", "node1"], "--ip must be an IP address"],
+    [["--store", "redis"], "--store must be etcd or memory:FILE"],
+    [["--store", "memory:"], "--store must be etcd or memory:FILE"],
+    [["--log.format", "xml"], "--log.format must be logfmt or json"],
+    [["--noauth=maybe"], "--noauth is a switch"],
+    [["--etcd", "ftp://a"], "--etcd must be endpoints"],
+    [["--etcd", "http://u:secret@a:1"], "--etcd must be endpoints"],
+    [["--etcd", "a:1,"], "--etcd must be endpoints"],
+    [["--etcd", "a:1,https://b:1"], "--etcd must not mix"],
+    [["--etcd.cert", "c"], "--etcd.cert and --etcd.key go together"],
+    [["--etcd.cert", "c", "--etcd.key", "k"], "--etcd.cert needs --etcd.ca"],
+    [["--etcd.ca", "c", "--etcd", "http://a"], "--etcd.ca needs https"],
+    [["--etcd.user", "name"], "--etcd.user must be user:password"],
+    [["--etcd.user", ":secret"], "--etcd.user must be user:password"],
+  ];
+  for (const [args, line] of wrong) {
+    const error = assertThrows(() => flags(args), UsageError, line);
+    assertEquals(error.message.includes("\n"), false);
+    assertEquals(error.message.includes("secret"), false);
+  }
+});

@@ -1,0 +1,219 @@
+import { assertEquals } from "@std/assert";
+import { groupKey, groupValue } from "../../../scripts/cluster.ts";
+import { followCluster } from "../../../lib/cluster.ts";
+import { MemoryStore } from "../../../lib/store/memory.ts";
+import { depends } from "../../../lib/watcher/depends.ts";
+import { follow, type Subtree } from "../../../lib/watcher/follow.ts";
+import { nodes } from "../../../lib/watcher/nodes.ts";
+import { podgroup } from "../../../lib/watcher/podgroup.ts";
+import type { Watcher } from "../../../lib/watcher/watcher.ts";
+import type { Batch, Snapshot, Store } from "../../../lib/store/store.ts";
+
+const GROUP = "/lain/deployd/pod_groups/a/a.web.web";
+
+/** Follows a subtree of a memory store, and lets what was written arrive. */
+async function following<T>(
+  subtree: Subtree<T>,
+  store: Store,
+  run: (watcher: Watcher<T>, settle: () => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const abort = new AbortController();
+  const watcher = follow(store, subtree, abort.signal);
+  await watcher.synced;
+  const settle = () => new Promise<void>((resolve) => setTimeout(resolve));
+  try {
+    await run(watcher, settle);
+  } finally {
+    abort.abort();
+  }
+}
+
+Deno.test("a bad value is counted once per revision, and the last good one stays", async () => {
+  const good = groupValue({ app: "a", proc: "web.web", instances: [] });
+  const store = new MemoryStore([[GROUP, good], [
+    "/lain/deployd/pod_groups/b/x",
+    "{",
+  ]]);
+  await following(podgroup, store, async (watcher, settle) => {
+    assertEquals([watcher.size, watcher.rejections], [1, 1]);
+    store.put(GROUP, "not JSON");
+    store.put(GROUP, new Uint8Array([0xff]));
+    await settle();
+    assertEquals(watcher.get("a/a.web.web")?.app, "a");
+    assertEquals(watcher.rejections, 3);
+    assertEquals([...watcher.rejected.keys()].sort(), ["a/a.web.web", "b/x"]);
+    store.put(GROUP, good);
+    store.delete("/lain/deployd/pod_groups/b/x");
+    await settle();
+    assertEquals([watcher.size, watcher.rejected.size], [1, 0]);
+    store.put(GROUP, "bad again");
+    store.delete(GROUP);
+    await settle();
+    assertEquals([watcher.size, watcher.rejected.size], [0, 0]);
+  });
+});
+
+Deno.test("pod groups that are not what the layout says are rejected", async () => {
+  const bad = [
+    "",
+    "null",
+    "[]",
+    '"text"',
+    "1",
+    '{"Spec": []}',
+    '{"Spec": {"Name": 1}}',
+    '{"Spec": {"Pod": {"Containers": {}}}}',
+    '{"Spec": {"Pod": {"Containers": [1]}}}',
+    '{"Spec": {"Pod": {"Containers": [{"Env": [1]}]}}}',
+    '{"Spec": {"Pod": {"Containers": [{"Expose": "80"}]}}}',
+    '{"Spec": {"Pod": {"Containers": [{"Expose": 1e999}]}}}',
+    '{"Pods": [{"InstanceNo": "1"}]}',
+    '{"Pods": [{"Containers": [{}]}]}',
+    '{"Spec": {"Pod": {"Containers": [{}]}}, "Pods": [{"Containers": [{}, {}]}]}',
+    '{"Spec": {"Pod": {"Containers": [{}]}}, "Pods": [{"Containers": [{"ContainerIp": true}]}]}',
+    "[".repeat(100_000),
+    "\ufeff{}",
+  ];
+  const store = new MemoryStore(
+    bad.map((value, i) => [`/lain/deployd/pod_groups/a/${i}`, value]),
+  );
+  await following(podgroup, store, (watcher) => {
+    assertEquals([...watcher.entries("")].map(([key]) => key), []);
+    assertEquals(watcher.rejections, bad.length);
+    return Promise.resolve();
+  });
+});
+
+Deno.test("what is missing or null is empty", async () => {
+  const nulls =
+    '{"Spec": {"Name": null, "Pod": {"Annotation": null, "Containers": [null], "Dependencies": [null]}}, ' +
+    '"Pods": [null, {"Containers": null}, {"Containers": [null]}]}';
+  const store = new MemoryStore([[GROUP, nulls], [`${GROUP}2`, "{}"]]);
+  await following(podgroup, store, (watcher) => {
+    assertEquals(watcher.get("a/a.web.web2"), {
+      name: "",
+      app: "",
+      annotation: "",
+      appVersion: "",
+      dependencies: [],
+      pods: [],
+    });
+    const { pods, dependencies } = watcher.get("a/a.web.web") ?? {};
+    assertEquals(dependencies, [{ podName: "", policy: 0 }]);
+    assertEquals(pods?.map(({ containers }) => containers.length), [0, 0, 1]);
+    assertEquals(pods?.[2]?.containers[0], {
+      id: "",
+      nodeName: "",
+      nodeIp: "",
+      ip: "",
+      port: 0,
+      procName: "",
+      spec: {
+        command: null,
+        env: null,
+        image: "",
+        cpu: 0,
+        memory: 0,
+        expose: 0,
+        volumes: null,
+      },
+    });
+    return Promise.resolve();
+  });
+});
+
+Deno.test("keys without a name are rejected, in every subtree", async () => {
+  const store = new MemoryStore([
+    ["/lain/nodes/nodes/", "{}"],
+    ["/lain/nodes/nodes/:1.2.3.4:22", "{}"],
+    ["/lain/nodes/nodes/n:1.2.3.4:22", "{}"],
+    ["/lain/deployd/depends/pods/", "{}"],
+    ["/lain/deployd/pod_groups/", "{}"],
+    ["/lain/deployd/pod_groups/a", "{}"],
+    ["/lain/deployd/pod_groups/a/", "{}"],
+    ["/lain/deployd/pod_groups//x", "{}"],
+    ["/lain/nodes/nodes/\ufffd:1:22", "{}"],
+  ]);
+  await following(nodes, store, (watcher) => {
+    assertEquals([watcher.size, watcher.rejections], [1, 3]);
+    return Promise.resolve();
+  });
+  await following(depends, store, (watcher) => {
+    assertEquals([watcher.size, watcher.rejections], [0, 1]);
+    return Promise.resolve();
+  });
+  await following(podgroup, store, (watcher) => {
+    assertEquals([watcher.size, watcher.rejections], [0, 4]);
+    return Promise.resolve();
+  });
+});
+
+Deno.test("a second snapshot is a difference: what is gone is removed", async () => {
+  const { readable, writable } = new TransformStream<
+    Snapshot | Batch,
+    Snapshot | Batch
+  >();
+  const writer = writable.getWriter();
+  const store: Store = {
+    watch: () => readable,
+    status: { source: "", heardAt: 0, revision: 0, problems: [] },
+  };
+  const entry = (name: string, value: string, revision: number) => ({
+    key: `/lain/nodes/nodes/${name}:1:22`,
+    value: new TextEncoder().encode(value),
+    revision,
+  });
+  writer.write({
+    type: "snapshot",
+    revision: 3,
+    entries: [entry("a", "{}", 1), entry("b", "{}", 2), entry("c", "{}", 3)],
+  });
+  await following(nodes, store, async (watcher, settle) => {
+    const heard: string[] = [];
+    watcher.subscribe((changes) => {
+      for (const { key, value } of changes) {
+        heard.push(`${key[0]} ${value?.json}`);
+      }
+    });
+    writer.write({
+      type: "snapshot",
+      revision: 9,
+      entries: [
+        entry("b", '{"x":1}', 8),
+        entry("c", "bad", 9),
+        entry("d", "{}", 9),
+      ],
+    });
+    await settle();
+    assertEquals(heard, ["a undefined", 'b {"x":1}', "c {}", "d {}"]);
+    assertEquals([...watcher.entries("")].map(([key]) => key[0]), [
+      "b",
+      "c",
+      "d",
+    ]);
+    writer.close();
+  });
+});
+
+Deno.test("containers that share an id do not hide each other", async () => {
+  const node = { name: "n1", ip: "10.0.0.1" };
+  const group = (app: string) => ({
+    app,
+    proc: "web.web",
+    instances: [{ node, ip: "", id: "" }, { node, ip: "", id: "" }],
+  });
+  const put = (app: string) =>
+    [groupKey(group(app)), groupValue(group(app))] as const;
+  const store = new MemoryStore([put("a"), put("b")]);
+  const abort = new AbortController();
+  const cluster = followCluster(store, abort.signal);
+  await cluster.container.synced;
+  assertEquals(cluster.container.size, 8);
+  store.delete(groupKey(group("b")));
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(
+    [...cluster.container.entries("n1/")].map(([, c]) => c.group.app),
+    ["a", "a"],
+  );
+  abort.abort();
+});

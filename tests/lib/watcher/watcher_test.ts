@@ -1,0 +1,66 @@
+import { assertEquals } from "@std/assert";
+import { Watcher } from "../../../lib/watcher/watcher.ts";
+
+Deno.test("watcher: entries of a prefix come in key order, whatever happened", () => {
+  const watcher = new Watcher<number>("test");
+  const model = new Map<string, number>();
+  let seed = 1;
+  const random = (below: number) => {
+    seed = (seed * 48271) % 2147483647;
+    return seed % below;
+  };
+  for (let round = 0; round < 300; round++) {
+    const changes: [string, number | undefined][] = [];
+    for (let i = random(round % 10 === 0 ? 100 : 4); i >= 0; i--) {
+      const key = `${"abc"[random(3)]}/${random(40)}`;
+      const value = random(3) === 0 ? undefined : random(1000);
+      changes.push([key, value]);
+      if (value === undefined) model.delete(key);
+      else model.set(key, value);
+    }
+    watcher.apply(changes);
+    for (const prefix of ["", "a/", "b/1", "c/39", "d"]) {
+      const expected = [...model].filter(([key]) => key.startsWith(prefix))
+        .sort(([a], [b]) => a < b ? -1 : 1);
+      assertEquals([...watcher.entries(prefix)], expected);
+    }
+  }
+});
+
+Deno.test("watcher: listeners hear what changed, and read the new state", () => {
+  const watcher = new Watcher<string>("test");
+  const heard: unknown[] = [];
+  const unsubscribe = watcher.subscribe((changes) =>
+    heard.push(changes, [...watcher.entries("")])
+  );
+  watcher.apply([["b", "1"], ["a", "1"]]);
+  watcher.apply([["a", "2"], ["b", undefined], ["none", undefined]]);
+  watcher.apply([["none", undefined]]);
+  unsubscribe();
+  watcher.apply([["c", "1"]]);
+  assertEquals(heard, [
+    [{ key: "b", value: "1", previous: undefined }, {
+      key: "a",
+      value: "1",
+      previous: undefined,
+    }],
+    [["a", "1"], ["b", "1"]],
+    [{ key: "a", value: "2", previous: "1" }, {
+      key: "b",
+      value: undefined,
+      previous: "1",
+    }],
+    [["a", "2"]],
+  ]);
+});
+
+Deno.test("watcher: a listener that fails does not keep the others from hearing", () => {
+  const watcher = new Watcher<string>("test");
+  let heard = 0;
+  watcher.subscribe(() => {
+    throw new Error("broken");
+  });
+  watcher.subscribe(() => heard++);
+  watcher.apply([["a", "1"]]);
+  assertEquals(heard, 1);
+});
