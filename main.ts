@@ -6,7 +6,7 @@ import { type Flags, parseFlags, UsageError } from "./lib/flags.ts";
 import { startLogging } from "./lib/log.ts";
 import { Lainlet } from "./lib/server.ts";
 import { EtcdStore } from "./lib/store/etcd.ts";
-import { tlsProblem } from "./lib/store/etcd_tls.ts";
+import { tlsProblem } from "./lib/store/etcd_sockets.ts";
 import { MemoryStore, parseContent } from "./lib/store/memory.ts";
 import type { Store } from "./lib/store/store.ts";
 

@@ -36,13 +36,15 @@ export type Member = readonly [name: string, json: string];
  * @throws {RangeError} when it is nested too deep
  */
 export function parseExact(text: string): unknown {
-  return JSON.parse(
-    text,
-    (_key, value, { source }) =>
-      typeof value === "number" && source !== undefined &&
-        String(value) !== source
-        ? JSON.rawJSON(source)
-        : value,
+  return quietly(() =>
+    JSON.parse(
+      text,
+      (_key, value, { source }) =>
+        typeof value === "number" && source !== undefined &&
+          String(value) !== source
+          ? JSON.rawJSON(source)
+          : value,
+    )
   );
 }
 
@@ -53,7 +55,19 @@ export function parseExact(text: string): unknown {
  * @throws {SyntaxError} when the text is not JSON
  */
 export function parse(text: string): unknown {
-  return /\d{16}/.test(text) ? parseExact(text) : JSON.parse(text);
+  return /\d{16}/.test(text)
+    ? parseExact(text)
+    : quietly(() => JSON.parse(text));
+}
+
+/** Runs a parser whose errors quote the text, which may be a secret. */
+function quietly(run: () => unknown): unknown {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new SyntaxError("not JSON");
+    throw error;
+  }
 }
 
 /** The JSON object of the members, sorted by name; of equal names the last one counts. */

@@ -9,7 +9,7 @@ import {
   type IWatchRequest,
   type IWatchResponse,
 } from "etcd3";
-import "./etcd_tls.ts";
+import "./etcd_sockets.ts";
 import type { Batch, Change, Entry, Snapshot } from "./store.ts";
 
 /** Keys a page of a snapshot holds: pod groups of 7 KB keep a page under 2 MB. */

@@ -1,4 +1,4 @@
-import { isObject } from "../json.ts";
+import { isObject, parse } from "../json.ts";
 import type {
   Batch,
   Change,
@@ -108,7 +108,7 @@ function encode(value: string | Uint8Array): Uint8Array {
  * @throws {SyntaxError | TypeError} when it is not `{key: value}` with string values
  */
 export function parseContent(text: string): [key: string, value: string][] {
-  const json: unknown = JSON.parse(text);
+  const json = parse(text);
   if (!isObject(json)) throw new TypeError("must hold a JSON object");
   return Object.entries(json).map(([key, value]) => {
     if (typeof value === "string") return [key, value];

@@ -73,6 +73,7 @@ class Model {
     const changes: Record<string, string | null> = {};
     for (let i = this.random.below(5); i >= 0; i--) {
       const [key, value] = this.#entry();
+      if (key in changes) continue; // etcd takes a key once in a transaction.
       const choice = this.random.below(10);
       const canBeBad = !key.startsWith("/lain/config/");
       changes[key] = choice < 3
@@ -199,7 +200,7 @@ Deno.test("after any history, answers and streams are those of a fresh read", as
       }
     };
 
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < 12; round++) {
       for (let i = random.below(80); i >= 0; i--) {
         await etcd.write(model.next());
       }

@@ -1,13 +1,27 @@
 /**
- * Lets grpc-js reach TLS endpoints that are named by their address. It gives
- * the host as the TLS server name, and Deno refuses addresses there, as a
- * server name must be a DNS name (RFC 6066, 3). Without a server name the
- * certificate is checked against the host all the same.
+ * Two things that grpc-js needs of Deno's sockets, and does not get by itself.
+ *
+ * A plain socket is handed to HTTP/2 without a read under way: before Deno
+ * 2.9 such a read goes on beside HTTP/2's own and swallows what it gets, so
+ * that the connection hangs, now at its first frame, now at a later one
+ * (https://github.com/denoland/deno/issues/33009).
+ *
+ * A TLS socket to an endpoint that is named by its address has no server
+ * name: grpc-js gives the host as the server name, and Deno refuses addresses
+ * there, as RFC 6066, 3 does. The certificate is checked against the host all
+ * the same.
  *
  * @module
  */
-import { isIP } from "node:net";
+import net, { isIP } from "node:net";
 import tls from "node:tls";
+
+net.connect = new Proxy(net.connect, {
+  apply(connect, self, args: unknown[]) {
+    const socket: net.Socket = Reflect.apply(connect, self, args);
+    return socket.pause();
+  },
+});
 
 tls.connect = new Proxy(tls.connect, {
   apply(
@@ -26,7 +40,7 @@ tls.connect = new Proxy(tls.connect, {
 
 /**
  * Why this runtime cannot speak TLS to etcd; undefined when it can. Before
- * 2.9 HTTP/2 over TLS hangs or fails in Deno's `node:http2`
+ * 2.9, Deno's `node:http2` cannot use a TLS socket that it is given
  * (https://github.com/denoland/deno/issues/33242).
  */
 export function tlsProblem(version = Deno.version.deno): string | undefined {

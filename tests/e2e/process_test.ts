@@ -1,0 +1,203 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { HELP } from "../../lib/help.ts";
+import { get, Stream } from "../util/client.ts";
+import { TestEtcd } from "../util/etcd.ts";
+import { cluster, comparable, expectations } from "../util/golden.ts";
+import { GOLDEN_HOST, LainletProcess, TARGETS } from "../util/lainlet.ts";
+import { eventually, freePort, Program } from "../util/process.ts";
+
+const CLUSTER_FILE =
+  new URL("../../../shared/golden/cluster.json", import.meta.url).pathname;
+const HOST = ["--ip", GOLDEN_HOST.ip, "-hostname", GOLDEN_HOST.hostname];
+const MEMORY = [`--store=memory:${CLUSTER_FILE}`, ...HOST];
+
+for (const target of ["source", "binary"] as const) {
+  const start = (...args: string[]) => LainletProcess.start(target, args);
+  const run = async (args: string[], env: Record<string, string> = {}) => {
+    const [command, ...first] = TARGETS[target];
+    await using program = new Program(command, [...first, ...args], env);
+    const { code } = await program.ended();
+    return { code, stdout: program.stdout, stderr: program.stderr };
+  };
+
+  Deno.test(`${target}: golden answers and a watch, from a real etcd`, async () => {
+    await using etcd = await TestEtcd.start();
+    await etcd.load(cluster);
+    await using lainlet = await start("-etcd", etcd.endpoint, ...HOST);
+    for (const { from, path, status, body } of expectations) {
+      const answer = await get(lainlet.url + path, from);
+      assertEquals([path, answer.status], [path, status]);
+      if (status === 200) {
+        assertEquals(
+          comparable(path, JSON.parse(answer.body)),
+          comparable(path, body),
+          path,
+        );
+      }
+    }
+    await using stream = await Stream.open(
+      `${lainlet.url}/v2/configwatcher?target=domain&watch=1`,
+      "127.20.0.12",
+    );
+    assertEquals(await stream.next(), {
+      id: "1",
+      event: "init",
+      data: { domain: "lain.local" },
+    });
+    await etcd.write({ "/lain/config/domain": "lain.example" });
+    assertEquals(await stream.next(), {
+      id: "2",
+      event: "update",
+      data: { domain: "lain.example" },
+    });
+    await etcd.write({ "/lain/config/domain": null });
+    assertEquals(await stream.next(), { id: "3", event: "delete", data: {} });
+  });
+
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    Deno.test(`${target}: ${signal} ends the streams and the process, with 0`, async () => {
+      await using lainlet = await start(...MEMORY);
+      await using stream = await Stream.open(`${lainlet.url}/v2/nodes?watch=1`);
+      await stream.next();
+      const stalled = await Deno.connect({
+        hostname: "127.0.0.1",
+        port: Number(new URL(lainlet.url).port),
+      });
+      await stalled.write(
+        new TextEncoder().encode(
+          "GET /v2/coreinfowatcher?watch=1&heartbeat=1 HTTP/1.1\r\nHost: x\r\n\r\n",
+        ),
+      );
+      lainlet.program.signal(signal);
+      const late = setTimeout(() => lainlet.program.signal("SIGKILL"), 5_000);
+      assertEquals(await stream.next(), undefined);
+      const { code } = await lainlet.program.ended();
+      clearTimeout(late);
+      stalled.close();
+      assertEquals(code, 0);
+    });
+  }
+
+  Deno.test(`${target}: help and version go to stdout, with 0`, async () => {
+    assertEquals(await run(["--help"]), {
+      code: 0,
+      stdout: `${HELP}\n`,
+      stderr: "",
+    });
+    assertEquals(await run(["-version"]), {
+      code: 0,
+      stdout: "3.0.0\n",
+      stderr: "",
+    });
+  });
+
+  Deno.test(`${target}: a wrong use is one line on stderr, with 2`, async () => {
+    const wrong = [
+      ["--nosuch"],
+      ["--web", "nowhere"],
+      ["--store", "memory:/no/such/file"],
+      ["--etcd.ca", "/no/such/file"],
+    ];
+    for (const args of wrong) {
+      const { code, stdout, stderr } = await run(args);
+      assertEquals([code, stdout], [2, ""]);
+      assertMatch(stderr, /^lainlet: .+ \(see lainlet --help\)\n$/);
+    }
+  });
+
+  Deno.test(`${target}: a store file that is no store is one line, with 2`, async () => {
+    const file = await Deno.makeTempFile();
+    for (const text of ["{", "[]", '{"/lain/config/a": 1}', "\ufeff{}"]) {
+      await Deno.writeTextFile(file, text);
+      const { code, stderr } = await run(["--store", `memory:${file}`]);
+      assertEquals(code, 2);
+      assertMatch(stderr, /^lainlet: --store: .+\n$/);
+    }
+    await Deno.remove(file);
+  });
+
+  Deno.test(`${target}: a port in use is one line on stderr, with 1`, async () => {
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const web = `127.0.0.1:${taken.addr.port}`;
+    const { code, stderr } = await run([...MEMORY, "--web", web]);
+    assertEquals(code, 1);
+    assertMatch(stderr, new RegExp(`^lainlet: cannot listen on ${web}: .+\n$`));
+  });
+
+  Deno.test(`${target}: the log is a line per event, as logfmt or JSON`, async () => {
+    const file = await Deno.makeTempFile();
+    await Deno.writeTextFile(
+      file,
+      '{"/lain/nodes/nodes/n:1:22": "secret text"}',
+    );
+    const line = async (...args: string[]) => {
+      await using lainlet = await LainletProcess.start(target, [
+        `--store=memory:${file}`,
+        ...args,
+      ]);
+      return await eventually(
+        "the bad value is logged",
+        () =>
+          lainlet.program.stderr.split("\n").find((line) =>
+            line.includes("nodes/n:1:22")
+          ),
+      );
+    };
+    const logfmt = await line();
+    assertMatch(
+      logfmt,
+      /^time=\S+ level=error .*key=\/lain\/nodes\/nodes\/n:1:22 revision=1/,
+    );
+    const json = JSON.parse(await line("--log.format", "json"));
+    assertEquals([json.level, json.key], ["ERROR", "/lain/nodes/nodes/n:1:22"]);
+    assert(!logfmt.includes("secret text"), logfmt);
+    await Deno.remove(file);
+  });
+
+  Deno.test(`${target}: callers by IPv6 and by IPv4-mapped addresses`, async () => {
+    await using lainlet = await start(...MEMORY);
+    const port = new URL(lainlet.url).port;
+    assertEquals(
+      (await get(`http://[::1]:${port}/v2/nodes`, "::1")).status,
+      200,
+    );
+    assertEquals(
+      (await get(`${lainlet.url}/v2/nodes`, "127.20.0.12")).status,
+      403,
+    );
+    assertEquals(
+      (await get(`${lainlet.url}/v2/proxywatcher`, "127.20.0.12")).status,
+      200,
+    );
+  });
+
+  Deno.test(`${target}: without etcd it says so, and serves as soon as etcd is there`, async () => {
+    await using etcd = await TestEtcd.start();
+    await etcd.kill();
+    const port = freePort();
+    const [command, ...first] = TARGETS[target];
+    await using program = new Program(command, [
+      ...first,
+      "--web",
+      `127.0.0.1:${port}`,
+    ], {
+      LAINLET_ETCD: etcd.endpoint,
+    });
+    const url = `http://127.0.0.1:${port}`;
+    const readyz = await eventually("it says why", async () => {
+      const answer = await get(`${url}/readyz`);
+      return answer.body.includes("ECONNREFUSED") ? answer : undefined;
+    });
+    assertEquals(readyz.status, 503);
+    assertEquals((await get(`${url}/v2/nodes`)).status, 503);
+    assertEquals((await get(`${url}/healthz`)).status, 200);
+    assertMatch(program.stderr, /level=warning .*etcd is not usable/);
+    await etcd.launch();
+    await eventually(
+      "it is ready",
+      async () =>
+        (await get(`${url}/readyz`)).status === 200 ? true : undefined,
+    );
+    assertEquals((await get(`${url}/v2/nodes`)).body, "{}");
+  });
+}
