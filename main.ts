@@ -82,9 +82,10 @@ function listen(
   }
 }
 
-function run(flags: Flags): void {
+/** Serves a store as the flags say, until a signal ends the process. */
+export function run(flags: Flags, store: Store): void {
   const lainlet = new Lainlet({
-    store: openStore(flags),
+    store,
     host: { ip: flags.ip, hostname: flags.hostname },
     version: config.version,
     views,
@@ -103,31 +104,40 @@ function run(flags: Flags): void {
   }
 }
 
-if (import.meta.main) {
+/** Reads the command line; ends the process when that asks for a text, or is wrong. */
+export function readFlags(args: readonly string[]): Flags {
+  const environment = {
+    LAINLET_ETCD: Deno.env.get("LAINLET_ETCD"),
+    LAINLET_ETCD_USER: Deno.env.get("LAINLET_ETCD_USER"),
+    hostname: Deno.hostname,
+  };
+  const flags = parseFlags(args, environment, config.version);
+  if (typeof flags !== "string") return flags;
+  console.log(flags);
+  Deno.exit(0);
+}
+
+/** Runs the program; an error ends the process with one line that says why. */
+export function start(program: () => void): void {
   // What slips through is a bug, but not a reason to leave a node without its state.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     log.error("a promise was rejected", { error: String(event.reason) });
   });
   try {
-    const flags = parseFlags(
-      Deno.args,
-      {
-        LAINLET_ETCD: Deno.env.get("LAINLET_ETCD"),
-        LAINLET_ETCD_USER: Deno.env.get("LAINLET_ETCD_USER"),
-        hostname: Deno.hostname,
-      },
-      config.version,
-    );
-    if (typeof flags === "string") console.log(flags);
-    else {
-      startLogging(flags.logFormat, flags.debug ? "debug" : "info");
-      run(flags);
-    }
+    program();
   } catch (error) {
     if (error instanceof UsageError) {
       die(2, `${error.message} (see lainlet --help)`);
     }
     die(1, messageOf(error));
   }
+}
+
+if (import.meta.main) {
+  start(() => {
+    const flags = readFlags(Deno.args);
+    startLogging(flags.logFormat, flags.debug ? "debug" : "info");
+    run(flags, openStore(flags));
+  });
 }

@@ -200,4 +200,58 @@ for (const target of ["source", "binary"] as const) {
     );
     assertEquals((await get(`${url}/v2/nodes`)).body, "{}");
   });
+
+  Deno.test(`${target}: connections to etcd do not hang, at the first frame or later`, async () => {
+    await using etcd = await TestEtcd.start();
+    const value = "x".repeat(1_000_000);
+    await etcd.write({ "/lain/config/large": value });
+    for (let i = 0; i < 10; i++) {
+      await using lainlet = await start("--etcd", etcd.endpoint);
+      await using stream = await Stream.open(
+        `${lainlet.url}/v2/configwatcher?watch=1`,
+      );
+      await stream.next();
+      await etcd.write({ "/lain/config/large": value + i });
+      assertEquals((await stream.next())?.data, { large: value + i });
+      assert(
+        !lainlet.program.stderr.includes("not usable"),
+        lainlet.program.stderr,
+      );
+    }
+  });
 }
+
+Deno.test("a stream that carries nothing for 30 s gets a comment", async () => {
+  await Promise.all((["source", "binary"] as const).map(async (target) => {
+    await using lainlet = await LainletProcess.start(target, MEMORY);
+    const { body } = await fetch(`${lainlet.url}/v2/nodes?watch=1&name=none`);
+    let text = "";
+    for await (
+      const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []
+    ) {
+      text += chunk;
+      if (text.endsWith(":\n")) break;
+    }
+    assertEquals(text, "id: 1\nevent: init\ndata: {}\n\n:\n");
+  }));
+});
+
+Deno.test("the binary built for an older runtime says that it has no TLS to etcd", async () => {
+  const [command] = TARGETS.binary;
+  await using program = new Program(command, [
+    "--etcd",
+    "https://127.0.0.1:1",
+    "--web",
+    "127.0.0.1:0",
+  ]);
+  const told = await eventually(
+    "it says so, or tries",
+    () => /.*(HTTP\/2 over TLS|not usable).*\n/.exec(program.stderr)?.[0],
+  );
+  if (told.includes("not usable")) return; // A runtime that has it.
+  assertEquals((await program.ended()).code, 2);
+  assertMatch(
+    program.stderr,
+    /^lainlet: Deno \S+, which this lainlet was compiled with, .+\n$/,
+  );
+});

@@ -1,0 +1,62 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import config from "../../deno.json" with { type: "json" };
+import { get, Stream } from "../util/client.ts";
+import { eventually, freePort, Program } from "../util/process.ts";
+
+/** Runs what a task runs, itself and not below a task runner. */
+function task(
+  name: keyof typeof config.tasks,
+  args: string[],
+  env: Record<string, string> = {},
+): Program {
+  const [command = "", ...first] = config.tasks[name].split(" ");
+  return new Program(command, [...first, ...args], env);
+}
+
+Deno.test("the demo: what it says to try works, and things happen by themselves", async () => {
+  const port = freePort();
+  await using demo = task("demo", ["--web", `127.0.0.1:${port}`]);
+  await eventually(
+    "it says what to try",
+    () => demo.stdout.includes("Ctrl-C") ? true : undefined,
+  );
+  const urls = [...demo.stdout.matchAll(/curl .*'(.+)'/g)].map(([, url = ""]) =>
+    url
+  );
+  assertEquals(urls.length, 3);
+  for (const url of urls.filter((url) => !url.includes("watch=1"))) {
+    const { status, body } = await get(url);
+    assertEquals(status, 200);
+    assert(body.length > 100, body);
+  }
+  const [watch = ""] = urls.filter((url) => url.includes("watch=1"));
+  await using stream = await Stream.open(watch);
+  const events = [await stream.next(), await stream.next()];
+  assertEquals(events.map((event) => event?.event), ["init", "update"]);
+  assertMatch(demo.stdout, /shop: version 2 rolls out, instance 1 of 3/);
+  demo.signal("SIGTERM");
+  await demo.ended();
+});
+
+Deno.test("compile: without a runtime it names the way that is left, in one line", async () => {
+  const folder = await Deno.makeTempDir();
+  await using program = task("compile", ["--output", `${folder}/lainlet`], {
+    HTTPS_PROXY: "http://127.0.0.1:1",
+  });
+  const { code } = await program.ended();
+  await Deno.remove(folder, { recursive: true });
+  if (code === 0) return; // Deno keeps a runtime that was fetched before.
+  assertEquals(code, 1);
+  assertMatch(
+    program.stderr,
+    /^compile: .+ deno task compile --runtime=npm\n$/,
+  );
+});
+
+Deno.test("compile: a wrong argument is one line", async () => {
+  for (const arg of ["--runtime=other", "--nosuch"]) {
+    await using program = task("compile", [arg]);
+    assertEquals((await program.ended()).code, 1);
+    assertMatch(program.stderr, /^compile: .+\n$/);
+  }
+});
