@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { getLogger } from "@logtape/logtape";
-import { pages, views } from "./apis/mod.ts";
+import * as apis from "./apis/mod.ts";
 import config from "./deno.json" with { type: "json" };
 import { type Flags, parseFlags, UsageError } from "./lib/flags.ts";
 import { startLogging } from "./lib/log.ts";
@@ -88,8 +88,7 @@ export function run(flags: Flags, store: Store): void {
     store,
     host: { ip: flags.ip, hostname: flags.hostname },
     version: config.version,
-    views,
-    pages,
+    endpoints: Object.values(apis),
     auth: !flags.noauth,
   });
   const server = listen(flags.web, lainlet.handle);

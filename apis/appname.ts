@@ -13,7 +13,7 @@ import { STATUS_CODE } from "@std/http/status";
 
 /** Whose an address is: `{"appname": app}`. */
 export default {
-  path: "/appname",
+  paths: ["/appname"],
   respond({ rights }, query, request) {
     if (!rights.isSynced) throw new Unavailable(NOT_READ_YET);
     const { caller } = query;

@@ -2,7 +2,7 @@ import type { Page } from "../lib/page.ts";
 
 /** How this lainlet is doing, without a value from the store. */
 export default {
-  path: "/debug",
+  paths: ["/debug"],
   respond({ broadcast, cluster, connections, store }) {
     const watchers = Object.values(cluster).map((watcher) => [
       watcher.name,

@@ -3,6 +3,6 @@ import type { Page } from "../lib/page.ts";
 
 /** Says that the process serves. */
 export default {
-  path: "/healthz",
+  paths: ["/healthz"],
   respond: () => text("ok"),
 } satisfies Page;

@@ -1,49 +1,24 @@
-import type { Page } from "../lib/page.ts";
-import type { View } from "../lib/view.ts";
-
-import appname from "./appname.ts";
-import appswatcher from "./appswatcher.ts";
-import backupspec from "./backupspec.ts";
-import configwatcher from "./configwatcher.ts";
-import containers from "./containers.ts";
-import coreinfowatcher from "./coreinfowatcher.ts";
-import debug from "./debug.ts";
-import depends from "./depends.ts";
-import healthz from "./healthz.ts";
-import localspec from "./localspec.ts";
-import nodes from "./nodes.ts";
-import procwatcher from "./procwatcher.ts";
-import proxywatcher from "./proxywatcher.ts";
-import readyz from "./readyz.ts";
-import rebellionLocalprocs from "./rebellion_localprocs.ts";
-import streamrouterPorts from "./streamrouter_ports.ts";
-import streamrouterStreamprocs from "./streamrouter_streamprocs.ts";
-import version from "./version.ts";
-import webrouterWebprocs from "./webrouter_webprocs.ts";
-
-/** Every endpoint that can be read and watched. */
-export const views: readonly View[] = [
-  appswatcher,
-  backupspec,
-  configwatcher,
-  containers,
-  coreinfowatcher,
-  depends,
-  localspec,
-  nodes,
-  procwatcher,
-  proxywatcher,
-  rebellionLocalprocs,
-  streamrouterPorts,
-  streamrouterStreamprocs,
-  webrouterWebprocs,
-];
-
-/** Every other endpoint. */
-export const pages: readonly Page[] = [
-  appname,
-  debug,
-  healthz,
-  readyz,
-  version,
-];
+/**
+ * Every endpoint, a line each; whoever serves takes the values of this module.
+ *
+ * @module
+ */
+export { default as appname } from "./appname.ts";
+export { default as appswatcher } from "./appswatcher.ts";
+export { default as backupspec } from "./backupspec.ts";
+export { default as configwatcher } from "./configwatcher.ts";
+export { default as containers } from "./containers.ts";
+export { default as coreinfowatcher } from "./coreinfowatcher.ts";
+export { default as debug } from "./debug.ts";
+export { default as depends } from "./depends.ts";
+export { default as healthz } from "./healthz.ts";
+export { default as localspec } from "./localspec.ts";
+export { default as nodes } from "./nodes.ts";
+export { default as procwatcher } from "./procwatcher.ts";
+export { default as proxywatcher } from "./proxywatcher.ts";
+export { default as readyz } from "./readyz.ts";
+export { default as rebellionLocalprocs } from "./rebellion_localprocs.ts";
+export { default as streamrouterPorts } from "./streamrouter_ports.ts";
+export { default as streamrouterStreamprocs } from "./streamrouter_streamprocs.ts";
+export { default as version } from "./version.ts";
+export { default as webrouterWebprocs } from "./webrouter_webprocs.ts";

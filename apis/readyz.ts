@@ -6,7 +6,7 @@ const STALE_AFTER = 30_000;
 
 /** Says whether the state is complete and recent. */
 export default {
-  path: "/readyz",
+  paths: ["/readyz"],
   respond({ cluster, store }) {
     const { heardAt, problems } = store.status;
     const reasons = Object.values(cluster)

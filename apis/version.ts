@@ -3,6 +3,6 @@ import type { Page } from "../lib/page.ts";
 
 /** The version of this lainlet, as text. */
 export default {
-  path: "/version",
+  paths: ["/version"],
   respond: ({ version }) => text(version),
 } satisfies Page;

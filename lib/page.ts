@@ -18,7 +18,8 @@ export interface Service {
 
 /** An endpoint outside `/v2`: an answer of its own kind, which cannot be watched. */
 export interface Page {
-  readonly path: string;
+  /** Every spelling of the path, without a trailing slash. */
+  readonly paths: readonly string[];
   /**
    * @throws {Refusal} when the request is malformed, or not for this caller
    * @throws {Unavailable} when there is no answer yet

@@ -26,8 +26,7 @@ export interface LainletOptions {
   readonly store: Store;
   readonly host: Host;
   readonly version: string;
-  readonly views: readonly View[];
-  readonly pages: readonly Page[];
+  readonly endpoints: readonly (View | Page)[];
   /** Check who may ask what. */
   readonly auth: boolean;
   /** How long a stream may carry nothing before it gets a comment, in ms; default 30 s. */
@@ -42,8 +41,7 @@ export class Lainlet implements Service {
   readonly rights: Rights;
   readonly store: Store;
   readonly version: string;
-  readonly #views = new Map<string, View>();
-  readonly #pages = new Map<string, Page>();
+  readonly #endpoints = new Map<string, View | Page>();
   readonly #closing = new AbortController();
   #connections = 0;
 
@@ -54,10 +52,9 @@ export class Lainlet implements Service {
     this.cluster = followCluster(options.store, this.#closing.signal);
     this.rights = new Rights(this.cluster, options.host, options.auth);
     this.broadcast = new Broadcast(options.idle);
-    for (const view of options.views) {
-      for (const path of view.paths) this.#views.set(path, view);
+    for (const endpoint of options.endpoints) {
+      for (const path of endpoint.paths) this.#endpoints.set(path, endpoint);
     }
-    for (const page of options.pages) this.#pages.set(page.path, page);
   }
 
   get connections(): number {
@@ -89,9 +86,8 @@ export class Lainlet implements Service {
     if (!URL.canParse(request.url)) throw badRequest("the URL is malformed");
     const { pathname, searchParams: params } = new URL(request.url);
     const path = pathname.replace(/(.)\/$/, "$1");
-    const view = this.#views.get(path);
-    const page = this.#pages.get(path);
-    if (view === undefined && page === undefined) {
+    const endpoint = this.#endpoints.get(path);
+    if (endpoint === undefined) {
       return text("404 not found", STATUS_CODE.NotFound);
     }
     if (request.method !== "GET" && request.method !== "HEAD") {
@@ -99,13 +95,12 @@ export class Lainlet implements Service {
         Allow: "GET, HEAD",
       });
     }
-    if (page !== undefined) {
-      return page.respond(this, this.#query(params, peer), request);
+    if ("respond" in endpoint) {
+      return endpoint.respond(this, this.#query(params, peer), request);
     }
-    if (view === undefined) throw new Error("unreachable");
     return isWatch(params)
-      ? this.#watch(view, params, peer, request)
-      : this.#get(view, params, peer, request);
+      ? this.#watch(endpoint, params, peer, request)
+      : this.#get(endpoint, params, peer, request);
   }
 
   #query(params: URLSearchParams, peer: string): Query {

@@ -1,5 +1,5 @@
 import config from "../../deno.json" with { type: "json" };
-import { pages, views } from "../../apis/mod.ts";
+import * as apis from "../../apis/mod.ts";
 import { Lainlet, type LainletOptions } from "../../lib/server.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { get } from "./client.ts";
@@ -18,8 +18,7 @@ export class TestLainlet implements AsyncDisposable {
       store,
       host: GOLDEN_HOST,
       version: config.version,
-      views,
-      pages,
+      endpoints: Object.values(apis),
       auth: true,
       ...options,
     });
