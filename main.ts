@@ -123,6 +123,10 @@ export function start(program: () => void): void {
     event.preventDefault();
     log.error("a promise was rejected", { error: String(event.reason) });
   });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    log.error("an error was not caught", { error: event.message });
+  });
   try {
     program();
   } catch (error) {

@@ -64,22 +64,37 @@ export class Lainlet implements Service {
   /** Answers one request; the handler for `Deno.serve`. Never throws. */
   readonly handle: Deno.ServeHandler<Deno.NetAddr> = async (request, info) => {
     this.#connections++;
-    const done = () => this.#connections--;
+    const { method, url } = request;
+    const peer = info.remoteAddr.hostname;
+    const response = await this.#answer(request, peer);
+    const done = () => {
+      this.#connections--;
+      log.debug("a request is done", {
+        method,
+        url,
+        peer,
+        status: response.status,
+      });
+    };
     info.completed.then(done, done);
-    try {
-      return await this.#route(request, info.remoteAddr.hostname);
-    } catch (error) {
-      if (error instanceof Refusal) return text(error.message, error.status);
-      if (error instanceof Unavailable) return unavailable(error.message);
-      logFailure(request, error);
-      return text("internal error", STATUS_CODE.InternalServerError);
-    }
+    return response;
   };
 
   /** Ends all streams, and leaves the store. */
   close(): void {
     this.#closing.abort();
     this.broadcast.close();
+  }
+
+  async #answer(request: Request, peer: string): Promise<Response> {
+    try {
+      return await this.#route(request, peer);
+    } catch (error) {
+      if (error instanceof Refusal) return text(error.message, error.status);
+      if (error instanceof Unavailable) return unavailable(error.message);
+      logFailure(request, error);
+      return text("internal error", STATUS_CODE.InternalServerError);
+    }
   }
 
   #route(request: Request, peer: string): Response | Promise<Response> {

@@ -1,6 +1,7 @@
 import { getLogger } from "@logtape/logtape";
-import { backoff } from "./backoff.ts";
-import { EtcdConnection, type EtcdLogin, sleep } from "./etcd_connection.ts";
+import { backoff, sleep } from "./backoff.ts";
+import { EtcdConnection, type EtcdLogin } from "./etcd_connection.ts";
+import { isRefusal } from "./etcd_messages.ts";
 import type { Batch, Snapshot, Store, StoreStatus } from "./store.ts";
 
 const log = getLogger(["lainlet", "etcd"]);
@@ -176,10 +177,4 @@ export class EtcdStore implements Store {
       else connection.fail(error);
     }
   }
-}
-
-/** Whether etcd works but this login may not read the subtree. */
-function isRefusal(error: unknown): error is Error {
-  return error instanceof Error &&
-    error.message.includes("etcdserver: permission denied");
 }

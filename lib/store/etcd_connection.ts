@@ -10,7 +10,9 @@ import {
   type IWatchResponse,
 } from "etcd3";
 import "./etcd_sockets.ts";
-import type { Batch, Change, Entry, Snapshot } from "./store.ts";
+import { batches, isRefusal, prefixEnd, reasonOf } from "./etcd_messages.ts";
+import { sleep } from "./backoff.ts";
+import type { Batch, Entry, Snapshot } from "./store.ts";
 
 /** Keys a page of a snapshot holds: pod groups of 7 KB keep a page under 2 MB. */
 const PAGE_KEYS = 250;
@@ -166,13 +168,14 @@ export class EtcdConnection {
 
   /** Asks etcd for a sign of life again and again; closes the connection when there is none. */
   async ping(key: string): Promise<void> {
-    try {
-      while (!this.signal.aborted) {
-        await sleep(PING_INTERVAL, this.signal);
+    while (!this.signal.aborted) {
+      await sleep(PING_INTERVAL, this.signal);
+      try {
         await this.head(key);
+      } catch (error) {
+        // A refusal is a sign of life as well.
+        if (!isRefusal(error)) this.fail(error);
       }
-    } catch (error) {
-      this.fail(error);
     }
   }
 
@@ -194,9 +197,14 @@ export class EtcdConnection {
   }
 
   async #range(request: IRangeRequest): Promise<IRangeResponse> {
-    const response = await this.#unlessClosed(this.#client.kv.range(request));
-    this.#heardAt = Date.now();
-    return response;
+    try {
+      const response = await this.#unlessClosed(this.#client.kv.range(request));
+      this.#heardAt = Date.now();
+      return response;
+    } catch (error) {
+      if (isRefusal(error)) this.#heardAt = Date.now();
+      throw error;
+    }
   }
 
   async #openStream(): Promise<IDuplexStream<IWatchRequest, IWatchResponse>> {
@@ -250,44 +258,4 @@ export class EtcdConnection {
       this.signal.removeEventListener("abort", abort);
     }
   }
-}
-
-/** Events in the order that etcd sent them, as one batch per revision. */
-function* batches(events: readonly IEvent[]): Generator<Batch> {
-  let changes: Change[] = [];
-  for (const [i, { type, kv }] of events.entries()) {
-    const key = kv.key.toString();
-    changes.push(type === "Delete" ? { key } : { key, value: kv.value });
-    if (events[i + 1]?.kv.mod_revision !== kv.mod_revision) {
-      yield { type: "batch", revision: Number(kv.mod_revision), changes };
-      changes = [];
-    }
-  }
-}
-
-function reasonOf(response: IWatchResponse): "compacted" | Error {
-  return response.compact_revision !== "0"
-    ? "compacted"
-    : new Error(response.cancel_reason || "etcd canceled the watch");
-}
-
-/** The end of the range that holds a (non-empty) prefix: the prefix with its last byte one higher. */
-function prefixEnd(prefix: string): Buffer {
-  const end = Buffer.from(prefix);
-  end.writeUInt8(end.readUInt8(end.length - 1) + 1, end.length - 1);
-  return end;
-}
-
-/** Waits; resolves early when the signal aborts. */
-export function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

@@ -87,6 +87,12 @@ export function follow<T>(
           }
         }
       }
+      log.debug("the store changed", {
+        watcher: name,
+        change: item.type,
+        revision: item.revision,
+        keys: changes.size,
+      });
       watcher.apply(changes);
     }
   };

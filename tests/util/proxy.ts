@@ -4,6 +4,8 @@ export class Proxy implements AsyncDisposable {
   readonly #open = new Set<Deno.Conn>();
   readonly #accepting: Promise<void>;
   #isCut = false;
+  /** Connections that were ever made through it. */
+  accepted = 0;
 
   /** @param target the port on 127.0.0.1 that it leads to */
   constructor(private readonly target: number) {
@@ -37,6 +39,7 @@ export class Proxy implements AsyncDisposable {
         client.close();
         continue;
       }
+      this.accepted++;
       const server = await Deno.connect({
         hostname: "127.0.0.1",
         port: this.target,

@@ -237,18 +237,26 @@ Deno.test("etcd: a login, with a right to one subtree only", async () => {
   await (await client.user("lainlet").create("secret")).addRole("reader");
   await (await client.user("root").create("root")).addRole("root");
   await client.auth.authEnable();
-  const store = new EtcdStore([etcd.endpoint], {
+  await using proxy = new Proxy(Number(new URL(etcd.endpoint).port));
+  const store = new EtcdStore([`http://127.0.0.1:${proxy.port}`], {
     auth: { username: "lainlet", password: "secret" },
   });
-  await using allowed = new Collector(store, "/a/");
   await using refused = new Collector(store, "/b/");
+  await using allowed = new Collector(store, "/a/");
   await allowed.count(1);
+  const before = Date.now();
+  const { accepted } = proxy;
   const problem = await eventually(
     "the refusal is told",
     () => store.status.problems.find((text) => text.startsWith("/b/")),
   );
   assertStringIncludes(problem, "etcdserver: permission denied");
   assertEquals(refused.items, []);
+  await eventually(
+    "etcd is heard from again",
+    () => store.status.heardAt > before + 1_000 ? true : undefined,
+  );
+  assertEquals(proxy.accepted, accepted, "connected anew");
   const wrong = new EtcdStore([etcd.endpoint], {
     auth: { username: "lainlet", password: "not it" },
   });
