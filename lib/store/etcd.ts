@@ -158,7 +158,7 @@ export class EtcdStore implements Store {
       watch.problem = undefined;
       watch.stop = await connection.watch(watch.prefix, watch.revision + 1, {
         batch: (batch) => {
-          if (!current() || batch.revision <= (watch.revision ?? 0)) return;
+          if (!current()) return;
           watch.revision = batch.revision;
           watch.controller.enqueue(batch);
         },

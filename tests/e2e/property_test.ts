@@ -137,7 +137,7 @@ class Follower {
 
   constructor(stream: Stream) {
     this.done = (async () => {
-      for (let event; (event = await stream.next()) !== undefined;) {
+      for (let event; (event = await stream.next(60_000)) !== undefined;) {
         this.last = event.data;
         if (event.event === "error") continue;
         assertEquals(event.id, String(this.lastId + 1));

@@ -51,9 +51,18 @@ export class Stream implements AsyncDisposable {
     return new Stream(await fetch(url, { client }), client);
   }
 
-  /** The next event; undefined when the stream ended. */
-  async next(): Promise<Event | undefined> {
-    return (await this.#reader.read()).value;
+  /** The next event; undefined when the stream ended. Throws when none comes. */
+  async next(timeout = 20_000): Promise<Event | undefined> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => reject(new Error(`no event within ${timeout} ms`)),
+      timeout,
+    );
+    try {
+      return (await Promise.race([this.#reader.read(), promise])).value;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

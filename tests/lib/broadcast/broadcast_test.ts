@@ -118,6 +118,9 @@ Deno.test("what a slow listener missed is an update unless all of it was removal
   s.source.set("4", "update");
   s.source.set("5", "delete");
   assertEquals(await listener.next(), "id: 3 event: update data: 5");
+  s.source.set("5", "update");
+  s.source.set("6", "delete");
+  assertEquals(await listener.next(), "id: 4 event: delete data: 6");
 });
 
 Deno.test("a slow listener is not told of a change that was taken back", async () => {
