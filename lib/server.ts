@@ -173,7 +173,7 @@ export class Lainlet implements Service {
     };
     if (heartbeat === undefined) branch.fail(BAD_HEARTBEAT);
     else if (this.#isReady(view, peer)) start();
-    else this.#ready(view).then(start);
+    else this.#ready(view, peer).then(start);
     return new Response(branch.stream, { headers });
   }
 
@@ -181,8 +181,9 @@ export class Lainlet implements Service {
     return view.watcher(this.cluster).isSynced && this.rights.isReadyFor(peer);
   }
 
-  async #ready(view: View): Promise<void> {
-    await Promise.all([view.watcher(this.cluster).synced, this.rights.synced]);
+  async #ready(view: View, peer: string): Promise<void> {
+    await view.watcher(this.cluster).synced;
+    if (!this.rights.isReadyFor(peer)) await this.rights.synced;
   }
 }
 

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import type { Batch, Snapshot, Store } from "../../lib/store/store.ts";
@@ -171,19 +171,24 @@ Deno.test("watch and heartbeat take what the contract says", async () => {
   }
 });
 
-/** A store whose first read can be held back. */
+/** A store whose first read of each subtree can be held back. */
 class SlowStore implements Store {
-  readonly #open = Promise.withResolvers<void>();
+  readonly #opened = new Map<string, PromiseWithResolvers<void>>();
   readonly #store = golden();
   readonly status = { source: "", heardAt: 0, revision: 0, problems: ["away"] };
 
-  open(): void {
-    this.#open.resolve();
+  /** Lets the subtrees be read whose prefix holds the text. */
+  open(text = ""): void {
+    for (const [prefix, { resolve }] of this.#opened) {
+      if (prefix.includes(text)) resolve();
+    }
   }
 
   watch(prefix: string, signal: AbortSignal): ReadableStream<Snapshot | Batch> {
     const { readable, writable } = new TransformStream<Snapshot | Batch>();
-    this.#open.promise.then(() =>
+    const opened = Promise.withResolvers<void>();
+    this.#opened.set(prefix, opened);
+    opened.promise.then(() =>
       this.#store.watch(prefix, signal).pipeTo(writable)
     );
     return readable;
@@ -226,6 +231,26 @@ Deno.test("before the first read: GET 503, and a watch waits", async () => {
     "only two are left",
     () => server.lainlet.broadcast.listeners === 2 ? true : undefined,
   );
+});
+
+Deno.test("a subtree that cannot be read keeps nobody waiting who does not need it", async () => {
+  const store = new SlowStore();
+  await using server = new TestLainlet(store);
+  const watch = (from: string) =>
+    Stream.open(`${server.url}/v2/proxywatcher?watch=1`, from);
+  await using local = await watch("127.0.0.1");
+  await using app = await watch("127.20.0.12");
+  const { promise, reject } = Promise.withResolvers<never>();
+  const next = Promise.race([app.next(), promise]);
+  store.open("pod_groups");
+  assertEquals((await local.next())?.event, "init");
+  const path = `${server.url}/v2/proxywatcher`;
+  assertEquals((await get(path)).status, 200);
+  assertEquals((await get(path, "127.20.0.12")).status, 503);
+  assertEquals((await get(`${server.url}/v2/nodes`)).status, 503);
+  reject(new Error("the app's rights were not known, and nothing came"));
+  await assertRejects(() => next, Error, "nothing came");
+  store.open();
 });
 
 Deno.test("/debug counts, and tells no value", async () => {
