@@ -1,9 +1,17 @@
-/** A port that nobody listens on at the moment. */
+/**
+ * A port that nobody listens on. It lies below those that systems give to
+ * outgoing connections, so none of these takes it before it is used.
+ */
 export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
 
 /** Tries until it neither throws nor gives undefined; throws what it threw last. */
