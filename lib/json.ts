@@ -100,6 +100,16 @@ export function canonical(value: unknown): string {
   return JSON.stringify(value);
 }
 
+/**
+ * Escapes what JSON leaves as it is in strings, but readers of Unicode text
+ * take for the end of a line (Python's `splitlines`).
+ */
+export function escapeLineEnds(json: string): string {
+  return json.replaceAll("\u0085", "\\u0085")
+    .replaceAll("\u2028", "\\u2028")
+    .replaceAll("\u2029", "\\u2029");
+}
+
 /** Whether a parsed value is a JSON object. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null &&

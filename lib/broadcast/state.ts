@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { eTag } from "@std/http/etag";
+import { escapeLineEnds } from "../json.ts";
 
 const encoder = new TextEncoder();
 const gzipped = promisify(gzip);
@@ -16,7 +17,7 @@ export class State {
   #frame: readonly Uint8Array[] = [];
 
   constructor(json: string) {
-    this.#tail = encoder.encode(`${json}\n\n`);
+    this.#tail = encoder.encode(`${escapeLineEnds(json)}\n\n`);
   }
 
   /** The JSON text as UTF-8. */

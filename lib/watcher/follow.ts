@@ -34,7 +34,7 @@ export function follow<T>(
     if (watcher.rejected.get(key)?.revision === revision) return;
     watcher.rejected.set(key, { revision, reason });
     watcher.rejections++;
-    log.error("a value in the store is bad, the last good one stays", {
+    log.error("a bad value in the store is not taken", {
       key: prefix + key,
       revision,
       reason,

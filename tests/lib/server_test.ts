@@ -332,3 +332,13 @@ Deno.test("names like __proto__ and numbers are names like any other", async () 
     '{"__proto__":{"Appname":"__proto__"}}',
   );
 });
+
+Deno.test("data is one line to every kind of line reader", async () => {
+  const value = "a\n\r\v\f\x1c\x85\u2028\u2029z";
+  const store = new MemoryStore([["/lain/config/a", value]]);
+  await using server = await new TestLainlet(store).ready();
+  const { body } = await get(`${server.url}/v2/configwatcher`);
+  // deno-lint-ignore no-control-regex
+  assertEquals(/[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/.exec(body), null);
+  assertEquals(JSON.parse(body), { a: value });
+});
