@@ -19,10 +19,12 @@ export class Unavailable extends Error {
   override readonly name = "Unavailable";
 }
 
+/** A request that is malformed: 400. */
 export function badRequest(message: string): Refusal {
   return new Refusal(STATUS_CODE.BadRequest, message);
 }
 
+/** A request that this caller may not make: 403. */
 export function forbidden(reason: string): Refusal {
   return new Refusal(
     STATUS_CODE.Forbidden,
@@ -30,6 +32,8 @@ export function forbidden(reason: string): Refusal {
   );
 }
 
+/** Reasons of {@linkcode forbidden}, as deployed clients know them. */
 export const SUPER_REQUIRED = "super required";
 export const NO_PERMISSION = "no permission";
+/** Why there is no answer before the first complete read. */
 export const NOT_READ_YET = "the store has not been read yet";

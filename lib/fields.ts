@@ -27,12 +27,14 @@ export class Fields {
     return new Fields(value, "");
   }
 
+  /** A string; "" when it is missing. */
   string(name: string): string {
     const value = this.json[name] ?? "";
     if (typeof value === "string") return value;
     throw wrongType(this.at(name), "a string", value);
   }
 
+  /** A number; 0 when it is missing. */
   number(name: string): number {
     const value = this.exact(name);
     return typeof value === "number" ? value : Number(value.rawJSON);
@@ -55,6 +57,7 @@ export class Fields {
     }) ?? null;
   }
 
+  /** An object; one without fields when it is missing. */
   object(name: string): Fields {
     return Fields.nested(this.json[name], this.at(name));
   }

@@ -8,6 +8,7 @@ export type Right =
   | { readonly kind: "super" }
   | { readonly kind: "app"; readonly app: string };
 
+/** The rights that need no app. */
 export const ANYONE: Right = { kind: "anyone" };
 export const SUPER: Right = { kind: "super" };
 

@@ -1,6 +1,6 @@
 /**
  * Types for what this project uses of the standard library: the npm package
- * that carries it has none. Signatures as documented there.
+ * that carries it has none. Signatures as in its documentation.
  */
 
 declare module "@std/assert" {

@@ -22,6 +22,7 @@ export interface Portal {
   readonly containers: readonly PortalContainer[];
 }
 
+/** A container of a portal; `ip` is "" while it has none. */
 export interface PortalContainer {
   readonly id: string;
   readonly nodeIp: string;

@@ -13,11 +13,13 @@ export interface PodGroup {
   readonly pods: readonly Pod[];
 }
 
+/** A service that the pods use, by the name of its portal pod. */
 export interface Dependency {
   readonly podName: string;
   readonly policy: number;
 }
 
+/** One instance of a group. */
 export interface Pod {
   readonly instanceNo: number;
   readonly containers: readonly Container[];
@@ -36,6 +38,7 @@ export interface Container {
   readonly spec: ContainerSpec;
 }
 
+/** What a container was specified to be; null lists were not given. */
 export interface ContainerSpec {
   readonly command: readonly string[] | null;
   readonly env: readonly string[] | null;
