@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Range } from "etcd3";
 import { HELP } from "../../lib/help.ts";
 import { get, Stream } from "../util/client.ts";
+import { makeCertificates } from "../util/certificates.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { cluster, comparable, expectations } from "../util/golden.ts";
 import { GOLDEN_HOST, LainletProcess, TARGETS } from "../util/lainlet.ts";
@@ -220,6 +222,34 @@ for (const target of ["source", "binary"] as const) {
     }
   });
 }
+
+Deno.test("source: TLS and a login to etcd, by flags", async () => {
+  await using tls = await makeCertificates();
+  await using etcd = await TestEtcd.start({ tls });
+  await etcd.write({ "/lain/config/domain": "x" });
+  const { client } = etcd;
+  const reader = await client.role("reader").create();
+  await reader.grant({ permission: "Read", range: Range.prefix("/lain/") });
+  await (await client.user("agent").create("secret")).addRole("reader");
+  await (await client.user("root").create("root")).addRole("root");
+  await client.auth.authEnable();
+  const files = [
+    `--etcd.ca=${tls.ca}`,
+    `--etcd.cert=${tls.cert}`,
+    `--etcd.key=${tls.key}`,
+  ];
+  await using lainlet = await LainletProcess.start(
+    "source",
+    ["-etcd", etcd.endpoint, ...files],
+    { LAINLET_ETCD_USER: "agent:secret" },
+  );
+  const { body } = await get(`${lainlet.url}/v2/configwatcher`);
+  assertEquals(body, '{"domain":"x"}');
+  const debug = (await get(`${lainlet.url}/debug`)).body;
+  for (const text of [debug, lainlet.program.stderr]) {
+    assert(!text.includes("secret"), text);
+  }
+});
 
 Deno.test("a stream that carries nothing for 30 s gets a comment", async () => {
   await Promise.all((["source", "binary"] as const).map(async (target) => {
