@@ -30,9 +30,9 @@ function openStore({ store, etcd, etcdTls, etcdUser }: Flags): Store {
   return new EtcdStore(etcd, {
     auth: etcdUser,
     credentials: ca === undefined ? undefined : {
-      rootCertificate: read("--etcd.ca", ca),
-      privateKey: client && read("--etcd.key", client.key),
-      certChain: client && read("--etcd.cert", client.cert),
+      rootCertificate: readPem("--etcd.ca", ca),
+      privateKey: client && readPem("--etcd.key", client.key),
+      certChain: client && readPem("--etcd.cert", client.cert),
     },
   });
 }
@@ -43,6 +43,12 @@ function read(flag: string, file: string): Buffer {
   } catch (error) {
     throw new UsageError(`${flag}: ${messageOf(error)}`);
   }
+}
+
+function readPem(flag: string, file: string): Buffer {
+  const pem = read(flag, file);
+  if (pem.includes("-----BEGIN ")) return pem;
+  throw new UsageError(`${flag}: ${file} is not a PEM file`);
 }
 
 function messageOf(error: unknown): string {

@@ -1,7 +1,7 @@
 import { getLogger } from "@logtape/logtape";
 import { backoff, sleep } from "./backoff.ts";
 import { EtcdConnection, type EtcdLogin } from "./etcd_connection.ts";
-import { isRefusal } from "./etcd_messages.ts";
+import { isRefusal, lineOf } from "./etcd_messages.ts";
 import type { Batch, Snapshot, Store, StoreStatus } from "./store.ts";
 
 const log = getLogger(["lainlet", "etcd"]);
@@ -109,7 +109,7 @@ export class EtcdStore implements Store {
     try {
       connection = new EtcdConnection(endpoint, this.login);
     } catch (error) {
-      return error instanceof Error ? error : new Error(String(error));
+      return new Error(lineOf(error));
     }
     const { promise: over, resolve } = Promise.withResolvers<Error | null>();
     connection.signal.addEventListener("abort", () => {

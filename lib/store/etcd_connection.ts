@@ -10,7 +10,13 @@ import {
   type IWatchResponse,
 } from "etcd3";
 import "./etcd_sockets.ts";
-import { batches, isRefusal, prefixEnd, reasonOf } from "./etcd_messages.ts";
+import {
+  batches,
+  isRefusal,
+  lineOf,
+  prefixEnd,
+  reasonOf,
+} from "./etcd_messages.ts";
 import { sleep } from "./backoff.ts";
 import type { Batch, Entry, Snapshot } from "./store.ts";
 
@@ -181,7 +187,7 @@ export class EtcdConnection {
 
   /** Ends the connection because of an error. */
   fail(error: unknown): void {
-    this.#end(error instanceof Error ? error : new Error(String(error)));
+    this.#end(new Error(lineOf(error)));
   }
 
   /** Ends the connection. */

@@ -29,6 +29,12 @@ export function prefixEnd(prefix: string): Buffer {
   return end;
 }
 
+/** What went wrong, as one line; grpc-js ends some with a heading and nothing below it. */
+export function lineOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/\s*Resolution note:\s*$/, "").replace(/\s+/g, " ");
+}
+
 /** Whether etcd works but this login may not read the subtree. */
 export function isRefusal(error: unknown): error is Error {
   return error instanceof Error &&

@@ -99,6 +99,7 @@ for (const target of ["source", "binary"] as const) {
       ["--web", "nowhere"],
       ["--store", "memory:/no/such/file"],
       ["--etcd.ca", "/no/such/file"],
+      ["--etcd.ca", CLUSTER_FILE],
     ];
     for (const args of wrong) {
       const { code, stdout, stderr } = await run(args);
