@@ -235,30 +235,38 @@ Deno.test("watches on a real etcd", async (t) => {
 
   await step("two listeners of one topic get the same bytes", async () => {
     const url = `${server.url}/v2/coreinfowatcher?watch=1`;
-    const read = async (frames: number) => {
-      const { body } = await fetch(url);
-      let text = "";
-      if (body === null) return text;
-      for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
-        text += chunk;
-        if (text.split("\n\n").length > frames) break;
-      }
-      return text;
+    const abort = new AbortController();
+    const listen = async () => {
+      const heard = { text: "" };
+      const { body } = await fetch(url, { signal: abort.signal });
+      const done = (async () => {
+        for await (
+          const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []
+        ) heard.text += chunk;
+      })().catch(() => {});
+      return { heard, done };
     };
-    const reading = [read(3), read(3)];
-    await eventually("both listen", async () => {
-      const { watchers } = await body("/debug");
-      return watchers.podgroup.NumReceivers === 2 ? true : undefined;
-    });
+    const listeners = [await listen(), await listen()];
+    const [one, two] = listeners.map(({ heard }) => heard);
+    const count = (frames: number) =>
+      eventually(
+        `both heard ${frames} frames`,
+        () =>
+          listeners.every(({ heard }) =>
+              heard.text.split("\n\n").length > frames
+            )
+            ? true
+            : undefined,
+      );
+    await count(1);
     await etcd.write(put(WEB));
-    await eventually("the first event is out", async () => {
-      const state = await body("/v2/appswatcher");
-      return "shop" in state ? true : undefined;
-    });
+    await count(2);
     await etcd.write(put(WORKER));
-    const [one, two] = await Promise.all(reading);
-    assertEquals(one, two);
-    assert(one?.startsWith("id: 1\nevent: init\ndata: {"), one);
+    await count(3);
+    abort.abort();
+    await Promise.all(listeners.map(({ done }) => done));
+    assertEquals(one?.text, two?.text);
+    assert(one?.text.startsWith("id: 1\nevent: init\ndata: {"), one?.text);
   });
 
   await step("a heartbeat is an id and an event, every second", async () => {
