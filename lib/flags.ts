@@ -117,6 +117,10 @@ function read(args: readonly string[]): Given {
       );
     },
   });
+  const [rest] = parsed._;
+  if (rest !== undefined) {
+    throw new UsageError(`unexpected argument "${rest}"`);
+  }
   for (const name of VALUES) {
     const value = parsed[inner(name)];
     if (value === "") throw new UsageError(`--${name} needs a value`);

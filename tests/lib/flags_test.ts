@@ -131,6 +131,7 @@ Deno.test("flags: each wrong use has its own line", () => {
     [["-webs", ":1"], "unknown flag -webs"],
     [["--etcd.nosuch=secret"], "unknown flag --etcd.nosuch"],
     [["serve"], 'unexpected argument "serve"'],
+    [["--", "serve"], 'unexpected argument "serve"'],
     [["--web"], "--web needs a value"],
     [["--web="], "--web needs a value"],
     [["--ip", "--noauth"], "--ip needs a value"],
