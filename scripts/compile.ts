@@ -43,36 +43,23 @@ function readArgs(): { output: string; runtime: string } {
 }
 
 async function compile(output: string): Promise<void> {
-  const { success, stderr } = await new Deno.Command("deno", {
-    args: compileArgs(output),
-    stdout: "inherit",
-    stderr: "piped",
-  }).output();
-  const text = new TextDecoder().decode(stderr);
-  if (success) return await report(output);
-  if (/denort|base binary/.test(text)) {
-    fail(
-      `Deno ${Deno.version.deno}'s runtime cannot be had from its release server: ` +
-        "set $DENORT_BIN to one, or run: deno task compile --runtime=npm",
-    );
-  }
-  fail(text);
+  const failure = await runCompiler("deno", [], output);
+  if (failure === undefined) return;
+  if (!/denort|base binary/.test(failure)) fail(failure);
+  fail(
+    `Deno ${Deno.version.deno}'s runtime cannot be had from its release server: ` +
+      "set $DENORT_BIN to one, or run: deno task compile --runtime=npm",
+  );
 }
 
 async function compileWithNpmRuntime(output: string): Promise<void> {
   if (Deno.build.target !== "x86_64-unknown-linux-gnu") {
     fail(`--runtime=npm is for x86_64 Linux, not ${Deno.build.target}`);
   }
-  const runtime = await npmRuntime();
-  const { success, stderr } = await new Deno.Command("npx", {
-    args: ["-y", `deno@${NPM_RUNTIME.deno}`, ...compileArgs(output)],
-    env: { DENORT_BIN: runtime },
-    stdout: "inherit",
-    stderr: "piped",
-  }).output();
-  const text = new TextDecoder().decode(stderr);
-  if (!success) fail(text);
-  await report(output);
+  const env = { DENORT_BIN: await npmRuntime() };
+  const deno = ["-y", `deno@${NPM_RUNTIME.deno}`];
+  const failure = await runCompiler("npx", deno, output, env);
+  if (failure !== undefined) fail(failure);
   console.error(
     `NOTE: ${output} holds Deno ${NPM_RUNTIME.deno}'s runtime as npm has it in ` +
       `${NPM_RUNTIME.package}@${NPM_RUNTIME.version}, not one from Deno's release ` +
@@ -80,17 +67,32 @@ async function compileWithNpmRuntime(output: string): Promise<void> {
   );
 }
 
-function compileArgs(output: string): string[] {
-  // Types were checked with the newer Deno that the project is written for.
-  return [
-    "compile",
-    "--no-check",
-    "--quiet",
-    ...PERMISSIONS,
-    "--output",
-    output,
-    "main.ts",
-  ];
+/** Compiles with the Deno that a command starts. @returns what it said when it failed */
+async function runCompiler(
+  command: string,
+  args: string[],
+  output: string,
+  env: Record<string, string> = {},
+): Promise<string | undefined> {
+  const { success, stderr } = await new Deno.Command(command, {
+    // Types were checked with the newer Deno that the project is written for.
+    args: [
+      ...args,
+      "compile",
+      "--no-check",
+      "--quiet",
+      ...PERMISSIONS,
+      "--output",
+      output,
+      "main.ts",
+    ],
+    env,
+    stdout: "inherit",
+    stderr: "piped",
+  }).output();
+  if (!success) return new TextDecoder().decode(stderr);
+  const { size } = await Deno.stat(output);
+  console.error(`${output} is made, ${Math.round(size / 1e6)} MB.`);
 }
 
 /** The path of the runtime from npm, which is fetched once and checked each time. */
@@ -132,11 +134,6 @@ async function npmRuntime(): Promise<string> {
   }
   if (await isRuntime(path)) return path;
   fail(`${path} is not the runtime that was expected: size or sha256 differ`);
-}
-
-async function report(output: string): Promise<void> {
-  const { size } = await Deno.stat(output);
-  console.error(`${output} is made, ${Math.round(size / 1e6)} MB.`);
 }
 
 async function isRuntime(path: string): Promise<boolean> {
