@@ -88,8 +88,12 @@ function listen(
   }
 }
 
-/** Serves a store as the flags say, until a signal ends the process. */
-export function run(flags: Flags, store: Store): void {
+/**
+ * Serves a store as the flags say, until a signal ends the process.
+ *
+ * @returns where it listens
+ */
+export function run(flags: Flags, store: Store): Deno.NetAddr {
   const lainlet = new Lainlet({
     store,
     host: { ip: flags.ip, hostname: flags.hostname },
@@ -107,6 +111,7 @@ export function run(flags: Flags, store: Store): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => stop(signal));
   }
+  return server.addr;
 }
 
 /** Reads the command line; ends the process when that asks for a text, or is wrong. */

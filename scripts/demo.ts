@@ -89,6 +89,12 @@ function* story(): Generator<[text: string, puts: [string, string][]]> {
   }
 }
 
+/** What stands for a listen address in a URL; "" is every address. */
+function webHost(hostname: string): string {
+  if (hostname.includes(":")) return `[${hostname}]`;
+  return hostname || "127.0.0.1";
+}
+
 start(() => {
   const flags = readFlags([
     "--ip",
@@ -109,8 +115,8 @@ start(() => {
     [dependsKey("registry"), dependsValue(NODE1, "shop", "172.20.0.90", 5000)],
     ...put(admin, registry, blog, shop(1, 3)),
   ]);
-  run(flags, store);
-  const url = `http://127.0.0.1:${flags.web.port}`;
+  const { port } = run(flags, store);
+  const url = `http://${webHost(flags.web.hostname)}:${port}`;
   console.log(`
 A cluster of three nodes and four apps is at ${url}. Try:
 
