@@ -8,6 +8,7 @@
 const PACKAGES: Record<string, string> = {
   curl: "curl",
   etcd: "etcd-server",
+  git: "git",
   node: "nodejs",
   openssl: "openssl",
 };

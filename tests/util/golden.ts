@@ -10,12 +10,21 @@ export interface Expectation {
 }
 
 export const cluster: Record<string, string> = JSON.parse(
-  Deno.readTextFileSync(new URL("cluster.json", FOLDER)),
+  read("cluster.json"),
 );
+export const expectations: Expectation[] = JSON.parse(read("expected.json"));
 
-export const expectations: Expectation[] = JSON.parse(
-  Deno.readTextFileSync(new URL("expected.json", FOLDER)),
-);
+/** Reads one of the files that the contract comes with; they are not part of the project. */
+function read(name: string): string {
+  try {
+    return Deno.readTextFileSync(new URL(name, FOLDER));
+  } catch (error) {
+    throw new Error(
+      `this test needs the contract's golden answers, in ../shared/golden/${name} beside the checkout`,
+      { cause: error },
+    );
+  }
+}
 
 /** An answer in the form that it is compared in: some are multisets. */
 export function comparable(path: string, body: unknown): unknown {

@@ -194,6 +194,24 @@ Deno.test("etcd: a restart is survived, and writes before it are not repeated", 
   );
 });
 
+Deno.test("etcd: a watch can end while etcd is away", async () => {
+  await using etcd = await TestEtcd.start();
+  const store = new EtcdStore([etcd.endpoint]);
+  await using stays = new Collector(store, "/b/");
+  {
+    await using all = new Collector(store, "/a/");
+    await Promise.all([all.count(1), stays.count(1)]);
+    await etcd.kill();
+    await eventually(
+      "the loss is noticed",
+      () => store.status.problems.length > 0 ? true : undefined,
+    );
+  }
+  await etcd.launch();
+  await etcd.write({ "/a/1": "x", "/b/1": "x" });
+  await stays.count(2);
+});
+
 Deno.test("etcd: of several endpoints one that works is found", async () => {
   await using etcd = await TestEtcd.start();
   await etcd.write({ "/a/1": "x" });
