@@ -12,10 +12,14 @@ import type { Store } from "./lib/store/store.ts";
 
 const log = getLogger(["lainlet"]);
 
+/** How often etcd is asked whether the state is current, at most, in ms. */
+const CHECK_EVERY = 5_000;
+
 /** How long the streams get to end after a signal, in ms; the process has 5 s. */
 const SHUTDOWN_TIMEOUT = 3_000;
 
-function openStore({ store, etcd, etcdTls, etcdUser }: Flags): Store {
+function openStore(flags: Flags): Store {
+  const { store, etcd, etcdTls, etcdUser, staleAfter, verifyEvery } = flags;
   if (store.kind === "memory") {
     const file = read("--store", store.file);
     try {
@@ -28,6 +32,9 @@ function openStore({ store, etcd, etcdTls, etcdUser }: Flags): Store {
   if (problem !== undefined) throw new UsageError(problem);
   const { ca, client } = etcdTls ?? {};
   return new EtcdStore(etcd, {
+    // A few checks may fail before the state counts as stale.
+    checkEvery: Math.min(CHECK_EVERY, staleAfter / 4),
+    verifyEvery,
     auth: etcdUser,
     credentials: ca === undefined ? undefined : {
       rootCertificate: readPem("--etcd.ca", ca),
@@ -100,6 +107,7 @@ export function run(flags: Flags, store: Store): Deno.NetAddr {
     version: config.version,
     endpoints: Object.values(apis),
     auth: !flags.noauth,
+    staleAfter: flags.staleAfter,
   });
   const server = listen(flags.web, lainlet.handle);
   const stop = (signal: Deno.Signal) => {

@@ -14,6 +14,7 @@ import { STATUS_CODE } from "@std/http/status";
 /** Whose an address is: `{"appname": app}`. */
 export default {
   paths: ["/appname"],
+  watcher: (cluster) => cluster.podgroup,
   respond({ rights }, query, request) {
     if (!rights.isSynced) throw new Unavailable(NOT_READ_YET);
     const { caller } = query;

@@ -11,11 +11,12 @@ export default {
         UpdateTime: watcher.updatedAt?.toISOString() ?? "",
         LastEvent: watcher.lastEvent,
         TotalKeys: watcher.size,
+        Confirmed: confirmedAt(watcher.age()),
+        Differences: watcher.differences,
         Rejections: watcher.rejections,
         Rejected: [...watcher.rejected.keys()].slice(0, 100),
       },
     ]);
-    const { heardAt, ...status } = store.status;
     const debug = {
       connections,
       // The name is what deployed monitors read.
@@ -23,10 +24,17 @@ export default {
       topics: broadcast.topics,
       watchers: Object.fromEntries(watchers),
       store: {
-        ...status,
-        heardAt: heardAt === 0 ? "" : new Date(heardAt).toISOString(),
+        ...store.status,
+        confirmed: confirmedAt(
+          Math.max(...Object.values(cluster).map(({ age }) => age())),
+        ),
       },
     };
     return Response.json(debug, { headers: { "Cache-Control": "no-store" } });
   },
 } satisfies Page;
+
+/** When a state was last known to be the store's; "": never. @param age in ms */
+function confirmedAt(age: number): string {
+  return Number.isFinite(age) ? new Date(Date.now() - age).toISOString() : "";
+}

@@ -41,3 +41,25 @@ export async function json(request: Request, state: State): Promise<Response> {
   headers.set("Content-Encoding", "gzip");
   return new Response(await state.gzip, { headers });
 }
+
+/**
+ * Says that an answer rests on a state that may be old: `Age` in seconds (RFC
+ * 9111, 5.1), and `Cache-Status` with how long it is stale (RFC 9211).
+ *
+ * @param age since the state was last confirmed, in ms
+ * @param staleAfter the age from which on it counts as stale, in ms
+ * @param problems why it is not confirmed
+ */
+export function markStale(
+  { headers }: Response,
+  age: number,
+  staleAfter: number,
+  problems: readonly string[],
+): void {
+  const ttl = -Math.ceil((age - staleAfter) / 1000);
+  // A string of RFC 8941, 3.3.3 is printable ASCII.
+  const detail = (problems.join("; ") || "the store is not heard from")
+    .replace(/[^ -~]/g, "?").replace(/["\\]/g, "\\$&");
+  headers.set("Age", String(Math.floor(age / 1000)));
+  headers.set("Cache-Status", `lainlet; hit; ttl=${ttl}; detail="${detail}"`);
+}

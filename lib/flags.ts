@@ -21,6 +21,10 @@ export interface Flags {
   readonly store:
     | { readonly kind: "etcd" }
     | { readonly kind: "memory"; readonly file: string };
+  /** The age from which on the state counts as stale, in ms. */
+  readonly staleAfter: number;
+  /** How often the state is compared with etcd, in ms; 0: never. */
+  readonly verifyEvery: number;
   readonly noauth: boolean;
   readonly debug: boolean;
   readonly logFormat: "logfmt" | "json";
@@ -45,6 +49,8 @@ const VALUES = [
   "ip",
   "hostname",
   "store",
+  "stale.after",
+  "verify.every",
   "log.format",
   "etcd.ca",
   "etcd.cert",
@@ -79,6 +85,8 @@ export function parseFlags(
     ip,
     hostname: given("hostname") ?? environment.hostname(),
     store: storeOf(given("store") ?? "etcd"),
+    staleAfter: duration(given, "stale.after", "30s", 1_000),
+    verifyEvery: duration(given, "verify.every", "10m", 0),
     noauth: given("noauth") !== undefined,
     debug: given("debug") !== undefined,
     logFormat: logFormat(given("log.format") ?? "logfmt"),
@@ -101,9 +109,10 @@ function read(args: readonly string[]): Given {
     if (SWITCHES.includes(long) && !/^(=(true|false|1|0))?$/.test(rest)) {
       throw new UsageError(`--${long} is a switch: give it without a value`);
     }
-    return `--${inner(long)}${
-      rest.replace(/^=1$/, "=true").replace(/^=0$/, "=false")
-    }`;
+    const value = SWITCHES.includes(long)
+      ? rest.replace("=1", "=true").replace("=0", "=false")
+      : rest;
+    return `--${inner(long)}${value}`;
   });
   const parsed = parseArgs(normal, {
     string: VALUES.map(inner),
@@ -218,6 +227,27 @@ function storeOf(text: string): Flags["store"] {
   const [, file] = /^memory:(.+)$/s.exec(text) ?? [];
   if (file !== undefined) return { kind: "memory", file };
   throw new UsageError(`--store must be etcd or memory:FILE, not "${text}"`);
+}
+
+const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** A time in ms, of `90`, `90s`, `1.5m`, `1h`. */
+function duration(
+  given: Given,
+  name: string,
+  standard: string,
+  least: number,
+): number {
+  const text = given(name) ?? standard;
+  const [, digits, unit = "s"] = /^(\d+(?:\.\d+)?)([smh])?$/.exec(text) ?? [];
+  const time = Number(digits) * (UNITS[unit] ?? NaN);
+  // Timers count milliseconds in 31 bits.
+  if (time >= least && time < 2 ** 31) return time;
+  throw new UsageError(
+    `--${name} must be a time like ${standard}, at least ${
+      least / 1000
+    }s, not "${text}"`,
+  );
 }
 
 function logFormat(text: string): Flags["logFormat"] {

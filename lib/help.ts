@@ -21,6 +21,10 @@ Store:
   --etcd.key FILE          PEM file of its key
   --etcd.user USER:PASSWORD
                            login to etcd (default $LAINLET_ETCD_USER, or none)
+  --stale.after TIME       how long the state may be unconfirmed before /readyz
+                           and the answers say so (default 30s)
+  --verify.every TIME      how often all keys are compared with etcd's
+                           (default 10m; 0: never)
   --store STORE            etcd (default), or memory:FILE to serve a JSON file
                            of {"key": "value"}
 

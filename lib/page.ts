@@ -3,6 +3,7 @@ import type { Cluster, Host } from "./cluster.ts";
 import type { Rights } from "./rights.ts";
 import type { Store } from "./store/store.ts";
 import type { Query } from "./view.ts";
+import type { Watcher } from "./watcher/watcher.ts";
 
 /** A running lainlet, as its pages see it. */
 export interface Service {
@@ -14,12 +15,16 @@ export interface Service {
   readonly version: string;
   /** Open requests and streams. */
   readonly connections: number;
+  /** The age from which on the state counts as stale, in ms. */
+  readonly staleAfter: number;
 }
 
 /** An endpoint outside `/v2`: an answer of its own kind, which cannot be watched. */
 export interface Page {
   /** Every spelling of the path, without a trailing slash. */
   readonly paths: readonly string[];
+  /** What the answer rests on, when that is the cluster's state. */
+  watcher?(cluster: Cluster): Pick<Watcher<unknown>, "age">;
   /**
    * @throws {Refusal} when the request is malformed, or not for this caller
    * @throws {Unavailable} when there is no answer yet

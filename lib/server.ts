@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
-import { json, text, unavailable } from "./answer.ts";
+import { json, markStale, text, unavailable } from "./answer.ts";
 import { Broadcast } from "./broadcast/broadcast.ts";
 import { type Cluster, followCluster, type Host } from "./cluster.ts";
 import {
@@ -29,6 +29,8 @@ export interface LainletOptions {
   readonly endpoints: readonly (View | Page)[];
   /** Check who may ask what. */
   readonly auth: boolean;
+  /** The age from which on the state counts as stale, in ms. */
+  readonly staleAfter: number;
   /** How long a stream may carry nothing before it gets a comment, in ms; default 30 s. */
   readonly idle?: number;
 }
@@ -41,6 +43,7 @@ export class Lainlet implements Service {
   readonly rights: Rights;
   readonly store: Store;
   readonly version: string;
+  readonly staleAfter: number;
   readonly #endpoints = new Map<string, View | Page>();
   readonly #closing = new AbortController();
   #connections = 0;
@@ -49,6 +52,7 @@ export class Lainlet implements Service {
     this.store = options.store;
     this.host = options.host;
     this.version = options.version;
+    this.staleAfter = options.staleAfter;
     this.cluster = followCluster(options.store, this.#closing.signal);
     this.rights = new Rights(this.cluster, options.host, options.auth);
     this.broadcast = new Broadcast(options.idle);
@@ -87,21 +91,37 @@ export class Lainlet implements Service {
   }
 
   async #answer(request: Request, peer: string): Promise<Response> {
+    let endpoint: View | Page | undefined;
+    let response: Response;
     try {
-      return await this.#route(request, peer);
+      if (!URL.canParse(request.url)) throw badRequest("the URL is malformed");
+      const url = new URL(request.url);
+      endpoint = this.#endpoints.get(url.pathname.replace(/(.)\/$/, "$1"));
+      response = await this.#respond(endpoint, url, request, peer);
     } catch (error) {
-      if (error instanceof Refusal) return text(error.message, error.status);
-      if (error instanceof Unavailable) return unavailable(error.message);
-      logFailure(request, error);
-      return text("internal error", STATUS_CODE.InternalServerError);
+      response = this.#failure(request, error);
     }
+    const age = endpoint?.watcher?.(this.cluster).age() ?? 0;
+    if (age > this.staleAfter && Number.isFinite(age)) {
+      const { problems } = this.store.status;
+      markStale(response, age, this.staleAfter, problems);
+    }
+    return response;
   }
 
-  #route(request: Request, peer: string): Response | Promise<Response> {
-    if (!URL.canParse(request.url)) throw badRequest("the URL is malformed");
-    const { pathname, searchParams: params } = new URL(request.url);
-    const path = pathname.replace(/(.)\/$/, "$1");
-    const endpoint = this.#endpoints.get(path);
+  #failure(request: Request, error: unknown): Response {
+    if (error instanceof Refusal) return text(error.message, error.status);
+    if (error instanceof Unavailable) return unavailable(error.message);
+    logFailure(request, error);
+    return text("internal error", STATUS_CODE.InternalServerError);
+  }
+
+  #respond(
+    endpoint: View | Page | undefined,
+    { searchParams: params }: URL,
+    request: Request,
+    peer: string,
+  ): Response | Promise<Response> {
     if (endpoint === undefined) {
       return text("404 not found", STATUS_CODE.NotFound);
     }

@@ -40,7 +40,9 @@ export interface Source {
 /** An endpoint under `/v2`: a view of the cluster that can be read and watched. */
 export interface View {
   readonly paths: readonly string[];
-  watcher(cluster: Cluster): Pick<Watcher<unknown>, "isSynced" | "synced">;
+  watcher(
+    cluster: Cluster,
+  ): Pick<Watcher<unknown>, "age" | "isSynced" | "synced">;
   /**
    * Makes a request concrete.
    *

@@ -8,6 +8,7 @@
 const PACKAGES: Record<string, string> = {
   curl: "curl",
   etcd: "etcd-server",
+  etcdctl: "etcd-client",
   git: "git",
   node: "nodejs",
   openssl: "openssl",

@@ -1,65 +1,90 @@
 import { getLogger } from "@logtape/logtape";
 import { backoff, sleep } from "./backoff.ts";
-import { EtcdConnection, type EtcdLogin } from "./etcd_connection.ts";
+import { check, Missed } from "./etcd_check.ts";
+import type {
+  EtcdConnection,
+  EtcdLogin,
+  Head,
+  Keys,
+} from "./etcd_connection.ts";
+import { dial, type Dialed } from "./etcd_dial.ts";
 import { isRefusal, lineOf } from "./etcd_messages.ts";
-import type { Batch, Snapshot, Store, StoreStatus } from "./store.ts";
+import { EtcdWatch } from "./etcd_watch.ts";
+import type { Item, Store, StoreStatus } from "./store.ts";
 
 const log = getLogger(["lainlet", "etcd"]);
 
 /** How long to wait before etcd is asked again for a subtree that it refused, in ms. */
 const REFUSED_RETRY = 5_000;
 
-interface Watch {
-  readonly prefix: string;
-  readonly controller: ReadableStreamDefaultController<Snapshot | Batch>;
-  /** The last revision delivered; undefined: the next thing must be a snapshot. */
-  revision?: number;
-  /** The cluster that revision belongs to. */
-  clusterId?: string;
-  /** Why etcd does not serve this subtree. */
-  problem?: string;
-  stop?: () => void;
+/** How an etcd is followed. */
+export interface EtcdOptions extends EtcdLogin {
+  /** How often the watches are checked, in ms; see {@linkcode check}; default 5 s. */
+  readonly checkEvery?: number;
+  /** How often everything is compared with etcd, in ms; 0 (default): never. */
+  readonly verifyEvery?: number;
 }
 
 /**
  * The state in etcd v3. All watches share one connection to one endpoint at
- * a time; when that fails, the next endpoint is tried, and every watch
- * resumes after its last revision there. Connected while there are watches.
+ * a time; when that fails, or a check finds that it is not served as it
+ * should be, another one is made, and every watch resumes there after what it
+ * delivered. Connected while there are watches.
  *
  * @see https://etcd.io/docs/v3.4/learning/api/
  */
 export class EtcdStore implements Store {
-  readonly #watches = new Set<Watch>();
+  readonly #watches = new Set<EtcdWatch>();
+  /** When each prefix was last known to be delivered whole, as `performance.now()`. */
+  readonly #confirmed = new Map<string, number>();
+  readonly #problems = new Map<string, string>();
+  readonly #login: EtcdLogin;
+  readonly #checkEvery: number;
+  readonly #verifyEvery: number;
+  #endpoints: readonly string[];
   #connection?: EtcdConnection;
-  #heardAt = 0;
-  #problem = "not connected yet";
+  #connects = 0;
+  #missed = 0;
+  #verifyAt = Infinity;
   #wake = new AbortController();
 
-  /**
-   * @param endpoints URLs, `http://127.0.0.1:2379`; a single cluster's members
-   */
+  /** @param endpoints URLs, `http://127.0.0.1:2379`; a single cluster's members */
   constructor(
-    private readonly endpoints: readonly [string, ...string[]],
-    private readonly login: EtcdLogin = {},
-  ) {}
+    endpoints: readonly [string, ...string[]],
+    { checkEvery = 5_000, verifyEvery = 0, ...login }: EtcdOptions = {},
+  ) {
+    const first = Math.floor(Math.random() * endpoints.length);
+    this.#endpoints = [...endpoints.slice(first), ...endpoints.slice(0, first)];
+    this.#checkEvery = checkEvery;
+    this.#verifyEvery = verifyEvery;
+    this.#login = login;
+  }
 
   get status(): StoreStatus {
     const watches = [...this.#watches];
+    const problems = new Set(this.#problems.values());
+    for (const { problem } of watches) {
+      if (problem !== undefined) problems.add(problem);
+    }
     return {
-      source: this.#problem === "" ? this.#connection?.endpoint ?? "" : "",
-      heardAt: Math.max(this.#heardAt, this.#connection?.heardAt ?? 0),
-      revision: Math.max(0, ...watches.map(({ revision }) => revision ?? 0)),
-      problems: [this.#problem, ...watches.map(({ problem }) => problem ?? "")]
-        .filter((problem) => problem !== ""),
+      source: this.#connection?.endpoint ?? "",
+      revision: Math.max(0, ...watches.map(({ revision }) => revision)),
+      reconnects: Math.max(0, this.#connects - 1),
+      missed: this.#missed,
+      problems: [...problems],
     };
   }
 
-  watch(prefix: string, signal: AbortSignal): ReadableStream<Snapshot | Batch> {
-    let watch: Watch;
-    return new ReadableStream<Snapshot | Batch>({
+  age(prefix: string): number {
+    return performance.now() - (this.#confirmed.get(prefix) ?? -Infinity);
+  }
+
+  watch(prefix: string, signal: AbortSignal): ReadableStream<Item> {
+    let watch: EtcdWatch;
+    return new ReadableStream<Item>({
       start: (controller) => {
         if (signal.aborted) return controller.close();
-        watch = { prefix, controller };
+        watch = new EtcdWatch(prefix, controller);
         this.#watches.add(watch);
         signal.addEventListener("abort", () => {
           if (this.#remove(watch)) controller.close();
@@ -73,7 +98,7 @@ export class EtcdStore implements Store {
     });
   }
 
-  #remove(watch: Watch): boolean {
+  #remove(watch: EtcdWatch): boolean {
     watch.stop?.();
     const found = this.#watches.delete(watch);
     if (this.#watches.size === 0) {
@@ -85,96 +110,181 @@ export class EtcdStore implements Store {
 
   /** Keeps one connection open for as long as there are watches. */
   async #run(): Promise<void> {
-    const wake = this.#wake = new AbortController();
-    let next = Math.floor(Math.random() * this.endpoints.length);
-    for (let failures = 0; !wake.signal.aborted; failures++) {
-      const endpoint = this.endpoints[next++ % this.endpoints.length] ??
-        this.endpoints[0];
-      const reason = await this.#serve(endpoint, () => failures = 0);
-      if (reason === null || wake.signal.aborted) break;
-      if (reason.message !== this.#problem) {
-        log.warn("etcd is not usable, retrying", {
-          endpoint,
-          error: reason.message,
-        });
-      }
-      this.#problem = reason.message;
-      await sleep(backoff(failures), wake.signal);
+    const { signal } = this.#wake = new AbortController();
+    this.#verifyAt = this.#nextVerification();
+    for (let failures = 0; !signal.aborted; failures++) {
+      const dialed = await dial(
+        this.#endpoints,
+        this.#login,
+        () => [...this.#watches].map(({ prefix }) => prefix),
+        (endpoint, error) => this.#note(endpoint, error),
+        signal,
+      );
+      if (dialed === undefined) return;
+      const { endpoint } = dialed.connection;
+      const reason = await this.#serve(dialed, () => failures = 0);
+      if (reason === null) return;
+      this.#note(endpoint, reason);
+      // The others first: this one answers calls, and may still be broken.
+      const others = this.#endpoints.filter((other) => other !== endpoint);
+      this.#endpoints = [...others, endpoint];
+      await sleep(backoff(failures), signal);
     }
   }
 
-  /** Serves all watches from one endpoint until that fails, and says why it did. */
-  async #serve(endpoint: string, onReady: () => void): Promise<Error | null> {
-    let connection: EtcdConnection;
-    try {
-      connection = new EtcdConnection(endpoint, this.login);
-    } catch (error) {
-      return new Error(lineOf(error));
-    }
+  /** Notes why an endpoint is of no use at the moment. */
+  #note(endpoint: string, error: unknown): void {
+    const problem = lineOf(error);
+    if (this.#problems.get(endpoint) === problem) return;
+    this.#problems.set(endpoint, problem);
+    log.warn("etcd is not usable, retrying", { endpoint, error: problem });
+  }
+
+  /** Serves all watches by one connection until that is over, and says why it is. */
+  async #serve(
+    { connection, head }: Dialed,
+    onProven: () => void,
+  ): Promise<Error | null> {
     const { promise: over, resolve } = Promise.withResolvers<Error | null>();
     connection.signal.addEventListener("abort", () => {
-      this.#heardAt = connection.heardAt || this.#heardAt;
       this.#connection = undefined;
+      for (const watch of this.#watches) watch.isLive = false;
       resolve(connection.signal.reason);
     });
     this.#connection = connection;
-    const watches = [...this.#watches];
-    const resumed = watches.map((watch) => this.#resume(watch, connection));
+    this.#connects++;
+    const resumed = [...this.#watches].map((watch) =>
+      this.#resume(watch, connection, head)
+    );
     Promise.all(resumed).then(() => {
       if (connection.signal.aborted) return;
-      onReady();
-      this.#problem = "";
-      log.info("etcd is connected", { endpoint });
-      connection.ping(watches[0]?.prefix ?? "");
+      this.#problems.clear();
+      const { endpoint } = connection;
+      log.info("etcd is connected", { endpoint, revision: head.revision });
+      this.#check(connection, onProven);
     });
     return await over;
   }
 
-  /** Brings a watch up on a connection; a failure that is not the watch's own ends the connection. */
-  async #resume(watch: Watch, connection: EtcdConnection): Promise<void> {
-    const current = () =>
+  /**
+   * Brings a watch up on a connection; a failure that is not the watch's own
+   * ends the connection.
+   *
+   * @param head where history stood when the connection was made; without, everything is read anew
+   */
+  async #resume(
+    watch: EtcdWatch,
+    connection: EtcdConnection,
+    head?: Head,
+  ): Promise<void> {
+    const { prefix } = watch;
+    const isCurrent = () =>
       !connection.signal.aborted && this.#watches.has(watch);
-    const refused = async (problem: string) => {
-      watch.problem = `${watch.prefix}: ${problem}`;
+    const refused = async (error: Error) => {
+      watch.problem = `${prefix}: ${error.message}`;
       log.error("etcd does not serve a subtree, retrying", {
-        prefix: watch.prefix,
-        error: problem,
+        prefix,
+        error: error.message,
       });
       await sleep(REFUSED_RETRY, connection.signal);
-      if (current()) this.#resume(watch, connection);
+      if (isCurrent()) this.#resume(watch, connection);
     };
     try {
-      const head = await connection.head(watch.prefix);
       if (
-        watch.revision === undefined || head.clusterId !== watch.clusterId ||
-        head.revision < watch.revision
+        head === undefined || watch.proven === undefined ||
+        !watch.isOf(head)
       ) {
-        const snapshot = await connection.read(watch.prefix);
-        if (!current()) return;
-        watch.revision = snapshot.revision;
-        watch.clusterId = head.clusterId;
-        watch.controller.enqueue(snapshot);
+        const at = performance.now();
+        const history = head ?? await connection.head(prefix);
+        const snapshot = await connection.read(prefix);
+        if (!isCurrent()) return;
+        watch.reset(snapshot, history);
+        this.#confirmed.set(prefix, at);
       }
       watch.problem = undefined;
-      watch.stop = await connection.watch(watch.prefix, watch.revision + 1, {
-        batch: (batch) => {
-          if (!current()) return;
-          watch.revision = batch.revision;
-          watch.controller.enqueue(batch);
+      watch.isLive = true;
+      watch.stop = await connection.watch(
+        prefix,
+        (watch.proven ?? 0) + 1,
+        {
+          batch: (batch) => {
+            if (!isCurrent() || watch.take(batch)) return;
+            this.#lose(connection, new Missed(watch, batch.revision));
+          },
+          lost: (reason) => {
+            watch.isLive = false;
+            if (!isCurrent()) return;
+            if (reason === "compacted") this.#resume(watch, connection);
+            else if (isRefusal(reason)) refused(reason);
+            else connection.fail(reason);
+          },
         },
-        lost: (reason) => {
-          if (!current()) return;
-          if (reason === "compacted") {
-            watch.revision = undefined;
-            this.#resume(watch, connection);
-          } else if (isRefusal(reason)) refused(reason.message);
-          else connection.fail(reason);
-        },
-      });
-      if (!current()) watch.stop();
+      );
+      if (!isCurrent()) watch.stop();
     } catch (error) {
-      if (isRefusal(error)) refused(error.message);
+      if (isRefusal(error)) refused(error);
       else connection.fail(error);
     }
+  }
+
+  /** Checks the watches of a connection again and again, until it is over. */
+  async #check(
+    connection: EtcdConnection,
+    onProven: () => void,
+  ): Promise<void> {
+    const pause = Math.min(this.#checkEvery, this.#verifyEvery || Infinity);
+    while (!connection.signal.aborted) {
+      const at = performance.now();
+      const live = [...this.#watches].filter((one) => one.isLive);
+      try {
+        const inventories = await this.#readInventories(connection, live);
+        const grace = Math.min(1_000, this.#checkEvery / 2);
+        for (const watch of await check(connection, live, grace)) {
+          this.#confirmed.set(watch.prefix, at);
+          const inventory = inventories.get(watch);
+          if (inventory !== undefined) watch.deliver(inventory);
+        }
+        onProven();
+      } catch (error) {
+        this.#lose(connection, error);
+      }
+      await sleep(pause * (0.75 + Math.random() / 4), connection.signal);
+    }
+  }
+
+  /** What etcd holds under each prefix, when it is time to compare that. */
+  async #readInventories(
+    connection: EtcdConnection,
+    watches: readonly EtcdWatch[],
+  ): Promise<Map<EtcdWatch, Keys>> {
+    const inventories = new Map<EtcdWatch, Keys>();
+    if (performance.now() < this.#verifyAt) return inventories;
+    this.#verifyAt = this.#nextVerification();
+    for (const watch of watches) {
+      watch.beginInventory();
+      inventories.set(watch, await connection.readKeys(watch.prefix));
+    }
+    return inventories;
+  }
+
+  /** Jittered, so that the lainlets of many nodes do not read at one time. */
+  #nextVerification(): number {
+    if (this.#verifyEvery === 0) return Infinity;
+    return performance.now() + this.#verifyEvery * (0.5 + Math.random() / 2);
+  }
+
+  /** Ends a connection because of an error. */
+  #lose(connection: EtcdConnection, error: unknown): void {
+    if (connection.signal.aborted) return;
+    if (error instanceof Missed) {
+      this.#missed++;
+      log.error("a watch missed a change, reading anew", {
+        prefix: error.watch.prefix,
+        revision: error.revision,
+        endpoint: connection.endpoint,
+      });
+      error.watch.forget();
+    }
+    connection.fail(error);
   }
 }

@@ -3,6 +3,7 @@ import {
   Etcd3,
   type IDuplexStream,
   type IEvent,
+  type IKeyValue,
   type IOptions,
   type IRangeRequest,
   type IRangeResponse,
@@ -17,15 +18,14 @@ import {
   prefixEnd,
   reasonOf,
 } from "./etcd_messages.ts";
-import { sleep } from "./backoff.ts";
 import type { Batch, Entry, Snapshot } from "./store.ts";
 
-/** Keys a page of a snapshot holds: pod groups of 7 KB keep a page under 2 MB. */
-const PAGE_KEYS = 250;
-/** How long etcd may take to answer a call, in ms. */
-const CALL_TIMEOUT = 5_000;
-/** How often an open connection is asked for a sign of life, in ms. */
-const PING_INTERVAL = 5_000;
+/** How large a page of a snapshot should be, in bytes, and how many keys it may hold. */
+const PAGE = { bytes: 2_000_000, first: 50, most: 1_000 };
+/** How long etcd may take to answer a small request, in ms: login and TLS included. */
+export const TIMEOUT = 3_000;
+/** How long etcd may take to send a page, in ms. */
+const PAGE_TIMEOUT = 8_000;
 
 /** How to reach etcd and who to be there. */
 export interface EtcdLogin {
@@ -37,6 +37,14 @@ export interface EtcdLogin {
 export interface Head {
   readonly clusterId: string;
   readonly revision: number;
+  /** Counts elections. */
+  readonly raftTerm: number;
+}
+
+/** Every key under a prefix, and the revision that last wrote it, at one revision. */
+export interface Keys {
+  readonly revision: number;
+  readonly keys: ReadonlyMap<string, number>;
 }
 
 /** Who receives one watch. */
@@ -65,7 +73,6 @@ export class EtcdConnection {
   readonly #closing = new AbortController();
   #stream?: Promise<IDuplexStream<IWatchRequest, IWatchResponse>>;
   #turn: Promise<void> = Promise.resolve();
-  #heardAt = 0;
 
   /** Aborts when the connection is over; the reason is an `Error`, or null after {@linkcode close}. */
   readonly signal = this.#closing.signal;
@@ -76,7 +83,7 @@ export class EtcdConnection {
       credentials: login.credentials,
       auth: login.auth && { ...login.auth },
       defaultCallOptions: ({ isStream }) =>
-        isStream ? {} : { deadline: Date.now() + CALL_TIMEOUT },
+        isStream ? {} : { deadline: Date.now() + PAGE_TIMEOUT },
       grpcOptions: {
         "grpc.enable_http_proxy": 0,
         "grpc.initial_reconnect_backoff_ms": 100,
@@ -87,13 +94,28 @@ export class EtcdConnection {
     });
   }
 
-  /** When etcd last said something here, in ms since the epoch; 0: never. */
-  get heardAt(): number {
-    return this.#heardAt;
+  /**
+   * Whether etcd serves one of some prefixes at least, and where its history
+   * stands.
+   *
+   * @throws when etcd does not answer, or refuses all of them
+   */
+  async open(prefixes: Iterable<string>): Promise<Head> {
+    let refusal: unknown;
+    for (const prefix of prefixes) {
+      try {
+        return await this.head(prefix);
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        refusal = error;
+      }
+    }
+    throw refusal;
   }
 
   /**
-   * Where etcd's history stands, linearizable: no member that lags answers.
+   * Where etcd's history stands, linearizable: no member that lags or is cut
+   * off from the others answers. Reads etcd's index only.
    *
    * @param key a key that this login may read
    */
@@ -101,36 +123,67 @@ export class EtcdConnection {
     const { header } = await this.#range({
       key: Buffer.from(key),
       count_only: true,
-    });
-    return { clusterId: header.cluster_id, revision: Number(header.revision) };
+    }, TIMEOUT);
+    return {
+      clusterId: header.cluster_id,
+      revision: Number(header.revision),
+      raftTerm: Number(header.raft_term),
+    };
   }
 
-  /** Everything under a prefix, page by page, all at one revision. */
+  /** Everything under a prefix. */
   async read(prefix: string): Promise<Snapshot> {
-    const end = prefixEnd(prefix);
     const entries: Entry[] = [];
+    const revision = await this.#readPages(prefix, false, (kv) =>
+      entries.push({
+        key: kv.key.toString(),
+        value: kv.value,
+        revision: Number(kv.mod_revision),
+      }));
+    return { type: "snapshot", revision, entries };
+  }
+
+  /** The keys under a prefix; etcd sends no values. */
+  async readKeys(prefix: string): Promise<Keys> {
+    const keys = new Map<string, number>();
+    const revision = await this.#readPages(
+      prefix,
+      true,
+      (kv) => keys.set(kv.key.toString(), Number(kv.mod_revision)),
+    );
+    return { revision, keys };
+  }
+
+  /** Reads page by page, all at one revision. @returns that revision */
+  async #readPages(
+    prefix: string,
+    keysOnly: boolean,
+    take: (kv: IKeyValue) => void,
+  ): Promise<number> {
+    const end = prefixEnd(prefix);
     let key = Buffer.from(prefix);
+    let limit = PAGE.first;
     let revision: string | undefined;
     for (;;) {
       const page = await this.#range({
         key,
         range_end: end,
-        limit: PAGE_KEYS,
+        limit,
         revision,
-      });
+        keys_only: keysOnly,
+      }, PAGE_TIMEOUT);
       revision ??= page.header.revision;
+      let bytes = 0;
       for (const kv of page.kvs) {
-        entries.push({
-          key: kv.key.toString(),
-          value: kv.value,
-          revision: Number(kv.mod_revision),
-        });
+        bytes += kv.key.length + kv.value.length;
+        take(kv);
       }
       const last = page.kvs.at(-1);
-      if (!page.more || last === undefined) break;
+      if (!page.more || last === undefined) return Number(revision);
       key = Buffer.concat([last.key, Buffer.of(0)]);
+      const fitting = Math.floor(PAGE.bytes * page.kvs.length / bytes);
+      limit = Math.max(1, Math.min(fitting, PAGE.most));
     }
-    return { type: "snapshot", revision: Number(revision), entries };
   }
 
   /**
@@ -149,9 +202,9 @@ export class EtcdConnection {
     const before = this.#turn;
     const { promise, resolve: confirm } = Promise.withResolvers<void>();
     this.#turn = promise;
-    await this.#unlessClosed(before);
+    await this.#unlessClosed(before, TIMEOUT);
     this.#stream ??= this.#openStream();
-    const stream = await this.#unlessClosed(this.#stream);
+    const stream = await this.#unlessClosed(this.#stream, TIMEOUT);
     const watch: ServerWatch = { sink, confirm, events: [] };
     this.#creating.push(watch);
     stream.write({
@@ -162,7 +215,7 @@ export class EtcdConnection {
         fragment: true,
       },
     });
-    await this.#unlessClosed(promise, CALL_TIMEOUT);
+    await this.#unlessClosed(promise, TIMEOUT);
     return () => {
       for (const [id, other] of this.#watches) {
         if (other !== watch) continue;
@@ -170,19 +223,6 @@ export class EtcdConnection {
         stream.write({ cancel_request: { watch_id: id } });
       }
     };
-  }
-
-  /** Asks etcd for a sign of life again and again; closes the connection when there is none. */
-  async ping(key: string): Promise<void> {
-    while (!this.signal.aborted) {
-      await sleep(PING_INTERVAL, this.signal);
-      try {
-        await this.head(key);
-      } catch (error) {
-        // A refusal is a sign of life as well.
-        if (!isRefusal(error)) this.fail(error);
-      }
-    }
   }
 
   /** Ends the connection because of an error. */
@@ -202,15 +242,8 @@ export class EtcdConnection {
     this.#client.close();
   }
 
-  async #range(request: IRangeRequest): Promise<IRangeResponse> {
-    try {
-      const response = await this.#unlessClosed(this.#client.kv.range(request));
-      this.#heardAt = Date.now();
-      return response;
-    } catch (error) {
-      if (isRefusal(error)) this.#heardAt = Date.now();
-      throw error;
-    }
+  #range(request: IRangeRequest, timeout: number): Promise<IRangeResponse> {
+    return this.#unlessClosed(this.#client.kv.range(request), timeout);
   }
 
   async #openStream(): Promise<IDuplexStream<IWatchRequest, IWatchResponse>> {
@@ -223,7 +256,6 @@ export class EtcdConnection {
 
   #receive(response: IWatchResponse): void {
     if (this.signal.aborted) return;
-    this.#heardAt = Date.now();
     if (response.created) {
       const watch = this.#creating.shift();
       if (watch === undefined) {
@@ -247,11 +279,11 @@ export class EtcdConnection {
     watch.events = [];
   }
 
-  async #unlessClosed<T>(work: Promise<T>, timeout?: number): Promise<T> {
+  async #unlessClosed<T>(work: Promise<T>, timeout: number): Promise<T> {
     const { promise: over, reject } = Promise.withResolvers<never>();
     const abort = () =>
       reject(this.signal.reason ?? new Error("the connection was closed"));
-    const timer = timeout === undefined ? undefined : setTimeout(
+    const timer = setTimeout(
       () => reject(new Error(`etcd did not answer within ${timeout} ms`)),
       timeout,
     );

@@ -1,16 +1,9 @@
 import { isObject, parse } from "../json.ts";
-import type {
-  Batch,
-  Change,
-  Entry,
-  Snapshot,
-  Store,
-  StoreStatus,
-} from "./store.ts";
+import type { Change, Entry, Item, Store, StoreStatus } from "./store.ts";
 
 interface Follower {
   readonly prefix: string;
-  readonly controller: ReadableStreamDefaultController<Snapshot | Batch>;
+  readonly controller: ReadableStreamDefaultController<Item>;
 }
 
 /**
@@ -32,10 +25,16 @@ export class MemoryStore implements Store {
   get status(): StoreStatus {
     return {
       source: "memory",
-      heardAt: Date.now(),
       revision: this.#revision,
+      reconnects: 0,
+      missed: 0,
       problems: [],
     };
+  }
+
+  /** What happens here is delivered as it happens. */
+  age(): number {
+    return 0;
   }
 
   put(key: string, value: string | Uint8Array): void {
@@ -69,9 +68,9 @@ export class MemoryStore implements Store {
     }
   }
 
-  watch(prefix: string, signal: AbortSignal): ReadableStream<Snapshot | Batch> {
+  watch(prefix: string, signal: AbortSignal): ReadableStream<Item> {
     let follower: Follower;
-    return new ReadableStream<Snapshot | Batch>({
+    return new ReadableStream<Item>({
       start: (controller) => {
         if (signal.aborted) return controller.close();
         follower = { prefix, controller };

@@ -26,14 +26,34 @@ export interface Batch {
   readonly changes: readonly Change[];
 }
 
+/**
+ * A check of what was delivered: every key under the prefix, as the store
+ * holds it at one revision. Nothing that was written up to then is still to
+ * come. A reader that holds something else has lost a change, or the store
+ * has: it opens a new watch, which starts with a snapshot.
+ */
+export interface Inventory {
+  readonly type: "inventory";
+  readonly revision: number;
+  /** The revision that last wrote each key. */
+  readonly keys: ReadonlyMap<string, number>;
+  /** Keys that may have changed after the revision: they tell nothing. */
+  readonly unsettled: ReadonlySet<string>;
+}
+
+/** What a watch delivers. */
+export type Item = Snapshot | Batch | Inventory;
+
 /** How a store is doing, for `/readyz` and `/debug`. */
 export interface StoreStatus {
   /** Where the state comes from at the moment: an endpoint, `memory`, or "" when there is no connection. */
   readonly source: string;
-  /** When the store was last heard from, in ms since the epoch; 0: never. */
-  readonly heardAt: number;
   /** The newest revision that was delivered. */
   readonly revision: number;
+  /** How often a connection was replaced by another. */
+  readonly reconnects: number;
+  /** How often a watch proved to have missed a change, which was mended. */
+  readonly missed: number;
   /** What is wrong, a line each; empty when nothing is. */
   readonly problems: readonly string[];
 }
@@ -44,13 +64,20 @@ export interface Store {
    * The content under a prefix and everything that happens to it: first a
    * snapshot; then a batch for each revision that touched the prefix, in
    * order, none missing, none twice. When history is gone another snapshot
-   * follows instead, and the reader works out the difference.
+   * follows instead, and the reader works out the difference. A store may put
+   * inventories between the batches.
    *
    * The stream does not fail while the store is out of reach: the store
    * retries, says so in its status, and resumes after the last revision it
    * delivered. It ends when the signal aborts or the reader cancels.
    */
-  watch(prefix: string, signal: AbortSignal): ReadableStream<Snapshot | Batch>;
+  watch(prefix: string, signal: AbortSignal): ReadableStream<Item>;
+
+  /**
+   * How long ago, in ms, what was delivered of a prefix was last known to be
+   * all that the store holds; Infinity: never.
+   */
+  age(prefix: string): number;
 
   readonly status: StoreStatus;
 }

@@ -17,7 +17,7 @@ export interface PlacedContainer {
 export function containers(
   podgroups: Watcher<PodGroup>,
 ): Watcher<PlacedContainer> {
-  const watcher = new Watcher<PlacedContainer>("container");
+  const watcher = new Watcher<PlacedContainer>("container", podgroups.age);
   podgroups.subscribe((changes) => {
     const placed = new Map<string, PlacedContainer | undefined>();
     for (const { key, previous } of changes) {

@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import type { Store } from "../store/store.ts";
+import type { Batch, Inventory, Snapshot, Store } from "../store/store.ts";
 import { BadValue } from "../fields.ts";
 import { Watcher } from "./watcher.ts";
 
@@ -21,14 +21,17 @@ export interface Subtree<T> {
 /**
  * A watcher of a subtree of a store, until the signal aborts. A bad value is
  * logged once per revision and counted; its key keeps its last good value.
+ * What differs from the store's inventory is logged, counted, and read anew.
  */
 export function follow<T>(
   store: Store,
   { name, prefix, parse }: Subtree<T>,
   signal: AbortSignal,
 ): Watcher<T> {
-  const watcher = new Watcher<T>(name);
+  const watcher = new Watcher<T>(name, () => store.age(prefix));
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  /** The revision that last wrote each key, whether its value was taken or not. */
+  const written = new Map<string, number>();
 
   const reject = (key: string, revision: number, reason: string) => {
     if (watcher.rejected.get(key)?.revision === revision) return;
@@ -43,6 +46,7 @@ export function follow<T>(
 
   /** The parsed value, or undefined when it was rejected. */
   const read = (key: string, value: Uint8Array, revision: number) => {
+    written.set(key, revision);
     try {
       if (key === "") throw new BadValue("the key has no name");
       if (key.includes("\ufffd")) throw new BadValue("the key is not UTF-8");
@@ -58,42 +62,89 @@ export function follow<T>(
     }
   };
 
-  const run = async () => {
-    for await (const item of store.watch(prefix, signal)) {
-      const changes = new Map<string, T | undefined>();
-      if (item.type === "snapshot") {
-        for (const [key] of watcher.entries("")) changes.set(key, undefined);
-        const present = new Set<string>();
-        for (const { key: full, value, revision } of item.entries) {
-          const key = full.slice(prefix.length);
-          present.add(key);
-          changes.set(key, read(key, value, revision) ?? watcher.get(key));
-        }
-        for (const key of watcher.rejected.keys()) {
-          if (!present.has(key)) watcher.rejected.delete(key);
-        }
-        watcher.note("init", "", item.revision);
+  const applySnapshot = ({ revision, entries }: Snapshot) => {
+    const changes = new Map<string, T | undefined>();
+    for (const [key] of watcher.entries("")) changes.set(key, undefined);
+    written.clear();
+    for (const { key: full, value, revision } of entries) {
+      const key = full.slice(prefix.length);
+      changes.set(key, read(key, value, revision) ?? watcher.get(key));
+    }
+    for (const key of watcher.rejected.keys()) {
+      if (!written.has(key)) watcher.rejected.delete(key);
+    }
+    watcher.note("init", "", revision);
+    watcher.apply(changes);
+  };
+
+  const applyBatch = ({ revision, changes: batch }: Batch) => {
+    const changes = new Map<string, T | undefined>();
+    for (const { key: full, value } of batch) {
+      const key = full.slice(prefix.length);
+      if (value === undefined) {
+        written.delete(key);
+        watcher.rejected.delete(key);
+        changes.set(key, undefined);
+        watcher.note("delete", full, revision);
       } else {
-        for (const { key: full, value } of item.changes) {
-          const key = full.slice(prefix.length);
-          if (value === undefined) {
-            watcher.rejected.delete(key);
-            changes.set(key, undefined);
-            watcher.note("delete", full, item.revision);
-          } else {
-            const parsed = read(key, value, item.revision);
-            if (parsed !== undefined) changes.set(key, parsed);
-            watcher.note("update", full, item.revision);
-          }
+        const parsed = read(key, value, revision);
+        if (parsed !== undefined) changes.set(key, parsed);
+        watcher.note("update", full, revision);
+      }
+    }
+    watcher.apply(changes);
+  };
+
+  /** Keys, in full, that are not here as they are in the store. */
+  const differing = ({ keys, unsettled }: Inventory): string[] => {
+    const wrong = new Set<string>();
+    for (const [full, revision] of keys) {
+      const key = full.slice(prefix.length);
+      const isHeld = watcher.get(key) !== undefined ||
+        watcher.rejected.has(key);
+      if (written.get(key) !== revision || !isHeld) wrong.add(full);
+    }
+    for (const key of written.keys()) {
+      if (!keys.has(prefix + key)) wrong.add(prefix + key);
+    }
+    for (const [key] of watcher.entries("")) {
+      if (!keys.has(prefix + key)) wrong.add(prefix + key);
+    }
+    // Keys that are not UTF-8 cannot be told from each other here.
+    return [...wrong.difference(unsettled)]
+      .filter((key) => !key.includes("\ufffd"));
+  };
+
+  /** Whether the watcher is as the store is; logs and counts what is not. */
+  const verify = (inventory: Inventory): boolean => {
+    const keys = differing(inventory);
+    if (keys.length === 0) return true;
+    watcher.differences += keys.length;
+    log.error("the state is not the store's, reading anew", {
+      watcher: name,
+      revision: inventory.revision,
+      count: keys.length,
+      keys: keys.slice(0, 100),
+    });
+    return false;
+  };
+
+  const run = async () => {
+    for (let isRight = false; !isRight;) {
+      isRight = true;
+      for await (const item of store.watch(prefix, signal)) {
+        log.debug("the store has news", {
+          watcher: name,
+          type: item.type,
+          revision: item.revision,
+        });
+        if (item.type === "snapshot") applySnapshot(item);
+        else if (item.type === "batch") applyBatch(item);
+        else if (!verify(item)) {
+          isRight = false;
+          break;
         }
       }
-      log.debug("the store changed", {
-        watcher: name,
-        change: item.type,
-        revision: item.revision,
-        keys: changes.size,
-      });
-      watcher.apply(changes);
     }
   };
   run().catch((error) =>

@@ -43,11 +43,16 @@ export class Watcher<T> {
   readonly rejected = new Map<string, Rejection>();
   /** How many values were not taken since the start. */
   rejections = 0;
+  /** How many keys were not as in the store when that was compared, since the start. */
+  differences = 0;
   lastEvent: LastEvent = { Action: "", Key: "", ModifiedIndex: 0 };
   updatedAt?: Date;
 
-  /** @param name how `/debug` calls it */
-  constructor(readonly name: string) {}
+  /**
+   * @param name how `/debug` calls it
+   * @param age how long ago this was last known to be the store's state, in ms; Infinity: never
+   */
+  constructor(readonly name: string, readonly age: () => number) {}
 
   /** Resolves after the first complete read. */
   get synced(): Promise<void> {

@@ -24,6 +24,8 @@ Deno.test("flags: the defaults", () => {
     ip: "",
     hostname: "here",
     store: { kind: "etcd" },
+    staleAfter: 30_000,
+    verifyEvery: 600_000,
     noauth: false,
     debug: false,
     logFormat: "logfmt",
@@ -43,6 +45,7 @@ Deno.test("flags: Go's spelling and GNU's, with = and without", () => {
   }
   assertEquals(flags(["--noauth=false", "--debug=0"]).noauth, false);
   assertEquals(flags(["-hostname", "a", "--hostname=b"]).hostname, "b");
+  assertEquals(flags(["--hostname=1"]).hostname, "1");
   assertEquals(flags(["-etcd.user=u:p=q:r"]).etcdUser, {
     username: "u",
     password: "p=q:r",
@@ -91,6 +94,13 @@ Deno.test("flags: etcd endpoints, TLS, and the environment", () => {
   assertEquals(tls.etcdTls, { ca: "ca", client: { cert: "c", key: "k" } });
 });
 
+Deno.test("flags: times", () => {
+  const stale = (time: string) => flags(["--stale.after", time]).staleAfter;
+  assertEquals(["90", "90s", "1.5m"].map(stale), [90_000, 90_000, 90_000]);
+  assertEquals(stale("1h"), 3_600_000);
+  assertEquals(flags(["--verify.every=0"]).verifyEvery, 0);
+});
+
 Deno.test("flags: help and version are texts to print", () => {
   for (const arg of ["-h", "--help", "-help"]) {
     assertEquals(parseFlags([arg], SYSTEM, "1.2.3"), HELP);
@@ -117,6 +127,8 @@ Deno.test("flags: help names every flag, and nothing is wider than a terminal", 
       "version",
       "help",
       "log.format",
+      "stale.after",
+      "verify.every",
     ]
   ) {
     assertEquals(HELP.includes(`--${name}`), true, name);
@@ -150,6 +162,10 @@ Deno.test("flags: each wrong use has its own line", () => {
     [["--etcd.cert", "c", "--etcd.key", "k"], "--etcd.cert needs --etcd.ca"],
     [["--etcd.ca", "c", "--etcd", "http://a"], "--etcd.ca needs https"],
     [["--etcd.user", "name"], "--etcd.user must be user:password"],
+    [["--stale.after", "0"], "--stale.after must be a time like 30s"],
+    [["--stale.after", "soon"], "--stale.after must be a time like 30s"],
+    [["--stale.after", "600h"], "--stale.after must be a time like 30s"],
+    [["--verify.every=-1s"], "--verify.every must be a time like 10m"],
     [["--etcd.user", ":secret"], "--etcd.user must be user:password"],
   ];
   for (const [args, line] of wrong) {

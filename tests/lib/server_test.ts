@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
-import type { Batch, Snapshot, Store } from "../../lib/store/store.ts";
+import type { Item, Store } from "../../lib/store/store.ts";
 import { get, Stream } from "../util/client.ts";
 import { cluster } from "../util/golden.ts";
 import { TestLainlet } from "../util/lainlet.ts";
@@ -175,7 +175,13 @@ Deno.test("watch and heartbeat take what the contract says", async () => {
 class SlowStore implements Store {
   readonly #opened = new Map<string, PromiseWithResolvers<void>>();
   readonly #store = golden();
-  readonly status = { source: "", heardAt: 0, revision: 0, problems: ["away"] };
+  readonly status = { ...this.#store.status, problems: ["away"] };
+  /** What every prefix's age is, in ms. */
+  time = 0;
+
+  age(): number {
+    return this.time;
+  }
 
   /** Lets the subtrees be read whose prefix holds the text. */
   open(text = ""): void {
@@ -184,8 +190,8 @@ class SlowStore implements Store {
     }
   }
 
-  watch(prefix: string, signal: AbortSignal): ReadableStream<Snapshot | Batch> {
-    const { readable, writable } = new TransformStream<Snapshot | Batch>();
+  watch(prefix: string, signal: AbortSignal): ReadableStream<Item> {
+    const { readable, writable } = new TransformStream<Item>();
     const opened = Promise.withResolvers<void>();
     this.#opened.set(prefix, opened);
     opened.promise.then(() =>

@@ -6,47 +6,83 @@ import { eventually, freePort, Program } from "./process.ts";
 /** Keys to put, and keys to delete (null), in one revision. */
 export type Changes = Readonly<Record<string, string | Uint8Array | null>>;
 
-/** Files and a login for an etcd that wants them. */
-export interface EtcdOptions {
+/** How an etcd is started. */
+export interface EtcdSetup {
   /** PEM files; the server asks clients for a certificate of the same CA. */
-  readonly tls?: { ca: string; cert: string; key: string };
+  readonly tls?: {
+    readonly ca: string;
+    readonly cert: string;
+    readonly key: string;
+  };
+  /** More of etcd's flags. */
+  readonly args?: readonly string[];
 }
 
-/** A real etcd of one member, in a process and a folder of its own. */
+/** Where a member of a cluster is reached. */
+interface Member {
+  readonly name: string;
+  readonly url: string;
+  readonly peer: string;
+}
+
+/** A real etcd, in a process and a folder of its own. */
 export class TestEtcd implements AsyncDisposable {
-  readonly client: Etcd3;
+  #client?: Etcd3;
   #program?: Program;
+  /** The state of the member's process. */
+  readonly #folder = Deno.makeTempDirSync({ prefix: "lainlet-etcd-" });
 
   private constructor(
-    readonly endpoint: string,
-    private readonly args: readonly string[],
-    private readonly folder: string,
-    options: EtcdOptions,
-  ) {
-    const { tls } = options;
-    const read = (file: string) => Buffer.from(Deno.readFileSync(file));
-    this.client = new Etcd3({
-      hosts: endpoint,
-      credentials: tls && {
-        rootCertificate: read(tls.ca),
-        privateKey: read(tls.key),
-        certChain: read(tls.cert),
-      },
-    });
+    private readonly member: Member,
+    private readonly cluster: string,
+    private readonly setup: EtcdSetup,
+  ) {}
+
+  /** Starts one of a single member. */
+  static async start(setup: EtcdSetup = {}): Promise<TestEtcd> {
+    const [etcd] = await TestEtcd.startCluster(1, setup);
+    if (etcd === undefined) throw new Error("no member");
+    return etcd;
   }
 
-  static async start(options: EtcdOptions = {}): Promise<TestEtcd> {
-    const folder = await Deno.makeTempDir({ prefix: "lainlet-etcd-" });
-    const { tls } = options;
-    const url = `${tls ? "https" : "http"}://127.0.0.1:${freePort()}`;
-    const peer = `http://127.0.0.1:${freePort()}`;
-    const args = [
-      `--data-dir=${folder}/data`,
+  /** Starts the members of one cluster. */
+  static async startCluster(
+    size: number,
+    setup: EtcdSetup = {},
+  ): Promise<TestEtcd[]> {
+    const members = Array.from({ length: size }, (_, i) => ({
+      name: `m${i}`,
+      url: `${setup.tls ? "https" : "http"}://127.0.0.1:${freePort()}`,
+      peer: `http://127.0.0.1:${freePort()}`,
+    }));
+    const cluster = members.map(({ name, peer }) => `${name}=${peer}`).join();
+    const etcds = members.map((member) => new TestEtcd(member, cluster, setup));
+    await Promise.all(etcds.map((etcd) => etcd.launch()));
+    return etcds;
+  }
+
+  get endpoint(): string {
+    return this.member.url;
+  }
+
+  /** A client of this member, as root and without a login. */
+  get client(): Etcd3 {
+    if (this.#client === undefined) throw new Error("etcd was not launched");
+    return this.#client;
+  }
+
+  /** Starts the process, and waits until it answers. */
+  async launch(): Promise<void> {
+    const { name, url, peer } = this.member;
+    const { tls, args = [] } = this.setup;
+    this.#program = new Program("etcd", [
+      `--name=${name}`,
+      `--data-dir=${this.#folder}/data`,
       `--listen-client-urls=${url}`,
       `--advertise-client-urls=${url}`,
       `--listen-peer-urls=${peer}`,
       `--initial-advertise-peer-urls=${peer}`,
-      `--initial-cluster=default=${peer}`,
+      `--initial-cluster=${this.cluster}`,
       "--unsafe-no-fsync",
       ...tls
         ? [
@@ -56,17 +92,20 @@ export class TestEtcd implements AsyncDisposable {
           `--key-file=${tls.key}`,
         ]
         : [],
-    ];
-    const etcd = new TestEtcd(url, args, folder, options);
-    await etcd.launch();
-    return etcd;
-  }
-
-  /** Starts the process, and waits until it answers. */
-  async launch(): Promise<void> {
-    this.#program = new Program("etcd", this.args);
-    const { hostname, port } = new URL(this.endpoint);
-    // The client would take a rest of 5 s after some failures.
+      ...args,
+    ]);
+    // A client takes a rest of 5 s after some failures: each start gets its own.
+    this.#client?.close();
+    const read = (file: string) => Buffer.from(Deno.readFileSync(file));
+    this.#client = new Etcd3({
+      hosts: url,
+      credentials: tls && {
+        rootCertificate: read(tls.ca),
+        privateKey: read(tls.key),
+        certChain: read(tls.cert),
+      },
+    });
+    const { hostname, port } = new URL(url);
     await eventually("etcd listens", async () => {
       (await Deno.connect({ hostname, port: Number(port) })).close();
       return true;
@@ -82,6 +121,45 @@ export class TestEtcd implements AsyncDisposable {
     await this.#program?.[Symbol.asyncDispose]();
   }
 
+  /** Stops the process for a while; its connections stay. */
+  pause(): void {
+    this.#program?.signal("SIGSTOP");
+  }
+
+  /** Lets a stopped process go on. */
+  resume(): void {
+    this.#program?.signal("SIGCONT");
+  }
+
+  /** CPU time that the present process has used, in ms. */
+  cpu(): number {
+    const stat = Deno.readTextFileSync(`/proc/${this.#program?.pid}/stat`);
+    const [, , , , , , , , , , , , , user, system] = stat.split(" ");
+    return (Number(user) + Number(system)) * 10;
+  }
+
+  /** Saves a snapshot to a file. */
+  async save(file: string): Promise<void> {
+    await etcdctl(`--endpoints=${this.endpoint}`, "snapshot", "save", file);
+  }
+
+  /** Replaces everything by a saved snapshot, as an operator would: the process restarts. */
+  async restore(file: string): Promise<void> {
+    await this.kill();
+    const folder = `${this.#folder}/data`;
+    await Deno.remove(folder, { recursive: true });
+    await etcdctl(
+      "snapshot",
+      "restore",
+      file,
+      `--data-dir=${folder}`,
+      `--name=${this.member.name}`,
+      `--initial-cluster=${this.cluster}`,
+      `--initial-advertise-peer-urls=${this.member.peer}`,
+    );
+    await this.launch();
+  }
+
   /** Makes all changes in one transaction. @returns its revision */
   async write(changes: Changes): Promise<number> {
     const { header } = await this.client.kv.txn({
@@ -94,11 +172,24 @@ export class TestEtcd implements AsyncDisposable {
     return Number(header.revision);
   }
 
-  /** Writes a whole cluster, key by key. */
+  /** Writes a whole cluster, some keys at a time. */
   async load(content: Readonly<Record<string, string>>): Promise<void> {
-    for (const [key, value] of Object.entries(content)) {
-      await this.client.put(key).value(value);
+    const entries = Object.entries(content);
+    for (let i = 0; i < entries.length; i += 100) {
+      await this.write(Object.fromEntries(entries.slice(i, i + 100)));
     }
+  }
+
+  /** Forgets all revisions before the present one. */
+  async compact(): Promise<void> {
+    const { header } = await this.client.kv.range({ key: Buffer.from("x") });
+    await this.client.kv.compact({ revision: header.revision, physical: true });
+  }
+
+  /** All keys and values, as text. */
+  async content(): Promise<[key: string, value: string][]> {
+    const { kvs } = await this.client.getAll().exec();
+    return kvs.map(({ key, value }) => [key.toString(), value.toString()]);
   }
 
   /** Removes everything. */
@@ -106,9 +197,23 @@ export class TestEtcd implements AsyncDisposable {
     await this.client.delete().all();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.client.close();
-    await this.kill();
-    await Deno.remove(this.folder, { recursive: true });
+  /** The sum of a metric over its labels that hold a text. */
+  async metric(name: string, labels = ""): Promise<number> {
+    const text = await (await fetch(`${this.endpoint}/metrics`)).text();
+    return text.split("\n")
+      .filter((line) => line.startsWith(name) && line.includes(labels))
+      .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#client?.close();
+    await this.kill();
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+}
+
+async function etcdctl(...args: string[]): Promise<void> {
+  await using program = new Program("etcdctl", args, { ETCDCTL_API: "3" });
+  const { success } = await program.ended();
+  if (!success) throw new Error(`etcdctl failed: ${program.stderr}`);
 }

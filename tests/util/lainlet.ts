@@ -20,6 +20,7 @@ export class TestLainlet implements AsyncDisposable {
       version: config.version,
       endpoints: Object.values(apis),
       auth: true,
+      staleAfter: 30_000,
       ...options,
     });
     this.#server = Deno.serve({

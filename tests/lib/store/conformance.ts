@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Batch, Snapshot, Store } from "../../../lib/store/store.ts";
+import type { Batch, Item, Snapshot, Store } from "../../../lib/store/store.ts";
 
 /** A store under test, and a way to write to it. */
 export interface StoreHarness extends AsyncDisposable {
@@ -11,8 +11,6 @@ export interface StoreHarness extends AsyncDisposable {
   /** Removes every key. */
   clear(): Promise<void>;
 }
-
-type Item = Snapshot | Batch;
 
 /** A watch, read item by item. */
 class Reader implements AsyncDisposable {
@@ -241,11 +239,14 @@ export function testConformance(
       assertEquals(changesOf(await stays.batch()), { "/a/1": "x" });
     });
 
-    await step("the status tells that the store is heard from", async () => {
-      await using reader = new Reader(store, "/a/");
-      const { revision } = await reader.snapshot();
-      assertEquals(store.status.heardAt > 0, true);
-      assertEquals(store.status.revision >= revision, true);
-    });
+    await step(
+      "the status and the age tell that the store is followed",
+      async () => {
+        await using reader = new Reader(store, "/a/");
+        const { revision } = await reader.snapshot();
+        assertEquals(store.age("/a/") < 10_000, true);
+        assertEquals(store.status.revision >= revision, true);
+      },
+    );
   });
 }

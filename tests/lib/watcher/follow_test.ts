@@ -7,7 +7,7 @@ import { follow, type Subtree } from "../../../lib/watcher/follow.ts";
 import { nodes } from "../../../lib/watcher/nodes.ts";
 import { podgroup } from "../../../lib/watcher/podgroup.ts";
 import type { Watcher } from "../../../lib/watcher/watcher.ts";
-import type { Batch, Snapshot, Store } from "../../../lib/store/store.ts";
+import type { Item, Store } from "../../../lib/store/store.ts";
 
 const GROUP = "/lain/deployd/pod_groups/a/a.web.web";
 
@@ -149,14 +149,12 @@ Deno.test("keys without a name are rejected, in every subtree", async () => {
 });
 
 Deno.test("a second snapshot is a difference: what is gone is removed", async () => {
-  const { readable, writable } = new TransformStream<
-    Snapshot | Batch,
-    Snapshot | Batch
-  >();
+  const { readable, writable } = new TransformStream<Item>();
   const writer = writable.getWriter();
   const store: Store = {
     watch: () => readable,
-    status: { source: "", heardAt: 0, revision: 0, problems: [] },
+    age: () => 0,
+    status: new MemoryStore().status,
   };
   const entry = (name: string, value: string, revision: number) => ({
     key: `/lain/nodes/nodes/${name}:1:22`,

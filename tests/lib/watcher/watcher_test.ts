@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Watcher } from "../../../lib/watcher/watcher.ts";
 
 Deno.test("watcher: entries of a prefix come in key order, whatever happened", () => {
-  const watcher = new Watcher<number>("test");
+  const watcher = new Watcher<number>("test", () => 0);
   const model = new Map<string, number>();
   let seed = 1;
   const random = (below: number) => {
@@ -28,7 +28,7 @@ Deno.test("watcher: entries of a prefix come in key order, whatever happened", (
 });
 
 Deno.test("watcher: listeners hear what changed, and read the new state", () => {
-  const watcher = new Watcher<string>("test");
+  const watcher = new Watcher<string>("test", () => 0);
   const heard: unknown[] = [];
   const unsubscribe = watcher.subscribe((changes) =>
     heard.push(changes, [...watcher.entries("")])
@@ -55,7 +55,7 @@ Deno.test("watcher: listeners hear what changed, and read the new state", () => 
 });
 
 Deno.test("watcher: a listener that fails does not keep the others from hearing", () => {
-  const watcher = new Watcher<string>("test");
+  const watcher = new Watcher<string>("test", () => 0);
   let heard = 0;
   watcher.subscribe(() => {
     throw new Error("broken");
