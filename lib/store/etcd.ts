@@ -8,7 +8,7 @@ import type {
   Keys,
 } from "./etcd_connection.ts";
 import { dial, type Dialed } from "./etcd_dial.ts";
-import { isRefusal, lineOf } from "./etcd_messages.ts";
+import { isCompacted, isRefusal, lineOf } from "./etcd_messages.ts";
 import { EtcdWatch } from "./etcd_watch.ts";
 import type { Item, Store, StoreStatus } from "./store.ts";
 
@@ -190,10 +190,7 @@ export class EtcdStore implements Store {
       if (isCurrent()) this.#resume(watch, connection);
     };
     try {
-      if (
-        head === undefined || watch.proven === undefined ||
-        !watch.isOf(head)
-      ) {
+      if (head === undefined || !await isSame(watch, connection, head)) {
         const at = performance.now();
         const history = head ?? await connection.head(prefix);
         const snapshot = await connection.read(prefix);
@@ -286,5 +283,23 @@ export class EtcdStore implements Store {
       error.watch.forget();
     }
     connection.fail(error);
+  }
+}
+
+/** Whether an etcd has the history that a watch was delivered from, so that it can go on there. */
+async function isSame(
+  watch: EtcdWatch,
+  connection: EtcdConnection,
+  head: Head,
+): Promise<boolean> {
+  const { proven, latest } = watch;
+  if (proven === undefined || !watch.isOf(head)) return false;
+  if (latest === undefined) return true;
+  try {
+    const at = Math.max(proven, latest.revision);
+    return await connection.writtenAt(latest.key, at) === latest.revision;
+  } catch (error) {
+    if (isCompacted(error)) return false;
+    throw error;
   }
 }

@@ -131,6 +131,16 @@ export class EtcdConnection {
     };
   }
 
+  /** The revision that had last written a key at a revision; undefined: there was no such key. */
+  async writtenAt(key: string, revision: number): Promise<number | undefined> {
+    const { kvs: [kv] } = await this.#range({
+      key: Buffer.from(key),
+      revision,
+      keys_only: true,
+    }, TIMEOUT);
+    return kv && Number(kv.mod_revision);
+  }
+
   /** Everything under a prefix. */
   async read(prefix: string): Promise<Snapshot> {
     const entries: Entry[] = [];

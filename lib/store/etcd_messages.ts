@@ -40,3 +40,9 @@ export function isRefusal(error: unknown): error is Error {
   return error instanceof Error &&
     error.message.includes("etcdserver: permission denied");
 }
+
+/** Whether etcd has forgotten the revision that it was asked for. */
+export function isCompacted(error: unknown): boolean {
+  return error instanceof Error &&
+    error.message.includes("required revision has been compacted");
+}

@@ -1,6 +1,12 @@
 import type { Head } from "./etcd_connection.ts";
 import type { Batch, Inventory, Item, Snapshot } from "./store.ts";
 
+/** A put that etcd still holds. */
+export interface LatestPut {
+  readonly key: string;
+  readonly revision: number;
+}
+
 /** One prefix: what was delivered of it, and how much of that is proven to be all. */
 export class EtcdWatch {
   #proven?: number;
@@ -8,6 +14,7 @@ export class EtcdWatch {
   readonly #unproven = new Set<number>();
   #written = 0;
   #marker = Infinity;
+  #latest?: LatestPut;
   #history?: Head;
   /** Keys that changed since an inventory was begun. */
   #unsettled?: Set<string>;
@@ -34,6 +41,11 @@ export class EtcdWatch {
     return this.#marker;
   }
 
+  /** The latest put that was delivered, unless its key was deleted since. */
+  get latest(): LatestPut | undefined {
+    return this.#latest;
+  }
+
   /** The last revision that was delivered. */
   get revision(): number {
     return Math.max(this.#proven ?? 0, this.#written);
@@ -41,7 +53,7 @@ export class EtcdWatch {
 
   /**
    * Whether what was delivered can belong to a history: that of a restored
-   * backup is another one.
+   * backup has another id, or fewer revisions or elections, or other puts.
    *
    * @param delivered the last revision that was delivered when the head was asked for
    */
@@ -55,11 +67,14 @@ export class EtcdWatch {
   reset(snapshot: Snapshot, history: Head): void {
     this.#proven = snapshot.revision;
     this.#unproven.clear();
-    this.#written = 0;
-    for (const { revision } of snapshot.entries) {
-      this.#written = Math.max(this.#written, revision);
+    this.#latest = undefined;
+    for (const { key, revision } of snapshot.entries) {
+      if (revision > (this.#latest?.revision ?? 0)) {
+        this.#latest = { key, revision };
+      }
     }
-    this.#marker = this.#written || Infinity;
+    this.#written = this.#latest?.revision ?? 0;
+    this.#marker = this.#latest?.revision ?? Infinity;
     this.#history = history;
     this.#unsettled = undefined;
     this.controller.enqueue(snapshot);
@@ -84,7 +99,11 @@ export class EtcdWatch {
     if (batch.revision <= this.revision) return this.knows(batch.revision);
     this.#written = this.#marker = batch.revision;
     this.#unproven.add(batch.revision);
-    for (const { key } of batch.changes) this.#unsettled?.add(key);
+    for (const { key, value } of batch.changes) {
+      this.#unsettled?.add(key);
+      if (value !== undefined) this.#latest = { key, revision: batch.revision };
+      else if (key === this.#latest?.key) this.#latest = undefined;
+    }
     this.controller.enqueue(batch);
     return true;
   }

@@ -242,7 +242,7 @@ Deno.test("source: TLS and a login to etcd, by flags", async () => {
   await using lainlet = await LainletProcess.start(
     "source",
     ["-etcd", etcd.endpoint, ...files],
-    { LAINLET_ETCD_USER: "agent:secret" },
+    { env: { LAINLET_ETCD_USER: "agent:secret" } },
   );
   const { body } = await get(`${lainlet.url}/v2/configwatcher`);
   assertEquals(body, '{"domain":"x"}');

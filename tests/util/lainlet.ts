@@ -73,16 +73,20 @@ export class LainletProcess implements AsyncDisposable {
     );
   }
 
-  /** Starts one, and waits until it is ready. */
+  /** Starts one, and waits until it is ready, or serves at least. */
   static async start(
     target: keyof typeof TARGETS,
     args: readonly string[],
-    env: Record<string, string> = {},
+    { env = {}, ready = true }: {
+      env?: Record<string, string>;
+      ready?: boolean;
+    } = {},
   ): Promise<LainletProcess> {
     const lainlet = new LainletProcess(target, args, env);
+    const path = ready ? "/readyz" : "/healthz";
     try {
-      await eventually("lainlet is ready", async () => {
-        const { status } = await get(`${lainlet.url}/readyz`);
+      await eventually(`${path} is good`, async () => {
+        const { status } = await get(lainlet.url + path);
         return status === 200 ? true : undefined;
       });
     } catch (error) {

@@ -13,7 +13,7 @@ export type Fault =
 
 type Direction = "client" | "server";
 
-/** A TCP proxy with faults. It leads to a port on 127.0.0.1. */
+/** A TCP proxy with faults. */
 export class Proxy implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #open = new Set<Deno.TcpConn>();
@@ -22,9 +22,14 @@ export class Proxy implements AsyncDisposable {
   #edit?: (bytes: Uint8Array) => Uint8Array | undefined;
   /** Connections that were ever made through it. */
   accepted = 0;
+  /** Bytes that were passed on to clients. */
+  sent = 0;
 
-  /** @param target the port on 127.0.0.1 that it leads to */
-  constructor(private readonly target: number) {
+  readonly #target: number;
+
+  /** @param target URL of what it leads to, on 127.0.0.1 */
+  constructor(target: string) {
+    this.#target = Number(new URL(target).port);
     this.#accepting = this.#accept();
   }
 
@@ -50,7 +55,7 @@ export class Proxy implements AsyncDisposable {
   /** Ends all connections in an orderly way towards the server, and leaves them open towards the client. */
   async halfClose(): Promise<void> {
     for (const conn of this.#open) {
-      if (conn.remoteAddr.port === this.target) await conn.closeWrite();
+      if (conn.remoteAddr.port === this.#target) await conn.closeWrite();
     }
   }
 
@@ -72,7 +77,7 @@ export class Proxy implements AsyncDisposable {
       try {
         const server = await Deno.connect({
           hostname: "127.0.0.1",
-          port: this.target,
+          port: this.#target,
         });
         this.#open.add(client).add(server);
         this.#pump(client, server, "server");
@@ -119,6 +124,7 @@ export class Proxy implements AsyncDisposable {
         passed = edited;
       }
     }
+    if (direction === "client") this.sent += passed.length;
     for (let done = 0; done < passed.length;) {
       done += await to.write(passed.subarray(done));
     }

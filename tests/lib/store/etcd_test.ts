@@ -53,7 +53,7 @@ class Collector implements AsyncDisposable {
 }
 
 function viaProxy(etcd: TestEtcd): { proxy: Proxy; store: EtcdStore } {
-  const proxy = new Proxy(Number(new URL(etcd.endpoint).port));
+  const proxy = new Proxy(etcd.endpoint);
   return { proxy, store: new EtcdStore([proxy.url]) };
 }
 
@@ -258,7 +258,7 @@ Deno.test("etcd: a login, with a right to one subtree only", async () => {
   await (await client.user("lainlet").create("secret")).addRole("reader");
   await (await client.user("root").create("root")).addRole("root");
   await client.auth.authEnable();
-  await using proxy = new Proxy(Number(new URL(etcd.endpoint).port));
+  await using proxy = new Proxy(etcd.endpoint);
   const store = new EtcdStore([proxy.url], {
     auth: { username: "lainlet", password: "secret" },
   });

@@ -1,0 +1,96 @@
+import { assertEquals } from "@std/assert";
+import { get } from "./client.ts";
+import { GOLDEN_HOST, LainletProcess } from "./lainlet.ts";
+import { Witness } from "./witness.ts";
+
+const HOST = ["--ip", GOLDEN_HOST.ip, "--hostname", GOLDEN_HOST.hostname];
+
+/** What `/debug` says of the store and the watchers, as far as tests look at it. */
+export interface Debug {
+  readonly store: {
+    readonly source: string;
+    readonly reconnects: number;
+    readonly missed: number;
+    readonly problems: readonly string[];
+  };
+  readonly watchers: Readonly<
+    Record<string, { readonly Differences: number; readonly TotalKeys: number }>
+  >;
+}
+
+/** How the lainlets are started. */
+export interface WatchedSetup {
+  /** Flags besides those that are always given. */
+  readonly settings?: readonly string[];
+  /** Wait until they are ready; default. */
+  readonly ready?: boolean;
+  /** Listen to all views; default. */
+  readonly streams?: boolean;
+}
+
+/** Lainlets from source and as the binary, each with listeners to all views. */
+export class Watched implements AsyncDisposable {
+  private constructor(
+    readonly lainlets: readonly LainletProcess[],
+    private readonly witnesses: readonly Witness[],
+    private readonly stack: AsyncDisposableStack,
+  ) {}
+
+  static async start(
+    endpoints: readonly string[],
+    { settings = [], ready = true, streams = true }: WatchedSetup = {},
+  ): Promise<Watched> {
+    const args = ["--etcd", endpoints.join(), ...HOST, ...settings];
+    const targets = {
+      // One compares everything with etcd all the time, one has the defaults.
+      source: [...args, "--verify.every=2s"],
+      binary: args,
+    };
+    await using stack = new AsyncDisposableStack();
+    const lainlets = await Promise.all(
+      (["source", "binary"] as const).map(async (target) =>
+        stack.use(
+          await LainletProcess.start(target, targets[target], { ready }),
+        )
+      ),
+    );
+    const witnesses = await Promise.all(
+      lainlets.slice(0, streams ? undefined : 0).map(async ({ url }) =>
+        stack.use(await Witness.open(url))
+      ),
+    );
+    return new Watched(lainlets, witnesses, stack.move());
+  }
+
+  /** Waits until all answers and streams are those of a fresh read; none may have ended. */
+  async agrees(
+    content: readonly (readonly [key: string, value: string])[],
+    timeout?: number,
+  ): Promise<void> {
+    await Promise.all(
+      this.witnesses.map((one) => one.agrees(content, timeout)),
+    );
+  }
+
+  debug(): Promise<Debug[]> {
+    return Promise.all(
+      this.lainlets.map(async ({ url }) =>
+        JSON.parse((await get(`${url}/debug`)).body)
+      ),
+    );
+  }
+
+  /** No watch missed a change, and nothing was found to differ from etcd. */
+  async isFaultless(): Promise<void> {
+    for (const { store, watchers } of await this.debug()) {
+      assertEquals(store.missed, 0);
+      for (const [name, { Differences }] of Object.entries(watchers)) {
+        assertEquals([name, Differences], [name, 0]);
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stack[Symbol.asyncDispose]();
+  }
+}
