@@ -37,7 +37,10 @@ export class EtcdStore implements Store {
   readonly #watches = new Set<EtcdWatch>();
   /** When each prefix was last known to be delivered whole, as `performance.now()`. */
   readonly #confirmed = new Map<string, number>();
+  /** What is wrong with each endpoint, while there is no connection. */
   readonly #problems = new Map<string, string>();
+  /** What was logged of that. */
+  readonly #told = new Set<string>();
   readonly #login: EtcdLogin;
   readonly #checkEvery: number;
   readonly #verifyEvery: number;
@@ -135,8 +138,10 @@ export class EtcdStore implements Store {
   /** Notes why an endpoint is of no use at the moment. */
   #note(endpoint: string, error: unknown): void {
     const problem = lineOf(error);
-    if (this.#problems.get(endpoint) === problem) return;
     this.#problems.set(endpoint, problem);
+    const line = `${endpoint}: ${problem}`;
+    if (this.#told.has(line)) return;
+    this.#told.add(line);
     log.warn("etcd is not usable, retrying", { endpoint, error: problem });
   }
 
@@ -159,6 +164,7 @@ export class EtcdStore implements Store {
     Promise.all(resumed).then(() => {
       if (connection.signal.aborted) return;
       this.#problems.clear();
+      this.#told.clear();
       const { endpoint } = connection;
       log.info("etcd is connected", { endpoint, revision: head.revision });
       this.#check(connection, onProven);

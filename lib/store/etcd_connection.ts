@@ -86,6 +86,8 @@ export class EtcdConnection {
         isStream ? {} : { deadline: Date.now() + PAGE_TIMEOUT },
       grpcOptions: {
         "grpc.enable_http_proxy": 0,
+        // Or the next client would use the same socket, dead or not.
+        "grpc.use_local_subchannel_pool": 1,
         "grpc.initial_reconnect_backoff_ms": 100,
         "grpc.max_reconnect_backoff_ms": 1_000,
         // A page of large values is larger than gRPC's default of 4 MB.
@@ -181,7 +183,7 @@ export class EtcdConnection {
         limit,
         revision,
         keys_only: keysOnly,
-      }, PAGE_TIMEOUT);
+      }, keysOnly ? TIMEOUT : PAGE_TIMEOUT);
       revision ??= page.header.revision;
       let bytes = 0;
       for (const kv of page.kvs) {

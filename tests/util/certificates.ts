@@ -5,8 +5,12 @@ export interface Certificates extends AsyncDisposable {
   readonly key: string;
 }
 
-/** Makes a CA, and a certificate that serves for a server and for a client. */
-export async function makeCertificates(): Promise<Certificates> {
+/**
+ * Makes a CA, and a certificate that serves for a server and for a client.
+ *
+ * @param days how long the certificate is valid; -1: until yesterday
+ */
+export async function makeCertificates(days = 2): Promise<Certificates> {
   const folder = await Deno.makeTempDir({ prefix: "lainlet-tls-" });
   const file = (name: string) => `${folder}/${name}`;
   const openssl = async (...args: string[]) => {
@@ -55,7 +59,7 @@ export async function makeCertificates(): Promise<Certificates> {
     "-out",
     file("cert.pem"),
     "-days",
-    "2",
+    String(days),
   );
   return {
     ca: file("ca.pem"),

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { Etcd3 } from "etcd3";
+import { Etcd3, Range } from "etcd3";
 import "../../lib/store/etcd_sockets.ts";
 import { eventually, freePort, Program } from "./process.ts";
 
@@ -28,6 +28,7 @@ interface Member {
 /** A real etcd, in a process and a folder of its own. */
 export class TestEtcd implements AsyncDisposable {
   #client?: Etcd3;
+  #hasLogin = false;
   #program?: Program;
   /** The state of the member's process. */
   readonly #folder = Deno.makeTempDirSync({ prefix: "lainlet-etcd-" });
@@ -94,17 +95,7 @@ export class TestEtcd implements AsyncDisposable {
         : [],
       ...args,
     ]);
-    // A client takes a rest of 5 s after some failures: each start gets its own.
-    this.#client?.close();
-    const read = (file: string) => Buffer.from(Deno.readFileSync(file));
-    this.#client = new Etcd3({
-      hosts: url,
-      credentials: tls && {
-        rootCertificate: read(tls.ca),
-        privateKey: read(tls.key),
-        certChain: read(tls.cert),
-      },
-    });
+    this.#connect();
     const { hostname, port } = new URL(url);
     await eventually("etcd listens", async () => {
       (await Deno.connect({ hostname, port: Number(port) })).close();
@@ -114,6 +105,50 @@ export class TestEtcd implements AsyncDisposable {
       await this.client.maintenance.status();
       return true;
     });
+  }
+
+  /** A client takes a rest of 5 s after some failures: each start of etcd gets its own. */
+  #connect(): void {
+    this.#client?.close();
+    const { tls } = this.setup;
+    const read = (file: string) => Buffer.from(Deno.readFileSync(file));
+    this.#client = new Etcd3({
+      hosts: this.endpoint,
+      auth: this.#hasLogin ? { username: "root", password: "root" } : undefined,
+      credentials: tls && {
+        rootCertificate: read(tls.ca),
+        privateKey: read(tls.key),
+        certChain: read(tls.cert),
+      },
+    });
+  }
+
+  /**
+   * Asks for a login from now on; `lainlet:secret` may read some prefixes.
+   *
+   * @returns changes what it may read
+   */
+  async authenticate(prefixes: readonly string[]): Promise<{
+    grant(prefix: string): Promise<void>;
+    revoke(prefix: string): Promise<void>;
+  }> {
+    const reader = await this.client.role("reader").create();
+    const right = (prefix: string) => ({
+      permission: "Read" as const,
+      range: Range.prefix(prefix),
+    });
+    for (const prefix of prefixes) await reader.grant(right(prefix));
+    await (await this.client.user("lainlet").create("secret"))
+      .addRole("reader");
+    await (await this.client.user("root").create("root")).addRole("root");
+    await this.client.auth.authEnable();
+    this.#hasLogin = true;
+    this.#connect();
+    const role = this.client.role("reader");
+    return {
+      grant: async (prefix) => void await role.grant(right(prefix)),
+      revoke: async (prefix) => void await role.revoke(right(prefix)),
+    };
   }
 
   /** Ends the process without warning; its data stay. */
@@ -158,6 +193,16 @@ export class TestEtcd implements AsyncDisposable {
       `--initial-advertise-peer-urls=${this.member.peer}`,
     );
     await this.launch();
+  }
+
+  /** Makes this member the leader of its cluster. @param others the other members' endpoints */
+  async lead(others: readonly string[]): Promise<void> {
+    const { leader, header } = await this.client.maintenance.status();
+    if (leader === header.member_id) return;
+    // Whoever leads has to be told, and who that is, is not.
+    const all = [this.endpoint, ...others].join();
+    const id = BigInt(header.member_id).toString(16);
+    await etcdctl(`--endpoints=${all}`, "move-leader", id);
   }
 
   /** Makes all changes in one transaction. @returns its revision */

@@ -13,13 +13,16 @@ export type Fault =
 
 type Direction = "client" | "server";
 
+/** Makes of bytes what is passed on instead. */
+type Edit = (bytes: Uint8Array) => Uint8Array;
+
 /** A TCP proxy with faults. */
 export class Proxy implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #open = new Set<Deno.TcpConn>();
   readonly #accepting: Promise<void>;
   #fault: Fault = "none";
-  #edit?: (bytes: Uint8Array) => Uint8Array | undefined;
+  #openEdit: () => Edit = () => (bytes) => bytes;
   /** Connections that were ever made through it. */
   accepted = 0;
   /** Bytes that were passed on to clients. */
@@ -52,19 +55,17 @@ export class Proxy implements AsyncDisposable {
     if (fault === "cut") this.#closeAll();
   }
 
-  /** Ends all connections in an orderly way towards the server, and leaves them open towards the client. */
-  async halfClose(): Promise<void> {
+  /** Sends the end of all connections in one direction, and leaves them open in the other. */
+  async halfClose(towards: Direction): Promise<void> {
     for (const conn of this.#open) {
-      if (conn.remoteAddr.port === this.#target) await conn.closeWrite();
+      const isServer = conn.remoteAddr.port === this.#target;
+      if (isServer === (towards === "server")) await conn.closeWrite();
     }
   }
 
-  /**
-   * Edits what the server says, one TCP read at a time, until the function
-   * returns something.
-   */
-  editOnce(edit: (bytes: Uint8Array) => Uint8Array | undefined): void {
-    this.#edit = edit;
+  /** Edits what the server says, one TCP read at a time, in connections made from now on. */
+  editing(open: () => Edit): void {
+    this.#openEdit = open;
   }
 
   async #accept(): Promise<void> {
@@ -79,12 +80,27 @@ export class Proxy implements AsyncDisposable {
           hostname: "127.0.0.1",
           port: this.#target,
         });
-        this.#open.add(client).add(server);
-        this.#pump(client, server, "server");
-        this.#pump(server, client, "client");
+        this.#join(client, server);
       } catch {
         client.close();
       }
+    }
+  }
+
+  async #join(client: Deno.TcpConn, server: Deno.TcpConn): Promise<void> {
+    this.#open.add(client).add(server);
+    const edit = this.#openEdit();
+    try {
+      await Promise.all([
+        this.#pump(client, server, "server", (bytes) => bytes),
+        this.#pump(server, client, "client", edit),
+      ]);
+    } catch {
+      // One of them was closed.
+    }
+    for (const conn of [client, server]) {
+      this.#open.delete(conn);
+      close(conn);
     }
   }
 
@@ -92,42 +108,23 @@ export class Proxy implements AsyncDisposable {
     from: Deno.TcpConn,
     to: Deno.TcpConn,
     direction: Direction,
+    edit: Edit,
   ): Promise<void> {
-    try {
-      for await (const bytes of from.readable) {
-        await this.#pass(bytes, to, direction);
+    const buffer = new Uint8Array(64 * 1024);
+    for (let n; (n = await from.read(buffer)) !== null;) {
+      const fault = this.#fault;
+      if (fault === "silent" || fault === `silent to ${direction}`) continue;
+      if (typeof fault === "object") {
+        await new Promise((resolve) => setTimeout(resolve, fault.delay));
       }
-    } catch {
-      // A closed connection ends the pair, as an orderly end does.
-    }
-    for (const conn of [from, to]) {
-      this.#open.delete(conn);
-      close(conn);
-    }
-  }
-
-  async #pass(
-    bytes: Uint8Array,
-    to: Deno.TcpConn,
-    direction: Direction,
-  ): Promise<void> {
-    const fault = this.#fault;
-    if (fault === "silent" || fault === `silent to ${direction}`) return;
-    if (typeof fault === "object") {
-      await new Promise((resolve) => setTimeout(resolve, fault.delay));
-    }
-    let passed = bytes;
-    if (direction === "client" && this.#edit !== undefined) {
-      const edited = this.#edit(bytes);
-      if (edited !== undefined) {
-        this.#edit = undefined;
-        passed = edited;
+      const passed = edit(buffer.subarray(0, n));
+      if (direction === "client") this.sent += passed.length;
+      for (let done = 0; done < passed.length;) {
+        done += await to.write(passed.subarray(done));
       }
     }
-    if (direction === "client") this.sent += passed.length;
-    for (let done = 0; done < passed.length;) {
-      done += await to.write(passed.subarray(done));
-    }
+    // The end of one direction is passed on, too.
+    await to.closeWrite();
   }
 
   #closeAll(): void {
