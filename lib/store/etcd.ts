@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { backoff, sleep } from "./backoff.ts";
-import { check, Missed } from "./etcd_check.ts";
+import { check, Missed, Restored } from "./etcd_check.ts";
 import type {
   EtcdConnection,
   EtcdLogin,
@@ -9,7 +9,7 @@ import type {
 } from "./etcd_connection.ts";
 import { dial, type Dialed } from "./etcd_dial.ts";
 import { isCompacted, isRefusal, lineOf } from "./etcd_messages.ts";
-import { EtcdWatch } from "./etcd_watch.ts";
+import { EtcdWatch, isSameChange } from "./etcd_watch.ts";
 import type { Item, Store, StoreStatus } from "./store.ts";
 
 const log = getLogger(["lainlet", "etcd"]);
@@ -158,25 +158,40 @@ export class EtcdStore implements Store {
     });
     this.#connection = connection;
     this.#connects++;
-    const resumed = [...this.#watches].map((watch) =>
-      this.#resume(watch, connection, head)
-    );
-    Promise.all(resumed).then(() => {
+    this.#resumeAll(connection, head).then(() => {
       if (connection.signal.aborted) return;
       this.#problems.clear();
       this.#told.clear();
       const { endpoint } = connection;
       log.info("etcd is connected", { endpoint, revision: head.revision });
       this.#check(connection, onProven);
-    });
+    }, (error) => connection.fail(error));
     return await over;
+  }
+
+  /** Brings all watches up on a new connection. */
+  async #resumeAll(connection: EtcdConnection, head: Head): Promise<void> {
+    const watches = [...this.#watches];
+    const known = await Promise.all(
+      watches.map((watch) => isOfHistory(watch, connection, head)),
+    );
+    if (known.includes(false)) {
+      log.warn("etcd was restored from a backup, reading anew", {
+        endpoint: connection.endpoint,
+        revision: head.revision,
+      });
+      for (const watch of this.#watches) watch.forget();
+    }
+    await Promise.all(
+      [...this.#watches].map((watch) => this.#resume(watch, connection, head)),
+    );
   }
 
   /**
    * Brings a watch up on a connection; a failure that is not the watch's own
    * ends the connection.
    *
-   * @param head where history stood when the connection was made; without, everything is read anew
+   * @param head where history stood; without, everything is read anew
    */
   async #resume(
     watch: EtcdWatch,
@@ -196,7 +211,7 @@ export class EtcdStore implements Store {
       if (isCurrent()) this.#resume(watch, connection);
     };
     try {
-      if (head === undefined || !await isSame(watch, connection, head)) {
+      if (head === undefined || watch.proven === undefined) {
         const at = performance.now();
         const history = head ?? await connection.head(prefix);
         const snapshot = await connection.read(prefix);
@@ -287,25 +302,31 @@ export class EtcdStore implements Store {
         endpoint: connection.endpoint,
       });
       error.watch.forget();
+    } else if (error instanceof Restored) {
+      for (const watch of this.#watches) watch.forget();
     }
     connection.fail(error);
   }
 }
 
-/** Whether an etcd has the history that a watch was delivered from, so that it can go on there. */
-async function isSame(
+/**
+ * Whether etcd has the history that a watch was delivered from. Reads one
+ * key, as it was when the last change was delivered.
+ */
+async function isOfHistory(
   watch: EtcdWatch,
   connection: EtcdConnection,
   head: Head,
 ): Promise<boolean> {
-  const { proven, latest } = watch;
-  if (proven === undefined || !watch.isOf(head)) return false;
-  if (latest === undefined) return true;
+  const { landmark, proven, revision } = watch;
+  if (proven === undefined) return true;
+  if (!watch.isOf(head)) return false;
+  if (landmark === undefined) return true;
   try {
-    const at = Math.max(proven, latest.revision);
-    return await connection.writtenAt(latest.key, at) === latest.revision;
+    return isSameChange(await connection.get(landmark.key, revision), landmark);
   } catch (error) {
-    if (isCompacted(error)) return false;
+    // Then the watch finds out as much.
+    if (isCompacted(error) || isRefusal(error)) return true;
     throw error;
   }
 }

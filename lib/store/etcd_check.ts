@@ -1,9 +1,19 @@
 import { sleep } from "./backoff.ts";
 import { type EtcdConnection, TIMEOUT } from "./etcd_connection.ts";
-import type { EtcdWatch } from "./etcd_watch.ts";
+import { type EtcdWatch, isSameChange, type Landmark } from "./etcd_watch.ts";
+import type { Batch } from "./store.ts";
 
 /** How far back, in revisions, etcd is asked to replay what was delivered already. */
 const REACH = 100;
+
+/** What was delivered is not of the history that etcd has now. */
+export class Restored extends Error {
+  override readonly name = "Restored";
+
+  constructor() {
+    super("etcd was restored from a backup");
+  }
+}
 
 /** A watch did not deliver a change, or not in its place. */
 export class Missed extends Error {
@@ -50,43 +60,52 @@ export async function check(
   // Batches may overtake the answer.
   const delivered = new Map(watches.map((one) => [one, one.revision]));
   const head = await connection.head(first.prefix);
-  if (watches.some((one) => !one.isOf(head, delivered.get(one)))) {
-    throw new Error("etcd was restored from a backup");
+  if (watches.some((watch) => !watch.isOf(head, delivered.get(watch)))) {
+    throw new Restored();
   }
-  await Promise.all(
-    watches.map((watch) => probe(connection, watch, head.revision, grace)),
-  );
-  return watches.filter(({ proven = 0 }) => proven >= head.revision);
+  const proven = await Promise.all(watches.map(async (watch) => {
+    const isProven = watch.proven === head.revision ||
+      await probe(connection, watch, head.revision, grace);
+    if (isProven) watch.prove(head);
+    return isProven;
+  }));
+  return watches.filter((_, i) => proven[i]);
 }
 
-/** Proves a watch up to a revision that etcd has. */
+/** Whether what a watch delivered is all there was up to a revision, and this could be found out. */
 async function probe(
   connection: EtcdConnection,
   watch: EtcdWatch,
   revision: number,
   grace: number,
-): Promise<void> {
-  const { prefix, proven } = watch;
-  if (proven === undefined || proven >= revision) return;
-  const marker = revision - watch.marker <= REACH ? watch.marker : Infinity;
+): Promise<boolean> {
+  const { prefix, proven, landmark, canReplay } = watch;
+  if (proven === undefined) return false;
+  const known = landmark?.revision ?? Infinity;
+  const isNear = canReplay && revision - known <= REACH;
+  const start = isNear ? Math.min(proven + 1, known) : proven + 1;
   const seen = new Set<number>();
   let lost: "compacted" | Error | undefined;
-  const stop = await connection.watch(prefix, Math.min(proven + 1, marker), {
-    batch: (batch) => seen.add(batch.revision),
+  const stop = await connection.watch(prefix, start, {
+    batch: (batch) => {
+      seen.add(batch.revision);
+      if (landmark !== undefined && batch.revision === known) {
+        if (!hasChange(batch, landmark)) lost = new Restored();
+      }
+    },
     lost: (reason) => lost = reason,
   });
-  const gap = () =>
-    marker !== Infinity && !seen.has(marker)
-      ? marker
+  const missing = () =>
+    known >= start && known !== Infinity && !seen.has(known)
+      ? known
       : [...seen].find((one) => one <= revision && !watch.knows(one));
   /** A watch that was made anew meanwhile is proven the next time. */
   const isStale = () =>
-    connection.signal.aborted || !watch.isLive ||
-    watch.proven !== proven;
+    connection.signal.aborted || !watch.isLive || watch.proven !== proven;
   const deadline = performance.now() + TIMEOUT;
   await sleep(grace, connection.signal);
   while (
-    !isStale() && lost === undefined && gap() !== undefined &&
+    !isStale() && lost === undefined && missing() !== undefined &&
     performance.now() < deadline
   ) {
     await sleep(50, connection.signal);
@@ -94,13 +113,17 @@ async function probe(
   stop();
   // A login that has expired is refused, too: the next connection has another.
   if (lost instanceof Error) throw lost;
-  if (isStale()) return;
-  const missed = gap();
-  if (lost === undefined) {
-    if (missed !== undefined) throw new Missed(watch, missed);
-  } else if (marker <= proven) {
-    return watch.unmark();
+  if (isStale()) return false;
+  if (lost === "compacted") {
+    watch.canReplay = false;
+    // From the proven revision on nothing is left that could be compared.
+    return start > proven;
   }
-  // What was compacted meanwhile cannot be compared any more.
-  watch.prove(revision);
+  const missed = missing();
+  if (missed !== undefined) throw new Missed(watch, missed);
+  return true;
+}
+
+function hasChange({ changes }: Batch, landmark: Landmark): boolean {
+  return changes.some((change) => isSameChange(change, landmark));
 }

@@ -18,7 +18,7 @@ import {
   prefixEnd,
   reasonOf,
 } from "./etcd_messages.ts";
-import type { Batch, Entry, Snapshot } from "./store.ts";
+import type { Batch, Change, Entry, Snapshot } from "./store.ts";
 
 /** How large a page of a snapshot should be, in bytes, and how many keys it may hold. */
 const PAGE = { bytes: 2_000_000, first: 50, most: 1_000 };
@@ -26,6 +26,8 @@ const PAGE = { bytes: 2_000_000, first: 50, most: 1_000 };
 export const TIMEOUT = 3_000;
 /** How long etcd may take to send a page, in ms. */
 const PAGE_TIMEOUT = 8_000;
+
+let connections = 0;
 
 /** How to reach etcd and who to be there. */
 export interface EtcdLogin {
@@ -86,8 +88,9 @@ export class EtcdConnection {
         isStream ? {} : { deadline: Date.now() + PAGE_TIMEOUT },
       grpcOptions: {
         "grpc.enable_http_proxy": 0,
-        // Or the next client would use the same socket, dead or not.
-        "grpc.use_local_subchannel_pool": 1,
+        // Clients whose options are equal share a socket: all of this
+        // connection must, and no other, as that socket may be dead.
+        "lainlet.connection": ++connections,
         "grpc.initial_reconnect_backoff_ms": 100,
         "grpc.max_reconnect_backoff_ms": 1_000,
         // A page of large values is larger than gRPC's default of 4 MB.
@@ -133,14 +136,11 @@ export class EtcdConnection {
     };
   }
 
-  /** The revision that had last written a key at a revision; undefined: there was no such key. */
-  async writtenAt(key: string, revision: number): Promise<number | undefined> {
-    const { kvs: [kv] } = await this.#range({
-      key: Buffer.from(key),
-      revision,
-      keys_only: true,
-    }, TIMEOUT);
-    return kv && Number(kv.mod_revision);
+  /** A key as it was at a revision; without a value, when it was not there. */
+  async get(key: string, revision: number): Promise<Change> {
+    const request = { key: Buffer.from(key), revision };
+    const { kvs: [kv] } = await this.#range(request, PAGE_TIMEOUT);
+    return { key, value: kv?.value };
   }
 
   /** Everything under a prefix. */

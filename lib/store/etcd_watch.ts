@@ -1,9 +1,12 @@
+import { Buffer } from "node:buffer";
 import type { Head } from "./etcd_connection.ts";
-import type { Batch, Inventory, Item, Snapshot } from "./store.ts";
+import type { Batch, Change, Inventory, Item, Snapshot } from "./store.ts";
 
-/** A put that etcd still holds. */
-export interface LatestPut {
-  readonly key: string;
+/** A revision of more bytes is not replayed only to see whether etcd does. */
+const CHEAP = 64 * 1024;
+
+/** A change by which a history is told from another one. */
+export interface Landmark extends Change {
   readonly revision: number;
 }
 
@@ -12,15 +15,15 @@ export class EtcdWatch {
   #proven?: number;
   /** The revisions delivered after the proven one. */
   readonly #unproven = new Set<number>();
-  #written = 0;
-  #marker = Infinity;
-  #latest?: LatestPut;
+  #landmark?: Landmark;
   #history?: Head;
   /** Keys that changed since an inventory was begun. */
   #unsettled?: Set<string>;
 
   /** Whether there is a watch that delivers. */
   isLive = false;
+  /** Whether etcd can replay the landmark's revision, and cheaply. */
+  canReplay = false;
   /** Ends the present watch. */
   stop?: () => void;
   /** Why etcd does not serve this prefix. */
@@ -36,24 +39,19 @@ export class EtcdWatch {
     return this.#proven;
   }
 
-  /** A revision that etcd must replay to a watch that starts there; Infinity: none is known. */
-  get marker(): number {
-    return this.#marker;
-  }
-
-  /** The latest put that was delivered, unless its key was deleted since. */
-  get latest(): LatestPut | undefined {
-    return this.#latest;
+  /** The last change that was delivered; undefined: there was nothing yet. */
+  get landmark(): Landmark | undefined {
+    return this.#landmark;
   }
 
   /** The last revision that was delivered. */
   get revision(): number {
-    return Math.max(this.#proven ?? 0, this.#written);
+    return Math.max(this.#proven ?? 0, this.#landmark?.revision ?? 0);
   }
 
   /**
    * Whether what was delivered can belong to a history: that of a restored
-   * backup has another id, or fewer revisions or elections, or other puts.
+   * backup has another id, or fewer revisions or elections, or other changes.
    *
    * @param delivered the last revision that was delivered when the head was asked for
    */
@@ -67,22 +65,17 @@ export class EtcdWatch {
   reset(snapshot: Snapshot, history: Head): void {
     this.#proven = snapshot.revision;
     this.#unproven.clear();
-    this.#latest = undefined;
-    for (const { key, revision } of snapshot.entries) {
-      if (revision > (this.#latest?.revision ?? 0)) {
-        this.#latest = { key, revision };
-      }
-    }
-    this.#written = this.#latest?.revision ?? 0;
-    this.#marker = this.#latest?.revision ?? Infinity;
+    const last = snapshot.entries.reduce(
+      (max, { revision }) => Math.max(max, revision),
+      0,
+    );
+    this.#mark(
+      last,
+      snapshot.entries.filter(({ revision }) => revision === last),
+    );
     this.#history = history;
     this.#unsettled = undefined;
     this.controller.enqueue(snapshot);
-  }
-
-  /** The marker is compacted away. */
-  unmark(): void {
-    this.#marker = Infinity;
   }
 
   /** What was delivered is not to be trusted. */
@@ -97,13 +90,9 @@ export class EtcdWatch {
    */
   take(batch: Batch): boolean {
     if (batch.revision <= this.revision) return this.knows(batch.revision);
-    this.#written = this.#marker = batch.revision;
     this.#unproven.add(batch.revision);
-    for (const { key, value } of batch.changes) {
-      this.#unsettled?.add(key);
-      if (value !== undefined) this.#latest = { key, revision: batch.revision };
-      else if (key === this.#latest?.key) this.#latest = undefined;
-    }
+    for (const { key } of batch.changes) this.#unsettled?.add(key);
+    this.#mark(batch.revision, batch.changes);
     this.controller.enqueue(batch);
     return true;
   }
@@ -114,12 +103,28 @@ export class EtcdWatch {
       this.#proven !== undefined && revision <= this.#proven;
   }
 
-  /** Notes that all changes up to a revision were delivered. */
-  prove(revision: number): void {
+  /** Notes that all changes up to a head of the history were delivered. */
+  prove(head: Head): void {
+    const { revision } = head;
+    this.#history = head;
     this.#proven = revision;
     for (const other of this.#unproven) {
       if (other <= revision) this.#unproven.delete(other);
     }
+  }
+
+  /** Notes the last revision that was delivered. */
+  #mark(revision: number, changes: readonly Change[]): void {
+    const change = changes.at(-1);
+    this.#landmark = change && {
+      revision,
+      key: change.key,
+      // A copy, as the value is a part of all that etcd sent with it.
+      value: change.value && new Uint8Array(change.value),
+    };
+    let bytes = 0;
+    for (const { value } of changes) bytes += value?.length ?? 0;
+    this.canReplay = bytes <= CHEAP;
   }
 
   /** To be called before an inventory is read; see {@linkcode deliver}. */
@@ -134,4 +139,12 @@ export class EtcdWatch {
     if (unsettled === undefined) return;
     this.controller.enqueue({ type: "inventory", revision, keys, unsettled });
   }
+}
+
+/** Whether two changes put the same value to the same key, or delete it. */
+export function isSameChange(a: Change, b: Change): boolean {
+  if (a.key !== b.key) return false;
+  return a.value === undefined || b.value === undefined
+    ? a.value === b.value
+    : Buffer.compare(a.value, b.value) === 0;
 }

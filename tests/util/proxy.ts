@@ -89,6 +89,7 @@ export class Proxy implements AsyncDisposable {
 
   async #join(client: Deno.TcpConn, server: Deno.TcpConn): Promise<void> {
     this.#open.add(client).add(server);
+    for (const conn of [client, server]) conn.setNoDelay();
     const edit = this.#openEdit();
     try {
       await Promise.all([
