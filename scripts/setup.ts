@@ -12,6 +12,7 @@ const PACKAGES: Record<string, string> = {
   git: "git",
   node: "nodejs",
   openssl: "openssl",
+  ps: "procps",
 };
 
 /**

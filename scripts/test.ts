@@ -18,7 +18,7 @@ const PERMISSIONS = [
   "--allow-sys=hostname",
   "--allow-env=SEED",
   "--ignore-env",
-  `--allow-run=curl,deno,etcd,etcdctl,git,node,openssl,./${BINARY}`,
+  `--allow-run=curl,deno,etcd,etcdctl,git,node,openssl,ps,./${BINARY}`,
 ];
 
 async function deno(...args: string[]): Promise<boolean> {

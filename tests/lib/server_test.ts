@@ -201,6 +201,52 @@ class SlowStore implements Store {
   }
 }
 
+Deno.test("a state that is not confirmed is served, and says how old it is", async () => {
+  const store = new SlowStore();
+  await using server = new TestLainlet(store, { staleAfter: 30_000 });
+  store.status.problems[0] = 'etcd says "no" \\ é';
+  store.open();
+  await server.ready();
+  const ask = (path: string, init: RequestInit = {}) =>
+    get(server.url + path, "127.0.0.1", init);
+  const { status, headers, body } = await ask("/v2/nodes");
+  assertEquals([headers.get("age"), headers.get("cache-status")], [null, null]);
+  assertEquals((await ask("/readyz")).status, 200);
+  store.time = 29_999;
+  assertEquals((await ask("/v2/nodes")).headers.get("age"), null);
+  assertEquals((await ask("/readyz")).status, 200);
+
+  store.time = 95_500;
+  const old = await ask("/v2/nodes");
+  assertEquals([old.status, old.body], [status, body]);
+  const etag = headers.get("etag") ?? "";
+  for (
+    const { headers } of [
+      old,
+      await ask("/v2/nodes", { headers: { "If-None-Match": etag } }),
+      await ask("/v2/nodes", { method: "HEAD" }),
+      await ask("/v2/webrouter/webprocs?appname=nosuch"),
+      await ask("/appname?ip=127.20.0.12"),
+    ]
+  ) {
+    assertEquals(headers.get("age"), "95");
+    assertEquals(
+      headers.get("cache-status"),
+      'lainlet; hit; ttl=-66; detail="etcd says \\"no\\" \\\\ ?"',
+    );
+  }
+  const readyz = await ask("/readyz");
+  assertEquals(readyz.status, 503);
+  assert(
+    readyz.body.includes("podgroup was last confirmed 95 s ago"),
+    readyz.body,
+  );
+  for (const path of ["/version", "/healthz", "/debug"]) {
+    const { status, headers } = await ask(path);
+    assertEquals([status, headers.get("age")], [200, null]);
+  }
+});
+
 Deno.test("before the first read: GET 503, and a watch waits", async () => {
   const store = new SlowStore();
   await using server = new TestLainlet(store);

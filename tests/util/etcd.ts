@@ -166,13 +166,6 @@ export class TestEtcd implements AsyncDisposable {
     this.#program?.signal("SIGCONT");
   }
 
-  /** CPU time that the present process has used, in ms. */
-  cpu(): number {
-    const stat = Deno.readTextFileSync(`/proc/${this.#program?.pid}/stat`);
-    const [, , , , , , , , , , , , , user, system] = stat.split(" ");
-    return (Number(user) + Number(system)) * 10;
-  }
-
   /** Saves a snapshot to a file. */
   async save(file: string): Promise<void> {
     await etcdctl(`--endpoints=${this.endpoint}`, "snapshot", "save", file);

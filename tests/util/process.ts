@@ -69,10 +69,6 @@ export class Program implements AsyncDisposable {
     ]);
   }
 
-  get pid(): number {
-    return this.#child.pid;
-  }
-
   get stdout(): string {
     return this.#stdout;
   }
@@ -85,6 +81,14 @@ export class Program implements AsyncDisposable {
   async ended(): Promise<Deno.CommandStatus> {
     await this.#copied;
     return await this.#child.status;
+  }
+
+  /** The memory that it holds (resident set), in MB. */
+  async memory(): Promise<number> {
+    const { stdout } = await new Deno.Command("ps", {
+      args: ["-o", "rss=", "-p", String(this.#child.pid)],
+    }).output();
+    return Number(new TextDecoder().decode(stdout)) / 1024;
   }
 
   signal(signal: Deno.Signal): void {

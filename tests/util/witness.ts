@@ -5,7 +5,7 @@ import { TestLainlet } from "./lainlet.ts";
 import { eventually } from "./process.ts";
 
 /** Every view, and most of the ways to ask for a part of it. */
-const PATHS = [
+export const PATHS = [
   "/v2/configwatcher",
   "/v2/configwatcher?target=s",
   "/v2/nodes",
@@ -30,27 +30,61 @@ const PATHS = [
   "/v2/backupspec",
 ];
 
-/** Follows a stream; knows the last thing it carried. */
-class Follower {
+/** Listens to a view; knows the last thing that it was told. */
+export class Follower implements AsyncDisposable {
   last: unknown;
-  #lastId = 0;
+  /** Events received, but errors. */
+  received = 0;
   /** Why it ended; undefined while it goes on. */
   end?: string;
+  #isClosed = false;
 
-  constructor(readonly path: string, readonly stream: Stream) {
+  private constructor(readonly path: string, private readonly stream: Stream) {
     this.#follow().catch((error) => this.end = String(error));
   }
 
+  static async open(url: string, path: string): Promise<Follower> {
+    const sign = path.includes("?") ? "&" : "?";
+    return new Follower(
+      path,
+      await Stream.open(`${url}${path}${sign}watch=1`),
+    );
+  }
+
   async #follow(): Promise<void> {
-    for (let event; (event = await this.stream.next(600_000)) !== undefined;) {
+    for (let event; (event = await this.stream.next(900_000)) !== undefined;) {
       this.last = event.data;
       if (event.event === "error") continue;
-      assertEquals(event.id, String(this.#lastId + 1));
-      assertEquals(event.event === "init", this.#lastId === 0);
-      this.#lastId++;
+      assertEquals(event.event === "init", this.received === 0);
+      assertEquals(event.id, String(++this.received));
     }
-    this.end = "the stream ended";
+    if (!this.#isClosed) this.end = "the stream ended";
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    await this.stream[Symbol.asyncDispose]();
+  }
+}
+
+/** What a lainlet that has just read everything answers, by path. */
+export async function freshAnswers(
+  content: readonly (readonly [key: string, value: string])[],
+): Promise<Map<string, { status: number; body: string }>> {
+  await using fresh = new TestLainlet(new MemoryStore(content));
+  await fresh.ready();
+  const answers = PATHS.map(async (path) => {
+    const { status, body } = await get(fresh.url + path);
+    return [path, { status, body }] as const;
+  });
+  return new Map(await Promise.all(answers));
+}
+
+/** What a listener should have been told last, when this is the answer. */
+export function stateOf(
+  answer: { status: number; body: string } | undefined,
+): unknown {
+  return answer?.status === 200 ? JSON.parse(answer.body) : answer?.body;
 }
 
 /**
@@ -64,14 +98,10 @@ export class Witness implements AsyncDisposable {
   ) {}
 
   static async open(url: string): Promise<Witness> {
-    const followers = await Promise.all(PATHS.map(async (path) => {
-      const sign = path.includes("?") ? "&" : "?";
-      return new Follower(
-        path,
-        await Stream.open(`${url}${path}${sign}watch=1`),
-      );
-    }));
-    return new Witness(url, followers);
+    return new Witness(
+      url,
+      await Promise.all(PATHS.map((path) => Follower.open(url, path))),
+    );
   }
 
   /**
@@ -85,22 +115,15 @@ export class Witness implements AsyncDisposable {
     content: readonly (readonly [key: string, value: string])[],
     timeout?: number,
   ): Promise<void> {
-    await using fresh = new TestLainlet(new MemoryStore(content));
-    await fresh.ready();
+    const fresh = await freshAnswers(content);
     await Promise.all(this.followers.map(async (follower) => {
-      const expected = await get(fresh.url + follower.path);
+      const expected = fresh.get(follower.path);
       await eventually(
         `${follower.path} and its stream are as after a fresh read`,
         async () => {
-          const answer = await get(this.url + follower.path);
-          assertEquals([answer.status, answer.body], [
-            expected.status,
-            expected.body,
-          ]);
-          const state = answer.status === 200
-            ? JSON.parse(answer.body)
-            : answer.body;
-          assertEquals(follower.last, state);
+          const { status, body } = await get(this.url + follower.path);
+          assertEquals({ status, body }, expected);
+          assertEquals(follower.last, stateOf(expected));
           return true;
         },
         timeout,
@@ -113,7 +136,7 @@ export class Witness implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(
-      this.followers.map(({ stream }) => stream[Symbol.asyncDispose]()),
+      this.followers.map((follower) => follower[Symbol.asyncDispose]()),
     );
   }
 }

@@ -52,9 +52,12 @@ class Collector implements AsyncDisposable {
   }
 }
 
-function viaProxy(etcd: TestEtcd): { proxy: Proxy; store: EtcdStore } {
+function viaProxy(
+  etcd: TestEtcd,
+  checkEvery?: number,
+): { proxy: Proxy; store: EtcdStore } {
   const proxy = new Proxy(etcd.endpoint);
-  return { proxy, store: new EtcdStore([proxy.url]) };
+  return { proxy, store: new EtcdStore([proxy.url], { checkEvery }) };
 }
 
 Deno.test("etcd: all watches share one connection", async () => {
@@ -192,6 +195,67 @@ Deno.test("etcd: a restart is survived, and writes before it are not repeated", 
     "the status is good again",
     () => store.status.problems.length === 0 ? true : undefined,
   );
+});
+
+Deno.test("etcd: a restart costs a fleet five small reads each, whatever the state's size", async () => {
+  await using etcd = await TestEtcd.start();
+  const value = "x".repeat(7_000);
+  const prefixes = ["/a/", "/b/", "/c/", "/d/"];
+  for (const prefix of prefixes) {
+    for (let i = 0; i < 100; i++) await etcd.write({ [prefix + i]: value });
+  }
+  await using stack = new AsyncDisposableStack();
+  const stores = Array.from(
+    { length: 20 },
+    () => new EtcdStore([etcd.endpoint]),
+  );
+  const collectors = stores.flatMap((store) =>
+    prefixes.map((prefix) => stack.use(new Collector(store, prefix)))
+  );
+  await Promise.all(collectors.map((one) => one.count(1)));
+  const loaded = await etcd.metric("etcd_network_client_grpc_sent_bytes_total");
+  await etcd.kill();
+  await etcd.launch();
+  await etcd.write({ "/a/0": "1", "/b/0": "1", "/c/0": "1", "/d/0": "1" });
+  await Promise.all(collectors.map((one) => one.count(2)));
+  // These are counted from the restart on.
+  const reads = await etcd.metric(
+    "grpc_server_handled_total",
+    'grpc_method="Range"',
+  );
+  const sent = await etcd.metric("etcd_network_client_grpc_sent_bytes_total");
+  assertEquals(loaded > 20 * 4 * 700_000, true, `${loaded} bytes at first`);
+  // One for the connection and one for each watch, and at most two checks.
+  assertEquals(reads >= 20 * 5 && reads <= 20 * 7, true, `${reads} reads`);
+  assertEquals(sent < 20 * 4 * 10_000, true, `${sent} bytes for the restart`);
+  for (const { items } of collectors) {
+    assertEquals(items.map(({ type }) => type), ["snapshot", "batch"]);
+  }
+});
+
+Deno.test("etcd: a quiet subtree is not read again because its last change was compacted", async () => {
+  await using etcd = await TestEtcd.start();
+  await etcd.write({ "/a/1": "x" });
+  const { proxy, store } = viaProxy(etcd, 200);
+  await using _proxy = proxy;
+  await using all = new Collector(store, "/a/");
+  await all.count(1);
+  for (let i = 0; i < 10; i++) await etcd.write({ "/b/1": `${i}` });
+  const written = performance.now();
+  await eventually("that was checked", () => {
+    const since = performance.now() - written;
+    return store.age("/a/") < since - 10 || undefined;
+  });
+  await etcd.compact();
+  proxy.fault = "cut";
+  await eventually(
+    "the cut is noticed",
+    () => store.status.problems.length > 0 || undefined,
+  );
+  proxy.fault = "none";
+  await etcd.write({ "/a/2": "y" });
+  await all.count(2);
+  assertEquals(all.items.map(({ type }) => type), ["snapshot", "batch"]);
 });
 
 Deno.test("etcd: a watch can end while etcd is away", async () => {

@@ -1,0 +1,225 @@
+/**
+ * Lets lainlet live through random writes and random faults of etcd and the
+ * network, with listeners that come and go, and says what became of them.
+ *
+ *     deno task soak [--minutes=10] [--seed=N] [--target=source|binary]
+ *
+ * Ends with 1 when a listener was cut off or is stale at the end, when the
+ * state differed from etcd's, or when memory grew by more than a fifth.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import { get } from "../tests/util/client.ts";
+import { TestEtcd } from "../tests/util/etcd.ts";
+import { GOLDEN_HOST, LainletProcess } from "../tests/util/lainlet.ts";
+import { Model, Random } from "../tests/util/model.ts";
+import { eventually } from "../tests/util/process.ts";
+import { type Fault, Proxy } from "../tests/util/proxy.ts";
+import {
+  Follower,
+  freshAnswers,
+  PATHS,
+  stateOf,
+} from "../tests/util/witness.ts";
+import { ensurePrograms } from "./setup.ts";
+
+const LISTENERS = 200;
+/** Time between writes, at most, in ms. */
+const PACE = 40;
+/** Memory may grow by so much. */
+const GROWTH = 0.2;
+
+const {
+  minutes = "10",
+  seed = String(Date.now() % 1e6),
+  target = "source",
+} = parseArgs(Deno.args, {
+  string: ["minutes", "seed", "target"],
+  boolean: [],
+  alias: {},
+  unknown: (arg) => usage(`unknown argument ${arg}`),
+});
+if (target !== "source" && target !== "binary") {
+  usage("--target must be source or binary");
+}
+const duration = Number(minutes) * 60_000;
+if (!(duration > 0)) usage("--minutes must be a number");
+const random = new Random(Number(seed) || 1);
+const model = new Model(random, false);
+await ensurePrograms();
+
+const etcd = await TestEtcd.start();
+for (let i = 0; i < 100; i++) await etcd.write(model.next());
+const ways = [new Proxy(etcd.endpoint), new Proxy(etcd.endpoint)];
+const lainlet = await LainletProcess.start(target, [
+  `--etcd=${ways.map(({ url }) => url).join()}`,
+  `--ip=${GOLDEN_HOST.ip}`,
+  `--hostname=${GOLDEN_HOST.hostname}`,
+  "--verify.every=5s",
+]);
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const between = (low: number, high: number) => low + random.below(high - low);
+
+/** Everything that goes wrong; each mends itself. */
+const FAULTS: Record<string, () => Promise<void>> = {
+  "etcd killed": async () => {
+    await etcd.kill();
+    await pause(between(0, 2_000));
+    await etcd.launch();
+  },
+  "etcd paused": async () => {
+    etcd.pause();
+    await pause(between(500, 9_000));
+    etcd.resume();
+  },
+  "history compacted": () => etcd.compact(),
+  "one way broken": () => broken([ways[random.below(2)]]),
+  "both ways broken": () => broken(ways),
+  "connections half-closed": async () => {
+    for (const way of ways) {
+      await way.halfClose(random.below(2) === 0 ? "client" : "server");
+    }
+  },
+};
+
+function usage(message: string): never {
+  console.error(`soak: ${message}`);
+  Deno.exit(2);
+}
+
+async function broken(proxies: readonly (Proxy | undefined)[]): Promise<void> {
+  const fault = random.pick<Fault>([
+    "cut",
+    "silent",
+    "silent to client",
+    "silent to server",
+    { delay: 100 },
+  ]);
+  for (const proxy of proxies) if (proxy) proxy.fault = fault;
+  await pause(between(200, 9_000));
+  for (const proxy of proxies) if (proxy) proxy.fault = "none";
+}
+
+let isOver = false;
+let writes = 0;
+let events = 0;
+let opened = 0;
+const faults = new Map<string, number>();
+const cut: string[] = [];
+const followers = new Set<Follower>();
+
+async function write(): Promise<void> {
+  while (!isOver) {
+    try {
+      await etcd.write(model.next());
+      writes++;
+    } catch {
+      // etcd is away.
+    }
+    await pause(between(0, PACE));
+  }
+}
+
+async function fault(): Promise<void> {
+  const names = Object.keys(FAULTS);
+  while (!isOver) {
+    await pause(between(500, 4_000));
+    const name = names[random.below(names.length)] ?? "";
+    faults.set(name, (faults.get(name) ?? 0) + 1);
+    await FAULTS[name]?.();
+  }
+}
+
+/** One of the listeners: it leaves now and then, and another one comes. */
+async function listen(): Promise<void> {
+  for (;;) {
+    const path = PATHS[random.below(PATHS.length)] ?? "";
+    const follower = await Follower.open(lainlet.url, path);
+    followers.add(follower);
+    opened++;
+    const leaves = Date.now() + between(1_000, 20_000);
+    while (Date.now() < leaves || isOver) {
+      if (follower.end !== undefined) break;
+      if (isOver) return;
+      await pause(200);
+    }
+    if (follower.end !== undefined) cut.push(`${path}: ${follower.end}`);
+    events += follower.received;
+    followers.delete(follower);
+    await follower[Symbol.asyncDispose]();
+  }
+}
+
+/** Lainlet's memory, in MB: the least of some seconds. */
+async function memory(): Promise<number> {
+  let least = Infinity;
+  for (let i = 0; i < 10; i++) {
+    least = Math.min(least, await lainlet.program.memory());
+    await pause(500);
+  }
+  return Math.round(least);
+}
+
+console.log(
+  `${minutes} minutes with ${target}, --seed=${seed}, ` +
+    `${LISTENERS} listeners.`,
+);
+const start = Date.now();
+const listening = Array.from({ length: LISTENERS }, listen);
+const working = [write(), fault()];
+await pause(duration / 4);
+const before = await memory();
+await pause(Math.max(0, start + duration - 5_000 - Date.now()));
+const after = await memory();
+isOver = true;
+await Promise.all([...working, ...listening]);
+
+const fresh = await freshAnswers(await etcd.content());
+const isStale = ({ path, last }: Follower) =>
+  JSON.stringify(last) !== JSON.stringify(stateOf(fresh.get(path)));
+await eventually(
+  "no listener is stale",
+  () => [...followers].some(isStale) ? undefined : true,
+).catch(() => {});
+const stale = [...followers].filter(isStale).length;
+for (const { path, end, received } of followers) {
+  events += received;
+  if (end !== undefined) cut.push(`${path}: ${end}`);
+}
+const { store, watchers } = JSON.parse(
+  (await get(`${lainlet.url}/debug`)).body,
+);
+let differences = 0;
+for (
+  const { Differences } of Object.values<{ Differences: number }>(watchers)
+) {
+  differences += Differences;
+}
+const growth = after / before - 1;
+
+const kinds = [...faults].map(([name, count]) => `${name} ${count}`);
+const rows: [string, number | string][] = [
+  ["writes", writes],
+  ["faults", `${kinds.join(", ")}`],
+  ["reconnects", store.reconnects],
+  ["changes that a watch missed, mended", store.missed],
+  ["listeners that came", opened],
+  ["events delivered", events],
+  ["listeners cut off", cut.length],
+  ["mirror differences", differences],
+  ["stale listeners at the end", stale],
+  ["memory at start, MB", before],
+  ["memory at end, MB", `${after} (${Math.round(growth * 100)}%)`],
+];
+for (const [name, value] of rows) console.log(`${name.padEnd(38)}${value}`);
+for (const line of cut) console.log(`cut off: ${line}`);
+
+await Promise.all([...followers].map((one) => one[Symbol.asyncDispose]()));
+await lainlet[Symbol.asyncDispose]();
+for (const way of ways) await way[Symbol.asyncDispose]();
+await etcd[Symbol.asyncDispose]();
+const isGood = cut.length + differences + stale === 0 && growth <= GROWTH;
+console.log(isGood ? "Good." : "NOT good.");
+Deno.exit(isGood ? 0 : 1);
