@@ -21,8 +21,8 @@ const NPM_RUNTIME = {
   sha256: "f12d5d3886d5ea138304fb8d67d7396cfbedf53656676132152cb89f3fa4d8e6",
 };
 
-/** The permissions that `deno task start` has, and no others. */
-const PERMISSIONS = config.tasks.start.split(" ")
+/** The permissions that `deno task start` has, and no others; and its settings. */
+const OPTIONS = config.tasks.start.split(" ")
   .filter((word) => word.startsWith("--"));
 
 const { output, runtime } = readArgs();
@@ -81,7 +81,7 @@ async function runCompiler(
       "compile",
       "--no-check",
       "--quiet",
-      ...PERMISSIONS,
+      ...OPTIONS,
       "--output",
       output,
       "main.ts",

@@ -169,7 +169,8 @@ console.log(
 const start = Date.now();
 const listening = Array.from({ length: LISTENERS }, listen);
 const working = [write(), fault()];
-await pause(duration / 4);
+// The heap and its code need a while to get to their size.
+await pause(Math.min(duration / 2, 60_000));
 const before = await memory();
 await pause(Math.max(0, start + duration - 5_000 - Date.now()));
 const after = await memory();
@@ -210,8 +211,8 @@ const rows: [string, number | string][] = [
   ["listeners cut off", cut.length],
   ["mirror differences", differences],
   ["stale listeners at the end", stale],
-  ["memory at start, MB", before],
-  ["memory at end, MB", `${after} (${Math.round(growth * 100)}%)`],
+  ["memory after the start, MB", before],
+  ["memory at the end, MB", `${after} (${Math.round(growth * 100)}%)`],
 ];
 for (const [name, value] of rows) console.log(`${name.padEnd(38)}${value}`);
 for (const line of cut) console.log(`cut off: ${line}`);
