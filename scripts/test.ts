@@ -29,6 +29,8 @@ async function deno(...args: string[]): Promise<boolean> {
 async function run(...args: string[]): Promise<number> {
   return (await new Deno.Command("deno", {
     args,
+    // The tests of faults wait most of the time.
+    env: { DENO_JOBS: "4" },
     stdout: "inherit",
     stderr: "inherit",
   }).spawn().status).code;
@@ -44,4 +46,6 @@ if (
   !await deno("task", "compile") &&
   await run("task", "compile", "--runtime=npm") !== 0
 ) Deno.exit(1);
-Deno.exit(await run("test", ...PERMISSIONS, ...Deno.args, "tests"));
+Deno.exit(
+  await run("test", "--parallel", ...PERMISSIONS, ...Deno.args, "tests"),
+);

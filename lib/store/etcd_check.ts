@@ -85,16 +85,19 @@ async function probe(
   const isNear = canReplay && revision - known <= REACH;
   const start = isNear ? Math.min(proven + 1, known) : proven + 1;
   const seen = new Set<number>();
+  let heardAt = -Infinity;
   let lost: "compacted" | Error | undefined;
   const stop = await connection.watch(prefix, start, {
     batch: (batch) => {
       seen.add(batch.revision);
+      heardAt = performance.now();
       if (landmark !== undefined && batch.revision === known) {
         if (!hasChange(batch, landmark)) lost = new Restored();
       }
     },
     lost: (reason) => lost = reason,
   });
+  heardAt = performance.now();
   const missing = () =>
     known >= start && known !== Infinity && !seen.has(known)
       ? known
@@ -102,11 +105,10 @@ async function probe(
   /** A watch that was made anew meanwhile is proven the next time. */
   const isStale = () =>
     connection.signal.aborted || !watch.isLive || watch.proven !== proven;
-  const deadline = performance.now() + TIMEOUT;
   await sleep(grace, connection.signal);
   while (
     !isStale() && lost === undefined && missing() !== undefined &&
-    performance.now() < deadline
+    performance.now() < heardAt + TIMEOUT
   ) {
     await sleep(50, connection.signal);
   }

@@ -13,8 +13,9 @@ export interface Landmark extends Change {
 /** One prefix: what was delivered of it, and how much of that is proven to be all. */
 export class EtcdWatch {
   #proven?: number;
-  /** The revisions delivered after the proven one. */
-  readonly #unproven = new Set<number>();
+  /** The revisions delivered after the proven one, and after the one proven before. */
+  #unproven = new Set<number>();
+  #provenLast = new Set<number>();
   #landmark?: Landmark;
   #history?: Head;
   /** Keys that changed since an inventory was begun. */
@@ -65,6 +66,7 @@ export class EtcdWatch {
   reset(snapshot: Snapshot, history: Head): void {
     this.#proven = snapshot.revision;
     this.#unproven.clear();
+    this.#provenLast.clear();
     const last = snapshot.entries.reduce(
       (max, { revision }) => Math.max(max, revision),
       0,
@@ -89,7 +91,10 @@ export class EtcdWatch {
    * @returns false when it should have come before another one
    */
   take(batch: Batch): boolean {
-    if (batch.revision <= this.revision) return this.knows(batch.revision);
+    if (batch.revision <= this.revision) {
+      return this.#unproven.has(batch.revision) ||
+        this.#provenLast.has(batch.revision);
+    }
     this.#unproven.add(batch.revision);
     for (const { key } of batch.changes) this.#unsettled?.add(key);
     this.#mark(batch.revision, batch.changes);
@@ -105,12 +110,11 @@ export class EtcdWatch {
 
   /** Notes that all changes up to a head of the history were delivered. */
   prove(head: Head): void {
-    const { revision } = head;
     this.#history = head;
-    this.#proven = revision;
-    for (const other of this.#unproven) {
-      if (other <= revision) this.#unproven.delete(other);
-    }
+    this.#proven = head.revision;
+    const isProven = (revision: number) => revision <= head.revision;
+    this.#provenLast = new Set([...this.#unproven].filter(isProven));
+    this.#unproven = this.#unproven.difference(this.#provenLast);
   }
 
   /** Notes the last revision that was delivered. */
