@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { backoff, sleep } from "./backoff.ts";
-import { check, Missed, Restored } from "./etcd_check.ts";
+import { check, Missed } from "./etcd_check.ts";
 import type {
   EtcdConnection,
   EtcdLogin,
@@ -302,8 +302,6 @@ export class EtcdStore implements Store {
         endpoint: connection.endpoint,
       });
       error.watch.forget();
-    } else if (error instanceof Restored) {
-      for (const watch of this.#watches) watch.forget();
     }
     connection.fail(error);
   }

@@ -6,14 +6,7 @@ import type { Batch } from "./store.ts";
 /** How far back, in revisions, etcd is asked to replay what was delivered already. */
 const REACH = 100;
 
-/** What was delivered is not of the history that etcd has now. */
-export class Restored extends Error {
-  override readonly name = "Restored";
-
-  constructor() {
-    super("etcd was restored from a backup");
-  }
-}
+const RESTORED = "etcd was restored from a backup";
 
 /** A watch did not deliver a change, or not in its place. */
 export class Missed extends Error {
@@ -61,7 +54,7 @@ export async function check(
   const delivered = new Map(watches.map((one) => [one, one.revision]));
   const head = await connection.head(first.prefix);
   if (watches.some((watch) => !watch.isOf(head, delivered.get(watch)))) {
-    throw new Restored();
+    throw new Error(RESTORED);
   }
   const proven = await Promise.all(watches.map(async (watch) => {
     const isProven = watch.proven === head.revision ||
@@ -92,7 +85,7 @@ async function probe(
       seen.add(batch.revision);
       heardAt = performance.now();
       if (landmark !== undefined && batch.revision === known) {
-        if (!hasChange(batch, landmark)) lost = new Restored();
+        if (!hasChange(batch, landmark)) lost = new Error(RESTORED);
       }
     },
     lost: (reason) => lost = reason,
