@@ -49,10 +49,12 @@ const random = new Random(Number(seed) || 1);
 const model = new Model(random, false);
 await ensurePrograms();
 
-const etcd = await TestEtcd.start();
+await using etcd = await TestEtcd.start();
 for (let i = 0; i < 100; i++) await etcd.write(model.next());
-const ways = [new Proxy(etcd.endpoint), new Proxy(etcd.endpoint)];
-const lainlet = await LainletProcess.start(target, [
+await using one = new Proxy(etcd.endpoint);
+await using other = new Proxy(etcd.endpoint);
+const ways = [one, other] as const;
+await using lainlet = await LainletProcess.start(target, [
   `--etcd=${ways.map(({ url }) => url).join()}`,
   `--ip=${GOLDEN_HOST.ip}`,
   `--hostname=${GOLDEN_HOST.hostname}`,
@@ -75,7 +77,7 @@ const FAULTS: Record<string, () => Promise<void>> = {
     etcd.resume();
   },
   "history compacted": () => etcd.compact(),
-  "one way broken": () => broken([ways[random.below(2)]]),
+  "one way broken": () => broken([random.pick(ways)]),
   "both ways broken": () => broken(ways),
   "connections half-closed": async () => {
     for (const way of ways) {
@@ -89,7 +91,7 @@ function usage(message: string): never {
   Deno.exit(2);
 }
 
-async function broken(proxies: readonly (Proxy | undefined)[]): Promise<void> {
+async function broken(proxies: readonly Proxy[]): Promise<void> {
   const fault = random.pick<Fault>([
     "cut",
     "silent",
@@ -97,9 +99,9 @@ async function broken(proxies: readonly (Proxy | undefined)[]): Promise<void> {
     "silent to server",
     { delay: 100 },
   ]);
-  for (const proxy of proxies) if (proxy) proxy.fault = fault;
+  for (const proxy of proxies) proxy.fault = fault;
   await pause(between(200, 9_000));
-  for (const proxy of proxies) if (proxy) proxy.fault = "none";
+  for (const proxy of proxies) proxy.fault = "none";
 }
 
 let isOver = false;
@@ -167,15 +169,20 @@ console.log(
     `${LISTENERS} listeners.`,
 );
 const start = Date.now();
-const listening = Array.from({ length: LISTENERS }, listen);
-const working = [write(), fault()];
+const working = Promise.all([
+  write(),
+  fault(),
+  ...Array.from({ length: LISTENERS }, listen),
+]);
+/** Lets them work for some time, in ms; throws when one of them fails. */
+const work = (ms: number) => Promise.race([working, pause(ms)]);
 // The heap and its code need a while to get to their size.
-await pause(Math.min(duration / 2, 60_000));
+await work(Math.min(duration / 2, 60_000));
 const before = await memory();
-await pause(Math.max(0, start + duration - 5_000 - Date.now()));
+await work(Math.max(0, start + duration - 5_000 - Date.now()));
 const after = await memory();
 isOver = true;
-await Promise.all([...working, ...listening]);
+await working;
 
 const fresh = await freshAnswers(await etcd.content());
 const isStale = ({ path, last }: Follower) =>
@@ -218,9 +225,6 @@ for (const [name, value] of rows) console.log(`${name.padEnd(38)}${value}`);
 for (const line of cut) console.log(`cut off: ${line}`);
 
 await Promise.all([...followers].map((one) => one[Symbol.asyncDispose]()));
-await lainlet[Symbol.asyncDispose]();
-for (const way of ways) await way[Symbol.asyncDispose]();
-await etcd[Symbol.asyncDispose]();
 const isGood = cut.length + differences + stale === 0 && growth <= GROWTH;
 console.log(isGood ? "Good." : "NOT good.");
-Deno.exit(isGood ? 0 : 1);
+if (!isGood) Deno.exitCode = 1;

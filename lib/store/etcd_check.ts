@@ -31,12 +31,12 @@ export class Missed extends Error {
  * watch that lost a change; and watches that are confirmed but never served.
  *
  * What it costs etcd, each minute and lainlet, at an interval of 5 s: 11 reads
- * of its index alone, of one key, 0.1 ms of CPU each; while others write, also
- * 44 watches that live for a second, 0.2 ms each, which replay what was
- * written under their prefix since the last check, or from the last change on.
- * No other values are read or sent. (etcd 3.4, 150 lainlets, 270 checks a
- * second on one of 2 cores.) So 1,000 lainlets take 2% of a core of a quiet
- * etcd, and 15% of a busy one.
+ * of its index alone, of one key, 0.1 to 0.2 ms of CPU each; while others
+ * write, also 44 watches that live for a second, 0.2 ms each, which replay what
+ * was written under their prefix since the last check, or from the last change
+ * on. No other values are read or sent. (etcd 3.4, 150 lainlets, 270 checks a
+ * second on one of 2 cores.) So 1,000 lainlets take 2 to 4% of a core of a
+ * quiet etcd, and 15 to 20% of a busy one.
  *
  * @param grace how long etcd gets to replay, in ms, where nothing need come
  * @returns the watches that are proven now; one whose watch was made anew meanwhile is not

@@ -241,6 +241,14 @@ Deno.test("a state that is not confirmed is served, and says how old it is", asy
     readyz.body.includes("podgroup was last confirmed 95 s ago"),
     readyz.body,
   );
+  const debug = JSON.parse((await ask("/debug")).body);
+  assertEquals(debug.store.problems, ['etcd says "no" \\ é']);
+  for (
+    const confirmed of [debug.store.confirmed, debug.watchers.nodes.Confirmed]
+  ) {
+    const age = Date.now() - Date.parse(confirmed);
+    assert(age >= 95_500 && age < 155_500, confirmed);
+  }
   for (const path of ["/version", "/healthz", "/debug"]) {
     const { status, headers } = await ask(path);
     assertEquals([status, headers.get("age")], [200, null]);
@@ -334,6 +342,9 @@ Deno.test("/debug counts, and tells no value", async () => {
     Key: "/lain/config/etcd_cluster_token",
     ModifiedIndex: 2,
   });
+  const { source, revision, reconnects, missed } = debug.store;
+  assertEquals([source, revision, reconnects, missed], ["memory", 2, 0, 0]);
+  assertEquals(debug.watchers.config.Differences, 0);
   for (const value of ["tok-new", "s3cr3t-7"]) assert(!body.includes(value));
   await stream[Symbol.asyncDispose]();
   await eventually("the stream is gone", async () => {
