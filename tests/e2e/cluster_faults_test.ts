@@ -5,7 +5,6 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { Model, Random } from "../util/model.ts";
 import { eventually } from "../util/process.ts";
@@ -70,12 +69,7 @@ Deno.test("three members", async (t) => {
         const last = members[(i + 2) % 3] ?? a;
         const before = await alone.content();
         await Promise.all([lost.kill(), last.kill()]);
-        for (const { url } of watched.lainlets) {
-          await eventually("the loss is noticed", async () => {
-            const { store } = JSON.parse((await get(`${url}/debug`)).body);
-            return store.problems.length > 0 || undefined;
-          }, BACK);
-        }
+        await watched.noticed(BACK);
         await watched.agrees(before);
         await lost.launch();
         await follows(lost);

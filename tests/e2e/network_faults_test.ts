@@ -96,11 +96,7 @@ Deno.test("one way to etcd, and it is broken and mended", async (t) => {
       await breaks(proxy);
       for (let i = 0; i < 5; i++) await etcd.write(model.next());
       if (!HARMLESS.includes(name)) {
-        await eventually("the fault is noticed", async () => {
-          const all = await watched.debug();
-          return all.every(({ store }) => store.problems.length > 0) ||
-            undefined;
-        }, NOTICED);
+        await watched.noticed(NOTICED);
       } else await scene.follows(NOTICED);
       proxy.fault = "none";
       await scene.follows(BACK);

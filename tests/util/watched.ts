@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { get } from "./client.ts";
 import { GOLDEN_HOST, LainletProcess } from "./lainlet.ts";
+import { eventually } from "./process.ts";
 import { Witness } from "./witness.ts";
 
 const HOST = ["--ip", GOLDEN_HOST.ip, "--hostname", GOLDEN_HOST.hostname];
@@ -78,6 +79,14 @@ export class Watched implements AsyncDisposable {
         JSON.parse((await get(`${url}/debug`)).body)
       ),
     );
+  }
+
+  /** Waits until all say that something is wrong with the store. */
+  async noticed(timeout: number): Promise<void> {
+    await eventually("the fault is noticed", async () => {
+      const all = await this.debug();
+      return all.every(({ store }) => store.problems.length > 0) || undefined;
+    }, timeout);
   }
 
   /**
