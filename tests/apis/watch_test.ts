@@ -94,13 +94,22 @@ Deno.test("watches on a real etcd", async (t) => {
     JSON.parse((await get(server.url + path)).body);
   const watching = (path: string) =>
     Stream.open(`${server.url}${path}${path.includes("?") ? "&" : "?"}watch=1`);
+  /** Writes under one prefix, and waits until lainlet has that. */
+  const known = async (changes: Changes) => {
+    const revision = await etcd.write(changes);
+    await eventually("lainlet has caught up", async () => {
+      const { store } = await body("/debug");
+      return store.revision >= revision || undefined;
+    });
+  };
   const step = (title: string, run: () => Promise<void>) =>
     t.step(title, async () => {
       await etcd.clear();
-      await etcd.write({ "/lain/config/cleared": title });
-      await eventually("lainlet has caught up", async () => {
-        const { cleared } = await body("/v2/configwatcher");
-        return cleared === title ? true : undefined;
+      await eventually("lainlet has nothing", async () => {
+        const { watchers } = await body("/debug");
+        const left = ["config", "podgroup", "depends", "nodes"]
+          .filter((name) => watchers[name].TotalKeys > 0);
+        return left.length === 0 || undefined;
       });
       await run();
     });
@@ -171,7 +180,7 @@ Deno.test("watches on a real etcd", async (t) => {
   });
 
   await step("a transaction that puts and deletes is an update", async () => {
-    await etcd.write(put(WEB));
+    await known(put(WEB));
     await using stream = await watching("/v2/coreinfowatcher");
     await stream.next();
     await etcd.write({ ...put(WORKER), [groupKey(WEB)]: null });
@@ -179,7 +188,7 @@ Deno.test("watches on a real etcd", async (t) => {
   });
 
   await step("a write outside the watched key is not heard", async () => {
-    await etcd.write(put(WEB));
+    await known(put(WEB));
     await using stream = await watching("/v2/coreinfowatcher?appname=shop");
     await stream.next();
     await etcd.write(put({ ...WEB, app: "shop2" }, { ...WEB, app: "sho" }));
@@ -192,7 +201,7 @@ Deno.test("watches on a real etcd", async (t) => {
   await step(
     "a container that moves leaves one node for the other",
     async () => {
-      await etcd.write(put(WEB));
+      await known(put(WEB));
       await using from = await watching("/v2/localspecquery?nodeip=node1");
       await using to = await watching("/v2/localspecquery?nodeip=node2");
       assertEquals((await from.next())?.data, ["shop/shop.web.web"]);
@@ -211,7 +220,7 @@ Deno.test("watches on a real etcd", async (t) => {
   await step(
     "a bad value changes nothing, the next good one does",
     async () => {
-      await etcd.write(put(WEB, WORKER));
+      await known(put(WEB, WORKER));
       await using stream = await watching("/v2/appswatcher");
       assertEquals((await stream.next())?.data, { shop: { Appname: "shop" } });
       await etcd.write({ [groupKey(WEB)]: "{", [groupKey(WORKER)]: "[]" });
