@@ -3,12 +3,14 @@ import { getLogger } from "@logtape/logtape";
 import * as apis from "./apis/mod.ts";
 import config from "./deno.json" with { type: "json" };
 import { type Flags, parseFlags, UsageError } from "./lib/flags.ts";
-import { startLogging } from "./lib/log.ts";
-import { Lainlet } from "./lib/server.ts";
+import { Lainlet } from "./lib/lainlet.ts";
+import { logUncaught, startLogging } from "./lib/log.ts";
+import { Server } from "./lib/server.ts";
 import { EtcdStore } from "./lib/store/etcd.ts";
 import { tlsProblem } from "./lib/store/etcd_sockets.ts";
 import { MemoryStore, parseContent } from "./lib/store/memory.ts";
 import type { Store } from "./lib/store/store.ts";
+import { Workers } from "./lib/workers.ts";
 
 const log = getLogger(["lainlet"]);
 
@@ -71,23 +73,22 @@ function die(code: 1 | 2, message: string): never {
 /**
  * Listens; on every address when no host is named, by IPv6 where the system has it.
  *
+ * @param reusePort whether other threads are to listen there, too
  * @throws {Error} that says why not
  */
 function listen(
   { hostname, port }: Flags["web"],
   handler: Deno.ServeHandler<Deno.NetAddr>,
+  reusePort: boolean,
 ): Deno.HttpServer<Deno.NetAddr> {
-  const onListen = (address: Deno.NetAddr) =>
-    log.info("lainlet is listening", {
-      hostname: address.hostname,
-      port: address.port,
-      version: config.version,
-    });
+  const address = { hostname: hostname || "::", port };
   try {
-    return Deno.serve({ hostname: hostname || "::", port, onListen, handler });
+    // With the port to be shared, the system would not tell that another process has it.
+    if (reusePort) Deno.listen(address).close();
+    return Deno.serve({ ...address, reusePort, onListen: () => {}, handler });
   } catch (error) {
     if (hostname === "" && !(error instanceof Deno.errors.AddrInUse)) {
-      return listen({ hostname: "0.0.0.0", port }, handler);
+      return listen({ hostname: "0.0.0.0", port }, handler, reusePort);
     }
     throw new Error(
       `cannot listen on ${hostname}:${port}: ${messageOf(error)}`,
@@ -100,7 +101,8 @@ function listen(
  *
  * @returns where it listens
  */
-export function run(flags: Flags, store: Store): Deno.NetAddr {
+export async function run(flags: Flags, store: Store): Promise<Deno.NetAddr> {
+  const { slowAfter } = flags;
   const lainlet = new Lainlet({
     store,
     host: { ip: flags.ip, hostname: flags.hostname },
@@ -108,18 +110,44 @@ export function run(flags: Flags, store: Store): Deno.NetAddr {
     endpoints: Object.values(apis),
     auth: !flags.noauth,
     staleAfter: flags.staleAfter,
+    limits: flags.limits,
   });
-  const server = listen(flags.web, lainlet.handle);
+  const { counters } = lainlet;
+  const server = new Server({ origin: lainlet, counters, slowAfter });
+  const http = listen(flags.web, server.handle, flags.workers > 1);
+  const { hostname, port } = http.addr;
+  const workers = new Workers(flags.workers - 1, lainlet, {
+    type: "setup",
+    hostname,
+    port,
+    counters: counters.buffer,
+    slowAfter,
+    logFormat: flags.logFormat,
+    logLevel: logLevel(flags),
+  });
   const stop = (signal: Deno.Signal) => {
     log.info("lainlet is stopping", { signal });
     setTimeout(() => Deno.exit(0), SHUTDOWN_TIMEOUT);
     lainlet.close();
-    server.shutdown().finally(() => Deno.exit(0));
+    server.close();
+    Promise.allSettled([http.shutdown(), workers.close()])
+      .finally(() => Deno.exit(0));
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => stop(signal));
   }
-  return server.addr;
+  await workers.listening();
+  log.info("lainlet is listening", {
+    hostname,
+    port,
+    workers: flags.workers,
+    version: config.version,
+  });
+  return http.addr;
+}
+
+function logLevel({ debug }: Flags): "debug" | "info" {
+  return debug ? "debug" : "info";
 }
 
 /** Reads the command line; ends the process when that asks for a text, or is wrong. */
@@ -127,6 +155,7 @@ export function readFlags(args: readonly string[]): Flags {
   const environment = {
     LAINLET_ETCD: Deno.env.get("LAINLET_ETCD"),
     LAINLET_ETCD_USER: Deno.env.get("LAINLET_ETCD_USER"),
+    cores: navigator.hardwareConcurrency,
     hostname: Deno.hostname,
   };
   const flags = parseFlags(args, environment, config.version);
@@ -136,18 +165,10 @@ export function readFlags(args: readonly string[]): Flags {
 }
 
 /** Runs the program; an error ends the process with one line that says why. */
-export function start(program: () => void): void {
-  // What slips through is a bug, but not a reason to leave a node without its state.
-  globalThis.addEventListener("unhandledrejection", (event) => {
-    event.preventDefault();
-    log.error("a promise was rejected", { error: String(event.reason) });
-  });
-  globalThis.addEventListener("error", (event) => {
-    event.preventDefault();
-    log.error("an error was not caught", { error: event.message });
-  });
+export async function start(program: () => Promise<unknown>): Promise<void> {
+  logUncaught();
   try {
-    program();
+    await program();
   } catch (error) {
     if (error instanceof UsageError) {
       die(2, `${error.message} (see lainlet --help)`);
@@ -157,9 +178,9 @@ export function start(program: () => void): void {
 }
 
 if (import.meta.main) {
-  start(() => {
+  start(async () => {
     const flags = readFlags(Deno.args);
-    startLogging(flags.logFormat, flags.debug ? "debug" : "info");
-    run(flags, openStore(flags));
+    startLogging(flags.logFormat, logLevel(flags));
+    await run(flags, openStore(flags));
   });
 }

@@ -15,7 +15,7 @@ import { STATUS_CODE } from "@std/http/status";
 export default {
   paths: ["/appname"],
   watcher: (cluster) => cluster.podgroup,
-  respond({ rights }, query, request) {
+  respond({ rights }, query, ask) {
     if (!rights.isSynced) throw new Unavailable(NOT_READ_YET);
     const { caller } = query;
     if (!caller.isSuper) throw forbidden(SUPER_REQUIRED);
@@ -23,6 +23,6 @@ export default {
     if (app === undefined) {
       throw new Refusal(STATUS_CODE.NotFound, "the address is nobody's");
     }
-    return json(request, new State(JSON.stringify({ appname: app })));
+    return json(ask, State.of(JSON.stringify({ appname: app })));
   },
 } satisfies Page;

@@ -1,6 +1,6 @@
 import type { Member } from "../lib/json.ts";
 import { appPrefix, superOnly } from "../lib/select.ts";
-import { members, view } from "../lib/view.ts";
+import { flat, view } from "../lib/view.ts";
 
 /** What a backup needs to know: `{group: [{Annotation, Containers: [{Id, Ip, NodeIp, NodeName}], InstanceNo}]}`. */
 export default view({
@@ -20,5 +20,5 @@ export default view({
       InstanceNo: instanceNo,
     }))),
   ]],
-  answer: members,
+  members: flat,
 });

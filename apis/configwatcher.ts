@@ -2,7 +2,6 @@ import { forbidden, SUPER_REQUIRED } from "../lib/errors.ts";
 import { ANYONE, SUPER } from "../lib/rights.ts";
 import { param } from "../lib/select.ts";
 import { view } from "../lib/view.ts";
-import { object } from "../lib/json.ts";
 
 /** Names that start with one of these are for super callers only. */
 const SECRETS = [
@@ -39,5 +38,5 @@ export default view({
     return { prefix, right: ANYONE, keep: isPublic };
   },
   piece: ({ value }) => JSON.stringify(value),
-  answer: object,
+  members: (pieces) => pieces,
 });

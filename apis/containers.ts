@@ -1,6 +1,6 @@
-import { object } from "../lib/json.ts";
+import type { Member } from "../lib/json.ts";
 import { param, superOnly, terminated } from "../lib/select.ts";
-import { view } from "../lib/view.ts";
+import { flat, view } from "../lib/view.ts";
 import { containerKey } from "../lib/watcher/container.ts";
 
 /** Every container under its node's name and address: `{"<node>/<id>": {app, …}}`. */
@@ -9,7 +9,8 @@ export default view({
   watcher: (cluster) => cluster.container,
   select: (query) =>
     superOnly(query, terminated(param(query, "nodename"), "/")),
-  piece: ({ group, pod, container }) =>
+  piece: ({ group, pod, container }, _host, key): Member[] => [[
+    containerKey(key),
     JSON.stringify({
       app: group.app,
       app_version: group.appVersion,
@@ -20,6 +21,6 @@ export default view({
       port: container.port,
       proc: group.name,
     }),
-  answer: (pieces) =>
-    object(pieces.map(([key, container]) => [containerKey(key), container])),
+  ]],
+  members: flat,
 });

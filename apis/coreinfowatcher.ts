@@ -1,6 +1,6 @@
 import type { Member } from "../lib/json.ts";
 import { byApp } from "../lib/select.ts";
-import { members, view } from "../lib/view.ts";
+import { flat, view } from "../lib/view.ts";
 
 /** All that is known of the pods: `{group: {PodInfos: […]}}`. */
 export default view({
@@ -33,5 +33,5 @@ export default view({
       })),
     }),
   ]],
-  answer: members,
+  members: flat,
 });

@@ -1,9 +1,10 @@
+import { STATUS_CODE } from "@std/http/status";
 import type { Page } from "../lib/page.ts";
 
 /** How this lainlet is doing, without a value from the store. */
 export default {
   paths: ["/debug"],
-  respond({ broadcast, cluster, connections, store }) {
+  respond({ broadcast, cluster, counters, limits, store }) {
     const watchers = Object.values(cluster).map((watcher) => [
       watcher.name,
       {
@@ -18,9 +19,11 @@ export default {
       },
     ]);
     const debug = {
-      connections,
+      connections: counters.connections,
       // The name is what deployed monitors read.
-      goroutines: broadcast.listeners,
+      goroutines: limits.listeners,
+      refused: limits.refused,
+      slow: counters.slow,
       topics: broadcast.topics,
       watchers: Object.fromEntries(watchers),
       store: {
@@ -30,7 +33,14 @@ export default {
         ),
       },
     };
-    return Response.json(debug, { headers: { "Cache-Control": "no-store" } });
+    return {
+      status: STATUS_CODE.OK,
+      headers: {
+        "Cache-Control": "no-store",
+        "Content-Type": "application/json; charset=utf-8",
+      },
+      body: JSON.stringify(debug),
+    };
   },
 } satisfies Page;
 

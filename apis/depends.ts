@@ -23,5 +23,5 @@ export default view({
         }),
       ])),
     ])),
-  answer: object,
+  members: (pieces) => pieces,
 });

@@ -13,7 +13,7 @@ export default view({
     return superOnly(query, terminated(node, "/"));
   },
   piece: ({ group }) => `${group.app}/${group.name}`,
-  answer: (pieces) =>
+  text: (pieces) =>
     array(
       [...new Set(pieces.map(([, spec]) => spec))].sort()
         .map((spec) => JSON.stringify(spec)),

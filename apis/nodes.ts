@@ -1,4 +1,3 @@
-import { object } from "../lib/json.ts";
 import { param, superOnly, terminated } from "../lib/select.ts";
 import { view } from "../lib/view.ts";
 
@@ -8,5 +7,5 @@ export default view({
   watcher: (cluster) => cluster.nodes,
   select: (query) => superOnly(query, terminated(param(query, "name"), ":")),
   piece: ({ json }) => json,
-  answer: object,
+  members: (pieces) => pieces,
 });

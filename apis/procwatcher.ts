@@ -16,5 +16,5 @@ export default view({
         ProcName: first?.procName ?? "",
       })),
     }),
-  answer: (pieces) => array(pieces.map(([, proc]) => proc)),
+  text: (pieces) => array(pieces.map(([, proc]) => proc)),
 });

@@ -1,6 +1,6 @@
 import type { Member } from "../lib/json.ts";
 import { byApp } from "../lib/select.ts";
-import { members, view } from "../lib/view.ts";
+import { flat, view } from "../lib/view.ts";
 
 /** Where the containers of a group are reached: `{group: {containers: [{container_ip, container_port}]}}`. */
 export default view({
@@ -18,5 +18,5 @@ export default view({
       ),
     }),
   ]],
-  answer: members,
+  members: flat,
 });

@@ -1,6 +1,6 @@
 import type { Member } from "../lib/json.ts";
 import { byApp } from "../lib/select.ts";
-import { members, view } from "../lib/view.ts";
+import { flat, view } from "../lib/view.ts";
 
 /** The pods with a container on this host: `{group: {PodInfos: [{Annotation, AppVersion, InstanceNo}]}}`. */
 export default view({
@@ -21,5 +21,5 @@ export default view({
     });
     return [[group.name, json]];
   },
-  answer: members,
+  members: flat,
 });

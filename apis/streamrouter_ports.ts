@@ -8,6 +8,6 @@ export default view({
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
   piece: (group) => portsOf(group).map(({ srcport }) => srcport),
-  answer: (pieces) =>
+  text: (pieces) =>
     JSON.stringify(pieces.flatMap(([, ports]) => ports).sort((a, b) => a - b)),
 });

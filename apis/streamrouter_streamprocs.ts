@@ -1,4 +1,4 @@
-import { array, object } from "../lib/json.ts";
+import { array } from "../lib/json.ts";
 import { addressed, guardRouters, portsOf } from "../lib/routers.ts";
 import { byApp } from "../lib/select.ts";
 import { view } from "../lib/view.ts";
@@ -35,7 +35,7 @@ export default view({
       }),
     };
   },
-  answer(pieces) {
+  members(pieces) {
     const procs = pieces.map(([, proc]) => proc)
       .filter(({ json }) => json !== "");
     guardRouters(procs);
@@ -43,8 +43,8 @@ export default view({
       procs.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
       ({ app }) => app,
     );
-    return object(
-      [...apps].map(([app, procs]) => [app, array(procs.map((p) => p.json))]),
-    );
+    return [...apps].map((
+      [app, procs],
+    ) => [app, array(procs.map((p) => p.json))]);
   },
 });

@@ -1,7 +1,7 @@
 import type { Member } from "../lib/json.ts";
 import { addressed, guardRouters } from "../lib/routers.ts";
 import { byApp } from "../lib/select.ts";
-import { members, view } from "../lib/view.ts";
+import { view } from "../lib/view.ts";
 
 /** What a web router routes to: `{group: {PodInfos: [{Annotation, ContainerInfos: [{ContainerIp, Expose}]}]}}`. */
 export default view({
@@ -25,9 +25,9 @@ export default view({
       members: [[group.name, json]],
     };
   },
-  answer(pieces) {
+  members(pieces) {
     guardRouters(pieces.map(([, piece]) => piece));
-    return members(pieces.map(([key, piece]) => [key, piece.members]));
+    return pieces.flatMap(([, { members }]) => members);
   },
 });
 

@@ -1,6 +1,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { isAddress } from "./address.ts";
 import { HELP } from "./help.ts";
+import type { LimitsOptions } from "./limits.ts";
 
 /** A wrong use of the command line; the message is the one line to print. */
 export class UsageError extends Error {
@@ -25,6 +26,11 @@ export interface Flags {
   readonly staleAfter: number;
   /** How often the state is compared with etcd, in ms; 0: never. */
   readonly verifyEvery: number;
+  /** Threads that serve connections. */
+  readonly workers: number;
+  readonly limits: LimitsOptions;
+  /** How long a client may leave alone what is there for it, in ms. */
+  readonly slowAfter: number;
   readonly noauth: boolean;
   readonly debug: boolean;
   readonly logFormat: "logfmt" | "json";
@@ -40,6 +46,8 @@ export interface TlsFiles {
 export interface Environment {
   readonly LAINLET_ETCD?: string;
   readonly LAINLET_ETCD_USER?: string;
+  /** Of the machine. */
+  readonly cores: number;
   hostname(): string;
 }
 
@@ -51,6 +59,10 @@ const VALUES = [
   "store",
   "stale.after",
   "verify.every",
+  "workers",
+  "max.listeners",
+  "max.listeners.per.address",
+  "slow.after",
   "log.format",
   "etcd.ca",
   "etcd.cert",
@@ -87,10 +99,27 @@ export function parseFlags(
     store: storeOf(given("store") ?? "etcd"),
     staleAfter: duration(given, "stale.after", "30s", 1_000),
     verifyEvery: duration(given, "verify.every", "10m", 0),
+    workers: count(given, "workers", defaultWorkers(environment.cores), 1, 64),
+    limits: {
+      listeners: count(given, "max.listeners", 20_000, 1, 1_000_000),
+      listenersPerAddress: count(
+        given,
+        "max.listeners.per.address",
+        1_000,
+        1,
+        1_000_000,
+      ),
+    },
+    slowAfter: duration(given, "slow.after", "60s", 1_000),
     noauth: given("noauth") !== undefined,
     debug: given("debug") !== undefined,
     logFormat: logFormat(given("log.format") ?? "logfmt"),
   };
+}
+
+/** Two threads serve faster than one; more cost memory on every node, for loads that few have. */
+function defaultWorkers(cores: number): number {
+  return Math.min(2, cores);
 }
 
 /** A flag's value; undefined when it is not given, or is a switch that is off. */
@@ -227,6 +256,22 @@ function storeOf(text: string): Flags["store"] {
   const [, file] = /^memory:(.+)$/s.exec(text) ?? [];
   if (file !== undefined) return { kind: "memory", file };
   throw new UsageError(`--store must be etcd or memory:FILE, not "${text}"`);
+}
+
+/** A whole number. */
+function count(
+  given: Given,
+  name: string,
+  standard: number,
+  least: number,
+  most: number,
+): number {
+  const text = given(name) ?? String(standard);
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number >= least && number <= most) return number;
+  throw new UsageError(
+    `--${name} must be a whole number from ${least} to ${most}, not "${text}"`,
+  );
 }
 
 const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 };

@@ -70,15 +70,16 @@ function quietly(run: () => unknown): unknown {
   }
 }
 
+/** Members sorted by name; of equal names the last one counts. */
+export function sortedByName(members: readonly Member[]): Member[] {
+  return members.toSorted(([a], [b]) => a < b ? -1 : a > b ? 1 : 0)
+    .filter(([name], i, sorted) => sorted[i + 1]?.[0] !== name);
+}
+
 /** The JSON object of the members, sorted by name; of equal names the last one counts. */
 export function object(members: readonly Member[]): string {
-  const sorted = members.toSorted(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
-  const parts: string[] = [];
-  sorted.forEach(([name, json], i) => {
-    if (sorted[i + 1]?.[0] !== name) {
-      parts.push(`${JSON.stringify(name)}:${json}`);
-    }
-  });
+  const parts = sortedByName(members)
+    .map(([name, json]) => `${JSON.stringify(name)}:${json}`);
   return `{${parts.join(",")}}`;
 }
 

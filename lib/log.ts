@@ -2,7 +2,24 @@ import {
   configureSync,
   getJsonLinesFormatter,
   getLogfmtFormatter,
+  getLogger,
 } from "@logtape/logtape";
+
+/**
+ * Logs what nobody caught, and lets the thread go on: that is a bug, but not a
+ * reason to leave a node without its state.
+ */
+export function logUncaught(): void {
+  const log = getLogger(["lainlet"]);
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    log.error("a promise was rejected", { error: String(event.reason) });
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    log.error("an error was not caught", { error: event.message });
+  });
+}
 
 /** Sends the log to stderr, one line per event. */
 export function startLogging(

@@ -1,5 +1,8 @@
+import type { Answer, Ask } from "./answer.ts";
 import type { Broadcast } from "./broadcast/broadcast.ts";
 import type { Cluster, Host } from "./cluster.ts";
+import type { Counters } from "./counters.ts";
+import type { Limits } from "./limits.ts";
 import type { Rights } from "./rights.ts";
 import type { Store } from "./store/store.ts";
 import type { Query } from "./view.ts";
@@ -9,12 +12,12 @@ import type { Watcher } from "./watcher/watcher.ts";
 export interface Service {
   readonly broadcast: Broadcast;
   readonly cluster: Cluster;
+  readonly counters: Counters;
   readonly host: Host;
+  readonly limits: Limits;
   readonly rights: Rights;
   readonly store: Store;
   readonly version: string;
-  /** Open requests and streams. */
-  readonly connections: number;
   /** The age from which on the state counts as stale, in ms. */
   readonly staleAfter: number;
 }
@@ -29,9 +32,5 @@ export interface Page {
    * @throws {Refusal} when the request is malformed, or not for this caller
    * @throws {Unavailable} when there is no answer yet
    */
-  respond(
-    service: Service,
-    query: Query,
-    request: Request,
-  ): Response | Promise<Response>;
+  respond(service: Service, query: Query, ask: Ask): Answer | Promise<Answer>;
 }

@@ -77,6 +77,8 @@ declare module "@std/http/status" {
     readonly Forbidden: 403;
     readonly NotFound: 404;
     readonly MethodNotAllowed: 405;
+    readonly URITooLong: 414;
+    readonly RequestHeaderFieldsTooLarge: 431;
     readonly InternalServerError: 500;
     readonly ServiceUnavailable: 503;
   };

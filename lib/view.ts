@@ -1,5 +1,5 @@
 import type { Cluster, Host } from "./cluster.ts";
-import { type Member, object } from "./json.ts";
+import type { Member } from "./json.ts";
 import type { Caller, Right } from "./rights.ts";
 import type { Watcher } from "./watcher/watcher.ts";
 
@@ -26,13 +26,13 @@ export type ChangeKind = "update" | "delete";
 /** A view of the cluster for one selection: equal ids are equal answers. */
 export interface Source {
   readonly id: string;
-  readonly watcher: Pick<Watcher<unknown>, "receivers">;
+  readonly watcher: Pick<Watcher<unknown>, "receivers" | "version">;
   /**
-   * The answer as JSON text.
+   * The answer: the members of an object, or JSON text.
    *
    * @throws {Unavailable} when there is none in the present state
    */
-  render(): string;
+  render(): readonly Member[] | string;
   /** Calls back when something under the prefix changed. @returns ends that */
   subscribe(onChange: (kind: ChangeKind) => void): () => void;
 }
@@ -40,6 +40,8 @@ export interface Source {
 /** An endpoint under `/v2`: a view of the cluster that can be read and watched. */
 export interface View {
   readonly paths: readonly string[];
+  /** Whether every answer is a JSON object. */
+  readonly isObject: boolean;
   watcher(
     cluster: Cluster,
   ): Pick<Watcher<unknown>, "age" | "isSynced" | "synced">;
@@ -52,43 +54,55 @@ export interface View {
   source(cluster: Cluster, host: Host, selection: Selection): Source;
 }
 
+/** What values add to an answer, in key order. */
+type Pieces<P> = readonly (readonly [key: string, piece: P])[];
+
 /** What a file in `apis/` declares; T is a value of the watcher, P what one value adds to the answer. */
-export interface ViewDeclaration<T extends object, P> {
-  /** Every spelling of the path, without a trailing slash. */
-  readonly paths: readonly string[];
-  readonly watcher: (cluster: Cluster) => Watcher<T>;
-  readonly select: (query: Query) => Selection;
-  /** What one value adds to the answer. Made once for each value and kept as long as that. */
-  readonly piece: (value: T, host: Host) => P;
-  /**
-   * The answer as JSON text, from the pieces in key order.
-   *
-   * @throws {Unavailable} when there is none in this state
-   */
-  readonly answer: (
-    pieces: readonly (readonly [key: string, piece: P])[],
-  ) => string;
-}
+export type ViewDeclaration<T extends object, P> =
+  & {
+    /** Every spelling of the path, without a trailing slash. */
+    readonly paths: readonly string[];
+    readonly watcher: (cluster: Cluster) => Watcher<T>;
+    readonly select: (query: Query) => Selection;
+    /** What one value adds to the answer. Made once for each value and kept as long as that. */
+    readonly piece: (value: T, host: Host, key: string) => P;
+  }
+  & ({
+    /**
+     * The members of an answer that is an object, in any order. Those that are
+     * the same objects as the last time are not encoded again.
+     *
+     * @throws {Unavailable} when there is no answer in this state
+     */
+    readonly members: (pieces: Pieces<P>) => readonly Member[];
+  } | {
+    /** Any other answer, as JSON text. */
+    readonly text: (pieces: Pieces<P>) => string;
+  });
 
 /** Makes a view of its declaration. */
 export function view<T extends object, P>(
   declaration: ViewDeclaration<T, P>,
 ): View {
-  const { paths, watcher, select, piece, answer } = declaration;
-  const pieces = new WeakMap<Host, WeakMap<T, P>>();
+  const { paths, watcher, select, piece } = declaration;
+  const isObject = "members" in declaration;
+  const answer = isObject ? declaration.members : declaration.text;
+  // With its key, as no value is under two: so an entry can be a member that is known.
+  const entries = new WeakMap<Host, WeakMap<T, readonly [string, P]>>();
 
   return {
     paths,
+    isObject,
     watcher,
     select,
     source(cluster, host, { prefix, keep }) {
       const source = watcher(cluster);
-      const made = pieces.get(host) ?? new WeakMap<T, P>();
-      pieces.set(host, made);
-      const pieceOf = (value: T): P => {
+      const made = entries.get(host) ?? new WeakMap<T, readonly [string, P]>();
+      entries.set(host, made);
+      const entryOf = (key: string, value: T): readonly [string, P] => {
         const known = made.get(value);
         if (known !== undefined) return known;
-        const fresh = piece(value, host);
+        const fresh = [key, piece(value, host, key)] as const;
         made.set(value, fresh);
         return fresh;
       };
@@ -98,9 +112,9 @@ export function view<T extends object, P>(
         id: `${paths[0]} ${keep === undefined ? "all" : "some"} ${prefix}`,
         watcher: source,
         render() {
-          const selected: [string, P][] = [];
+          const selected: (readonly [string, P])[] = [];
           for (const [key, value] of source.entries(prefix)) {
-            if (selects(key)) selected.push([key, pieceOf(value)]);
+            if (selects(key)) selected.push(entryOf(key, value));
           }
           return answer(selected);
         },
@@ -116,9 +130,7 @@ export function view<T extends object, P>(
   };
 }
 
-/** The answer of views whose pieces are the members of one object. */
-export function members(
-  pieces: readonly (readonly [key: string, piece: readonly Member[]])[],
-): string {
-  return object(pieces.flatMap(([, piece]) => piece));
+/** The members of views whose pieces are members. */
+export function flat(pieces: Pieces<readonly Member[]>): Member[] {
+  return pieces.flatMap(([, members]) => members);
 }

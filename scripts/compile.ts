@@ -82,6 +82,8 @@ async function runCompiler(
       "--no-check",
       "--quiet",
       ...OPTIONS,
+      "--include",
+      "lib/worker.ts",
       "--output",
       output,
       "main.ts",

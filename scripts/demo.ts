@@ -95,7 +95,7 @@ function webHost(hostname: string): string {
   return hostname || "127.0.0.1";
 }
 
-start(() => {
+start(async () => {
   const flags = readFlags([
     "--ip",
     NODE1.ip,
@@ -115,7 +115,7 @@ start(() => {
     [dependsKey("registry"), dependsValue(NODE1, "shop", "172.20.0.90", 5000)],
     ...put(admin, registry, blog, shop(1, 3)),
   ]);
-  const { port } = run(flags, store);
+  const { port } = await run(flags, store);
   const url = `http://${webHost(flags.web.hostname)}:${port}`;
   console.log(`
 A cluster of three nodes and four apps is at ${url}. Try:

@@ -1,7 +1,15 @@
 import { Unavailable } from "../errors.ts";
 import { COMMENT, errorFrame, HEARTBEAT } from "./frame.ts";
 import type { State } from "./state.ts";
-import type { Topic } from "./topic.ts";
+import type { Follower, Topic } from "./topic.ts";
+
+/** How a stream is made. */
+export interface BranchOptions {
+  /** Seconds between heartbeats; 0: none. */
+  readonly heartbeat: number;
+  /** Send what changed as a JSON Merge Patch, where that can be said. */
+  readonly patch: boolean;
+}
 
 /**
  * One listener's event stream: a branch of a topic's tee.
@@ -11,7 +19,7 @@ import type { Topic } from "./topic.ts";
  * what is newest then. So memory per listener is one frame, however slow it
  * is, and ids count what was really sent.
  */
-export class Branch {
+export class Branch implements Follower {
   readonly stream: ReadableStream<Uint8Array>;
   #controller?: ReadableStreamDefaultController<Uint8Array>;
   #topic?: Topic;
@@ -30,11 +38,12 @@ export class Branch {
   #isOver = false;
   #carriedAt = performance.now();
 
-  /**
-   * @param heartbeat seconds between heartbeats; 0: none
-   * @param onOver called once, when the stream has ended or its reader left
-   */
-  constructor(heartbeat: number, private readonly onOver: () => void) {
+  /** @param onOver called once, when the stream has ended or its reader left */
+  constructor(
+    private readonly options: BranchOptions,
+    private readonly onOver: () => void,
+  ) {
+    const { heartbeat } = options;
     this.stream = new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.#controller = controller;
@@ -53,13 +62,9 @@ export class Branch {
     }
   }
 
-  /** Whether states can still be carried. */
-  get isOpen(): boolean {
-    return !this.#isOver && this.#failure === undefined;
-  }
-
   /** Carries a topic's states from now on. */
   attach(topic: Topic): void {
+    if (!this.#isOpen) return;
     this.#topic = topic;
     topic.join(this);
     this.wake();
@@ -67,7 +72,7 @@ export class Branch {
 
   /** Ends the stream with an error event. */
   fail(message: string): void {
-    if (!this.isOpen) return;
+    if (!this.#isOpen) return;
     this.#failure = message;
     this.#topic?.leave(this);
     this.#topic = undefined;
@@ -79,6 +84,18 @@ export class Branch {
     if (this.#isOver) return;
     this.#leave();
     this.#controller?.close();
+  }
+
+  /** For how long the reader has not taken what is there for it, in ms. */
+  get stalled(): number {
+    return this.#hungry ? 0 : performance.now() - this.#carriedAt;
+  }
+
+  /** Breaks the stream off; what the reader has not taken yet is dropped. */
+  abort(reason: string): void {
+    if (this.#isOver) return;
+    this.#leave();
+    this.#controller?.error(new Error(reason));
   }
 
   /** Sends a comment when nothing was carried for so many ms. */
@@ -127,14 +144,19 @@ export class Branch {
     const sent = this.#sent;
     // States that were never sent may lie between two that are equal.
     if (!this.#broken && sent !== undefined && state.equals(sent)) return;
-    const event = sent === undefined
-      ? "init"
-      : this.#broken
-      ? "update"
-      : topic.kindSince(seen);
+    const isBroken = this.#broken;
     this.#broken = false;
     this.#sent = state;
-    return state.frame(++this.#id, event);
+    const id = ++this.#id;
+    if (sent === undefined) return state.frame(id, "init");
+    if (isBroken) return state.frame(id, "update");
+    const patch = this.options.patch ? state.patchFrom(sent) : undefined;
+    return patch?.frame(id, "patch") ?? state.frame(id, topic.kindSince(seen));
+  }
+
+  /** Whether states can still be carried. */
+  get #isOpen(): boolean {
+    return !this.#isOver && this.#failure === undefined;
   }
 
   #leave(): void {

@@ -1,68 +1,115 @@
+import { getLogger } from "@logtape/logtape";
+import { Unavailable } from "../errors.ts";
 import type { Source } from "../view.ts";
-import { Branch } from "./branch.ts";
-import { render, Topic } from "./topic.ts";
-import type { State } from "./state.ts";
-import type { Unavailable } from "../errors.ts";
+import { State } from "./state.ts";
+import { Topic } from "./topic.ts";
 
-/** A stream that carries nothing for so long gets a comment, in ms. */
-const IDLE = 30_000;
+const log = getLogger(["lainlet", "broadcast"]);
 
-/** All topics that someone listens to, and all their listeners. */
+/** How many bytes of answers are kept for those who ask again. */
+const KEPT = 32 * 1024 * 1024;
+
+/** How many answers. */
+const KEPT_ANSWERS = 1_000;
+
+/** A topic that someone follows. */
+interface Live {
+  readonly topic: Topic;
+  readonly unsubscribe: () => void;
+  users: number;
+}
+
+/** An answer that nobody follows, and what it was made from. */
+interface Kept {
+  readonly version: number;
+  readonly state: State;
+}
+
+/** The answers of all sources: a topic for each that someone follows, and those last asked for. */
 export class Broadcast {
-  readonly #topics = new Map<string, Topic>();
-  readonly #branches = new Set<Branch>();
-  readonly #sweep: ReturnType<typeof setInterval>;
+  readonly #live = new Map<string, Live>();
+  /** Least recently used first. */
+  readonly #kept = new Map<string, Kept>();
+  #keptBytes = 0;
 
-  /** @param idle how long a stream may carry nothing, in ms */
-  constructor(idle = IDLE) {
-    this.#sweep = setInterval(() => {
-      for (const branch of this.#branches) branch.keepAlive(idle);
-    }, Math.min(1_000, idle));
-  }
-
-  /** Live streams. */
-  get listeners(): number {
-    return this.#branches.size;
-  }
-
-  /** Sources that someone listens to. */
+  /** Sources that someone follows. */
   get topics(): number {
-    return this.#topics.size;
+    return this.#live.size;
   }
 
   /**
-   * A new event stream, which carries nothing until it is attached to a topic.
+   * A source's topic, for as long as it is used.
    *
-   * @param heartbeat seconds between heartbeats; 0: none
+   * @returns the topic, and what ends the use of it
    */
-  open(heartbeat: number, onOver: () => void): Branch {
-    const branch = new Branch(heartbeat, () => {
-      this.#branches.delete(branch);
-      onOver();
-    });
-    this.#branches.add(branch);
-    return branch;
-  }
-
-  /** Lets a stream carry a source's states; does nothing when it has ended meanwhile. */
-  attach(branch: Branch, source: Source): void {
-    if (!branch.isOpen) return;
-    let topic = this.#topics.get(source.id);
-    if (topic === undefined) {
-      topic = new Topic(source, () => this.#topics.delete(source.id));
-      this.#topics.set(source.id, topic);
+  use(source: Source): { topic: Topic; release: () => void } {
+    let live = this.#live.get(source.id);
+    if (live === undefined) {
+      const topic = new Topic(this.latest(source));
+      const unsubscribe = source.subscribe((kind) =>
+        topic.publish(render(source), kind)
+      );
+      live = { topic, unsubscribe, users: 0 };
+      this.#live.set(source.id, live);
+      this.#forget(source.id);
     }
-    branch.attach(topic);
+    const { topic, unsubscribe } = live;
+    const used = live;
+    used.users++;
+    source.watcher.receivers++;
+    return {
+      topic,
+      release: () => {
+        source.watcher.receivers--;
+        if (--used.users > 0) return;
+        unsubscribe();
+        this.#live.delete(source.id);
+      },
+    };
   }
 
-  /** The present answer of a source; not encoded again when someone listens to it. */
+  /** The present answer of a source; encoded once for as long as it stands. */
   latest(source: Source): State | Unavailable {
-    return this.#topics.get(source.id)?.latest ?? render(source);
+    const live = this.#live.get(source.id);
+    if (live !== undefined) return live.topic.latest;
+    const { version } = source.watcher;
+    const kept = this.#kept.get(source.id);
+    this.#forget(source.id);
+    let state = kept?.state;
+    if (state === undefined || kept?.version !== version) {
+      const fresh = render(source);
+      if (fresh instanceof Unavailable) return fresh;
+      // What was made of the same bytes (tag, compressed form) still holds.
+      if (state === undefined || !fresh.equals(state)) state = fresh;
+    }
+    this.#keep(source.id, { version, state });
+    return state;
   }
 
-  /** Ends all streams. */
-  close(): void {
-    clearInterval(this.#sweep);
-    for (const branch of [...this.#branches]) branch.end();
+  #keep(id: string, kept: Kept): void {
+    this.#kept.set(id, kept);
+    this.#keptBytes += kept.state.body.length;
+    for (const oldest of this.#kept.keys()) {
+      const isWithin = this.#keptBytes <= KEPT &&
+        this.#kept.size <= KEPT_ANSWERS;
+      if (isWithin || oldest === id) break;
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(id: string): void {
+    this.#keptBytes -= this.#kept.get(id)?.state.body.length ?? 0;
+    this.#kept.delete(id);
+  }
+}
+
+/** The source's answer in its present state; a view that fails is unavailable, not fatal. */
+function render(source: Source): State | Unavailable {
+  try {
+    return State.of(source.render());
+  } catch (error) {
+    if (error instanceof Unavailable) return error;
+    log.error("a view failed", { view: source.id, error: String(error) });
+    return new Unavailable("internal error");
   }
 }

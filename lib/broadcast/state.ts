@@ -2,43 +2,65 @@ import { Buffer } from "node:buffer";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { eTag } from "@std/http/etag";
-import { escapeLineEnds } from "../json.ts";
+import { escapeLineEnds, type Member, sortedByName } from "../json.ts";
+import { mergePatch } from "./merge_patch.ts";
 
 const encoder = new TextEncoder();
-const gzipped = promisify(gzip);
+const decoder = new TextDecoder();
+const compress = promisify(gzip);
+
+/** Bytes that all threads can read. */
+export type SharedBytes = Uint8Array<SharedArrayBuffer>;
+
+/** What a state is made of; threads hand it to each other without a copy. */
+export interface StateParts {
+  /** JSON text as UTF-8, and the blank line that ends a frame. */
+  readonly bytes: SharedBytes;
+  /** When it is an object: for each member where it begins, and where its value does. */
+  readonly index?: Uint32Array<SharedArrayBuffer>;
+}
+
+/** Up to this many bytes a copy is cheaper than a second write. */
+const SMALL = 16 * 1024;
+
+/** How many frames of one state are kept: listeners that came together have the same ids. */
+const FRAMES = 16;
 
 /** One answer, encoded once for everybody who gets it. */
 export class State {
-  /** The JSON text and the blank line that ends a frame. */
-  readonly #tail: Uint8Array<ArrayBuffer>;
   #etag?: Promise<string>;
-  #gzip?: Promise<Uint8Array<ArrayBuffer>>;
-  #head = "";
-  #frame: readonly Uint8Array[] = [];
+  #gzip?: Promise<SharedBytes>;
+  readonly #frames = new Map<string, readonly Uint8Array[]>();
+  readonly #patches = new WeakMap<State, { readonly patch?: State }>();
 
-  constructor(json: string) {
-    this.#tail = encoder.encode(`${escapeLineEnds(json)}\n\n`);
+  constructor(readonly parts: StateParts) {}
+
+  /** @param data the members of an object, or any JSON text */
+  static of(data: readonly Member[] | string): State {
+    return new State(typeof data === "string" ? ofText(data) : ofMembers(data));
   }
 
   /** The JSON text as UTF-8. */
-  get body(): Uint8Array<ArrayBuffer> {
-    return this.#tail.subarray(0, -2);
+  get body(): SharedBytes {
+    return this.parts.bytes.subarray(0, -2);
   }
 
   /** A strong entity tag (RFC 9110, 8.8.3). */
   get etag(): Promise<string> {
-    return this.#etag ??= eTag(this.body);
+    return this.#etag ??= eTag(this.body.slice());
   }
 
   /** The body, compressed. */
-  get gzip(): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#gzip ??= gzipped(this.body).then((bytes) =>
-      new Uint8Array(bytes)
-    );
+  get gzip(): Promise<SharedBytes> {
+    return this.#gzip ??= compress(this.body).then((bytes) => {
+      const result = shared(bytes.length);
+      result.set(bytes);
+      return result;
+    });
   }
 
   equals(other: State): boolean {
-    return Buffer.compare(this.#tail, other.#tail) === 0;
+    return Buffer.compare(this.parts.bytes, other.parts.bytes) === 0;
   }
 
   /**
@@ -47,22 +69,196 @@ export class State {
    */
   frame(id: number, event: string): readonly Uint8Array[] {
     const head = `id: ${id}\nevent: ${event}\ndata: `;
-    if (head !== this.#head) {
-      this.#head = head;
-      this.#frame = this.#tail.length > SMALL
-        ? [encoder.encode(head), this.#tail]
-        : [concat(encoder.encode(head), this.#tail)];
+    const known = this.#frames.get(head);
+    if (known !== undefined) return known;
+    const { bytes } = this.parts;
+    const frame = bytes.length > SMALL
+      ? [encoder.encode(head), bytes]
+      : [concat(encoder.encode(head), bytes)];
+    if (this.#frames.size < FRAMES) this.#frames.set(head, frame);
+    return frame;
+  }
+
+  /**
+   * What makes this state of an older one, as a JSON Merge Patch (RFC 7396).
+   *
+   * @returns undefined when no such patch can say it (it cannot set a member
+   * to null), or only at greater length than the state itself
+   */
+  patchFrom(old: State): State | undefined {
+    let made = this.#patches.get(old);
+    if (made === undefined) {
+      made = { patch: makePatch(old.parts, this.parts) };
+      this.#patches.set(old, made);
     }
-    return this.#frame;
+    return made.patch;
   }
 }
 
-/** Up to this many bytes a copy is cheaper than a second write. */
-const SMALL = 16 * 1024;
+function makePatch(old: StateParts, now: StateParts): State | undefined {
+  const patch: Member[] = [];
+  let length = 0;
+  for (const [name, before, after] of differences(old, now)) {
+    const value = mergePatch(before, after);
+    if (value === undefined) return undefined;
+    patch.push([name, value]);
+    length += value.length;
+    if (length > now.bytes.length) return undefined;
+  }
+  return State.of(patch);
+}
+
+function shared(length: number): SharedBytes {
+  return new Uint8Array(new SharedArrayBuffer(length));
+}
 
 function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(a.length + b.length);
   bytes.set(a);
   bytes.set(b, a.length);
   return bytes;
+}
+
+function ofText(json: string): StateParts {
+  const text = encoder.encode(`${escapeLineEnds(json)}\n\n`);
+  const bytes = shared(text.length);
+  bytes.set(text);
+  return { bytes };
+}
+
+/** A member as UTF-8. */
+interface EncodedMember {
+  /** `"name":value` */
+  readonly bytes: Uint8Array;
+  /** Where the value begins. */
+  readonly value: number;
+}
+
+/** Views keep the members of a value that did not change, so they are encoded once. */
+const encoded = new WeakMap<Member, EncodedMember>();
+
+function encode(member: Member): EncodedMember {
+  let known = encoded.get(member);
+  if (known === undefined) {
+    const name = encoder.encode(
+      `${escapeLineEnds(JSON.stringify(member[0]))}:`,
+    );
+    const value = encoder.encode(escapeLineEnds(member[1]));
+    known = { bytes: concat(name, value), value: name.length };
+    encoded.set(member, known);
+  }
+  return known;
+}
+
+function ofMembers(members: readonly Member[]): StateParts {
+  const parts = sortedByName(members).map(encode);
+  const commas = Math.max(0, parts.length - 1);
+  const length = parts.reduce((sum, part) => sum + part.bytes.length, commas);
+  const bytes = shared(length + 4);
+  const index = new Uint32Array(new SharedArrayBuffer(parts.length * 8));
+  let at = 0;
+  const put = (character: string) => bytes[at++] = character.charCodeAt(0);
+  put("{");
+  parts.forEach((part, i) => {
+    if (i > 0) put(",");
+    index[2 * i] = at;
+    index[2 * i + 1] = at + part.value;
+    bytes.set(part.bytes, at);
+    at += part.bytes.length;
+  });
+  put("}");
+  put("\n");
+  put("\n");
+  return { bytes, index };
+}
+
+/** A member that differs: its name, and its value before and after as JSON text, if it was there. */
+type Difference = readonly [
+  name: string,
+  before: string | undefined,
+  after: string | undefined,
+];
+
+/** The members by which two objects differ. */
+function* differences(old: StateParts, now: StateParts): Generator<Difference> {
+  const before = new MemberReader(old);
+  const after = new MemberReader(now);
+  while (!before.isDone || !after.isDone) {
+    if (before.isSame(after)) {
+      before.next();
+      after.next();
+      continue;
+    }
+    const a = before.isDone ? undefined : before.name;
+    const b = after.isDone ? undefined : after.name;
+    // Members are sorted by name.
+    if (b === undefined || a !== undefined && a < b) {
+      if (a !== undefined) yield [a, before.value, undefined];
+      before.next();
+    } else if (a === undefined || b < a) {
+      yield [b, undefined, after.value];
+      after.next();
+    } else {
+      yield [a, before.value, after.value];
+      before.next();
+      after.next();
+    }
+  }
+}
+
+/** Reads the members of an object one after the other. */
+class MemberReader {
+  #i = 0;
+  readonly #bytes: SharedBytes;
+  readonly #index: Uint32Array;
+
+  constructor({ bytes, index }: StateParts) {
+    if (index === undefined) throw new Error("the state is not an object");
+    this.#bytes = bytes;
+    this.#index = index;
+  }
+
+  get isDone(): boolean {
+    return 2 * this.#i >= this.#index.length;
+  }
+
+  get name(): string {
+    return String(JSON.parse(this.#text(this.#start, this.#valueStart - 1)));
+  }
+
+  get value(): string {
+    return this.#text(this.#valueStart, this.#end);
+  }
+
+  next(): void {
+    this.#i++;
+  }
+
+  /** Whether the other one is at a member of the same name and value. */
+  isSame(other: MemberReader): boolean {
+    if (this.isDone || other.isDone) return false;
+    const length = this.#end - this.#start;
+    return length === other.#end - other.#start &&
+      Buffer.compare(
+          this.#bytes.subarray(this.#start, this.#end),
+          other.#bytes.subarray(other.#start, other.#end),
+        ) === 0;
+  }
+
+  get #start(): number {
+    return this.#index[2 * this.#i] ?? 0;
+  }
+
+  get #valueStart(): number {
+    return this.#index[2 * this.#i + 1] ?? 0;
+  }
+
+  get #end(): number {
+    // After each member comes a comma, or what ends the state.
+    return (this.#index[2 * this.#i + 2] ?? this.#bytes.length - 2) - 1;
+  }
+
+  #text(start: number, end: number): string {
+    return decoder.decode(this.#bytes.subarray(start, end));
+  }
 }

@@ -1,31 +1,26 @@
-import { getLogger } from "@logtape/logtape";
 import { Unavailable } from "../errors.ts";
-import type { ChangeKind, Source } from "../view.ts";
-import type { Branch } from "./branch.ts";
+import type { ChangeKind } from "../view.ts";
 import { State } from "./state.ts";
 
-const log = getLogger(["lainlet", "broadcast"]);
+/** Someone who reads a topic's latest state when told that there is one. */
+export interface Follower {
+  wake(): void;
+}
 
 /**
  * The trunk of an n-way tee: the states of one source, of which it keeps the
- * latest. Its branches read that when they can; a state that is superseded
- * before a branch comes to read it is never sent there. As every state is
- * whole, that loses nothing, and no branch costs more than its place.
+ * latest. Its followers read that when they can; a state that is superseded
+ * before a follower comes to read it is never sent there. As every state is
+ * whole, that loses nothing, and no follower costs more than its place.
  */
 export class Topic {
-  readonly #branches = new Set<Branch>();
-  readonly #unsubscribe: () => void;
+  readonly #followers = new Set<Follower>();
   #latest: State | Unavailable;
   #number = 1;
   #lastUpdate = 0;
 
-  /** @param onUnused called when the last branch has left; the topic is over then */
-  constructor(
-    private readonly source: Source,
-    private readonly onUnused: () => void,
-  ) {
-    this.#latest = this.#render();
-    this.#unsubscribe = source.subscribe((kind) => this.#change(kind));
+  constructor(first: State | Unavailable) {
+    this.#latest = first;
   }
 
   get latest(): State | Unavailable {
@@ -37,47 +32,31 @@ export class Topic {
     return this.#number;
   }
 
+  /** How many follow. */
+  get followers(): number {
+    return this.#followers.size;
+  }
+
   /** What happened since a state: `delete` when all changes were removals. */
   kindSince(number: number): ChangeKind {
     return this.#lastUpdate > number ? "update" : "delete";
   }
 
-  join(branch: Branch): void {
-    this.#branches.add(branch);
-    this.source.watcher.receivers++;
+  join(follower: Follower): void {
+    this.#followers.add(follower);
   }
 
-  leave(branch: Branch): void {
-    if (!this.#branches.delete(branch)) return;
-    this.source.watcher.receivers--;
-    if (this.#branches.size === 0) {
-      this.#unsubscribe();
-      this.onUnused();
-    }
+  leave(follower: Follower): void {
+    this.#followers.delete(follower);
   }
 
-  #change(kind: ChangeKind): void {
-    const next = this.#render();
+  /** Takes a state, and tells all followers, unless it is the one that is there. */
+  publish(next: State | Unavailable, kind: ChangeKind): void {
     if (isSame(next, this.#latest)) return;
     this.#latest = next;
     this.#number++;
     if (kind === "update") this.#lastUpdate = this.#number;
-    for (const branch of this.#branches) branch.wake();
-  }
-
-  #render(): State | Unavailable {
-    return render(this.source);
-  }
-}
-
-/** The source's answer in its present state; a view that fails is unavailable, not fatal. */
-export function render(source: Source): State | Unavailable {
-  try {
-    return new State(source.render());
-  } catch (error) {
-    if (error instanceof Unavailable) return error;
-    log.error("a view failed", { view: source.id, error: String(error) });
-    return new Unavailable("internal error");
+    for (const follower of this.#followers) follower.wake();
   }
 }
 

@@ -55,10 +55,9 @@ function* places(
   let place = 0;
   for (const pod of group.pods) {
     for (const container of pod.containers) {
-      const placed = { group, pod, container };
       const rest = `/${container.id}\0${key}\0${place++}`;
-      yield [container.nodeName + rest, placed];
-      yield [container.nodeIp + rest, placed];
+      yield [container.nodeName + rest, { group, pod, container }];
+      yield [container.nodeIp + rest, { group, pod, container }];
     }
   }
 }

@@ -36,6 +36,7 @@ export class Watcher<T> {
   readonly #listeners = new Set<(changes: readonly Change<T>[]) => void>();
   readonly #synced = Promise.withResolvers<void>();
   #isSynced = false;
+  #version = 0;
 
   /** Live streams that are fed from here. */
   receivers = 0;
@@ -61,6 +62,11 @@ export class Watcher<T> {
 
   get isSynced(): boolean {
     return this.#isSynced;
+  }
+
+  /** Another one after every change. */
+  get version(): number {
+    return this.#version;
   }
 
   get size(): number {
@@ -111,6 +117,7 @@ export class Watcher<T> {
       this.#synced.resolve();
     }
     if (made.length === 0) return;
+    this.#version++;
     for (const listener of this.#listeners) {
       try {
         listener(made);

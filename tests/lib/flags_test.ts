@@ -7,7 +7,7 @@ import {
 } from "../../lib/flags.ts";
 import { HELP } from "../../lib/help.ts";
 
-const SYSTEM: Environment = { hostname: () => "here" };
+const SYSTEM: Environment = { cores: 4, hostname: () => "here" };
 
 function flags(args: string[], environment = SYSTEM): Flags {
   const flags = parseFlags(args, environment, "1.2.3");
@@ -26,6 +26,9 @@ Deno.test("flags: the defaults", () => {
     store: { kind: "etcd" },
     staleAfter: 30_000,
     verifyEvery: 600_000,
+    workers: 2,
+    limits: { listeners: 20_000, listenersPerAddress: 1_000 },
+    slowAfter: 60_000,
     noauth: false,
     debug: false,
     logFormat: "logfmt",
@@ -50,6 +53,12 @@ Deno.test("flags: Go's spelling and GNU's, with = and without", () => {
     username: "u",
     password: "p=q:r",
   });
+});
+
+Deno.test("flags: as many threads as cores, but no more than two", () => {
+  const workers = (cores: number) => flags([], { ...SYSTEM, cores }).workers;
+  assertEquals([1, 2, 64].map(workers), [1, 2, 2]);
+  assertEquals(flags(["--workers=5"]).workers, 5);
 });
 
 Deno.test("flags: listen addresses", () => {

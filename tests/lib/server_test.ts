@@ -126,7 +126,7 @@ Deno.test("a refused watch is one error event, and its end", async () => {
     });
     assertEquals(await stream.next(), undefined);
   }
-  assertEquals(server.lainlet.broadcast.listeners, 0);
+  assertEquals(server.lainlet.limits.listeners, 0);
   for (const [path, from, message] of refusals) {
     const { body } = await get(server.url + path.replace("watch=1", ""), from);
     assertEquals(body, message);
@@ -289,7 +289,7 @@ Deno.test("before the first read: GET 503, and a watch waits", async () => {
   assertEquals((await nobody.next())?.event, "error");
   await eventually(
     "only two are left",
-    () => server.lainlet.broadcast.listeners === 2 ? true : undefined,
+    () => server.lainlet.limits.listeners === 2 ? true : undefined,
   );
 });
 

@@ -1,6 +1,7 @@
 import config from "../../deno.json" with { type: "json" };
 import * as apis from "../../apis/mod.ts";
-import { Lainlet, type LainletOptions } from "../../lib/server.ts";
+import { Lainlet, type LainletOptions } from "../../lib/lainlet.ts";
+import { Server, type ServerOptions } from "../../lib/server.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { get } from "./client.ts";
 import { eventually, freePort, Program } from "./process.ts";
@@ -11,9 +12,15 @@ export const GOLDEN_HOST = { ip: "192.168.77.21", hostname: "node1" };
 /** A lainlet in this process, behind a real socket. */
 export class TestLainlet implements AsyncDisposable {
   readonly lainlet: Lainlet;
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #server: Server;
+  readonly #http: Deno.HttpServer<Deno.NetAddr>;
 
-  constructor(store: Store, options: Partial<LainletOptions> = {}) {
+  constructor(
+    store: Store,
+    { idle, slowAfter = 60_000, ...options }:
+      & Partial<LainletOptions>
+      & Partial<Pick<ServerOptions, "idle" | "slowAfter">> = {},
+  ) {
     this.lainlet = new Lainlet({
       store,
       host: GOLDEN_HOST,
@@ -21,18 +28,26 @@ export class TestLainlet implements AsyncDisposable {
       endpoints: Object.values(apis),
       auth: true,
       staleAfter: 30_000,
+      limits: { listeners: 20_000, listenersPerAddress: 1_000 },
       ...options,
     });
-    this.#server = Deno.serve({
+    const { counters } = this.lainlet;
+    this.#server = new Server({
+      origin: this.lainlet,
+      counters,
+      slowAfter,
+      idle,
+    });
+    this.#http = Deno.serve({
       hostname: "127.0.0.1",
       port: 0,
-      handler: this.lainlet.handle,
+      handler: this.#server.handle,
       onListen: () => {},
     });
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#server.addr.port}`;
+    return `http://127.0.0.1:${this.#http.addr.port}`;
   }
 
   /** Waits until everything was read. */
@@ -43,7 +58,8 @@ export class TestLainlet implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.lainlet.close();
-    await this.#server.shutdown();
+    this.#server.close();
+    await this.#http.shutdown();
   }
 }
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Broadcast } from "../../../lib/broadcast/broadcast.ts";
 import type { Branch } from "../../../lib/broadcast/branch.ts";
+import { Branches } from "../../../lib/broadcast/branches.ts";
 import { Unavailable } from "../../../lib/errors.ts";
 import type { ChangeKind, Source } from "../../../lib/view.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
@@ -11,7 +12,7 @@ import { eventually } from "../../util/process.ts";
 /** A source whose answer the test sets. */
 class TestSource implements Source {
   readonly id = "test";
-  readonly watcher = { receivers: 0 };
+  readonly watcher = { receivers: 0, version: 0 };
   renders = 0;
   #json: string | Unavailable = '"first"';
   #listener?: (kind: ChangeKind) => void;
@@ -33,6 +34,7 @@ class TestSource implements Source {
 
   set(json: string | Unavailable, kind: ChangeKind = "update"): void {
     this.#json = json;
+    this.watcher.version++;
     this.#listener?.(kind);
   }
 }
@@ -42,9 +44,13 @@ class Listener {
   readonly branch: Branch;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
 
-  constructor(broadcast: Broadcast, source: Source, heartbeat = 0) {
-    this.branch = broadcast.open(heartbeat, () => {});
-    broadcast.attach(this.branch, source);
+  readonly #release: () => void;
+
+  constructor({ branches, broadcast, source }: Setup, heartbeat = 0) {
+    this.branch = branches.open({ heartbeat, patch: false });
+    const { topic, release } = broadcast.use(source);
+    this.#release = release;
+    this.branch.attach(topic);
     this.#reader = this.branch.stream.getReader();
   }
 
@@ -55,25 +61,27 @@ class Listener {
       new TextDecoder().decode(value).trim().replaceAll("\n", " ");
   }
 
-  leave(): Promise<void> {
-    return this.#reader.cancel();
+  async leave(): Promise<void> {
+    await this.#reader.cancel();
+    this.#release();
   }
 }
 
-function setup() {
-  const broadcast = new Broadcast();
-  return {
-    broadcast,
-    source: new TestSource(),
-    [Symbol.dispose]: () => broadcast.close(),
-  };
+class Setup implements Disposable {
+  readonly branches = new Branches({ slowAfter: 60_000, onSlow: () => {} });
+  readonly broadcast = new Broadcast();
+  readonly source = new TestSource();
+
+  [Symbol.dispose](): void {
+    this.branches.close();
+  }
 }
 
 const lost = new Unavailable("lost");
 
 Deno.test("a listener gets init, then each change, with ids that count", async () => {
-  using s = setup();
-  const listener = new Listener(s.broadcast, s.source);
+  using s = new Setup();
+  const listener = new Listener(s);
   assertEquals(await listener.next(), 'id: 1 event: init data: "first"');
   s.source.set("2");
   assertEquals(await listener.next(), "id: 2 event: update data: 2");
@@ -82,8 +90,8 @@ Deno.test("a listener gets init, then each change, with ids that count", async (
 });
 
 Deno.test("an answer that did not change is not sent", async () => {
-  using s = setup();
-  const listener = new Listener(s.broadcast, s.source);
+  using s = new Setup();
+  const listener = new Listener(s);
   await listener.next();
   s.source.set('"first"');
   s.source.set("2");
@@ -94,9 +102,9 @@ Deno.test("an answer that did not change is not sent", async () => {
 });
 
 Deno.test("a slow listener gets the latest state, with its own next id", async () => {
-  using s = setup();
-  const fast = new Listener(s.broadcast, s.source);
-  const slow = new Listener(s.broadcast, s.source);
+  using s = new Setup();
+  const fast = new Listener(s);
+  const slow = new Listener(s);
   await fast.next();
   await slow.next();
   for (let i = 0; i < 100; i++) {
@@ -109,8 +117,8 @@ Deno.test("a slow listener gets the latest state, with its own next id", async (
 });
 
 Deno.test("what a slow listener missed is an update unless all of it was removals", async () => {
-  using s = setup();
-  const listener = new Listener(s.broadcast, s.source);
+  using s = new Setup();
+  const listener = new Listener(s);
   await listener.next();
   s.source.set("2", "delete");
   s.source.set("3", "delete");
@@ -124,8 +132,8 @@ Deno.test("what a slow listener missed is an update unless all of it was removal
 });
 
 Deno.test("a slow listener is not told of a change that was taken back", async () => {
-  using s = setup();
-  const listener = new Listener(s.broadcast, s.source);
+  using s = new Setup();
+  const listener = new Listener(s);
   await listener.next();
   s.source.set("2");
   s.source.set('"first"');
@@ -135,8 +143,8 @@ Deno.test("a slow listener is not told of a change that was taken back", async (
 });
 
 Deno.test("an answer that cannot be made is an error, the next one an update", async () => {
-  using s = setup();
-  const listener = new Listener(s.broadcast, s.source);
+  using s = new Setup();
+  const listener = new Listener(s);
   await listener.next();
   s.source.set(lost);
   assertEquals(await listener.next(), "id: 0 event: error data: lost");
@@ -150,17 +158,17 @@ Deno.test("an answer that cannot be made is an error, the next one an update", a
 });
 
 Deno.test("a stream that starts without an answer gets init with the first", async () => {
-  using s = setup();
+  using s = new Setup();
   s.source.set(lost);
-  const listener = new Listener(s.broadcast, s.source);
+  const listener = new Listener(s);
   assertEquals(await listener.next(), "id: 0 event: error data: lost");
   s.source.set("1", "delete");
   assertEquals(await listener.next(), "id: 1 event: init data: 1");
 });
 
 Deno.test("a failed stream says why and ends; nothing follows", async () => {
-  using s = setup();
-  const listener = new Listener(s.broadcast, s.source);
+  using s = new Setup();
+  const listener = new Listener(s);
   await listener.next();
   s.source.set("2");
   listener.branch.fail("no more");
@@ -168,14 +176,13 @@ Deno.test("a failed stream says why and ends; nothing follows", async () => {
   s.source.set("3");
   assertEquals(await listener.next(), "id: 0 event: error data: no more");
   assertEquals(await listener.next(), undefined);
-  assertEquals(s.broadcast.topics, 0);
 });
 
 Deno.test("each state is made once, however many listen", async () => {
-  using s = setup();
+  using s = new Setup();
   const listeners = Array.from(
     { length: 100 },
-    () => new Listener(s.broadcast, s.source),
+    () => new Listener(s),
   );
   await Promise.all(listeners.map((l) => l.next()));
   s.source.set("2");
@@ -187,12 +194,12 @@ Deno.test("each state is made once, however many listen", async () => {
 });
 
 Deno.test("states of any size arrive whole", async () => {
-  using s = setup();
+  using s = new Setup();
   for (const size of [0, 1, 16_383, 16_384, 1_000_000]) {
     const json = JSON.stringify("x".repeat(size));
     s.source.set(json);
-    const branch = s.broadcast.open(0, () => {});
-    s.broadcast.attach(branch, s.source);
+    const branch = s.branches.open({ heartbeat: 0, patch: false });
+    branch.attach(s.broadcast.use(s.source).topic);
     let text = "";
     for await (const chunk of branch.stream) {
       text += new TextDecoder().decode(chunk);
@@ -203,8 +210,8 @@ Deno.test("states of any size arrive whole", async () => {
 });
 
 Deno.test("heartbeats do not pile up, and give way to states", async () => {
-  using s = setup();
-  const listener = new Listener(s.broadcast, s.source, 0.01);
+  using s = new Setup();
+  const listener = new Listener(s, 0.01);
   await new Promise((resolve) => setTimeout(resolve, 100));
   assertEquals(await listener.next(), 'id: 1 event: init data: "first"');
   assertEquals(await listener.next(), "id: 0 event: heartbeat");
@@ -214,28 +221,30 @@ Deno.test("heartbeats do not pile up, and give way to states", async () => {
 });
 
 Deno.test("a listener that leaves is gone, and the topic with the last", async () => {
-  using s = setup();
-  const one = new Listener(s.broadcast, s.source);
-  const two = new Listener(s.broadcast, s.source);
-  assertEquals([s.broadcast.listeners, s.source.watcher.receivers], [2, 2]);
+  using s = new Setup();
+  const one = new Listener(s);
+  const two = new Listener(s);
+  const topic = s.broadcast.use(s.source);
+  assertEquals(topic.topic.followers, 2);
+  topic.release();
+  assertEquals([s.broadcast.topics, s.source.watcher.receivers], [1, 2]);
   await one.leave();
-  assertEquals([s.broadcast.listeners, s.broadcast.topics], [1, 1]);
+  assertEquals([s.broadcast.topics, s.source.watcher.receivers], [1, 1]);
   await two.leave();
-  assertEquals([s.broadcast.listeners, s.broadcast.topics], [0, 0]);
+  assertEquals([topic.topic.followers, s.broadcast.topics], [0, 0]);
   assertEquals(s.source.watcher.receivers, 0);
   assert(!s.source.isSubscribed);
 });
 
 Deno.test("closing ends every stream, waiting or not", async () => {
-  const s = setup();
-  const waiting = new Listener(s.broadcast, s.source);
-  const stalled = new Listener(s.broadcast, s.source);
+  const s = new Setup();
+  const waiting = new Listener(s);
+  const stalled = new Listener(s);
   await waiting.next();
   const end = waiting.next();
-  s.broadcast.close();
+  s.branches.close();
   assertEquals(await end, undefined);
   assertEquals(await stalled.next(), undefined);
-  assertEquals(s.broadcast.listeners, 0);
 });
 
 Deno.test("10,000 listeners that come and go over HTTP leave nothing behind", async () => {
@@ -257,7 +266,7 @@ Deno.test("10,000 listeners that come and go over HTTP leave nothing behind", as
   await eventually(
     "all are gone",
     () =>
-      lainlet.broadcast.listeners === 0 && lainlet.connections === 0
+      lainlet.limits.listeners === 0 && lainlet.counters.connections === 0
         ? true
         : undefined,
   );
@@ -296,7 +305,7 @@ Deno.test("a listener that does not read holds up nobody, and grows nothing", as
       before.external;
     assert(grown < 200e6, `${grown} bytes more`);
     assertEquals((await get(`${server.url}/healthz`)).status, 200);
-    assertEquals(server.lainlet.broadcast.listeners, 21);
+    assertEquals(server.lainlet.limits.listeners, 21);
   } finally {
     stalled.forEach((conn) => conn.close());
   }

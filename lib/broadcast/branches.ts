@@ -1,0 +1,47 @@
+import { Branch, type BranchOptions } from "./branch.ts";
+
+/** A stream that carries nothing for so long gets a comment, in ms. */
+const IDLE = 30_000;
+
+/** When streams are looked after. */
+export interface BranchesOptions {
+  /** How long a stream may carry nothing, in ms; default 30 s. */
+  readonly idle?: number;
+  /** How long a reader may leave alone what is there for it, in ms. */
+  readonly slowAfter: number;
+  /** Called for each stream that was broken off because of that. */
+  onSlow(): void;
+}
+
+/** All event streams of a thread. */
+export class Branches {
+  readonly #branches = new Set<Branch>();
+  readonly #sweep: ReturnType<typeof setInterval>;
+  #isClosed = false;
+
+  constructor({ idle = IDLE, slowAfter, onSlow }: BranchesOptions) {
+    this.#sweep = setInterval(() => {
+      for (const branch of this.#branches) {
+        branch.keepAlive(idle);
+        if (branch.stalled < slowAfter) continue;
+        branch.abort(`the reader took nothing for ${slowAfter / 1000} s`);
+        onSlow();
+      }
+    }, Math.min(1_000, idle, slowAfter));
+  }
+
+  /** A new stream, which carries nothing until it is attached to a topic; one that has ended after {@linkcode close}. */
+  open(options: BranchOptions): Branch {
+    const branch = new Branch(options, () => this.#branches.delete(branch));
+    this.#branches.add(branch);
+    if (this.#isClosed) branch.end();
+    return branch;
+  }
+
+  /** Ends all streams. */
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#sweep);
+    for (const branch of [...this.#branches]) branch.end();
+  }
+}

@@ -1,0 +1,54 @@
+import { canonicalAddress } from "./address.ts";
+
+/** How many streams there may be at a time. */
+export interface LimitsOptions {
+  readonly listeners: number;
+  /** To one address. */
+  readonly listenersPerAddress: number;
+}
+
+/** Counts the streams of all threads. */
+export class Limits {
+  readonly #perAddress = new Map<string, number>();
+  #listeners = 0;
+  #refused = 0;
+
+  constructor(private readonly options: LimitsOptions) {}
+
+  /** Live streams. */
+  get listeners(): number {
+    return this.#listeners;
+  }
+
+  /** Streams that were one too many. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /**
+   * Takes a place for a stream.
+   *
+   * @returns gives it back; or, when there is none, why not
+   */
+  take(peer: string): (() => void) | string {
+    const { listeners, listenersPerAddress } = this.options;
+    const address = canonicalAddress(peer);
+    const count = this.#perAddress.get(address) ?? 0;
+    if (this.#listeners >= listeners) {
+      this.#refused++;
+      return `too many listeners: ${listeners} are served at a time`;
+    }
+    if (count >= listenersPerAddress) {
+      this.#refused++;
+      return `too many listeners: ${listenersPerAddress} are served at a time to one address`;
+    }
+    this.#listeners++;
+    this.#perAddress.set(address, count + 1);
+    return () => {
+      this.#listeners--;
+      const left = (this.#perAddress.get(address) ?? 0) - 1;
+      if (left > 0) this.#perAddress.set(address, left);
+      else this.#perAddress.delete(address);
+    };
+  }
+}

@@ -1,0 +1,81 @@
+import type { Origin } from "./answer.ts";
+import { OriginLink, type ToOrigin, type ToWorker } from "./link.ts";
+
+/** What a worker has to know to serve. */
+export interface WorkerSetup {
+  readonly type: "setup";
+  readonly hostname: string;
+  readonly port: number;
+  readonly counters: SharedArrayBuffer;
+  readonly slowAfter: number;
+  readonly logFormat: "logfmt" | "json";
+  readonly logLevel: "debug" | "info";
+}
+
+/** What a worker says of itself. */
+export type FromWorker =
+  | { readonly type: "listening" | "closed" }
+  | { readonly type: "failed"; readonly reason: string };
+
+/** Threads that serve connections to the same port, from one origin. */
+export class Workers {
+  readonly #workers: readonly ServingWorker[];
+
+  /** Starts them. @param count how many */
+  constructor(count: number, origin: Origin, setup: WorkerSetup) {
+    this.#workers = Array.from(
+      { length: count },
+      () => new ServingWorker(origin, setup),
+    );
+  }
+
+  /** Resolves when all of them listen. @throws {Error} when one cannot */
+  async listening(): Promise<void> {
+    await Promise.all(this.#workers.map(({ listening }) => listening.promise));
+  }
+
+  /** Ends all their streams, and waits until they have answered what they were asked. */
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.close()));
+  }
+}
+
+class ServingWorker {
+  readonly listening = Promise.withResolvers<void>();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), {
+    type: "module",
+  });
+
+  constructor(origin: Origin, setup: WorkerSetup) {
+    const link = new OriginLink(origin, (message) => this.#post(message));
+    this.#worker.onmessage = (
+      { data }: MessageEvent<FromWorker | ToOrigin>,
+    ) => {
+      switch (data.type) {
+        case "listening":
+          this.listening.resolve();
+          break;
+        case "failed":
+          this.listening.reject(new Error(data.reason));
+          break;
+        case "closed":
+          this.#closed.resolve();
+          break;
+        default:
+          link.receive(data);
+      }
+    };
+    this.#post(setup);
+  }
+
+  async close(): Promise<void> {
+    this.#post("close");
+    await this.#closed.promise;
+    this.#worker.terminate();
+  }
+
+  #post(message: WorkerSetup | ToWorker | "close"): void {
+    this.#worker.postMessage(message);
+  }
+}
