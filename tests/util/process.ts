@@ -36,6 +36,14 @@ export async function eventually<T>(
   }
 }
 
+/** The memory that a process holds (resident set), in MB. */
+export async function memoryOf(pid: number): Promise<number> {
+  const { stdout } = await new Deno.Command("ps", {
+    args: ["-o", "rss=", "-p", String(pid)],
+  }).output();
+  return Number(new TextDecoder().decode(stdout)) / 1024;
+}
+
 /** A program that runs beside the test. */
 export class Program implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
@@ -83,12 +91,13 @@ export class Program implements AsyncDisposable {
     return await this.#child.status;
   }
 
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** The memory that it holds (resident set), in MB. */
   async memory(): Promise<number> {
-    const { stdout } = await new Deno.Command("ps", {
-      args: ["-o", "rss=", "-p", String(this.#child.pid)],
-    }).output();
-    return Number(new TextDecoder().decode(stdout)) / 1024;
+    return await memoryOf(this.pid);
   }
 
   signal(signal: Deno.Signal): void {

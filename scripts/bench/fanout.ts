@@ -1,0 +1,88 @@
+import { TestEtcd } from "../../tests/util/etcd.ts";
+import {
+  cpuOf,
+  startFloor,
+  startLainlet,
+  startLoad,
+  WORKERS,
+} from "./processes.ts";
+import { figure, type Settings, type Table } from "./table.ts";
+import { prepareWorks, type Work } from "./works.ts";
+
+/** What came of sending states as fast as they go. */
+interface Rate {
+  readonly perSecond: number;
+  /** µs of processor time a delivery. */
+  readonly cpu: number;
+  readonly stale: number;
+}
+
+/** Deliveries a second when there are always more states than can be delivered. */
+export async function fanout(settings: Settings): Promise<Table> {
+  await using etcd = await TestEtcd.start();
+  const rows: string[][] = [];
+  for (const work of await prepareWorks(etcd)) {
+    const floor = await measureFloor(settings, work);
+    const row = [work.name, figure(work.listeners), rate(floor)];
+    for (const workers of WORKERS) {
+      const got = await measure(settings, etcd, work, workers, floor);
+      row.push(`${rate(got)}: ${figure(got.perSecond / floor.perSecond)}`);
+      row.push(String(got.stale));
+    }
+    rows.push(row);
+  }
+  const columns = WORKERS.flatMap((workers) => [
+    `--workers ${workers}, of the floor`,
+    "not the newest at the end",
+  ]);
+  const head = ["state", "listeners", "floor: deliveries", ...columns];
+  return { head, rows };
+}
+
+function rate({ perSecond, cpu }: Rate): string {
+  return `${figure(perSecond)}/s, ${figure(cpu)} µs`;
+}
+
+async function measureFloor(
+  { seconds }: Settings,
+  { data, listeners: count }: Work,
+): Promise<Rate> {
+  await using floor = startFloor();
+  await using load = await startLoad();
+  const port = await floor.call("listen", null);
+  await load.call("listen", { port, path: "/", count, first: false });
+  await floor.call("accepted", count);
+  const before = await cpuOf(floor.pid);
+  const start = performance.now();
+  const [rounds] = await Promise.all([
+    floor.call("saturate", { seconds, data }),
+    load.call("run", { seconds, rate: 0, value: "" }),
+  ]);
+  const elapsed = (performance.now() - start) / 1000;
+  const deliveries = rounds * count;
+  const cpu = (await cpuOf(floor.pid) - before) / deliveries;
+  return { perSecond: deliveries / elapsed, cpu, stale: 0 };
+}
+
+async function measure(
+  settings: Settings,
+  etcd: TestEtcd,
+  { key, listeners: count, path, value }: Work,
+  workers: number,
+  floor: Rate,
+): Promise<Rate> {
+  const { lainlet, port, pid } = await startLainlet(settings, etcd, workers);
+  await using _lainlet = lainlet;
+  await using load = await startLoad(etcd);
+  await load.call("listen", { port, path, count, first: true });
+  const before = await cpuOf(pid);
+  const { seconds } = settings;
+  const rate = 2 * floor.perSecond / count;
+  const run = await load.call("run", { seconds, rate, key, value });
+  const cpu = (await cpuOf(pid) - before) / run.deliveries;
+  return {
+    perSecond: run.deliveries / run.seconds,
+    cpu,
+    stale: await load.call("stale", null),
+  };
+}

@@ -1,0 +1,114 @@
+import { TestEtcd } from "../../tests/util/etcd.ts";
+import {
+  cpuOf,
+  startFloor,
+  startLainlet,
+  startLoad,
+  WORKERS,
+} from "./processes.ts";
+import { figure, type Settings, type Table } from "./table.ts";
+import { prepareWorks, type Work } from "./works.ts";
+
+/** When listeners had a state, in ms since it was written, over many states. */
+interface Times {
+  readonly half: number;
+  readonly most: number;
+  /** When all had it, in half of the rounds. */
+  readonly all: number;
+  /** µs of processor time a delivery. */
+  readonly cpu: number;
+}
+
+/** From a write to its delivery, when each state is written after the one before was delivered to all. */
+export async function latency(settings: Settings): Promise<Table> {
+  await using etcd = await TestEtcd.start();
+  const rows: string[][] = [];
+  for (const work of await prepareWorks(etcd)) {
+    const floor = await measureFloor(settings, work);
+    const row = [
+      work.name,
+      figure(work.listeners),
+      `${figure(floor.all)} ms, ${figure(floor.cpu)} µs`,
+    ];
+    for (const workers of WORKERS) {
+      const got = await measure(settings, etcd, work, workers);
+      row.push(
+        `${figure(got.half)} ms`,
+        `${figure(got.most)} ms: ${figure(got.most / floor.all)}`,
+        `${figure(got.cpu)} µs`,
+      );
+    }
+    rows.push(row);
+  }
+  const columns = WORKERS.flatMap((workers) => [
+    `--workers ${workers}: p50`,
+    "p99, of the floor's time",
+    "CPU a delivery",
+  ]);
+  const head = ["state", "listeners", "floor: all served", ...columns];
+  return { head, rows };
+}
+
+function percentile(sorted: Float64Array, part: number): number {
+  return sorted[Math.floor(part * (sorted.length - 1))] ?? NaN;
+}
+
+/** Runs rounds for some time. @param round gives when each listener had the state, in ms */
+async function rounds(
+  seconds: number,
+  pid: number,
+  round: (i: number) => Promise<readonly number[]>,
+): Promise<Times> {
+  const times: number[] = [];
+  const all: number[] = [];
+  for (let i = 0; i < 5; i++) await round(100 + i);
+  const before = await cpuOf(pid);
+  const end = performance.now() + seconds * 1000;
+  for (let i = 105; performance.now() < end; i++) {
+    const arrivals = await round(i);
+    for (const time of arrivals) times.push(time);
+    all.push(arrivals.reduce((a, b) => Math.max(a, b)));
+  }
+  const cpu = (await cpuOf(pid) - before) / times.length;
+  const sorted = Float64Array.from(times).sort();
+  return {
+    half: percentile(sorted, 0.5),
+    most: percentile(sorted, 0.99),
+    all: percentile(Float64Array.from(all).sort(), 0.5),
+    cpu,
+  };
+}
+
+async function measureFloor(
+  { seconds }: Settings,
+  { data, listeners: count }: Work,
+): Promise<Times> {
+  await using floor = startFloor();
+  await using load = await startLoad();
+  const port = await floor.call("listen", null);
+  await load.call("listen", { port, path: "/", count, first: false });
+  await floor.call("accepted", count);
+  return await rounds(seconds, floor.pid, async (id) => {
+    await load.call("expect", null);
+    const start = await floor.call("write", { id, data });
+    const arrivals = await load.call("arrivals", null);
+    return arrivals.map((at) => at - start);
+  });
+}
+
+async function measure(
+  settings: Settings,
+  etcd: TestEtcd,
+  { key, listeners: count, path, value }: Work,
+  workers: number,
+): Promise<Times> {
+  const { lainlet, port, pid } = await startLainlet(settings, etcd, workers);
+  await using _lainlet = lainlet;
+  await using load = await startLoad(etcd);
+  await load.call("listen", { port, path, count, first: true });
+  return await rounds(
+    settings.seconds,
+    pid,
+    () => load.call("latency", { key, value }),
+  );
+}

@@ -1,0 +1,87 @@
+import { TestEtcd } from "../../tests/util/etcd.ts";
+import { LainletProcess } from "../../tests/util/lainlet.ts";
+import { groupKey, type GroupSpec, groupValue } from "../cluster.ts";
+import { Child } from "./child.ts";
+import type { floor } from "./floor.ts";
+import type { load } from "./load.ts";
+import type { Settings } from "./table.ts";
+
+/** The place of a state's number in a value. */
+export const NUMBER = "#000000#";
+
+/** How many threads lainlet is measured with. */
+export const WORKERS = [
+  ...new Set([1, Math.min(2, navigator.hardwareConcurrency)]),
+];
+
+export type Load = Child<typeof load>;
+export type Floor = Child<typeof floor>;
+
+export function startFloor(): Floor {
+  return new Child<typeof floor>("./floor.ts", [
+    "--v8-flags=--max-semi-space-size=4",
+    "--allow-net=127.0.0.1",
+  ]);
+}
+
+export async function startLoad(etcd?: TestEtcd): Promise<Load> {
+  const load = new Child<typeof import("./load.ts").load>("./load.ts", [
+    "--allow-net=127.0.0.1",
+    "--allow-read",
+    "--allow-sys=hostname",
+  ]);
+  if (etcd !== undefined) await load.call("store", etcd.endpoint);
+  return load;
+}
+
+/** A lainlet that lets anybody have as many streams as they like. */
+export async function startLainlet(
+  { target }: Pick<Settings, "target">,
+  etcd: TestEtcd,
+  workers: number,
+): Promise<{ lainlet: LainletProcess; port: number; pid: number }> {
+  const lainlet = await LainletProcess.start(target, [
+    `--etcd=${etcd.endpoint}`,
+    `--workers=${workers}`,
+    "--max.listeners.per.address=100000",
+  ]);
+  const port = Number(new URL(lainlet.url).port);
+  return { lainlet, port, pid: lainlet.program.pid };
+}
+
+/** The processor time that a process has used, in µs. */
+export async function cpuOf(pid: number): Promise<number> {
+  const { stdout } = await new Deno.Command("cat", {
+    args: [`/proc/${pid}/stat`],
+  }).output();
+  // What comes after the name: proc(5), fields 14 and 15, in ticks of 10 ms.
+  const [, rest = ""] = new TextDecoder().decode(stdout).split(/\) (?!.*\))/s);
+  const fields = rest.split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}
+
+/** A pod group of eight instances; the last in order, whose annotation holds a number. */
+export function group(i: number, annotation: unknown = {}): GroupSpec {
+  return {
+    app: `app${String(i).padStart(5, "0")}`,
+    proc: "web.web",
+    annotation,
+    instances: Array.from({ length: 8 }, (_, k) => ({
+      node: { name: `node${i % 50}`, ip: `192.168.77.${i % 50}` },
+      ip: `127.${10 + (i >> 8)}.${i & 255}.${k + 1}`,
+    })),
+  };
+}
+
+/** Writes a whole cluster. @returns the key of its last group, and a value with a number in it */
+export async function writeCluster(
+  etcd: TestEtcd,
+  groups: number,
+): Promise<{ key: string; value: string }> {
+  const specs = Array.from({ length: groups }, (_, i) => group(i));
+  await etcd.load(
+    Object.fromEntries(specs.map((spec) => [groupKey(spec), groupValue(spec)])),
+  );
+  const last = group(groups - 1, { number: NUMBER });
+  return { key: groupKey(last), value: groupValue(last) };
+}

@@ -1,0 +1,50 @@
+import { get } from "../../tests/util/client.ts";
+import type { TestEtcd } from "../../tests/util/etcd.ts";
+import { NUMBER, startLainlet, writeCluster } from "./processes.ts";
+
+/** A state that is sent, and to how many. */
+export interface Work {
+  readonly name: string;
+  readonly path: string;
+  readonly key: string;
+  /** With a number in it, which is another one for each state. */
+  readonly value: string;
+  readonly listeners: number;
+  /** The state as lainlet sends it. */
+  readonly data: string;
+}
+
+/** Small states to few and many, large ones, and that of a whole cluster. */
+export async function prepareWorks(etcd: TestEtcd): Promise<Work[]> {
+  const config = (listeners: number, name: string, length: number) => ({
+    name,
+    path: "/v2/configwatcher?target=bench&watch=1",
+    key: "/lain/config/bench",
+    value: "x".repeat(length - NUMBER.length) + NUMBER,
+    listeners,
+  });
+  const works = [
+    config(100, "200 B", 150),
+    config(1_000, "200 B", 150),
+    config(10_000, "200 B", 150),
+    config(1_000, "64 KB", 65_480),
+    {
+      ...await writeCluster(etcd, 1_000),
+      name: "1,000 pod groups",
+      path: "/v2/coreinfowatcher?watch=1",
+      listeners: 100,
+    },
+  ];
+  await using lainlet =
+    (await startLainlet({ target: "source" }, etcd, 1)).lainlet;
+  const prepared: Work[] = [];
+  for (const work of works) {
+    await etcd.write({ [work.key]: work.value });
+    const path = work.path.replace("watch=1", "");
+    prepared.push({
+      ...work,
+      data: (await get(lainlet.url + path)).body,
+    });
+  }
+  return prepared;
+}
