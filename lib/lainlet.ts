@@ -157,42 +157,36 @@ export class Lainlet implements Origin, Service {
       headers: STREAM,
       options: { heartbeat: heartbeat ?? 0, patch },
       start: (listener) => {
-        const ends = [giveBack];
-        let isOver = false;
-        const feed = () => {
-          if (!isOver) this.#feed(view, params, ask, listener, ends);
-        };
+        const ends = new Ends(giveBack);
         if (heartbeat === undefined) listener.fail(BAD_HEARTBEAT);
-        else if (this.#isReady(view, ask.peer)) feed();
-        else this.#ready(view, ask.peer).then(feed);
-        return () => {
-          isOver = true;
-          for (const end of ends) end();
-        };
+        else if (this.#isReady(view, ask.peer)) {
+          this.#feed(view, params, ask, listener, ends);
+        } else {
+          this.#ready(view, ask.peer).then(() => {
+            if (!ends.isOver) this.#feed(view, params, ask, listener, ends);
+          });
+        }
+        return stopper(ends);
       },
     };
   }
 
-  /** Feeds a listener for as long as it may see what it asked for. @param ends gets what ends that */
+  /** Feeds a listener for as long as it may see what it asked for. */
   #feed(
     view: View,
     params: URLSearchParams,
     ask: Ask,
     listener: Listener,
-    ends: (() => void)[],
+    ends: Ends,
   ): void {
     const { peer } = ask;
     try {
       const selection = view.select(this.#query(params, peer));
       const { right } = selection;
-      ends.push(this.rights.subscribe(peer, () => {
-        if (!this.rights.caller(peer).may(right)) {
-          listener.fail(lacking(right).message);
-        }
-      }));
+      ends.add(this.#guard(peer, right, listener));
       const source = view.source(this.cluster, this.host, selection);
       const { topic, release } = this.broadcast.use(source);
-      ends.push(release);
+      ends.add(release);
       listener.attach(topic);
     } catch (error) {
       if (!(error instanceof Refusal)) logFailure(ask, error);
@@ -200,6 +194,15 @@ export class Lainlet implements Origin, Service {
         error instanceof Refusal ? error.message : "internal error",
       );
     }
+  }
+
+  /** Ends a stream when its caller loses the right to it. */
+  #guard(peer: string, right: Right, listener: Listener): () => void {
+    return this.rights.subscribe(peer, () => {
+      if (!this.rights.caller(peer).may(right)) {
+        listener.fail(lacking(right).message);
+      }
+    });
   }
 
   #isReady(view: View, peer: string): boolean {
@@ -210,6 +213,30 @@ export class Lainlet implements Origin, Service {
     await view.watcher(this.cluster).synced;
     if (!this.rights.isReadyFor(peer)) await this.rights.synced;
   }
+}
+
+/** What is to be done when a stream is over. */
+class Ends {
+  readonly #ends: (() => void)[];
+  isOver = false;
+
+  constructor(first: () => void) {
+    this.#ends = [first];
+  }
+
+  add(end: () => void): void {
+    this.#ends.push(end);
+  }
+
+  run(): void {
+    this.isOver = true;
+    for (const end of this.#ends) end();
+  }
+}
+
+/** Of its own, to keep nothing of the request alive: there is one for each listener. */
+function stopper(ends: Ends): () => void {
+  return () => ends.run();
 }
 
 function failure(ask: Ask, error: unknown): Answer {

@@ -49,10 +49,10 @@ export class Server {
       ifNoneMatch: headers.get("If-None-Match"),
     });
     const [response, stop] = this.#respond(answer);
+    const { status } = response;
     const done = () => {
       this.#counters.add("connections", -1);
       stop();
-      const { status } = response;
       log.debug("a request is done", { method, url, peer, status });
     };
     info.completed.then(done, done);

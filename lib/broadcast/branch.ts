@@ -19,7 +19,7 @@ export interface BranchOptions {
  * what is newest then. So memory per listener is one frame, however slow it
  * is, and ids count what was really sent.
  */
-export class Branch implements Follower {
+export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
   readonly stream: ReadableStream<Uint8Array>;
   #controller?: ReadableStreamDefaultController<Uint8Array>;
   #topic?: Topic;
@@ -36,7 +36,10 @@ export class Branch implements Follower {
   #timer?: ReturnType<typeof setInterval>;
   #failure?: string;
   #isOver = false;
-  #carriedAt = performance.now();
+  /** Something was taken since the last look. */
+  #hasMoved = false;
+  /** For how long nothing was, in ms, as far as that was looked at. */
+  #idle = 0;
 
   /** @param onOver called once, when the stream has ended or its reader left */
   constructor(
@@ -44,22 +47,27 @@ export class Branch implements Follower {
     private readonly onOver: () => void,
   ) {
     const { heartbeat } = options;
-    this.stream = new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        this.#controller = controller;
-      },
-      pull: () => {
-        this.#hungry = true;
-        this.wake();
-      },
-      cancel: () => this.#leave(),
-    }, { highWaterMark: 0 });
+    this.stream = new ReadableStream<Uint8Array>(this, { highWaterMark: 0 });
     if (heartbeat > 0) {
       this.#timer = setInterval(() => {
         this.#heartbeatDue = true;
         this.wake();
       }, heartbeat * 1000);
     }
+  }
+
+  /** Called by the stream, as are {@linkcode pull} and {@linkcode cancel}. */
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller;
+  }
+
+  pull(): void {
+    this.#hungry = true;
+    this.wake();
+  }
+
+  cancel(): void {
+    this.#leave();
   }
 
   /** Carries a topic's states from now on. */
@@ -86,9 +94,22 @@ export class Branch implements Follower {
     this.#controller?.close();
   }
 
-  /** For how long the reader has not taken what is there for it, in ms. */
-  get stalled(): number {
-    return this.#hungry ? 0 : performance.now() - this.#carriedAt;
+  /**
+   * Looks after the stream, now and then: a clock is too dear for each frame.
+   *
+   * @param elapsed since the last time, in ms
+   * @param idle the stream gets a comment when it carried nothing for so many ms
+   * @returns for how long the reader has not taken what is there for it, in ms
+   */
+  tick(elapsed: number, idle: number): number {
+    this.#idle = this.#hasMoved ? 0 : this.#idle + elapsed;
+    this.#hasMoved = false;
+    if (!this.#hungry) return this.#idle;
+    if (this.#idle >= idle) {
+      this.#commentDue = true;
+      this.wake();
+    }
+    return 0;
   }
 
   /** Breaks the stream off; what the reader has not taken yet is dropped. */
@@ -98,20 +119,13 @@ export class Branch implements Follower {
     this.#controller?.error(new Error(reason));
   }
 
-  /** Sends a comment when nothing was carried for so many ms. */
-  keepAlive(idle: number): void {
-    if (performance.now() - this.#carriedAt < idle) return;
-    this.#commentDue = true;
-    this.wake();
-  }
-
   /** Looks for something to send; called by the topic when there is a new state. */
   wake(): void {
     if (!this.#hungry || this.#isOver) return;
     const chunks = this.#next();
     if (chunks === undefined) return;
     this.#hungry = false;
-    this.#carriedAt = performance.now();
+    this.#hasMoved = true;
     this.#commentDue = false;
     const over = this.#failure !== undefined;
     if (over) this.#leave();
@@ -142,8 +156,11 @@ export class Branch implements Follower {
       return [errorFrame(state.message)];
     }
     const sent = this.#sent;
-    // States that were never sent may lie between two that are equal.
-    if (!this.#broken && sent !== undefined && state.equals(sent)) return;
+    // Two that follow each other differ, but not those further apart.
+    if (
+      !this.#broken && sent !== undefined && topic.number !== seen + 1 &&
+      state.equals(sent)
+    ) return;
     const isBroken = this.#broken;
     this.#broken = false;
     this.#sent = state;

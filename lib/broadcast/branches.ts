@@ -20,10 +20,12 @@ export class Branches {
   #isClosed = false;
 
   constructor({ idle = IDLE, slowAfter, onSlow }: BranchesOptions) {
+    let last = performance.now();
     this.#sweep = setInterval(() => {
+      const elapsed = performance.now() - last;
+      last += elapsed;
       for (const branch of this.#branches) {
-        branch.keepAlive(idle);
-        if (branch.stalled < slowAfter) continue;
+        if (branch.tick(elapsed, idle) < slowAfter) continue;
         branch.abort(`the reader took nothing for ${slowAfter / 1000} s`);
         onSlow();
       }

@@ -14,6 +14,7 @@ const KEPT_ANSWERS = 1_000;
 
 /** A topic that someone follows. */
 interface Live {
+  readonly source: Source;
   readonly topic: Topic;
   readonly unsubscribe: () => void;
   users: number;
@@ -49,22 +50,23 @@ export class Broadcast {
       const unsubscribe = source.subscribe((kind) =>
         topic.publish(render(source), kind)
       );
-      live = { topic, unsubscribe, users: 0 };
+      live = { source, topic, unsubscribe, users: 0 };
       this.#live.set(source.id, live);
       this.#forget(source.id);
     }
-    const { topic, unsubscribe } = live;
-    const used = live;
-    used.users++;
-    source.watcher.receivers++;
-    return {
-      topic,
-      release: () => {
-        source.watcher.receivers--;
-        if (--used.users > 0) return;
-        unsubscribe();
-        this.#live.delete(source.id);
-      },
+    live.users++;
+    live.source.watcher.receivers++;
+    return { topic: live.topic, release: this.#releaser(live) };
+  }
+
+  /** Of its own, to keep nothing alive but what it needs: there is one for each listener. */
+  #releaser(live: Live): () => void {
+    return () => {
+      const { source, unsubscribe } = live;
+      source.watcher.receivers--;
+      if (--live.users > 0) return;
+      unsubscribe();
+      this.#live.delete(source.id);
     };
   }
 

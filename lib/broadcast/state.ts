@@ -30,7 +30,9 @@ const FRAMES = 16;
 export class State {
   #etag?: Promise<string>;
   #gzip?: Promise<SharedBytes>;
-  readonly #frames = new Map<string, readonly Uint8Array[]>();
+  /** Frames by id, of one event: who is slow may get another one. */
+  readonly #frames = new Map<number, readonly Uint8Array[]>();
+  #event = "";
   readonly #patches = new WeakMap<State, { readonly patch?: State }>();
 
   constructor(readonly parts: StateParts) {}
@@ -68,14 +70,18 @@ export class State {
    * everybody who asks for the same id and event.
    */
   frame(id: number, event: string): readonly Uint8Array[] {
-    const head = `id: ${id}\nevent: ${event}\ndata: `;
-    const known = this.#frames.get(head);
+    if (event !== this.#event) {
+      this.#event = event;
+      this.#frames.clear();
+    }
+    const known = this.#frames.get(id);
     if (known !== undefined) return known;
+    const head = `id: ${id}\nevent: ${event}\ndata: `;
     const { bytes } = this.parts;
     const frame = bytes.length > SMALL
       ? [encoder.encode(head), bytes]
       : [concat(encoder.encode(head), bytes)];
-    if (this.#frames.size < FRAMES) this.#frames.set(head, frame);
+    if (this.#frames.size < FRAMES) this.#frames.set(id, frame);
     return frame;
   }
 

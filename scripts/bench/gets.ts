@@ -1,4 +1,48 @@
-import type { Settings, Table } from "./table.ts";
-export function gets(_: Settings): Promise<Table> {
-  return Promise.resolve({ head: [], rows: [] });
+import { get } from "../../tests/util/client.ts";
+import { TestEtcd } from "../../tests/util/etcd.ts";
+import {
+  cpuOf,
+  startLainlet,
+  startLoad,
+  WORKERS,
+  writeCluster,
+} from "./processes.ts";
+import { figure, type Settings, type Table } from "./table.ts";
+
+/** Answers a second, on 16 connections. */
+export async function gets(settings: Settings): Promise<Table> {
+  await using etcd = await TestEtcd.start();
+  await writeCluster(etcd, 1_000);
+  await etcd.write({ "/lain/config/bench": "x".repeat(150) });
+  const rows: string[][] = [];
+  for (const workers of WORKERS) {
+    const { lainlet, port, pid } = await startLainlet(settings, etcd, workers);
+    await using _lainlet = lainlet;
+    await using load = await startLoad();
+    const whole = "/v2/coreinfowatcher";
+    const etag = (await get(lainlet.url + whole, "127.0.0.1", {
+      headers: { "Accept-Encoding": "identity" },
+    })).headers.get("etag");
+    const asks = [
+      ["one config key", "/v2/configwatcher?target=bench", ""],
+      ["one app", `${whole}?appname=app00500`, ""],
+      ["1,000 pod groups", whole, ""],
+      ["the same, gzip", whole, "Accept-Encoding: gzip\r\n"],
+      ["the same, 304", whole, `If-None-Match: ${etag}\r\n`],
+    ] as const;
+    for (const [i, [name, path, headers]] of asks.entries()) {
+      const ask = { port, path, headers, connections: 16 };
+      await load.call("gets", { ...ask, seconds: 0.5 });
+      const before = await cpuOf(pid);
+      const { seconds } = settings;
+      const perSecond = await load.call("gets", { ...ask, seconds });
+      const cpu = (await cpuOf(pid) - before) / perSecond / seconds;
+      rows[i] ??= [name];
+      rows[i].push(`${figure(perSecond)}/s, ${figure(cpu)} µs`);
+    }
+  }
+  return {
+    head: ["GET of", ...WORKERS.map((workers) => `--workers ${workers}`)],
+    rows,
+  };
 }

@@ -123,6 +123,7 @@ function frames(count: number): Promise<void> {
     left -= more;
     if (left <= 0) resolve();
   };
+  onFrames(0);
   return promise;
 }
 

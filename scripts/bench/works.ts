@@ -1,5 +1,6 @@
 import { get } from "../../tests/util/client.ts";
 import type { TestEtcd } from "../../tests/util/etcd.ts";
+import { eventually } from "../../tests/util/process.ts";
 import { NUMBER, startLainlet, writeCluster } from "./processes.ts";
 
 /** A state that is sent, and to how many. */
@@ -41,10 +42,11 @@ export async function prepareWorks(etcd: TestEtcd): Promise<Work[]> {
   for (const work of works) {
     await etcd.write({ [work.key]: work.value });
     const path = work.path.replace("watch=1", "");
-    prepared.push({
-      ...work,
-      data: (await get(lainlet.url + path)).body,
+    const data = await eventually("lainlet has the state", async () => {
+      const { body } = await get(lainlet.url + path);
+      return body.length > work.value.length ? body : undefined;
     });
+    prepared.push({ ...work, data });
   }
   return prepared;
 }
