@@ -37,7 +37,7 @@ export async function startLoad(etcd?: TestEtcd): Promise<Load> {
 /** A lainlet that lets anybody have as many streams as they like. */
 export async function startLainlet(
   { target }: Pick<Settings, "target">,
-  etcd: TestEtcd,
+  etcd: Pick<TestEtcd, "endpoint">,
   workers: number,
 ): Promise<{ lainlet: LainletProcess; port: number; pid: number }> {
   const lainlet = await LainletProcess.start(target, [

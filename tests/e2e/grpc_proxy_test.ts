@@ -4,65 +4,53 @@
  * @module
  */
 import { TestEtcd } from "../util/etcd.ts";
+import { GrpcProxy } from "../util/grpc_proxy.ts";
 import { Model, Random } from "../util/model.ts";
-import { freePort, Program } from "../util/process.ts";
 import { Watched } from "../util/watched.ts";
 
 Deno.test("through a grpc-proxy: etcd is restored, restarts, and the proxy restarts", async (t) => {
   await using etcd = await TestEtcd.start();
   const model = new Model(new Random(3), false);
   for (let i = 0; i < 30; i++) await etcd.write(model.next());
-  const port = freePort();
-  const launch = () =>
-    new Program("etcd", [
-      "grpc-proxy",
-      "start",
-      `--endpoints=${etcd.endpoint}`,
-      `--listen-addr=127.0.0.1:${port}`,
-    ]);
-  let proxy = launch();
-  try {
-    await using watched = await Watched.start([`http://127.0.0.1:${port}`]);
-    let beat = 0;
-    const follows = async () => {
-      for (let i = 0; i < 10; i++) {
-        await etcd.write({ ...model.next(), "/lain/config/beat": `${++beat}` });
-      }
-      await watched.agrees(await etcd.content());
-    };
-    await t.step("it is followed", async () => {
-      for (let i = 0; i < 5; i++) await follows();
-    });
-    await t.step("an older snapshot is restored", async () => {
-      const file = await Deno.makeTempFile();
-      await etcd.save(file);
+  await using proxy = await GrpcProxy.start(etcd.endpoint);
+  await using watched = await Watched.start([proxy.url]);
+  let beat = 0;
+  const follows = async () => {
+    for (let i = 0; i < 10; i++) {
+      await etcd.write({ ...model.next(), "/lain/config/beat": `${++beat}` });
+    }
+    await watched.agrees(await etcd.content());
+  };
+  await t.step("it is followed", async () => {
+    for (let i = 0; i < 5; i++) await follows();
+  });
+  await t.step("an older snapshot is restored", async () => {
+    const file = await Deno.makeTempFile();
+    await etcd.save(file);
+    await follows();
+    await etcd.restore(file);
+    await follows();
+    await Deno.remove(file);
+  });
+  await t.step("etcd restarts", async () => {
+    for (let i = 0; i < 3; i++) {
+      await etcd.kill();
+      await etcd.launch();
       await follows();
-      await etcd.restore(file);
+    }
+  });
+  await t.step("the proxy restarts", async () => {
+    for (let i = 0; i < 3; i++) {
+      await proxy.kill();
+      await proxy.launch();
       await follows();
-      await Deno.remove(file);
-    });
-    await t.step("etcd restarts", async () => {
-      for (let i = 0; i < 3; i++) {
-        await etcd.kill();
-        await etcd.launch();
-        await follows();
-      }
-    });
-    await t.step("the proxy restarts", async () => {
-      for (let i = 0; i < 3; i++) {
-        await proxy[Symbol.asyncDispose]();
-        proxy = launch();
-        await follows();
-      }
-    });
-    await t.step("etcd is paused", async () => {
-      etcd.pause();
-      await new Promise((resolve) => setTimeout(resolve, 9_000));
-      etcd.resume();
-      await follows();
-    });
-    await watched.isFaultless({ mayMiss: true });
-  } finally {
-    await proxy[Symbol.asyncDispose]();
-  }
+    }
+  });
+  await t.step("etcd is paused", async () => {
+    etcd.pause();
+    await new Promise((resolve) => setTimeout(resolve, 9_000));
+    etcd.resume();
+    await follows();
+  });
+  await watched.isFaultless({ mayMiss: true });
 });

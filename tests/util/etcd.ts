@@ -72,6 +72,12 @@ export class TestEtcd implements AsyncDisposable {
     return this.#client;
   }
 
+  /** The member's process. */
+  get pid(): number {
+    if (this.#program === undefined) throw new Error("etcd was not launched");
+    return this.#program.pid;
+  }
+
   /** Starts the process, and waits until it answers. */
   async launch(): Promise<void> {
     const { name, url, peer } = this.member;
