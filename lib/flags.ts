@@ -117,9 +117,12 @@ export function parseFlags(
   };
 }
 
-/** Two threads serve faster than one; more cost memory on every node, for loads that few have. */
+/**
+ * One thread serves as fast as two where the listeners and etcd need the other
+ * core (`deno task bench`); where there are more, a second one may help.
+ */
 function defaultWorkers(cores: number): number {
-  return Math.min(2, cores);
+  return cores < 4 ? 1 : 2;
 }
 
 /** A flag's value; undefined when it is not given, or is a switch that is off. */
