@@ -1,6 +1,12 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
-import { type Answer, type Feed, type Origin, text } from "./answer.ts";
+import {
+  type Answer,
+  type Ask,
+  type Feed,
+  type Origin,
+  text,
+} from "./answer.ts";
 import { Branches } from "./broadcast/branches.ts";
 import type { Counters } from "./counters.ts";
 
@@ -22,36 +28,28 @@ export interface ServerOptions {
 
 /** Serves an origin's answers and feeds over HTTP, on one thread. */
 export class Server {
-  readonly #origin: Origin;
-  readonly #counters: Counters;
   readonly #branches: Branches;
 
-  constructor({ origin, counters, slowAfter, idle }: ServerOptions) {
-    this.#origin = origin;
-    this.#counters = counters;
-    this.#branches = new Branches({
-      idle,
-      slowAfter,
-      onSlow: () => counters.add("slow", 1),
-    });
+  constructor(private readonly options: ServerOptions) {
+    this.#branches = new Branches(options);
   }
 
   /** Answers one request; the handler for `Deno.serve`. Never throws. */
   readonly handle: Deno.ServeHandler<Deno.NetAddr> = async (request, info) => {
-    this.#counters.add("connections", 1);
+    this.options.counters.add("connections", 1);
     const { method, url, headers } = request;
     const peer = info.remoteAddr.hostname;
-    const answer = tooLong(request) ?? await this.#origin.answer({
+    const answer = tooLong(request) ?? await this.options.origin.answer({
       method,
       url,
       peer,
       acceptEncoding: headers.get("Accept-Encoding"),
       ifNoneMatch: headers.get("If-None-Match"),
     });
-    const [response, stop] = this.#respond(answer);
+    const [response, stop] = this.#respond(answer, { url, peer });
     const { status } = response;
     const done = () => {
-      this.#counters.add("connections", -1);
+      this.options.counters.add("connections", -1);
       stop();
       log.debug("a request is done", { method, url, peer, status });
     };
@@ -64,11 +62,22 @@ export class Server {
     this.#branches.close();
   }
 
+  #onSlow(request: Pick<Ask, "url" | "peer">): void {
+    this.options.counters.add("slow", 1);
+    log.warn("a listener is too slow, its stream ends", { ...request });
+  }
+
   /** @returns the response, and what is to be called when it is over */
-  #respond(answer: Answer | Feed): [response: Response, stop: () => void] {
+  #respond(
+    answer: Answer | Feed,
+    request: Pick<Ask, "url" | "peer">,
+  ): [response: Response, stop: () => void] {
     const { headers } = answer;
     if ("start" in answer) {
-      const branch = this.#branches.open(answer.options);
+      const branch = this.#branches.open(
+        answer.options,
+        () => this.#onSlow(request),
+      );
       const stop = answer.start(branch);
       return [new Response(branch.stream, { headers }), stop];
     }

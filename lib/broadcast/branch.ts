@@ -87,7 +87,7 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     this.wake();
   }
 
-  /** Ends the stream, without a word. */
+  /** Ends the stream, after what the reader has not taken yet. */
   end(): void {
     if (this.#isOver) return;
     this.#leave();
@@ -110,13 +110,6 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
       this.wake();
     }
     return 0;
-  }
-
-  /** Breaks the stream off; what the reader has not taken yet is dropped. */
-  abort(reason: string): void {
-    if (this.#isOver) return;
-    this.#leave();
-    this.#controller?.error(new Error(reason));
   }
 
   /** Looks for something to send; called by the topic when there is a new state. */

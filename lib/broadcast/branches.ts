@@ -9,33 +9,37 @@ export interface BranchesOptions {
   readonly idle?: number;
   /** How long a reader may leave alone what is there for it, in ms. */
   readonly slowAfter: number;
-  /** Called for each stream that was broken off because of that. */
-  onSlow(): void;
 }
 
 /** All event streams of a thread. */
 export class Branches {
-  readonly #branches = new Set<Branch>();
+  /** With what is to be done when the reader is too slow. */
+  readonly #branches = new Map<Branch, () => void>();
   readonly #sweep: ReturnType<typeof setInterval>;
   #isClosed = false;
 
-  constructor({ idle = IDLE, slowAfter, onSlow }: BranchesOptions) {
+  constructor({ idle = IDLE, slowAfter }: BranchesOptions) {
     let last = performance.now();
     this.#sweep = setInterval(() => {
       const elapsed = performance.now() - last;
       last += elapsed;
-      for (const branch of this.#branches) {
+      for (const [branch, onSlow] of this.#branches) {
         if (branch.tick(elapsed, idle) < slowAfter) continue;
-        branch.abort(`the reader took nothing for ${slowAfter / 1000} s`);
+        branch.end();
         onSlow();
       }
     }, Math.min(1_000, idle, slowAfter));
   }
 
-  /** A new stream, which carries nothing until it is attached to a topic; one that has ended after {@linkcode close}. */
-  open(options: BranchOptions): Branch {
+  /**
+   * A new stream, which carries nothing until it is attached to a topic; one
+   * that has ended after {@linkcode close}.
+   *
+   * @param onSlow called when the stream ends because its reader took nothing
+   */
+  open(options: BranchOptions, onSlow: () => void): Branch {
     const branch = new Branch(options, () => this.#branches.delete(branch));
-    this.#branches.add(branch);
+    this.#branches.set(branch, onSlow);
     if (this.#isClosed) branch.end();
     return branch;
   }
@@ -44,6 +48,6 @@ export class Branches {
   close(): void {
     this.#isClosed = true;
     clearInterval(this.#sweep);
-    for (const branch of [...this.#branches]) branch.end();
+    for (const branch of [...this.#branches.keys()]) branch.end();
   }
 }

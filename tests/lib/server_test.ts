@@ -371,6 +371,137 @@ Deno.test("an idle stream gets a comment, and lives on", async () => {
   );
 });
 
+Deno.test("more listeners than there may be, in all or to one address, get 503", async () => {
+  const limits = { listeners: 3, listenersPerAddress: 2 };
+  await using server = await new TestLainlet(golden(), { limits }).ready();
+  const url = `${server.url}/v2/appswatcher?watch=1`;
+  const refused = async (from: string) => {
+    const { status, headers, body } = await get(url, from);
+    return [status, headers.get("retry-after"), body];
+  };
+  const all = "too many listeners: 3 are served at a time";
+  const one = "too many listeners: 2 are served at a time to one address";
+  const first = await Stream.open(url);
+  await using second = await Stream.open(url);
+  assertEquals(await refused("127.0.0.1"), [503, "10", one]);
+  // Whoever is refused for another reason has a place as long as that takes.
+  await using other = await Stream.open(url, "127.0.0.9");
+  assertEquals((await other.next())?.event, "error");
+  assertEquals(await other.next(), undefined);
+  await eventually(
+    "its place is free",
+    () => server.lainlet.limits.listeners === 2 || undefined,
+  );
+  await using third = await Stream.open(
+    `${server.url}/v2/proxywatcher?watch=1`,
+    "127.20.0.12",
+  );
+  assertEquals(await refused("127.20.0.13"), [503, "10", all]);
+  assertEquals((await get(`${server.url}/v2/nodes`)).status, 200);
+  const debug = JSON.parse((await get(`${server.url}/debug`)).body);
+  assertEquals([debug.goroutines, debug.refused], [3, 2]);
+  await first[Symbol.asyncDispose]();
+  await eventually(
+    "its place is free",
+    () => server.lainlet.limits.listeners === 2 || undefined,
+  );
+  await using again = await Stream.open(url);
+  for (const stream of [second, third, again]) {
+    assertEquals((await stream.next())?.event, "init");
+  }
+});
+
+Deno.test("the stream of a client that does not read what is there for it ends, and is counted", async () => {
+  const store = new MemoryStore([["/lain/config/a", "0"]]);
+  await using server = await new TestLainlet(store, { slowAfter: 300 }).ready();
+  const path = "/v2/configwatcher?watch=1";
+  await using reader = await Stream.open(server.url + path);
+  await reader.next();
+  const port = Number(new URL(server.url).port);
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const request =
+    `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
+  await conn.write(new TextEncoder().encode(request));
+  const { counters, limits } = server.lainlet;
+  for (let i = 1; counters.slow === 0; i++) {
+    store.put("/lain/config/a", `${i}${"x".repeat(500_000)}`);
+    assertEquals((await reader.next())?.id, String(i + 1));
+  }
+  // Its connection still takes its place, until it reads what was sent, and its end.
+  assertEquals([limits.listeners, counters.connections], [2, 2]);
+  const buffer = new Uint8Array(1 << 20);
+  while (await conn.read(buffer).catch(() => null) !== null);
+  await eventually("it is gone", () => limits.listeners === 1 || undefined);
+  store.put("/lain/config/a", "end");
+  assertEquals((await reader.next())?.data, { a: "end" });
+  assertEquals(counters.slow, 1);
+});
+
+Deno.test("URLs and headers have a limit", async () => {
+  await using server = await new TestLainlet(golden()).ready();
+  const url = `${server.url}/v2/configwatcher?target=`;
+  const ask = (length: number, header: number) =>
+    get(url + "x".repeat(length), "127.0.0.1", {
+      headers: { "X-Long": "x".repeat(header) },
+    });
+  assertEquals((await ask(8_000, 30_000)).status, 200);
+  const { status, body } = await ask(8_192, 0);
+  assertEquals([status, body], [414, "the URL is too long"]);
+  assertEquals((await ask(0, 33_000)).status, 431);
+});
+
+Deno.test("patch=merge is for watches of objects", async () => {
+  await using server = await new TestLainlet(golden()).ready();
+  const ask = async (path: string) => {
+    const { status, body } = await get(`${server.url}${path}`);
+    return [status, body];
+  };
+  for (
+    const path of [
+      "/v2/procwatcher?appname=console",
+      "/v2/localspecquery?nodeip=node1",
+      "/v2/streamrouter/ports?x",
+    ]
+  ) {
+    assertEquals(
+      await ask(`${path}&watch=1&patch=merge`),
+      [400, "patch=merge is for answers that are objects"],
+    );
+  }
+  assertEquals(
+    await ask("/v2/nodes?watch=1&patch=json"),
+    [400, "patch must be merge"],
+  );
+  assertEquals((await ask("/v2/nodes?patch=merge"))[0], 200);
+});
+
+Deno.test("an answer is compressed when that is asked for, a stream never", async () => {
+  await using server = await new TestLainlet(golden()).ready();
+  const headers = { "Accept-Encoding": "gzip" };
+  const path = "/v2/coreinfowatcher";
+  const ask = () => fetch(server.url + path, { headers });
+  const [one, two] = [await ask(), await ask()];
+  for (const { headers } of [one, two]) {
+    assertEquals(headers.get("vary"), "Accept-Encoding");
+  }
+  assertEquals(await one.text(), (await get(server.url + path)).body);
+  assertEquals(
+    one.headers.get("etag"),
+    await two.text() && two.headers.get("etag"),
+  );
+  const port = Number(new URL(server.url).port);
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const request =
+    `GET ${path}?watch=1 HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n`;
+  await conn.write(new TextEncoder().encode(request));
+  const buffer = new Uint8Array(1_000);
+  const text = new TextDecoder().decode(
+    buffer.subarray(0, await conn.read(buffer) ?? 0),
+  );
+  assertMatch(text, /^HTTP\/1.1 200/);
+  assertEquals(/content-encoding/i.exec(text), null);
+});
+
 Deno.test("names like __proto__ and numbers are names like any other", async () => {
   const node = { name: "n", ip: "1.2.3.4" };
   const group = {

@@ -2,11 +2,14 @@ import { assert, assertEquals } from "@std/assert";
 import { Broadcast } from "../../../lib/broadcast/broadcast.ts";
 import type { Branch } from "../../../lib/broadcast/branch.ts";
 import { Branches } from "../../../lib/broadcast/branches.ts";
+import type { Member } from "../../../lib/json.ts";
 import { Unavailable } from "../../../lib/errors.ts";
 import type { ChangeKind, Source } from "../../../lib/view.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { get, Stream } from "../../util/client.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
+import { applyPatch } from "../../util/merge_patch.ts";
+import { Random } from "../../util/model.ts";
 import { eventually } from "../../util/process.ts";
 
 /** A source whose answer the test sets. */
@@ -14,14 +17,14 @@ class TestSource implements Source {
   readonly id = "test";
   readonly watcher = { receivers: 0, version: 0 };
   renders = 0;
-  #json: string | Unavailable = '"first"';
+  #json: readonly Member[] | string | Unavailable = '"first"';
   #listener?: (kind: ChangeKind) => void;
 
   get isSubscribed(): boolean {
     return this.#listener !== undefined;
   }
 
-  render(): string {
+  render(): readonly Member[] | string {
     this.renders++;
     if (this.#json instanceof Unavailable) throw this.#json;
     return this.#json;
@@ -32,7 +35,10 @@ class TestSource implements Source {
     return () => this.#listener = undefined;
   }
 
-  set(json: string | Unavailable, kind: ChangeKind = "update"): void {
+  set(
+    json: readonly Member[] | string | Unavailable,
+    kind: ChangeKind = "update",
+  ): void {
     this.#json = json;
     this.watcher.version++;
     this.#listener?.(kind);
@@ -46,8 +52,9 @@ class Listener {
 
   readonly #release: () => void;
 
-  constructor({ branches, broadcast, source }: Setup, heartbeat = 0) {
-    this.branch = branches.open({ heartbeat, patch: false });
+  constructor(setup: Setup, { heartbeat = 0, patch = false } = {}) {
+    const { branches, broadcast, source } = setup;
+    this.branch = branches.open({ heartbeat, patch }, () => setup.slow++);
     const { topic, release } = broadcast.use(source);
     this.#release = release;
     this.branch.attach(topic);
@@ -68,9 +75,14 @@ class Listener {
 }
 
 class Setup implements Disposable {
-  readonly branches = new Branches({ slowAfter: 60_000, onSlow: () => {} });
+  slow = 0;
+  readonly branches: Branches;
   readonly broadcast = new Broadcast();
   readonly source = new TestSource();
+
+  constructor(slowAfter = 60_000) {
+    this.branches = new Branches({ slowAfter });
+  }
 
   [Symbol.dispose](): void {
     this.branches.close();
@@ -198,7 +210,7 @@ Deno.test("states of any size arrive whole", async () => {
   for (const size of [0, 1, 16_383, 16_384, 1_000_000]) {
     const json = JSON.stringify("x".repeat(size));
     s.source.set(json);
-    const branch = s.branches.open({ heartbeat: 0, patch: false });
+    const branch = s.branches.open({ heartbeat: 0, patch: false }, () => {});
     branch.attach(s.broadcast.use(s.source).topic);
     let text = "";
     for await (const chunk of branch.stream) {
@@ -211,7 +223,7 @@ Deno.test("states of any size arrive whole", async () => {
 
 Deno.test("heartbeats do not pile up, and give way to states", async () => {
   using s = new Setup();
-  const listener = new Listener(s, 0.01);
+  const listener = new Listener(s, { heartbeat: 0.01 });
   await new Promise((resolve) => setTimeout(resolve, 100));
   assertEquals(await listener.next(), 'id: 1 event: init data: "first"');
   assertEquals(await listener.next(), "id: 0 event: heartbeat");
@@ -245,6 +257,132 @@ Deno.test("closing ends every stream, waiting or not", async () => {
   s.branches.close();
   assertEquals(await end, undefined);
   assertEquals(await stalled.next(), undefined);
+});
+
+Deno.test("patch=merge: what changed since this listener's last state, however slow it is", async () => {
+  using s = new Setup();
+  const set = (members: Record<string, unknown>) =>
+    s.source.set(
+      Object.entries(members).map(([k, v]) => [k, JSON.stringify(v)]),
+    );
+  set({ a: 1, b: { c: 1, d: 2 } });
+  const fast = new Listener(s, { patch: true });
+  const slow = new Listener(s, { patch: true });
+  const init = 'id: 1 event: init data: {"a":1,"b":{"c":1,"d":2}}';
+  assertEquals([await fast.next(), await slow.next()], [init, init]);
+  set({ a: 1, b: { c: 2, d: 2 } });
+  assertEquals(
+    await fast.next(),
+    'id: 2 event: patch data: {"b":{"c":2}}',
+  );
+  set({ b: { c: 3 }, e: "x".repeat(100) });
+  const e = `"e":"${"x".repeat(100)}"`;
+  assertEquals(
+    await fast.next(),
+    `id: 3 event: patch data: {"a":null,"b":{"c":3,"d":null},${e}}`,
+  );
+  assertEquals(
+    await slow.next(),
+    `id: 2 event: patch data: {"a":null,"b":{"c":3,"d":null},${e}}`,
+  );
+  // A member that becomes null cannot be said: the whole state is.
+  set({ b: { c: null }, e: 1 });
+  assertEquals(
+    await fast.next(),
+    'id: 4 event: update data: {"b":{"c":null},"e":1}',
+  );
+  s.source.set(lost);
+  assertEquals(await fast.next(), "id: 0 event: error data: lost");
+  set({ b: { c: null }, e: 2 });
+  assertEquals(
+    await fast.next(),
+    'id: 5 event: update data: {"b":{"c":null},"e":2}',
+  );
+  set({ b: { c: null }, e: 3 });
+  assertEquals(await fast.next(), 'id: 6 event: patch data: {"e":3}');
+});
+
+Deno.test("patches replayed are the states, for random histories and readers of any speed", async () => {
+  const random = new Random(7);
+  for (let history = 0; history < 20; history++) {
+    using s = new Setup();
+    const members = new Map<string, string>();
+    const change = () => {
+      for (let i = random.below(4); i >= 0; i--) {
+        const name = random.pick(["a", "b", "é", '"', "__proto__", "2", "10"]);
+        const value = random.pick<unknown>(
+          [null, 1, "\u2028", [null], { x: 1 }, { x: { y: 1 }, z: [1] }, {
+            x: null,
+          }],
+        );
+        if (random.below(3) === 0) members.delete(name);
+        else members.set(name, JSON.stringify(value));
+      }
+      s.source.set([...members]);
+    };
+    change();
+    const listeners = Array.from({ length: 5 }, () => ({
+      listener: new Listener(s, { patch: true }),
+      state: undefined as unknown,
+      patches: 0,
+    }));
+    const step = async (one: typeof listeners[number]) => {
+      const frame = await one.listener.next() ?? "";
+      const [, event, data = ""] = /event: (\w+) data: (.*)/.exec(frame) ?? [];
+      const isPatch = event === "patch";
+      one.patches += isPatch ? 1 : 0;
+      const value: unknown = JSON.parse(data);
+      one.state = isPatch ? applyPatch(one.state, value) : value;
+    };
+    for (const one of listeners) await step(one);
+    for (let i = 0; i < 50; i++) {
+      change();
+      s.source.set([...members, ["seq", String(i)]]);
+      for (const [k, one] of listeners.entries()) {
+        // The first reads everything, the last almost nothing.
+        if (random.below(5) < k && i < 49) continue;
+        await step(one);
+        const expected = Object.fromEntries(
+          [...members, ["seq", String(i)]].map((
+            [name, json],
+          ) => [name, JSON.parse(json ?? "")]),
+        );
+        assertEquals(one.state, expected);
+      }
+    }
+    assert(listeners.some(({ patches }) => patches > 0));
+  }
+});
+
+Deno.test("an answer that nobody listens to is kept until the source changes", () => {
+  using s = new Setup();
+  const first = s.broadcast.latest(s.source);
+  assertEquals(s.broadcast.latest(s.source), first);
+  assertEquals(s.source.renders, 1);
+  s.source.set('"first"');
+  // Made anew, but the same: what was made of it still holds.
+  assert(s.broadcast.latest(s.source) === first);
+  assertEquals(s.source.renders, 2);
+  s.source.set("2");
+  assert(s.broadcast.latest(s.source) !== first);
+});
+
+Deno.test("the stream of a reader that takes nothing ends", async () => {
+  using s = new Setup(100);
+  const listener = new Listener(s);
+  await listener.next();
+  s.source.set("2");
+  await eventually("it is over", () => s.slow === 1 || undefined);
+  s.source.set("not sent any more");
+  assertEquals(await listener.next(), "id: 2 event: update data: 2");
+  assertEquals(await listener.next(), undefined);
+  const idle = new Listener(s);
+  await idle.next();
+  const next = idle.next();
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  s.source.set("3");
+  assertEquals(await next, "id: 2 event: update data: 3");
+  assertEquals(s.slow, 1);
 });
 
 Deno.test("10,000 listeners that come and go over HTTP leave nothing behind", async () => {
