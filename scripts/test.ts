@@ -12,13 +12,14 @@ const BINARY = "lainlet";
 
 const PERMISSIONS = [
   "--no-prompt",
+  "--unstable-net",
   "--allow-net",
   "--allow-read",
   "--allow-write",
   "--allow-sys=hostname",
   "--allow-env=SEED",
   "--ignore-env",
-  `--allow-run=curl,deno,etcd,etcdctl,git,node,openssl,ps,./${BINARY}`,
+  `--allow-run=cat,curl,deno,etcd,etcdctl,git,node,openssl,ps,./${BINARY}`,
 ];
 
 async function deno(...args: string[]): Promise<boolean> {

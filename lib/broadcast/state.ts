@@ -20,8 +20,11 @@ export interface StateParts {
   readonly index?: Uint32Array<SharedArrayBuffer>;
 }
 
-/** Up to this many bytes a copy is cheaper than a second write. */
+/** Up to this many bytes a copy for each listener is cheaper than a frame in two chunks. */
 const SMALL = 16 * 1024;
+
+/** Up to this many bytes one is made for all those who have the same id. */
+const MEDIUM = 256 * 1024;
 
 /** How many frames of one state are kept: listeners that came together have the same ids. */
 const FRAMES = 16;
@@ -78,10 +81,11 @@ export class State {
     if (known !== undefined) return known;
     const head = `id: ${id}\nevent: ${event}\ndata: `;
     const { bytes } = this.parts;
-    const frame = bytes.length > SMALL
+    const isKept = this.#frames.size < FRAMES;
+    const frame = bytes.length > (isKept ? MEDIUM : SMALL)
       ? [encoder.encode(head), bytes]
       : [concat(encoder.encode(head), bytes)];
-    if (this.#frames.size < FRAMES) this.#frames.set(id, frame);
+    if (isKept) this.#frames.set(id, frame);
     return frame;
   }
 

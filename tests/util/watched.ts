@@ -43,8 +43,8 @@ export class Watched implements AsyncDisposable {
   ): Promise<Watched> {
     const args = ["--etcd", endpoints.join(), ...HOST, ...settings];
     const targets = {
-      // One compares everything with etcd all the time, one has the defaults.
-      source: [...args, "--verify.every=2s"],
+      // One compares everything with etcd all the time and has threads, one has the defaults.
+      source: [...args, "--verify.every=2s", "--workers=3"],
       binary: args,
     };
     await using stack = new AsyncDisposableStack();
