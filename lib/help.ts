@@ -13,6 +13,15 @@ Serving:
                            (default the system's)
   --noauth                 let every caller ask everything
 
+Listeners:
+  --workers COUNT          threads that serve connections (default 1, from 4
+                           cores on 2)
+  --max.listeners COUNT    streams at a time (default 20000)
+  --max.listeners.per.address COUNT
+                           streams at a time to one address (default 1000)
+  --slow.after TIME        the stream of a client ends that does not read for so
+                           long what is there for it (default 60s)
+
 Store:
   --etcd ENDPOINTS         comma-separated members of one etcd cluster
                            (default $LAINLET_ETCD, or 127.0.0.1:2379)

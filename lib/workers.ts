@@ -66,6 +66,10 @@ class ServingWorker {
           link.receive(data);
       }
     };
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.listening.reject(new Error(`a worker failed: ${event.message}`));
+    };
     this.#post(setup);
   }
 

@@ -1,13 +1,7 @@
 import { TestEtcd } from "../../tests/util/etcd.ts";
-import {
-  cpuOf,
-  startFloor,
-  startLainlet,
-  startLoad,
-  WORKERS,
-} from "./processes.ts";
+import { cpuOf, WORKERS } from "./processes.ts";
 import { figure, type Settings, type Table } from "./table.ts";
-import { prepareWorks, type Work } from "./works.ts";
+import { onFloor, onLainlet, prepareWorks, type Work } from "./works.ts";
 
 /** What came of sending states as fast as they go. */
 interface Rate {
@@ -43,50 +37,41 @@ function rate({ perSecond, cpu }: Rate): string {
   return `${figure(perSecond)}/s, ${figure(cpu)} µs`;
 }
 
-async function measureFloor(
-  { seconds }: Settings,
-  { data, listeners: count }: Work,
-): Promise<Rate> {
-  await using floor = startFloor();
-  await using load = await startLoad();
-  const port = await floor.call("listen", null);
-  await load.call("listen", { port, path: "/", count, first: false });
-  await floor.call("accepted", count);
-  const before = await cpuOf(floor.pid);
-  const start = performance.now();
-  const [rounds] = await Promise.all([
-    floor.call("saturate", { seconds, data }),
-    load.call("run", { seconds, rate: 0, value: "" }),
-  ]);
-  const elapsed = (performance.now() - start) / 1000;
-  const deliveries = rounds * count;
-  const cpu = (await cpuOf(floor.pid) - before) / deliveries;
-  return { perSecond: deliveries / elapsed, cpu, stale: 0 };
+function measureFloor({ seconds }: Settings, work: Work): Promise<Rate> {
+  return onFloor(work, async (floor, load) => {
+    const { data, listeners: count } = work;
+    const before = await cpuOf(floor.pid);
+    const start = performance.now();
+    const [rounds] = await Promise.all([
+      floor.call("saturate", { seconds, data }),
+      load.call("run", { seconds, rate: 0, value: "" }),
+    ]);
+    const elapsed = (performance.now() - start) / 1000;
+    const deliveries = rounds * count;
+    const cpu = (await cpuOf(floor.pid) - before) / deliveries;
+    return { perSecond: deliveries / elapsed, cpu, stale: 0 };
+  });
 }
 
-async function measure(
+function measure(
   settings: Settings,
   etcd: TestEtcd,
-  { data, key, listeners: count, path, value }: Work,
+  work: Work,
   workers: number,
   floor: Rate,
 ): Promise<Rate> {
-  const { lainlet, port, pid } = await startLainlet(settings, etcd, workers);
-  await using _lainlet = lainlet;
-  await using load = await startLoad(etcd);
-  await load.call("listen", { port, path, count, first: true });
-  const before = await cpuOf(pid);
-  const { seconds } = settings;
-  // More than can be delivered, so that some are superseded on the way; but not
-  // so many that the store takes the time that is measured.
-  const rate = 1.2 * floor.perSecond / count;
-  // Id and event, and what HTTP adds to a chunk.
-  const length = data.length > 4096 ? data.length + 38 : undefined;
-  const run = await load.call("run", { seconds, rate, key, value, length });
-  const cpu = (await cpuOf(pid) - before) / run.deliveries;
-  return {
-    perSecond: run.deliveries / run.seconds,
-    cpu,
-    stale: await load.call("stale", null),
-  };
+  return onLainlet(settings, etcd, work, workers, async (load, pid) => {
+    const { data, key, listeners: count, value } = work;
+    const { seconds } = settings;
+    // More than can be delivered, so that some are superseded on the way; but
+    // not so many that the store takes the time that is measured.
+    const rate = 1.2 * floor.perSecond / count;
+    // Id and event, and what HTTP adds to a chunk.
+    const length = data.length > 4096 ? data.length + 38 : undefined;
+    const before = await cpuOf(pid);
+    const run = await load.call("run", { seconds, rate, key, value, length });
+    const cpu = (await cpuOf(pid) - before) / run.deliveries;
+    const perSecond = run.deliveries / run.seconds;
+    return { perSecond, cpu, stale: await load.call("stale", null) };
+  });
 }

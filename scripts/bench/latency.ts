@@ -1,13 +1,7 @@
 import { TestEtcd } from "../../tests/util/etcd.ts";
-import {
-  cpuOf,
-  startFloor,
-  startLainlet,
-  startLoad,
-  WORKERS,
-} from "./processes.ts";
+import { cpuOf, WORKERS } from "./processes.ts";
 import { figure, type Settings, type Table } from "./table.ts";
-import { prepareWorks, type Work } from "./works.ts";
+import { onFloor, onLainlet, prepareWorks, type Work } from "./works.ts";
 
 /** When listeners had a state, in ms since it was written, over many states. */
 interface Times {
@@ -83,36 +77,36 @@ async function rounds(
   };
 }
 
-async function measureFloor(
-  { seconds }: Settings,
-  { data, listeners: count }: Work,
-): Promise<Times> {
-  await using floor = startFloor();
-  await using load = await startLoad();
-  const port = await floor.call("listen", null);
-  await load.call("listen", { port, path: "/", count, first: false });
-  await floor.call("accepted", count);
-  return await rounds(seconds, floor.pid, async (id) => {
-    await load.call("expect", null);
-    const start = await floor.call("write", { id, data });
-    const arrivals = await load.call("arrivals", null);
-    return arrivals.map((at) => at - start);
-  });
+function measureFloor({ seconds }: Settings, work: Work): Promise<Times> {
+  return onFloor(
+    work,
+    (floor, load) =>
+      rounds(seconds, floor.pid, async (id) => {
+        await load.call("expect", null);
+        const start = await floor.call("write", { id, data: work.data });
+        const arrivals = await load.call("arrivals", null);
+        return arrivals.map((at) => at - start);
+      }),
+  );
 }
 
-async function measure(
+function measure(
   settings: Settings,
   etcd: TestEtcd,
-  { key, listeners: count, path, value }: Work,
+  work: Work,
   workers: number,
 ): Promise<Times> {
-  const { lainlet, port, pid } = await startLainlet(settings, etcd, workers);
-  await using _lainlet = lainlet;
-  await using load = await startLoad(etcd);
-  await load.call("listen", { port, path, count, first: true });
-  return await rounds(
-    settings.seconds,
-    pid,
-    () => load.call("latency", { key, value }),
+  const { key, value } = work;
+  return onLainlet(
+    settings,
+    etcd,
+    work,
+    workers,
+    (load, pid) =>
+      rounds(
+        settings.seconds,
+        pid,
+        () => load.call("latency", { key, value }),
+      ),
   );
 }

@@ -1,7 +1,16 @@
 import { get } from "../../tests/util/client.ts";
 import type { TestEtcd } from "../../tests/util/etcd.ts";
 import { eventually } from "../../tests/util/process.ts";
-import { NUMBER, startLainlet, writeCluster } from "./processes.ts";
+import {
+  type Floor,
+  type Load,
+  NUMBER,
+  startFloor,
+  startLainlet,
+  startLoad,
+  writeCluster,
+} from "./processes.ts";
+import type { Settings } from "./table.ts";
 
 /** A state that is sent, and to how many. */
 export interface Work {
@@ -49,4 +58,32 @@ export async function prepareWorks(etcd: TestEtcd): Promise<Work[]> {
     prepared.push({ ...work, data });
   }
   return prepared;
+}
+
+/** Measures bare writes of a state to its listeners. */
+export async function onFloor<T>(
+  { listeners: count }: Work,
+  measure: (floor: Floor, load: Load) => Promise<T>,
+): Promise<T> {
+  await using floor = startFloor();
+  await using load = await startLoad();
+  const port = await floor.call("listen", null);
+  await load.call("listen", { port, path: "/", count, first: false });
+  await floor.call("accepted", count);
+  return await measure(floor, load);
+}
+
+/** Measures lainlet with a state's listeners. */
+export async function onLainlet<T>(
+  settings: Settings,
+  etcd: TestEtcd,
+  { listeners: count, path }: Work,
+  workers: number,
+  measure: (load: Load, pid: number) => Promise<T>,
+): Promise<T> {
+  const { lainlet, port, pid } = await startLainlet(settings, etcd, workers);
+  await using _lainlet = lainlet;
+  await using load = await startLoad(etcd);
+  await load.call("listen", { port, path, count, first: true });
+  return await measure(load, pid);
 }

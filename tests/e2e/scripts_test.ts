@@ -60,3 +60,23 @@ Deno.test("compile: a wrong argument is one line", async () => {
     assertMatch(program.stderr, /^compile: .+\n$/);
   }
 });
+
+Deno.test("bench: patches are at least 200 times fewer bytes, and every listener ends with the newest state", async () => {
+  await using bench = task("bench", ["--seconds=1", "patches"]);
+  const { code } = await bench.ended();
+  assertEquals(code, 0, bench.stderr);
+  const rows = bench.stdout.split("\n").map((line) => line.split(" | "));
+  const [, , , times = ""] =
+    rows.find(([name]) => name === "| `patch=merge`") ?? [];
+  assert(Number(times.replaceAll(",", "")) >= 200, bench.stdout);
+  const whole = rows.find(([name]) => name === "| whole states");
+  assertEquals(whole?.at(-1), "0 |");
+});
+
+Deno.test("bench: a wrong argument is one line", async () => {
+  for (const args of [["--target=x"], ["--seconds=0"], ["nosuch"], ["-x"]]) {
+    await using bench = task("bench", args);
+    assertEquals((await bench.ended()).code, 2);
+    assertMatch(bench.stderr, /^bench: [^\n]+\n$/);
+  }
+});
