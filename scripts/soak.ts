@@ -19,6 +19,7 @@ import { type Fault, Proxy } from "../tests/util/proxy.ts";
 import {
   Follower,
   freshAnswers,
+  isPatchable,
   PATHS,
   stateOf,
 } from "../tests/util/witness.ts";
@@ -59,6 +60,7 @@ await using lainlet = await LainletProcess.start(target, [
   `--ip=${GOLDEN_HOST.ip}`,
   `--hostname=${GOLDEN_HOST.hostname}`,
   "--verify.every=5s",
+  "--workers=2",
 ]);
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -138,7 +140,8 @@ async function fault(): Promise<void> {
 async function listen(): Promise<void> {
   for (;;) {
     const path = PATHS[random.below(PATHS.length)] ?? "";
-    const follower = await Follower.open(lainlet.url, path);
+    const patch = isPatchable(path) && random.below(2) === 0;
+    const follower = await Follower.open(lainlet.url, path, patch);
     followers.add(follower);
     opened++;
     const leaves = Date.now() + between(1_000, 20_000);

@@ -6,7 +6,7 @@ import { canonical, isObject, object, parseExact } from "../json.ts";
  *
  * @returns JSON text, `null` for a removal; undefined when no patch can say
  * it: in a patch, a member that is null is one to be removed, so it cannot
- * set one to null
+ * set one to null; nor where values are nested too deep
  * @see https://www.rfc-editor.org/rfc/rfc7396
  */
 export function mergePatch(
@@ -14,8 +14,15 @@ export function mergePatch(
   after: string | undefined,
 ): string | undefined {
   if (after === undefined) return "null";
-  const value = parseExact(after);
-  return before === undefined ? whole(value) : patch(parseExact(before), value);
+  try {
+    const value = parseExact(after);
+    return before === undefined
+      ? whole(value)
+      : patch(parseExact(before), value);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined; // Nested too deep to look at.
+    throw error;
+  }
 }
 
 function patch(before: unknown, after: unknown): string | undefined {

@@ -16,5 +16,8 @@ export function applyPatch(target: unknown, patch: unknown): unknown {
     if (value === null) members.delete(name);
     else members.set(name, applyPatch(members.get(name), value));
   }
-  return Object.fromEntries(members);
+  // Sorted, as in lainlet's answers, so that texts can be compared.
+  return Object.fromEntries(
+    [...members].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0),
+  );
 }

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { get, Stream } from "./client.ts";
 import { TestLainlet } from "./lainlet.ts";
+import { applyPatch } from "./merge_patch.ts";
 import { eventually } from "./process.ts";
 
 /** Every view, and most of the ways to ask for a part of it. */
@@ -30,6 +31,11 @@ export const PATHS = [
   "/v2/backupspec",
 ];
 
+/** Whether a view's answers are objects, which can be watched by patches, too. */
+export function isPatchable(path: string): boolean {
+  return !/procwatcher|localspec|streamrouter\/ports/.test(path);
+}
+
 /** Listens to a view; knows the last thing that it was told. */
 export class Follower implements AsyncDisposable {
   last: unknown;
@@ -43,17 +49,23 @@ export class Follower implements AsyncDisposable {
     this.#follow().catch((error) => this.end = String(error));
   }
 
-  static async open(url: string, path: string): Promise<Follower> {
-    const sign = path.includes("?") ? "&" : "?";
+  static async open(
+    url: string,
+    path: string,
+    patch = false,
+  ): Promise<Follower> {
+    const watch = `${path.includes("?") ? "&" : "?"}watch=1`;
     return new Follower(
       path,
-      await Stream.open(`${url}${path}${sign}watch=1`),
+      await Stream.open(`${url}${path}${watch}${patch ? "&patch=merge" : ""}`),
     );
   }
 
   async #follow(): Promise<void> {
     for (let event; (event = await this.stream.next(900_000)) !== undefined;) {
-      this.last = event.data;
+      this.last = event.event === "patch"
+        ? applyPatch(this.last, event.data)
+        : event.data;
       if (event.event === "error") continue;
       assertEquals(event.event === "init", this.received === 0);
       assertEquals(event.id, String(++this.received));
@@ -111,7 +123,11 @@ export class Witness implements AsyncDisposable {
   static async open(url: string): Promise<Witness> {
     return new Witness(
       url,
-      await Promise.all(PATHS.map((path) => Follower.open(url, path))),
+      await Promise.all([
+        ...PATHS.map((path) => Follower.open(url, path)),
+        ...PATHS.filter(isPatchable)
+          .map((path) => Follower.open(url, path, true)),
+      ]),
     );
   }
 

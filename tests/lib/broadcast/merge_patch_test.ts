@@ -29,6 +29,7 @@ Deno.test("merge patch: what is said, and what cannot be", () => {
     ["{}", '{"a":{"b":null}}', undefined],
     [undefined, '{"a":null}', undefined],
     ['{"a":null}', "{}", '{"a":null}'],
+    ["1", "[".repeat(100_000) + "]".repeat(100_000), undefined],
   ];
   for (const [before, after, patch] of cases) {
     assertEquals(mergePatch(before, after), patch, `${before} ${after}`);
