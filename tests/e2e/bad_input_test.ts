@@ -81,7 +81,8 @@ for (const target of ["source", "binary"] as const) {
         ["/constructor", "404"],
         ["/__proto__", "404"],
         ["http://other.host/v2/nodes", "200"],
-        [`/v2/configwatcher?target=${"x".repeat(20_000)}`, "200"],
+        [`/v2/configwatcher?target=${"x".repeat(8_000)}`, "200"],
+        [`/v2/configwatcher?target=${"x".repeat(20_000)}`, "414"],
       ];
       for (const [target, status] of paths) {
         assertEquals([target, statusOf(await request(target))], [
