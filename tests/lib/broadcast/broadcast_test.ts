@@ -143,6 +143,18 @@ Deno.test("what a slow listener missed is an update unless all of it was removal
   assertEquals(await listener.next(), "id: 4 event: delete data: 6");
 });
 
+Deno.test("one state can be an update to one listener and a removal to another", async () => {
+  using s = new Setup();
+  const slow = new Listener(s);
+  await slow.next();
+  s.source.set("2", "update");
+  const fast = new Listener(s);
+  assertEquals(await fast.next(), "id: 1 event: init data: 2");
+  s.source.set("3", "delete");
+  assertEquals(await fast.next(), "id: 2 event: delete data: 3");
+  assertEquals(await slow.next(), "id: 2 event: update data: 3");
+});
+
 Deno.test("a slow listener is not told of a change that was taken back", async () => {
   using s = new Setup();
   const listener = new Listener(s);
