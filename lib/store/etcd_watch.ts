@@ -40,7 +40,7 @@ export class EtcdWatch {
     return this.#proven;
   }
 
-  /** The last change that was delivered; undefined: there was nothing yet. */
+  /** A change of the last revision that was delivered, a put if there was one; undefined: there was nothing yet. */
   get landmark(): Landmark | undefined {
     return this.#landmark;
   }
@@ -119,7 +119,9 @@ export class EtcdWatch {
 
   /** Notes the last revision that was delivered. */
   #mark(revision: number, changes: readonly Change[]): void {
-    const change = changes.at(-1);
+    // A removal is gone as soon as its own revision is compacted, a put is not.
+    const put = changes.findLast(({ value }) => value !== undefined);
+    const change = put ?? changes.at(-1);
     this.#landmark = change && {
       revision,
       key: change.key,
@@ -128,7 +130,7 @@ export class EtcdWatch {
     };
     let bytes = 0;
     for (const { value } of changes) bytes += value?.length ?? 0;
-    this.canReplay = bytes <= CHEAP;
+    this.canReplay = put !== undefined && bytes <= CHEAP;
   }
 
   /** To be called before an inventory is read; see {@linkcode deliver}. */
