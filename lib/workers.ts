@@ -1,5 +1,8 @@
+import { getLogger } from "@logtape/logtape";
 import type { Origin } from "./answer.ts";
 import { OriginLink, type ToOrigin, type ToWorker } from "./link.ts";
+
+const log = getLogger(["lainlet", "workers"]);
 
 /** What a worker has to know to serve. */
 export interface WorkerSetup {
@@ -43,6 +46,7 @@ export class Workers {
 class ServingWorker {
   readonly listening = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
+  #isListening = false;
   readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), {
     type: "module",
   });
@@ -54,6 +58,7 @@ class ServingWorker {
     ) => {
       switch (data.type) {
         case "listening":
+          this.#isListening = true;
           this.listening.resolve();
           break;
         case "failed":
@@ -68,7 +73,10 @@ class ServingWorker {
     };
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.listening.reject(new Error(`a worker failed: ${event.message}`));
+      const { message } = event;
+      // While it starts, whoever waits for it says so.
+      if (this.#isListening) log.error("a worker failed", { error: message });
+      else this.listening.reject(new Error(`a worker failed: ${message}`));
     };
     this.#post(setup);
   }

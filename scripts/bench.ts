@@ -15,8 +15,7 @@ import { changes } from "./bench/changes.ts";
 import { latency } from "./bench/latency.ts";
 import { memory } from "./bench/memory.ts";
 import { patches } from "./bench/patches.ts";
-import type { Section } from "./bench/table.ts";
-import { markdown } from "./bench/table.ts";
+import { markdown, type Section } from "./bench/table.ts";
 
 const SECTIONS: Record<string, Section> = {
   fanout,
