@@ -6,6 +6,10 @@ import type { Batch } from "./store.ts";
 /** How far back, in revisions, etcd is asked to replay what was delivered already. */
 const REACH = 100;
 
+/** Time between two looks for what has to come, in ms, and how many there are. */
+const BETWEEN_LOOKS = 50;
+const LOOKS = TIMEOUT / BETWEEN_LOOKS;
+
 const RESTORED = "etcd was restored from a backup";
 
 /** A watch did not deliver a change, or not in its place. */
@@ -78,19 +82,19 @@ async function probe(
   const isNear = canReplay && revision - known <= REACH;
   const start = isNear ? Math.min(proven + 1, known) : proven + 1;
   const seen = new Set<number>();
-  let heardAt = -Infinity;
+  // Looks, not a clock: a process that stood still has not read what is there.
+  let looks = LOOKS;
   let lost: "compacted" | Error | undefined;
   const stop = await connection.watch(prefix, start, {
     batch: (batch) => {
       seen.add(batch.revision);
-      heardAt = performance.now();
+      looks = LOOKS;
       if (landmark !== undefined && batch.revision === known) {
         if (!hasChange(batch, landmark)) lost = new Error(RESTORED);
       }
     },
     lost: (reason) => lost = reason,
   });
-  heardAt = performance.now();
   const missing = () =>
     known >= start && known !== Infinity && !seen.has(known)
       ? known
@@ -101,9 +105,9 @@ async function probe(
   await sleep(grace, connection.signal);
   while (
     !isStale() && lost === undefined && missing() !== undefined &&
-    performance.now() < heardAt + TIMEOUT
+    looks-- > 0
   ) {
-    await sleep(50, connection.signal);
+    await sleep(BETWEEN_LOOKS, connection.signal);
   }
   stop();
   // A login that has expired is refused, too: the next connection has another.
