@@ -11,6 +11,7 @@ const BETWEEN_LOOKS = 50;
 const LOOKS = TIMEOUT / BETWEEN_LOOKS;
 
 const RESTORED = "etcd was restored from a backup";
+const NOT_SERVED = "etcd does not serve its watches";
 
 /** A watch did not deliver a change, or not in its place. */
 export class Missed extends Error {
@@ -95,17 +96,16 @@ async function probe(
     },
     lost: (reason) => lost = reason,
   });
-  const missing = () =>
-    known >= start && known !== Infinity && !seen.has(known)
-      ? known
-      : [...seen].find((one) => one <= revision && !watch.knows(one));
+  const isServed = () => known < start || known === Infinity || seen.has(known);
+  const missed = () =>
+    [...seen].find((one) => one <= revision && !watch.knows(one));
   /** A watch that was made anew meanwhile is proven the next time. */
   const isStale = () =>
     connection.signal.aborted || !watch.isLive || watch.proven !== proven;
   await sleep(grace, connection.signal);
   while (
-    !isStale() && lost === undefined && missing() !== undefined &&
-    looks-- > 0
+    !isStale() && lost === undefined &&
+    (!isServed() || missed() !== undefined) && looks-- > 0
   ) {
     await sleep(BETWEEN_LOOKS, connection.signal);
   }
@@ -118,8 +118,9 @@ async function probe(
     // From the proven revision on nothing is left that could be compared.
     return start > proven;
   }
-  const missed = missing();
-  if (missed !== undefined) throw new Missed(watch, missed);
+  const one = missed();
+  if (one !== undefined) throw new Missed(watch, one);
+  if (!isServed()) throw new Error(NOT_SERVED);
   return true;
 }
 

@@ -5,6 +5,7 @@ import type { Item } from "../../../lib/store/store.ts";
 import { Range } from "etcd3";
 import { makeCertificates } from "../../util/certificates.ts";
 import { TestEtcd } from "../../util/etcd.ts";
+import { FrameFilter, hasEvents } from "../../util/http2.ts";
 import { eventually, freePort } from "../../util/process.ts";
 import { Proxy } from "../../util/proxy.ts";
 import { testConformance } from "./conformance.ts";
@@ -290,6 +291,39 @@ Deno.test("etcd: a removal that is compacted at its own revision is not missed",
     await proven();
     assertEquals([store.status.missed, store.status.reconnects], [0, 0]);
   }
+});
+
+Deno.test("etcd: a member that stops serving has not made a watch miss anything", async () => {
+  await using etcd = await TestEtcd.start();
+  const { proxy, store } = viaProxy(etcd, 100);
+  await using _ = proxy;
+  let isDeaf = false;
+  proxy.editing(() => {
+    const isOld = !isDeaf;
+    const filter = new FrameFilter((message) =>
+      !isDeaf || !isOld || !hasEvents(message)
+    );
+    return (bytes) => filter.filter(bytes);
+  });
+  await using config = new Collector(store, "/lain/config/");
+  await config.count(1);
+  await etcd.write({ "/lain/config/a": "1" });
+  await config.count(2);
+  isDeaf = true;
+  // A check is due: what it asks for again never comes.
+  await etcd.write({ "/other": "x" });
+  await eventually(
+    "another connection is made",
+    () => store.status.reconnects > 0 || undefined,
+  );
+  await etcd.write({ "/lain/config/a": "2" });
+  await config.count(3);
+  assertEquals(config.items.map(({ type }) => type), [
+    "snapshot",
+    "batch",
+    "batch",
+  ]);
+  assertEquals(store.status.missed, 0);
 });
 
 Deno.test("etcd: a watch can end while etcd is away", async () => {
