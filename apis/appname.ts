@@ -1,3 +1,4 @@
+import { Type } from "@sinclair/typebox";
 import { json } from "../lib/answer.ts";
 import { State } from "../lib/broadcast/state.ts";
 import {
@@ -13,7 +14,11 @@ import { STATUS_CODE } from "@std/http/status";
 
 /** Whose an address is: `{"appname": app}`. */
 export default {
-  paths: ["/appname"],
+  paths: ["/appname"] as const,
+  summary: "Whose an address is. For super callers.",
+  params: { ip: { description: "An address; none: the caller's." } },
+  mediaType: "application/json",
+  answer: Type.Object({ appname: Type.String() }),
   watcher: (cluster) => cluster.podgroup,
   respond({ rights }, query, ask) {
     if (!rights.isSynced) throw new Unavailable(NOT_READ_YET);

@@ -1,12 +1,22 @@
+import { Type } from "@sinclair/typebox";
+import type { Json } from "../lib/endpoint.ts";
 import type { Member } from "../lib/json.ts";
 import { superOnly } from "../lib/select.ts";
 import { flat, view } from "../lib/view.ts";
 
+const App = Type.Object({ Appname: Type.String() });
+
 /** The apps of the cluster: `{app: {Appname: app}}`. */
 export default view({
   paths: ["/v2/appswatcher"],
+  summary: "The apps of the cluster, by name. For super callers.",
+  params: {},
+  answer: Type.Record(Type.String(), App),
   watcher: (cluster) => cluster.podgroup,
   select: (query) => superOnly(query, ""),
-  piece: ({ app }): Member[] => [[app, JSON.stringify({ Appname: app })]],
+  piece: ({ app }): Member[] => [[
+    app,
+    JSON.stringify({ Appname: app } satisfies Json<typeof App>),
+  ]],
   members: flat,
 });

@@ -1,3 +1,4 @@
+import { Type } from "@sinclair/typebox";
 import { forbidden, SUPER_REQUIRED } from "../lib/errors.ts";
 import { ANYONE, SUPER } from "../lib/rights.ts";
 import { param } from "../lib/select.ts";
@@ -30,6 +31,14 @@ const isPublic = (name: string) =>
 /** The cluster's settings: `{name: value}`. */
 export default view({
   paths: ["/v2/configwatcher"],
+  summary:
+    "The cluster's settings, by name; secret ones only for super callers.",
+  params: {
+    target: {
+      description: "What the names start with; none: all, for super callers.",
+    },
+  },
+  answer: Type.Record(Type.String(), Type.String()),
   watcher: (cluster) => cluster.config,
   select(query) {
     const prefix = param(query, "target");

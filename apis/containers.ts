@@ -1,26 +1,49 @@
+import { Type } from "@sinclair/typebox";
+import type { Json } from "../lib/endpoint.ts";
 import type { Member } from "../lib/json.ts";
 import { param, superOnly, terminated } from "../lib/select.ts";
 import { flat, view } from "../lib/view.ts";
 import { containerKey } from "../lib/watcher/container.ts";
 
+const Container = Type.Object({
+  app: Type.String(),
+  app_version: Type.String(),
+  instanceNo: Type.Number(),
+  ip: Type.String({ description: "Empty while it has none." }),
+  nodeip: Type.String(),
+  nodename: Type.String(),
+  port: Type.Number(),
+  proc: Type.String({ description: "The pod group." }),
+});
+
 /** Every container under its node's name and address: `{"<node>/<id>": {app, …}}`. */
 export default view({
   paths: ["/v2/containers"],
+  summary:
+    "Every container under its node's name and under its address, `<node>/<id>`. For super callers.",
+  params: {
+    nodename: {
+      description: "A node's name or address; none: all.",
+    },
+  },
+  answer: Type.Record(Type.String(), Container),
   watcher: (cluster) => cluster.container,
   select: (query) =>
     superOnly(query, terminated(param(query, "nodename"), "/")),
   piece: ({ group, pod, container }, _host, key): Member[] => [[
     containerKey(key),
-    JSON.stringify({
-      app: group.app,
-      app_version: group.appVersion,
-      instanceNo: pod.instanceNo,
-      ip: container.ip,
-      nodeip: container.nodeIp,
-      nodename: container.nodeName,
-      port: container.port,
-      proc: group.name,
-    }),
+    JSON.stringify(
+      {
+        app: group.app,
+        app_version: group.appVersion,
+        instanceNo: pod.instanceNo,
+        ip: container.ip,
+        nodeip: container.nodeIp,
+        nodename: container.nodeName,
+        port: container.port,
+        proc: group.name,
+      } satisfies Json<typeof Container>,
+    ),
   ]],
   members: flat,
 });

@@ -1,37 +1,70 @@
+import { Type } from "@sinclair/typebox";
+import type { Json } from "../lib/endpoint.ts";
 import type { Member } from "../lib/json.ts";
-import { byApp } from "../lib/select.ts";
+import { BY_APP, byApp } from "../lib/select.ts";
 import { flat, view } from "../lib/view.ts";
+
+const Strings = Type.Union([Type.Array(Type.String()), Type.Null()]);
+
+const Group = Type.Object({
+  PodInfos: Type.Array(Type.Object({
+    Annotation: Type.String(),
+    ContainerInfos: Type.Array(Type.Object({
+      Command: Strings,
+      ContainerId: Type.String(),
+      ContainerIp: Type.String({ description: "Empty while it has none." }),
+      Cpu: Type.Number(),
+      Env: Strings,
+      Expose: Type.Number(),
+      Image: Type.String(),
+      Memory: Type.Number({ description: "In bytes." }),
+      NodeIp: Type.String(),
+      NodeName: Type.String(),
+      Volumes: Strings,
+    })),
+    Dependencies: Type.Array(Type.Object({
+      PodName: Type.String(),
+      Policy: Type.Number(),
+    })),
+    InstanceNo: Type.Number(),
+  })),
+});
 
 /** All that is known of the pods: `{group: {PodInfos: […]}}`. */
 export default view({
   paths: ["/v2/coreinfowatcher"],
+  summary: "All that is known of the pods, by group.",
+  params: BY_APP,
+  answer: Type.Record(Type.String(), Group),
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
   piece: (group): Member[] => [[
     group.name,
-    JSON.stringify({
-      PodInfos: group.pods.map((pod) => ({
-        Annotation: group.annotation,
-        ContainerInfos: pod.containers.map((container) => ({
-          Command: container.spec.command,
-          ContainerId: container.id,
-          ContainerIp: container.ip,
-          Cpu: container.spec.cpu,
-          Env: container.spec.env,
-          Expose: container.spec.expose,
-          Image: container.spec.image,
-          Memory: container.spec.memory,
-          NodeIp: container.nodeIp,
-          NodeName: container.nodeName,
-          Volumes: container.spec.volumes,
+    JSON.stringify(
+      {
+        PodInfos: group.pods.map((pod) => ({
+          Annotation: group.annotation,
+          ContainerInfos: pod.containers.map((container) => ({
+            Command: container.spec.command,
+            ContainerId: container.id,
+            ContainerIp: container.ip,
+            Cpu: container.spec.cpu,
+            Env: container.spec.env,
+            Expose: container.spec.expose,
+            Image: container.spec.image,
+            Memory: container.spec.memory,
+            NodeIp: container.nodeIp,
+            NodeName: container.nodeName,
+            Volumes: container.spec.volumes,
+          })),
+          Dependencies: group.dependencies.map(({ podName, policy }) => ({
+            PodName: podName,
+            Policy: policy,
+          })),
+          InstanceNo: pod.instanceNo,
         })),
-        Dependencies: group.dependencies.map(({ podName, policy }) => ({
-          PodName: podName,
-          Policy: policy,
-        })),
-        InstanceNo: pod.instanceNo,
-      })),
-    }),
+      } satisfies Json<typeof Group>,
+    ),
   ]],
   members: flat,
 });

@@ -1,9 +1,55 @@
+import { Type } from "@sinclair/typebox";
 import { STATUS_CODE } from "@std/http/status";
+import type { Json } from "../lib/endpoint.ts";
 import type { Page } from "../lib/page.ts";
+
+const Count = Type.Integer({ minimum: 0 });
+
+const WatcherStatus = Type.Object({
+  NumReceivers: Count,
+  UpdateTime: Type.String({ description: "RFC 3339; empty: never." }),
+  LastEvent: Type.Object({
+    Action: Type.Union(
+      ["init", "update", "delete", ""].map((action) => Type.Literal(action)),
+    ),
+    Key: Type.String(),
+    ModifiedIndex: Count,
+  }),
+  TotalKeys: Count,
+  Confirmed: Type.String({
+    description: "When this was last known to be the store's state.",
+  }),
+  Differences: Count,
+  Rejections: Count,
+  Rejected: Type.Array(Type.String(), {
+    description: "Keys with a value that is not taken, 100 at most.",
+  }),
+});
+
+const Debug = Type.Object({
+  connections: Count,
+  goroutines: Type.Integer({ description: "Live streams." }),
+  refused: Count,
+  slow: Count,
+  topics: Count,
+  watchers: Type.Record(Type.String(), WatcherStatus),
+  store: Type.Object({
+    source: Type.String(),
+    revision: Count,
+    reconnects: Count,
+    missed: Count,
+    problems: Type.Array(Type.String()),
+    confirmed: Type.String(),
+  }),
+});
 
 /** How this lainlet is doing, without a value from the store. */
 export default {
-  paths: ["/debug"],
+  paths: ["/debug"] as const,
+  summary: "How this lainlet is doing, without a value from the store.",
+  params: {},
+  mediaType: "application/json",
+  answer: Debug,
   respond({ broadcast, cluster, counters, limits, store }) {
     const watchers = Object.values(cluster).map((watcher) => [
       watcher.name,
@@ -32,7 +78,7 @@ export default {
           Math.max(...Object.values(cluster).map(({ age }) => age())),
         ),
       },
-    };
+    } satisfies Json<typeof Debug>;
     return {
       status: STATUS_CODE.OK,
       headers: {

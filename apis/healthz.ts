@@ -3,6 +3,9 @@ import type { Page } from "../lib/page.ts";
 
 /** Says that the process serves. */
 export default {
-  paths: ["/healthz"],
+  paths: ["/healthz"] as const,
+  summary: "Says that the process serves.",
+  params: {},
+  mediaType: "text/plain",
   respond: () => text("ok"),
 } satisfies Page;

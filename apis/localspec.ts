@@ -1,3 +1,4 @@
+import { Type } from "@sinclair/typebox";
 import { badRequest } from "../lib/errors.ts";
 import { array } from "../lib/json.ts";
 import { param, superOnly, terminated } from "../lib/select.ts";
@@ -6,6 +7,14 @@ import { view } from "../lib/view.ts";
 /** The pod groups with a container on a node: `["<app>/<group>"]`. */
 export default view({
   paths: ["/v2/localspecquery", "/v2/localspecwatcher"],
+  summary:
+    "The pod groups with a container on a node, `<app>/<group>`. For super callers.",
+  params: {
+    nodeip: {
+      description: "A node's address or name; none: that of this lainlet.",
+    },
+  },
+  answer: Type.Array(Type.String()),
   watcher: (cluster) => cluster.container,
   select(query) {
     const node = param(query, "nodeip") || query.host.ip;

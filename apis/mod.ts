@@ -14,6 +14,7 @@ export { default as depends } from "./depends.ts";
 export { default as healthz } from "./healthz.ts";
 export { default as localspec } from "./localspec.ts";
 export { default as nodes } from "./nodes.ts";
+export { default as openapi } from "./openapi.ts";
 export { default as procwatcher } from "./procwatcher.ts";
 export { default as proxywatcher } from "./proxywatcher.ts";
 export { default as readyz } from "./readyz.ts";

@@ -1,20 +1,37 @@
+import { Type } from "@sinclair/typebox";
+import type { Json } from "../lib/endpoint.ts";
 import { array } from "../lib/json.ts";
-import { byNamedApp } from "../lib/select.ts";
+import { BY_APP, byNamedApp } from "../lib/select.ts";
 import { view } from "../lib/view.ts";
+
+const Group = Type.Object({
+  proc: Type.Array(Type.Object({
+    InstanceNo: Type.Number(),
+    IP: Type.String({ description: "Empty while it has none." }),
+    Port: Type.Number(),
+    ProcName: Type.String(),
+  })),
+});
 
 /** Where the procs of an app listen: `[{proc: [{InstanceNo, IP, Port, ProcName}]}]`. */
 export default view({
   paths: ["/v2/procwatcher"],
+  summary:
+    "Where the procs of an app listen, by the first container of each pod.",
+  params: { appname: { ...BY_APP.appname, required: true } },
+  answer: Type.Array(Group),
   watcher: (cluster) => cluster.podgroup,
   select: byNamedApp,
   piece: (group) =>
-    JSON.stringify({
-      proc: group.pods.map(({ instanceNo, containers: [first] }) => ({
-        InstanceNo: instanceNo,
-        IP: first?.ip ?? "",
-        Port: first?.port ?? 0,
-        ProcName: first?.procName ?? "",
-      })),
-    }),
+    JSON.stringify(
+      {
+        proc: group.pods.map(({ instanceNo, containers: [first] }) => ({
+          InstanceNo: instanceNo,
+          IP: first?.ip ?? "",
+          Port: first?.port ?? 0,
+          ProcName: first?.procName ?? "",
+        })),
+      } satisfies Json<typeof Group>,
+    ),
   text: (pieces) => array(pieces.map(([, proc]) => proc)),
 });

@@ -1,22 +1,36 @@
+import { Type } from "@sinclair/typebox";
+import type { Json } from "../lib/endpoint.ts";
 import type { Member } from "../lib/json.ts";
-import { byApp } from "../lib/select.ts";
+import { BY_APP, byApp } from "../lib/select.ts";
 import { flat, view } from "../lib/view.ts";
+
+const Group = Type.Object({
+  containers: Type.Array(Type.Object({
+    container_ip: Type.String({ description: "Empty while it has none." }),
+    container_port: Type.Number(),
+  })),
+});
 
 /** Where the containers of a group are reached: `{group: {containers: [{container_ip, container_port}]}}`. */
 export default view({
   paths: ["/v2/proxywatcher"],
+  summary: "Where the containers of a group are reached.",
+  params: BY_APP,
+  answer: Type.Record(Type.String(), Group),
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
   piece: (group): Member[] => [[
     group.name,
-    JSON.stringify({
-      containers: group.pods.flatMap(({ containers }) =>
-        containers.map(({ ip, spec }) => ({
-          container_ip: ip,
-          container_port: spec.expose,
-        }))
-      ),
-    }),
+    JSON.stringify(
+      {
+        containers: group.pods.flatMap(({ containers }) =>
+          containers.map(({ ip, spec }) => ({
+            container_ip: ip,
+            container_port: spec.expose,
+          }))
+        ),
+      } satisfies Json<typeof Group>,
+    ),
   ]],
   members: flat,
 });

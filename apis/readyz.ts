@@ -3,7 +3,10 @@ import type { Page } from "../lib/page.ts";
 
 /** Says whether the state is complete and recent. */
 export default {
-  paths: ["/readyz"],
+  paths: ["/readyz"] as const,
+  summary: "Says whether the state is complete and recent; a 503 says why not.",
+  params: {},
+  mediaType: "text/plain",
   respond({ cluster, staleAfter, store }) {
     const reasons = Object.values(cluster).flatMap(
       ({ name, isSynced, age }) => {

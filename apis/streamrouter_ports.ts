@@ -1,10 +1,14 @@
+import { Type } from "@sinclair/typebox";
 import { portsOf } from "../lib/routers.ts";
-import { byApp } from "../lib/select.ts";
+import { BY_APP, byApp } from "../lib/select.ts";
 import { view } from "../lib/view.ts";
 
 /** Every port that a stream router listens on, sorted. */
 export default view({
   paths: ["/v2/streamrouter/ports"],
+  summary: "Every port that a stream router listens on, sorted.",
+  params: BY_APP,
+  answer: Type.Array(Type.Number()),
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
   piece: (group) => portsOf(group).map(({ srcport }) => srcport),

@@ -1,11 +1,30 @@
+import { Type } from "@sinclair/typebox";
+import type { Json } from "../lib/endpoint.ts";
 import { array } from "../lib/json.ts";
 import { addressed, guardRouters, portsOf } from "../lib/routers.ts";
-import { byApp } from "../lib/select.ts";
+import { BY_APP, byApp } from "../lib/select.ts";
 import { view } from "../lib/view.ts";
+
+const Proc = Type.Object({
+  Name: Type.String(),
+  Services: Type.Array(Type.Object({
+    Expect: Type.String(),
+    ListenPort: Type.Number(),
+    Send: Type.String(),
+    UpstreamPort: Type.Number(),
+  })),
+  Upstreams: Type.Array(Type.Object({
+    Host: Type.String({ description: "Empty while it has none." }),
+    InstanceNo: Type.Number(),
+  })),
+});
 
 /** What a stream router routes to: `{app: [{Name, Upstreams, Services}]}`. */
 export default view({
   paths: ["/v2/streamrouter/streamprocs"],
+  summary: "What a stream router routes to, by app.",
+  params: BY_APP,
+  answer: Type.Record(Type.String(), Type.Array(Proc)),
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
   piece(group) {
@@ -18,21 +37,23 @@ export default view({
       name: group.name,
       pods: group.pods.length,
       addressed: addressed(group.pods),
-      json: JSON.stringify({
-        Name: group.name,
-        Services: ports.map(({ srcport, dstport }) => ({
-          Expect: "",
-          ListenPort: srcport,
-          Send: "",
-          UpstreamPort: dstport,
-        })),
-        Upstreams: group.pods
-          .map(({ instanceNo, containers: [first] }) => ({
-            Host: first?.ip ?? "",
-            InstanceNo: instanceNo,
-          }))
-          .sort((a, b) => a.InstanceNo - b.InstanceNo),
-      }),
+      json: JSON.stringify(
+        {
+          Name: group.name,
+          Services: ports.map(({ srcport, dstport }) => ({
+            Expect: "",
+            ListenPort: srcport,
+            Send: "",
+            UpstreamPort: dstport,
+          })),
+          Upstreams: group.pods
+            .map(({ instanceNo, containers: [first] }) => ({
+              Host: first?.ip ?? "",
+              InstanceNo: instanceNo,
+            }))
+            .sort((a, b) => a.InstanceNo - b.InstanceNo),
+        } satisfies Json<typeof Proc>,
+      ),
     };
   },
   members(pieces) {

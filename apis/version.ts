@@ -3,6 +3,9 @@ import type { Page } from "../lib/page.ts";
 
 /** The version of this lainlet, as text. */
 export default {
-  paths: ["/version"],
+  paths: ["/version"] as const,
+  summary: "The version of this lainlet.",
+  params: {},
+  mediaType: "text/plain",
   respond: ({ version }) => text(version),
 } satisfies Page;

@@ -68,7 +68,8 @@ export class Lainlet implements Origin, Service {
   readonly store: Store;
   readonly version: string;
   readonly staleAfter: number;
-  readonly #endpoints = new Map<string, View | Page>();
+  readonly endpoints: readonly (View | Page)[];
+  readonly #byPath = new Map<string, View | Page>();
   readonly #closing = new AbortController();
 
   constructor(options: LainletOptions) {
@@ -79,8 +80,9 @@ export class Lainlet implements Origin, Service {
     this.limits = new Limits(options.limits);
     this.cluster = followCluster(options.store, this.#closing.signal);
     this.rights = new Rights(this.cluster, options.host, options.auth);
-    for (const endpoint of options.endpoints) {
-      for (const path of endpoint.paths) this.#endpoints.set(path, endpoint);
+    this.endpoints = options.endpoints;
+    for (const endpoint of this.endpoints) {
+      for (const path of endpoint.paths) this.#byPath.set(path, endpoint);
     }
   }
 
@@ -95,7 +97,7 @@ export class Lainlet implements Origin, Service {
     try {
       if (!URL.canParse(ask.url)) throw badRequest("the URL is malformed");
       const { pathname, searchParams } = new URL(ask.url);
-      endpoint = this.#endpoints.get(pathname.replace(/(.)\/$/, "$1"));
+      endpoint = this.#byPath.get(pathname.replace(/(.)\/$/, "$1"));
       answer = await this.#answer(endpoint, searchParams, ask);
     } catch (error) {
       answer = failure(ask, error);

@@ -2,10 +2,11 @@ import type { Answer, Ask } from "./answer.ts";
 import type { Broadcast } from "./broadcast/broadcast.ts";
 import type { Cluster, Host } from "./cluster.ts";
 import type { Counters } from "./counters.ts";
+import type { Endpoint } from "./endpoint.ts";
 import type { Limits } from "./limits.ts";
 import type { Rights } from "./rights.ts";
 import type { Store } from "./store/store.ts";
-import type { Query } from "./view.ts";
+import type { Query, View } from "./view.ts";
 import type { Watcher } from "./watcher/watcher.ts";
 
 /** A running lainlet, as its pages see it. */
@@ -13,6 +14,8 @@ export interface Service {
   readonly broadcast: Broadcast;
   readonly cluster: Cluster;
   readonly counters: Counters;
+  /** All that can be asked. */
+  readonly endpoints: readonly (View | Page)[];
   readonly host: Host;
   readonly limits: Limits;
   readonly rights: Rights;
@@ -23,9 +26,9 @@ export interface Service {
 }
 
 /** An endpoint outside `/v2`: an answer of its own kind, which cannot be watched. */
-export interface Page {
-  /** Every spelling of the path, without a trailing slash. */
-  readonly paths: readonly string[];
+export interface Page extends Endpoint {
+  /** Of the answer, without parameters. */
+  readonly mediaType: string;
   /** What the answer rests on, when that is the cluster's state. */
   watcher?(cluster: Cluster): Pick<Watcher<unknown>, "age">;
   /**

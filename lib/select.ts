@@ -4,8 +4,17 @@ import {
   NO_PERMISSION,
   SUPER_REQUIRED,
 } from "./errors.ts";
+import type { Param } from "./endpoint.ts";
 import { SUPER } from "./rights.ts";
 import type { Query, Selection } from "./view.ts";
+
+/** The parameters of views that go by app. */
+export const BY_APP = {
+  appname: {
+    description:
+      "An app; `*`: all of them. None: all that the caller may see, which is its own app unless it is a super app.",
+  },
+} as const satisfies Record<string, Param>;
 
 /** The value of a parameter; "" when it is missing, the first when it is repeated. */
 export function param({ params }: Query, name: string): string {

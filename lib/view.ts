@@ -1,4 +1,6 @@
+import type { TSchema } from "@sinclair/typebox";
 import type { Cluster, Host } from "./cluster.ts";
+import type { Endpoint, Param } from "./endpoint.ts";
 import type { Member } from "./json.ts";
 import type { Caller, Right } from "./rights.ts";
 import type { Watcher } from "./watcher/watcher.ts";
@@ -38,8 +40,12 @@ export interface Source {
 }
 
 /** An endpoint under `/v2`: a view of the cluster that can be read and watched. */
-export interface View {
-  readonly paths: readonly string[];
+export interface View<
+  P extends string = string,
+  Q extends Readonly<Record<string, Param>> = Readonly<Record<string, Param>>,
+  A extends TSchema = TSchema,
+> extends Endpoint<P, Q, A> {
+  readonly answer: A;
   /** Whether every answer is a JSON object. */
   readonly isObject: boolean;
   watcher(
@@ -60,8 +66,6 @@ type Pieces<P> = readonly (readonly [key: string, piece: P])[];
 /** What a file in `apis/` declares; T is a value of the watcher, P what one value adds to the answer. */
 export type ViewDeclaration<T extends object, P> =
   & {
-    /** Every spelling of the path, without a trailing slash. */
-    readonly paths: readonly string[];
     readonly watcher: (cluster: Cluster) => Watcher<T>;
     readonly select: (query: Query) => Selection;
     /** What one value adds to the answer. Made once for each value and kept as long as that. */
@@ -81,17 +85,29 @@ export type ViewDeclaration<T extends object, P> =
   });
 
 /** Makes a view of its declaration. */
-export function view<T extends object, P>(
-  declaration: ViewDeclaration<T, P>,
-): View {
-  const { paths, watcher, select, piece } = declaration;
+export function view<
+  const N extends string,
+  const Q extends Readonly<Record<string, Param>>,
+  A extends TSchema,
+  T extends object,
+  P,
+>(
+  declaration:
+    & Endpoint<N, Q, A>
+    & { readonly answer: A }
+    & ViewDeclaration<T, P>,
+): View<N, Q, A> {
+  const { paths, summary, params, watcher, select, piece } = declaration;
   const isObject = "members" in declaration;
-  const answer = isObject ? declaration.members : declaration.text;
+  const join = isObject ? declaration.members : declaration.text;
   // With its key, as no value is under two: so an entry can be a member that is known.
   const entries = new WeakMap<Host, WeakMap<T, readonly [string, P]>>();
 
   return {
     paths,
+    summary,
+    params,
+    answer: declaration.answer,
     isObject,
     watcher,
     select,
@@ -116,7 +132,7 @@ export function view<T extends object, P>(
           for (const [key, value] of source.entries(prefix)) {
             if (selects(key)) selected.push(entryOf(key, value));
           }
-          return answer(selected);
+          return join(selected);
         },
         subscribe: (onChange) =>
           source.subscribe((changes) => {

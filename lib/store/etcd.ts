@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import { backoff, sleep } from "./backoff.ts";
+import { backoff, sleep } from "../backoff.ts";
 import { check, Missed } from "./etcd_check.ts";
 import type {
   EtcdConnection,

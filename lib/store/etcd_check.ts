@@ -1,4 +1,4 @@
-import { sleep } from "./backoff.ts";
+import { sleep } from "../backoff.ts";
 import { type EtcdConnection, TIMEOUT } from "./etcd_connection.ts";
 import { type EtcdWatch, isSameChange, type Landmark } from "./etcd_watch.ts";
 import type { Batch } from "./store.ts";

@@ -1,4 +1,4 @@
-import { backoff, sleep } from "./backoff.ts";
+import { backoff, sleep } from "../backoff.ts";
 import {
   EtcdConnection,
   type EtcdLogin,

@@ -8,7 +8,7 @@ import type { ChangeKind, Source } from "../../../lib/view.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { get, Stream } from "../../util/client.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
-import { applyPatch } from "../../util/merge_patch.ts";
+import { applyPatch } from "../../../lib/patch.ts";
 import { Random } from "../../util/model.ts";
 import { eventually } from "../../util/process.ts";
 

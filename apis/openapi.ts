@@ -1,0 +1,14 @@
+import { json } from "../lib/answer.ts";
+import { State } from "../lib/broadcast/state.ts";
+import { openapi } from "../lib/openapi.ts";
+import type { Page } from "../lib/page.ts";
+
+/** What can be asked, and what is answered: an OpenAPI 3.1 document. */
+export default {
+  paths: ["/openapi.json"] as const,
+  summary: "This document.",
+  params: {},
+  mediaType: "application/json",
+  respond: ({ endpoints, version }, _query, ask) =>
+    json(ask, State.of(JSON.stringify(openapi(endpoints, version)))),
+} satisfies Page;
