@@ -3,10 +3,12 @@ import type { Json } from "../lib/endpoint.ts";
 import type { Member } from "../lib/json.ts";
 import { BY_APP, byApp } from "../lib/select.ts";
 import { flat, view } from "../lib/view.ts";
+import type { PodGroup } from "../lib/watcher/podgroup.ts";
 
 const Strings = Type.Union([Type.Array(Type.String()), Type.Null()]);
 
-const Group = Type.Object({
+/** All that is known of a group's pods. */
+export const Group = Type.Object({
   PodInfos: Type.Array(Type.Object({
     Annotation: Type.String(),
     ContainerInfos: Type.Array(Type.Object({
@@ -30,6 +32,35 @@ const Group = Type.Object({
   })),
 });
 
+/** A group's pods as JSON text of {@linkcode Group}. */
+export function encodeGroup(group: PodGroup): string {
+  return JSON.stringify(
+    {
+      PodInfos: group.pods.map((pod) => ({
+        Annotation: group.annotation,
+        ContainerInfos: pod.containers.map((container) => ({
+          Command: container.spec.command,
+          ContainerId: container.id,
+          ContainerIp: container.ip,
+          Cpu: container.spec.cpu,
+          Env: container.spec.env,
+          Expose: container.spec.expose,
+          Image: container.spec.image,
+          Memory: container.spec.memory,
+          NodeIp: container.nodeIp,
+          NodeName: container.nodeName,
+          Volumes: container.spec.volumes,
+        })),
+        Dependencies: group.dependencies.map(({ podName, policy }) => ({
+          PodName: podName,
+          Policy: policy,
+        })),
+        InstanceNo: pod.instanceNo,
+      })),
+    } satisfies Json<typeof Group>,
+  );
+}
+
 /** All that is known of the pods: `{group: {PodInfos: […]}}`. */
 export default view({
   paths: ["/v2/coreinfowatcher"],
@@ -38,33 +69,6 @@ export default view({
   answer: Type.Record(Type.String(), Group),
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
-  piece: (group): Member[] => [[
-    group.name,
-    JSON.stringify(
-      {
-        PodInfos: group.pods.map((pod) => ({
-          Annotation: group.annotation,
-          ContainerInfos: pod.containers.map((container) => ({
-            Command: container.spec.command,
-            ContainerId: container.id,
-            ContainerIp: container.ip,
-            Cpu: container.spec.cpu,
-            Env: container.spec.env,
-            Expose: container.spec.expose,
-            Image: container.spec.image,
-            Memory: container.spec.memory,
-            NodeIp: container.nodeIp,
-            NodeName: container.nodeName,
-            Volumes: container.spec.volumes,
-          })),
-          Dependencies: group.dependencies.map(({ podName, policy }) => ({
-            PodName: podName,
-            Policy: policy,
-          })),
-          InstanceNo: pod.instanceNo,
-        })),
-      } satisfies Json<typeof Group>,
-    ),
-  ]],
+  piece: (group): Member[] => [[group.name, encodeGroup(group)]],
   members: flat,
 });

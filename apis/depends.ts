@@ -3,8 +3,9 @@ import type { Json } from "../lib/endpoint.ts";
 import { object } from "../lib/json.ts";
 import { param, superOnly } from "../lib/select.ts";
 import { view } from "../lib/view.ts";
+import type { Depends, Portal } from "../lib/watcher/depends.ts";
 
-const Portal = Type.Object({
+const PortalSchema = Type.Object({
   Annotation: Type.String(),
   Containers: Type.Array(Type.Object({
     ContainerID: Type.String(),
@@ -14,6 +15,34 @@ const Portal = Type.Object({
   })),
 });
 
+/** The portals of a service, by node and app. */
+export const Service = Type.Record(
+  Type.String(),
+  Type.Record(Type.String(), PortalSchema),
+);
+
+/** The portals of a service as JSON text of {@linkcode Service}. */
+export function encodeService({ nodes }: Depends): string {
+  return object(nodes.map(({ name, portals }) => [
+    name,
+    object(portals.map((portal) => [portal.app, encodePortal(portal)])),
+  ]));
+}
+
+function encodePortal({ annotation, containers }: Portal): string {
+  return JSON.stringify(
+    {
+      Annotation: annotation,
+      Containers: containers.map(({ id, nodeIp, ip, port }) => ({
+        ContainerID: id,
+        IP: ip,
+        NodeIP: nodeIp,
+        Port: port,
+      })),
+    } satisfies Json<typeof PortalSchema>,
+  );
+}
+
 /** The portals of each service: `{pod: {node: {app: {Annotation, Containers: […]}}}}`. */
 export default view({
   paths: ["/v2/depends"],
@@ -22,29 +51,9 @@ export default view({
   params: {
     target: { description: "What the pods' names start with; none: all." },
   },
-  answer: Type.Record(
-    Type.String(),
-    Type.Record(Type.String(), Type.Record(Type.String(), Portal)),
-  ),
+  answer: Type.Record(Type.String(), Service),
   watcher: (cluster) => cluster.depends,
   select: (query) => superOnly(query, param(query, "target")),
-  piece: ({ nodes }) =>
-    object(nodes.map(({ name, portals }) => [
-      name,
-      object(portals.map((portal) => [
-        portal.app,
-        JSON.stringify(
-          {
-            Annotation: portal.annotation,
-            Containers: portal.containers.map(({ id, nodeIp, ip, port }) => ({
-              ContainerID: id,
-              IP: ip,
-              NodeIP: nodeIp,
-              Port: port,
-            })),
-          } satisfies Json<typeof Portal>,
-        ),
-      ])),
-    ])),
+  piece: encodeService,
   members: (pieces) => pieces,
 });

@@ -1,16 +1,25 @@
-const NAMES = ["connections", "slow"] as const;
+const NAMES = [
+  "connections",
+  "slow",
+  "deliveries",
+  "conflated",
+  "bytes",
+] as const;
+
+/** What is counted. */
+export type CounterName = typeof NAMES[number];
 
 /** What all threads count together. */
 export class Counters {
-  readonly #counts: Int32Array<SharedArrayBuffer>;
+  readonly #counts: BigInt64Array<SharedArrayBuffer>;
 
   /** @param buffer of another thread's counters, to count in these */
   constructor(
     readonly buffer = new SharedArrayBuffer(
-      NAMES.length * Int32Array.BYTES_PER_ELEMENT,
+      NAMES.length * BigInt64Array.BYTES_PER_ELEMENT,
     ),
   ) {
-    this.#counts = new Int32Array(buffer);
+    this.#counts = new BigInt64Array(buffer);
   }
 
   /** Open requests and streams. */
@@ -23,11 +32,26 @@ export class Counters {
     return this.#get("slow");
   }
 
-  add(name: typeof NAMES[number], by: number): void {
-    Atomics.add(this.#counts, NAMES.indexOf(name), by);
+  /** States and patches that were sent in streams. */
+  get deliveries(): number {
+    return this.#get("deliveries");
   }
 
-  #get(name: typeof NAMES[number]): number {
-    return Atomics.load(this.#counts, NAMES.indexOf(name));
+  /** States that were not sent to a listener, as it was slow and there was a newer one. */
+  get conflated(): number {
+    return this.#get("conflated");
+  }
+
+  /** Bytes that were sent in streams. */
+  get bytes(): number {
+    return this.#get("bytes");
+  }
+
+  add(name: CounterName, by: number): void {
+    Atomics.add(this.#counts, NAMES.indexOf(name), BigInt(by));
+  }
+
+  #get(name: CounterName): number {
+    return Number(Atomics.load(this.#counts, NAMES.indexOf(name)));
   }
 }

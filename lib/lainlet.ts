@@ -24,11 +24,13 @@ import {
   Unavailable,
 } from "./errors.ts";
 import { Limits, type LimitsOptions } from "./limits.ts";
+import { Metrics } from "./metrics.ts";
 import type { Page, Service } from "./page.ts";
 import { heartbeatOf, isPatch, isWatch } from "./params.ts";
 import { type Right, Rights } from "./rights.ts";
 import type { Store } from "./store/store.ts";
 import type { Query, View } from "./view.ts";
+import { Vitals } from "./vitals.ts";
 
 const log = getLogger(["lainlet", "origin"]);
 
@@ -64,9 +66,11 @@ export class Lainlet implements Origin, Service {
   readonly counters = new Counters();
   readonly host: Host;
   readonly limits: Limits;
+  readonly metrics: Metrics;
   readonly rights: Rights;
   readonly store: Store;
   readonly version: string;
+  readonly vitals: Vitals;
   readonly staleAfter: number;
   readonly endpoints: readonly (View | Page)[];
   readonly #byPath = new Map<string, View | Page>();
@@ -84,14 +88,18 @@ export class Lainlet implements Origin, Service {
     for (const endpoint of this.endpoints) {
       for (const path of endpoint.paths) this.#byPath.set(path, endpoint);
     }
+    this.metrics = new Metrics(this);
+    this.vitals = new Vitals(this);
   }
 
   /** Leaves the store. */
   close(): void {
+    this.vitals.close();
     this.#closing.abort();
   }
 
   async answer(ask: Ask): Promise<Answer | Feed> {
+    const begin = performance.now();
     let endpoint: View | Page | undefined;
     let answer: Answer | Feed;
     try {
@@ -101,6 +109,11 @@ export class Lainlet implements Origin, Service {
       answer = await this.#answer(endpoint, searchParams, ask);
     } catch (error) {
       answer = failure(ask, error);
+    }
+    if ("status" in answer) {
+      const time = performance.now() - begin;
+      const path = endpoint?.paths[0] ?? "unknown";
+      this.metrics.observe(path, answer.status, time);
     }
     const age = endpoint?.watcher?.(this.cluster).age() ?? 0;
     if (age <= this.staleAfter || !Number.isFinite(age)) return answer;
@@ -138,7 +151,7 @@ export class Lainlet implements Origin, Service {
     if (heartbeatOf(params) === undefined) throw badRequest(BAD_HEARTBEAT);
     if (!this.#isReady(view, ask.peer)) throw new Unavailable(NOT_READ_YET);
     const selection = view.select(this.#query(params, ask.peer));
-    const source = view.source(this.cluster, this.host, selection);
+    const source = view.source(this, selection);
     const state = this.broadcast.latest(source);
     if (state instanceof Unavailable) throw state;
     return json(ask, state);
@@ -152,7 +165,7 @@ export class Lainlet implements Origin, Service {
     if (ask.method === "HEAD") {
       return { status: STATUS_CODE.OK, headers: STREAM, body: null };
     }
-    const giveBack = this.limits.take(ask.peer);
+    const giveBack = this.limits.take(ask.peer, view.paths[0]);
     if (typeof giveBack === "string") return unavailable(giveBack, RETRY_AFTER);
     const heartbeat = heartbeatOf(params);
     return {
@@ -186,7 +199,7 @@ export class Lainlet implements Origin, Service {
       const selection = view.select(this.#query(params, peer));
       const { right } = selection;
       ends.add(this.#guard(peer, right, listener));
-      const source = view.source(this.cluster, this.host, selection);
+      const source = view.source(this, selection);
       const { topic, release } = this.broadcast.use(source);
       ends.add(release);
       listener.attach(topic);

@@ -6,7 +6,9 @@ import type { Endpoint } from "./endpoint.ts";
 import type { Limits } from "./limits.ts";
 import type { Rights } from "./rights.ts";
 import type { Store } from "./store/store.ts";
+import type { Metrics } from "./metrics.ts";
 import type { Query, View } from "./view.ts";
+import type { Vitals } from "./vitals.ts";
 import type { Watcher } from "./watcher/watcher.ts";
 
 /** A running lainlet, as its pages see it. */
@@ -18,9 +20,11 @@ export interface Service {
   readonly endpoints: readonly (View | Page)[];
   readonly host: Host;
   readonly limits: Limits;
+  readonly metrics: Metrics;
   readonly rights: Rights;
   readonly store: Store;
   readonly version: string;
+  readonly vitals: Vitals;
   /** The age from which on the state counts as stale, in ms. */
   readonly staleAfter: number;
 }

@@ -2,6 +2,7 @@ import type { TSchema } from "@sinclair/typebox";
 import type { Cluster, Host } from "./cluster.ts";
 import type { Endpoint, Param } from "./endpoint.ts";
 import type { Member } from "./json.ts";
+import type { Service } from "./page.ts";
 import type { Caller, Right } from "./rights.ts";
 import type { Watcher } from "./watcher/watcher.ts";
 
@@ -57,7 +58,7 @@ export interface View<
    * @throws {Refusal} when it is malformed, or not for this caller
    */
   select(query: Query): Selection;
-  source(cluster: Cluster, host: Host, selection: Selection): Source;
+  source(service: Service, selection: Selection): Source;
 }
 
 /** What values add to an answer, in key order. */
@@ -111,7 +112,7 @@ export function view<
     isObject,
     watcher,
     select,
-    source(cluster, host, { prefix, keep }) {
+    source({ cluster, host }, { prefix, keep }) {
       const source = watcher(cluster);
       const made = entries.get(host) ?? new WeakMap<T, readonly [string, P]>();
       entries.set(host, made);

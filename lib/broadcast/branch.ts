@@ -11,6 +11,23 @@ export interface BranchOptions {
   readonly patch: boolean;
 }
 
+/** Counts what a thread's streams carry, without a word to other threads. */
+export class Sent {
+  deliveries = 0;
+  conflated = 0;
+  bytes = 0;
+
+  /** What was counted since the last time. */
+  takeAll(): [name: "deliveries" | "conflated" | "bytes", count: number][] {
+    const { deliveries, conflated, bytes } = this;
+    this.deliveries = this.conflated = this.bytes = 0;
+    return [["deliveries", deliveries], ["conflated", conflated], [
+      "bytes",
+      bytes,
+    ]];
+  }
+}
+
 /**
  * One listener's event stream: a branch of a topic's tee.
  *
@@ -44,6 +61,7 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
   /** @param onOver called once, when the stream has ended or its reader left */
   constructor(
     private readonly options: BranchOptions,
+    private readonly counts: Sent,
     private readonly onOver: () => void,
   ) {
     const { heartbeat } = options;
@@ -122,7 +140,10 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     this.#commentDue = false;
     const over = this.#failure !== undefined;
     if (over) this.#leave();
-    for (const chunk of chunks) this.#controller?.enqueue(chunk);
+    for (const chunk of chunks) {
+      this.counts.bytes += chunk.length;
+      this.#controller?.enqueue(chunk);
+    }
     if (over) this.#controller?.close();
   }
 
@@ -158,6 +179,9 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     this.#broken = false;
     this.#sent = state;
     const id = ++this.#id;
+    this.counts.deliveries++;
+    // Before the first one there was nothing to miss.
+    if (sent !== undefined) this.counts.conflated += topic.number - seen - 1;
     if (sent === undefined) return state.frame(id, "init");
     if (isBroken) return state.frame(id, "update");
     const patch = this.options.patch ? state.patchFrom(sent) : undefined;

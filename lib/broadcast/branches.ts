@@ -1,10 +1,13 @@
-import { Branch, type BranchOptions } from "./branch.ts";
+import type { Counters } from "../counters.ts";
+import { Branch, type BranchOptions, Sent } from "./branch.ts";
 
 /** A stream that carries nothing for so long gets a comment, in ms. */
 const IDLE = 30_000;
 
 /** When streams are looked after. */
 export interface BranchesOptions {
+  /** Where what was sent is counted, now and then. */
+  readonly counters: Counters;
   /** How long a stream may carry nothing, in ms; default 30 s. */
   readonly idle?: number;
   /** How long a reader may leave alone what is there for it, in ms. */
@@ -16,13 +19,17 @@ export class Branches {
   /** With what is to be done when the reader is too slow. */
   readonly #branches = new Map<Branch, () => void>();
   readonly #sweep: ReturnType<typeof setInterval>;
+  readonly #sent = new Sent();
   #isClosed = false;
 
-  constructor({ idle = IDLE, slowAfter }: BranchesOptions) {
+  constructor({ counters, idle = IDLE, slowAfter }: BranchesOptions) {
     let last = performance.now();
     this.#sweep = setInterval(() => {
       const elapsed = performance.now() - last;
       last += elapsed;
+      for (const [name, count] of this.#sent.takeAll()) {
+        if (count > 0) counters.add(name, count);
+      }
       for (const [branch, onSlow] of this.#branches) {
         if (branch.tick(elapsed, idle) < slowAfter) continue;
         branch.end();
@@ -38,7 +45,11 @@ export class Branches {
    * @param onSlow called when the stream ends because its reader took nothing
    */
   open(options: BranchOptions, onSlow: () => void): Branch {
-    const branch = new Branch(options, () => this.#branches.delete(branch));
+    const branch = new Branch(
+      options,
+      this.#sent,
+      () => this.#branches.delete(branch),
+    );
     this.#branches.set(branch, onSlow);
     if (this.#isClosed) branch.end();
     return branch;

@@ -37,6 +37,7 @@ export class Watcher<T> {
   readonly #synced = Promise.withResolvers<void>();
   #isSynced = false;
   #version = 0;
+  #changes = 0;
 
   /** Live streams that are fed from here. */
   receivers = 0;
@@ -67,6 +68,11 @@ export class Watcher<T> {
   /** Another one after every change. */
   get version(): number {
     return this.#version;
+  }
+
+  /** How many entries were written or removed since the start. */
+  get changes(): number {
+    return this.#changes;
   }
 
   get size(): number {
@@ -118,6 +124,7 @@ export class Watcher<T> {
     }
     if (made.length === 0) return;
     this.#version++;
+    this.#changes += made.length;
     for (const listener of this.#listeners) {
       try {
         listener(made);

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Broadcast } from "../../../lib/broadcast/broadcast.ts";
 import type { Branch } from "../../../lib/broadcast/branch.ts";
+import { Counters } from "../../../lib/counters.ts";
 import { Branches } from "../../../lib/broadcast/branches.ts";
 import type { Member } from "../../../lib/json.ts";
 import { Unavailable } from "../../../lib/errors.ts";
@@ -81,7 +82,7 @@ class Setup implements Disposable {
   readonly source = new TestSource();
 
   constructor(slowAfter = 60_000) {
-    this.branches = new Branches({ slowAfter });
+    this.branches = new Branches({ counters: new Counters(), slowAfter });
   }
 
   [Symbol.dispose](): void {

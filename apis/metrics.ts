@@ -1,0 +1,15 @@
+import { STATUS_CODE } from "@std/http/status";
+import type { Page } from "../lib/page.ts";
+
+/** What this lainlet measures of itself, for Prometheus; no value from the store. */
+export default {
+  paths: ["/metrics"] as const,
+  summary: "What this lainlet measures of itself, for Prometheus.",
+  params: {},
+  mediaType: "text/plain",
+  respond: async ({ metrics }) => ({
+    status: STATUS_CODE.OK,
+    headers: { "Content-Type": metrics.contentType },
+    body: await metrics.text(),
+  }),
+} satisfies Page;
