@@ -2,7 +2,10 @@ import { Buffer } from "node:buffer";
 import { getLogger } from "@logtape/logtape";
 import * as apis from "./apis/mod.ts";
 import config from "./deno.json" with { type: "json" };
-import { type Flags, parseFlags, UsageError } from "./lib/flags.ts";
+import { UsageError } from "./lib/args.ts";
+import { isCommand, parseCommand } from "./lib/cli/command.ts";
+import { runCommand } from "./lib/cli/mod.ts";
+import { type Flags, parseFlags } from "./lib/flags.ts";
 import { Lainlet } from "./lib/lainlet.ts";
 import { logUncaught, startLogging } from "./lib/log.ts";
 import { Server } from "./lib/server.ts";
@@ -179,6 +182,10 @@ export async function start(program: () => Promise<unknown>): Promise<void> {
 
 if (import.meta.main) {
   start(async () => {
+    const [word, ...rest] = Deno.args;
+    if (isCommand(word)) {
+      Deno.exit(await runCommand(parseCommand(word, rest)));
+    }
     const flags = readFlags(Deno.args);
     startLogging(flags.logFormat, logLevel(flags));
     await run(flags, openStore(flags));

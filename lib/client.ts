@@ -70,6 +70,9 @@ export interface WatchOptions {
   readonly onStatus?: (status: WatchStatus) => void;
 }
 
+/** How soon a stream that is refused ends after its error, in ms. */
+const ERROR_GRACE = 200;
+
 /** Asks one lainlet. */
 export class Client {
   /**
@@ -113,24 +116,43 @@ export class Client {
    *
    * @throws {RefusedError} when lainlet does not, or no longer, answer that
    */
-  async *watch<N extends ViewName>(
+  watch<N extends ViewName>(
     name: N,
     params: Params<N>,
-    { signal = new AbortController().signal, onStatus }: WatchOptions = {},
+    options?: WatchOptions,
   ): AsyncGenerator<Update<Data<N>>, void> {
+    return trusted(this.watchAny(name, params, options));
+  }
+
+  /** {@linkcode watch} of a name that is only known when the program runs. */
+  async *watchAny(
+    name: string,
+    params: Readonly<Record<string, string | undefined>>,
+    { signal = new AbortController().signal, onStatus }: WatchOptions = {},
+  ): AsyncGenerator<Update<unknown>, void> {
     let last: { readonly data: unknown } | undefined;
     let isAfterGap = false;
     let patch: "merge" | undefined = "merge";
     for (let failures = 0; !signal.aborted; failures++) {
       /** Why there is no state at the moment. */
       let problem: string | undefined;
+      let timer: ReturnType<typeof setTimeout> | undefined;
       try {
         const url = this.#url(name, { ...params, watch: "1", patch });
         for await (const { event, text } of events(url, signal)) {
           failures = 0;
-          problem = event === "error" ? text : undefined;
-          onStatus?.({ isOpen: true, problem });
-          if (event === "error") continue;
+          clearTimeout(timer);
+          if (event === "error") {
+            // Of a stream that ends with this, it is no status.
+            timer = setTimeout(
+              () => onStatus?.({ isOpen: true, problem: text }),
+              ERROR_GRACE,
+            );
+            problem = text;
+            continue;
+          }
+          problem = undefined;
+          onStatus?.({ isOpen: true });
           const value = this.parse(text);
           const data = event === "patch"
             ? applyPatch(last?.data, value)
@@ -140,16 +162,17 @@ export class Client {
           last = { data };
           yield {
             kind: kindOf(event, previous),
-            data: trusted(data),
-            previous: trusted(previous?.data),
+            data,
+            previous: previous?.data,
             isAfterGap,
           };
           isAfterGap = false;
         }
         if (signal.aborted) return;
-        onStatus?.({ isOpen: false, problem: "lainlet ended the stream" });
+        clearTimeout(timer);
         // A refusal ends a stream after an error, but so may a restart: this tells.
         if (problem !== undefined) await this.text(name, params, signal);
+        onStatus?.({ isOpen: false, problem: "lainlet ended the stream" });
       } catch (error) {
         if (signal.aborted) return;
         const isRefusal = error instanceof RefusedError && error.status < 500;
@@ -160,6 +183,8 @@ export class Client {
         }
         if (isRefusal) throw error;
         onStatus?.({ isOpen: false, problem: lineOf(error) });
+      } finally {
+        clearTimeout(timer);
       }
       isAfterGap = last !== undefined;
       await sleep(backoff(failures), signal);

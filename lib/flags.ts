@@ -1,12 +1,7 @@
-import { parseArgs } from "@std/cli/parse-args";
 import { isAddress } from "./address.ts";
+import { type Given, readArgs, UsageError } from "./args.ts";
 import { HELP } from "./help.ts";
 import type { LimitsOptions } from "./limits.ts";
-
-/** A wrong use of the command line; the message is the one line to print. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
 
 /** What the command line asks for. */
 export interface Flags {
@@ -51,7 +46,8 @@ export interface Environment {
   hostname(): string;
 }
 
-const VALUES = [
+/** Flags that have a value. */
+export const VALUES = [
   "web",
   "etcd",
   "ip",
@@ -69,8 +65,8 @@ const VALUES = [
   "etcd.key",
   "etcd.user",
 ];
-const SWITCHES = ["noauth", "debug", "version", "help"];
-const SHORT: Record<string, string> = { v: "version", h: "help" };
+/** Flags that have none. */
+export const SWITCHES = ["noauth", "debug", "version", "help"];
 
 /**
  * Reads the command line: `-name value`, `-name=value` and the same with two
@@ -84,7 +80,10 @@ export function parseFlags(
   environment: Environment,
   version: string,
 ): Flags | string {
-  const given = read(args);
+  const { given, rest: [unexpected] } = readArgs(args, VALUES, SWITCHES);
+  if (unexpected !== undefined) {
+    throw new UsageError(`unexpected argument "${unexpected}"`);
+  }
   if (given("help") !== undefined) return HELP;
   if (given("version") !== undefined) return version;
   const ip = given("ip") ?? "";
@@ -123,55 +122,6 @@ export function parseFlags(
  */
 function defaultWorkers(cores: number): number {
   return cores < 4 ? 1 : 2;
-}
-
-/** A flag's value; undefined when it is not given, or is a switch that is off. */
-type Given = (name: string) => string | undefined;
-
-function read(args: readonly string[]): Given {
-  // The parser would take `-web` for four flags, and `etcd.ca` for a path.
-  const inner = (name: string) => name.replaceAll(".", "-");
-  const normal = args.map((arg) => {
-    const [, name, rest = ""] = /^--?([a-z][a-z.]*)(=.*)?$/s.exec(arg) ?? [];
-    if (name === undefined) return arg;
-    const long = SHORT[name] ?? name;
-    if (!VALUES.includes(long) && !SWITCHES.includes(long)) {
-      throw new UsageError(`unknown flag ${arg.replace(/=.*/s, "")}`);
-    }
-    if (SWITCHES.includes(long) && !/^(=(true|false|1|0))?$/.test(rest)) {
-      throw new UsageError(`--${long} is a switch: give it without a value`);
-    }
-    const value = SWITCHES.includes(long)
-      ? rest.replace("=1", "=true").replace("=0", "=false")
-      : rest;
-    return `--${inner(long)}${value}`;
-  });
-  const parsed = parseArgs(normal, {
-    string: VALUES.map(inner),
-    boolean: SWITCHES,
-    alias: {},
-    unknown: (arg) => {
-      throw new UsageError(
-        arg.startsWith("-")
-          ? `unknown flag ${arg}`
-          : `unexpected argument "${arg}"`,
-      );
-    },
-  });
-  const [rest] = parsed._;
-  if (rest !== undefined) {
-    throw new UsageError(`unexpected argument "${rest}"`);
-  }
-  for (const name of VALUES) {
-    const value = parsed[inner(name)];
-    if (value === "") throw new UsageError(`--${name} needs a value`);
-  }
-  return (name) => {
-    const value = parsed[inner(name)];
-    if (Array.isArray(value)) return String(value.at(-1));
-    if (typeof value === "string") return value;
-    return value === true ? "true" : undefined;
-  };
 }
 
 function listenAddress(text: string): Flags["web"] {

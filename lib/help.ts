@@ -4,6 +4,14 @@ lainlet serves a LAIN cluster's state, kept current from etcd, over HTTP: each
 view as an answer (GET) or as a live stream (watch).
 
 Usage: lainlet [flags]     (a flag is -name value, -name=value, or with --)
+       lainlet get ENDPOINT [--PARAMETER VALUE] [--addr ADDRESS]
+       lainlet watch ENDPOINT [--PARAMETER VALUE] [--addr ADDRESS]
+       lainlet status [--addr ADDRESS]
+       lainlet completions bash|zsh|fish
+
+The first serves; the others ask a lainlet that does (at 127.0.0.1:9001), and
+print JSON, a document a line, when stdout is not a terminal. lainlet get --help
+lists the endpoints and their parameters.
 
 Serving:
   --web ADDRESS            where to listen (default :9001)
@@ -49,6 +57,7 @@ Examples:
   lainlet --etcd 10.0.0.1:2379,10.0.0.2:2379 --ip 10.0.0.7
   lainlet --web 127.0.0.1:9001 --store memory:cluster.json --noauth
 
-Then ask it:
-  curl 'http://127.0.0.1:9001/v2/coreinfowatcher?appname=console'
+Then look at http://127.0.0.1:9001 in a browser, or ask it:
+  lainlet status
+  lainlet watch coreinfowatcher --appname console
   curl -N 'http://127.0.0.1:9001/v2/webrouter/webprocs?watch=1&heartbeat=10'`;

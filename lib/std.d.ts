@@ -42,6 +42,24 @@ declare module "@std/cli/parse-args" {
   }): Record<string, unknown> & { _: (string | number)[] };
 }
 
+declare module "@std/fmt/colors" {
+  type Paint = (text: string) => string;
+  export const bold: Paint;
+  export const cyan: Paint;
+  export const dim: Paint;
+  export const green: Paint;
+  export const red: Paint;
+  export const yellow: Paint;
+}
+
+declare module "@std/fmt/duration" {
+  /** @param ms a time in milliseconds */
+  export function format(ms: number, options: {
+    readonly style: "narrow";
+    readonly ignoreZero: true;
+  }): string;
+}
+
 declare module "@std/http/etag" {
   /** The strong entity tag of a body (RFC 9110, 8.8.3). */
   export function eTag(entity: Uint8Array): Promise<string>;

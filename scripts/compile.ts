@@ -56,7 +56,11 @@ async function compileWithNpmRuntime(output: string): Promise<void> {
   if (Deno.build.target !== "x86_64-unknown-linux-gnu") {
     fail(`--runtime=npm is for x86_64 Linux, not ${Deno.build.target}`);
   }
-  const env = { DENORT_BIN: await npmRuntime() };
+  const env = {
+    DENORT_BIN: await npmRuntime(),
+    // Its threads overflow their stack of 2 MB on a program of this size.
+    RUST_MIN_STACK: String(64 * 1024 * 1024),
+  };
   const deno = ["-y", `deno@${NPM_RUNTIME.deno}`];
   const failure = await runCompiler("npx", deno, output, env);
   if (failure !== undefined) fail(failure);

@@ -1,10 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import {
-  type Environment,
-  type Flags,
-  parseFlags,
-  UsageError,
-} from "../../lib/flags.ts";
+import { UsageError } from "../../lib/args.ts";
+import { type Environment, type Flags, parseFlags } from "../../lib/flags.ts";
 import { HELP } from "../../lib/help.ts";
 
 const SYSTEM: Environment = { cores: 4, hostname: () => "here" };

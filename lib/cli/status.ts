@@ -1,0 +1,96 @@
+import { bold, dim, green, red, yellow } from "@std/fmt/colors";
+import { format } from "@std/fmt/duration";
+import { Client, type Data, RefusedError } from "../client.ts";
+import { printable, table } from "./render.ts";
+
+/** How a lainlet is doing. */
+export interface Status {
+  readonly addr: string;
+  readonly version: string;
+  readonly ready: boolean;
+  /** Why it is not; "" when it is. */
+  readonly reason: string;
+  readonly debug: Data<"/debug">;
+}
+
+/**
+ * Asks a lainlet how it is doing.
+ *
+ * @throws {TypeError} when it cannot be reached
+ */
+export async function readStatus(base: string): Promise<Status> {
+  const client = new Client(base);
+  const [version, debug, reason] = await Promise.all([
+    client.text("/version", {}),
+    client.get("/debug", {}),
+    client.text("/readyz", {}).then(() => "", (error) => {
+      if (error instanceof RefusedError) return error.message;
+      throw error;
+    }),
+  ]);
+  return { addr: base, version, ready: reason === "", reason, debug };
+}
+
+/** A status for people, a line each. */
+export function renderStatus(status: Status): string[] {
+  const { addr, version, ready, reason, debug } = status;
+  const { store, watchers } = debug;
+  const state = ready
+    ? green("in step")
+    : red(`not ready: ${printable(reason)}`);
+  return [
+    `${bold("lainlet")} ${version} at ${addr}: ${state}`,
+    "",
+    ...table([
+      ["store", `${store.source || "none"}, revision ${store.revision}`],
+      ["confirmed", ago(store.confirmed)],
+      ["reconnects", String(store.reconnects)],
+      ["missed changes", counted(store.missed)],
+      ["streams", `${debug.goroutines} of ${debug.topics} states`],
+      ["refused, slow", `${counted(debug.refused)}, ${counted(debug.slow)}`],
+      ["connections", String(debug.connections)],
+    ]).map((line) => `  ${line}`),
+    "",
+    ...table([
+      ["", "keys", "streams", "rejected", "differences", "last event"].map(dim),
+      ...Object.entries(watchers).map(([name, watcher]) => [
+        name,
+        String(watcher.TotalKeys),
+        String(watcher.NumReceivers),
+        counted(watcher.Rejected.length),
+        counted(watcher.Differences),
+        lastOf(watcher),
+      ]),
+    ]).map((line) => `  ${line}`),
+    ...Object.values(watchers).flatMap(({ Rejected }) =>
+      Rejected.map((key) => `  ${yellow("rejected")} ${printable(key)}`)
+    ),
+  ];
+}
+
+/** A count that should be 0. */
+function counted(count: number): string {
+  return count === 0 ? "0" : yellow(String(count));
+}
+
+function lastOf(
+  { LastEvent: { Action, Key }, UpdateTime }: Data<
+    "/debug"
+  >["watchers"][string],
+): string {
+  if (Action === "") return "";
+  const what = Key === "" ? Action : `${Action} ${printable(Key)}`;
+  return `${what}, ${ago(UpdateTime)}`;
+}
+
+/** @param time of RFC 3339; "": never */
+function ago(time: string): string {
+  if (time === "") return "never";
+  const seconds = Math.max(
+    0,
+    Math.round((Date.now() - Date.parse(time)) / 1000),
+  );
+  if (seconds === 0) return "now";
+  const text = format(seconds * 1000, { style: "narrow", ignoreZero: true });
+  return `${text} ago`;
+}
