@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { json } from "../lib/answer.ts";
+import { conditional } from "../lib/answer.ts";
 import { State } from "../lib/broadcast/state.ts";
 import {
   forbidden,
@@ -28,6 +28,6 @@ export default {
     if (app === undefined) {
       throw new Refusal(STATUS_CODE.NotFound, "the address is nobody's");
     }
-    return json(ask, State.of(JSON.stringify({ appname: app })));
+    return conditional(ask, State.of(JSON.stringify({ appname: app })));
   },
 } satisfies Page;

@@ -9,6 +9,7 @@ export { default as backupspec } from "./backupspec.ts";
 export { default as configwatcher } from "./configwatcher.ts";
 export { default as containers } from "./containers.ts";
 export { default as coreinfowatcher } from "./coreinfowatcher.ts";
+export { default as dashboard } from "./dashboard.ts";
 export { default as debug } from "./debug.ts";
 export { default as depends } from "./depends.ts";
 export { default as healthz } from "./healthz.ts";

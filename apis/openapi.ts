@@ -1,4 +1,4 @@
-import { json } from "../lib/answer.ts";
+import { conditional } from "../lib/answer.ts";
 import { State } from "../lib/broadcast/state.ts";
 import { openapi } from "../lib/openapi.ts";
 import type { Page } from "../lib/page.ts";
@@ -10,5 +10,5 @@ export default {
   params: {},
   mediaType: "application/json",
   respond: ({ endpoints, version }, _query, ask) =>
-    json(ask, State.of(JSON.stringify(openapi(endpoints, version)))),
+    conditional(ask, State.of(JSON.stringify(openapi(endpoints, version)))),
 } satisfies Page;

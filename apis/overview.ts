@@ -87,7 +87,7 @@ interface Overview {
   readonly [name: `depends/${string}`]: Static<typeof Service>;
   readonly [name: `group/${string}`]: Static<typeof Group>;
   readonly [name: `node/${string}`]: Readonly<Record<string, unknown>>;
-  readonly [name: `sample/${number}`]: Sample;
+  readonly [name: `sample/${string}`]: Sample;
   readonly "lainlet/present": Vital;
 }
 

@@ -48,6 +48,8 @@ export interface Origin {
   answer(ask: Ask): Promise<Answer | Feed>;
 }
 
+const JSON_TYPE = { "Content-Type": "application/json; charset=utf-8" };
+
 /** A plain-text answer of one line. */
 export function text(
   body: string,
@@ -73,10 +75,16 @@ export function unavailable(reason: string, after = 1): Answer {
 }
 
 /**
- * A state as JSON, with conditional requests (RFC 9110, 13) and gzip. Each
- * encoding has an entity tag of its own, as strong ones must.
+ * A state, with conditional requests (RFC 9110, 13) and gzip. Each encoding
+ * has an entity tag of its own, as strong ones must.
+ *
+ * @param own headers of the whole answer
  */
-export async function json(ask: Ask, state: State): Promise<Answer> {
+export async function conditional(
+  ask: Ask,
+  state: State,
+  own: Readonly<Record<string, string>> = JSON_TYPE,
+): Promise<Answer> {
   const isCompressed = ask.acceptEncoding !== null &&
     acceptsEncodings(
         { headers: new Headers({ "Accept-Encoding": ask.acceptEncoding }) },
@@ -97,7 +105,7 @@ export async function json(ask: Ask, state: State): Promise<Answer> {
     status: STATUS_CODE.OK,
     headers: {
       ...headers,
-      "Content-Type": "application/json; charset=utf-8",
+      ...own,
       ...isCompressed ? { "Content-Encoding": "gzip" } : {},
     },
     body: isCompressed ? await state.gzip : state.body,

@@ -3,8 +3,8 @@ import { STATUS_CODE } from "@std/http/status";
 import {
   type Answer,
   type Ask,
+  conditional,
   type Feed,
-  json,
   type Listener,
   type Origin,
   staleness,
@@ -154,7 +154,7 @@ export class Lainlet implements Origin, Service {
     const source = view.source(this, selection);
     const state = this.broadcast.latest(source);
     if (state instanceof Unavailable) throw state;
-    return json(ask, state);
+    return conditional(ask, state);
   }
 
   #watch(view: View, params: URLSearchParams, ask: Ask): Answer | Feed {

@@ -130,15 +130,15 @@ export class Metrics {
       help: string,
       value: (watcher: Watcher<unknown>) => number,
     ) => {
-      const metric = new kind({
+      new kind({
         name,
         help,
         labelNames: ["watcher"],
         registers: [this.#registry],
         collect() {
-          metric.reset();
+          this.reset();
           for (const watcher of Object.values(cluster)) {
-            metric.inc({ watcher: watcher.name }, value(watcher));
+            this.inc({ watcher: watcher.name }, value(watcher));
           }
         },
       });
@@ -181,14 +181,14 @@ export class Metrics {
       "Different states that streams are fed from.",
       () => broadcast.topics,
     );
-    const listeners = new Gauge({
+    new Gauge({
       name: "lainlet_listeners",
       help: "Open streams.",
       labelNames: ["endpoint"],
       registers: [this.#registry],
       collect() {
         for (const [endpoint, count] of limits.perEndpoint) {
-          listeners.set({ endpoint }, count);
+          this.set({ endpoint }, count);
         }
       },
     });
@@ -220,25 +220,25 @@ export class Metrics {
   }
 
   #gauge(name: string, help: string, value: () => number): void {
-    const gauge = new Gauge({
+    new Gauge({
       name,
       help,
       registers: [this.#registry],
       collect() {
-        gauge.set(value());
+        this.set(value());
       },
     });
   }
 
   /** A counter of something that is counted elsewhere. */
   #counter(name: string, help: string, value: () => number): void {
-    const counter = new Counter({
+    new Counter({
       name,
       help,
       registers: [this.#registry],
       collect() {
-        counter.reset();
-        counter.inc(value());
+        this.reset();
+        this.inc(value());
       },
     });
   }

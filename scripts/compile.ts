@@ -25,6 +25,9 @@ const NPM_RUNTIME = {
 const OPTIONS = config.tasks.start.split(" ")
   .filter((word) => word.startsWith("--"));
 
+/** What is not imported: the thread's module, and the dashboard that `build` made. */
+const INCLUDED = ["lib/worker.ts", "lib/ui/index.html", "lib/ui/dist"];
+
 const { output, runtime } = readArgs();
 if (runtime === "npm") await compileWithNpmRuntime(output);
 else await compile(output);
@@ -86,8 +89,7 @@ async function runCompiler(
       "--no-check",
       "--quiet",
       ...OPTIONS,
-      "--include",
-      "lib/worker.ts",
+      ...INCLUDED.flatMap((path) => ["--include", path]),
       "--output",
       output,
       "main.ts",

@@ -27,7 +27,7 @@ Deno.test("README: the endpoint that it shows is one file and one line, and work
   }).output();
   assert(check.success, new TextDecoder().decode(check.stderr));
   const port = freePort();
-  const flags = config.tasks.demo.split(" ").slice(2, -1);
+  const flags = config.tasks.demo.command.split(" ").slice(2, -1);
   await using _demo = new Program("deno", [
     "run",
     "--config",

@@ -152,6 +152,7 @@ Deno.test("command line: get in a terminal is aligned, coloured, and harmless", 
       "",
     ].join("\n"),
   );
+  // deno-lint-ignore no-control-regex
   assertMatch(program.stdout, /\x1b\[36ma\x1b\[39m {7}/);
 });
 

@@ -9,7 +9,9 @@ function task(
   args: string[],
   env: Record<string, string> = {},
 ): Program {
-  const [command = "", ...first] = config.tasks[name].split(" ");
+  const task = config.tasks[name];
+  const line = typeof task === "string" ? task : task.command;
+  const [command = "", ...first] = line.split(" ");
   return new Program(command, [...first, ...args], env);
 }
 

@@ -67,8 +67,9 @@ export class Program implements AsyncDisposable {
       from: ReadableStream<Uint8Array>,
       to: (text: string) => void,
     ) => {
-      for await (const text of from.pipeThrough(new TextDecoderStream())) {
-        to(text);
+      const decoder = new TextDecoder();
+      for await (const bytes of from) {
+        to(decoder.decode(bytes, { stream: true }));
       }
     };
     this.#copied = Promise.all([

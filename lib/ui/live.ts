@@ -1,0 +1,135 @@
+/**
+ * What the dashboard lives off: one watch of the overview.
+ *
+ * @module
+ */
+import { Client, type Data, RefusedError, type Update } from "../client.ts";
+import { diff, type Difference } from "../diff.ts";
+import { type Model, modelOf } from "./model.ts";
+
+/** How many changes are kept. */
+const CHANGES = 500;
+
+/** How long to wait before a refused page asks again, in ms. */
+const REFUSED_RETRY = 10_000;
+
+/** Something that changed in the cluster. */
+export interface Change {
+  readonly number: number;
+  readonly time: Date;
+  /** A member's name: `group/console/console.web.web`. */
+  readonly key: string;
+  readonly kind: "added" | "changed" | "removed";
+  readonly differences: readonly Difference[];
+  /** The connection was lost before: there may have been more to it. */
+  readonly isAfterGap: boolean;
+}
+
+/** What is known, and whether it is current. */
+export interface Live {
+  readonly model?: Model;
+  /** The newest first. */
+  readonly changes: readonly Change[];
+  /** Why there is no connection; undefined while there is one. */
+  readonly problem?: string;
+  /** When something came last. */
+  readonly heard?: Date;
+}
+
+/**
+ * Follows the cluster while the page is seen, and tells of every state; a
+ * hidden page takes no connection, of which browsers have six for a host.
+ *
+ * @returns ends that
+ */
+export function follow(base: string, onLive: (live: Live) => void): () => void {
+  const client = new Client(base);
+  let live: Live = { changes: [] };
+  let count = 0;
+  let last: Data<"overview"> | undefined;
+  let watching: AbortController | undefined;
+  /** There may be states that were not seen. */
+  let isGap = false;
+
+  const become = (next: Partial<Live>) => {
+    live = { ...live, ...next };
+    onLive(live);
+  };
+  const lose = (problem: string) => {
+    isGap = true;
+    become({ problem });
+  };
+  const take = ({ data }: Update<Data<"overview">>) => {
+    const time = new Date();
+    const fresh = changesOf(last ?? data, data).map((one) => ({
+      ...one,
+      number: ++count,
+      time,
+      isAfterGap: isGap,
+    }));
+    isGap = false;
+    last = data;
+    become({
+      model: modelOf(data),
+      changes: [...fresh.reverse(), ...live.changes].slice(0, CHANGES),
+      problem: undefined,
+      heard: time,
+    });
+  };
+  const watch = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      try {
+        const onStatus = (
+          { isOpen, problem = "" }: { isOpen: boolean; problem?: string },
+        ) => {
+          if (!isOpen) lose(problem);
+          else if (live.problem !== undefined) become({ problem: undefined });
+        };
+        for await (
+          const update of client.watch("overview", {}, { signal, onStatus })
+        ) take(update);
+      } catch (error) {
+        if (!(error instanceof RefusedError)) throw error;
+        lose(error.message);
+        await new Promise((resolve) => setTimeout(resolve, REFUSED_RETRY));
+      }
+    }
+  };
+  const look = () => {
+    watching?.abort();
+    if (document.hidden) return lose("the page was hidden");
+    watching = new AbortController();
+    watch(watching.signal);
+  };
+  document.addEventListener("visibilitychange", look);
+  look();
+  return () => {
+    document.removeEventListener("visibilitychange", look);
+    watching?.abort();
+  };
+}
+
+const CLUSTER = /^(config|depends|group|node)\//;
+
+/** What of the cluster differs between two states; most members are the same objects. */
+function changesOf(
+  before: object,
+  after: object,
+): Pick<Change, "key" | "kind" | "differences">[] {
+  const old = new Map<string, unknown>(Object.entries(before));
+  const now = new Map<string, unknown>(Object.entries(after));
+  const keys = new Set([...old.keys(), ...now.keys()]);
+  return [...keys].filter((key) =>
+    old.get(key) !== now.get(key) && CLUSTER.test(key)
+  ).map((key) => ({
+    key,
+    kind: kindOf(old.has(key), now.has(key)),
+    differences: diff(old.get(key), now.get(key)),
+  })) // A watch that began anew shares nothing with the one before.
+    .filter(({ differences }) => differences.length > 0);
+}
+
+function kindOf(was: boolean, is: boolean): Change["kind"] {
+  if (was && is) return "changed";
+  return is ? "added" : "removed";
+}

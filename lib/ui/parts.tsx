@@ -1,0 +1,131 @@
+/**
+ * Small things that several views show.
+ *
+ * @module
+ */
+import type { ComponentChildren } from "preact";
+import type { Difference } from "../diff.ts";
+import type { Container } from "./model.ts";
+import { href } from "./route.ts";
+
+export function AppLink({ name }: { name: string }) {
+  return <a href={href(["app", name])}>{name}</a>;
+}
+
+export function NodeLink({ name }: { name: string }) {
+  return <a href={href(["node", name])}>{name}</a>;
+}
+
+export function ContainerLink({ container }: { container: Container }) {
+  const { node, id } = container;
+  // As Docker shortens its own.
+  const name = /^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id;
+  return <a class="mono" href={href(["container", node, id])}>{name}</a>;
+}
+
+/** An address, or that there is none. */
+export function Address({ ip, port }: { ip: string; port?: number }) {
+  if (ip === "") return <span class="bad">no address</span>;
+  return <span class="mono">{port ? `${ip}:${port}` : ip}</span>;
+}
+
+/** Names and values. */
+export function Facts(
+  { facts }: { facts: readonly (readonly [string, ComponentChildren])[] },
+) {
+  return (
+    <dl class="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** A table that scrolls by itself where the page is narrow. */
+export function Table({ label, columns, rows }: {
+  label: string;
+  columns: readonly string[];
+  rows: readonly (readonly [key: string, ...cells: ComponentChildren[]])[];
+}) {
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label={label}>
+      <table>
+        <thead>
+          <tr>
+            {columns.map((name) => <th key={name} scope="col">{name}</th>)}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(([key, ...cells]) => (
+            <tr key={key}>{cells.map((cell, i) => <td key={i}>{cell}</td>)}</tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** A value from the cluster; text that is JSON is laid out. */
+export function Value({ value }: { value: unknown }) {
+  const text = pretty(value);
+  if (text === "") return <span class="dim">empty</span>;
+  return text.includes("\n")
+    ? <pre>{text}</pre>
+    : <span class="mono">{text}</span>;
+}
+
+function pretty(value: unknown): string {
+  if (typeof value !== "string") return JSON.stringify(value, null, 2) ?? "";
+  if (!/^\s*[[{]/.test(value)) return value;
+  try {
+    return JSON.stringify(JSON.parse(value), null, 2);
+  } catch {
+    return value;
+  }
+}
+
+/** What differs, a line each. */
+export function Diff({ differences }: { differences: readonly Difference[] }) {
+  return (
+    <ul class="diff">
+      {differences.map(({ path, kind, before, after }, i) => (
+        <li key={i}>
+          <code>{path}</code>
+          {kind !== "added" && <del>{line(before)}</del>}
+          {kind !== "removed" && <ins>{line(after)}</ins>}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function line(value: unknown): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  if (text === "") return '""';
+  return text.length > 400 ? `${text.slice(0, 400)} …` : text;
+}
+
+/** `1 node`, `2 nodes`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** A number for people. */
+export function round(value: number): string {
+  return value >= 100 ? String(Math.round(value)) : String(+value.toFixed(2));
+}
+
+export function bytes(value: number): string {
+  const units = ["B", "KB", "MB", "GB"];
+  const power = Math.min(3, Math.floor(Math.log10(Math.max(1, value)) / 3));
+  return `${round(value / 1000 ** power)} ${units[power]}`;
+}
+
+export function seconds(value: number): string {
+  if (value < 90) return `${round(value)} s`;
+  return value < 5400 ? `${round(value / 60)} min` : `${round(value / 3600)} h`;
+}

@@ -1,0 +1,134 @@
+import { useMemo } from "preact/hooks";
+import { Chart } from "../chart.tsx";
+import type { Model } from "../model.ts";
+import { bytes, Facts, round, seconds, Table } from "../parts.tsx";
+
+type Sample = Model["samples"][number][1];
+
+/** How this lainlet is, and was in the last hour. */
+export function LainletView({ model }: { model: Model }) {
+  const { present, samples } = model;
+  const newest = samples.at(-1)?.[0];
+  // A second is too short for a line to move: charts are drawn anew with each sample.
+  const lines = useMemo(() => {
+    const times = samples.map(([time]) => time);
+    const line = (name: keyof Sample) =>
+      samples.map(([, sample]) => sample[name]);
+    return {
+      times,
+      lag: [line("lag")],
+      events: [line("changes"), line("deliveries")],
+      listeners: [line("listeners")],
+      cpu: [line("cpu")],
+      memory: [line("memory")],
+    };
+  }, [newest]);
+  const { times } = lines;
+  const rejected = Object.entries(present.rejected);
+  return (
+    <>
+      <h1>lainlet {present.version}</h1>
+      <Facts
+        facts={[
+          [
+            "state",
+            present.stale
+              ? <strong class="bad">stale for {seconds(present.lag)}</strong>
+              : <>in step, confirmed {seconds(present.lag)} ago</>,
+          ],
+          ["source", <span class="mono">{present.source || "none"}</span>],
+          ["revision", present.revision],
+          ["reconnects", present.reconnects],
+          ["missed changes", <Counted count={present.missed} />],
+          ["mirror differences", <Counted count={present.differences} />],
+          ["rejected values", <Counted count={rejected.length} />],
+          ["listeners", present.listeners],
+          [
+            "refused, slow",
+            <>
+              <Counted count={present.refused} />,{" "}
+              <Counted count={present.slow} />
+            </>,
+          ],
+          ["changes a second", round(present.changes)],
+          ["deliveries a second", round(present.deliveries)],
+          ["sent a second", bytes(present.bytes)],
+          ["CPU", `${round(present.cpu * 100)} % of a core`],
+          ["memory", bytes(present.memory)],
+          ["up since", new Date(present.started * 1000).toLocaleString()],
+        ]}
+      />
+      {present.problems.map((problem) => (
+        <p key={problem} class="bad">{problem}</p>
+      ))}
+      <section class="charts" aria-label="The last hour">
+        <Chart
+          title="Confirmed"
+          names={["seconds ago"]}
+          times={times}
+          values={lines.lag}
+          format={round}
+        />
+        <Chart
+          title="Events a second"
+          names={["changes", "deliveries"]}
+          times={times}
+          values={lines.events}
+          format={round}
+        />
+        <Chart
+          title="Listeners"
+          names={["streams"]}
+          times={times}
+          values={lines.listeners}
+          format={round}
+        />
+        <Chart
+          title="CPU"
+          names={["cores"]}
+          times={times}
+          values={lines.cpu}
+          format={round}
+        />
+        <Chart
+          title="Memory"
+          names={["resident"]}
+          times={times}
+          values={lines.memory}
+          format={bytes}
+        />
+      </section>
+      <section>
+        <h2>Listeners by endpoint</h2>
+        <Table
+          label="Listeners by endpoint"
+          columns={["endpoint", "streams"]}
+          rows={Object.entries(present.endpoints)
+            .filter(([, count]) => count > 0)
+            .map((
+              [path, count],
+            ) => [path, <span class="mono">{path}</span>, count])}
+        />
+      </section>
+      {rejected.length > 0 && (
+        <section>
+          <h2>Values that are not taken</h2>
+          <Table
+            label="Rejected values"
+            columns={["key", "why"]}
+            rows={rejected.map(([key, why]) => [
+              key,
+              <span class="mono">{key}</span>,
+              why,
+            ])}
+          />
+        </section>
+      )}
+    </>
+  );
+}
+
+/** A count that should be 0. */
+function Counted({ count }: { count: number }) {
+  return count === 0 ? <>0</> : <strong class="bad">{count}</strong>;
+}
