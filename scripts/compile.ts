@@ -81,6 +81,7 @@ async function runCompiler(
   output: string,
   env: Record<string, string> = {},
 ): Promise<string | undefined> {
+  const folder = await Deno.makeTempDir({ prefix: "lainlet-compile-" });
   const { success, stderr } = await new Deno.Command(command, {
     // Types were checked with the newer Deno that the project is written for.
     args: [
@@ -89,6 +90,8 @@ async function runCompiler(
       "--no-check",
       "--quiet",
       ...OPTIONS,
+      "--config",
+      await lessConfig(folder),
       ...INCLUDED.flatMap((path) => ["--include", path]),
       "--output",
       output,
@@ -98,9 +101,41 @@ async function runCompiler(
     stdout: "inherit",
     stderr: "piped",
   }).output();
+  await Deno.remove(folder, { recursive: true });
   if (!success) return new TextDecoder().decode(stderr);
   const { size } = await Deno.stat(output);
   console.error(`${output} is made, ${Math.round(size / 1e6)} MB.`);
+}
+
+/**
+ * A configuration without what only the tests and the dashboard import: the
+ * compiler takes all packages that it names into the binary, used or not.
+ *
+ * @param folder for it and the lock file, which it has to lie beside
+ */
+async function lessConfig(folder: string): Promise<string> {
+  const { stdout } = await new Deno.Command("deno", {
+    args: ["info", "--json", "main.ts"],
+  }).output();
+  const { modules }: { modules: { specifier: string }[] } = JSON.parse(
+    new TextDecoder().decode(stdout),
+  );
+  const used = new Set(modules.map(({ specifier }) => specifier));
+  const { imports, nodeModulesDir } = config;
+  const path = `${folder}/deno.json`;
+  await Deno.writeTextFile(
+    path,
+    JSON.stringify({
+      nodeModulesDir,
+      imports: Object.fromEntries(
+        Object.entries(imports).filter(([, specifier]) =>
+          used.has(specifier.replace("npm:", "npm:/"))
+        ),
+      ),
+    }),
+  );
+  await Deno.copyFile("deno.lock", `${folder}/deno.lock`);
+  return path;
 }
 
 /** The path of the runtime from npm, which is fetched once and checked each time. */

@@ -66,7 +66,6 @@ Deno.test("paths and methods", async () => {
   assertEquals(slash.body, (await ask("/v2/nodes")).body);
   for (
     const path of [
-      "/",
       "/v2",
       "/v2/",
       "/v2/nosuch",

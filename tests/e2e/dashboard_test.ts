@@ -1,0 +1,391 @@
+/**
+ * The dashboard in a real browser.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Client } from "../../lib/client.ts";
+import { MemoryStore } from "../../lib/store/memory.ts";
+import {
+  groupKey,
+  type GroupSpec,
+  groupValue,
+  nodeKey,
+  nodeValue,
+} from "../../scripts/cluster.ts";
+import { type Page, TestBrowser, violations } from "../util/browser.ts";
+import { get } from "../util/client.ts";
+import { cluster } from "../util/golden.ts";
+import { GOLDEN_HOST, TARGETS, TestLainlet } from "../util/lainlet.ts";
+import { eventually, freePort, Program } from "../util/process.ts";
+
+const VIEWS = [
+  "",
+  "apps",
+  "app/console",
+  "node/node1",
+  "changes",
+  "config",
+  "lainlet",
+  "search?q=console",
+];
+
+const NODE = { name: "n9", ip: "192.0.2.9" };
+const SHOP: GroupSpec = {
+  app: "shop",
+  proc: "web.web",
+  annotation: { mountpoint: ["shop.example/"] },
+  instances: [
+    { node: NODE, ip: "172.20.9.1", id: "shop-1" },
+    { node: NODE, ip: "", id: "shop-2" },
+  ],
+};
+
+/** A lainlet and a browser for one test. */
+async function scene() {
+  const stack = new AsyncDisposableStack();
+  const store = new MemoryStore([
+    ...Object.entries(cluster),
+    [nodeKey(NODE), nodeValue(NODE)],
+    [groupKey(SHOP), groupValue(SHOP)],
+  ]);
+  const lainlet = stack.use(new TestLainlet(store));
+  await lainlet.ready();
+  const browser = stack.use(await TestBrowser.launch());
+  return {
+    store,
+    url: lainlet.url,
+    browser,
+    client: new Client(lainlet.url),
+    [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
+  };
+}
+
+/** The texts of a table's rows, cell by cell. */
+function rows(page: Page, label: string): Promise<string[][]> {
+  return page.getByRole("region", { name: label, exact: true })
+    .locator("tbody tr").evaluateAll((rows) =>
+      rows.map((row) => [...Object(row).cells].map((cell) => cell.innerText))
+    );
+}
+
+async function shows(page: Page, text: string): Promise<void> {
+  await page.locator("main").getByText(text, { exact: true }).first().waitFor();
+}
+
+Deno.test("dashboard: it is for super callers, and loads nothing from elsewhere", async () => {
+  const store = new MemoryStore(Object.entries(cluster));
+  await using lainlet = await new TestLainlet(store).ready();
+  let bytes = 0;
+  for (const path of ["/", "/ui/main.js", "/ui/main.css"]) {
+    const { status, headers, body } = await get(lainlet.url + path);
+    assertEquals([path, status], [path, 200]);
+    const policy = headers.get("Content-Security-Policy") ?? "";
+    assertStringIncludes(policy, "default-src 'none'");
+    assert(!/unsafe|\*|https?:/.test(policy), policy);
+    assertEquals(headers.get("X-Content-Type-Options"), "nosniff");
+    bytes += body.length;
+    const etag = headers.get("ETag") ?? "";
+    const again = await get(lainlet.url + path, "127.0.0.1", {
+      headers: { "If-None-Match": etag },
+    });
+    assertEquals(again.status, 304);
+    const other = await get(lainlet.url + path, "127.20.0.12");
+    assertEquals([other.status, other.body], [
+      403,
+      "authorize failed, super required",
+    ]);
+  }
+  assert(bytes < 150_000, `${bytes} bytes`);
+});
+
+Deno.test("dashboard: every view, in light and dark and on a phone, is without serious violations", async (t) => {
+  await using s = await scene();
+  for (const colorScheme of ["light", "dark"] as const) {
+    const width = colorScheme === "light" ? 1280 : 375;
+    const { page, problems } = await s.browser.open(`${s.url}/`, {
+      colorScheme,
+      viewport: { width, height: 720 },
+    });
+    await page.getByText("in step", { exact: true }).waitFor();
+    for (const view of VIEWS) {
+      await t.step(
+        `${view || "cluster"}, ${colorScheme}, ${width} px`,
+        async () => {
+          await page.goto(`${s.url}/#/${view}`);
+          await page.locator("h1").waitFor();
+          assertEquals(await violations(page), []);
+          const overflow: unknown = await page.evaluate(
+            "document.documentElement.scrollWidth - innerWidth",
+          );
+          assert(Number(overflow) <= 0, `${overflow} px too wide`);
+        },
+      );
+    }
+    assertEquals(problems, []);
+  }
+});
+
+Deno.test("dashboard: the cluster is a map of what runs where, and follows", async () => {
+  await using s = await scene();
+  const { page, problems } = await s.browser.open(`${s.url}/`);
+  const node = page.locator(".node", { hasText: "n9" });
+  await node.waitFor();
+  const containers = await s.client.get("containers", {});
+  const { nodes } = { nodes: await s.client.get("nodes", {}) };
+  for (const key of Object.keys(nodes)) {
+    const [name = ""] = key.split(":");
+    const here = Object.keys(containers).filter((one) =>
+      one.startsWith(`${name}/`)
+    );
+    const card = page.locator(".node", {
+      has: page.getByRole("heading", { name, exact: true }),
+    });
+    assertEquals([name, await card.locator(".cell").count()], [
+      name,
+      here.length,
+    ]);
+  }
+  assertEquals(await node.locator(".cell.hollow").count(), 1);
+  s.store.put(
+    groupKey(SHOP),
+    groupValue({
+      ...SHOP,
+      instances: SHOP.instances.map((one) => ({ ...one, ip: "172.20.9.3" })),
+    }),
+  );
+  await node.locator(".cell.hollow").waitFor({ state: "detached" });
+  await node.locator(".cell").first().click();
+  await shows(page, "172.20.9.3:8080");
+  assertEquals(new URL(page.url()).hash, "#/container/n9/shop-1");
+  assertEquals(problems, []);
+});
+
+Deno.test("dashboard: apps, an app, a node, a container are what the API says, and follow", async () => {
+  await using s = await scene();
+  const { page, problems } = await s.browser.open(`${s.url}/#/apps`);
+  await shows(page, "shop");
+  const apps = Object.keys(await s.client.get("appswatcher", {}));
+  assertEquals((await rows(page, "Apps")).map(([name]) => name), apps.sort());
+  await page.locator("main").getByRole("link", { name: "shop" }).click();
+  await shows(page, "shop.example/");
+  assertEquals(await rows(page, "Pods of shop.web.web"), [
+    ["1", "shop-1", "172.20.9.1:8080", "n9"],
+    ["2", "shop-2", "no address", "n9"],
+  ]);
+  const [first, ...others] = SHOP.instances;
+  assert(first);
+  const moved = { ...first, node: { name: "n8", ip: "192.0.2.8" } };
+  s.store.put(
+    groupKey(SHOP),
+    groupValue({ ...SHOP, version: "7", instances: [moved, ...others] }),
+  );
+  await page.locator("main").getByRole("link", { name: "n8" }).click();
+  await shows(page, "The store has no such node; containers name it.");
+  assertEquals(await rows(page, "Containers on n8"), [
+    ["shop", "shop.web.web", "1", "shop-1", "172.20.9.1:8080"],
+  ]);
+  await page.locator("main").getByRole("link", { name: "shop-1" }).click();
+  await shows(page, "registry.lain.local/shop:release-7");
+  // Each view has a URL of its own.
+  await page.reload();
+  await shows(page, "registry.lain.local/shop:release-7");
+  s.store.delete(groupKey(SHOP));
+  await shows(page, "There is no shop-1 at present.");
+  assertEquals(problems, []);
+});
+
+Deno.test("dashboard: search finds apps, groups, nodes, containers and settings", async () => {
+  await using s = await scene();
+  const { page, problems } = await s.browser.open(`${s.url}/`);
+  const search = page.getByRole("searchbox", { name: /^Search apps/ });
+  for (
+    const [text, title, found] of [
+      ["SHOP", "Apps (1)", "shop"],
+      ["shop.example", "Groups (1)", "shop.web.web"],
+      ["192.0.2.9", "Nodes (1)", "n9"],
+      ["172.20.9.1", "Containers (1)", "shop-1"],
+      ["rsyncd", "Settings (1)", "rsyncd_secrets"],
+    ] as const
+  ) {
+    await search.fill(text);
+    await shows(page, title);
+    await page.locator("main").getByRole("link", { name: found }).first()
+      .waitFor();
+  }
+  await search.fill("nowhere");
+  await shows(page, "Nothing has nowhere in it.");
+  await page.reload();
+  await shows(page, "Nothing has nowhere in it.");
+  assertEquals(problems, []);
+});
+
+Deno.test("dashboard: changes are told with what differs, can be paused and filtered", async () => {
+  await using s = await scene();
+  const { page, problems } = await s.browser.open(`${s.url}/#/changes`);
+  await page.getByText("in step", { exact: true }).waitFor();
+  const items = page.locator(".changes > li");
+  s.store.put(groupKey(SHOP), groupValue({ ...SHOP, port: 9090 }));
+  const item = items.filter({ hasText: "group/shop/shop.web.web" });
+  await item.waitFor();
+  const text = await item.innerText();
+  assertStringIncludes(text, "changed");
+  assert(/^\d\d:\d\d:\d\d/.test(text), text);
+  const line = item.locator(".diff li", {
+    hasText: "PodInfos[0].ContainerInfos[0].Expose",
+  });
+  assertEquals(await line.locator("del, ins").allInnerTexts(), [
+    "8080",
+    "9090",
+  ]);
+
+  s.store.put("/lain/config/new/name", "x");
+  await items.filter({ hasText: "config/new/name" }).getByText("added")
+    .waitFor();
+  await page.getByRole("button", { name: "Pause" }).click();
+  s.store.delete("/lain/config/new/name");
+  await page.getByRole("button", { name: "Go on (1 more)" }).waitFor();
+  assertEquals(await items.count(), 2);
+  await page.getByRole("button", { name: /^Go on/ }).click();
+  await items.filter({ hasText: "config/new/name" }).getByText("removed")
+    .waitFor();
+  await page.getByLabel("Only keys with").fill("SHOP");
+  await eventually(
+    "the others are gone",
+    async () => await items.count() === 1 || undefined,
+  );
+  await page.getByLabel("Kind").selectOption("added");
+  await shows(page, "Nothing that changed is like that.");
+  assertEquals(new URL(page.url()).hash, "#/changes?q=SHOP");
+  assertEquals(problems, []);
+});
+
+Deno.test("dashboard: a secret is shown when it is asked for, and only then", async () => {
+  await using s = await scene();
+  const { page, problems } = await s.browser.open(`${s.url}/#/config`);
+  await shows(page, "rsyncd_secrets");
+  const names = (await rows(page, "Settings")).map(([name]) => name);
+  const settings = await s.client.get("configwatcher", {});
+  assertEquals(names, Object.keys(settings));
+  const secret = settings.rsyncd_secrets ?? "";
+  const isSeen = async (value: string) =>
+    (await page.locator("body").innerText()).includes(value);
+  assertEquals(await isSeen(secret), false);
+  await page.getByRole("button", { name: "Show rsyncd_secrets" }).click();
+  await shows(page, secret);
+  await page.getByRole("button", { name: "Hide rsyncd_secrets" }).click();
+  assertEquals(await isSeen(secret), false);
+  // JSON is laid out.
+  await page.locator("pre", { hasText: /^\[\n {2}"lain\.example",/ }).waitFor();
+  s.store.put("/lain/config/domain", "new.example");
+  await shows(page, "new.example");
+
+  s.store.put("/lain/config/rsyncd_secrets", "an0ther-s3cret");
+  await page.getByRole("link", { name: "Changes" }).click();
+  await page.getByText("config/rsyncd_secrets").waitFor();
+  await shows(page, "a secret value, not shown here");
+  assertEquals([await isSeen(secret), await isSeen("an0ther-s3cret")], [
+    false,
+    false,
+  ]);
+  assertEquals(problems, []);
+});
+
+Deno.test("dashboard: lainlet's own figures are those of /debug, and follow", async () => {
+  await using s = await scene();
+  s.store.put("/lain/nodes/nodes/bad:192.0.2.1:22", "not JSON");
+  const { page, problems } = await s.browser.open(`${s.url}/#/lainlet`);
+  const fact = (name: string, value: string) =>
+    page.locator(".facts > div").filter({
+      has: page.getByText(name, { exact: true }),
+    })
+      .getByText(value, { exact: true }).waitFor();
+  const { store } = await s.client.get("/debug", {});
+  await fact("revision", String(store.revision));
+  await fact("listeners", "1");
+  await fact("rejected values", "1");
+  await shows(page, "nodes: bad:192.0.2.1:22");
+  const stop = new AbortController();
+  const watch = s.client.watch("nodes", {}, { signal: stop.signal });
+  await watch.next();
+  await fact("listeners", "2");
+  await shows(page, "/v2/nodes");
+  assertEquals(await page.locator(".chart canvas").count(), 5);
+  stop.abort();
+  await watch.next();
+  await fact("listeners", "1");
+  assertEquals(problems, []);
+});
+
+Deno.test("dashboard: the keyboard is enough", async () => {
+  await using s = await scene();
+  const { page, problems } = await s.browser.open(`${s.url}/`, {
+    reducedMotion: "reduce",
+  });
+  await page.getByText("in step", { exact: true }).waitFor();
+  const focused = () =>
+    page.evaluate("document.activeElement.textContent").then(String);
+  await page.keyboard.press("Tab");
+  assertEquals(await focused(), "To the content");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  assertEquals(await focused(), "Apps");
+  await page.keyboard.press("Enter");
+  await shows(page, "shop");
+  await page.locator(".skip").focus();
+  await page.keyboard.press("Enter");
+  assertEquals(await page.evaluate("document.activeElement.id"), "main");
+  // The table, then the links in it.
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await eventually(
+    "an app is shown",
+    () => new URL(page.url()).hash.startsWith("#/app/") || undefined,
+  );
+  assertEquals(problems, []);
+});
+
+Deno.test("dashboard: it says when lainlet is away, and goes on by itself, from the binary too", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "lainlet-test-" });
+  const port = freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const start = async (motd: string) => {
+    const file = `${folder}/cluster.json`;
+    const content = { ...cluster, "/lain/config/motd": motd };
+    await Deno.writeTextFile(file, JSON.stringify(content));
+    const [lainlet] = TARGETS.binary;
+    const program = new Program(lainlet, [
+      `--web=127.0.0.1:${port}`,
+      `--ip=${GOLDEN_HOST.ip}`,
+      `--store=memory:${file}`,
+    ]);
+    await eventually(
+      "it serves",
+      async () => (await get(`${url}/readyz`)).status === 200 || undefined,
+    );
+    return program;
+  };
+  try {
+    await using browser = await TestBrowser.launch();
+    const first = await start("one");
+    const { page, problems } = await browser.open(`${url}/#/config`);
+    await shows(page, "one");
+    const status = page.getByRole("status");
+    first.signal("SIGKILL");
+    await first.ended();
+    await status.getByText(/^no connection, trying again .*; this is from \d/)
+      .waitFor();
+    // What it knew is still there.
+    await shows(page, "one");
+    await using _second = await start("two");
+    await shows(page, "two");
+    await status.getByText("in step", { exact: true }).waitFor();
+    await page.getByRole("link", { name: "Changes" }).click();
+    await page.locator(".changes > li", { hasText: "config/motd" })
+      .getByText("after a gap in the connection").waitFor();
+    assertEquals(problems, []);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
