@@ -48,7 +48,7 @@ function usage(message: string): never {
   Deno.exit(2);
 }
 
-await ensurePrograms();
+await ensurePrograms(["etcd", "etcdctl", "ps"]);
 console.log(
   `Measured on ${navigator.hardwareConcurrency} cores, lainlet from ${target}, ` +
     `floor and load on Deno ${Deno.version.deno}.`,

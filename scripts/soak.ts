@@ -48,7 +48,7 @@ const duration = Number(minutes) * 60_000;
 if (!(duration > 0)) usage("--minutes must be a number");
 const random = new Random(Number(seed) || 1);
 const model = new Model(random, false);
-await ensurePrograms();
+await ensurePrograms(["etcd", "etcdctl", "ps"]);
 
 await using etcd = await TestEtcd.start();
 for (let i = 0; i < 100; i++) await etcd.write(model.next());

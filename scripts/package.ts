@@ -1,0 +1,211 @@
+/**
+ * Makes a Debian package and a tarball of the executable and what belongs to it.
+ *
+ *     deno task package [--binary FILE] [--runtime=npm] [--output FOLDER]
+ *
+ * Without `--binary` it compiles one first, see compile.ts. It needs dpkg-deb
+ * and tar.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
+import config from "../deno.json" with { type: "json" };
+import { readArgs, UsageError } from "../lib/args.ts";
+import { completions } from "../lib/cli/completions.ts";
+import { HELP } from "../lib/help.ts";
+import { manPage } from "./package/man.ts";
+
+const { version } = config;
+const MAINTAINER = "LAIN <lain@lain.example>";
+const DATE = new Date().toISOString().slice(0, 10);
+
+/** Debian's names for the machines that Deno runs on. */
+const ARCHITECTURES = { x86_64: "amd64", aarch64: "arm64" } as const;
+
+/** Where files go in a package, and their mode. */
+type Tree = Readonly<
+  Record<string, readonly [content: string | Uint8Array, mode: number]>
+>;
+
+const { binary, output } = await readOptions();
+await Deno.mkdir(output, { recursive: true });
+const program = await Deno.readFile(binary);
+const work = await Deno.makeTempDir({ prefix: "lainlet-package-" });
+try {
+  await makeDeb(`${work}/deb`);
+  await makeTarball(work);
+} finally {
+  await Deno.remove(work, { recursive: true });
+}
+
+async function readOptions(): Promise<{ binary: string; output: string }> {
+  try {
+    const { given } = readArgs(Deno.args, ["binary", "runtime", "output"], []);
+    const runtime = given("runtime");
+    const binary = given("binary") ?? "lainlet";
+    if (given("binary") === undefined) {
+      const flags = runtime === undefined ? [] : [`--runtime=${runtime}`];
+      await run("deno", "task", "compile", ...flags);
+    }
+    return { binary, output: given("output") ?? "dist" };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`package: ${error.message}`);
+    Deno.exit(2);
+  }
+}
+
+function own(name: string): string {
+  return Deno.readTextFileSync(new URL(name, import.meta.url));
+}
+
+/** @see https://www.debian.org/doc/debian-policy/ */
+async function makeDeb(folder: string): Promise<void> {
+  const { arch } = Deno.build;
+  const architecture = ARCHITECTURES[arch];
+  const files: Tree = {
+    "etc/default/lainlet": [own("package/default"), 0o644],
+    "usr/bin/lainlet": [program, 0o755],
+    "usr/lib/systemd/system/lainlet.service": [own("lainlet.service"), 0o644],
+    "usr/share/bash-completion/completions/lainlet": [
+      completions("bash"),
+      0o644,
+    ],
+    "usr/share/doc/lainlet/changelog.Debian.gz": [
+      packed(changelog()),
+      0o644,
+    ],
+    "usr/share/doc/lainlet/changelog.gz": [
+      packed(own("../CHANGELOG.md")),
+      0o644,
+    ],
+    "usr/share/doc/lainlet/copyright": [own("../LICENSE"), 0o644],
+    "usr/share/fish/vendor_completions.d/lainlet.fish": [
+      completions("fish"),
+      0o644,
+    ],
+    "usr/share/man/man8/lainlet.8.gz": [
+      packed(manPage(HELP, version, DATE)),
+      0o644,
+    ],
+    "usr/share/zsh/vendor-completions/_lainlet": [completions("zsh"), 0o644],
+  };
+  await write(folder, files);
+  await write(`${folder}/DEBIAN`, {
+    conffiles: ["/etc/default/lainlet\n", 0o644],
+    control: [control(architecture, files), 0o644],
+    md5sums: [sums(files), 0o644],
+    postinst: [own("package/postinst"), 0o755],
+    postrm: [own("package/postrm"), 0o755],
+    prerm: [own("package/prerm"), 0o755],
+  });
+  const deb = `${output}/lainlet_${version}-1_${architecture}.deb`;
+  // Every dpkg there is can read gzip.
+  await run(
+    "dpkg-deb",
+    "-Zgzip",
+    "-z6",
+    "--root-owner-group",
+    "--build",
+    folder,
+    deb,
+  );
+}
+
+/** As small as it gets, as Debian wants it. */
+function packed(text: string): Uint8Array {
+  return gzipSync(text, { level: 9 });
+}
+
+function changelog(): string {
+  const date = new Date().toUTCString().replace("GMT", "+0000");
+  return `lainlet (${version}-1) stable; urgency=medium\n\n` +
+    `  * See changelog.gz.\n\n -- ${MAINTAINER}  ${date}\n`;
+}
+
+function control(architecture: string, files: Tree): string {
+  const bytes = Object.values(files)
+    .reduce((sum, [content]) => sum + content.length, 0);
+  return [
+    "Package: lainlet",
+    `Version: ${version}-1`,
+    `Architecture: ${architecture}`,
+    `Maintainer: ${MAINTAINER}`,
+    "Section: net",
+    "Priority: optional",
+    `Installed-Size: ${Math.ceil(bytes / 1024)}`,
+    // What Deno's runtime is linked with.
+    "Depends: libc6 (>= 2.27), libgcc-s1",
+    "Description: state of a LAIN cluster, over HTTP",
+    " lainlet runs on every node of a LAIN cluster, follows the cluster's state in",
+    " etcd, and serves it to DNS, routers, log shippers, backup and the apps: each",
+    " view as an answer or as a live stream.",
+    "",
+  ].join("\n");
+}
+
+function sums(files: Tree): string {
+  return Object.entries(files).filter(([path]) => !path.startsWith("etc/"))
+    .map(([path, [content]]) => {
+      const hash = createHash("md5").update(content).digest("hex");
+      return `${hash}  ${path}\n`;
+    }).join("");
+}
+
+async function makeTarball(folder: string): Promise<void> {
+  const name = `lainlet-${version}`;
+  await write(`${folder}/${name}`, {
+    "CHANGELOG.md": [own("../CHANGELOG.md"), 0o644],
+    LICENSE: [own("../LICENSE"), 0o644],
+    "README.md": [own("../README.md"), 0o644],
+    lainlet: [program, 0o755],
+    "lainlet.8": [manPage(HELP, version, DATE), 0o644],
+    "lainlet.default": [own("package/default"), 0o644],
+    "lainlet.service": [own("lainlet.service"), 0o644],
+    "completions/lainlet.bash": [completions("bash"), 0o644],
+    "completions/lainlet.fish": [completions("fish"), 0o644],
+    "completions/_lainlet": [completions("zsh"), 0o644],
+    "monitoring/alerts.yml": [own("monitoring/alerts.yml"), 0o644],
+    "monitoring/grafana.json": [own("monitoring/grafana.json"), 0o644],
+  });
+  const tarball =
+    `${output}/${name}-${Deno.build.os}-${Deno.build.arch}.tar.gz`;
+  await run(
+    "tar",
+    "--create",
+    "--gzip",
+    "--owner=0",
+    "--group=0",
+    "--sort=name",
+    `--file=${tarball}`,
+    `--directory=${folder}`,
+    name,
+  );
+  console.error(`${tarball} is made.`);
+}
+
+async function write(folder: string, files: Tree): Promise<void> {
+  for (const [path, [content, mode]] of Object.entries(files)) {
+    const full = `${folder}/${path}`;
+    await Deno.mkdir(full.slice(0, full.lastIndexOf("/")), { recursive: true });
+    const bytes = typeof content === "string"
+      ? new TextEncoder().encode(content)
+      : content;
+    await Deno.writeFile(full, bytes);
+    // Not by the mode of writing: that is less what the umask takes.
+    await Deno.chmod(full, mode);
+  }
+}
+
+/** Runs a program; ends this one when that fails. */
+async function run(command: string, ...args: string[]): Promise<void> {
+  const { code } = await new Deno.Command(command, {
+    args,
+    stdout: "inherit",
+    stderr: "inherit",
+  }).spawn().status;
+  if (code === 0) return;
+  console.error(`package: ${command} failed`);
+  Deno.exit(1);
+}

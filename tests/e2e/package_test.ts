@@ -1,0 +1,207 @@
+/**
+ * The packages: what is in them, and whether it works when it is installed.
+ *
+ * @module
+ */
+import { validate } from "dockerfile-utils";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import config from "../../deno.json" with { type: "json" };
+import { HELP } from "../../lib/help.ts";
+import { manPage } from "../../scripts/package/man.ts";
+import { get } from "../util/client.ts";
+import { cluster } from "../util/golden.ts";
+import { TARGETS } from "../util/lainlet.ts";
+import { eventually, freePort, Program } from "../util/process.ts";
+
+const { version } = config;
+const FILES = new URL("../../scripts/package/", import.meta.url);
+
+/** Runs a program to its end; it must be well. */
+async function run(command: string, ...args: string[]): Promise<string> {
+  await using program = new Program(command, args);
+  const { code } = await program.ended();
+  assertEquals(code, 0, program.stdout + program.stderr);
+  return program.stdout;
+}
+
+Deno.test("package: the .deb is installed, started as the unit would, asked and removed", async (t) => {
+  const folder = await Deno.makeTempDir({ prefix: "lainlet-test-" });
+  const root = `${folder}/root`;
+  const file = (path: string) => `${root}/${path}`;
+  const exists = (path: string) =>
+    Deno.stat(file(path)).then(() => true, () => false);
+  /** Works on a system of its own in a folder, as whoever runs the tests. */
+  const dpkg = (...args: string[]) =>
+    run(
+      "fakeroot",
+      "dpkg",
+      `--root=${root}`,
+      "--force-not-root,depends,script-chrootless,bad-path",
+      "--log=/dev/null",
+      ...args,
+    );
+  try {
+    await Deno.chmod(folder, 0o755);
+    const [task, ...flags] = config.tasks.package.split(" ");
+    const [binary] = TARGETS.binary;
+    await run(task ?? "", ...flags, `--binary=${binary}`, `--output=${folder}`);
+    const deb = `${folder}/lainlet_${version}-1_amd64.deb`;
+
+    await t.step("it is installed", async () => {
+      await Deno.mkdir(file("var/lib/dpkg/updates"), { recursive: true });
+      await Deno.mkdir(file("var/lib/dpkg/info"), { recursive: true });
+      await Deno.writeTextFile(file("var/lib/dpkg/status"), "");
+      await dpkg("--install", deb);
+      const status = await dpkg("--status", "lainlet");
+      assertMatch(status, /Status: install ok installed/);
+      assertEquals(await dpkg("--verify", "lainlet"), "");
+      assertEquals((await Deno.stat(file("usr/bin/lainlet"))).mode, 0o100755);
+    });
+
+    await t.step("it is started as the unit would, and asked", async () => {
+      const port = freePort();
+      const store = `${folder}/cluster.json`;
+      await Deno.writeTextFile(store, JSON.stringify(cluster));
+      await Deno.writeTextFile(
+        file("etc/default/lainlet"),
+        `LAINLET_FLAGS=--web 127.0.0.1:${port} --store memory:${store}\n`,
+      );
+      const unit = await Deno.readTextFile(
+        file("usr/lib/systemd/system/lainlet.service"),
+      );
+      const setting = (name: string) =>
+        new RegExp(`^${name}=-?(.*)$`, "m").exec(unit)?.[1] ?? "";
+      // Systemd takes a line of the file as it is, and splits the variable.
+      const script = [
+        `ulimit -n ${setting("LimitNOFILE")}`,
+        `LAINLET_FLAGS=$(sed -n 's/^LAINLET_FLAGS=//p' ${root}${
+          setting("EnvironmentFile")
+        })`,
+        `export ${setting("Environment")}`,
+        `exec setpriv --no-new-privs ${root}${setting("ExecStart")}`,
+      ].join("; ");
+      await using lainlet = new Program("bash", ["-c", script]);
+      await eventually(
+        "it is ready",
+        async () =>
+          (await get(`http://127.0.0.1:${port}/readyz`)).status === 200 ||
+          undefined,
+      );
+      const answer = await get(`http://127.0.0.1:${port}/version`);
+      assertEquals(answer.body, version);
+      const page = await get(`http://127.0.0.1:${port}/`);
+      assertMatch(page.body, /<title>lainlet<\/title>/);
+      const status = JSON.parse(
+        await run(
+          "bash",
+          "-c",
+          `${file("usr/bin/lainlet")} status --addr=:${port}`,
+        ),
+      );
+      assertEquals(status.ready, true);
+      lainlet.signal("SIGTERM");
+      assertEquals((await lainlet.ended()).code, 0);
+    });
+
+    await t.step("it completes, and has a manual page", async () => {
+      for (
+        const path of [
+          "usr/share/bash-completion/completions/lainlet",
+          "usr/share/fish/vendor_completions.d/lainlet.fish",
+          "usr/share/zsh/vendor-completions/_lainlet",
+        ]
+      ) assertMatch(await Deno.readTextFile(file(path)), /webrouter\/webprocs/);
+      const page = await run(
+        "man",
+        "-l",
+        file("usr/share/man/man8/lainlet.8.gz"),
+      );
+      assertMatch(page, /LAINLET\(8\)/);
+      assertMatch(page, /--max\.listeners\.per\.address COUNT/);
+    });
+
+    await t.step("it is removed, and purged", async () => {
+      await dpkg("--remove", "lainlet");
+      assertEquals(await exists("usr/bin/lainlet"), false);
+      assertEquals(await exists("usr/share/doc/lainlet"), false);
+      // It is the operator's, until they say otherwise.
+      assertEquals(await exists("etc/default/lainlet"), true);
+      await dpkg("--purge", "lainlet");
+      assertEquals(await exists("etc/default/lainlet"), false);
+    });
+
+    await t.step("the tarball has all that is needed elsewhere", async () => {
+      const list = await run(
+        "tar",
+        "-tf",
+        `${folder}/lainlet-${version}-linux-x86_64.tar.gz`,
+      );
+      for (
+        const name of [
+          "lainlet",
+          "lainlet.service",
+          "lainlet.8",
+          "LICENSE",
+          "monitoring/alerts.yml",
+          "completions/_lainlet",
+        ]
+      ) assert(list.includes(`lainlet-${version}/${name}\n`), name);
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("package: the manual page says all that the help text says, in good roff", async () => {
+  const page = manPage(HELP, version, "2026-11-23");
+  const file = await Deno.makeTempFile({ suffix: ".8" });
+  try {
+    await Deno.writeTextFile(file, page);
+    assertEquals(await run("mandoc", "-T", "lint", "-W", "warning", file), "");
+  } finally {
+    await Deno.remove(file);
+  }
+  const said = page.replaceAll("\\-", "-").replaceAll("\\&", "")
+    .replace(/^\.\S+ ?/gm, "").replace(/\s+/g, " ");
+  for (const line of HELP.split("\n")) {
+    if (
+      /^(Usage|Examples|Then look|Logging|\s*$)/.test(line) ||
+      /^\S*:$/.test(line)
+    ) continue;
+    for (const part of line.trim().split(/ {2,}/)) {
+      assert(said.includes(part.replace(/:$/, "")), part);
+    }
+  }
+});
+
+Deno.test("package: the Dockerfile is without errors, and takes the tarball as it is called", async () => {
+  const text = await Deno.readTextFile(new URL("Dockerfile", FILES));
+  const problems = validate(text);
+  assertEquals(problems, []);
+  assertMatch(text, /^ADD lainlet-\$\{VERSION\}-linux-x86_64\.tar\.gz /m);
+  assertMatch(text, /^USER 65534:65534$/m);
+  assertMatch(text, /^# NOT BUILT/);
+});
+
+Deno.test("monitoring: the alerts are good rules, and they and the dashboard use metrics that there are", async () => {
+  const folder = new URL("../../scripts/monitoring/", import.meta.url);
+  const alerts = new URL("alerts.yml", folder).pathname;
+  assertMatch(await run("promtool", "check", "rules", alerts), /3 rules found/);
+  const metrics = await Deno.readTextFile(
+    new URL("../../lib/metrics.ts", import.meta.url),
+  );
+  const known = new Set(metrics.match(/"(?:lainlet|process)_\w+"/g));
+  const grafana = await Deno.readTextFile(new URL("grafana.json", folder));
+  const dashboard: { panels: { targets: { expr: string }[] }[] } = JSON.parse(
+    grafana,
+  );
+  const expressions = dashboard.panels.flatMap(({ targets }) =>
+    targets.map(({ expr }) => expr)
+  );
+  const used = [await Deno.readTextFile(alerts), ...expressions].join("\n")
+    .match(/\b(?:lainlet|process)_\w+/g) ?? [];
+  assert(expressions.length >= 12);
+  for (const name of used) {
+    assert(known.has(`"${name.replace(/_bucket$/, "")}"`), name);
+  }
+});
