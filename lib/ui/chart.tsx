@@ -103,7 +103,6 @@ function options(
         label,
         stroke: colour(`line-${i + 1}`),
         width: 1.5,
-        points: { show: false },
       })),
     ],
     axes: [

@@ -20,13 +20,13 @@ export function ContainerLink({ container }: { container: Container }) {
   const { node, id } = container;
   // As Docker shortens its own.
   const name = /^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id;
-  return <a class="mono" href={href(["container", node, id])}>{name}</a>;
+  return <a class="mono line" href={href(["container", node, id])}>{name}</a>;
 }
 
 /** An address, or that there is none. */
 export function Address({ ip, port }: { ip: string; port?: number }) {
   if (ip === "") return <span class="bad">no address</span>;
-  return <span class="mono">{port ? `${ip}:${port}` : ip}</span>;
+  return <span class="mono line">{port ? `${ip}:${port}` : ip}</span>;
 }
 
 /** Names and values. */
@@ -88,8 +88,26 @@ function pretty(value: unknown): string {
   }
 }
 
+/** How many lines of a diff are shown at once. */
+const LINES = 8;
+
 /** What differs, a line each. */
 export function Diff({ differences }: { differences: readonly Difference[] }) {
+  const more = differences.slice(LINES);
+  return (
+    <>
+      <Lines differences={differences.slice(0, LINES)} />
+      {more.length > 0 && (
+        <details>
+          <summary>{more.length} more</summary>
+          <Lines differences={more} />
+        </details>
+      )}
+    </>
+  );
+}
+
+function Lines({ differences }: { differences: readonly Difference[] }) {
   return (
     <ul class="diff">
       {differences.map(({ path, kind, before, after }, i) => (
