@@ -56,7 +56,8 @@ export default {
   async respond({ rights }, { caller }, ask) {
     if (!rights.isReadyFor(ask.peer)) throw new Unavailable(NOT_READ_YET);
     if (!caller.isSuper) throw forbidden(SUPER_REQUIRED);
-    const [file, type] = FILES[new URL(ask.url).pathname] ?? PAGE;
+    const [file, type] = FILES[new URL(ask.url).pathname.replace(/\/$/, "")] ??
+      PAGE;
     return conditional(ask, await load(file), {
       ...HEADERS,
       "Content-Type": type,

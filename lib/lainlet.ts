@@ -105,7 +105,7 @@ export class Lainlet implements Origin, Service {
     try {
       if (!URL.canParse(ask.url)) throw badRequest("the URL is malformed");
       const { pathname, searchParams } = new URL(ask.url);
-      endpoint = this.#byPath.get(pathname.replace(/(.)\/$/, "$1"));
+      endpoint = this.#byPath.get(pathname.replace(/([^/])\/$/, "$1"));
       answer = await this.#answer(endpoint, searchParams, ask);
     } catch (error) {
       answer = failure(ask, error);

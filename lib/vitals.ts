@@ -6,8 +6,9 @@ import type { Service } from "./page.ts";
 const EVERY = 10_000;
 const SAMPLES = 360;
 
-/** How often whoever looks is told, in ms. */
+/** How often whoever looks is told, in ms, and over how many of those rates are taken. */
 const REFRESH = 1_000;
+const RECENT = 5;
 
 const Count = Type.Integer({ minimum: 0 });
 
@@ -72,11 +73,13 @@ export class Vitals {
   readonly #timer: ReturnType<typeof setInterval>;
   #refresh?: ReturnType<typeof setInterval>;
   #last: Totals;
-  #recent: Totals;
+  /** The oldest first. */
+  #recent: Totals[];
   #version = 0;
 
   constructor(private readonly service: Service) {
-    this.#last = this.#recent = this.#totals();
+    this.#last = this.#totals();
+    this.#recent = [this.#last];
     this.#timer = setInterval(() => this.#note(), EVERY);
     Deno.unrefTimer(this.#timer);
   }
@@ -86,12 +89,12 @@ export class Vitals {
     return this.#version;
   }
 
-  /** How it is at present; the rates are of the last second or ten. */
+  /** How it is at present; the rates are of the last seconds. */
   get present(): Vital {
     const { service } = this;
     const { cluster, counters, limits, store, staleAfter, version } = service;
     const { source, revision, reconnects, missed, problems } = store.status;
-    const sample = this.#since(this.#recent);
+    const sample = this.#since(this.#recent[0] ?? this.#last);
     const watchers = Object.values(cluster);
     return {
       ...sample,
@@ -125,7 +128,7 @@ export class Vitals {
     this.#listeners.add(listener);
     this.#refresh ??= setInterval(() => {
       for (const listener of this.#listeners) listener();
-      this.#recent = this.#totals();
+      this.#recent = [...this.#recent, this.#totals()].slice(-RECENT);
     }, REFRESH);
     return () => {
       this.#listeners.delete(listener);
@@ -147,7 +150,7 @@ export class Vitals {
       this.samples.delete(oldest);
     }
     this.#last = this.#totals();
-    if (this.#refresh === undefined) this.#recent = this.#last;
+    if (this.#refresh === undefined) this.#recent = [this.#last];
     this.#version++;
   }
 

@@ -8,6 +8,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { ensurePrograms } from "./setup.ts";
+import { dashboard } from "./bench/dashboard.ts";
 import { fanout } from "./bench/fanout.ts";
 import { fleet } from "./bench/fleet.ts";
 import { gets } from "./bench/gets.ts";
@@ -25,6 +26,7 @@ const SECTIONS: Record<string, Section> = {
   changes,
   patches,
   fleet,
+  dashboard,
 };
 
 const { target = "source", seconds = "5", _: named } = parseArgs(Deno.args, {
