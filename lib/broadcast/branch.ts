@@ -11,21 +11,11 @@ export interface BranchOptions {
   readonly patch: boolean;
 }
 
-/** Counts what a thread's streams carry, without a word to other threads. */
-export class Sent {
-  deliveries = 0;
-  conflated = 0;
-  bytes = 0;
-
-  /** What was counted since the last time. */
-  takeAll(): [name: "deliveries" | "conflated" | "bytes", count: number][] {
-    const { deliveries, conflated, bytes } = this;
-    this.deliveries = this.conflated = this.bytes = 0;
-    return [["deliveries", deliveries], ["conflated", conflated], [
-      "bytes",
-      bytes,
-    ]];
-  }
+/** What streams carried. */
+export interface Sent {
+  deliveries: number;
+  conflated: number;
+  bytes: number;
 }
 
 /**
@@ -55,13 +45,16 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
   #isOver = false;
   /** Something was taken since the last look. */
   #hasMoved = false;
+  /** What was not reported yet, and the last id that was. */
+  #bytes = 0;
+  #conflated = 0;
+  #reported = 0;
   /** For how long nothing was, in ms, as far as that was looked at. */
   #idle = 0;
 
   /** @param onOver called once, when the stream has ended or its reader left */
   constructor(
     private readonly options: BranchOptions,
-    private readonly counts: Sent,
     private readonly onOver: () => void,
   ) {
     const { heartbeat } = options;
@@ -130,6 +123,15 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     return 0;
   }
 
+  /** Adds what was carried since the last time. */
+  report(sent: Sent): void {
+    sent.deliveries += this.#id - this.#reported;
+    sent.conflated += this.#conflated;
+    sent.bytes += this.#bytes;
+    this.#reported = this.#id;
+    this.#conflated = this.#bytes = 0;
+  }
+
   /** Looks for something to send; called by the topic when there is a new state. */
   wake(): void {
     if (!this.#hungry || this.#isOver) return;
@@ -141,7 +143,7 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     const over = this.#failure !== undefined;
     if (over) this.#leave();
     for (const chunk of chunks) {
-      this.counts.bytes += chunk.length;
+      this.#bytes += chunk.length;
       this.#controller?.enqueue(chunk);
     }
     if (over) this.#controller?.close();
@@ -179,9 +181,8 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     this.#broken = false;
     this.#sent = state;
     const id = ++this.#id;
-    this.counts.deliveries++;
     // Before the first one there was nothing to miss.
-    if (sent !== undefined) this.counts.conflated += topic.number - seen - 1;
+    if (sent !== undefined) this.#conflated += topic.number - seen - 1;
     if (sent === undefined) return state.frame(id, "init");
     if (isBroken) return state.frame(id, "update");
     const patch = this.options.patch ? state.patchFrom(sent) : undefined;

@@ -1,5 +1,5 @@
 import type { Counters } from "../counters.ts";
-import { Branch, type BranchOptions, Sent } from "./branch.ts";
+import { Branch, type BranchOptions, type Sent } from "./branch.ts";
 
 /** A stream that carries nothing for so long gets a comment, in ms. */
 const IDLE = 30_000;
@@ -19,7 +19,7 @@ export class Branches {
   /** With what is to be done when the reader is too slow. */
   readonly #branches = new Map<Branch, () => void>();
   readonly #sweep: ReturnType<typeof setInterval>;
-  readonly #sent = new Sent();
+  readonly #sent: Sent = { deliveries: 0, conflated: 0, bytes: 0 };
   #isClosed = false;
 
   constructor({ counters, idle = IDLE, slowAfter }: BranchesOptions) {
@@ -27,14 +27,13 @@ export class Branches {
     this.#sweep = setInterval(() => {
       const elapsed = performance.now() - last;
       last += elapsed;
-      for (const [name, count] of this.#sent.takeAll()) {
-        if (count > 0) counters.add(name, count);
-      }
       for (const [branch, onSlow] of this.#branches) {
+        branch.report(this.#sent);
         if (branch.tick(elapsed, idle) < slowAfter) continue;
         branch.end();
         onSlow();
       }
+      this.#count(counters);
     }, Math.min(1_000, idle, slowAfter));
   }
 
@@ -45,14 +44,22 @@ export class Branches {
    * @param onSlow called when the stream ends because its reader took nothing
    */
   open(options: BranchOptions, onSlow: () => void): Branch {
-    const branch = new Branch(
-      options,
-      this.#sent,
-      () => this.#branches.delete(branch),
-    );
+    const branch = new Branch(options, () => {
+      branch.report(this.#sent);
+      this.#branches.delete(branch);
+    });
     this.#branches.set(branch, onSlow);
     if (this.#isClosed) branch.end();
     return branch;
+  }
+
+  /** Tells the other threads: once for all streams, as that is dear. */
+  #count(counters: Counters): void {
+    const sent = this.#sent;
+    for (const name of ["deliveries", "conflated", "bytes"] as const) {
+      if (sent[name] > 0) counters.add(name, sent[name]);
+      sent[name] = 0;
+    }
   }
 
   /** Ends all streams. */
