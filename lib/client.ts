@@ -73,6 +73,9 @@ export interface WatchOptions {
 /** How soon a stream that is refused ends after its error, in ms. */
 const ERROR_GRACE = 200;
 
+/** How long a watch may have nothing to say at its beginning, in ms. */
+const PATIENCE = 2_000;
+
 /** Asks one lainlet. */
 export class Client {
   /**
@@ -136,7 +139,7 @@ export class Client {
     for (let failures = 0; !signal.aborted; failures++) {
       /** Why there is no state at the moment. */
       let problem: string | undefined;
-      let timer: ReturnType<typeof setTimeout> | undefined;
+      let timer = setTimeout(() => this.#explain(onStatus), PATIENCE);
       try {
         const url = this.#url(name, { ...params, watch: "1", patch });
         for await (const { event, text } of events(url, signal)) {
@@ -188,6 +191,17 @@ export class Client {
       }
       isAfterGap = last !== undefined;
       await sleep(backoff(failures), signal);
+    }
+  }
+
+  /** Says why a watch has nothing to say: lainlet has read nothing yet. */
+  async #explain(onStatus: WatchOptions["onStatus"]): Promise<void> {
+    try {
+      await this.text("/readyz", {});
+    } catch (error) {
+      // When it cannot be reached, the watch says so.
+      if (!(error instanceof RefusedError)) return;
+      onStatus?.({ isOpen: true, problem: `no state yet: ${error.message}` });
     }
   }
 

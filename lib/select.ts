@@ -11,8 +11,7 @@ import type { Query, Selection } from "./view.ts";
 /** The parameters of views that go by app. */
 export const BY_APP = {
   appname: {
-    description:
-      "An app; `*`: all of them. None: all that the caller may see, which is its own app unless it is a super app.",
+    description: "An app, or `*` for all. None: all that the caller may see.",
   },
 } as const satisfies Record<string, Param>;
 

@@ -12,6 +12,14 @@ export const COMMANDS = {
   completions: "bash|zsh|fish",
 } as const;
 
+/** What each does. */
+const ABOUT = {
+  get: "Prints an endpoint's answer.",
+  watch: "Prints a view, and then what changes in it, until it is ended.",
+  status: "Prints how lainlet is doing; exit code 1 when it is not ready.",
+  completions: "Prints a shell's completions of this command line.",
+} as const;
+
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
 /** What a client is asked to do. */
@@ -129,7 +137,9 @@ function baseOf(given: Given): string {
 }
 
 function helpOf(command: keyof typeof COMMANDS): string {
-  const usage = `Usage: lainlet ${command} ${COMMANDS[command]}`;
+  const usage = `${ABOUT[command]}\n\nUsage: lainlet ${command} ${
+    COMMANDS[command]
+  }`;
   if (command === "status" || command === "completions") return usage;
   const lines = ENDPOINTS.filter(({ isView }) => isView || command === "get")
     .flatMap(({ name, summary, params }) => [

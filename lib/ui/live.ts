@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { Client, type Data, RefusedError, type Update } from "../client.ts";
+import {
+  Client,
+  type Data,
+  RefusedError,
+  type Update,
+  type WatchStatus,
+} from "../client.ts";
 import { diff, type Difference } from "../diff.ts";
 import { type Model, modelOf } from "./model.ts";
 
@@ -32,6 +38,8 @@ export interface Live {
   readonly changes: readonly Change[];
   /** Why there is no connection; undefined while there is one. */
   readonly problem?: string;
+  /** Why lainlet has nothing to say yet. */
+  readonly waiting?: string;
   /** When something came last. */
   readonly heard?: Date;
 }
@@ -73,17 +81,18 @@ export function follow(base: string, onLive: (live: Live) => void): () => void {
       model: modelOf(data),
       changes: [...fresh.reverse(), ...live.changes].slice(0, CHANGES),
       problem: undefined,
+      waiting: undefined,
       heard: time,
     });
   };
   const watch = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
       try {
-        const onStatus = (
-          { isOpen, problem = "" }: { isOpen: boolean; problem?: string },
-        ) => {
+        const onStatus = ({ isOpen, problem = "" }: WatchStatus) => {
           if (!isOpen) lose(problem);
-          else if (live.problem !== undefined) become({ problem: undefined });
+          else if (problem !== "") {
+            become({ problem: undefined, waiting: problem });
+          } else if (live.problem !== undefined) become({ problem: undefined });
         };
         for await (
           const update of client.watch("overview", {}, { signal, onStatus })

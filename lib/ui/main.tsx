@@ -85,7 +85,11 @@ function Page() {
       </header>
       <main id="main" tabIndex={-1}>
         {live.model === undefined
-          ? <p class="loading">{live.problem ?? "Asking lainlet …"}</p>
+          ? (
+            <p class="loading">
+              {live.problem ?? live.waiting ?? "Asking lainlet …"}
+            </p>
+          )
           : <View live={live} model={live.model} route={route} />}
       </main>
     </>

@@ -295,7 +295,7 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
   for (const word of ["get", "watch", "status", "completions"]) {
     const { code, stdout } = await run(word, "--help");
     assertEquals(code, 0);
-    assertMatch(stdout, new RegExp(`^Usage: lainlet ${word} `));
+    assertMatch(stdout, new RegExp(`^Prints .*\n\nUsage: lainlet ${word} `));
   }
   assertMatch((await run("get", "-h")).stdout, /\n {2}procwatcher\n/);
 });

@@ -132,7 +132,7 @@ Deno.test("dashboard: the cluster is a map of what runs where, and follows", asy
   const node = page.locator(".node", { hasText: "n9" });
   await node.waitFor();
   const containers = await s.client.get("containers", {});
-  const { nodes } = { nodes: await s.client.get("nodes", {}) };
+  const nodes = await s.client.get("nodes", {});
   for (const key of Object.keys(nodes)) {
     const [name = ""] = key.split(":");
     const here = Object.keys(containers).filter((one) =>
@@ -344,6 +344,25 @@ Deno.test("dashboard: the keyboard is enough", async () => {
     () => new URL(page.url()).hash.startsWith("#/app/") || undefined,
   );
   assertEquals(problems, []);
+});
+
+Deno.test("dashboard: it says why there is nothing to see yet", async () => {
+  const port = freePort();
+  const [lainlet] = TARGETS.binary;
+  await using _program = new Program(lainlet, [
+    `--web=127.0.0.1:${port}`,
+    `--etcd=127.0.0.1:${freePort()}`,
+  ]);
+  const url = `http://127.0.0.1:${port}`;
+  await eventually(
+    "it serves",
+    async () => (await get(`${url}/healthz`)).status === 200 || undefined,
+  );
+  await using browser = await TestBrowser.launch();
+  const { page, problems } = await browser.open(`${url}/`);
+  await page.getByText(/^no state yet: config is not read yet/).waitFor();
+  // The browser tells of the 503 that this is taken from.
+  assertEquals(problems.filter((one) => !one.includes("503")), []);
 });
 
 Deno.test("dashboard: it says when lainlet is away, and goes on by itself, from the binary too", async () => {

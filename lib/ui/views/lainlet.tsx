@@ -5,25 +5,38 @@ import { bytes, Facts, round, seconds, Table } from "../parts.tsx";
 
 type Sample = Model["samples"][number][1];
 
+/** What is drawn: of each line its name, and what it is of a sample. */
+const CHARTS: readonly {
+  readonly title: string;
+  readonly lines: readonly (readonly [name: string, key: keyof Sample])[];
+  readonly format: (value: number) => string;
+}[] = [
+  { title: "Confirmed", lines: [["seconds ago", "lag"]], format: round },
+  {
+    title: "Events a second",
+    lines: [["changes", "changes"], ["deliveries", "deliveries"]],
+    format: round,
+  },
+  { title: "Listeners", lines: [["streams", "listeners"]], format: round },
+  { title: "CPU", lines: [["cores", "cpu"]], format: round },
+  { title: "Memory", lines: [["resident", "memory"]], format: bytes },
+];
+
 /** How this lainlet is, and was in the last hour. */
 export function LainletView({ model }: { model: Model }) {
   const { present, samples } = model;
   const newest = samples.at(-1)?.[0];
   // A second is too short for a line to move: charts are drawn anew with each sample.
-  const lines = useMemo(() => {
+  const charts = useMemo(() => {
     const times = samples.map(([time]) => time);
-    const line = (name: keyof Sample) =>
-      samples.map(([, sample]) => sample[name]);
-    return {
+    return CHARTS.map(({ title, lines, format }) => ({
+      title,
+      format,
       times,
-      lag: [line("lag")],
-      events: [line("changes"), line("deliveries")],
-      listeners: [line("listeners")],
-      cpu: [line("cpu")],
-      memory: [line("memory")],
-    };
+      names: lines.map(([name]) => name),
+      values: lines.map(([, key]) => samples.map(([, sample]) => sample[key])),
+    }));
   }, [newest]);
-  const { times } = lines;
   const rejected = Object.entries(present.rejected);
   return (
     <>
@@ -62,41 +75,7 @@ export function LainletView({ model }: { model: Model }) {
         <p key={problem} class="bad">{problem}</p>
       ))}
       <section class="charts" aria-label="The last hour">
-        <Chart
-          title="Confirmed"
-          names={["seconds ago"]}
-          times={times}
-          values={lines.lag}
-          format={round}
-        />
-        <Chart
-          title="Events a second"
-          names={["changes", "deliveries"]}
-          times={times}
-          values={lines.events}
-          format={round}
-        />
-        <Chart
-          title="Listeners"
-          names={["streams"]}
-          times={times}
-          values={lines.listeners}
-          format={round}
-        />
-        <Chart
-          title="CPU"
-          names={["cores"]}
-          times={times}
-          values={lines.cpu}
-          format={round}
-        />
-        <Chart
-          title="Memory"
-          names={["resident"]}
-          times={times}
-          values={lines.memory}
-          format={bytes}
-        />
+        {charts.map((chart) => <Chart key={chart.title} {...chart} />)}
       </section>
       <section>
         <h2>Listeners by endpoint</h2>
