@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import overview from "../../apis/overview.ts";
 import { Client } from "../../lib/client.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { get } from "../util/client.ts";
@@ -83,4 +84,30 @@ Deno.test("overview: for super callers only", async () => {
   const { status, body } = await get(`${lainlet.url}/v2/overview`, "127.0.0.9");
   assertEquals([status, body], [403, "authorize failed, super required"]);
   assert(!body.includes("config/"));
+});
+
+Deno.test("overview: a removal in any of the subtrees is told at once", async () => {
+  const content: Record<string, string> = {
+    "/lain/config/a": "1",
+    "/lain/deployd/depends/pods/s.portal.portal-s": "{}",
+    "/lain/deployd/pod_groups/a/a.web.web": "{}",
+    "/lain/nodes/nodes/n9:192.0.2.9:22": "{}",
+  };
+  const store = new MemoryStore(Object.entries(content));
+  await using lainlet = new TestLainlet(store);
+  await lainlet.ready();
+  const source = overview.source(lainlet.lainlet);
+  for (const key of Object.keys(content)) {
+    let isTold = false;
+    // What lainlet tells of itself every second is an update.
+    const end = source.subscribe((kind) => {
+      if (kind === "delete") isTold = true;
+    });
+    store.delete(key);
+    await eventually(
+      `the removal of ${key} is told`,
+      () => isTold || undefined,
+    );
+    end();
+  }
 });
