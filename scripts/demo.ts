@@ -118,7 +118,8 @@ start(async () => {
   const { port } = await run(flags, store);
   const url = `http://${webHost(flags.web.hostname)}:${port}`;
   console.log(`
-A cluster of three nodes and four apps is at ${url}. Try:
+A cluster of three nodes and four apps is at ${url}: look at it
+in a browser, or try:
 
   curl '${url}/v2/proxywatcher?appname=shop'
   curl '${url}/v2/containers?nodename=node1'
