@@ -53,6 +53,7 @@ export const Vital = Type.Object({
 
 /** Counts that only grow. */
 interface Totals {
+  /** In seconds, of a clock that nobody sets. */
   readonly time: number;
   readonly changes: number;
   readonly deliveries: number;
@@ -61,14 +62,14 @@ interface Totals {
   readonly cpu: number;
 }
 
-/** Seconds since 1970. */
-const now = () => Date.now() / 1000;
+const seconds = () => performance.now() / 1000;
 
 /** What a lainlet is doing, and did in the last hour. */
 export class Vitals {
   /** By the time of their end, in seconds since 1970; the oldest first. */
   readonly samples = new Map<number, Sample>();
-  readonly #started = now();
+  readonly #begin = seconds();
+  readonly #started = Math.round(Date.now() / 1000);
   readonly #listeners = new Set<() => void>();
   readonly #timer: ReturnType<typeof setInterval>;
   #refresh?: ReturnType<typeof setInterval>;
@@ -99,7 +100,7 @@ export class Vitals {
     return {
       ...sample,
       version,
-      started: Math.round(this.#started),
+      started: this.#started,
       stale: sample.lag * 1000 > staleAfter,
       problems: [...problems],
       source,
@@ -144,7 +145,7 @@ export class Vitals {
   }
 
   #note(): void {
-    this.samples.set(Math.round(now()), this.#since(this.#last));
+    this.samples.set(Math.round(Date.now() / 1000), this.#since(this.#last));
     const [oldest] = this.samples.keys();
     if (this.samples.size > SAMPLES && oldest !== undefined) {
       this.samples.delete(oldest);
@@ -164,7 +165,7 @@ export class Vitals {
     const age = Math.max(...Object.values(cluster).map((one) => one.age()));
     return {
       // There is no Infinity in JSON: before the first read it is as old as lainlet.
-      lag: rounded(Math.min(age / 1000, now() - this.#started)),
+      lag: rounded(Math.min(age / 1000, seconds() - this.#begin)),
       changes: rounded(rate("changes")),
       deliveries: rounded(rate("deliveries")),
       bytes: Math.round(rate("bytes")),
@@ -178,7 +179,7 @@ export class Vitals {
     const { cluster, counters } = this.service;
     const { user, system } = process.cpuUsage();
     return {
-      time: now(),
+      time: seconds(),
       changes: changesOf(cluster),
       deliveries: counters.deliveries,
       bytes: counters.bytes,

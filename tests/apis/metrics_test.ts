@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { EtcdStore } from "../../lib/store/etcd.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { get, Stream } from "../util/client.ts";
 import { cluster } from "../util/golden.ts";
 import { TestLainlet } from "../util/lainlet.ts";
-import { eventually } from "../util/process.ts";
+import { eventually, freePort } from "../util/process.ts";
 
 /** All samples, by name and labels as they are written. */
 async function read(lainlet: TestLainlet): Promise<Map<string, number>> {
@@ -106,4 +107,12 @@ Deno.test("/metrics counts requests, streams, what they carry, and the state", a
   for (const value of ["s3cr3t-7", "s3cret", "/nowhere"]) {
     assert(!body.includes(value), value);
   }
+});
+
+Deno.test("/metrics: a store that was never read lags without end", async () => {
+  const nobody = `http://127.0.0.1:${freePort()}`;
+  await using lainlet = new TestLainlet(new EtcdStore([nobody]));
+  const { status, body } = await get(`${lainlet.url}/metrics`);
+  assertEquals(status, 200);
+  assertMatch(body, /^lainlet_store_lag_seconds\{watcher="config"\} \+Inf$/m);
 });
