@@ -202,3 +202,31 @@ Deno.test("client: a watch that is refused says so, and is over", async () => {
   assertEquals([error.status, error.message], [400, "appname required"]);
   assertEquals(reading.statuses, []);
 });
+
+Deno.test("client: it is typed by what the endpoints declare", async () => {
+  await using s = await serve();
+  const { client } = s;
+  const info = await client.get("coreinfowatcher", { appname: "console" });
+  const memory: number[] = Object.values(info).flatMap(({ PodInfos }) =>
+    PodInfos.flatMap(({ ContainerInfos }) =>
+      ContainerInfos.map(({ Memory }) => Memory)
+    )
+  );
+  assert(memory.length > 0);
+  const ports: number[] = await client.get("streamrouter/ports", {});
+  assert(ports.every((port) => Number.isInteger(port)));
+  // What follows is never run: it is the compiler's test.
+  const wrong = [
+    // @ts-expect-error: it wants an app to be named
+    () => client.get("procwatcher", {}),
+    // @ts-expect-error: nodes do not go by app
+    () => client.get("nodes", { appname: "a" }),
+    // @ts-expect-error: that cannot be watched
+    () => client.watch("/debug", {}),
+    // @ts-expect-error: there is no such endpoint
+    () => client.get("nope", {}),
+    // @ts-expect-error: settings are texts
+    async () => (await client.get("configwatcher", {})).a?.PodInfos,
+  ];
+  assertEquals(wrong.length, 5);
+});

@@ -28,13 +28,17 @@ export function LainletView({ model }: { model: Model }) {
   const newest = samples.at(-1)?.[0];
   // A second is too short for a line to move: charts are drawn anew with each sample.
   const charts = useMemo(() => {
-    const times = samples.map(([time]) => time);
+    // In the first seconds there is nothing but the present.
+    const points = samples.length > 0
+      ? samples
+      : [[Date.now() / 1000, present] as const];
+    const times = points.map(([time]) => time);
     return CHARTS.map(({ title, lines, format }) => ({
       title,
       format,
       times,
       names: lines.map(([name]) => name),
-      values: lines.map(([, key]) => samples.map(([, sample]) => sample[key])),
+      values: lines.map(([, key]) => points.map(([, sample]) => sample[key])),
     }));
   }, [newest]);
   const rejected = Object.entries(present.rejected);
@@ -68,7 +72,13 @@ export function LainletView({ model }: { model: Model }) {
           ["sent a second", bytes(present.bytes)],
           ["CPU", `${round(present.cpu * 100)} % of a core`],
           ["memory", bytes(present.memory)],
-          ["up since", new Date(present.started * 1000).toLocaleString()],
+          [
+            "up since",
+            new Date(present.started * 1000).toLocaleString(undefined, {
+              dateStyle: "short",
+              timeStyle: "short",
+            }),
+          ],
         ]}
       />
       {present.problems.map((problem) => (
