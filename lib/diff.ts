@@ -3,7 +3,7 @@ import { isObject } from "./json.ts";
 
 /** One thing that differs between two values. */
 export interface Difference {
-  /** Where, `PodInfos[0].InstanceNo`; "" for the whole. */
+  /** Where, `PodInfos[InstanceNo=1].Dependencies[0]`; "" for the whole. */
   readonly path: string;
   readonly kind: "added" | "removed" | "changed";
   readonly before?: unknown;
@@ -21,7 +21,8 @@ export function diff(before: unknown, after: unknown): Difference[] {
     if (Object.is(before, after)) return [];
     return [{ path: "", kind: "changed", before, after }];
   }
-  return microdiff(a, b, { cyclesFix: false }).flatMap((difference) => {
+  const [old, now] = aligned(a, b);
+  return microdiff(old, now, { cyclesFix: false }).flatMap((difference) => {
     const path = pathOf(difference.path);
     if (difference.type === "CREATE") {
       return [{ path, kind: "added" as const, after: difference.value }];
@@ -35,11 +36,62 @@ export function diff(before: unknown, after: unknown): Difference[] {
   });
 }
 
+type Inside = Record<string, unknown> | unknown[];
+
+/**
+ * Turns lists of things that are told by a number or a name, in both values,
+ * into objects by that: so what is left of a list is compared with itself.
+ */
+function aligned(a: Inside, b: Inside): [Inside, Inside] {
+  const name = IDENTITIES.find((name) => isTold(a, name) && isTold(b, name));
+  const [old, now] = name === undefined
+    ? [a, b]
+    : [byIdentity(a, name), byIdentity(b, name)];
+  const before = new Map(Object.entries(old));
+  const after = new Map(Object.entries(now));
+  for (const [key, value] of before) {
+    const other = after.get(key);
+    if (!isInside(value) || !isInside(other)) continue;
+    const [one, two] = aligned(value, other);
+    before.set(key, one);
+    after.set(key, two);
+  }
+  return [like(old, before), like(now, after)];
+}
+
+/** What tells the items of a list apart, and stays when one of them changes. */
+const IDENTITIES = ["InstanceNo", "PodName"];
+
+function isTold(list: Inside, name: string): boolean {
+  if (!Array.isArray(list) || !list.every(isObject)) return false;
+  const names = new Set(list.map((item) => item[name]));
+  return list.length > 0 && !names.has(undefined) &&
+    names.size === list.length;
+}
+
+function byIdentity(list: Inside, name: string): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.values(list).map((
+      item,
+    ) => [`[${name}=${Object(item)[name]}]`, item]),
+  );
+}
+
+function like(value: Inside, members: Map<string, unknown>): Inside {
+  return Array.isArray(value)
+    ? [...members.values()]
+    : Object.fromEntries(members);
+}
+
+function isInside(value: unknown): value is Inside {
+  return Array.isArray(value) || isObject(value);
+}
+
 /** What can be looked into: an object or a list, or text of one. */
 function inside(
   value: unknown,
-): Record<string, unknown> | unknown[] | undefined {
-  if (Array.isArray(value) || isObject(value)) return value;
+): Inside | undefined {
+  if (isInside(value)) return value;
   if (typeof value !== "string" || !/^\s*[[{]/.test(value)) return undefined;
   try {
     return inside(JSON.parse(value));

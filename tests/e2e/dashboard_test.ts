@@ -232,7 +232,7 @@ Deno.test("dashboard: changes are told with what differs, can be paused and filt
   assertStringIncludes(text, "changed");
   assert(/^\d\d:\d\d:\d\d/.test(text), text);
   const line = item.locator(".diff li", {
-    hasText: "PodInfos[0].ContainerInfos[0].Expose",
+    hasText: "PodInfos[InstanceNo=1].ContainerInfos[0].Expose",
   });
   assertEquals(await line.locator("del, ins").allInnerTexts(), [
     "8080",

@@ -26,6 +26,30 @@ Deno.test("a diff names what is added, removed and changed, and where", () => {
       before: { a: 1 },
       after: [1],
     }],
+    // Instances are told by their number, not by their place.
+    [
+      { pods: [{ InstanceNo: 1, ip: "a" }, { InstanceNo: 2, ip: "b" }] },
+      { pods: [{ InstanceNo: 2, ip: "c" }] },
+      {
+        path: "pods[InstanceNo=1]",
+        kind: "removed",
+        before: { InstanceNo: 1, ip: "a" },
+      },
+      {
+        path: "pods[InstanceNo=2].ip",
+        kind: "changed",
+        before: "b",
+        after: "c",
+      },
+    ],
+    [[{ InstanceNo: 1 }, { InstanceNo: 1 }], [{ InstanceNo: 2 }, {
+      InstanceNo: 1,
+    }], {
+      path: "[0].InstanceNo",
+      kind: "changed",
+      before: 1,
+      after: 2,
+    }],
     // JSON in a string, as annotations are.
     [{ a: '{"ports":[{"srcport":1}]}' }, { a: '{"ports":[{"srcport":2}]}' }, {
       path: "a.ports[0].srcport",
