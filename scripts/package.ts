@@ -28,9 +28,8 @@ type Tree = Readonly<
   Record<string, readonly [content: string | Uint8Array, mode: number]>
 >;
 
-const { binary, output } = await readOptions();
+const { program, output } = await readOptions();
 await Deno.mkdir(output, { recursive: true });
-const program = await Deno.readFile(binary);
 const work = await Deno.makeTempDir({ prefix: "lainlet-package-" });
 try {
   await makeDeb(`${work}/deb`);
@@ -39,18 +38,28 @@ try {
   await Deno.remove(work, { recursive: true });
 }
 
-async function readOptions(): Promise<{ binary: string; output: string }> {
+async function readOptions(): Promise<{ program: Uint8Array; output: string }> {
   try {
-    const { given } = readArgs(Deno.args, ["binary", "runtime", "output"], []);
+    const { given, rest: [unexpected] } = readArgs(
+      Deno.args,
+      ["binary", "runtime", "output"],
+      [],
+    );
+    if (unexpected !== undefined) {
+      throw new UsageError(`unexpected argument "${unexpected}"`);
+    }
     const runtime = given("runtime");
     const binary = given("binary") ?? "lainlet";
     if (given("binary") === undefined) {
       const flags = runtime === undefined ? [] : [`--runtime=${runtime}`];
       await run("deno", "task", "compile", ...flags);
     }
-    return { binary, output: given("output") ?? "dist" };
+    const program = await Deno.readFile(binary);
+    return { program, output: given("output") ?? "dist" };
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    const isUsage = error instanceof UsageError ||
+      error instanceof Deno.errors.NotFound;
+    if (!isUsage) throw error;
     console.error(`package: ${error.message}`);
     Deno.exit(2);
   }

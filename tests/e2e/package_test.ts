@@ -152,6 +152,25 @@ Deno.test("package: the .deb is installed, started as the unit would, asked and 
   }
 });
 
+Deno.test("package: what is wrong is one line", async () => {
+  const [task = "", ...flags] = config.tasks.package.split(" ");
+  for (
+    const [arg, line] of [
+      ["more", 'package: unexpected argument "more"\n'],
+      ["--nope", "package: unknown flag --nope\n"],
+      [
+        "--binary=/nowhere",
+        /^package: [^\n]*No such file[^\n]*\/nowhere[^\n]*\n$/,
+      ],
+    ] as const
+  ) {
+    await using program = new Program(task, [...flags, arg]);
+    assertEquals((await program.ended()).code, 2);
+    if (typeof line === "string") assertEquals(program.stderr, line);
+    else assertMatch(program.stderr, line);
+  }
+});
+
 Deno.test("package: the manual page says all that the help text says, in good roff", async () => {
   const page = manPage(HELP, version, "2026-11-23");
   const file = await Deno.makeTempFile({ suffix: ".8" });
