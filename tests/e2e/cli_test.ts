@@ -9,6 +9,7 @@ import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { get } from "../util/client.ts";
 import { cluster } from "../util/golden.ts";
 import { TARGETS, TestLainlet } from "../util/lainlet.ts";
+import { groupAt } from "../util/group.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
 import { Proxy } from "../util/proxy.ts";
 
@@ -81,11 +82,7 @@ Deno.test("command line: get in a pipe is the answer, one line", async () => {
 
 Deno.test("command line: watch in a pipe is a state a line, also over a gap", async () => {
   const limit = "9223372036854771712";
-  const group = {
-    app: "a",
-    proc: "web.web",
-    instances: [{ node: { name: "n", ip: "192.0.2.1" }, ip: "192.0.2.2" }],
-  };
+  const group = groupAt("192.0.2.2");
   const value = groupValue(group).replace("268435456", limit);
   await using s = await serve([[groupKey(group), value]]);
   await using watch = new Program(LAINLET, [
@@ -180,18 +177,13 @@ Deno.test("command line: get in a terminal makes tables of lists", async () => {
 });
 
 Deno.test("command line: watch in a terminal shows what changes, with the time, and gaps", async () => {
-  const at = (ip: string) => ({
-    app: "a",
-    proc: "web.web",
-    instances: [{ node: { name: "n", ip: "192.0.2.1" }, ip }],
-  });
-  const key = groupKey(at(""));
-  await using s = await serve([[key, groupValue(at("192.0.2.2"))]]);
+  const key = groupKey(groupAt(""));
+  await using s = await serve([[key, groupValue(groupAt("192.0.2.2"))]]);
   await using watch = inTerminal("watch", "proxywatcher", s.addr);
   const shows = (text: string) =>
     eventually(text, () => shown(watch).includes(text) || undefined);
   await shows("192.0.2.2     8080");
-  s.store.put(key, groupValue(at("192.0.2.3")));
+  s.store.put(key, groupValue(groupAt("192.0.2.3")));
   await shows(
     "~ a.web.web  containers[0].container_ip  192.0.2.2 → 192.0.2.3\n",
   );

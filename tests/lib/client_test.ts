@@ -10,6 +10,7 @@ import { MemoryStore } from "../../lib/store/memory.ts";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { cluster } from "../util/golden.ts";
 import { TestLainlet } from "../util/lainlet.ts";
+import { groupAt } from "../util/group.ts";
 import { eventually } from "../util/process.ts";
 import { Proxy } from "../util/proxy.ts";
 
@@ -115,11 +116,7 @@ Deno.test("client: a watch yields each state once, with what it was before", asy
 });
 
 Deno.test("client: numbers are as exact as the parser that it is given", async () => {
-  const group = JSON.parse(groupValue({
-    app: "a",
-    proc: "web.web",
-    instances: [{ node: { name: "n", ip: "192.0.2.1" }, ip: "192.0.2.2" }],
-  }));
+  const group = JSON.parse(groupValue(groupAt("192.0.2.2")));
   group.Spec.Pod.Containers[0].MemoryLimit = "LIMIT";
   const text = JSON.stringify(group).replace('"LIMIT"', "9223372036854771712");
   await using s = await serve([["/lain/deployd/pod_groups/a/a.web.web", text]]);
@@ -153,11 +150,7 @@ Deno.test("client: it reconnects, marks the gap, and does not repeat a state", a
 });
 
 Deno.test("client: an answer that cannot be patched is watched as it is", async () => {
-  const group = {
-    app: "a",
-    proc: "web.web",
-    instances: [{ node: { name: "n", ip: "192.0.2.1" }, ip: "192.0.2.2" }],
-  };
+  const group = groupAt("192.0.2.2");
   await using s = await serve([[groupKey(group), groupValue(group)]]);
   await using reading = new Reading((options) =>
     s.client.watch("localspecwatcher", { nodeip: "n" }, options)
@@ -169,13 +162,8 @@ Deno.test("client: an answer that cannot be patched is watched as it is", async 
 });
 
 Deno.test("client: a watch without a state waits for one, also over a restart", async () => {
-  const group = (ip: string) => ({
-    app: "a",
-    proc: "web.web",
-    instances: [{ node: { name: "n", ip: "192.0.2.1" }, ip }],
-  });
-  const key = groupKey(group(""));
-  await using s = await serve([[key, groupValue(group(""))]]);
+  const key = groupKey(groupAt(""));
+  await using s = await serve([[key, groupValue(groupAt(""))]]);
   await using reading = new Reading((options) =>
     s.client.watch("webrouter/webprocs", {}, options)
   );
@@ -187,7 +175,7 @@ Deno.test("client: a watch without a state waits for one, also over a restart", 
   s.proxy.fault = "none";
   await reading.status("there is no state again", isWithout);
   assertEquals(reading.updates, []);
-  s.store.put(key, groupValue(group("192.0.2.2")));
+  s.store.put(key, groupValue(groupAt("192.0.2.2")));
   assertEquals((await reading.nth(1)).kind, "init");
   assertEquals(reading.statuses.at(-1), { isOpen: true });
 });

@@ -1,23 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { get } from "./client.ts";
+import { Client, type Data } from "../../lib/client.ts";
 import { GOLDEN_HOST, LainletProcess } from "./lainlet.ts";
 import { eventually } from "./process.ts";
 import { Witness } from "./witness.ts";
 
 const HOST = ["--ip", GOLDEN_HOST.ip, "--hostname", GOLDEN_HOST.hostname];
-
-/** What `/debug` says of the store and the watchers, as far as tests look at it. */
-export interface Debug {
-  readonly store: {
-    readonly source: string;
-    readonly reconnects: number;
-    readonly missed: number;
-    readonly problems: readonly string[];
-  };
-  readonly watchers: Readonly<
-    Record<string, { readonly Differences: number; readonly TotalKeys: number }>
-  >;
-}
 
 /** How the lainlets are started. */
 export interface WatchedSetup {
@@ -73,11 +60,9 @@ export class Watched implements AsyncDisposable {
     );
   }
 
-  debug(): Promise<Debug[]> {
+  debug(): Promise<Data<"/debug">[]> {
     return Promise.all(
-      this.lainlets.map(async ({ url }) =>
-        JSON.parse((await get(`${url}/debug`)).body)
-      ),
+      this.lainlets.map(({ url }) => new Client(url).get("/debug", {})),
     );
   }
 
