@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import type { Cluster } from "../lib/cluster.ts";
 import type { Member } from "../lib/json.ts";
+import { memo } from "../lib/memo.ts";
 import { superOnly } from "../lib/select.ts";
 import type { View } from "../lib/view.ts";
 import { Sample, Vital, type Vitals } from "../lib/vitals.ts";
@@ -30,9 +31,7 @@ function part<T extends object>(
     watcher,
     *members(cluster) {
       for (const [key, value] of watcher(cluster).entries("")) {
-        const member = made.get(value) ?? [`${kind}/${key}`, encode(value)];
-        made.set(value, member);
-        yield member;
+        yield memo(made, value, () => [`${kind}/${key}`, encode(value)]);
       }
     },
   };
@@ -50,10 +49,10 @@ const samples = new WeakMap<Sample, Member>();
 function* vitalMembers(vitals: Vitals): Generator<Member> {
   yield ["lainlet/present", JSON.stringify(vitals.present)];
   for (const [time, sample] of vitals.samples) {
-    const member = samples.get(sample) ??
-      [`sample/${time}`, JSON.stringify(sample)];
-    samples.set(sample, member);
-    yield member;
+    yield memo(samples, sample, () => [
+      `sample/${time}`,
+      JSON.stringify(sample),
+    ]);
   }
 }
 

@@ -36,6 +36,21 @@ export function diff(before: unknown, after: unknown): Difference[] {
   });
 }
 
+/**
+ * The members that are not the same objects in two states, with what they
+ * were and are; undefined: not there.
+ */
+export function changedMembers(
+  before: object,
+  after: object,
+): [name: string, before: unknown, after: unknown][] {
+  const old = new Map<string, unknown>(Object.entries(before));
+  const now = new Map<string, unknown>(Object.entries(after));
+  return [...new Set([...old.keys(), ...now.keys()])]
+    .filter((name) => old.get(name) !== now.get(name))
+    .map((name) => [name, old.get(name), now.get(name)]);
+}
+
 type Inside = Record<string, unknown> | unknown[];
 
 /**

@@ -59,6 +59,13 @@ export const ENDPOINTS: readonly Known[] = Object.values<View | Page>(apis)
   )
   .filter(({ name }) => name !== "" && !name.startsWith("ui/"));
 
+/** What a command can ask. */
+export function endpointsOf(command: "get" | "watch"): readonly Known[] {
+  return command === "get"
+    ? ENDPOINTS
+    : ENDPOINTS.filter(({ isView }) => isView);
+}
+
 /** Whether a word is a client's. */
 export function isCommand(word = ""): word is keyof typeof COMMANDS {
   return Object.hasOwn(COMMANDS, word);
@@ -111,9 +118,7 @@ export function parseCommand(
 
 /** The endpoint of a name, or of a path. */
 function find(command: "get" | "watch", word = ""): Known {
-  const all = command === "get"
-    ? ENDPOINTS
-    : ENDPOINTS.filter(({ isView }) => isView);
+  const all = endpointsOf(command);
   const name = word.replace(/\/$/, "");
   const found = all.find((one) => one.name === name || one.path === name);
   if (found !== undefined) return found;
@@ -141,13 +146,12 @@ function helpOf(command: keyof typeof COMMANDS): string {
     COMMANDS[command]
   }`;
   if (command === "status" || command === "completions") return usage;
-  const lines = ENDPOINTS.filter(({ isView }) => isView || command === "get")
-    .flatMap(({ name, summary, params }) => [
-      `  ${name}`,
-      `      ${summary}`,
-      ...Object.entries(params).map(([param, { description }]) =>
-        `      --${param}  ${description}`
-      ),
-    ]);
+  const lines = endpointsOf(command).flatMap(({ name, summary, params }) => [
+    `  ${name}`,
+    `      ${summary}`,
+    ...Object.entries(params).map(([param, { description }]) =>
+      `      --${param}  ${description}`
+    ),
+  ]);
   return `${usage}\n\nEndpoints:\n${lines.join("\n")}`;
 }

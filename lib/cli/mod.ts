@@ -5,7 +5,7 @@
  */
 import { bold, dim, yellow } from "@std/fmt/colors";
 import { Client, type Update } from "../client.ts";
-import { diff } from "../diff.ts";
+import { changedMembers, diff } from "../diff.ts";
 import { isObject, parseExact } from "../json.ts";
 import type { Command } from "./command.ts";
 import { completions } from "./completions.ts";
@@ -85,14 +85,12 @@ function renderUpdate({ kind, data, previous }: Update<unknown>): string[] {
 /** What differs, by member where both have members: most of these are the same objects. */
 function differences(previous: unknown, data: unknown) {
   if (!isObject(previous) || !isObject(data)) return diff(previous, data);
-  const names = new Set([...Object.keys(previous), ...Object.keys(data)]);
-  return [...names].filter((name) => previous[name] !== data[name])
-    .flatMap((name) =>
-      diff(previous[name], data[name]).map((one) => ({
-        ...one,
-        path: `${name}  ${one.path}`.trimEnd(),
-      }))
-    );
+  return changedMembers(previous, data).flatMap(([name, before, after]) =>
+    diff(before, after).map((one) => ({
+      ...one,
+      path: `${name}  ${one.path}`.trimEnd(),
+    }))
+  );
 }
 
 /** @throws {Error} that names the address, when nobody is there */

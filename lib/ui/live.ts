@@ -10,7 +10,7 @@ import {
   type Update,
   type WatchStatus,
 } from "../client.ts";
-import { diff, type Difference } from "../diff.ts";
+import { changedMembers, diff, type Difference } from "../diff.ts";
 import { type Model, modelOf } from "./model.ts";
 
 /** How many changes are kept. */
@@ -125,20 +125,18 @@ function changesOf(
   before: object,
   after: object,
 ): Pick<Change, "key" | "kind" | "differences">[] {
-  const old = new Map<string, unknown>(Object.entries(before));
-  const now = new Map<string, unknown>(Object.entries(after));
-  const keys = new Set([...old.keys(), ...now.keys()]);
-  return [...keys].filter((key) =>
-    old.get(key) !== now.get(key) && CLUSTER.test(key)
-  ).map((key) => ({
-    key,
-    kind: kindOf(old.has(key), now.has(key)),
-    differences: diff(old.get(key), now.get(key)),
-  })) // A watch that began anew shares nothing with the one before.
+  return changedMembers(before, after)
+    .filter(([key]) => CLUSTER.test(key))
+    .map(([key, old, now]) => ({
+      key,
+      kind: kindOf(old, now),
+      differences: diff(old, now),
+    }))
+    // A watch that began anew shares nothing with the one before.
     .filter(({ differences }) => differences.length > 0);
 }
 
-function kindOf(was: boolean, is: boolean): Change["kind"] {
-  if (was && is) return "changed";
-  return is ? "added" : "removed";
+function kindOf(old: unknown, now: unknown): Change["kind"] {
+  if (old === undefined) return "added";
+  return now === undefined ? "removed" : "changed";
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Data } from "../client.ts";
+import { memo } from "../memo.ts";
 
 type Overview = Data<"overview">;
 type GroupValue = Overview[`group/${string}`];
@@ -103,16 +104,6 @@ export function modelOf(overview: Overview): Model {
 
 const madeGroups = new WeakMap<GroupValue, Group>();
 const madePortals = new WeakMap<DependsValue, readonly Portal[]>();
-
-function memo<K extends object, V>(
-  made: WeakMap<K, V>,
-  key: K,
-  make: () => V,
-): V {
-  const known = made.get(key) ?? make();
-  made.set(key, known);
-  return known;
-}
 
 /** @param key `<app>/<group>` */
 function groupOf(key: string, { PodInfos }: GroupValue): Group {

@@ -5,7 +5,7 @@
  */
 import type { ComponentChildren } from "preact";
 import type { Difference } from "../diff.ts";
-import type { Container } from "./model.ts";
+import type { Container, Portal } from "./model.ts";
 import { href } from "./route.ts";
 
 export function AppLink({ name }: { name: string }) {
@@ -66,6 +66,31 @@ export function Table({ label, columns, rows }: {
         </tbody>
       </table>
     </div>
+  );
+}
+
+/** Portals with their addresses; beside each the node that it is on, or the app that it is for. */
+export function Portals({ title, label, portals, beside }: {
+  title: string;
+  label: string;
+  portals: readonly Portal[];
+  beside: "node" | "app";
+}) {
+  if (portals.length === 0) return null;
+  return (
+    <section>
+      <h2>{title}</h2>
+      <Table
+        label={label}
+        columns={["portal", beside === "node" ? "node" : "for", "addresses"]}
+        rows={portals.map(({ addresses, app, node, service }) => [
+          `${service} ${node} ${app}`,
+          service,
+          beside === "node" ? <NodeLink name={node} /> : <AppLink name={app} />,
+          addresses.map((one) => <Address key={one} ip={one} />),
+        ])}
+      />
+    </section>
   );
 }
 

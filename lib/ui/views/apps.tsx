@@ -5,6 +5,7 @@ import {
   ContainerLink,
   Facts,
   NodeLink,
+  Portals,
   Table,
   Value,
 } from "../parts.tsx";
@@ -56,21 +57,12 @@ export function AppView({ model, app }: { model: Model; app: App }) {
         ]}
       />
       {app.groups.map((group) => <GroupPart key={group.name} group={group} />)}
-      {portals.length > 0 && (
-        <section>
-          <h2>Portals to what it uses</h2>
-          <Table
-            label="Portals"
-            columns={["portal", "node", "addresses"]}
-            rows={portals.map(({ service, node, addresses }) => [
-              `${service} ${node}`,
-              service,
-              <NodeLink name={node} />,
-              addresses.map((one) => <Address key={one} ip={one} />),
-            ])}
-          />
-        </section>
-      )}
+      <Portals
+        title="Portals to what it uses"
+        label="Portals"
+        portals={portals}
+        beside="node"
+      />
     </>
   );
 }

@@ -6,6 +6,7 @@ import {
   ContainerLink,
   Facts,
   NodeLink,
+  Portals,
   Table,
   Value,
 } from "../parts.tsx";
@@ -39,21 +40,12 @@ export function NodeView({ model, node }: { model: Model; node: Node }) {
           <Address ip={one.ip} port={one.info.Expose} />,
         ])}
       />
-      {portals.length > 0 && (
-        <section>
-          <h2>Portals</h2>
-          <Table
-            label={`Portals on ${name}`}
-            columns={["portal", "for", "addresses"]}
-            rows={portals.map(({ service, app, addresses }) => [
-              `${service} ${app}`,
-              service,
-              <AppLink name={app} />,
-              addresses.map((one) => <Address key={one} ip={one} />),
-            ])}
-          />
-        </section>
-      )}
+      <Portals
+        title="Portals"
+        label={`Portals on ${name}`}
+        portals={portals}
+        beside="app"
+      />
       <section>
         <h2>As the scheduler has it</h2>
         {value === undefined
