@@ -2,18 +2,18 @@ import { Buffer } from "node:buffer";
 import { getLogger } from "@logtape/logtape";
 import * as apis from "./apis/mod.ts";
 import config from "./deno.json" with { type: "json" };
-import { UsageError } from "./lib/args.ts";
+import { UsageError } from "./lib/cli/args.ts";
 import { isCommand, parseCommand } from "./lib/cli/command.ts";
 import { runCommand } from "./lib/cli/mod.ts";
-import { type Flags, parseFlags } from "./lib/flags.ts";
-import { Lainlet } from "./lib/lainlet.ts";
+import { type Flags, parseFlags } from "./lib/cli/flags.ts";
+import { Lainlet } from "./lib/http/origin.ts";
 import { logUncaught, startLogging } from "./lib/log.ts";
-import { Server } from "./lib/server.ts";
-import { EtcdStore } from "./lib/store/etcd.ts";
-import { tlsProblem } from "./lib/store/etcd_sockets.ts";
+import { Server } from "./lib/http/server.ts";
+import { EtcdStore } from "./lib/store/etcd/store.ts";
+import { tlsProblem } from "./lib/store/etcd/sockets.ts";
 import { MemoryStore, parseContent } from "./lib/store/memory.ts";
 import type { Store } from "./lib/store/store.ts";
-import { Workers } from "./lib/workers.ts";
+import { Workers } from "./lib/http/workers.ts";
 
 const log = getLogger(["lainlet"]);
 

@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { conditional } from "../lib/answer.ts";
+import { conditional } from "../lib/http/answer.ts";
 import { State } from "../lib/broadcast/state.ts";
 import {
   forbidden,
@@ -8,8 +8,8 @@ import {
   SUPER_REQUIRED,
   Unavailable,
 } from "../lib/errors.ts";
-import type { Page } from "../lib/page.ts";
-import { param } from "../lib/select.ts";
+import type { Page } from "../lib/view/page.ts";
+import { param } from "../lib/view/select.ts";
 import { STATUS_CODE } from "@std/http/status";
 
 /** Whose an address is: `{"appname": app}`. */

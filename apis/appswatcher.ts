@@ -1,8 +1,8 @@
 import { Type } from "@sinclair/typebox";
-import type { Json } from "../lib/endpoint.ts";
+import type { Json } from "../lib/view/endpoint.ts";
 import type { Member } from "../lib/json.ts";
-import { superOnly } from "../lib/select.ts";
-import { flat, view } from "../lib/view.ts";
+import { superOnly } from "../lib/view/select.ts";
+import { flat, view } from "../lib/view/view.ts";
 
 const App = Type.Object({ Appname: Type.String() });
 

@@ -1,9 +1,9 @@
 import { Type } from "@sinclair/typebox";
 import { forbidden, SUPER_REQUIRED } from "../lib/errors.ts";
-import { ANYONE, SUPER } from "../lib/rights.ts";
-import { isSecret } from "../lib/secrets.ts";
-import { param } from "../lib/select.ts";
-import { view } from "../lib/view.ts";
+import { ANYONE, SUPER } from "../lib/access/rights.ts";
+import { isSecret } from "../lib/access/secrets.ts";
+import { param } from "../lib/view/select.ts";
+import { view } from "../lib/view/view.ts";
 
 /** The cluster's settings: `{name: value}`. */
 export default view({

@@ -1,8 +1,8 @@
 import { Type } from "@sinclair/typebox";
-import type { Json } from "../lib/endpoint.ts";
+import type { Json } from "../lib/view/endpoint.ts";
 import type { Member } from "../lib/json.ts";
-import { param, superOnly, terminated } from "../lib/select.ts";
-import { flat, view } from "../lib/view.ts";
+import { param, superOnly, terminated } from "../lib/view/select.ts";
+import { flat, view } from "../lib/view/view.ts";
 import { containerKey } from "../lib/watcher/container.ts";
 
 const Container = Type.Object({

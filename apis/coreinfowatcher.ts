@@ -1,8 +1,8 @@
 import { Type } from "@sinclair/typebox";
-import type { Json } from "../lib/endpoint.ts";
+import type { Json } from "../lib/view/endpoint.ts";
 import type { Member } from "../lib/json.ts";
-import { BY_APP, byApp } from "../lib/select.ts";
-import { flat, view } from "../lib/view.ts";
+import { BY_APP, byApp } from "../lib/view/select.ts";
+import { flat, view } from "../lib/view/view.ts";
 import type { PodGroup } from "../lib/watcher/podgroup.ts";
 
 const Strings = Type.Union([Type.Array(Type.String()), Type.Null()]);

@@ -1,4 +1,4 @@
-import { conditional } from "../lib/answer.ts";
+import { conditional } from "../lib/http/answer.ts";
 import { State } from "../lib/broadcast/state.ts";
 import {
   forbidden,
@@ -6,7 +6,7 @@ import {
   SUPER_REQUIRED,
   Unavailable,
 } from "../lib/errors.ts";
-import type { Page } from "../lib/page.ts";
+import type { Page } from "../lib/view/page.ts";
 
 const PAGE = ["index.html", "text/html; charset=utf-8"] as const;
 

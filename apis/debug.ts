@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { STATUS_CODE } from "@std/http/status";
-import type { Json } from "../lib/endpoint.ts";
-import type { Page } from "../lib/page.ts";
+import type { Json } from "../lib/view/endpoint.ts";
+import type { Page } from "../lib/view/page.ts";
 
 const Count = Type.Integer({ minimum: 0 });
 

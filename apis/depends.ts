@@ -1,8 +1,8 @@
 import { Type } from "@sinclair/typebox";
-import type { Json } from "../lib/endpoint.ts";
+import type { Json } from "../lib/view/endpoint.ts";
 import { object } from "../lib/json.ts";
-import { param, superOnly } from "../lib/select.ts";
-import { view } from "../lib/view.ts";
+import { param, superOnly } from "../lib/view/select.ts";
+import { view } from "../lib/view/view.ts";
 import type { Depends, Portal } from "../lib/watcher/depends.ts";
 
 const PortalSchema = Type.Object({

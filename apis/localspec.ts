@@ -1,8 +1,8 @@
 import { Type } from "@sinclair/typebox";
 import { badRequest } from "../lib/errors.ts";
 import { array } from "../lib/json.ts";
-import { param, superOnly, terminated } from "../lib/select.ts";
-import { view } from "../lib/view.ts";
+import { param, superOnly, terminated } from "../lib/view/select.ts";
+import { view } from "../lib/view/view.ts";
 
 /** The pod groups with a container on a node: `["<app>/<group>"]`. */
 export default view({

@@ -1,5 +1,5 @@
 import { STATUS_CODE } from "@std/http/status";
-import type { Page } from "../lib/page.ts";
+import type { Page } from "../lib/view/page.ts";
 
 /** What this lainlet measures of itself, for Prometheus; no value from the store. */
 export default {

@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
-import { param, superOnly, terminated } from "../lib/select.ts";
-import { view } from "../lib/view.ts";
+import { param, superOnly, terminated } from "../lib/view/select.ts";
+import { view } from "../lib/view/view.ts";
 
 /** The nodes of the cluster: `{"<name>:<ip>:<port>": value}`. */
 export default view({

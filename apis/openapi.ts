@@ -1,7 +1,7 @@
-import { conditional } from "../lib/answer.ts";
+import { conditional } from "../lib/http/answer.ts";
 import { State } from "../lib/broadcast/state.ts";
-import { openapi } from "../lib/openapi.ts";
-import type { Page } from "../lib/page.ts";
+import { openapi } from "../lib/view/openapi.ts";
+import type { Page } from "../lib/view/page.ts";
 
 /** What can be asked, and what is answered: an OpenAPI 3.1 document. */
 export default {

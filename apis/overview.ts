@@ -1,10 +1,10 @@
 import { type Static, Type } from "@sinclair/typebox";
-import type { Cluster } from "../lib/cluster.ts";
+import type { Cluster } from "../lib/watcher/cluster.ts";
 import type { Member } from "../lib/json.ts";
 import { memo } from "../lib/memo.ts";
-import { superOnly } from "../lib/select.ts";
-import type { View } from "../lib/view.ts";
-import { Sample, Vital, type Vitals } from "../lib/vitals.ts";
+import { superOnly } from "../lib/view/select.ts";
+import type { View } from "../lib/view/view.ts";
+import { Sample, Vital, type Vitals } from "../lib/vitals/vitals.ts";
 import type { Change, Watcher } from "../lib/watcher/watcher.ts";
 import { encodeGroup, Group } from "./coreinfowatcher.ts";
 import { encodeService, Service } from "./depends.ts";

@@ -1,8 +1,8 @@
 import { Type } from "@sinclair/typebox";
-import type { Json } from "../lib/endpoint.ts";
+import type { Json } from "../lib/view/endpoint.ts";
 import { array } from "../lib/json.ts";
-import { BY_APP, byNamedApp } from "../lib/select.ts";
-import { view } from "../lib/view.ts";
+import { BY_APP, byNamedApp } from "../lib/view/select.ts";
+import { view } from "../lib/view/view.ts";
 
 const Group = Type.Object({
   proc: Type.Array(Type.Object({

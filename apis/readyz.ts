@@ -1,5 +1,5 @@
-import { text, unavailable } from "../lib/answer.ts";
-import type { Page } from "../lib/page.ts";
+import { text, unavailable } from "../lib/http/answer.ts";
+import type { Page } from "../lib/view/page.ts";
 
 /** Says whether the state is complete and recent. */
 export default {

@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
-import { portsOf } from "../lib/routers.ts";
-import { BY_APP, byApp } from "../lib/select.ts";
-import { view } from "../lib/view.ts";
+import { portsOf } from "../lib/view/routers.ts";
+import { BY_APP, byApp } from "../lib/view/select.ts";
+import { view } from "../lib/view/view.ts";
 
 /** Every port that a stream router listens on, sorted. */
 export default view({

@@ -1,9 +1,9 @@
 import { Type } from "@sinclair/typebox";
-import type { Json } from "../lib/endpoint.ts";
+import type { Json } from "../lib/view/endpoint.ts";
 import { array } from "../lib/json.ts";
-import { addressed, guardRouters, portsOf } from "../lib/routers.ts";
-import { BY_APP, byApp } from "../lib/select.ts";
-import { view } from "../lib/view.ts";
+import { addressed, guardRouters, portsOf } from "../lib/view/routers.ts";
+import { BY_APP, byApp } from "../lib/view/select.ts";
+import { view } from "../lib/view/view.ts";
 
 const Proc = Type.Object({
   Name: Type.String(),

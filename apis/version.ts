@@ -1,5 +1,5 @@
-import { text } from "../lib/answer.ts";
-import type { Page } from "../lib/page.ts";
+import { text } from "../lib/http/answer.ts";
+import type { Page } from "../lib/view/page.ts";
 
 /** The version of this lainlet, as text. */
 export default {

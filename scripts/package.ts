@@ -11,9 +11,9 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import config from "../deno.json" with { type: "json" };
-import { readArgs, UsageError } from "../lib/args.ts";
+import { readArgs, UsageError } from "../lib/cli/args.ts";
 import { completions } from "../lib/cli/completions.ts";
-import { HELP } from "../lib/help.ts";
+import { HELP } from "../lib/cli/help.ts";
 import { manPage } from "./package/man.ts";
 
 const { version } = config;
@@ -76,7 +76,10 @@ async function makeDeb(folder: string): Promise<void> {
   const files: Tree = {
     "etc/default/lainlet": [own("package/default"), 0o644],
     "usr/bin/lainlet": [program, 0o755],
-    "usr/lib/systemd/system/lainlet.service": [own("lainlet.service"), 0o644],
+    "usr/lib/systemd/system/lainlet.service": [
+      own("package/lainlet.service"),
+      0o644,
+    ],
     "usr/share/bash-completion/completions/lainlet": [
       completions("bash"),
       0o644,
@@ -171,12 +174,12 @@ async function makeTarball(folder: string): Promise<void> {
     lainlet: [program, 0o755],
     "lainlet.8": [manPage(HELP, version, DATE), 0o644],
     "lainlet.default": [own("package/default"), 0o644],
-    "lainlet.service": [own("lainlet.service"), 0o644],
+    "lainlet.service": [own("package/lainlet.service"), 0o644],
     "completions/lainlet.bash": [completions("bash"), 0o644],
     "completions/lainlet.fish": [completions("fish"), 0o644],
     "completions/_lainlet": [completions("zsh"), 0o644],
-    "monitoring/alerts.yml": [own("monitoring/alerts.yml"), 0o644],
-    "monitoring/grafana.json": [own("monitoring/grafana.json"), 0o644],
+    "monitoring/alerts.yml": [own("package/monitoring/alerts.yml"), 0o644],
+    "monitoring/grafana.json": [own("package/monitoring/grafana.json"), 0o644],
   });
   const tarball =
     `${output}/${name}-${Deno.build.os}-${Deno.build.arch}.tar.gz`;

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
-import { HELP } from "../lib/help.ts";
+import { HELP } from "../lib/cli/help.ts";
 import { get } from "./util/client.ts";
 import { eventually, freePort, Program } from "./util/process.ts";
 

@@ -1,4 +1,4 @@
-import type { Counters } from "../counters.ts";
+import type { Counters } from "../vitals/counters.ts";
 import { Branch, type BranchOptions, type Sent } from "./branch.ts";
 
 /** A stream that carries nothing for so long gets a comment, in ms. */

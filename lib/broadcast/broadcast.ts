@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { Unavailable } from "../errors.ts";
-import type { Source } from "../view.ts";
+import type { Source } from "../view/view.ts";
 import { State } from "./state.ts";
 import { Topic } from "./topic.ts";
 

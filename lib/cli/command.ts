@@ -1,8 +1,8 @@
 import * as apis from "../../apis/mod.ts";
-import { type Given, readArgs, UsageError } from "../args.ts";
-import type { Param } from "../endpoint.ts";
-import type { Page } from "../page.ts";
-import type { View } from "../view.ts";
+import { type Given, readArgs, UsageError } from "./args.ts";
+import type { Param } from "../view/endpoint.ts";
+import type { Page } from "../view/page.ts";
+import type { View } from "../view/view.ts";
 
 /** The words that make a client of the program, and how each goes on. */
 export const COMMANDS = {

@@ -1,4 +1,4 @@
-import { SWITCHES, VALUES } from "../flags.ts";
+import { SWITCHES, VALUES } from "./flags.ts";
 import { COMMANDS, ENDPOINTS, endpointsOf, SHELLS } from "./command.ts";
 
 const FLAGS = [...VALUES, ...SWITCHES].map((name) => `--${name}`).join(" ");

@@ -4,8 +4,8 @@
  * @module
  */
 import { bold, dim, yellow } from "@std/fmt/colors";
-import { Client, type Update } from "../client.ts";
-import { changedMembers, diff } from "../diff.ts";
+import { Client, type Update } from "../client/client.ts";
+import { changedMembers, diff } from "../client/diff.ts";
 import { isObject, parseExact } from "../json.ts";
 import type { Command } from "./command.ts";
 import { completions } from "./completions.ts";

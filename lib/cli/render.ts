@@ -1,6 +1,6 @@
 import { bold, cyan, dim, green, red, yellow } from "@std/fmt/colors";
 import stringWidth from "string-width";
-import type { Difference } from "../diff.ts";
+import type { Difference } from "../client/diff.ts";
 import { isObject } from "../json.ts";
 
 /** How wide a list may become on one line. */

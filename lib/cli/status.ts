@@ -1,6 +1,6 @@
 import { bold, dim, green, red, yellow } from "@std/fmt/colors";
 import { format } from "@std/fmt/duration";
-import { Client, type Data, RefusedError } from "../client.ts";
+import { Client, type Data, RefusedError } from "../client/client.ts";
 import { printable, table } from "./render.ts";
 
 /** How a lainlet is doing. */

@@ -9,8 +9,8 @@ import {
   RefusedError,
   type Update,
   type WatchStatus,
-} from "../client.ts";
-import { changedMembers, diff, type Difference } from "../diff.ts";
+} from "../client/client.ts";
+import { changedMembers, diff, type Difference } from "../client/diff.ts";
 import { type Model, modelOf } from "./model.ts";
 
 /** How many changes are kept. */

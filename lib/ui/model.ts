@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Data } from "../client.ts";
+import type { Data } from "../client/client.ts";
 import { memo } from "../memo.ts";
 
 type Overview = Data<"overview">;

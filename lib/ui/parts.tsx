@@ -4,7 +4,7 @@
  * @module
  */
 import type { ComponentChildren } from "preact";
-import type { Difference } from "../diff.ts";
+import type { Difference } from "../client/diff.ts";
 import type { Container, Portal } from "./model.ts";
 import { href } from "./route.ts";
 

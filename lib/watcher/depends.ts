@@ -1,4 +1,4 @@
-import { Fields } from "../fields.ts";
+import { Fields } from "./fields.ts";
 import { parse } from "../json.ts";
 import type { Subtree } from "./follow.ts";
 

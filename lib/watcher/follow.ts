@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import type { Batch, Inventory, Snapshot, Store } from "../store/store.ts";
-import { BadValue } from "../fields.ts";
+import { BadValue } from "./fields.ts";
 import { Watcher } from "./watcher.ts";
 
 const log = getLogger(["lainlet", "watcher"]);

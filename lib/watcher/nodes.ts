@@ -1,4 +1,4 @@
-import { BadValue } from "../fields.ts";
+import { BadValue } from "./fields.ts";
 import { canonical, isObject, parseExact } from "../json.ts";
 import type { Subtree } from "./follow.ts";
 

@@ -1,4 +1,4 @@
-import { BadValue, Fields } from "../fields.ts";
+import { BadValue, Fields } from "./fields.ts";
 import { parse, type RawNumber } from "../json.ts";
 import type { Subtree } from "./follow.ts";
 

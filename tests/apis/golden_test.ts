@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { EtcdStore } from "../../lib/store/etcd.ts";
+import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { cluster, comparable, expectations } from "../util/golden.ts";

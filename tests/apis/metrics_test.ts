@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { EtcdStore } from "../../lib/store/etcd.ts";
+import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { get, Stream } from "../util/client.ts";
 import { cluster } from "../util/golden.ts";

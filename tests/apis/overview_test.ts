@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import overview from "../../apis/overview.ts";
-import { Client } from "../../lib/client.ts";
+import { Client } from "../../lib/client/client.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { get } from "../util/client.ts";
 import { cluster } from "../util/golden.ts";

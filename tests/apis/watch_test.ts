@@ -8,7 +8,7 @@ import {
   nodeKey,
   nodeValue,
 } from "../../scripts/cluster.ts";
-import { EtcdStore } from "../../lib/store/etcd.ts";
+import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { get, Stream } from "../util/client.ts";
 import { type Changes, TestEtcd } from "../util/etcd.ts";
 import { GOLDEN_HOST, TestLainlet } from "../util/lainlet.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Client } from "../../lib/client.ts";
+import { Client } from "../../lib/client/client.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import {
   groupKey,

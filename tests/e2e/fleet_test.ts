@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { Etcd3 } from "etcd3";
-import { EtcdStore } from "../../lib/store/etcd.ts";
+import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { GrpcProxy } from "../util/grpc_proxy.ts";
 import { TestLainlet } from "../util/lainlet.ts";

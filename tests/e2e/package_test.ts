@@ -6,7 +6,7 @@
 import { validate } from "dockerfile-utils";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
-import { HELP } from "../../lib/help.ts";
+import { HELP } from "../../lib/cli/help.ts";
 import { manPage } from "../../scripts/package/man.ts";
 import { get } from "../util/client.ts";
 import { cluster } from "../util/golden.ts";
@@ -14,7 +14,7 @@ import { TARGETS } from "../util/lainlet.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
 
 const { version } = config;
-const FILES = new URL("../../scripts/package/", import.meta.url);
+const FILES = new URL("../../scripts/package", import.meta.url);
 
 /** Runs a program to its end; it must be well. */
 async function run(command: string, ...args: string[]): Promise<string> {
@@ -203,11 +203,11 @@ Deno.test("package: the Dockerfile is without errors, and takes the tarball as i
 });
 
 Deno.test("monitoring: the alerts are good rules, and they and the dashboard use metrics that there are", async () => {
-  const folder = new URL("../../scripts/monitoring/", import.meta.url);
+  const folder = new URL("../../scripts/package/monitoring", import.meta.url);
   const alerts = new URL("alerts.yml", folder).pathname;
   assertMatch(await run("promtool", "check", "rules", alerts), /3 rules found/);
   const metrics = await Deno.readTextFile(
-    new URL("../../lib/metrics.ts", import.meta.url),
+    new URL("../../lib/vitals/metrics.ts", import.meta.url),
   );
   const known = new Set(metrics.match(/"(?:lainlet|process)_\w+"/g));
   const grafana = await Deno.readTextFile(new URL("grafana.json", folder));

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Range } from "etcd3";
-import { HELP } from "../../lib/help.ts";
+import { HELP } from "../../lib/cli/help.ts";
 import { get, Stream } from "../util/client.ts";
 import { makeCertificates } from "../util/certificates.ts";
 import { TestEtcd } from "../util/etcd.ts";

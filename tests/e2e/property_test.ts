@@ -1,4 +1,4 @@
-import { EtcdStore } from "../../lib/store/etcd.ts";
+import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 import { Model, Random } from "../util/model.ts";

@@ -9,7 +9,7 @@ import { get, Stream } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { cluster, comparable, expectations } from "../util/golden.ts";
 import { GOLDEN_HOST, LainletProcess, TARGETS } from "../util/lainlet.ts";
-import { applyPatch } from "../../lib/patch.ts";
+import { applyPatch } from "../../lib/client/patch.ts";
 import { eventually, Program } from "../util/process.ts";
 
 const HOST = ["--ip", GOLDEN_HOST.ip, "--hostname", GOLDEN_HOST.hostname];

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { Etcd3, Range } from "etcd3";
-import "../../lib/store/etcd_sockets.ts";
+import "../../lib/store/etcd/sockets.ts";
 import { eventually, freePort, Program } from "./process.ts";
 
 /** Keys to put, and keys to delete (null), in one revision. */

@@ -1,7 +1,7 @@
 import config from "../../deno.json" with { type: "json" };
 import * as apis from "../../apis/mod.ts";
-import { Lainlet, type LainletOptions } from "../../lib/lainlet.ts";
-import { Server, type ServerOptions } from "../../lib/server.ts";
+import { Lainlet, type LainletOptions } from "../../lib/http/origin.ts";
+import { Server, type ServerOptions } from "../../lib/http/server.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { get } from "./client.ts";
 import { eventually, freePort, Program } from "./process.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Client, type Data } from "../../lib/client.ts";
+import { Client, type Data } from "../../lib/client/client.ts";
 import { GOLDEN_HOST, LainletProcess } from "./lainlet.ts";
 import { eventually } from "./process.ts";
 import { Witness } from "./witness.ts";

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { get, Stream } from "./client.ts";
 import { TestLainlet } from "./lainlet.ts";
-import { applyPatch } from "../../lib/patch.ts";
+import { applyPatch } from "../../lib/client/patch.ts";
 import { eventually } from "./process.ts";
 
 /** Every view, and most of the ways to ask for a part of it. */

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { isSecret } from "../../secrets.ts";
+import { isSecret } from "../../access/secrets.ts";
 import type { Change } from "../live.ts";
 import { Diff } from "../parts.tsx";
 import { setQuery } from "../route.ts";

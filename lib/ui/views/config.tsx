@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { isSecret } from "../../secrets.ts";
+import { isSecret } from "../../access/secrets.ts";
 import type { Model } from "../model.ts";
 import { Table, Value } from "../parts.tsx";
 

@@ -1,15 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { Broadcast } from "../../../lib/broadcast/broadcast.ts";
 import type { Branch } from "../../../lib/broadcast/branch.ts";
-import { Counters } from "../../../lib/counters.ts";
+import { Counters } from "../../../lib/vitals/counters.ts";
 import { Branches } from "../../../lib/broadcast/branches.ts";
 import type { Member } from "../../../lib/json.ts";
 import { Unavailable } from "../../../lib/errors.ts";
-import type { ChangeKind, Source } from "../../../lib/view.ts";
+import type { ChangeKind, Source } from "../../../lib/view/view.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { get, Stream } from "../../util/client.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
-import { applyPatch } from "../../../lib/patch.ts";
+import { applyPatch } from "../../../lib/client/patch.ts";
 import { Random } from "../../util/model.ts";
 import { eventually } from "../../util/process.ts";
 

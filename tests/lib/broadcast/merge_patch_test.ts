@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { mergePatch } from "../../../lib/broadcast/merge_patch.ts";
-import { applyPatch } from "../../../lib/patch.ts";
+import { applyPatch } from "../../../lib/client/patch.ts";
 import { Random } from "../../util/model.ts";
 
 Deno.test("merge patch: what is said, and what cannot be", () => {

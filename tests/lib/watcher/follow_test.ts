@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { groupKey, groupValue } from "../../../scripts/cluster.ts";
-import { followCluster } from "../../../lib/cluster.ts";
+import { followCluster } from "../../../lib/watcher/cluster.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { depends } from "../../../lib/watcher/depends.ts";
 import { follow, type Subtree } from "../../../lib/watcher/follow.ts";

@@ -1,0 +1,183 @@
+import { canonicalAddress } from "./address.ts";
+import type { Cluster, Host } from "../watcher/cluster.ts";
+import type { Change } from "../watcher/watcher.ts";
+
+/** What a caller must be to see something. */
+export type Right =
+  | { readonly kind: "anyone" }
+  | { readonly kind: "super" }
+  | { readonly kind: "app"; readonly app: string };
+
+/** The rights that need no app. */
+export const ANYONE: Right = { kind: "anyone" };
+export const SUPER: Right = { kind: "super" };
+
+/** Who asks: an address, and what the cluster says of it at the moment of asking. */
+export interface Caller {
+  readonly address: string;
+  /** The app that the address belongs to. */
+  readonly app: string | undefined;
+  readonly isSuper: boolean;
+  may(right: Right): boolean;
+}
+
+const SUPER_APPS = "super_apps/";
+
+/**
+ * Who may ask what, from the addresses in the pod groups and depends and from
+ * the super apps in the config; kept up to date with every change of them.
+ */
+export class Rights {
+  readonly #groups = new AddressIndex();
+  readonly #portals = new AddressIndex();
+  readonly #subscribers = new Map<string, Set<() => void>>();
+  readonly #local: ReadonlySet<string>;
+
+  /** @param enabled when not, everybody may do everything */
+  constructor(
+    private readonly cluster: Pick<Cluster, "config" | "depends" | "podgroup">,
+    host: Pick<Host, "ip">,
+    private readonly enabled: boolean,
+  ) {
+    this.#local = new Set(["127.0.0.1", "::1", canonicalAddress(host.ip)]);
+    cluster.podgroup.subscribe((changes) =>
+      this.#publish(this.#groups.apply(changes, (group) => [
+        group.app,
+        group.pods.flatMap((pod) => pod.containers.map(({ ip }) => ip)),
+      ]))
+    );
+    cluster.depends.subscribe((changes) =>
+      this.#publish(this.#portals.apply(changes, (depends) => [
+        depends.service,
+        depends.nodes.flatMap((node) =>
+          node.portals.flatMap((p) => p.containers.map(({ ip }) => ip))
+        ),
+      ]))
+    );
+    cluster.config.subscribe((changes) => {
+      if (changes.some(({ key }) => key.startsWith(SUPER_APPS))) {
+        this.#publish(this.#subscribers.keys());
+      }
+    });
+  }
+
+  /** Whether all that rights rest on has been read. */
+  get isSynced(): boolean {
+    const { config, depends, podgroup } = this.cluster;
+    return config.isSynced && depends.isSynced && podgroup.isSynced;
+  }
+
+  /** Resolves when all that rights rest on has been read. */
+  get synced(): Promise<unknown> {
+    const { config, depends, podgroup } = this.cluster;
+    return Promise.all([config.synced, depends.synced, podgroup.synced]);
+  }
+
+  /** Whether the rights of this address are known. */
+  isReadyFor(peer: string): boolean {
+    return this.#isFree(canonicalAddress(peer)) || this.isSynced;
+  }
+
+  /** @param peer the address at the other end of the TCP connection */
+  caller(peer: string): Caller {
+    const address = canonicalAddress(peer);
+    const app = this.appOf(address);
+    const isSuper = this.#isFree(address) ||
+      app !== undefined &&
+        this.cluster.config.get(SUPER_APPS + app) !== undefined;
+    return {
+      address,
+      app,
+      isSuper,
+      may: (right) =>
+        isSuper || right.kind === "anyone" ||
+        right.kind === "app" &&
+          (right.app === app || this.#portals.owns(address, right.app)),
+    };
+  }
+
+  /** The app that an address belongs to: that of its pod group, else the service it is a portal of. */
+  appOf(address: string): string | undefined {
+    const canonical = canonicalAddress(address);
+    return this.#groups.owner(canonical) ?? this.#portals.owner(canonical);
+  }
+
+  /**
+   * Calls back whenever the rights of an address may have changed.
+   *
+   * @returns ends the subscription
+   */
+  subscribe(address: string, onChange: () => void): () => void {
+    const canonical = canonicalAddress(address);
+    const subscribers = this.#subscribers.get(canonical) ?? new Set();
+    this.#subscribers.set(canonical, subscribers.add(onChange));
+    return () => {
+      subscribers.delete(onChange);
+      if (
+        subscribers.size === 0 &&
+        this.#subscribers.get(canonical) === subscribers
+      ) this.#subscribers.delete(canonical);
+    };
+  }
+
+  #isFree(address: string): boolean {
+    return !this.enabled || this.#local.has(address);
+  }
+
+  #publish(addresses: Iterable<string>): void {
+    for (const address of [...addresses]) {
+      for (const onChange of [...this.#subscribers.get(address) ?? []]) {
+        onChange();
+      }
+    }
+  }
+}
+
+/** Which keys name an address, and the app that each stands for. */
+class AddressIndex {
+  readonly #owners = new Map<string, Map<string, string>>();
+
+  /**
+   * @param read the app that a value stands for, and its addresses
+   * @returns the addresses that were touched
+   */
+  apply<T>(
+    changes: readonly Change<T>[],
+    read: (value: T) => readonly [app: string, addresses: readonly string[]],
+  ): Set<string> {
+    const touched = new Set<string>();
+    for (const { key, value, previous } of changes) {
+      if (previous !== undefined) {
+        for (const address of read(previous)[1].map(canonicalAddress)) {
+          const owners = this.#owners.get(address);
+          owners?.delete(key);
+          if (owners?.size === 0) this.#owners.delete(address);
+          touched.add(address);
+        }
+      }
+      if (value !== undefined) {
+        const [app, addresses] = read(value);
+        for (const address of addresses.map(canonicalAddress)) {
+          // A container without an address, an app without a name: nobody.
+          if (address === "" || app === "") continue;
+          const owners = this.#owners.get(address) ?? new Map();
+          this.#owners.set(address, owners.set(key, app));
+          touched.add(address);
+        }
+      }
+    }
+    return touched;
+  }
+
+  /** The app of an address; of several keys that name it, the first in key order. */
+  owner(address: string): string | undefined {
+    const owners = this.#owners.get(address);
+    if (owners === undefined) return undefined;
+    const [first = ""] = [...owners.keys()].sort();
+    return owners.get(first);
+  }
+
+  owns(address: string, app: string): boolean {
+    return [...this.#owners.get(address)?.values() ?? []].includes(app);
+  }
+}

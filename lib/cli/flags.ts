@@ -1,0 +1,254 @@
+import { isAddress } from "../access/address.ts";
+import { type Given, readArgs, UsageError } from "./args.ts";
+import { HELP } from "./help.ts";
+import type { LimitsOptions } from "../http/limits.ts";
+
+/** What the command line asks for. */
+export interface Flags {
+  /** Where to listen; hostname "" is every address, port 0 a free one. */
+  readonly web: { readonly hostname: string; readonly port: number };
+  /** URLs of the members of one etcd cluster. */
+  readonly etcd: readonly [string, ...string[]];
+  readonly etcdTls?: TlsFiles;
+  readonly etcdUser?: { readonly username: string; readonly password: string };
+  /** "" when not given. */
+  readonly ip: string;
+  readonly hostname: string;
+  readonly store:
+    | { readonly kind: "etcd" }
+    | { readonly kind: "memory"; readonly file: string };
+  /** The age from which on the state counts as stale, in ms. */
+  readonly staleAfter: number;
+  /** How often the state is compared with etcd, in ms; 0: never. */
+  readonly verifyEvery: number;
+  /** Threads that serve connections. */
+  readonly workers: number;
+  readonly limits: LimitsOptions;
+  /** How long a client may leave alone what is there for it, in ms. */
+  readonly slowAfter: number;
+  readonly noauth: boolean;
+  readonly debug: boolean;
+  readonly logFormat: "logfmt" | "json";
+}
+
+/** PEM files. */
+export interface TlsFiles {
+  readonly ca: string;
+  readonly client?: { readonly cert: string; readonly key: string };
+}
+
+/** What of the environment the flags' defaults come from. */
+export interface Environment {
+  readonly LAINLET_ETCD?: string;
+  readonly LAINLET_ETCD_USER?: string;
+  /** Of the machine. */
+  readonly cores: number;
+  hostname(): string;
+}
+
+/** Flags that have a value. */
+export const VALUES = [
+  "web",
+  "etcd",
+  "ip",
+  "hostname",
+  "store",
+  "stale.after",
+  "verify.every",
+  "workers",
+  "max.listeners",
+  "max.listeners.per.address",
+  "slow.after",
+  "log.format",
+  "etcd.ca",
+  "etcd.cert",
+  "etcd.key",
+  "etcd.user",
+];
+/** Flags that have none. */
+export const SWITCHES = ["noauth", "debug", "version", "help"];
+
+/**
+ * Reads the command line: `-name value`, `-name=value` and the same with two
+ * dashes.
+ *
+ * @returns the flags, or a text to print instead of running
+ * @throws {UsageError} on an unknown flag or a bad value
+ */
+export function parseFlags(
+  args: readonly string[],
+  environment: Environment,
+  version: string,
+): Flags | string {
+  const { given, rest: [unexpected] } = readArgs(args, VALUES, SWITCHES);
+  if (unexpected !== undefined) {
+    throw new UsageError(`unexpected argument "${unexpected}"`);
+  }
+  if (given("help") !== undefined) return HELP;
+  if (given("version") !== undefined) return version;
+  const ip = given("ip") ?? "";
+  if (ip !== "" && !isAddress(ip)) {
+    throw new UsageError(`--ip must be an IP address, not "${ip}"`);
+  }
+  return {
+    web: listenAddress(given("web") ?? ":9001"),
+    ...etcdFlags(given, environment),
+    ip,
+    hostname: given("hostname") ?? environment.hostname(),
+    store: storeOf(given("store") ?? "etcd"),
+    staleAfter: duration(given, "stale.after", "30s", 1_000),
+    verifyEvery: duration(given, "verify.every", "10m", 0),
+    workers: count(given, "workers", defaultWorkers(environment.cores), 1, 64),
+    limits: {
+      listeners: count(given, "max.listeners", 20_000, 1, 1_000_000),
+      listenersPerAddress: count(
+        given,
+        "max.listeners.per.address",
+        1_000,
+        1,
+        1_000_000,
+      ),
+    },
+    slowAfter: duration(given, "slow.after", "60s", 1_000),
+    noauth: given("noauth") !== undefined,
+    debug: given("debug") !== undefined,
+    logFormat: logFormat(given("log.format") ?? "logfmt"),
+  };
+}
+
+/**
+ * One thread serves as fast as two where the listeners and etcd need the other
+ * core (`deno task bench`); where there are more, a second one may help.
+ */
+function defaultWorkers(cores: number): number {
+  return cores < 4 ? 1 : 2;
+}
+
+function listenAddress(text: string): Flags["web"] {
+  const [, v6, host, digits] =
+    /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === undefined || port > 65_535) {
+    throw new UsageError(
+      `--web must be an address like :9001, 127.0.0.1:9001 or [::1]:9001, not "${text}"`,
+    );
+  }
+  return { hostname: v6 ?? host ?? "", port };
+}
+
+function etcdFlags(
+  given: Given,
+  environment: Environment,
+): Pick<Flags, "etcd" | "etcdTls" | "etcdUser"> {
+  const list = given("etcd") ?? (environment.LAINLET_ETCD || "127.0.0.1:2379");
+  const ca = given("etcd.ca");
+  const cert = given("etcd.cert");
+  const key = given("etcd.key");
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new UsageError("--etcd.cert and --etcd.key go together");
+  }
+  if (cert !== undefined && ca === undefined) {
+    throw new UsageError("--etcd.cert needs --etcd.ca");
+  }
+  const [first, ...others] = list.split(",").map((part) =>
+    endpoint(part.trim(), ca !== undefined)
+  );
+  if (first === undefined) throw new UsageError("--etcd needs a value");
+  if (others.some((other) => scheme(other) !== scheme(first))) {
+    throw new UsageError("--etcd must not mix http and https");
+  }
+  if (ca !== undefined && scheme(first) === "http:") {
+    throw new UsageError("--etcd.ca needs https endpoints in --etcd");
+  }
+  return {
+    etcd: [first, ...others],
+    etcdTls: ca === undefined ? undefined : {
+      ca,
+      client: cert === undefined || key === undefined
+        ? undefined
+        : { cert, key },
+    },
+    etcdUser: login(given("etcd.user") ?? environment.LAINLET_ETCD_USER ?? ""),
+  };
+}
+
+function scheme(url: string): string {
+  return new URL(url).protocol;
+}
+
+/** An endpoint as a URL with scheme, host and port. */
+function endpoint(text: string, isSecure: boolean): string {
+  const full = /^https?:\/\//.test(text)
+    ? text
+    : `${isSecure ? "https" : "http"}://${text}`;
+  const url = URL.canParse(full) ? new URL(full) : undefined;
+  if (
+    url === undefined || !/^https?:$/.test(url.protocol) ||
+    `${url.username}${url.search}${url.hash}` !== "" || url.pathname !== "/"
+  ) {
+    // Not the text itself: it may hold a password.
+    throw new UsageError(
+      "--etcd must be endpoints like 127.0.0.1:2379,https://etcd-2:2379",
+    );
+  }
+  const standard = url.protocol === "http:" ? "80" : "443";
+  const isPortGiven = /:\d+\/?$/.test(full);
+  const port = url.port || (isPortGiven ? standard : "2379");
+  return `${url.protocol}//${url.hostname}:${port}`;
+}
+
+function login(text: string): Flags["etcdUser"] {
+  if (text === "") return undefined;
+  const colon = text.indexOf(":");
+  if (colon < 1) throw new UsageError("--etcd.user must be user:password");
+  return { username: text.slice(0, colon), password: text.slice(colon + 1) };
+}
+
+function storeOf(text: string): Flags["store"] {
+  if (text === "etcd") return { kind: "etcd" };
+  const [, file] = /^memory:(.+)$/s.exec(text) ?? [];
+  if (file !== undefined) return { kind: "memory", file };
+  throw new UsageError(`--store must be etcd or memory:FILE, not "${text}"`);
+}
+
+/** A whole number. */
+function count(
+  given: Given,
+  name: string,
+  standard: number,
+  least: number,
+  most: number,
+): number {
+  const text = given(name) ?? String(standard);
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number >= least && number <= most) return number;
+  throw new UsageError(
+    `--${name} must be a whole number from ${least} to ${most}, not "${text}"`,
+  );
+}
+
+const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** A time in ms, of `90`, `90s`, `1.5m`, `1h`. */
+function duration(
+  given: Given,
+  name: string,
+  standard: string,
+  least: number,
+): number {
+  const text = given(name) ?? standard;
+  const [, digits, unit = "s"] = /^(\d+(?:\.\d+)?)([smh])?$/.exec(text) ?? [];
+  const time = Number(digits) * (UNITS[unit] ?? NaN);
+  // Timers count milliseconds in 31 bits.
+  if (time >= least && time < 2 ** 31) return time;
+  throw new UsageError(
+    `--${name} must be a time like ${standard}, at least ${
+      least / 1000
+    }s, not "${text}"`,
+  );
+}
+
+function logFormat(text: string): Flags["logFormat"] {
+  if (text === "logfmt" || text === "json") return text;
+  throw new UsageError(`--log.format must be logfmt or json, not "${text}"`);
+}

@@ -1,0 +1,234 @@
+/**
+ * A client of lainlet, for programs and browsers.
+ *
+ *     const lainlet = new Client("http://127.0.0.1:9001");
+ *     const nodes = await lainlet.get("nodes", {});
+ *     for await (const { data } of lainlet.watch("proxywatcher", { appname: "shop" })) {
+ *       console.log(data["shop.web.web"]?.containers);
+ *     }
+ *
+ * @module
+ */
+import type { Static, TSchema } from "@sinclair/typebox";
+import type * as apis from "../../apis/mod.ts";
+import { backoff, sleep } from "../backoff.ts";
+import type { Endpoint, Param } from "../view/endpoint.ts";
+import { events, RefusedError } from "./events.ts";
+import { applyPatch, share } from "./patch.ts";
+import type { View } from "../view/view.ts";
+
+export { RefusedError };
+
+type Declared = typeof apis[keyof typeof apis];
+type NameOf<P> = P extends `/v2/${infer N}` ? N : P;
+type NamesOf<E> = E extends Endpoint ? NameOf<E["paths"][number]> : never;
+type WithName<N, E> = E extends unknown ? N extends NamesOf<E> ? E : never
+  : never;
+
+/** What can be watched: `nodes`, `webrouter/webprocs`, … */
+export type ViewName = NamesOf<Extract<Declared, View>>;
+
+/** What answers with JSON: the views, and other endpoints by their path, `/debug`. */
+export type EndpointName = NamesOf<Extract<Declared, { answer: TSchema }>>;
+
+/** What an endpoint answers. */
+export type Data<N extends EndpointName> = WithName<N, Declared> extends
+  { answer: infer A extends TSchema } ? Static<A> : never;
+
+/** The query parameters of an endpoint. */
+export type Params<N extends EndpointName> = WithName<N, Declared> extends
+  { params: infer Q extends Readonly<Record<string, Param>> } ?
+    & { readonly [K in keyof Q]?: string }
+    & {
+      readonly [
+        K in keyof Q as Q[K] extends { required: true } ? K : never
+      ]: string;
+    }
+  : never;
+
+/** A state that differs from the one before. */
+export interface Update<T> {
+  /** `delete`: something was only removed. */
+  readonly kind: "init" | "update" | "delete";
+  readonly data: T;
+  /** The state before; what is equal in both is the same object. */
+  readonly previous?: T;
+  /** The stream was interrupted: there may have been states between the two. */
+  readonly isAfterGap: boolean;
+}
+
+/** How a watch is doing: open, perhaps without a state for the reason given, or lost. */
+export interface WatchStatus {
+  readonly isOpen: boolean;
+  readonly problem?: string;
+}
+
+/** How to watch. */
+export interface WatchOptions {
+  /** Ends the watch. */
+  readonly signal?: AbortSignal;
+  readonly onStatus?: (status: WatchStatus) => void;
+}
+
+/** How soon a stream that is refused ends after its error, in ms. */
+const ERROR_GRACE = 200;
+
+/** How long a watch may have nothing to say at its beginning, in ms. */
+const PATIENCE = 2_000;
+
+/** Asks one lainlet. */
+export class Client {
+  /**
+   * @param base where it is, `http://127.0.0.1:9001`
+   * @param parse for those to whom the numbers of `JSON.parse` are not exact enough
+   */
+  constructor(
+    private readonly base: string,
+    private readonly parse: (text: string) => unknown = JSON.parse,
+  ) {}
+
+  /**
+   * The present state.
+   *
+   * @throws {RefusedError} when lainlet does not answer that
+   * @throws {TypeError} when it cannot be reached
+   */
+  async get<N extends EndpointName>(
+    name: N,
+    params: Params<N>,
+    signal?: AbortSignal,
+  ): Promise<Data<N>> {
+    return trusted(this.parse(await this.text(name, params, signal)));
+  }
+
+  /** {@linkcode get} as it came, which need not be JSON then. */
+  async text(
+    name: string,
+    params: Readonly<Record<string, string | undefined>>,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    const response = await fetch(this.#url(name, params), { signal });
+    const text = await response.text();
+    if (!response.ok) throw new RefusedError(response.status, text);
+    return text;
+  }
+
+  /**
+   * All states from now on, none like the one before it. It reconnects by
+   * itself, for as long as that takes, and asks for patches where there are.
+   *
+   * @throws {RefusedError} when lainlet does not, or no longer, answer that
+   */
+  watch<N extends ViewName>(
+    name: N,
+    params: Params<N>,
+    options?: WatchOptions,
+  ): AsyncGenerator<Update<Data<N>>, void> {
+    return trusted(this.watchAny(name, params, options));
+  }
+
+  /** {@linkcode watch} of a name that is only known when the program runs. */
+  async *watchAny(
+    name: string,
+    params: Readonly<Record<string, string | undefined>>,
+    { signal = new AbortController().signal, onStatus }: WatchOptions = {},
+  ): AsyncGenerator<Update<unknown>, void> {
+    let last: { readonly data: unknown } | undefined;
+    let isAfterGap = false;
+    let patch: "merge" | undefined = "merge";
+    for (let failures = 0; !signal.aborted; failures++) {
+      /** Why there is no state at the moment. */
+      let problem: string | undefined;
+      let timer = setTimeout(() => this.#explain(onStatus), PATIENCE);
+      try {
+        const url = this.#url(name, { ...params, watch: "1", patch });
+        for await (const { event, text } of events(url, signal)) {
+          failures = 0;
+          clearTimeout(timer);
+          if (event === "error") {
+            // Of a stream that ends with this, it is no status.
+            timer = setTimeout(
+              () => onStatus?.({ isOpen: true, problem: text }),
+              ERROR_GRACE,
+            );
+            problem = text;
+            continue;
+          }
+          problem = undefined;
+          onStatus?.({ isOpen: true });
+          const value = this.parse(text);
+          const data = event === "patch"
+            ? applyPatch(last?.data, value)
+            : share(last?.data, value);
+          if (last !== undefined && data === last.data) continue;
+          const previous = last;
+          last = { data };
+          yield {
+            kind: kindOf(event, previous),
+            data,
+            previous: previous?.data,
+            isAfterGap,
+          };
+          isAfterGap = false;
+        }
+        if (signal.aborted) return;
+        clearTimeout(timer);
+        // A refusal ends a stream after an error, but so may a restart: this tells.
+        if (problem !== undefined) await this.text(name, params, signal);
+        onStatus?.({ isOpen: false, problem: "lainlet ended the stream" });
+      } catch (error) {
+        if (signal.aborted) return;
+        const isRefusal = error instanceof RefusedError && error.status < 500;
+        // Not every answer can be patched, and only the server knows which.
+        if (isRefusal && error.status === 400 && patch !== undefined) {
+          patch = undefined;
+          continue;
+        }
+        if (isRefusal) throw error;
+        onStatus?.({ isOpen: false, problem: lineOf(error) });
+      } finally {
+        clearTimeout(timer);
+      }
+      isAfterGap = last !== undefined;
+      await sleep(backoff(failures), signal);
+    }
+  }
+
+  /** Says why a watch has nothing to say: lainlet has read nothing yet. */
+  async #explain(onStatus: WatchOptions["onStatus"]): Promise<void> {
+    try {
+      await this.text("/readyz", {});
+    } catch (error) {
+      // When it cannot be reached, the watch says so.
+      if (!(error instanceof RefusedError)) return;
+      onStatus?.({ isOpen: true, problem: `no state yet: ${error.message}` });
+    }
+  }
+
+  #url(
+    name: string,
+    params: Readonly<Record<string, string | undefined>>,
+  ): string {
+    const path = name.startsWith("/") ? name : `/v2/${name}`;
+    const query = new URLSearchParams();
+    for (const [key, value] of Object.entries(params)) {
+      if (value !== undefined) query.set(key, value);
+    }
+    const search = query.toString();
+    return this.base + path + (search && `?${search}`);
+  }
+}
+
+/** What lainlet answers is as its endpoints declare it: its tests see to that. */
+function trusted<T>(answer: unknown): T {
+  return answer as T;
+}
+
+function kindOf(event: string, previous: unknown): Update<never>["kind"] {
+  if (previous === undefined) return "init";
+  return event === "delete" ? "delete" : "update";
+}
+
+function lineOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,51 @@
+import { isObject } from "../json.ts";
+
+/**
+ * Applies a JSON Merge Patch. Changes neither value; what the patch does not
+ * touch is the same object as before. Members stay sorted, as lainlet has them.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc7396#section-2
+ */
+export function applyPatch(target: unknown, patch: unknown): unknown {
+  if (!isObject(patch)) return patch;
+  const members = new Map(isObject(target) ? Object.entries(target) : []);
+  let isSorted = true;
+  for (const [name, value] of Object.entries(patch)) {
+    if (!members.has(name)) isSorted = false;
+    if (value === null) members.delete(name);
+    else members.set(name, applyPatch(members.get(name), value));
+  }
+  return Object.fromEntries(isSorted ? members : [...members].sort(byName));
+}
+
+function byName([a]: [string, unknown], [b]: [string, unknown]): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/**
+ * Makes of a value one that is equal, and shares with an earlier one whatever
+ * is equal in both: it is the earlier one itself when all is.
+ */
+export function share(earlier: unknown, value: unknown): unknown {
+  if (Object.is(earlier, value)) return earlier;
+  if (Array.isArray(value) && Array.isArray(earlier)) {
+    const items = value.map((item, i) => share(earlier[i], item));
+    return items.length === earlier.length &&
+        items.every((item, i) => item === earlier[i])
+      ? earlier
+      : items;
+  }
+  if (JSON.isRawJSON(value) && JSON.isRawJSON(earlier)) {
+    return value.rawJSON === earlier.rawJSON ? earlier : value;
+  }
+  if (!isObject(value) || !isObject(earlier)) return value;
+  const known = new Map(Object.entries(earlier));
+  const members = Object.entries(value)
+    .map(([name, item]) => [name, share(known.get(name), item)] as const);
+  return members.length === known.size &&
+      members.every(([name, item]) =>
+        known.has(name) && item === known.get(name)
+      )
+    ? earlier
+    : Object.fromEntries(members);
+}

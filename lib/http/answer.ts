@@ -1,0 +1,137 @@
+import { ifNoneMatch } from "@std/http/etag";
+import { acceptsEncodings } from "@std/http/negotiation";
+import { STATUS_CODE } from "@std/http/status";
+import type { BranchOptions } from "../broadcast/branch.ts";
+import type { SharedBytes, State } from "../broadcast/state.ts";
+import type { Topic } from "../broadcast/topic.ts";
+
+/** What an answer depends on of a request; can be sent to another thread. */
+export interface Ask {
+  readonly method: string;
+  readonly url: string;
+  /** The address at the other end of the TCP connection. */
+  readonly peer: string;
+  readonly acceptEncoding: string | null;
+  readonly ifNoneMatch: string | null;
+}
+
+/** An answer of one piece, to whoever asked; can be sent to another thread. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | SharedBytes | null;
+}
+
+/** Where a stream's events come from. */
+export interface Feed {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly options: BranchOptions;
+  /**
+   * Begins to feed a stream; to be called once.
+   *
+   * @returns to be called once, when the request is over
+   */
+  start(listener: Listener): () => void;
+}
+
+/** A stream, as the feed sees it. */
+export interface Listener {
+  /** Carries a topic's states from now on. */
+  attach(topic: Topic): void;
+  /** Ends the stream with an error event. */
+  fail(message: string): void;
+}
+
+/** What answers: the one thread that knows the cluster, or a way to it. */
+export interface Origin {
+  /** Never throws. */
+  answer(ask: Ask): Promise<Answer | Feed>;
+}
+
+const JSON_TYPE = { "Content-Type": "application/json; charset=utf-8" };
+
+/** A plain-text answer of one line. */
+export function text(
+  body: string,
+  status: number = STATUS_CODE.OK,
+  headers: Readonly<Record<string, string>> = {},
+): Answer {
+  return {
+    status,
+    headers: { ...headers, "Content-Type": "text/plain; charset=utf-8" },
+    body,
+  };
+}
+
+/**
+ * An answer that says to come back: there may be one then.
+ *
+ * @param after seconds
+ */
+export function unavailable(reason: string, after = 1): Answer {
+  return text(reason, STATUS_CODE.ServiceUnavailable, {
+    "Retry-After": String(after),
+  });
+}
+
+/**
+ * A state, with conditional requests (RFC 9110, 13) and gzip. Each encoding
+ * has an entity tag of its own, as strong ones must.
+ *
+ * @param own headers of the whole answer
+ */
+export async function conditional(
+  ask: Ask,
+  state: State,
+  own: Readonly<Record<string, string>> = JSON_TYPE,
+): Promise<Answer> {
+  const isCompressed = ask.acceptEncoding !== null &&
+    acceptsEncodings(
+        { headers: new Headers({ "Accept-Encoding": ask.acceptEncoding }) },
+        "gzip",
+        "identity",
+      ) === "gzip";
+  const tag = await state.etag;
+  const etag = isCompressed ? tag.replace(/"$/, '-gzip"') : tag;
+  const headers = {
+    "Cache-Control": "no-cache",
+    "ETag": etag,
+    "Vary": "Accept-Encoding",
+  };
+  if (!ifNoneMatch(ask.ifNoneMatch, etag)) {
+    return { status: STATUS_CODE.NotModified, headers, body: null };
+  }
+  return {
+    status: STATUS_CODE.OK,
+    headers: {
+      ...headers,
+      ...own,
+      ...isCompressed ? { "Content-Encoding": "gzip" } : {},
+    },
+    body: isCompressed ? await state.gzip : state.body,
+  };
+}
+
+/**
+ * Headers that say that an answer rests on a state that may be old: `Age` in
+ * seconds (RFC 9111, 5.1), and `Cache-Status` with how long it is stale (RFC
+ * 9211).
+ *
+ * @param age since the state was last confirmed, in ms
+ * @param staleAfter the age from which on it counts as stale, in ms
+ * @param problems why it is not confirmed
+ */
+export function staleness(
+  age: number,
+  staleAfter: number,
+  problems: readonly string[],
+): Record<string, string> {
+  const ttl = -Math.ceil((age - staleAfter) / 1000);
+  // A string of RFC 8941, 3.3.3 is printable ASCII.
+  const detail = (problems.join("; ") || "the store is not heard from")
+    .replace(/[^ -~]/g, "?").replace(/["\\]/g, "\\$&");
+  return {
+    "Age": String(Math.floor(age / 1000)),
+    "Cache-Status": `lainlet; hit; ttl=${ttl}; detail="${detail}"`,
+  };
+}

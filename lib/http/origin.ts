@@ -1,0 +1,273 @@
+import { getLogger } from "@logtape/logtape";
+import { STATUS_CODE } from "@std/http/status";
+import {
+  type Answer,
+  type Ask,
+  conditional,
+  type Feed,
+  type Listener,
+  type Origin,
+  staleness,
+  text,
+  unavailable,
+} from "./answer.ts";
+import { Broadcast } from "../broadcast/broadcast.ts";
+import { type Cluster, followCluster, type Host } from "../watcher/cluster.ts";
+import { Counters } from "../vitals/counters.ts";
+import {
+  badRequest,
+  forbidden,
+  NO_PERMISSION,
+  NOT_READ_YET,
+  Refusal,
+  SUPER_REQUIRED,
+  Unavailable,
+} from "../errors.ts";
+import { Limits, type LimitsOptions } from "./limits.ts";
+import { Metrics } from "../vitals/metrics.ts";
+import type { Page, Service } from "../view/page.ts";
+import { heartbeatOf, isPatch, isWatch } from "../view/params.ts";
+import { type Right, Rights } from "../access/rights.ts";
+import type { Store } from "../store/store.ts";
+import type { Query, View } from "../view/view.ts";
+import { Vitals } from "../vitals/vitals.ts";
+
+const log = getLogger(["lainlet", "origin"]);
+
+const BAD_HEARTBEAT = "heartbeat must be a whole number of seconds";
+
+/** When a client that got no place for its stream may come back, in seconds. */
+const RETRY_AFTER = 10;
+
+/** What a stream's answer says of itself. */
+const STREAM = {
+  "Content-Type": "text/event-stream",
+  "Cache-Control": "no-cache",
+  "X-Accel-Buffering": "no",
+};
+
+/** What a lainlet knows, and to whom it tells it. */
+export interface LainletOptions {
+  readonly store: Store;
+  readonly host: Host;
+  readonly version: string;
+  readonly endpoints: readonly (View | Page)[];
+  /** Check who may ask what. */
+  readonly auth: boolean;
+  /** The age from which on the state counts as stale, in ms. */
+  readonly staleAfter: number;
+  readonly limits: LimitsOptions;
+}
+
+/** The state of a cluster, and the answers that are made of it. */
+export class Lainlet implements Origin, Service {
+  readonly broadcast = new Broadcast();
+  readonly cluster: Cluster;
+  readonly counters = new Counters();
+  readonly host: Host;
+  readonly limits: Limits;
+  readonly metrics: Metrics;
+  readonly rights: Rights;
+  readonly store: Store;
+  readonly version: string;
+  readonly vitals: Vitals;
+  readonly staleAfter: number;
+  readonly endpoints: readonly (View | Page)[];
+  readonly #byPath = new Map<string, View | Page>();
+  readonly #closing = new AbortController();
+
+  constructor(options: LainletOptions) {
+    this.store = options.store;
+    this.host = options.host;
+    this.version = options.version;
+    this.staleAfter = options.staleAfter;
+    this.limits = new Limits(options.limits);
+    this.cluster = followCluster(options.store, this.#closing.signal);
+    this.rights = new Rights(this.cluster, options.host, options.auth);
+    this.endpoints = options.endpoints;
+    for (const endpoint of this.endpoints) {
+      for (const path of endpoint.paths) this.#byPath.set(path, endpoint);
+    }
+    this.metrics = new Metrics(this);
+    this.vitals = new Vitals(this);
+  }
+
+  /** Leaves the store. */
+  close(): void {
+    this.vitals.close();
+    this.#closing.abort();
+  }
+
+  async answer(ask: Ask): Promise<Answer | Feed> {
+    const begin = performance.now();
+    let endpoint: View | Page | undefined;
+    let answer: Answer | Feed;
+    try {
+      if (!URL.canParse(ask.url)) throw badRequest("the URL is malformed");
+      const { pathname, searchParams } = new URL(ask.url);
+      endpoint = this.#byPath.get(pathname.replace(/([^/])\/$/, "$1"));
+      answer = await this.#answer(endpoint, searchParams, ask);
+    } catch (error) {
+      answer = failure(ask, error);
+    }
+    if ("status" in answer) {
+      const time = performance.now() - begin;
+      const path = endpoint?.paths[0] ?? "unknown";
+      this.metrics.observe(path, answer.status, time);
+    }
+    const age = endpoint?.watcher?.(this.cluster).age() ?? 0;
+    if (age <= this.staleAfter || !Number.isFinite(age)) return answer;
+    const { problems } = this.store.status;
+    const stale = staleness(age, this.staleAfter, problems);
+    return { ...answer, headers: { ...answer.headers, ...stale } };
+  }
+
+  #answer(
+    endpoint: View | Page | undefined,
+    params: URLSearchParams,
+    ask: Ask,
+  ): Answer | Feed | Promise<Answer> {
+    if (endpoint === undefined) {
+      return text("404 not found", STATUS_CODE.NotFound);
+    }
+    if (ask.method !== "GET" && ask.method !== "HEAD") {
+      return text("method not allowed", STATUS_CODE.MethodNotAllowed, {
+        Allow: "GET, HEAD",
+      });
+    }
+    if ("respond" in endpoint) {
+      return endpoint.respond(this, this.#query(params, ask.peer), ask);
+    }
+    return isWatch(params)
+      ? this.#watch(endpoint, params, ask)
+      : this.#get(endpoint, params, ask);
+  }
+
+  #query(params: URLSearchParams, peer: string): Query {
+    return { params, caller: this.rights.caller(peer), host: this.host };
+  }
+
+  #get(view: View, params: URLSearchParams, ask: Ask): Promise<Answer> {
+    if (heartbeatOf(params) === undefined) throw badRequest(BAD_HEARTBEAT);
+    if (!this.#isReady(view, ask.peer)) throw new Unavailable(NOT_READ_YET);
+    const selection = view.select(this.#query(params, ask.peer));
+    const source = view.source(this, selection);
+    const state = this.broadcast.latest(source);
+    if (state instanceof Unavailable) throw state;
+    return conditional(ask, state);
+  }
+
+  #watch(view: View, params: URLSearchParams, ask: Ask): Answer | Feed {
+    const patch = isPatch(params);
+    if (patch && !view.isObject) {
+      throw badRequest("patch=merge is for answers that are objects");
+    }
+    if (ask.method === "HEAD") {
+      return { status: STATUS_CODE.OK, headers: STREAM, body: null };
+    }
+    const giveBack = this.limits.take(ask.peer, view.paths[0]);
+    if (typeof giveBack === "string") return unavailable(giveBack, RETRY_AFTER);
+    const heartbeat = heartbeatOf(params);
+    return {
+      headers: STREAM,
+      options: { heartbeat: heartbeat ?? 0, patch },
+      start: (listener) => {
+        const ends = new Ends(giveBack);
+        if (heartbeat === undefined) listener.fail(BAD_HEARTBEAT);
+        else if (this.#isReady(view, ask.peer)) {
+          this.#feed(view, params, ask, listener, ends);
+        } else {
+          this.#ready(view, ask.peer).then(() => {
+            if (!ends.isOver) this.#feed(view, params, ask, listener, ends);
+          });
+        }
+        return stopper(ends);
+      },
+    };
+  }
+
+  /** Feeds a listener for as long as it may see what it asked for. */
+  #feed(
+    view: View,
+    params: URLSearchParams,
+    ask: Ask,
+    listener: Listener,
+    ends: Ends,
+  ): void {
+    const { peer } = ask;
+    try {
+      const selection = view.select(this.#query(params, peer));
+      const { right } = selection;
+      ends.add(this.#guard(peer, right, listener));
+      const source = view.source(this, selection);
+      const { topic, release } = this.broadcast.use(source);
+      ends.add(release);
+      listener.attach(topic);
+    } catch (error) {
+      if (!(error instanceof Refusal)) logFailure(ask, error);
+      listener.fail(
+        error instanceof Refusal ? error.message : "internal error",
+      );
+    }
+  }
+
+  /** Ends a stream when its caller loses the right to it. */
+  #guard(peer: string, right: Right, listener: Listener): () => void {
+    return this.rights.subscribe(peer, () => {
+      if (!this.rights.caller(peer).may(right)) {
+        listener.fail(lacking(right).message);
+      }
+    });
+  }
+
+  #isReady(view: View, peer: string): boolean {
+    return view.watcher(this.cluster).isSynced && this.rights.isReadyFor(peer);
+  }
+
+  async #ready(view: View, peer: string): Promise<void> {
+    await view.watcher(this.cluster).synced;
+    if (!this.rights.isReadyFor(peer)) await this.rights.synced;
+  }
+}
+
+/** What is to be done when a stream is over. */
+class Ends {
+  readonly #ends: (() => void)[];
+  isOver = false;
+
+  constructor(first: () => void) {
+    this.#ends = [first];
+  }
+
+  add(end: () => void): void {
+    this.#ends.push(end);
+  }
+
+  run(): void {
+    this.isOver = true;
+    for (const end of this.#ends) end();
+  }
+}
+
+/** Of its own, to keep nothing of the request alive: there is one for each listener. */
+function stopper(ends: Ends): () => void {
+  return () => ends.run();
+}
+
+function failure(ask: Ask, error: unknown): Answer {
+  if (error instanceof Refusal) return text(error.message, error.status);
+  if (error instanceof Unavailable) return unavailable(error.message);
+  logFailure(ask, error);
+  return text("internal error", STATUS_CODE.InternalServerError);
+}
+
+function lacking(right: Right): Refusal {
+  return forbidden(right.kind === "super" ? SUPER_REQUIRED : NO_PERMISSION);
+}
+
+function logFailure({ url }: Ask, error: unknown): void {
+  log.error("a request failed", {
+    url,
+    error: error instanceof Error ? error.stack : String(error),
+  });
+}

@@ -1,0 +1,104 @@
+import { getLogger } from "@logtape/logtape";
+import { STATUS_CODE } from "@std/http/status";
+import {
+  type Answer,
+  type Ask,
+  type Feed,
+  type Origin,
+  text,
+} from "./answer.ts";
+import { Branches } from "../broadcast/branches.ts";
+import type { Counters } from "../vitals/counters.ts";
+
+const log = getLogger(["lainlet", "server"]);
+
+/** The longest URL that is looked at, and the most of headers, in characters. */
+const MAX_URL = 8 * 1024;
+const MAX_HEADERS = 32 * 1024;
+
+/** What a server serves, and how long it has patience. */
+export interface ServerOptions {
+  readonly origin: Origin;
+  readonly counters: Counters;
+  /** How long a reader may leave alone what is there for it, in ms. */
+  readonly slowAfter: number;
+  /** How long a stream may carry nothing before it gets a comment, in ms; default 30 s. */
+  readonly idle?: number;
+}
+
+/** Serves an origin's answers and feeds over HTTP, on one thread. */
+export class Server {
+  readonly #branches: Branches;
+
+  constructor(private readonly options: ServerOptions) {
+    this.#branches = new Branches(options);
+  }
+
+  /** Answers one request; the handler for `Deno.serve`. Never throws. */
+  readonly handle: Deno.ServeHandler<Deno.NetAddr> = async (request, info) => {
+    this.options.counters.add("connections", 1);
+    const { method, url, headers } = request;
+    const peer = info.remoteAddr.hostname;
+    const answer = tooLong(request) ?? await this.options.origin.answer({
+      method,
+      url,
+      peer,
+      acceptEncoding: headers.get("Accept-Encoding"),
+      ifNoneMatch: headers.get("If-None-Match"),
+    });
+    const [response, stop] = this.#respond(answer, { url, peer });
+    const { status } = response;
+    const done = () => {
+      this.options.counters.add("connections", -1);
+      stop();
+      log.debug("a request is done", { method, url, peer, status });
+    };
+    info.completed.then(done, done);
+    return response;
+  };
+
+  /** Ends all streams. */
+  close(): void {
+    this.#branches.close();
+  }
+
+  #onSlow(request: Pick<Ask, "url" | "peer">): void {
+    this.options.counters.add("slow", 1);
+    log.warn("a listener is too slow, its stream ends", { ...request });
+  }
+
+  /** @returns the response, and what is to be called when it is over */
+  #respond(
+    answer: Answer | Feed,
+    request: Pick<Ask, "url" | "peer">,
+  ): [response: Response, stop: () => void] {
+    const { headers } = answer;
+    if ("start" in answer) {
+      const branch = this.#branches.open(
+        answer.options,
+        () => this.#onSlow(request),
+      );
+      const stop = answer.start(branch);
+      return [new Response(branch.stream, { headers }), stop];
+    }
+    const { status, body } = answer;
+    // Response takes no bytes that threads share.
+    const own = typeof body === "string" || body === null ? body : body.slice();
+    return [new Response(own, { status, headers }), () => {}];
+  }
+}
+
+/** The answer to a request that asks in too many words. */
+function tooLong({ url, headers }: Request): Answer | undefined {
+  if (url.length > MAX_URL) {
+    return text("the URL is too long", STATUS_CODE.URITooLong);
+  }
+  let length = 0;
+  for (const [name, value] of headers) length += name.length + value.length;
+  if (length > MAX_HEADERS) {
+    return text(
+      "the headers are too long",
+      STATUS_CODE.RequestHeaderFieldsTooLarge,
+    );
+  }
+}

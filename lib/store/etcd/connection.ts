@@ -1,0 +1,305 @@
+import { Buffer } from "node:buffer";
+import {
+  Etcd3,
+  type IDuplexStream,
+  type IEvent,
+  type IKeyValue,
+  type IOptions,
+  type IRangeRequest,
+  type IRangeResponse,
+  type IWatchRequest,
+  type IWatchResponse,
+} from "etcd3";
+import "./sockets.ts";
+import { batches, isRefusal, lineOf, prefixEnd, reasonOf } from "./messages.ts";
+import type { Batch, Change, Entry, Snapshot } from "../store.ts";
+
+/** How large a page of a snapshot should be, in bytes, and how many keys it may hold. */
+const PAGE = { bytes: 2_000_000, first: 50, most: 1_000 };
+/** How long etcd may take to answer a small request, in ms: login and TLS included. */
+export const TIMEOUT = 3_000;
+/** How long etcd may take to send a page, in ms. */
+const PAGE_TIMEOUT = 8_000;
+
+let connections = 0;
+
+/** How to reach etcd and who to be there. */
+export interface EtcdLogin {
+  readonly credentials?: IOptions["credentials"];
+  readonly auth?: { readonly username: string; readonly password: string };
+}
+
+/** Where etcd's history stands. */
+export interface Head {
+  readonly clusterId: string;
+  readonly revision: number;
+  /** Counts elections. */
+  readonly raftTerm: number;
+}
+
+/** Every key under a prefix, and the revision that last wrote it, at one revision. */
+export interface Keys {
+  readonly revision: number;
+  readonly keys: ReadonlyMap<string, number>;
+}
+
+/** Who receives one watch. */
+export interface WatchSink {
+  batch(batch: Batch): void;
+  /** The watch is over: its start was compacted away, or etcd's reason not to serve it. */
+  lost(reason: "compacted" | Error): void;
+}
+
+interface ServerWatch {
+  readonly sink: WatchSink;
+  readonly confirm: () => void;
+  events: IEvent[];
+}
+
+/**
+ * One connection to one etcd endpoint: calls, and all watches over one gRPC
+ * stream. It never repairs itself: the first failure closes it, and whoever
+ * opened it opens another one. (etcd3 would reconnect its own watcher, but
+ * stays for good with an endpoint that accepts and does not answer.)
+ */
+export class EtcdConnection {
+  readonly #client: Etcd3;
+  readonly #creating: ServerWatch[] = [];
+  readonly #watches = new Map<string, ServerWatch>();
+  readonly #closing = new AbortController();
+  #stream?: Promise<IDuplexStream<IWatchRequest, IWatchResponse>>;
+  #turn: Promise<void> = Promise.resolve();
+
+  /** Aborts when the connection is over; the reason is an `Error`, or null after {@linkcode close}. */
+  readonly signal = this.#closing.signal;
+
+  constructor(readonly endpoint: string, login: EtcdLogin) {
+    this.#client = new Etcd3({
+      hosts: endpoint,
+      credentials: login.credentials,
+      auth: login.auth && { ...login.auth },
+      defaultCallOptions: ({ isStream }) =>
+        isStream ? {} : { deadline: Date.now() + PAGE_TIMEOUT },
+      grpcOptions: {
+        "grpc.enable_http_proxy": 0,
+        // Clients whose options are equal share a socket: all of this
+        // connection must, and no other, as that socket may be dead.
+        "lainlet.connection": ++connections,
+        "grpc.initial_reconnect_backoff_ms": 100,
+        "grpc.max_reconnect_backoff_ms": 1_000,
+        // A page of large values is larger than gRPC's default of 4 MB.
+        "grpc.max_receive_message_length": -1,
+      },
+    });
+  }
+
+  /**
+   * Whether etcd serves one of some prefixes at least, and where its history
+   * stands.
+   *
+   * @throws when etcd does not answer, or refuses all of them
+   */
+  async open(prefixes: Iterable<string>): Promise<Head> {
+    let refusal: unknown;
+    for (const prefix of prefixes) {
+      try {
+        return await this.head(prefix);
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        refusal = error;
+      }
+    }
+    throw refusal;
+  }
+
+  /**
+   * Where etcd's history stands, linearizable: no member that lags or is cut
+   * off from the others answers. Reads etcd's index only.
+   *
+   * @param key a key that this login may read
+   */
+  async head(key: string): Promise<Head> {
+    const { header } = await this.#range({
+      key: Buffer.from(key),
+      count_only: true,
+    }, TIMEOUT);
+    return {
+      clusterId: header.cluster_id,
+      revision: Number(header.revision),
+      raftTerm: Number(header.raft_term),
+    };
+  }
+
+  /** A key as it was at a revision; without a value, when it was not there. */
+  async get(key: string, revision: number): Promise<Change> {
+    const request = { key: Buffer.from(key), revision };
+    const { kvs: [kv] } = await this.#range(request, PAGE_TIMEOUT);
+    return { key, value: kv?.value };
+  }
+
+  /** Everything under a prefix. */
+  async read(prefix: string): Promise<Snapshot> {
+    const entries: Entry[] = [];
+    const revision = await this.#readPages(prefix, false, (kv) =>
+      entries.push({
+        key: kv.key.toString(),
+        value: kv.value,
+        revision: Number(kv.mod_revision),
+      }));
+    return { type: "snapshot", revision, entries };
+  }
+
+  /** The keys under a prefix; etcd sends no values. */
+  async readKeys(prefix: string): Promise<Keys> {
+    const keys = new Map<string, number>();
+    const revision = await this.#readPages(
+      prefix,
+      true,
+      (kv) => keys.set(kv.key.toString(), Number(kv.mod_revision)),
+    );
+    return { revision, keys };
+  }
+
+  /** Reads page by page, all at one revision. @returns that revision */
+  async #readPages(
+    prefix: string,
+    keysOnly: boolean,
+    take: (kv: IKeyValue) => void,
+  ): Promise<number> {
+    const end = prefixEnd(prefix);
+    let key = Buffer.from(prefix);
+    let limit = PAGE.first;
+    let revision: string | undefined;
+    for (;;) {
+      const page = await this.#range({
+        key,
+        range_end: end,
+        limit,
+        revision,
+        keys_only: keysOnly,
+      }, keysOnly ? TIMEOUT : PAGE_TIMEOUT);
+      revision ??= page.header.revision;
+      let bytes = 0;
+      for (const kv of page.kvs) {
+        bytes += kv.key.length + kv.value.length;
+        take(kv);
+      }
+      const last = page.kvs.at(-1);
+      if (!page.more || last === undefined) return Number(revision);
+      key = Buffer.concat([last.key, Buffer.of(0)]);
+      const fitting = Math.floor(PAGE.bytes * page.kvs.length / bytes);
+      limit = Math.max(1, Math.min(fitting, PAGE.most));
+    }
+  }
+
+  /**
+   * Watches a prefix from a revision on. Resolves when etcd has confirmed
+   * the watch (or refused it, which the sink hears).
+   *
+   * @returns stops the watch
+   * @throws when the connection is over before that
+   */
+  async watch(
+    prefix: string,
+    revision: number,
+    sink: WatchSink,
+  ): Promise<() => void> {
+    // One at a time: a confirmation does not say which request it answers.
+    const before = this.#turn;
+    const { promise, resolve: confirm } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    await this.#unlessClosed(before, TIMEOUT);
+    this.#stream ??= this.#openStream();
+    const stream = await this.#unlessClosed(this.#stream, TIMEOUT);
+    const watch: ServerWatch = { sink, confirm, events: [] };
+    this.#creating.push(watch);
+    stream.write({
+      create_request: {
+        key: Buffer.from(prefix),
+        range_end: prefixEnd(prefix),
+        start_revision: revision,
+        fragment: true,
+      },
+    });
+    await this.#unlessClosed(promise, TIMEOUT);
+    return () => {
+      for (const [id, other] of this.#watches) {
+        if (other !== watch) continue;
+        this.#watches.delete(id);
+        stream.write({ cancel_request: { watch_id: id } });
+      }
+    };
+  }
+
+  /** Ends the connection because of an error. */
+  fail(error: unknown): void {
+    this.#end(new Error(lineOf(error)));
+  }
+
+  /** Ends the connection. */
+  close(): void {
+    this.#end(null);
+  }
+
+  #end(reason: Error | null): void {
+    if (this.signal.aborted) return;
+    this.#closing.abort(reason);
+    this.#stream?.then((stream) => stream.cancel()).catch(() => {});
+    this.#client.close();
+  }
+
+  #range(request: IRangeRequest, timeout: number): Promise<IRangeResponse> {
+    return this.#unlessClosed(this.#client.kv.range(request), timeout);
+  }
+
+  async #openStream(): Promise<IDuplexStream<IWatchRequest, IWatchResponse>> {
+    const stream = await this.#client.watchClient.watch();
+    stream.on("data", (response) => this.#receive(response));
+    stream.on("error", (error) => this.fail(error));
+    stream.on("end", () => this.fail("etcd ended the watch stream"));
+    return stream;
+  }
+
+  #receive(response: IWatchResponse): void {
+    if (this.signal.aborted) return;
+    if (response.created) {
+      const watch = this.#creating.shift();
+      if (watch === undefined) {
+        return this.fail("etcd confirmed a watch that was not asked for");
+      }
+      watch.confirm();
+      if (response.canceled) watch.sink.lost(reasonOf(response));
+      else this.#watches.set(response.watch_id, watch);
+      return;
+    }
+    const watch = this.#watches.get(response.watch_id);
+    if (watch === undefined) return;
+    if (response.canceled) {
+      this.#watches.delete(response.watch_id);
+      return watch.sink.lost(reasonOf(response));
+    }
+    watch.events = watch.events.concat(response.events);
+    // A revision's events may be spread over the fragments of a response.
+    if (response.fragment) return;
+    for (const batch of batches(watch.events)) watch.sink.batch(batch);
+    watch.events = [];
+  }
+
+  async #unlessClosed<T>(work: Promise<T>, timeout: number): Promise<T> {
+    const { promise: over, reject } = Promise.withResolvers<never>();
+    const abort = () =>
+      reject(this.signal.reason ?? new Error("the connection was closed"));
+    const timer = setTimeout(
+      () => reject(new Error(`etcd did not answer within ${timeout} ms`)),
+      timeout,
+    );
+    if (this.signal.aborted) abort();
+    this.signal.addEventListener("abort", abort);
+    try {
+      return await Promise.race([work, over]);
+    } finally {
+      clearTimeout(timer);
+      this.signal.removeEventListener("abort", abort);
+    }
+  }
+}

@@ -1,0 +1,156 @@
+import { Buffer } from "node:buffer";
+import type { Head } from "./connection.ts";
+import type { Batch, Change, Inventory, Item, Snapshot } from "../store.ts";
+
+/** A revision of more bytes is not replayed only to see whether etcd does. */
+const CHEAP = 64 * 1024;
+
+/** A change by which a history is told from another one. */
+export interface Landmark extends Change {
+  readonly revision: number;
+}
+
+/** One prefix: what was delivered of it, and how much of that is proven to be all. */
+export class EtcdWatch {
+  #proven?: number;
+  /** The revisions delivered after the proven one, and after the one proven before. */
+  #unproven = new Set<number>();
+  #provenLast = new Set<number>();
+  #landmark?: Landmark;
+  #history?: Head;
+  /** Keys that changed since an inventory was begun. */
+  #unsettled?: Set<string>;
+
+  /** Whether there is a watch that delivers. */
+  isLive = false;
+  /** Whether etcd can replay the landmark's revision, and cheaply. */
+  canReplay = false;
+  /** Ends the present watch. */
+  stop?: () => void;
+  /** Why etcd does not serve this prefix. */
+  problem?: string;
+
+  constructor(
+    readonly prefix: string,
+    private readonly controller: ReadableStreamDefaultController<Item>,
+  ) {}
+
+  /** All changes up to this revision were delivered; undefined: a snapshot is due. */
+  get proven(): number | undefined {
+    return this.#proven;
+  }
+
+  /** A change of the last revision that was delivered, a put if there was one; undefined: there was nothing yet. */
+  get landmark(): Landmark | undefined {
+    return this.#landmark;
+  }
+
+  /** The last revision that was delivered. */
+  get revision(): number {
+    return Math.max(this.#proven ?? 0, this.#landmark?.revision ?? 0);
+  }
+
+  /**
+   * Whether what was delivered can belong to a history: that of a restored
+   * backup has another id, or fewer revisions or elections, or other changes.
+   *
+   * @param delivered the last revision that was delivered when the head was asked for
+   */
+  isOf(head: Head, delivered = this.revision): boolean {
+    return this.#history === undefined ||
+      head.clusterId === this.#history.clusterId &&
+        head.raftTerm >= this.#history.raftTerm && head.revision >= delivered;
+  }
+
+  /** Delivers everything anew. */
+  reset(snapshot: Snapshot, history: Head): void {
+    this.#proven = snapshot.revision;
+    this.#unproven.clear();
+    this.#provenLast.clear();
+    const last = snapshot.entries.reduce(
+      (max, { revision }) => Math.max(max, revision),
+      0,
+    );
+    this.#mark(
+      last,
+      snapshot.entries.filter(({ revision }) => revision === last),
+    );
+    this.#history = history;
+    this.#unsettled = undefined;
+    this.controller.enqueue(snapshot);
+  }
+
+  /** What was delivered is not to be trusted. */
+  forget(): void {
+    this.#proven = undefined;
+  }
+
+  /**
+   * Delivers a batch, unless that was done before.
+   *
+   * @returns false when it should have come before another one
+   */
+  take(batch: Batch): boolean {
+    if (batch.revision <= this.revision) {
+      return this.#unproven.has(batch.revision) ||
+        this.#provenLast.has(batch.revision);
+    }
+    this.#unproven.add(batch.revision);
+    for (const { key } of batch.changes) this.#unsettled?.add(key);
+    this.#mark(batch.revision, batch.changes);
+    this.controller.enqueue(batch);
+    return true;
+  }
+
+  /** Whether a revision that wrote under the prefix was delivered. */
+  knows(revision: number): boolean {
+    return this.#unproven.has(revision) ||
+      this.#proven !== undefined && revision <= this.#proven;
+  }
+
+  /** Notes that all changes up to a head of the history were delivered. */
+  prove(head: Head): void {
+    this.#history = head;
+    this.#proven = head.revision;
+    const isProven = (revision: number) => revision <= head.revision;
+    this.#provenLast = new Set([...this.#unproven].filter(isProven));
+    this.#unproven = this.#unproven.difference(this.#provenLast);
+  }
+
+  /** Notes the last revision that was delivered. */
+  #mark(revision: number, changes: readonly Change[]): void {
+    // A removal is gone as soon as its own revision is compacted, a put is not.
+    const put = changes.findLast(({ value }) => value !== undefined);
+    const change = put ?? changes.at(-1);
+    this.#landmark = change && {
+      revision,
+      key: change.key,
+      // A copy, as the value is a part of all that etcd sent with it.
+      value: change.value && new Uint8Array(change.value),
+    };
+    let bytes = 0;
+    for (const { value } of changes) bytes += value?.length ?? 0;
+    this.canReplay = put !== undefined && bytes <= CHEAP;
+  }
+
+  /** To be called before an inventory is read; see {@linkcode deliver}. */
+  beginInventory(): void {
+    this.#unsettled = new Set();
+  }
+
+  /** Delivers an inventory, unless a snapshot came after its beginning. */
+  deliver({ revision, keys }: Pick<Inventory, "revision" | "keys">): void {
+    const unsettled = this.#unsettled;
+    this.#unsettled = undefined;
+    if (unsettled === undefined) return;
+    this.controller.enqueue({ type: "inventory", revision, keys, unsettled });
+  }
+}
+
+/** Whether two changes put the same value to the same key, or delete it. */
+export function isSameChange(a: Change, b: Change): boolean {
+  if (a.key !== b.key) return false;
+  return a.value === undefined || b.value === undefined
+    ? a.value === b.value
+    : Buffer.compare(a.value, b.value) === 0;
+}

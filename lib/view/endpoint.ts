@@ -1,0 +1,32 @@
+import type { Static, TSchema } from "@sinclair/typebox";
+import type { RawNumber } from "../json.ts";
+
+/** A query parameter. */
+export interface Param {
+  /** One line; what its absence means, too. */
+  readonly description: string;
+  readonly required?: true;
+}
+
+/** What an endpoint says of itself; `/openapi.json` and the client's types are made of it. */
+export interface Endpoint<
+  P extends string = string,
+  Q extends Readonly<Record<string, Param>> = Readonly<Record<string, Param>>,
+  A extends TSchema = TSchema,
+> {
+  /** Every spelling of the path, without a trailing slash. */
+  readonly paths: readonly [P, ...P[]];
+  /** One line; who may ask, too, where not everyone may. */
+  readonly summary: string;
+  readonly params: Q;
+  /** What the answer looks like, when that is JSON. */
+  readonly answer?: A;
+}
+
+/** What `JSON.stringify` makes a schema's value of. */
+export type Json<S extends TSchema> = Encodable<Static<S>>;
+
+type Encodable<T> = T extends number ? number | RawNumber
+  : T extends readonly (infer U)[] ? readonly Encodable<U>[]
+  : T extends object ? { readonly [K in keyof T]: Encodable<T[K]> }
+  : T;

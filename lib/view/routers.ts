@@ -1,0 +1,46 @@
+import { Unavailable } from "../errors.ts";
+import { Fields } from "../watcher/fields.ts";
+import type { Pod, PodGroup } from "../watcher/podgroup.ts";
+
+/** A port of an app that the stream router opens, and where it leads. */
+export interface StreamPort {
+  readonly srcport: number;
+  readonly dstport: number;
+}
+
+/** How many of the pods have an address on their first container. */
+export function addressed(pods: readonly Pod[]): number {
+  return pods.filter(({ containers: [first] }) => (first?.ip ?? "") !== "")
+    .length;
+}
+
+/**
+ * Protects running routers: when a cluster lost its addresses, a router that
+ * is told so drops routes that may still work, one that is told nothing keeps
+ * them.
+ *
+ * @throws {Unavailable} when there are no pods, or fewer than half of them have an address
+ */
+export function guardRouters(
+  groups: readonly { readonly pods: number; readonly addressed: number }[],
+): void {
+  const pods = groups.reduce((sum, group) => sum + group.pods, 0);
+  const addressed = groups.reduce((sum, group) => sum + group.addressed, 0);
+  if (pods === 0 || addressed * 2 < pods) {
+    throw new Unavailable("over half of the containers lost their IPs");
+  }
+}
+
+/** The ports that a group's annotation lists, sorted by `srcport`; none when it is not such JSON. */
+export function portsOf({ annotation }: PodGroup): StreamPort[] {
+  try {
+    return Fields.of(JSON.parse(annotation)).objects("ports")
+      .map((port) => ({
+        srcport: port.number("srcport"),
+        dstport: port.number("dstport"),
+      }))
+      .sort((a, b) => a.srcport - b.srcport);
+  } catch {
+    return []; // An annotation is free text.
+  }
+}

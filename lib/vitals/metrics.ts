@@ -1,0 +1,245 @@
+import process from "node:process";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Service } from "../view/page.ts";
+import { changesOf } from "./vitals.ts";
+import type { Watcher } from "../watcher/watcher.ts";
+
+/** In seconds: what is kept is answered in microseconds, a large state that is not in some ms. */
+const BUCKETS = [
+  0.0001,
+  0.00025,
+  0.0005,
+  0.001,
+  0.0025,
+  0.005,
+  0.01,
+  0.025,
+  0.05,
+  0.1,
+  0.25,
+  1,
+];
+
+/**
+ * What a lainlet measures of itself.
+ *
+ * @see https://prometheus.io/docs/practices/naming/
+ */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #durations: Histogram<"endpoint" | "code">;
+
+  constructor(private readonly service: Service) {
+    this.#durations = new Histogram({
+      name: "lainlet_request_duration_seconds",
+      help:
+        "Time to make an answer, sending it not included; streams are not here.",
+      labelNames: ["endpoint", "code"],
+      buckets: BUCKETS,
+      registers: [this.#registry],
+    });
+    this.#addProcess();
+    this.#addStore();
+    this.#addStreams();
+  }
+
+  /** Of {@linkcode text}. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** All metrics, in Prometheus' text format. */
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  /**
+   * Notes an answer.
+   *
+   * @param endpoint one of few: each has a time series of its own
+   * @param time to make it, in ms
+   */
+  observe(endpoint: string, code: number, time: number): void {
+    this.#durations.observe({ endpoint, code }, time / 1000);
+  }
+
+  #addProcess(): void {
+    const start = Date.now() / 1000 - process.uptime();
+    this.#gauge(
+      "process_start_time_seconds",
+      "When the process started, in seconds since 1970.",
+      () => start,
+    );
+    this.#counter(
+      "process_cpu_seconds_total",
+      "CPU time of all threads, in user and in system mode.",
+      () => {
+        const { user, system } = process.cpuUsage();
+        return (user + system) / 1e6;
+      },
+    );
+    this.#gauge(
+      "process_resident_memory_bytes",
+      "Resident memory.",
+      () => Deno.memoryUsage().rss,
+    );
+    this.#gauge(
+      "lainlet_heap_bytes",
+      "Memory of the main thread's objects.",
+      () => Deno.memoryUsage().heapUsed,
+    );
+    const { version } = this.service;
+    new Gauge({
+      name: "lainlet_build_info",
+      help: "1; the version is a label.",
+      labelNames: ["version"],
+      registers: [this.#registry],
+    }).set({ version }, 1);
+  }
+
+  #addStore(): void {
+    const { cluster, store, staleAfter } = this.service;
+    this.#gauge(
+      "lainlet_store_revision",
+      "The last revision of the store that was read.",
+      () => store.status.revision,
+    );
+    this.#counter(
+      "lainlet_store_reconnects_total",
+      "Connections to the store after the first one.",
+      () => store.status.reconnects,
+    );
+    this.#counter(
+      "lainlet_store_missed_changes_total",
+      "Changes that a watch of the store proved to have missed, which was mended.",
+      () => store.status.missed,
+    );
+    this.#counter(
+      "lainlet_store_changes_total",
+      "Entries that were written or removed.",
+      () => changesOf(cluster),
+    );
+    this.#gauge(
+      "lainlet_stale_after_seconds",
+      "The lag from which on the state counts as stale.",
+      () => staleAfter / 1000,
+    );
+    const perWatcher = (
+      kind: typeof Gauge<"watcher"> | typeof Counter<"watcher">,
+      name: string,
+      help: string,
+      value: (watcher: Watcher<unknown>) => number,
+    ) => {
+      new kind({
+        name,
+        help,
+        labelNames: ["watcher"],
+        registers: [this.#registry],
+        collect() {
+          this.reset();
+          for (const watcher of Object.values(cluster)) {
+            this.inc({ watcher: watcher.name }, value(watcher));
+          }
+        },
+      });
+    };
+    perWatcher(
+      Gauge,
+      "lainlet_store_lag_seconds",
+      "Time since a subtree was known to be the store's.",
+      (watcher) => watcher.age() / 1000,
+    );
+    perWatcher(
+      Gauge,
+      "lainlet_store_keys",
+      "Entries that are held.",
+      (watcher) => watcher.size,
+    );
+    perWatcher(
+      Gauge,
+      "lainlet_rejected_values",
+      "Values of the store that are not taken at present.",
+      (watcher) => watcher.rejected.size,
+    );
+    perWatcher(
+      Counter,
+      "lainlet_mirror_differences_total",
+      "Keys that were not as in the store when that was compared.",
+      (watcher) => watcher.differences,
+    );
+  }
+
+  #addStreams(): void {
+    const { broadcast, counters, limits } = this.service;
+    this.#gauge(
+      "lainlet_connections",
+      "Open requests and streams.",
+      () => counters.connections,
+    );
+    this.#gauge(
+      "lainlet_topics",
+      "Different states that streams are fed from.",
+      () => broadcast.topics,
+    );
+    new Gauge({
+      name: "lainlet_listeners",
+      help: "Open streams.",
+      labelNames: ["endpoint"],
+      registers: [this.#registry],
+      collect() {
+        for (const [endpoint, count] of limits.perEndpoint) {
+          this.set({ endpoint }, count);
+        }
+      },
+    });
+    this.#counter(
+      "lainlet_listeners_refused_total",
+      "Streams that were one too many.",
+      () => limits.refused,
+    );
+    this.#counter(
+      "lainlet_listeners_slow_total",
+      "Streams that were ended because their client did not read.",
+      () => counters.slow,
+    );
+    this.#counter(
+      "lainlet_deliveries_total",
+      "States and patches that were sent in streams.",
+      () => counters.deliveries,
+    );
+    this.#counter(
+      "lainlet_conflated_states_total",
+      "States that were not sent to a slow listener, as there was a newer one.",
+      () => counters.conflated,
+    );
+    this.#counter(
+      "lainlet_stream_bytes_total",
+      "Bytes that were sent in streams.",
+      () => counters.bytes,
+    );
+  }
+
+  #gauge(name: string, help: string, value: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  }
+
+  /** A counter of something that is counted elsewhere. */
+  #counter(name: string, help: string, value: () => number): void {
+    new Counter({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        this.inc(value());
+      },
+    });
+  }
+}

@@ -1,0 +1,201 @@
+import process from "node:process";
+import { type Static, Type } from "@sinclair/typebox";
+import type { Service } from "../view/page.ts";
+
+/** How often what lainlet does is noted, in ms, and for how long that is kept. */
+const EVERY = 10_000;
+const SAMPLES = 360;
+
+/** How often whoever looks is told, in ms, and over how many of those rates are taken. */
+const REFRESH = 1_000;
+const RECENT = 5;
+
+const Count = Type.Integer({ minimum: 0 });
+
+/** What a lainlet did in the seconds up to a time. */
+export type Sample = Static<typeof Sample>;
+export const Sample = Type.Object({
+  lag: Type.Number({ description: "Seconds since the state was confirmed." }),
+  changes: Type.Number({ description: "Entries written or removed a second." }),
+  deliveries: Type.Number({ description: "Events sent a second." }),
+  bytes: Type.Number({ description: "Bytes sent in streams a second." }),
+  listeners: Count,
+  cpu: Type.Number({ description: "Cores in use." }),
+  memory: Type.Number({ description: "Bytes of resident memory." }),
+});
+
+/** How a lainlet is. */
+export type Vital = Static<typeof Vital>;
+export const Vital = Type.Object({
+  ...Sample.properties,
+  version: Type.String(),
+  started: Type.Number({ description: "Seconds since 1970." }),
+  stale: Type.Boolean({ description: "The state is older than it may be." }),
+  problems: Type.Array(Type.String()),
+  source: Type.String({ description: "Where the state comes from." }),
+  revision: Count,
+  reconnects: Count,
+  missed: Count,
+  differences: Type.Integer({
+    description: "Keys that were not as in the store.",
+  }),
+  rejected: Type.Record(Type.String(), Type.String(), {
+    description: "Why values are not taken, by key.",
+  }),
+  endpoints: Type.Record(Type.String(), Count, {
+    description: "Streams by endpoint.",
+  }),
+  connections: Count,
+  refused: Count,
+  slow: Count,
+  conflated: Count,
+});
+
+/** Counts that only grow. */
+interface Totals {
+  /** In seconds, of a clock that nobody sets. */
+  readonly time: number;
+  readonly changes: number;
+  readonly deliveries: number;
+  readonly bytes: number;
+  /** In microseconds. */
+  readonly cpu: number;
+}
+
+const seconds = () => performance.now() / 1000;
+
+/** What a lainlet is doing, and did in the last hour. */
+export class Vitals {
+  /** By the time of their end, in seconds since 1970; the oldest first. */
+  readonly samples = new Map<number, Sample>();
+  readonly #begin = seconds();
+  readonly #started = Math.round(Date.now() / 1000);
+  readonly #listeners = new Set<() => void>();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #refresh?: ReturnType<typeof setInterval>;
+  #last: Totals;
+  /** The oldest first. */
+  #recent: Totals[];
+  #version = 0;
+
+  constructor(private readonly service: Service) {
+    this.#last = this.#totals();
+    this.#recent = [this.#last];
+    this.#timer = setInterval(() => this.#note(), EVERY);
+    Deno.unrefTimer(this.#timer);
+  }
+
+  /** Another one whenever {@linkcode samples} are others. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** How it is at present; the rates are of the last seconds. */
+  get present(): Vital {
+    const { service } = this;
+    const { cluster, counters, limits, store, staleAfter, version } = service;
+    const { source, revision, reconnects, missed, problems } = store.status;
+    const sample = this.#since(this.#recent[0] ?? this.#last);
+    const watchers = Object.values(cluster);
+    return {
+      ...sample,
+      version,
+      started: this.#started,
+      stale: sample.lag * 1000 > staleAfter,
+      problems: [...problems],
+      source,
+      revision,
+      reconnects,
+      missed,
+      differences: watchers.reduce((sum, one) => sum + one.differences, 0),
+      rejected: Object.fromEntries(
+        watchers.flatMap(({ name, rejected }) =>
+          [...rejected].slice(0, 100).map(([key, { reason }]) => [
+            `${name}: ${key}`,
+            reason,
+          ])
+        ),
+      ),
+      endpoints: Object.fromEntries(limits.perEndpoint),
+      connections: counters.connections,
+      refused: limits.refused,
+      slow: counters.slow,
+      conflated: counters.conflated,
+    };
+  }
+
+  /** Calls back every second. @returns ends that */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    this.#refresh ??= setInterval(() => {
+      for (const listener of this.#listeners) listener();
+      this.#recent = [...this.#recent, this.#totals()].slice(-RECENT);
+    }, REFRESH);
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size > 0) return;
+      clearInterval(this.#refresh);
+      this.#refresh = undefined;
+    };
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    clearInterval(this.#refresh);
+  }
+
+  #note(): void {
+    this.samples.set(Math.round(Date.now() / 1000), this.#since(this.#last));
+    const [oldest] = this.samples.keys();
+    if (this.samples.size > SAMPLES && oldest !== undefined) {
+      this.samples.delete(oldest);
+    }
+    this.#last = this.#totals();
+    if (this.#refresh === undefined) this.#recent = [this.#last];
+    this.#version++;
+  }
+
+  #since(last: Totals): Sample {
+    const totals = this.#totals();
+    // At once after the last look there is no rate yet.
+    const elapsed = Math.max(0.1, totals.time - last.time);
+    const rate = (name: Exclude<keyof Totals, "time">) =>
+      (totals[name] - last[name]) / elapsed;
+    const { cluster, limits } = this.service;
+    const age = Math.max(...Object.values(cluster).map((one) => one.age()));
+    return {
+      // There is no Infinity in JSON: before the first read it is as old as lainlet.
+      lag: rounded(Math.min(age / 1000, seconds() - this.#begin)),
+      changes: rounded(rate("changes")),
+      deliveries: rounded(rate("deliveries")),
+      bytes: Math.round(rate("bytes")),
+      listeners: limits.listeners,
+      cpu: rounded(rate("cpu") / 1e6),
+      memory: Deno.memoryUsage().rss,
+    };
+  }
+
+  #totals(): Totals {
+    const { cluster, counters } = this.service;
+    const { user, system } = process.cpuUsage();
+    return {
+      time: seconds(),
+      changes: changesOf(cluster),
+      deliveries: counters.deliveries,
+      bytes: counters.bytes,
+      cpu: user + system,
+    };
+  }
+}
+
+/** Entries that were written or removed; what is derived from them does not count. */
+export function changesOf(
+  { config, depends, nodes, podgroup }: Service["cluster"],
+): number {
+  return [config, depends, nodes, podgroup]
+    .reduce((sum, { changes }) => sum + changes, 0);
+}
+
+function rounded(number: number): number {
+  return Math.round(number * 1000) / 1000;
+}

@@ -1,0 +1,220 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  Client,
+  RefusedError,
+  type Update,
+  type WatchStatus,
+} from "../../../lib/client/client.ts";
+import { parseExact } from "../../../lib/json.ts";
+import { MemoryStore } from "../../../lib/store/memory.ts";
+import { groupKey, groupValue } from "../../../scripts/cluster.ts";
+import { cluster } from "../../util/golden.ts";
+import { TestLainlet } from "../../util/lainlet.ts";
+import { groupAt } from "../../util/group.ts";
+import { eventually } from "../../util/process.ts";
+import { Proxy } from "../../util/proxy.ts";
+
+const CONFIG = "/lain/config/";
+
+/** A lainlet behind a way that can fail, and a client that goes it. */
+async function serve(
+  content: Iterable<readonly [string, string]> = Object.entries(cluster),
+) {
+  const stack = new AsyncDisposableStack();
+  const store = new MemoryStore(content);
+  const lainlet = stack.use(new TestLainlet(store));
+  await lainlet.ready();
+  const proxy = stack.use(new Proxy(lainlet.url));
+  return {
+    store,
+    lainlet,
+    proxy,
+    client: new Client(proxy.url),
+    [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
+  };
+}
+
+/** Reads a watch, and keeps all that it said. */
+class Reading<T> implements AsyncDisposable {
+  readonly updates: Update<T>[] = [];
+  readonly statuses: WatchStatus[] = [];
+  readonly #abort = new AbortController();
+  readonly done: Promise<unknown>;
+
+  constructor(
+    watch: (options: {
+      signal: AbortSignal;
+      onStatus: (status: WatchStatus) => void;
+    }) => AsyncIterable<Update<T>>,
+  ) {
+    const options = {
+      signal: this.#abort.signal,
+      onStatus: (status: WatchStatus) => {
+        this.statuses.push(status);
+      },
+    };
+    this.done = (async () => {
+      for await (const update of watch(options)) this.updates.push(update);
+    })().catch((error) => error);
+  }
+
+  /** The update of this number, counted from 1. */
+  nth(count: number): Promise<Update<T>> {
+    return eventually(`update ${count}`, () => this.updates[count - 1]);
+  }
+
+  status(what: string, test: (status: WatchStatus) => boolean): Promise<true> {
+    return eventually(what, () => {
+      const last = this.statuses.at(-1);
+      return last !== undefined && test(last) || undefined;
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#abort.abort();
+    await this.done;
+  }
+}
+
+Deno.test("client: get answers with the state, or throws lainlet's own words", async () => {
+  await using s = await serve();
+  const { client } = s;
+  const procs = await client.get("procwatcher", { appname: "console" });
+  assertEquals(procs.length > 0, true);
+  assertEquals((await client.get("/debug", {})).store.source, "memory");
+  const refused = await assertRejects(
+    () => client.get("procwatcher", { appname: "" }),
+    RefusedError,
+    "appname required",
+  );
+  assertEquals(refused.status, 400);
+  s.proxy.fault = "cut";
+  await assertRejects(() => client.get("nodes", {}), TypeError);
+});
+
+Deno.test("client: a watch yields each state once, with what it was before", async () => {
+  await using s = await serve([]);
+  for (let i = 0; i < 20; i++) s.store.put(`${CONFIG}n${i}`, `${i}`);
+  await using reading = new Reading((options) =>
+    s.client.watch("configwatcher", {}, options)
+  );
+  const init = await reading.nth(1);
+  assertEquals([init.kind, init.previous, init.isAfterGap], [
+    "init",
+    undefined,
+    false,
+  ]);
+  s.store.put(`${CONFIG}a`, "new");
+  const update = await reading.nth(2);
+  assertEquals(update.kind, "update");
+  assert(update.previous === init.data);
+  assertEquals(update.data, { ...init.data, a: "new" });
+  // In lainlet's order, though the new one came by a patch.
+  assertEquals(Object.keys(update.data)[0], "a");
+  s.store.delete(`${CONFIG}a`);
+  assertEquals((await reading.nth(3)).data, init.data);
+});
+
+Deno.test("client: numbers are as exact as the parser that it is given", async () => {
+  const group = JSON.parse(groupValue(groupAt("192.0.2.2")));
+  group.Spec.Pod.Containers[0].MemoryLimit = "LIMIT";
+  const text = JSON.stringify(group).replace('"LIMIT"', "9223372036854771712");
+  await using s = await serve([["/lain/deployd/pod_groups/a/a.web.web", text]]);
+  const client = new Client(s.proxy.url, parseExact);
+  const data = await client.get("coreinfowatcher", {});
+  assertEquals(JSON.stringify(data).includes("9223372036854771712"), true);
+});
+
+Deno.test("client: it reconnects, marks the gap, and does not repeat a state", async () => {
+  await using s = await serve();
+  await using reading = new Reading((options) =>
+    s.client.watch("configwatcher", {}, options)
+  );
+  await reading.nth(1);
+  s.proxy.fault = "cut";
+  await reading.status("it is lost", ({ isOpen }) => !isOpen);
+  s.proxy.fault = "none";
+  await reading.status("it is open again", ({ isOpen }) => isOpen);
+  // The state was the same: there is nothing to say.
+  assertEquals(reading.updates.length, 1);
+  s.proxy.fault = "cut";
+  await reading.status("it is lost", ({ isOpen }) => !isOpen);
+  s.store.put(`${CONFIG}a`, "1");
+  s.store.put(`${CONFIG}a`, "2");
+  s.proxy.fault = "none";
+  const { kind, data, previous, isAfterGap } = await reading.nth(2);
+  assertEquals([kind, isAfterGap, data.a], ["update", true, "2"]);
+  assertEquals({ ...previous, a: "2" }, data);
+  s.store.put(`${CONFIG}a`, "3");
+  assertEquals((await reading.nth(3)).isAfterGap, false);
+});
+
+Deno.test("client: an answer that cannot be patched is watched as it is", async () => {
+  const group = groupAt("192.0.2.2");
+  await using s = await serve([[groupKey(group), groupValue(group)]]);
+  await using reading = new Reading((options) =>
+    s.client.watch("localspecwatcher", { nodeip: "n" }, options)
+  );
+  assertEquals((await reading.nth(1)).data, ["a/a.web.web"]);
+  s.store.delete(groupKey(group));
+  const { kind, data } = await reading.nth(2);
+  assertEquals([kind, data], ["delete", []]);
+});
+
+Deno.test("client: a watch without a state waits for one, also over a restart", async () => {
+  const key = groupKey(groupAt(""));
+  await using s = await serve([[key, groupValue(groupAt(""))]]);
+  await using reading = new Reading((options) =>
+    s.client.watch("webrouter/webprocs", {}, options)
+  );
+  const isWithout = ({ isOpen, problem = "" }: WatchStatus) =>
+    isOpen && problem.includes("lost their IPs");
+  await reading.status("there is no state", isWithout);
+  s.proxy.fault = "cut";
+  await reading.status("it is lost", ({ isOpen }) => !isOpen);
+  s.proxy.fault = "none";
+  await reading.status("there is no state again", isWithout);
+  assertEquals(reading.updates, []);
+  s.store.put(key, groupValue(groupAt("192.0.2.2")));
+  assertEquals((await reading.nth(1)).kind, "init");
+  assertEquals(reading.statuses.at(-1), { isOpen: true });
+});
+
+Deno.test("client: a watch that is refused says so, and is over", async () => {
+  await using s = await serve();
+  await using reading = new Reading((options) =>
+    s.client.watch("procwatcher", { appname: "" }, options)
+  );
+  const error = await reading.done;
+  assert(error instanceof RefusedError);
+  assertEquals([error.status, error.message], [400, "appname required"]);
+  assertEquals(reading.statuses, []);
+});
+
+Deno.test("client: it is typed by what the endpoints declare", async () => {
+  await using s = await serve();
+  const { client } = s;
+  const info = await client.get("coreinfowatcher", { appname: "console" });
+  const memory: number[] = Object.values(info).flatMap(({ PodInfos }) =>
+    PodInfos.flatMap(({ ContainerInfos }) =>
+      ContainerInfos.map(({ Memory }) => Memory)
+    )
+  );
+  assert(memory.length > 0);
+  const ports: number[] = await client.get("streamrouter/ports", {});
+  assert(ports.every((port) => Number.isInteger(port)));
+  // What follows is never run: it is the compiler's test.
+  const wrong = [
+    // @ts-expect-error: it wants an app to be named
+    () => client.get("procwatcher", {}),
+    // @ts-expect-error: nodes do not go by app
+    () => client.get("nodes", { appname: "a" }),
+    // @ts-expect-error: that cannot be watched
+    () => client.watch("/debug", {}),
+    // @ts-expect-error: there is no such endpoint
+    () => client.get("nope", {}),
+    // @ts-expect-error: settings are texts
+    async () => (await client.get("configwatcher", {})).a?.PodInfos,
+  ];
+  assertEquals(wrong.length, 5);
+});

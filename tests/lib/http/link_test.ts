@@ -1,0 +1,183 @@
+import { assertEquals } from "@std/assert";
+import type {
+  Answer,
+  Feed,
+  Listener,
+  Origin,
+} from "../../../lib/http/answer.ts";
+import { State } from "../../../lib/broadcast/state.ts";
+import { Topic } from "../../../lib/broadcast/topic.ts";
+import { Unavailable } from "../../../lib/errors.ts";
+import {
+  OriginLink,
+  RemoteOrigin,
+  type ToOrigin,
+  type ToWorker,
+} from "../../../lib/http/link.ts";
+import { eventually } from "../../util/process.ts";
+
+const ASK = {
+  method: "GET",
+  url: "http://x/",
+  peer: "127.0.0.1",
+  acceptEncoding: null,
+  ifNoneMatch: null,
+};
+
+/** An origin that feeds everybody from one topic. */
+class TestOrigin implements Origin {
+  readonly topic = new Topic(State.of("1"));
+  readonly fed: Listener[] = [];
+  stopped = 0;
+
+  answer({ url }: typeof ASK): Promise<Answer | Feed> {
+    if (!url.endsWith("watch")) {
+      const body = State.of(`"${url}"`).body;
+      return Promise.resolve({ status: 200, headers: { a: "b" }, body });
+    }
+    return Promise.resolve({
+      headers: { c: "d" },
+      options: { heartbeat: 3, patch: true },
+      start: (listener) => {
+        this.fed.push(listener);
+        listener.attach(this.topic);
+        return () => this.stopped++;
+      },
+    });
+  }
+}
+
+/** A listener that notes what its topic says. */
+class TestListener implements Listener {
+  readonly heard: string[] = [];
+  topic?: Topic;
+  #seen = 0;
+
+  attach(topic: Topic): void {
+    this.topic = topic;
+    topic.join(this);
+    this.wake();
+  }
+
+  wake(): void {
+    const { topic } = this;
+    if (topic === undefined) return;
+    const { latest, number } = topic;
+    const text = latest instanceof Unavailable
+      ? latest.message
+      : new TextDecoder().decode(latest.body);
+    this.heard.push(`${text} ${topic.kindSince(this.#seen)}`);
+    this.#seen = number;
+  }
+
+  fail(message: string): void {
+    this.heard.push(`failed: ${message}`);
+  }
+}
+
+/** Both ends of a link, with a real channel between them. */
+class Link implements Disposable {
+  readonly origin = new TestOrigin();
+  readonly remote: RemoteOrigin;
+  /** Types of the messages to the worker. */
+  readonly sent: string[] = [];
+  readonly #channel = new MessageChannel();
+
+  constructor() {
+    const { port1, port2 } = this.#channel;
+    const link = new OriginLink(this.origin, (message) => {
+      this.sent.push(message.type);
+      port1.postMessage(message);
+    });
+    this.remote = new RemoteOrigin((message) => port2.postMessage(message));
+    port1.onmessage = ({ data }: MessageEvent<ToOrigin>) => link.receive(data);
+    port2.onmessage = ({ data }: MessageEvent<ToWorker>) =>
+      this.remote.receive(data);
+  }
+
+  async watch(): Promise<{ listener: TestListener; stop: () => void }> {
+    const feed = await this.remote.answer({ ...ASK, url: "http://x/watch" });
+    if (!("start" in feed)) throw new Error("no feed");
+    assertEquals(feed.headers, { c: "d" });
+    assertEquals(feed.options, { heartbeat: 3, patch: true });
+    const listener = new TestListener();
+    return { listener, stop: feed.start(listener) };
+  }
+
+  [Symbol.dispose](): void {
+    this.#channel.port1.close();
+    this.#channel.port2.close();
+  }
+}
+
+const heard = (listener: TestListener, last: string) =>
+  eventually(
+    `it hears ${last}`,
+    () => listener.heard.at(-1) === last || undefined,
+  );
+
+Deno.test("link: answers come to those who asked, and share the origin's bytes", async () => {
+  using link = new Link();
+  const answers = await Promise.all(
+    ["a", "b"].map((url) => link.remote.answer({ ...ASK, url })),
+  );
+  for (const [i, answer] of answers.entries()) {
+    if (!("body" in answer) || !(answer.body instanceof Uint8Array)) {
+      throw new Error("no answer");
+    }
+    assertEquals(new TextDecoder().decode(answer.body), `"${"ab"[i]}"`);
+    assertEquals(answer.body.buffer instanceof SharedArrayBuffer, true);
+    assertEquals(answer.headers, { a: "b" });
+  }
+});
+
+Deno.test("link: a state is sent once for all listeners, and each of them hears it", async () => {
+  using link = new Link();
+  const one = await link.watch();
+  const two = await link.watch();
+  await heard(one.listener, "1 delete");
+  await heard(two.listener, "1 delete");
+  link.origin.topic.publish(State.of("2"), "update");
+  await heard(one.listener, "2 update");
+  await heard(two.listener, "2 update");
+  link.origin.topic.publish(new Unavailable("lost"), "delete");
+  await heard(two.listener, "lost delete");
+  link.origin.fed[1]?.fail("no more");
+  await heard(two.listener, "failed: no more");
+  await heard(one.listener, "lost delete");
+  assertEquals(link.sent.filter((type) => type === "state").length, 3);
+});
+
+Deno.test("link: what comes while the worker is busy is one state, and what happened meanwhile", async () => {
+  using link = new Link();
+  const { listener } = await link.watch();
+  await heard(listener, "1 delete");
+  for (let i = 2; i <= 100; i++) {
+    link.origin.topic.publish(State.of(`${i}`), i === 50 ? "update" : "delete");
+  }
+  await heard(listener, "100 update");
+  // The first was on its way when the others came.
+  assertEquals(listener.heard, ["1 delete", "2 delete", "100 update"]);
+});
+
+Deno.test("link: a topic is dropped with its last listener, and can be had again", async () => {
+  using link = new Link();
+  for (let round = 1; round <= 3; round++) {
+    const one = await link.watch();
+    const two = await link.watch();
+    await heard(two.listener, `${round} delete`);
+    assertEquals(link.origin.topic.followers, 1);
+    one.stop();
+    two.stop();
+    // Asked for while the others are on their way out.
+    const three = await link.watch();
+    await heard(three.listener, `${round} delete`);
+    three.stop();
+    await eventually(
+      "all are gone",
+      () => link.origin.stopped === 3 * round || undefined,
+    );
+    assertEquals(link.origin.topic.followers, 0);
+    link.origin.topic.publish(State.of(`${round + 1}`), "delete");
+  }
+});
