@@ -31,6 +31,8 @@ export type Command =
     /** As the client takes it: `nodes`, `/debug`. */
     readonly endpoint: string;
     readonly params: Readonly<Record<string, string>>;
+    /** Whether the answer is JSON. */
+    readonly isJson: boolean;
   }
   | { readonly name: "status"; readonly base: string }
   | { readonly name: "completions"; readonly shell: typeof SHELLS[number] }
@@ -44,6 +46,7 @@ export interface Known {
   readonly summary: string;
   readonly params: Readonly<Record<string, Param>>;
   readonly isView: boolean;
+  readonly isJson: boolean;
 }
 
 /** All endpoints that a client can ask. */
@@ -55,6 +58,7 @@ export const ENDPOINTS: readonly Known[] = Object.values<View | Page>(apis)
       summary: endpoint.summary,
       params: endpoint.params,
       isView: "select" in endpoint,
+      isJson: endpoint.answer !== undefined,
     }))
   )
   .filter(({ name }) => name !== "" && !name.startsWith("ui/"));
@@ -113,6 +117,7 @@ export function parseCommand(
       own.map((param) => [param, given(param) ?? ""])
         .filter(([, value]) => value !== ""),
     ),
+    isJson: endpoint.isJson,
   };
 }
 

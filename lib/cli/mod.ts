@@ -4,21 +4,33 @@
  * @module
  */
 import { bold, dim, yellow } from "@std/fmt/colors";
-import { Client, type Update } from "../client/client.ts";
+import { Client, lineOf, RefusedError, type Update } from "../client/client.ts";
 import { changedMembers, diff } from "../client/diff.ts";
+import { parseBounded } from "../client/json.ts";
 import { isObject, parseExact } from "../json.ts";
 import type { Command } from "./command.ts";
 import { completions } from "./completions.ts";
-import { render, renderDifferences } from "./render.ts";
+import { printable, render, renderDifferences } from "./render.ts";
 import { readStatus, renderStatus } from "./status.ts";
+
+/** The longest JSON that is aligned and coloured, in characters: nobody reads more. */
+const MAX_RENDERED = 16_000_000;
 
 /**
  * Does what a client is asked to do.
  *
  * @returns the exit code
- * @throws {Error} that says why it cannot
+ * @throws {Error} that says why it cannot, in one line that is safe to print
  */
 export async function runCommand(command: Command): Promise<number> {
+  try {
+    return await run(command);
+  } catch (error) {
+    throw new Error(printable(why(error)));
+  }
+}
+
+async function run(command: Command): Promise<number> {
   switch (command.name) {
     case "help":
       print([command.text]);
@@ -43,20 +55,28 @@ export async function runCommand(command: Command): Promise<number> {
 
 type Request = Extract<Command, { name: "get" | "watch" }>;
 
-async function get({ base, endpoint, params }: Request): Promise<void> {
+async function get(
+  { base, endpoint, params, isJson }: Request,
+): Promise<void> {
   const client = new Client(base);
-  const text = await reach(base, () => client.text(endpoint, params));
-  const value = Deno.stdout.isTerminal() ? parsed(text) : undefined;
-  print(value === undefined ? [text.trimEnd()] : render(value));
+  const text = await reach(base, async () => {
+    const text = await client.text(endpoint, params);
+    if (isJson) parseBounded(text, JSON.parse);
+    return text;
+  });
+  if (Deno.stdout.isTerminal()) print(pageOf(text));
+  else print([text.trimEnd()]);
 }
 
-/** A text that is JSON; undefined when it is not. */
-function parsed(text: string): unknown {
+/** An answer for people, whether it is JSON or not. */
+function pageOf(text: string): string[] {
+  let value: unknown;
   try {
-    return parseExact(text);
+    value = parseBounded(text, parseExact);
   } catch {
-    return undefined;
+    return text.trimEnd().split("\n").map(printable);
   }
+  return shown(value, render);
 }
 
 /** Prints states for as long as there are any; says on stderr when it cannot. */
@@ -66,20 +86,34 @@ async function watch({ base, endpoint, params }: Request): Promise<void> {
   let told = "";
   const onStatus = ({ problem = "" }: { problem?: string }) => {
     if (problem !== told) {
-      tell(problem === "" ? "lainlet answers" : problem);
+      tell(problem === "" ? "lainlet answers" : printable(problem));
     }
     told = problem;
   };
   for await (const update of client.watchAny(endpoint, params, { onStatus })) {
     if (update.isAfterGap) tell("there was a gap: what changed in it follows");
-    print(isTerminal ? renderUpdate(update) : [JSON.stringify(update.data)]);
+    try {
+      print(isTerminal ? renderUpdate(update) : [JSON.stringify(update.data)]);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      tell(why(error)); // The next state may be smaller.
+    }
   }
 }
 
 function renderUpdate({ kind, data, previous }: Update<unknown>): string[] {
   const title = `${dim(time())} ${bold(kind)}`;
-  if (kind === "init") return [title, ...render(data)];
-  return [title, ...renderDifferences(differences(previous, data))];
+  const lines = kind === "init"
+    ? shown(data, render)
+    : shown(differences(previous, data), renderDifferences);
+  lines.unshift(title);
+  return lines;
+}
+
+/** A value for people, or as it is when it is too long for them. */
+function shown<T>(value: T, render: (value: T) => string[]): string[] {
+  const json = JSON.stringify(value);
+  return json.length > MAX_RENDERED ? [printable(json)] : render(value);
 }
 
 /** What differs, by member where both have members: most of these are the same objects. */
@@ -93,14 +127,21 @@ function differences(previous: unknown, data: unknown) {
   );
 }
 
-/** @throws {Error} that names the address, when nobody is there */
+/** @throws {Error} that names the address, when it is not lainlet that answers there */
 async function reach<T>(base: string, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw new Error(`no lainlet answers at ${base}: ${error.message}`);
+    if (error instanceof RefusedError) throw error;
+    throw new Error(`no lainlet answers at ${base}: ${why(error)}`);
   }
+}
+
+/** What went wrong, as one line; the engine's own words for what is too much are none. */
+function why(error: unknown): string {
+  return error instanceof RangeError
+    ? "the answer is too large to show"
+    : lineOf(error);
 }
 
 function tell(line: string): void {

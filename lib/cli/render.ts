@@ -3,7 +3,7 @@ import stringWidth from "string-width";
 import type { Difference } from "../client/diff.ts";
 import { isObject } from "../json.ts";
 
-/** How wide a list may become on one line. */
+/** How wide a list may become on one line, and what is aligned. */
 const LINE = 100;
 
 /** A JSON value for people: aligned, coloured, safe to print, a line each. */
@@ -38,7 +38,7 @@ function whole(name: string, value: unknown): string[] {
 /** Rows whose columns are aligned. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, i) =>
-    Math.max(...rows.map((row) => stringWidth(row[i] ?? "")))
+    widest(rows.map((row) => row[i] ?? ""))
   );
   return rows.map((row) =>
     row.map((cell, i) => padded(cell, widths[i] ?? 0)).join("  ").trimEnd()
@@ -69,10 +69,8 @@ function inline(value: unknown): string {
 
 function members(all: readonly (readonly [string, unknown])[]): string[] {
   if (all.length === 0) return [dim("{}")];
-  const width = Math.max(
-    0,
-    ...all.filter(([, value]) => isShort(value))
-      .map(([name]) => stringWidth(printable(name))),
+  const width = widest(
+    all.filter(([, value]) => isShort(value)).map(([name]) => printable(name)),
   );
   return all.flatMap(([name, value]) => {
     const label = cyan(printable(name));
@@ -122,8 +120,8 @@ function isEmpty(value: unknown): boolean {
 /** Whether a value fits behind its name: a scalar, or a few of them. */
 function isShort(value: unknown): boolean {
   if (isScalar(value)) return true;
-  return Array.isArray(value) && value.every(isScalar) &&
-    stringWidth(short(value)) <= LINE;
+  return Array.isArray(value) && value.length <= LINE &&
+    value.every(isScalar) && widthOf(short(value)) <= LINE;
 }
 
 function short(value: unknown): string {
@@ -137,5 +135,18 @@ function indented(lines: readonly string[], by = 2): string[] {
 }
 
 function padded(text: string, width: number): string {
-  return text + " ".repeat(Math.max(0, width - stringWidth(text)));
+  return text + " ".repeat(Math.max(0, width - widthOf(text)));
+}
+
+/** The width of a column: what is very wide stands out of it, and moves nobody else. */
+function widest(texts: readonly string[]): number {
+  return texts.reduce((most, text) => {
+    const width = widthOf(text);
+    return width > LINE ? most : Math.max(most, width);
+  }, 0);
+}
+
+/** Colours take no place, but a few characters each. */
+function widthOf(text: string): number {
+  return text.length > 100 * LINE ? text.length : stringWidth(text);
 }

@@ -1,6 +1,8 @@
 import { bold, dim, green, red, yellow } from "@std/fmt/colors";
 import { format } from "@std/fmt/duration";
+import debug from "../../apis/debug.ts";
 import { Client, type Data, RefusedError } from "../client/client.ts";
+import { oneLine } from "../client/limits.ts";
 import { printable, table } from "./render.ts";
 
 /** How a lainlet is doing. */
@@ -16,11 +18,13 @@ export interface Status {
 /**
  * Asks a lainlet how it is doing.
  *
+ * @throws {RefusedError} when it refuses that
  * @throws {TypeError} when it cannot be reached
+ * @throws {Error} when what is there is not lainlet
  */
 export async function readStatus(base: string): Promise<Status> {
   const client = new Client(base);
-  const [version, debug, reason] = await Promise.all([
+  const [version, state, reason] = await Promise.all([
     client.text("/version", {}),
     client.get("/debug", {}),
     client.text("/readyz", {}).then(() => "", (error) => {
@@ -28,7 +32,19 @@ export async function readStatus(base: string): Promise<Status> {
       throw error;
     }),
   ]);
-  return { addr: base, version, ready: reason === "", reason, debug };
+  // Only here, as it is large, and a lainlet that serves has no use for it.
+  const { Value } = await import("@sinclair/typebox/value");
+  const first = Value.Errors(debug.answer, state).First();
+  if (first !== undefined) {
+    throw new Error(`its /debug${first.path}: ${first.message}`);
+  }
+  return {
+    addr: base,
+    version: oneLine(version),
+    ready: reason === "",
+    reason,
+    debug: state,
+  };
 }
 
 /** A status for people, a line each. */
@@ -39,10 +55,13 @@ export function renderStatus(status: Status): string[] {
     ? green("in step")
     : red(`not ready: ${printable(reason)}`);
   return [
-    `${bold("lainlet")} ${version} at ${addr}: ${state}`,
+    `${bold("lainlet")} ${printable(version)} at ${addr}: ${state}`,
     "",
     ...table([
-      ["store", `${store.source || "none"}, revision ${store.revision}`],
+      [
+        "store",
+        `${printable(store.source) || "none"}, revision ${store.revision}`,
+      ],
       ["confirmed", ago(store.confirmed)],
       ["reconnects", String(store.reconnects)],
       ["missed changes", counted(store.missed)],
@@ -54,7 +73,7 @@ export function renderStatus(status: Status): string[] {
     ...table([
       ["", "keys", "streams", "rejected", "differences", "last event"].map(dim),
       ...Object.entries(watchers).map(([name, watcher]) => [
-        name,
+        printable(name),
         String(watcher.TotalKeys),
         String(watcher.NumReceivers),
         counted(watcher.Rejected.length),

@@ -13,7 +13,10 @@ import type { Static, TSchema } from "@sinclair/typebox";
 import type * as apis from "../../apis/mod.ts";
 import { backoff, sleep } from "../backoff.ts";
 import type { Endpoint, Param } from "../view/endpoint.ts";
-import { events, RefusedError } from "./events.ts";
+import { events } from "./events.ts";
+import { Exchange, RefusedError } from "./exchange.ts";
+import { parseBounded } from "./json.ts";
+import { oneLine, STEADY } from "./limits.ts";
 import { applyPatch, share } from "./patch.ts";
 import type { View } from "../view/view.ts";
 
@@ -76,7 +79,14 @@ const ERROR_GRACE = 200;
 /** How long a watch may have nothing to say at its beginning, in ms. */
 const PATIENCE = 2_000;
 
-/** Asks one lainlet. */
+/** Events that carry a state, or what makes one of the last. */
+const STATES = ["init", "update", "delete", "patch"];
+
+/**
+ * Asks one lainlet. It trusts in no more than that what lainlet answers is of
+ * the declared shape: whoever is at the other end, it takes no more memory
+ * and time than `limits.ts` says, and follows no redirect.
+ */
 export class Client {
   /**
    * @param base where it is, `http://127.0.0.1:9001`
@@ -92,13 +102,15 @@ export class Client {
    *
    * @throws {RefusedError} when lainlet does not answer that
    * @throws {TypeError} when it cannot be reached
+   * @throws {Error} when what is there is not lainlet, or does not keep up
    */
   async get<N extends EndpointName>(
     name: N,
     params: Params<N>,
     signal?: AbortSignal,
   ): Promise<Data<N>> {
-    return trusted(this.parse(await this.text(name, params, signal)));
+    const text = await this.text(name, params, signal);
+    return trusted(parseBounded(text, this.parse));
   }
 
   /** {@linkcode get} as it came, which need not be JSON then. */
@@ -107,10 +119,13 @@ export class Client {
     params: Readonly<Record<string, string | undefined>>,
     signal?: AbortSignal,
   ): Promise<string> {
-    const response = await fetch(this.#url(name, params), { signal });
-    const text = await response.text();
-    if (!response.ok) throw new RefusedError(response.status, text);
-    return text;
+    const exchange = new Exchange(signal);
+    try {
+      await exchange.open(this.#url(name, params));
+      return await exchange.text();
+    } finally {
+      exchange.close();
+    }
   }
 
   /**
@@ -139,24 +154,36 @@ export class Client {
     for (let failures = 0; !signal.aborted; failures++) {
       /** Why there is no state at the moment. */
       let problem: string | undefined;
-      let timer = setTimeout(() => this.#explain(onStatus), PATIENCE);
+      /** What there is to patch. */
+      let isWhole = false;
+      let isSilent = true;
+      let timer = setTimeout(async () => {
+        const why = await this.#whySilent(signal);
+        if (isSilent && why !== undefined) {
+          onStatus?.({ isOpen: true, problem: why });
+        }
+      }, PATIENCE);
+      const begin = performance.now();
       try {
         const url = this.#url(name, { ...params, watch: "1", patch });
         for await (const { event, text } of events(url, signal)) {
-          failures = 0;
+          if (event !== "error" && !STATES.includes(event)) continue;
+          isSilent = false;
           clearTimeout(timer);
           if (event === "error") {
+            problem = oneLine(text);
             // Of a stream that ends with this, it is no status.
             timer = setTimeout(
-              () => onStatus?.({ isOpen: true, problem: text }),
+              () => onStatus?.({ isOpen: true, problem }),
               ERROR_GRACE,
             );
-            problem = text;
             continue;
           }
+          if (event !== "patch") isWhole = true;
+          else if (!isWhole) throw new Error("there is no state to patch");
           problem = undefined;
+          const value = parseBounded(text, this.parse);
           onStatus?.({ isOpen: true });
-          const value = this.parse(text);
           const data = event === "patch"
             ? applyPatch(last?.data, value)
             : share(last?.data, value);
@@ -187,21 +214,25 @@ export class Client {
         if (isRefusal) throw error;
         onStatus?.({ isOpen: false, problem: lineOf(error) });
       } finally {
+        isSilent = false;
         clearTimeout(timer);
       }
+      // One that says something and ends, again and again, does not go well.
+      if (performance.now() - begin > STEADY) failures = 0;
       isAfterGap = last !== undefined;
       await sleep(backoff(failures), signal);
     }
   }
 
-  /** Says why a watch has nothing to say: lainlet has read nothing yet. */
-  async #explain(onStatus: WatchOptions["onStatus"]): Promise<void> {
+  /** Why a watch has nothing to say: lainlet may have read nothing yet. */
+  async #whySilent(signal: AbortSignal): Promise<string | undefined> {
     try {
-      await this.text("/readyz", {});
+      await this.text("/readyz", {}, signal);
+      return "no state yet";
     } catch (error) {
       // When it cannot be reached, the watch says so.
-      if (!(error instanceof RefusedError)) return;
-      onStatus?.({ isOpen: true, problem: `no state yet: ${error.message}` });
+      if (!(error instanceof RefusedError)) return undefined;
+      return `no state yet: ${error.message}`;
     }
   }
 
@@ -229,6 +260,9 @@ function kindOf(event: string, previous: unknown): Update<never>["kind"] {
   return event === "delete" ? "delete" : "update";
 }
 
-function lineOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** What went wrong, as one line. */
+export function lineOf(error: unknown): string {
+  if (!(error instanceof Error)) return oneLine(String(error));
+  const { message, cause } = error;
+  return oneLine(cause instanceof Error ? cause.message : message);
 }

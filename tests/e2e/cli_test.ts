@@ -235,7 +235,7 @@ Deno.test("command line: status tells people and programs, and the exit code whe
 });
 
 Deno.test("command line: what is wrong is one line, with 2 for the command and 1 for the answer", async () => {
-  await using s = await serve([]);
+  await using s = await serve([["/lain/config/a", "1"]]);
   const nobody = freePort();
   const cases: [code: number, line: RegExp, ...args: string[]][] = [
     [2, /^lainlet: what to get\? one of appname, /, "get"],

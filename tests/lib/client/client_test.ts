@@ -93,8 +93,9 @@ Deno.test("client: get answers with the state, or throws lainlet's own words", a
 });
 
 Deno.test("client: a watch yields each state once, with what it was before", async () => {
-  await using s = await serve([]);
-  for (let i = 0; i < 20; i++) s.store.put(`${CONFIG}n${i}`, `${i}`);
+  await using s = await serve(
+    Array.from({ length: 20 }, (_, i) => [`${CONFIG}n${i}`, `${i}`]),
+  );
   await using reading = new Reading((options) =>
     s.client.watch("configwatcher", {}, options)
   );
@@ -113,6 +114,30 @@ Deno.test("client: a watch yields each state once, with what it was before", asy
   assertEquals(Object.keys(update.data)[0], "a");
   s.store.delete(`${CONFIG}a`);
   assertEquals((await reading.nth(3)).data, init.data);
+});
+
+/** Waits until garbage was collected, the old, too. */
+async function collectGarbage(): Promise<void> {
+  const one = new WeakRef({});
+  await eventually("garbage is collected", () => {
+    const more = Array.from({ length: 100 }, () => new Array(100_000).fill(0));
+    return more.length > 0 && one.deref() === undefined || undefined;
+  });
+}
+
+Deno.test("client: a watch ends when it is told to, also after long", async () => {
+  await using s = await serve();
+  const abort = new AbortController();
+  const { signal } = abort;
+  const watch = s.client.watch("nodes", {}, { signal });
+  await watch.next();
+  for (let i = 0; i < 3; i++) await collectGarbage();
+  abort.abort();
+  assertEquals((await watch.next()).done, true);
+  await eventually(
+    "lainlet has nobody",
+    () => s.lainlet.lainlet.limits.listeners === 0 || undefined,
+  );
 });
 
 Deno.test("client: numbers are as exact as the parser that it is given", async () => {

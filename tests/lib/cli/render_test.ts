@@ -1,0 +1,45 @@
+import { assertEquals } from "@std/assert";
+import { printable, render } from "../../../lib/cli/render.ts";
+
+const ESCAPE = "\x1b";
+const COLOUR = new RegExp(`${ESCAPE}\\[\\d+m`, "g");
+
+/** What is rendered, without colours. */
+function plain(value: unknown): string[] {
+  return render(value).map((line) => line.replaceAll(COLOUR, ""));
+}
+
+Deno.test("rendering: what is printable stays, what a terminal would heed is shown", () => {
+  const cases: [text: string, shown: string][] = [
+    ["aé☃😀", "aé☃😀"],
+    ["\x1b[2J\x07\n\t", "\\u{1b}[2J\\u{7}\\u{a}\\u{9}"],
+    [
+      "\x9b\x7f\u202e\u2028\ufeff\ud800",
+      "\\u{9b}\\u{7f}\\u{202e}\\u{2028}\\u{feff}\\u{d800}",
+    ],
+  ];
+  for (const [text, shown] of cases) assertEquals(printable(text), shown);
+});
+
+Deno.test("rendering: what is very wide moves nobody else", () => {
+  const wide = "x".repeat(1_000_000);
+  assertEquals(plain({ a: 1, [wide]: 2, bb: 3 }), [
+    "a   1",
+    `${wide}  2`,
+    "bb  3",
+  ]);
+  assertEquals(plain([{ a: wide, b: 1 }, { a: "x", b: 2 }]), [
+    "a  b",
+    `${wide}  1`,
+    "x  2",
+  ]);
+});
+
+Deno.test("rendering: lists and objects may be long", () => {
+  const count = 200_000;
+  const rows = Array.from({ length: count }, (_, i) => ({ i }));
+  assertEquals(plain(rows).length, count + 1);
+  assertEquals(plain(rows.map(({ i }) => i)).length, count);
+  const members = Object.fromEntries(rows.map(({ i }) => [`n${i}`, i]));
+  assertEquals(plain(members).length, count);
+});
