@@ -50,7 +50,8 @@ export default {
   params: {},
   mediaType: "application/json",
   answer: Debug,
-  respond({ broadcast, cluster, counters, limits, store }) {
+  respond({ cluster, store, vitals }) {
+    const { connections, listeners, refused, slow, topics } = vitals.present;
     const watchers = Object.values(cluster).map((watcher) => [
       watcher.name,
       {
@@ -65,12 +66,12 @@ export default {
       },
     ]);
     const debug = {
-      connections: counters.connections,
+      connections,
       // The name is what deployed monitors read.
-      goroutines: limits.listeners,
-      refused: limits.refused,
-      slow: counters.slow,
-      topics: broadcast.topics,
+      goroutines: listeners,
+      refused,
+      slow,
+      topics,
       watchers: Object.fromEntries(watchers),
       store: {
         ...store.status,

@@ -6,7 +6,7 @@ export class Refusal extends Error {
 
   constructor(
     readonly status: typeof STATUS_CODE[
-      "BadRequest" | "Forbidden" | "NotFound"
+      "BadRequest" | "Forbidden" | "MisdirectedRequest" | "NotFound"
     ],
     message: string,
   ) {
@@ -29,6 +29,14 @@ export function forbidden(reason: string): Refusal {
   return new Refusal(
     STATUS_CODE.Forbidden,
     `authorize failed, ${reason}`,
+  );
+}
+
+/** A browser's request by a name that may be anybody's: 421 (RFC 9110, 15.5.20). */
+export function misdirected(): Refusal {
+  return new Refusal(
+    STATUS_CODE.MisdirectedRequest,
+    "lainlet is not known by this name: ask it by an address, or give the name to --web.hosts",
   );
 }
 

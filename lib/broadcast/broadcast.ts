@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { Unavailable } from "../errors.ts";
-import type { Source } from "../view/view.ts";
+import type { Source } from "./source.ts";
 import { State } from "./state.ts";
 import { Topic } from "./topic.ts";
 
@@ -62,11 +62,16 @@ export class Broadcast {
   /** Of its own, to keep nothing alive but what it needs: there is one for each listener. */
   #releaser(live: Live): () => void {
     return () => {
-      const { source, unsubscribe } = live;
+      const { source, topic, unsubscribe } = live;
       source.watcher.receivers--;
       if (--live.users > 0) return;
       unsubscribe();
       this.#live.delete(source.id);
+      const { latest } = topic;
+      if (latest instanceof Unavailable) return;
+      // Whoever comes back finds it made, but not the frames of those who left.
+      const state = new State(latest.parts);
+      this.#keep(source.id, { version: source.watcher.version, state });
     };
   }
 

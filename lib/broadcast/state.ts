@@ -9,15 +9,19 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const compress = promisify(gzip);
 
-/** Bytes that all threads can read. */
-export type SharedBytes = Uint8Array<SharedArrayBuffer>;
+/**
+ * Bytes of an answer. Not of a SharedArrayBuffer, though each thread then has
+ * a copy: V8 does not count what is shared when it judges whether to collect
+ * garbage, so superseded states would pile up.
+ */
+export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What a state is made of; threads hand it to each other without a copy. */
+/** What a state is made of; can be sent to another thread. */
 export interface StateParts {
   /** JSON text as UTF-8, and the blank line that ends a frame. */
-  readonly bytes: SharedBytes;
+  readonly bytes: Bytes;
   /** When it is an object: for each member where it begins, and where its value does. */
-  readonly index?: Uint32Array<SharedArrayBuffer>;
+  readonly index?: Uint32Array<ArrayBuffer>;
 }
 
 /** Up to this many bytes a copy for each listener is cheaper than a frame in two chunks. */
@@ -32,7 +36,7 @@ const FRAMES = 16;
 /** One answer, encoded once for everybody who gets it. */
 export class State {
   #etag?: Promise<string>;
-  #gzip?: Promise<SharedBytes>;
+  #gzip?: Promise<Bytes>;
   /** Frames by id, of one event: who is slow may get another one. */
   readonly #frames = new Map<number, readonly Uint8Array[]>();
   #event = "";
@@ -46,22 +50,20 @@ export class State {
   }
 
   /** The JSON text as UTF-8. */
-  get body(): SharedBytes {
+  get body(): Bytes {
     return this.parts.bytes.subarray(0, -2);
   }
 
   /** A strong entity tag (RFC 9110, 8.8.3). */
   get etag(): Promise<string> {
-    return this.#etag ??= eTag(this.body.slice());
+    return this.#etag ??= eTag(this.body);
   }
 
   /** The body, compressed. */
-  get gzip(): Promise<SharedBytes> {
-    return this.#gzip ??= compress(this.body).then((bytes) => {
-      const result = shared(bytes.length);
-      result.set(bytes);
-      return result;
-    });
+  get gzip(): Promise<Bytes> {
+    return this.#gzip ??= compress(this.body).then((bytes) =>
+      new Uint8Array(bytes)
+    );
   }
 
   equals(other: State): boolean {
@@ -118,10 +120,6 @@ function makePatch(old: StateParts, now: StateParts): State | undefined {
   return State.of(patch);
 }
 
-function shared(length: number): SharedBytes {
-  return new Uint8Array(new SharedArrayBuffer(length));
-}
-
 function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(a.length + b.length);
   bytes.set(a);
@@ -130,10 +128,7 @@ function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
 }
 
 function ofText(json: string): StateParts {
-  const text = encoder.encode(`${escapeLineEnds(json)}\n\n`);
-  const bytes = shared(text.length);
-  bytes.set(text);
-  return { bytes };
+  return { bytes: encoder.encode(`${escapeLineEnds(json)}\n\n`) };
 }
 
 /** A member as UTF-8. */
@@ -164,8 +159,8 @@ function ofMembers(members: readonly Member[]): StateParts {
   const parts = sortedByName(members).map(encode);
   const commas = Math.max(0, parts.length - 1);
   const length = parts.reduce((sum, part) => sum + part.bytes.length, commas);
-  const bytes = shared(length + 4);
-  const index = new Uint32Array(new SharedArrayBuffer(parts.length * 8));
+  const bytes = new Uint8Array(length + 4);
+  const index = new Uint32Array(parts.length * 2);
   let at = 0;
   const put = (character: string) => bytes[at++] = character.charCodeAt(0);
   put("{");
@@ -219,7 +214,7 @@ function* differences(old: StateParts, now: StateParts): Generator<Difference> {
 /** Reads the members of an object one after the other. */
 class MemberReader {
   #i = 0;
-  readonly #bytes: SharedBytes;
+  readonly #bytes: Bytes;
   readonly #index: Uint32Array;
 
   constructor({ bytes, index }: StateParts) {

@@ -1,5 +1,5 @@
 import { Unavailable } from "../errors.ts";
-import type { ChangeKind } from "../view/view.ts";
+import type { ChangeKind } from "./source.ts";
 import { State } from "./state.ts";
 
 /** Someone who reads a topic's latest state when told that there is one. */

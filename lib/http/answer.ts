@@ -2,25 +2,10 @@ import { ifNoneMatch } from "@std/http/etag";
 import { acceptsEncodings } from "@std/http/negotiation";
 import { STATUS_CODE } from "@std/http/status";
 import type { BranchOptions } from "../broadcast/branch.ts";
-import type { SharedBytes, State } from "../broadcast/state.ts";
+import type { State } from "../broadcast/state.ts";
+import type { Refusal } from "../errors.ts";
 import type { Topic } from "../broadcast/topic.ts";
-
-/** What an answer depends on of a request; can be sent to another thread. */
-export interface Ask {
-  readonly method: string;
-  readonly url: string;
-  /** The address at the other end of the TCP connection. */
-  readonly peer: string;
-  readonly acceptEncoding: string | null;
-  readonly ifNoneMatch: string | null;
-}
-
-/** An answer of one piece, to whoever asked; can be sent to another thread. */
-export interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | SharedBytes | null;
-}
+import type { Answer, Ask } from "../view/page.ts";
 
 /** Where a stream's events come from. */
 export interface Feed {
@@ -61,6 +46,11 @@ export function text(
     headers: { ...headers, "Content-Type": "text/plain; charset=utf-8" },
     body,
   };
+}
+
+/** A refusal, as its caller gets it. */
+export function refused({ message, status }: Refusal): Answer {
+  return text(message, status);
 }
 
 /**

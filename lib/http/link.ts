@@ -1,9 +1,10 @@
-import type { Answer, Ask, Feed, Listener, Origin } from "./answer.ts";
+import type { Answer, Ask } from "../view/page.ts";
+import type { Feed, Listener, Origin } from "./answer.ts";
 import type { BranchOptions } from "../broadcast/branch.ts";
 import { State, type StateParts } from "../broadcast/state.ts";
 import { type Follower, Topic } from "../broadcast/topic.ts";
 import { Unavailable } from "../errors.ts";
-import type { ChangeKind } from "../view/view.ts";
+import type { ChangeKind } from "../broadcast/source.ts";
 
 /** What a worker tells the thread that knows the cluster; requests have ids. */
 export type ToOrigin =

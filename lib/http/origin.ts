@@ -1,12 +1,11 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import {
-  type Answer,
-  type Ask,
   conditional,
   type Feed,
   type Listener,
   type Origin,
+  refused,
   staleness,
   text,
   unavailable,
@@ -25,7 +24,7 @@ import {
 } from "../errors.ts";
 import { Limits, type LimitsOptions } from "./limits.ts";
 import { Metrics } from "../vitals/metrics.ts";
-import type { Page, Service } from "../view/page.ts";
+import type { Answer, Ask, Page, Service } from "../view/page.ts";
 import { heartbeatOf, isPatch, isWatch } from "../view/params.ts";
 import { type Right, Rights } from "../access/rights.ts";
 import type { Store } from "../store/store.ts";
@@ -148,7 +147,6 @@ export class Lainlet implements Origin, Service {
   }
 
   #get(view: View, params: URLSearchParams, ask: Ask): Promise<Answer> {
-    if (heartbeatOf(params) === undefined) throw badRequest(BAD_HEARTBEAT);
     if (!this.#isReady(view, ask.peer)) throw new Unavailable(NOT_READ_YET);
     const selection = view.select(this.#query(params, ask.peer));
     const source = view.source(this, selection);
@@ -255,7 +253,7 @@ function stopper(ends: Ends): () => void {
 }
 
 function failure(ask: Ask, error: unknown): Answer {
-  if (error instanceof Refusal) return text(error.message, error.status);
+  if (error instanceof Refusal) return refused(error);
   if (error instanceof Unavailable) return unavailable(error.message);
   logFailure(ask, error);
   return text("internal error", STATUS_CODE.InternalServerError);

@@ -1,32 +1,41 @@
-import type { Answer, Ask } from "../http/answer.ts";
-import type { Broadcast } from "../broadcast/broadcast.ts";
-import type { Cluster, Host } from "../watcher/cluster.ts";
-import type { Counters } from "../vitals/counters.ts";
-import type { Endpoint } from "./endpoint.ts";
-import type { Limits } from "../http/limits.ts";
 import type { Rights } from "../access/rights.ts";
+import type { Bytes } from "../broadcast/state.ts";
 import type { Store } from "../store/store.ts";
 import type { Metrics } from "../vitals/metrics.ts";
-import type { Query, View } from "./view.ts";
-import type { Vitals } from "../vitals/vitals.ts";
+import type { Cluster } from "../watcher/cluster.ts";
 import type { Watcher } from "../watcher/watcher.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { LiveState, Query, View } from "./view.ts";
 
-/** A running lainlet, as its pages see it. */
-export interface Service {
-  readonly broadcast: Broadcast;
-  readonly cluster: Cluster;
-  readonly counters: Counters;
+/** What an answer depends on of a request; can be sent to another thread. */
+export interface Ask {
+  readonly method: string;
+  readonly url: string;
+  /** The address at the other end of the TCP connection. */
+  readonly peer: string;
+  /** Whether it was asked by an address or a name that is known, which pages for people insist on. */
+  readonly isNamed: boolean;
+  readonly acceptEncoding: string | null;
+  readonly ifNoneMatch: string | null;
+}
+
+/** An answer of one piece, to whoever asked; can be sent to another thread. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Bytes | null;
+}
+
+/** A running lainlet, as its endpoints see it. */
+export interface Service extends LiveState {
   /** All that can be asked. */
   readonly endpoints: readonly (View | Page)[];
-  readonly host: Host;
-  readonly limits: Limits;
   readonly metrics: Metrics;
   readonly rights: Rights;
-  readonly store: Store;
-  readonly version: string;
-  readonly vitals: Vitals;
   /** The age from which on the state counts as stale, in ms. */
   readonly staleAfter: number;
+  readonly store: Pick<Store, "status">;
+  readonly version: string;
 }
 
 /** An endpoint outside `/v2`: an answer of its own kind, which cannot be watched. */

@@ -1,9 +1,10 @@
 import type { TSchema } from "@sinclair/typebox";
+import type { Source } from "../broadcast/source.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
 import type { Endpoint, Param } from "./endpoint.ts";
 import type { Member } from "../json.ts";
-import type { Service } from "./page.ts";
 import type { Caller, Right } from "../access/rights.ts";
+import type { Vitals } from "../vitals/vitals.ts";
 import type { Watcher } from "../watcher/watcher.ts";
 
 /** What a request asks for. */
@@ -23,21 +24,11 @@ export interface Query {
   readonly host: Host;
 }
 
-/** Whether what changed was written, or only removed. */
-export type ChangeKind = "update" | "delete";
-
-/** A view of the cluster for one selection: equal ids are equal answers. */
-export interface Source {
-  readonly id: string;
-  readonly watcher: Pick<Watcher<unknown>, "receivers" | "version">;
-  /**
-   * The answer: the members of an object, or JSON text.
-   *
-   * @throws {Unavailable} when there is none in the present state
-   */
-  render(): readonly Member[] | string;
-  /** Calls back when something under the prefix changed. @returns ends that */
-  subscribe(onChange: (kind: ChangeKind) => void): () => void;
+/** What views are views of. */
+export interface LiveState {
+  readonly cluster: Cluster;
+  readonly host: Host;
+  readonly vitals: Vitals;
 }
 
 /** An endpoint under `/v2`: a view of the cluster that can be read and watched. */
@@ -58,7 +49,7 @@ export interface View<
    * @throws {Refusal} when it is malformed, or not for this caller
    */
   select(query: Query): Selection;
-  source(service: Service, selection: Selection): Source;
+  source(state: LiveState, selection: Selection): Source;
 }
 
 /** What values add to an answer, in key order. */

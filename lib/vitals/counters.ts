@@ -4,6 +4,7 @@ const NAMES = [
   "deliveries",
   "conflated",
   "bytes",
+  "starved",
 ] as const;
 
 /** What is counted. */
@@ -45,6 +46,11 @@ export class Counters {
   /** Bytes that were sent in streams. */
   get bytes(): number {
     return this.#get("bytes");
+  }
+
+  /** Seconds in which there were no file descriptors for new connections. */
+  get starved(): number {
+    return this.#get("starved");
   }
 
   add(name: CounterName, by: number): void {

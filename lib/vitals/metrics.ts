@@ -1,6 +1,6 @@
 import process from "node:process";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { Service } from "../view/page.ts";
+import type { Readings } from "./readings.ts";
 import { changesOf } from "./vitals.ts";
 import type { Watcher } from "../watcher/watcher.ts";
 
@@ -29,7 +29,7 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #durations: Histogram<"endpoint" | "code">;
 
-  constructor(private readonly service: Service) {
+  constructor(private readonly readings: Readings) {
     this.#durations = new Histogram({
       name: "lainlet_request_duration_seconds",
       help:
@@ -88,7 +88,7 @@ export class Metrics {
       "Memory of the main thread's objects.",
       () => Deno.memoryUsage().heapUsed,
     );
-    const { version } = this.service;
+    const { version } = this.readings;
     new Gauge({
       name: "lainlet_build_info",
       help: "1; the version is a label.",
@@ -98,7 +98,7 @@ export class Metrics {
   }
 
   #addStore(): void {
-    const { cluster, store, staleAfter } = this.service;
+    const { cluster, store, staleAfter } = this.readings;
     this.#gauge(
       "lainlet_store_revision",
       "The last revision of the store that was read.",
@@ -170,11 +170,16 @@ export class Metrics {
   }
 
   #addStreams(): void {
-    const { broadcast, counters, limits } = this.service;
+    const { broadcast, counters, limits } = this.readings;
     this.#gauge(
       "lainlet_connections",
       "Open requests and streams.",
       () => counters.connections,
+    );
+    this.#counter(
+      "lainlet_out_of_descriptors_seconds_total",
+      "Time without file descriptors for new connections, looked at each second.",
+      () => counters.starved,
     );
     this.#gauge(
       "lainlet_topics",

@@ -1,6 +1,7 @@
 import process from "node:process";
 import { type Static, Type } from "@sinclair/typebox";
-import type { Service } from "../view/page.ts";
+import type { Cluster } from "../watcher/cluster.ts";
+import type { Readings } from "./readings.ts";
 
 /** How often what lainlet does is noted, in ms, and for how long that is kept. */
 const EVERY = 10_000;
@@ -49,6 +50,7 @@ export const Vital = Type.Object({
   refused: Count,
   slow: Count,
   conflated: Count,
+  topics: Count,
 });
 
 /** Counts that only grow. */
@@ -78,7 +80,7 @@ export class Vitals {
   #recent: Totals[];
   #version = 0;
 
-  constructor(private readonly service: Service) {
+  constructor(private readonly readings: Readings) {
     this.#last = this.#totals();
     this.#recent = [this.#last];
     this.#timer = setInterval(() => this.#note(), EVERY);
@@ -92,8 +94,8 @@ export class Vitals {
 
   /** How it is at present; the rates are of the last seconds. */
   get present(): Vital {
-    const { service } = this;
-    const { cluster, counters, limits, store, staleAfter, version } = service;
+    const { broadcast, cluster, counters, limits, store, staleAfter, version } =
+      this.readings;
     const { source, revision, reconnects, missed, problems } = store.status;
     const sample = this.#since(this.#recent[0] ?? this.#last);
     const watchers = Object.values(cluster);
@@ -121,6 +123,7 @@ export class Vitals {
       refused: limits.refused,
       slow: counters.slow,
       conflated: counters.conflated,
+      topics: broadcast.topics,
     };
   }
 
@@ -161,7 +164,7 @@ export class Vitals {
     const elapsed = Math.max(0.1, totals.time - last.time);
     const rate = (name: Exclude<keyof Totals, "time">) =>
       (totals[name] - last[name]) / elapsed;
-    const { cluster, limits } = this.service;
+    const { cluster, limits } = this.readings;
     const age = Math.max(...Object.values(cluster).map((one) => one.age()));
     return {
       // There is no Infinity in JSON: before the first read it is as old as lainlet.
@@ -176,7 +179,7 @@ export class Vitals {
   }
 
   #totals(): Totals {
-    const { cluster, counters } = this.service;
+    const { cluster, counters } = this.readings;
     const { user, system } = process.cpuUsage();
     return {
       time: seconds(),
@@ -190,7 +193,7 @@ export class Vitals {
 
 /** Entries that were written or removed; what is derived from them does not count. */
 export function changesOf(
-  { config, depends, nodes, podgroup }: Service["cluster"],
+  { config, depends, nodes, podgroup }: Cluster,
 ): number {
   return [config, depends, nodes, podgroup]
     .reduce((sum, { changes }) => sum + changes, 0);

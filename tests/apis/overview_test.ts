@@ -79,7 +79,9 @@ Deno.test("overview: a watch follows all of it, and every second how lainlet is"
 });
 
 Deno.test("overview: for super callers only", async () => {
-  await using lainlet = new TestLainlet(new MemoryStore([]));
+  await using lainlet = new TestLainlet(
+    new MemoryStore(Object.entries(cluster)),
+  );
   await lainlet.ready();
   const { status, body } = await get(`${lainlet.url}/v2/overview`, "127.0.0.9");
   assertEquals([status, body], [403, "authorize failed, super required"]);

@@ -5,7 +5,8 @@ import { Counters } from "../../../lib/vitals/counters.ts";
 import { Branches } from "../../../lib/broadcast/branches.ts";
 import type { Member } from "../../../lib/json.ts";
 import { Unavailable } from "../../../lib/errors.ts";
-import type { ChangeKind, Source } from "../../../lib/view/view.ts";
+import type { ChangeKind, Source } from "../../../lib/broadcast/source.ts";
+import { State } from "../../../lib/broadcast/state.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { get, Stream } from "../../util/client.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
@@ -378,6 +379,20 @@ Deno.test("an answer that nobody listens to is kept until the source changes", (
   assertEquals(s.source.renders, 2);
   s.source.set("2");
   assert(s.broadcast.latest(s.source) !== first);
+});
+
+Deno.test("an answer is kept when its last listener leaves", () => {
+  using s = new Setup();
+  s.broadcast.use(s.source).release();
+  s.broadcast.use(s.source).release();
+  assertEquals(s.source.renders, 1);
+  s.source.set("2");
+  const { topic, release } = s.broadcast.use(s.source);
+  assertEquals(s.source.renders, 2);
+  const { latest } = topic;
+  assert(latest instanceof State);
+  assertEquals(new TextDecoder().decode(latest.body), "2");
+  release();
 });
 
 Deno.test("the stream of a reader that takes nothing ends", async () => {

@@ -1,0 +1,25 @@
+import type { Store } from "../store/store.ts";
+import type { Cluster } from "../watcher/cluster.ts";
+import type { Counters } from "./counters.ts";
+
+/** What the figures of a lainlet are read from. */
+export interface Readings {
+  readonly broadcast: {
+    /** States that someone follows. */
+    readonly topics: number;
+  };
+  readonly cluster: Cluster;
+  readonly counters: Counters;
+  readonly limits: {
+    /** Live streams. */
+    readonly listeners: number;
+    /** Live streams of each endpoint that ever had one, by path. */
+    readonly perEndpoint: ReadonlyMap<string, number>;
+    /** Streams that were one too many. */
+    readonly refused: number;
+  };
+  /** The age from which on the state counts as stale, in ms. */
+  readonly staleAfter: number;
+  readonly store: Pick<Store, "status">;
+  readonly version: string;
+}
