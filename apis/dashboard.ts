@@ -2,6 +2,7 @@ import { conditional } from "../lib/http/answer.ts";
 import { State } from "../lib/broadcast/state.ts";
 import {
   forbidden,
+  misdirected,
   NOT_READ_YET,
   SUPER_REQUIRED,
   Unavailable,
@@ -39,9 +40,13 @@ function load(file: string): Promise<State> {
   const known = files.get(file);
   if (known !== undefined) return known;
   const url = new URL(`../lib/ui/${file}`, import.meta.url);
-  const loading = Deno.readTextFile(url).then(State.of, () => {
+  const loading = Deno.readTextFile(url).then(State.of, (error) => {
     files.delete(file);
-    throw new Unavailable("the dashboard is not built: run deno task build");
+    throw new Unavailable(
+      error instanceof Deno.errors.NotFound
+        ? "the dashboard is not built: run deno task build"
+        : "the dashboard cannot be read at present",
+    );
   });
   files.set(file, loading);
   return loading;
@@ -54,6 +59,7 @@ export default {
   params: {},
   mediaType: "text/html",
   async respond({ rights }, { caller }, ask) {
+    if (!ask.isNamed) throw misdirected();
     if (!rights.isReadyFor(ask.peer)) throw new Unavailable(NOT_READ_YET);
     if (!caller.isSuper) throw forbidden(SUPER_REQUIRED);
     const [file, type] = FILES[new URL(ask.url).pathname.replace(/\/$/, "")] ??

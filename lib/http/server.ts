@@ -1,13 +1,10 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
-import {
-  type Answer,
-  type Ask,
-  type Feed,
-  type Origin,
-  text,
-} from "./answer.ts";
+import type { Answer, Ask } from "../view/page.ts";
+import { type Feed, type Origin, refused, text } from "./answer.ts";
+import { Hosts, isBrowser, isCrossSite } from "../access/hosts.ts";
 import { Branches } from "../broadcast/branches.ts";
+import { forbidden, misdirected } from "../errors.ts";
 import type { Counters } from "../vitals/counters.ts";
 
 const log = getLogger(["lainlet", "server"]);
@@ -20,6 +17,8 @@ const MAX_HEADERS = 32 * 1024;
 export interface ServerOptions {
   readonly origin: Origin;
   readonly counters: Counters;
+  /** Names by which browsers may ask, see {@linkcode Hosts}. */
+  readonly hosts: Iterable<string>;
   /** How long a reader may leave alone what is there for it, in ms. */
   readonly slowAfter: number;
   /** How long a stream may carry nothing before it gets a comment, in ms; default 30 s. */
@@ -29,8 +28,10 @@ export interface ServerOptions {
 /** Serves an origin's answers and feeds over HTTP, on one thread. */
 export class Server {
   readonly #branches: Branches;
+  readonly #hosts: Hosts;
 
   constructor(private readonly options: ServerOptions) {
+    this.#hosts = new Hosts(options.hosts);
     this.#branches = new Branches(options);
   }
 
@@ -39,13 +40,16 @@ export class Server {
     this.options.counters.add("connections", 1);
     const { method, url, headers } = request;
     const peer = info.remoteAddr.hostname;
-    const answer = tooLong(request) ?? await this.options.origin.answer({
-      method,
-      url,
-      peer,
-      acceptEncoding: headers.get("Accept-Encoding"),
-      ifNoneMatch: headers.get("If-None-Match"),
-    });
+    const isNamed = this.#hosts.include(headers.get("Host"));
+    const answer = tooLong(request) ?? toBrowser(headers, isNamed) ??
+      await this.options.origin.answer({
+        method,
+        url,
+        peer,
+        isNamed,
+        acceptEncoding: headers.get("Accept-Encoding"),
+        ifNoneMatch: headers.get("If-None-Match"),
+      });
     const [response, stop] = this.#respond(answer, { url, peer });
     const { status } = response;
     const done = () => {
@@ -82,10 +86,15 @@ export class Server {
       return [new Response(branch.stream, { headers }), stop];
     }
     const { status, body } = answer;
-    // Response takes no bytes that threads share.
-    const own = typeof body === "string" || body === null ? body : body.slice();
-    return [new Response(own, { status, headers }), () => {}];
+    return [new Response(body, { status, headers }), () => {}];
   }
+}
+
+/** The answer to a browser that asks for a page of somebody else's. */
+function toBrowser(headers: Headers, isNamed: boolean): Answer | undefined {
+  if (!isBrowser(headers)) return;
+  if (!isNamed) return refused(misdirected());
+  if (isCrossSite(headers)) return refused(forbidden("cross-site request"));
 }
 
 /** The answer to a request that asks in too many words. */

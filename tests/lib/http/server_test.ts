@@ -126,7 +126,8 @@ Deno.test("a refused watch is one error event, and its end", async () => {
     assertEquals(await stream.next(), undefined);
   }
   assertEquals(server.lainlet.limits.listeners, 0);
-  for (const [path, from, message] of refusals) {
+  // A GET pays no heed to a heartbeat.
+  for (const [path, from, message] of refusals.slice(0, -1)) {
     const { body } = await get(server.url + path.replace("watch=1", ""), from);
     assertEquals(body, message);
   }
@@ -149,25 +150,83 @@ Deno.test("watch and heartbeat take what the contract says", async () => {
     const query of [
       "watch=",
       "watch=0",
-      "watch=false",
+      "watch=False",
+      "watch=no",
+      "watch=OFF",
       "heartbeat=0",
       "heartbeat=",
       "heartbeat=5",
+      // A GET pays no heed to it.
+      "heartbeat=x",
+      "heartbeat=-1",
     ]
   ) {
     assertEquals([query, await status(query)], [query, 200]);
   }
-  for (
-    const query of [
-      "watch=yes",
-      "heartbeat=-1",
-      "heartbeat=1.5",
-      "heartbeat=1s",
-      "heartbeat=99999999999",
-    ]
-  ) {
+  for (const query of ["watch=2", "watch=y", "watch=tru", "watch=%20"]) {
     assertEquals([query, await status(query)], [query, 400]);
   }
+  const first = async (query: string) => {
+    await using stream = await Stream.open(`${server.url}/v2/nodes?${query}`);
+    return (await stream.next())?.event;
+  };
+  for (const watch of ["1", "true", "True", "TRUE", "yes", "on", "On"]) {
+    assertEquals([watch, await first(`watch=${watch}`)], [watch, "init"]);
+  }
+  for (const heartbeat of ["-1", "1.5", "1s", "x", "99999999999"]) {
+    assertEquals(
+      [heartbeat, await first(`watch=1&heartbeat=${heartbeat}`)],
+      [heartbeat, "error"],
+    );
+  }
+});
+
+Deno.test("* is all, to those who may see it", async () => {
+  await using server = await new TestLainlet(golden()).ready();
+  const ask = (path: string, from?: string) => get(server.url + path, from);
+  for (
+    const [path, name] of [
+      ["configwatcher", "target"],
+      ["depends", "target"],
+      ["nodes", "name"],
+      ["containers", "nodename"],
+      ["coreinfowatcher", "appname"],
+      ["backupspec", "appname"],
+    ]
+  ) {
+    const all = await ask(`/v2/${path}`);
+    assertEquals(await ask(`/v2/${path}?${name}=*`), all);
+    assert(all.body.length > 100, all.body);
+    const other = await ask(`/v2/${path}?${name}=*`, "127.20.0.12");
+    assertEquals([path, other.status], [path, 403]);
+  }
+});
+
+Deno.test("an empty store at the start is no state, later emptiness is", async () => {
+  const store = new MemoryStore();
+  await using server = new TestLainlet(store);
+  const ask = (path: string) => get(server.url + path);
+  await eventually("/readyz says so", async () => {
+    const { status, body } = await ask("/readyz");
+    assertEquals([status, body], [503, "the store holds nothing under /lain/"]);
+    return true;
+  });
+  for (const path of ["/v2/nodes", "/v2/appswatcher", "/appname?ip=1.2.3.4"]) {
+    const { status, headers } = await ask(path);
+    assertEquals([path, status, headers.get("retry-after")], [path, 503, "1"]);
+  }
+  await using apps = await Stream.open(`${server.url}/v2/appswatcher?watch=1`);
+  await using nodes = await Stream.open(`${server.url}/v2/nodes?watch=1`);
+  const key = "/lain/nodes/nodes/n:10.0.0.1:22";
+  store.put(key, "{}");
+  const init = { id: "1", event: "init" };
+  assertEquals(await apps.next(), { ...init, data: {} });
+  assertEquals(await nodes.next(), { ...init, data: { "n:10.0.0.1:22": {} } });
+  assertEquals((await ask("/readyz")).status, 200);
+  store.delete(key);
+  assertEquals(await nodes.next(), { id: "2", event: "delete", data: {} });
+  assertEquals((await ask("/v2/nodes")).body, "{}");
+  assertEquals((await ask("/readyz")).status, 200);
 });
 
 /** A store whose first read of each subtree can be held back. */
