@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox";
 import { forbidden, SUPER_REQUIRED } from "../lib/errors.ts";
 import { ANYONE, SUPER } from "../lib/access/rights.ts";
 import { isSecret } from "../lib/access/secrets.ts";
-import { param } from "../lib/view/select.ts";
+import { prefixParam } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";
 
 /** The cluster's settings: `{name: value}`. */
@@ -12,13 +12,14 @@ export default view({
     "The cluster's settings, by name; secret ones only for super callers.",
   params: {
     target: {
-      description: "What the names start with; none: all, for super callers.",
+      description:
+        "What the names start with; `*` or none: all, for super callers.",
     },
   },
   answer: Type.Record(Type.String(), Type.String()),
   watcher: (cluster) => cluster.config,
   select(query) {
-    const prefix = param(query, "target");
+    const prefix = prefixParam(query, "target");
     if (query.caller.isSuper) return { prefix, right: SUPER };
     if (prefix === "" || isSecret(prefix)) throw forbidden(SUPER_REQUIRED);
     return { prefix, right: ANYONE, keep: (name) => !isSecret(name) };

@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import type { Json } from "../lib/view/endpoint.ts";
 import type { Member } from "../lib/json.ts";
-import { param, superOnly, terminated } from "../lib/view/select.ts";
+import { prefixParam, superOnly } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
 import { containerKey } from "../lib/watcher/container.ts";
 
@@ -23,13 +23,12 @@ export default view({
     "Every container under its node's name and under its address, `<node>/<id>`. For super callers.",
   params: {
     nodename: {
-      description: "A node's name or address; none: all.",
+      description: "A node's name or address; `*` or none: all.",
     },
   },
   answer: Type.Record(Type.String(), Container),
   watcher: (cluster) => cluster.container,
-  select: (query) =>
-    superOnly(query, terminated(param(query, "nodename"), "/")),
+  select: (query) => superOnly(query, prefixParam(query, "nodename", "/")),
   piece: ({ group, pod, container }, _host, key): Member[] => [[
     containerKey(key),
     JSON.stringify(

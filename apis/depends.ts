@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import type { Json } from "../lib/view/endpoint.ts";
 import { object } from "../lib/json.ts";
-import { param, superOnly } from "../lib/view/select.ts";
+import { prefixParam, superOnly } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";
 import type { Depends, Portal } from "../lib/watcher/depends.ts";
 
@@ -49,11 +49,13 @@ export default view({
   summary:
     "The portals of each service: by pod, node and app. For super callers.",
   params: {
-    target: { description: "What the pods' names start with; none: all." },
+    target: {
+      description: "What the pods' names start with; `*` or none: all.",
+    },
   },
   answer: Type.Record(Type.String(), Service),
   watcher: (cluster) => cluster.depends,
-  select: (query) => superOnly(query, param(query, "target")),
+  select: (query) => superOnly(query, prefixParam(query, "target")),
   piece: encodeService,
   members: (pieces) => pieces,
 });

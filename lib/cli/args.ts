@@ -5,10 +5,21 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** A flag's value; undefined when it is not given, or is a switch that is off. */
+/** A flag's value; undefined when it is not given, is empty, or is a switch that is off. */
 export type Given = (name: string) => string | undefined;
 
 const SHORT: Record<string, string> = { v: "version", h: "help" };
+
+/** What may follow a switch's `=`, in any case: what Go's `flag` takes. */
+const SWITCH_VALUES: Record<string, boolean> = {
+  "": true,
+  1: true,
+  t: true,
+  true: true,
+  0: false,
+  f: false,
+  false: false,
+};
 
 /**
  * Reads flags, `-name value`, `-name=value` and the same with two dashes, and
@@ -25,21 +36,29 @@ export function readArgs(
 ): { given: Given; rest: string[] } {
   // The parser would take `-web` for four flags, and `etcd.ca` for a path.
   const inner = (name: string) => name.replaceAll(".", "-");
-  const normal = args.map((arg) => {
+  const normal: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] ?? "";
     const [, name, rest = ""] = /^--?([a-z][a-z.]*)(=.*)?$/s.exec(arg) ?? [];
-    if (name === undefined) return arg;
+    if (name === undefined) {
+      normal.push(arg);
+      continue;
+    }
     const long = SHORT[name] ?? name;
-    if (!values.includes(long) && !switches.includes(long)) {
-      throw new UsageError(`unknown flag ${arg.replace(/=.*/s, "")}`);
-    }
-    if (switches.includes(long) && !/^(=(true|false|1|0))?$/.test(rest)) {
-      throw new UsageError(`--${long} is a switch: give it without a value`);
-    }
-    const value = switches.includes(long)
-      ? rest.replace("=1", "=true").replace("=0", "=false")
-      : rest;
-    return `--${inner(long)}${value}`;
-  });
+    if (values.includes(long)) {
+      const value = rest === "" ? args[++i] : rest.slice(1);
+      if (value === undefined || rest === "" && value.startsWith("-")) {
+        throw new UsageError(`--${long} needs a value`);
+      }
+      normal.push(`--${inner(long)}=${value}`);
+    } else if (switches.includes(long)) {
+      const isOn = SWITCH_VALUES[rest.slice(1).toLowerCase()];
+      if (isOn === undefined || rest === "=") {
+        throw new UsageError(`--${long} is a switch: give it without a value`);
+      }
+      normal.push(`--${inner(long)}=${isOn}`);
+    } else throw new UsageError(`unknown flag ${arg.replace(/=.*/s, "")}`);
+  }
   const parsed = parseArgs(normal, {
     string: values.map(inner),
     boolean: switches,
@@ -48,16 +67,12 @@ export function readArgs(
       if (arg.startsWith("-")) throw new UsageError(`unknown flag ${arg}`);
     },
   });
-  for (const name of values) {
-    const value = parsed[inner(name)];
-    if (value === "") throw new UsageError(`--${name} needs a value`);
-  }
   return {
     given: (name) => {
       const value = parsed[inner(name)];
-      if (Array.isArray(value)) return String(value.at(-1));
-      if (typeof value === "string") return value;
-      return value === true ? "true" : undefined;
+      if (value === true) return "true";
+      const last = Array.isArray(value) ? value.at(-1) : value;
+      return typeof last === "string" && last !== "" ? last : undefined;
     },
     rest: parsed._.map(String),
   };

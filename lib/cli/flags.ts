@@ -7,6 +7,8 @@ import type { LimitsOptions } from "../http/limits.ts";
 export interface Flags {
   /** Where to listen; hostname "" is every address, port 0 a free one. */
   readonly web: { readonly hostname: string; readonly port: number };
+  /** Names by which browsers may ask, besides addresses, localhost and {@linkcode hostname}. */
+  readonly webHosts: readonly string[];
   /** URLs of the members of one etcd cluster. */
   readonly etcd: readonly [string, ...string[]];
   readonly etcdTls?: TlsFiles;
@@ -41,6 +43,7 @@ export interface TlsFiles {
 export interface Environment {
   readonly LAINLET_ETCD?: string;
   readonly LAINLET_ETCD_USER?: string;
+  readonly LAINLET_STORE?: string;
   /** Of the machine. */
   readonly cores: number;
   hostname(): string;
@@ -49,6 +52,7 @@ export interface Environment {
 /** Flags that have a value. */
 export const VALUES = [
   "web",
+  "web.hosts",
   "etcd",
   "ip",
   "hostname",
@@ -92,10 +96,11 @@ export function parseFlags(
   }
   return {
     web: listenAddress(given("web") ?? ":9001"),
+    webHosts: hostNames(given("web.hosts") ?? "lainlet.lain"),
     ...etcdFlags(given, environment),
     ip,
     hostname: given("hostname") ?? environment.hostname(),
-    store: storeOf(given("store") ?? "etcd"),
+    store: storeOf(given("store") ?? (environment.LAINLET_STORE || "etcd")),
     staleAfter: duration(given, "stale.after", "30s", 1_000),
     verifyEvery: duration(given, "verify.every", "10m", 0),
     workers: count(given, "workers", defaultWorkers(environment.cores), 1, 64),
@@ -134,6 +139,16 @@ function listenAddress(text: string): Flags["web"] {
     );
   }
   return { hostname: v6 ?? host ?? "", port };
+}
+
+function hostNames(list: string): string[] {
+  return list.split(",").map((part) => {
+    const name = part.trim();
+    if (/^[a-z\d_]([-a-z\d_.]*[a-z\d_])?$/i.test(name)) return name;
+    throw new UsageError(
+      `--web.hosts must be names like lainlet.lain,node1.example.com, not "${part}"`,
+    );
+  });
 }
 
 function etcdFlags(

@@ -15,6 +15,9 @@ lists the endpoints and their parameters.
 
 Serving:
   --web ADDRESS            where to listen (default :9001)
+  --web.hosts NAMES        names by which browsers may ask, comma-separated,
+                           besides addresses, localhost and --hostname (default
+                           lainlet.lain)
   --ip ADDRESS             this node's address (default none): what calls from
                            it may ask everything, and localspec is about it
   --hostname NAME          this node's name, which localprocs is about
@@ -42,8 +45,8 @@ Store:
                            and the answers say so (default 30s)
   --verify.every TIME      how often all keys are compared with etcd's
                            (default 10m; 0: never)
-  --store STORE            etcd (default), or memory:FILE to serve a JSON file
-                           of {"key": "value"}
+  --store STORE            etcd, or memory:FILE to serve a JSON file of
+                           {"key": "value"} (default $LAINLET_STORE, or etcd)
 
 Logging, to stderr:
   --log.format FORMAT      logfmt (default) or json, a line for each event

@@ -1,13 +1,14 @@
 import type { TSchema } from "@sinclair/typebox";
 import type { Param } from "./endpoint.ts";
 import type { Page } from "./page.ts";
+import { WATCH } from "./params.ts";
 import type { View } from "./view.ts";
 
 /** How to ask for a stream; what of it makes no sense for an endpoint is left out there. */
-const WATCH = {
+const WAYS = {
   watch: {
-    description: "`1`: a live stream of Server-Sent Events.",
-    schema: { enum: ["1", "true", "0", "false", ""] },
+    description: "`1`: a live stream of Server-Sent Events. In any case.",
+    schema: { enum: [...WATCH.on, ...WATCH.off] },
   },
   patch: {
     description:
@@ -68,7 +69,7 @@ export function openapi(
 function operation(path: string, endpoint: View | Page): unknown {
   const { summary, params } = endpoint;
   const isView = "select" in endpoint;
-  const { patch, ...watch } = WATCH;
+  const { patch, ...watch } = WAYS;
   const ways = isView && endpoint.isObject ? { ...watch, patch } : watch;
   return {
     operationId: path.slice(1).replace(/\W+/g, "-") || "index",

@@ -1,18 +1,17 @@
 import { badRequest } from "../errors.ts";
 
+/** What `watch` may be, in any case: deployed clients send what their languages make of a boolean. */
+export const WATCH = {
+  on: ["1", "true", "yes", "on"],
+  off: ["", "0", "false", "no", "off"],
+};
+
 /** Whether a watch is asked for. @throws {Refusal} when that is not clear */
 export function isWatch(params: URLSearchParams): boolean {
-  switch (params.get("watch") ?? "") {
-    case "1":
-    case "true":
-      return true;
-    case "":
-    case "0":
-    case "false":
-      return false;
-    default:
-      throw badRequest("watch must be 1, true, 0 or false");
-  }
+  const text = (params.get("watch") ?? "").toLowerCase();
+  if (WATCH.on.includes(text)) return true;
+  if (WATCH.off.includes(text)) return false;
+  throw badRequest("watch must be 1, true, yes, on, 0, false, no or off");
 }
 
 /** Whether a watch is to carry patches. @throws {Refusal} when another kind is asked for */

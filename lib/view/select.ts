@@ -27,16 +27,25 @@ export function terminated(prefix: string, separator: string): string {
     : prefix + separator;
 }
 
+/** The prefix that a parameter gives; "", which is all keys, for `*` and when there is none. */
+export function prefixParam(
+  query: Query,
+  name: string,
+  separator = "",
+): string {
+  const text = param(query, name);
+  return text === "*" ? "" : terminated(text, separator);
+}
+
 /** Selects a prefix for super callers only. */
 export function superOnly(query: Query, prefix: string): Selection {
   if (!query.caller.isSuper) throw forbidden(SUPER_REQUIRED);
   return { prefix, right: SUPER };
 }
 
-/** The keys of the app that `appname` names: all of them for `*`, or when there is no name. */
+/** The prefix of the keys of the app that `appname` names. */
 export function appPrefix(query: Query): string {
-  const name = param(query, "appname");
-  return name === "*" ? "" : terminated(name, "/");
+  return prefixParam(query, "appname", "/");
 }
 
 /** Selects by `appname`. Callers who may not see all get their own app when they name none. */

@@ -2,7 +2,8 @@ import type { Store } from "../store/store.ts";
 import { type Config, config } from "./config.ts";
 import { containers, type PlacedContainer } from "./container.ts";
 import { type Depends, depends } from "./depends.ts";
-import { follow } from "./follow.ts";
+import { FirstRead } from "./first_read.ts";
+import { follow, type Subtree } from "./follow.ts";
 import { type Node, nodes } from "./nodes.ts";
 import { type PodGroup, podgroup } from "./podgroup.ts";
 import type { Watcher } from "./watcher.ts";
@@ -25,12 +26,15 @@ export interface Cluster {
 
 /** Follows a cluster in a store until the signal aborts. */
 export function followCluster(store: Store, signal: AbortSignal): Cluster {
-  const groups = follow(store, podgroup, signal);
+  const firstRead = new FirstRead(4);
+  const watch = <T>(subtree: Subtree<T>) =>
+    follow(store, subtree, firstRead, signal);
+  const groups = watch(podgroup);
   return {
-    config: follow(store, config, signal),
+    config: watch(config),
     container: containers(groups),
-    depends: follow(store, depends, signal),
-    nodes: follow(store, nodes, signal),
+    depends: watch(depends),
+    nodes: watch(nodes),
     podgroup: groups,
   };
 }

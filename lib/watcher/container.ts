@@ -38,7 +38,7 @@ export function containers(
     }
     watcher.apply(placed);
   });
-  podgroups.synced.then(() => watcher.apply([]));
+  podgroups.synced.then(() => watcher.sync());
   return watcher;
 }
 

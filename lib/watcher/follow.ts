@@ -1,6 +1,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Batch, Inventory, Snapshot, Store } from "../store/store.ts";
 import { BadValue } from "./fields.ts";
+import type { FirstRead } from "./first_read.ts";
 import { Watcher } from "./watcher.ts";
 
 const log = getLogger(["lainlet", "watcher"]);
@@ -26,6 +27,7 @@ export interface Subtree<T> {
 export function follow<T>(
   store: Store,
   { name, prefix, parse }: Subtree<T>,
+  firstRead: FirstRead,
   signal: AbortSignal,
 ): Watcher<T> {
   const watcher = new Watcher<T>(name, () => store.age(prefix));
@@ -75,6 +77,9 @@ export function follow<T>(
     }
     watcher.note("init", "", revision);
     watcher.apply(changes);
+    if (watcher.isSynced) return;
+    if (entries.length > 0) firstRead.found();
+    firstRead.read(watcher);
   };
 
   const applyBatch = ({ revision, changes: batch }: Batch) => {
@@ -93,6 +98,7 @@ export function follow<T>(
       }
     }
     watcher.apply(changes);
+    if (!watcher.isSynced) firstRead.found();
   };
 
   /** Keys, in full, that are not here as they are in the store. */

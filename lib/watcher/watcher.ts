@@ -56,7 +56,7 @@ export class Watcher<T> {
    */
   constructor(readonly name: string, readonly age: () => number) {}
 
-  /** Resolves after the first complete read. */
+  /** Resolves when a first complete read counts: not while the whole store is empty. */
   get synced(): Promise<void> {
     return this.#synced.promise;
   }
@@ -118,10 +118,6 @@ export class Watcher<T> {
       made.push({ key, value, previous });
     }
     this.#insert(added);
-    if (!this.#isSynced) {
-      this.#isSynced = true;
-      this.#synced.resolve();
-    }
     if (made.length === 0) return;
     this.#version++;
     this.#changes += made.length;
@@ -135,6 +131,12 @@ export class Watcher<T> {
         });
       }
     }
+  }
+
+  /** Notes that what was read counts. */
+  sync(): void {
+    this.#isSynced = true;
+    this.#synced.resolve();
   }
 
   /** Notes the last event for `/debug`. */

@@ -87,6 +87,7 @@ const CASES: Record<
 
 Deno.test("watches on a real etcd", async (t) => {
   await using etcd = await TestEtcd.start();
+  await etcd.write({ "/lain/config/first": "" });
   await using server = new TestLainlet(new EtcdStore([etcd.endpoint]));
   await server.ready();
 

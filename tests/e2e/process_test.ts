@@ -9,7 +9,7 @@ import { GOLDEN_HOST, LainletProcess, TARGETS } from "../util/lainlet.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
 
 const CLUSTER_FILE =
-  new URL("../../../shared/golden/cluster.json", import.meta.url).pathname;
+  new URL("../golden/cluster.json", import.meta.url).pathname;
 const HOST = ["--ip", GOLDEN_HOST.ip, "-hostname", GOLDEN_HOST.hostname];
 const MEMORY = [`--store=memory:${CLUSTER_FILE}`, ...HOST];
 
@@ -176,6 +176,7 @@ for (const target of ["source", "binary"] as const) {
 
   Deno.test(`${target}: without etcd it says so, and serves as soon as etcd is there`, async () => {
     await using etcd = await TestEtcd.start();
+    await etcd.write({ "/lain/config/a": "1" });
     await etcd.kill();
     const port = freePort();
     const [command, ...first] = TARGETS[target];

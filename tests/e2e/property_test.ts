@@ -8,6 +8,7 @@ Deno.test("after any history, answers and streams are those of a fresh read", as
   const seed = Number(Deno.env.get("SEED") ?? Date.now() % 1e9) || 1;
   await t.step(`SEED=${seed}`, async () => {
     await using etcd = await TestEtcd.start();
+    await etcd.write({ "/lain/config/first": "" });
     await using server = new TestLainlet(new EtcdStore([etcd.endpoint]));
     await server.ready();
     await using witness = await Witness.open(server.url);

@@ -83,8 +83,16 @@ export class Follower implements AsyncDisposable {
 export async function freshAnswers(
   content: readonly (readonly [key: string, value: string])[],
 ): Promise<Map<string, { status: number; body: string }>> {
-  await using fresh = new TestLainlet(new MemoryStore(content));
+  // One that is empty from the start would not count as read.
+  const some = "/lain/config/some";
+  const store = new MemoryStore([...content, [some, ""]]);
+  await using fresh = new TestLainlet(store);
   await fresh.ready();
+  store.delete(some);
+  await eventually(
+    "it is gone",
+    () => fresh.lainlet.cluster.config.get("some") === undefined || undefined,
+  );
   const answers = PATHS.map(async (path) => {
     const { status, body } = await get(fresh.url + path);
     return [path, { status, body }] as const;

@@ -4,6 +4,7 @@ import {
   type Environment,
   type Flags,
   parseFlags,
+  VALUES,
 } from "../../../lib/cli/flags.ts";
 import { HELP } from "../../../lib/cli/help.ts";
 
@@ -18,6 +19,7 @@ function flags(args: string[], environment = SYSTEM): Flags {
 Deno.test("flags: the defaults", () => {
   assertEquals(flags([]), {
     web: { hostname: "", port: 9001 },
+    webHosts: ["lainlet.lain"],
     etcd: ["http://127.0.0.1:2379"],
     etcdTls: undefined,
     etcdUser: undefined,
@@ -42,17 +44,33 @@ Deno.test("flags: Go's spelling and GNU's, with = and without", () => {
     assertEquals(flags(args).web.port, 1);
   }
   for (
-    const args of [["-noauth"], ["--noauth"], ["-noauth=true"], ["--noauth=1"]]
+    const value of ["", "=true", "=1", "=t", "=TRUE", "=T"]
   ) {
-    assertEquals(flags([...args, "-ip", "1.2.3.4"]).noauth, true);
+    const { noauth, debug } = flags([
+      `-noauth${value}`,
+      "-ip",
+      "1.2.3.4",
+      `--debug${value}`,
+    ]);
+    assertEquals([value, noauth, debug], [value, true, true]);
   }
-  assertEquals(flags(["--noauth=false", "--debug=0"]).noauth, false);
+  for (const value of ["false", "0", "f", "False", "F"]) {
+    const { noauth, debug } = flags([`-noauth=${value}`, `--debug=${value}`]);
+    assertEquals([value, noauth, debug], [value, false, false]);
+  }
   assertEquals(flags(["-hostname", "a", "--hostname=b"]).hostname, "b");
   assertEquals(flags(["--hostname=1"]).hostname, "1");
   assertEquals(flags(["-etcd.user=u:p=q:r"]).etcdUser, {
     username: "u",
     password: "p=q:r",
   });
+});
+
+Deno.test("flags: those with nothing behind them are as if absent", () => {
+  for (const name of VALUES) {
+    assertEquals([name, flags([`-${name}=`])], [name, flags([])]);
+    assertEquals([name, flags([`--${name}`, ""])], [name, flags([])]);
+  }
 });
 
 Deno.test("flags: a second thread only where there are cores to spare", () => {
@@ -67,6 +85,7 @@ Deno.test("flags: listen addresses", () => {
     port: 80,
   });
   assertEquals(flags(["-web", "[::1]:80"]).web, { hostname: "::1", port: 80 });
+  assertEquals(flags(["-web.hosts", "a, b.c"]).webHosts, ["a", "b.c"]);
   assertEquals(flags(["-web", "node1:0"]).web, { hostname: "node1", port: 0 });
 });
 
@@ -93,6 +112,12 @@ Deno.test("flags: etcd endpoints, TLS, and the environment", () => {
   assertEquals(flags([], { ...SYSTEM, LAINLET_ETCD: "" }).etcd, [
     "http://127.0.0.1:2379",
   ]);
+  const memory = { ...SYSTEM, LAINLET_STORE: "memory:a.json" };
+  assertEquals(flags([], memory).store, { kind: "memory", file: "a.json" });
+  assertEquals(flags(["--store=etcd"], memory).store, { kind: "etcd" });
+  assertEquals(flags([], { ...SYSTEM, LAINLET_STORE: "" }).store, {
+    kind: "etcd",
+  });
   const tls = flags([
     "--etcd.ca=ca",
     "--etcd.cert=c",
@@ -123,6 +148,7 @@ Deno.test("flags: help names every flag, and nothing is wider than a terminal", 
   for (
     const name of [
       "web",
+      "web.hosts",
       "etcd",
       "ip",
       "hostname",
@@ -154,10 +180,12 @@ Deno.test("flags: each wrong use has its own line", () => {
     [["serve"], 'unexpected argument "serve"'],
     [["--", "serve"], 'unexpected argument "serve"'],
     [["--web"], "--web needs a value"],
-    [["--web="], "--web needs a value"],
+    [["--noauth="], "--noauth is a switch"],
     [["--ip", "--noauth"], "--ip needs a value"],
     [["--web", "9001"], "--web must be an address"],
     [["--web", ":70000"], "--web must be an address"],
+    [["--web.hosts", "a,http://b"], "--web.hosts must be names like"],
+    [["--web.hosts", "a,"], "--web.hosts must be names like"],
     [["--ip", "node1"], "--ip must be an IP address"],
     [["--store", "redis"], "--store must be etcd or memory:FILE"],
     [["--store", "memory:"], "--store must be etcd or memory:FILE"],

@@ -3,6 +3,7 @@ import { groupKey, groupValue } from "../../../scripts/cluster.ts";
 import { followCluster } from "../../../lib/watcher/cluster.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { depends } from "../../../lib/watcher/depends.ts";
+import { FirstRead } from "../../../lib/watcher/first_read.ts";
 import { follow, type Subtree } from "../../../lib/watcher/follow.ts";
 import { nodes } from "../../../lib/watcher/nodes.ts";
 import { podgroup } from "../../../lib/watcher/podgroup.ts";
@@ -18,7 +19,7 @@ async function following<T>(
   run: (watcher: Watcher<T>, settle: () => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const abort = new AbortController();
-  const watcher = follow(store, subtree, abort.signal);
+  const watcher = follow(store, subtree, new FirstRead(1), abort.signal);
   await watcher.synced;
   const settle = () => new Promise<void>((resolve) => setTimeout(resolve));
   try {
