@@ -6,8 +6,16 @@ import { UsageError } from "./lib/cli/args.ts";
 import { isCommand, parseCommand } from "./lib/cli/command.ts";
 import { runCommand } from "./lib/cli/mod.ts";
 import { type Flags, parseFlags } from "./lib/cli/flags.ts";
+import { countDescriptors, MANY } from "./lib/http/descriptors.ts";
 import { Lainlet } from "./lib/http/origin.ts";
 import { logUncaught, startLogging } from "./lib/log.ts";
+import {
+  type Address,
+  freePort,
+  Port,
+  type PortOptions,
+} from "./lib/http/port.ts";
+import { Porter } from "./lib/http/porter.ts";
 import { Server } from "./lib/http/server.ts";
 import { EtcdStore } from "./lib/store/etcd/store.ts";
 import { tlsProblem } from "./lib/store/etcd/sockets.ts";
@@ -21,7 +29,7 @@ const log = getLogger(["lainlet"]);
 const CHECK_EVERY = 5_000;
 
 /** How long the streams get to end after a signal, in ms; the process has 5 s. */
-const SHUTDOWN_TIMEOUT = 3_000;
+const SHUTDOWN_TIMEOUT = 4_500;
 
 function openStore(flags: Flags): Store {
   const { store, etcd, etcdTls, etcdUser, staleAfter, verifyEvery } = flags;
@@ -76,22 +84,21 @@ function die(code: 1 | 2, message: string): never {
 /**
  * Listens; on every address when no host is named, by IPv6 where the system has it.
  *
- * @param reusePort whether other threads are to listen there, too
+ * @param isShared whether other threads are to listen there, too
  * @throws {Error} that says why not
  */
 function listen(
   { hostname, port }: Flags["web"],
-  handler: Deno.ServeHandler<Deno.NetAddr>,
-  reusePort: boolean,
-): Deno.HttpServer<Deno.NetAddr> {
-  const address = { hostname: hostname || "::", port };
+  isShared: boolean,
+  options: PortOptions,
+): Port {
+  const address = { hostname: hostname || "::", port, isShared };
   try {
-    // With the port to be shared, the system would not tell that another process has it.
-    if (reusePort) Deno.listen(address).close();
-    return Deno.serve({ ...address, reusePort, onListen: () => {}, handler });
+    // With a port to be shared, the system would not tell that another process has it.
+    return new Port({ ...address, port: freePort(address) }, options);
   } catch (error) {
     if (hostname === "" && !(error instanceof Deno.errors.AddrInUse)) {
-      return listen({ hostname: "0.0.0.0", port }, handler, reusePort);
+      return listen({ hostname: "0.0.0.0", port }, isShared, options);
     }
     throw new Error(
       `cannot listen on ${hostname}:${port}: ${messageOf(error)}`,
@@ -104,8 +111,11 @@ function listen(
  *
  * @returns where it listens
  */
-export async function run(flags: Flags, store: Store): Promise<Deno.NetAddr> {
+export async function run(flags: Flags, store: Store): Promise<Address> {
   const { slowAfter } = flags;
+  const hosts = [flags.hostname, ...flags.webHosts];
+  // Before anything else needs one.
+  const descriptors = countDescriptors(MANY);
   const lainlet = new Lainlet({
     store,
     host: { ip: flags.ip, hostname: flags.hostname },
@@ -116,24 +126,36 @@ export async function run(flags: Flags, store: Store): Promise<Deno.NetAddr> {
     limits: flags.limits,
   });
   const { counters } = lainlet;
-  const server = new Server({ origin: lainlet, counters, slowAfter });
-  const http = listen(flags.web, server.handle, flags.workers > 1);
-  const { hostname, port } = http.addr;
+  const server = new Server({ origin: lainlet, counters, hosts, slowAfter });
+  const onFailure = () => porter.suspect();
+  const port = listen(flags.web, flags.workers > 1, {
+    handler: server.handle,
+    onFailure,
+  });
+  const { address } = port;
   const workers = new Workers(flags.workers - 1, lainlet, {
     type: "setup",
-    hostname,
-    port,
+    address,
     counters: counters.buffer,
+    hosts,
     slowAfter,
     logFormat: flags.logFormat,
     logLevel: logLevel(flags),
+  }, onFailure);
+  const porter = new Porter({
+    port,
+    counters,
+    descriptors,
+    listeners: flags.limits.listeners,
+    openOthers: () => workers.open(),
   });
   const stop = (signal: Deno.Signal) => {
     log.info("lainlet is stopping", { signal });
     setTimeout(() => Deno.exit(0), SHUTDOWN_TIMEOUT);
+    porter.close();
     lainlet.close();
     server.close();
-    Promise.allSettled([http.shutdown(), workers.close()])
+    Promise.allSettled([port.close(), workers.close()])
       .finally(() => Deno.exit(0));
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -141,12 +163,12 @@ export async function run(flags: Flags, store: Store): Promise<Deno.NetAddr> {
   }
   await workers.listening();
   log.info("lainlet is listening", {
-    hostname,
-    port,
+    hostname: address.hostname,
+    port: address.port,
     workers: flags.workers,
     version: config.version,
   });
-  return http.addr;
+  return address;
 }
 
 function logLevel({ debug }: Flags): "debug" | "info" {
@@ -158,6 +180,7 @@ export function readFlags(args: readonly string[]): Flags {
   const environment = {
     LAINLET_ETCD: Deno.env.get("LAINLET_ETCD"),
     LAINLET_ETCD_USER: Deno.env.get("LAINLET_ETCD_USER"),
+    LAINLET_STORE: Deno.env.get("LAINLET_STORE"),
     cores: navigator.hardwareConcurrency,
     hostname: Deno.hostname,
   };

@@ -6,20 +6,24 @@
 import { Counters } from "../vitals/counters.ts";
 import { RemoteOrigin, type ToOrigin, type ToWorker } from "./link.ts";
 import { logUncaught, startLogging } from "../log.ts";
+import { Port } from "./port.ts";
 import { Server } from "./server.ts";
 import type { FromWorker, WorkerSetup } from "./workers.ts";
 
 declare const self: {
-  onmessage: (event: MessageEvent<WorkerSetup | ToWorker | "close">) => void;
+  onmessage: (
+    event: MessageEvent<WorkerSetup | ToWorker | "open" | "close">,
+  ) => void;
   postMessage(message: FromWorker | ToOrigin): void;
 };
 
 let server: Server | undefined;
-let http: Deno.HttpServer | undefined;
+let port: Port | undefined;
 const origin = new RemoteOrigin((message) => self.postMessage(message));
 
 self.onmessage = ({ data }) => {
   if (data === "close") close();
+  else if (data === "open") open();
   else if (data.type === "setup") serve(data);
   else origin.receive(data);
 };
@@ -30,23 +34,31 @@ function serve(setup: WorkerSetup): void {
   server = new Server({
     origin,
     counters: new Counters(setup.counters),
+    hosts: setup.hosts,
     slowAfter: setup.slowAfter,
   });
   try {
-    http = Deno.serve({
-      hostname: setup.hostname,
-      port: setup.port,
-      reusePort: true,
-      handler: server.handle,
-      onListen: () => self.postMessage({ type: "listening" }),
-    });
+    port = new Port(setup.address, { handler: server.handle, onFailure: shut });
+    self.postMessage({ type: "listening" });
   } catch (error) {
     self.postMessage({ type: "failed", reason: String(error) });
   }
 }
 
+function open(): void {
+  try {
+    port?.open();
+  } catch {
+    shut();
+  }
+}
+
+function shut(): void {
+  self.postMessage({ type: "shut" });
+}
+
 async function close(): Promise<void> {
   server?.close();
-  await http?.shutdown();
+  await port?.close();
   self.postMessage({ type: "closed" });
 }

@@ -1,5 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import type { Origin } from "./answer.ts";
+import type { Address } from "./port.ts";
 import { OriginLink, type ToOrigin, type ToWorker } from "./link.ts";
 
 const log = getLogger(["lainlet", "workers"]);
@@ -7,9 +8,9 @@ const log = getLogger(["lainlet", "workers"]);
 /** What a worker has to know to serve. */
 export interface WorkerSetup {
   readonly type: "setup";
-  readonly hostname: string;
-  readonly port: number;
+  readonly address: Address;
   readonly counters: SharedArrayBuffer;
+  readonly hosts: readonly string[];
   readonly slowAfter: number;
   readonly logFormat: "logfmt" | "json";
   readonly logLevel: "debug" | "info";
@@ -17,24 +18,39 @@ export interface WorkerSetup {
 
 /** What a worker says of itself. */
 export type FromWorker =
-  | { readonly type: "listening" | "closed" }
+  | { readonly type: "listening" | "shut" | "closed" }
   | { readonly type: "failed"; readonly reason: string };
 
 /** Threads that serve connections to the same port, from one origin. */
 export class Workers {
   readonly #workers: readonly ServingWorker[];
 
-  /** Starts them. @param count how many */
-  constructor(count: number, origin: Origin, setup: WorkerSetup) {
+  /**
+   * Starts them.
+   *
+   * @param count how many
+   * @param onShut called when one listens no more
+   */
+  constructor(
+    count: number,
+    origin: Origin,
+    setup: WorkerSetup,
+    onShut: () => void,
+  ) {
     this.#workers = Array.from(
       { length: count },
-      () => new ServingWorker(origin, setup),
+      () => new ServingWorker(origin, setup, onShut),
     );
   }
 
   /** Resolves when all of them listen. @throws {Error} when one cannot */
   async listening(): Promise<void> {
     await Promise.all(this.#workers.map(({ listening }) => listening.promise));
+  }
+
+  /** Lets all of them listen anew. */
+  open(): void {
+    for (const worker of this.#workers) worker.open();
   }
 
   /** Ends all their streams, and waits until they have answered what they were asked. */
@@ -51,7 +67,7 @@ class ServingWorker {
     type: "module",
   });
 
-  constructor(origin: Origin, setup: WorkerSetup) {
+  constructor(origin: Origin, setup: WorkerSetup, onShut: () => void) {
     const link = new OriginLink(origin, (message) => this.#post(message));
     this.#worker.onmessage = (
       { data }: MessageEvent<FromWorker | ToOrigin>,
@@ -60,6 +76,9 @@ class ServingWorker {
         case "listening":
           this.#isListening = true;
           this.listening.resolve();
+          break;
+        case "shut":
+          onShut();
           break;
         case "failed":
           this.listening.reject(new Error(data.reason));
@@ -81,13 +100,17 @@ class ServingWorker {
     this.#post(setup);
   }
 
+  open(): void {
+    this.#post("open");
+  }
+
   async close(): Promise<void> {
     this.#post("close");
     await this.#closed.promise;
     this.#worker.terminate();
   }
 
-  #post(message: WorkerSetup | ToWorker | "close"): void {
+  #post(message: WorkerSetup | ToWorker | "open" | "close"): void {
     this.#worker.postMessage(message);
   }
 }

@@ -16,18 +16,6 @@ const HOST = ["--ip", GOLDEN_HOST.ip, "--hostname", GOLDEN_HOST.hostname];
 const THREADS = 3;
 const LISTENERS = 40;
 
-/** How many sockets listen on a port: one for each thread. */
-async function sockets(port: string): Promise<number> {
-  await using program = new Program("cat", ["/proc/net/tcp6"]);
-  await program.ended();
-  // The local address is the second field, the state the fourth: proc(5).
-  const hex = Number(port).toString(16).toUpperCase().padStart(4, "0");
-  return program.stdout.split("\n").map((line) => line.trim().split(/\s+/))
-    .filter(([, local = "", , state]) =>
-      local.endsWith(`:${hex}`) && state === "0A"
-    ).length;
-}
-
 for (const target of ["source", "binary"] as const) {
   Deno.test(`${target}, ${THREADS} threads: answers, streams, rights, limits and the end`, async (t) => {
     await using etcd = await TestEtcd.start();
@@ -39,8 +27,7 @@ for (const target of ["source", "binary"] as const) {
       ...HOST,
     ]);
     const { url } = lainlet;
-    const { port } = new URL(url);
-    assertEquals(await sockets(port), THREADS);
+    assertEquals(await lainlet.sockets(), THREADS);
 
     await t.step("every golden answer", async () => {
       for (const { from, path, status, body } of expectations) {
@@ -162,7 +149,7 @@ for (const target of ["source", "binary"] as const) {
       const [command, ...first] = TARGETS[target];
       await using other = new Program(command, [
         ...first,
-        `--web=:${port}`,
+        `--web=:${new URL(url).port}`,
         `--etcd=${etcd.endpoint}`,
         `--workers=${THREADS}`,
       ]);

@@ -35,6 +35,7 @@ export class TestLainlet implements AsyncDisposable {
     this.#server = new Server({
       origin: this.lainlet,
       counters,
+      hosts: [GOLDEN_HOST.hostname, "lainlet.lain"],
       slowAfter,
       idle,
     });
@@ -52,7 +53,11 @@ export class TestLainlet implements AsyncDisposable {
 
   /** Waits until everything was read. */
   async ready(): Promise<this> {
-    await Promise.all(Object.values(this.lainlet.cluster).map((w) => w.synced));
+    const watchers = Object.values(this.lainlet.cluster);
+    await eventually(
+      "everything is read",
+      () => watchers.every(({ isSynced }) => isSynced) || undefined,
+    );
     return this;
   }
 
@@ -78,27 +83,42 @@ export class LainletProcess implements AsyncDisposable {
     target: keyof typeof TARGETS,
     args: readonly string[],
     env: Record<string, string>,
+    descriptors: number | undefined,
   ) {
     const port = freePort();
     this.url = `http://127.0.0.1:${port}`;
-    const [command, ...first] = TARGETS[target];
+    const [first, ...rest] = TARGETS[target];
+    const [command, ...before] = descriptors === undefined
+      ? [first] as const
+      : [
+        "bash",
+        "-c",
+        `ulimit -n ${descriptors}; exec "$@"`,
+        "bash",
+        first,
+      ] as const;
     this.program = new Program(
       command,
-      [...first, "--web", `:${port}`, ...args],
+      [...before, ...rest, "--web", `:${port}`, ...args],
       env,
     );
   }
 
-  /** Starts one, and waits until it is ready, or serves at least. */
+  /**
+   * Starts one, and waits until it is ready, or serves at least.
+   *
+   * @param options with how many file descriptors it may have
+   */
   static async start(
     target: keyof typeof TARGETS,
     args: readonly string[],
-    { env = {}, ready = true }: {
+    { env = {}, ready = true, descriptors }: {
       env?: Record<string, string>;
       ready?: boolean;
+      descriptors?: number;
     } = {},
   ): Promise<LainletProcess> {
-    const lainlet = new LainletProcess(target, args, env);
+    const lainlet = new LainletProcess(target, args, env, descriptors);
     const path = ready ? "/readyz" : "/healthz";
     try {
       await eventually(`${path} is good`, async () => {
@@ -112,6 +132,19 @@ export class LainletProcess implements AsyncDisposable {
       });
     }
     return lainlet;
+  }
+
+  /** How many sockets listen on its port: one for each thread. */
+  async sockets(): Promise<number> {
+    await using program = new Program("cat", ["/proc/net/tcp6"]);
+    await program.ended();
+    const port = Number(new URL(this.url).port);
+    // The local address is the second field, the state the fourth: proc(5).
+    const hex = port.toString(16).toUpperCase().padStart(4, "0");
+    return program.stdout.split("\n").map((line) => line.trim().split(/\s+/))
+      .filter(([, local = "", , state]) =>
+        local.endsWith(`:${hex}`) && state === "0A"
+      ).length;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
