@@ -1,5 +1,5 @@
 /**
- * Sees to it that the programs which the tests run are there.
+ * What the tests need: programs, which are installed when missing, and permissions.
  *
  * @module
  */
@@ -23,6 +23,7 @@ const PACKAGES: Record<string, string> = {
   ps: "procps",
   script: "bsdutils",
   setpriv: "util-linux",
+  ss: "iproute2",
   tar: "tar",
   zsh: "zsh",
 };
@@ -32,6 +33,41 @@ const SERVICES: Record<string, string> = {
   etcd: "etcd",
   promtool: "prometheus",
 };
+
+/** What `deno test` is to be called with: what the tests may do, and no more. */
+export const TEST_FLAGS: readonly string[] = [
+  "--no-prompt",
+  "--unstable-net",
+  "--allow-net",
+  "--allow-read",
+  "--allow-write",
+  // The last three are Playwright's.
+  "--allow-sys=hostname,cpus,homedir,osRelease",
+  "--allow-env=SEED,__IS_WSL_TEST__",
+  "--ignore-env",
+  "--allow-run=" + [
+    "/usr/bin/chromium",
+    "bash",
+    "cat",
+    "curl",
+    "deno",
+    "etcd",
+    "etcdctl",
+    "fakeroot",
+    "fish",
+    "git",
+    "man",
+    "mandoc",
+    "node",
+    "openssl",
+    "promtool",
+    "ps",
+    "script",
+    "tar",
+    "zsh",
+    "./lainlet",
+  ].join(),
+];
 
 /**
  * Installs what is missing: with apt, on Debian and Ubuntu, as root.

@@ -1,0 +1,293 @@
+/**
+ * Memory is bounded by what is configured, whatever callers do: measured on the
+ * binary, whose runtime is the older one, before and after each of them. Not
+ * beside the other tests, as it takes all of two cores for two minutes:
+ *
+ *     deno task memory
+ *
+ * @module
+ */
+import { assert } from "@std/assert";
+import { groupKey, groupValue } from "../../scripts/cluster.ts";
+import { TestEtcd } from "../util/etcd.ts";
+import { LainletProcess, TARGETS } from "../util/lainlet.ts";
+import { eventually, freePort, Program } from "../util/process.ts";
+
+const UNIT = await Deno.readTextFile(
+  new URL("../../scripts/package/lainlet.service", import.meta.url),
+);
+
+/** What the unit sets in the environment of the binary. */
+const ENV = Object.fromEntries(
+  [...UNIT.matchAll(/^Environment=(.+?)=(.+)$/gm)]
+    .map(([, name, value]) => [name, value]),
+);
+
+/** What the unit allows, in MB. */
+const MOST = Number(/^MemoryMax=(\d+)M$/m.exec(UNIT)?.[1]);
+
+/** How much more there may be afterwards than before. */
+const GROWTH = 0.2;
+
+const SMALL = "/v2/configwatcher?target=small";
+const LARGE = "/v2/coreinfowatcher?watch=1";
+
+/** Pod groups whose state is of some 3 KB each. */
+function groups(count: number): Record<string, string> {
+  const node = { name: "n", ip: "192.0.2.1" };
+  return Object.fromEntries(
+    Array.from({ length: count }, (_, i) => {
+      const group = {
+        app: `app${i}`,
+        proc: "web.web",
+        annotation: "x".repeat(2_000),
+        instances: [{ node, ip: "127.30.0.1" }],
+      };
+      return [groupKey(group), groupValue(group)] as const;
+    }),
+  );
+}
+
+/** Does something so many times, at most some at a time. */
+async function repeat(
+  times: number,
+  run: (i: number) => Promise<void>,
+  atATime = 20,
+): Promise<void> {
+  let i = 0;
+  await Promise.all(
+    Array.from({ length: atATime }, async () => {
+      while (i < times) await run(i++);
+    }),
+  );
+}
+
+class Callers {
+  readonly #port: number;
+
+  constructor(private readonly lainlet: { url: string; program: Program }) {
+    this.#port = Number(new URL(lainlet.url).port);
+  }
+
+  /** A connection on which something was asked, or half of it. */
+  async ask(path: string, isWhole = true): Promise<Deno.TcpConn> {
+    const conn = await Deno.connect({
+      hostname: "127.0.0.1",
+      port: this.#port,
+    });
+    const end = isWhole ? "\r\n\r\n" : "\r\nX-Half: a";
+    await this.#write(conn, `GET ${path} HTTP/1.1\r\nHost: x${end}`);
+    return conn;
+  }
+
+  async #write(conn: Deno.TcpConn, text: string): Promise<void> {
+    await conn.write(new TextEncoder().encode(text));
+  }
+
+  /** Opens a stream, reads so many bytes of it, and leaves. */
+  async visit(path: string, bytes: number): Promise<void> {
+    using conn = await this.ask(path);
+    await read(conn, bytes);
+  }
+
+  /** GETs of small answers, one after the other on each of some connections. */
+  async get(paths: Iterable<string>): Promise<void> {
+    const all = Iterator.from(paths);
+    await Promise.all(Array.from({ length: 8 }, async () => {
+      using conn = await this.ask(SMALL);
+      // Such an answer comes in one piece.
+      const buffer = new Uint8Array(64 * 1024);
+      await conn.read(buffer);
+      for (const path of all) {
+        await this.#write(conn, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+        await conn.read(buffer);
+      }
+    }));
+  }
+
+  /** The least of some seconds, in MB: garbage is collected when something happens. */
+  async memory(): Promise<number> {
+    let least = Infinity;
+    for (let i = 0; i < 6; i++) {
+      await this.get(Array.from({ length: 500 }, () => SMALL));
+      least = Math.min(least, await this.lainlet.program.memory());
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+    return least;
+  }
+
+  /** Fails when memory is not what it was before, or was more than it may be meanwhile. */
+  async returns(
+    act: () => Promise<void>,
+    most = 500,
+  ): Promise<void> {
+    const before = await this.memory();
+    let peak = 0;
+    const timer = setInterval(async () => {
+      peak = Math.max(peak, await this.lainlet.program.memory());
+    }, 200);
+    try {
+      await act();
+    } finally {
+      clearInterval(timer);
+    }
+    const limit = before * (1 + GROWTH);
+    let after = 0;
+    await eventually(`memory is back`, async () => {
+      after = await this.memory();
+      return after <= limit || undefined;
+    }).catch(() => {});
+    const text = [before, peak, after].map(Math.round).join(", ");
+    console.log(`      MB before, at most, after: ${text}`);
+    assert(after <= limit, `MB before, at most, after: ${text}`);
+    assert(peak <= most, `MB before, at most, after: ${text}`);
+  }
+}
+
+/** Reads at least so many bytes, or to the end. */
+async function read(conn: Deno.TcpConn, bytes: number): Promise<void> {
+  const buffer = new Uint8Array(64 * 1024);
+  for (let got = 0; got < bytes;) {
+    const count = await conn.read(buffer.subarray(0, bytes - got));
+    if (count === null) return;
+    got += count;
+  }
+}
+
+Deno.test("memory: whoever comes and goes leaves nothing behind", async (t) => {
+  const file = await Deno.makeTempFile();
+  await Deno.writeTextFile(
+    file,
+    JSON.stringify({ "/lain/config/small": "x", ...groups(1_000) }),
+  );
+  await using lainlet = await LainletProcess.start("binary", [
+    `--store=memory:${file}`,
+  ], { env: ENV });
+  const callers = new Callers(lainlet);
+  const numbered = (from: number, count: number, path: string) =>
+    Array.from({ length: count }, (_, i) => `${path}${from + i}`);
+  // The heap and its code get to their size.
+  await callers.get(numbered(0, 20_000, SMALL));
+  await repeat(2_000, () => callers.visit(`${SMALL}&watch=1`, 100));
+  await repeat(100, () => callers.visit(LARGE, 1_000));
+
+  await t.step(
+    "200 watches of 3 MB that are not read, 1,000 that are left",
+    async () => {
+      const stalled: Deno.TcpConn[] = [];
+      await repeat(
+        200,
+        async () => void stalled.push(await callers.ask(LARGE)),
+      );
+      for (const conn of stalled) {
+        conn.close();
+      }
+      await callers.returns(() =>
+        repeat(1_000, () => callers.visit(LARGE, 1_000))
+      );
+    },
+  );
+  await t.step(
+    "100,000 prefixes by GET",
+    () => callers.returns(() => callers.get(numbered(1e6, 100_000, SMALL))),
+  );
+  await t.step(
+    "100,000 prefixes by watch",
+    () =>
+      callers.returns(() =>
+        repeat(100_000, (i) => callers.visit(`${SMALL}${i}&watch=1`, 40))
+      ),
+  );
+  await t.step(
+    "20,000 that connect and leave",
+    () =>
+      callers.returns(() =>
+        repeat(
+          20_000,
+          (i) => callers.visit(i % 2 ? LARGE : `${SMALL}&watch=1`, 1),
+        )
+      ),
+  );
+  await t.step("5,000 half-sent requests", async () => {
+    const round = async () => {
+      const open: Deno.TcpConn[] = [];
+      await repeat(
+        5_000,
+        async () => void open.push(await callers.ask("/healthz", false)),
+      );
+      for (const conn of open) conn.close();
+    };
+    // What small blocks took, malloc keeps for the next ones.
+    await round();
+    await callers.returns(round);
+  });
+  await Deno.remove(file);
+});
+
+Deno.test("memory: what is written is not kept, who does not read holds one state", async (t) => {
+  await using etcd = await TestEtcd.start();
+  await etcd.load({ "/lain/config/small": "x", ...groups(10_000) });
+  await using lainlet = await LainletProcess.start("binary", [
+    `--etcd=${etcd.endpoint}`,
+  ], { env: ENV });
+  const callers = new Callers(lainlet);
+  const [[key = "", value = ""] = []] = Object.entries(groups(1));
+  const change = async (times: number) => {
+    for (let i = 0; i < times; i++) {
+      await etcd.write({
+        [key]: value.replace("xxx", `${i}`.padStart(3, "0")),
+      });
+      await callers.get([SMALL]);
+    }
+  };
+  /** Listeners that read nothing while the state of 30 MB changes. */
+  const stall = async (count: number, changes: number) => {
+    const stalled: Deno.TcpConn[] = [];
+    await repeat(
+      count,
+      async () => void stalled.push(await callers.ask(LARGE)),
+    );
+    await change(changes);
+    for (const conn of stalled) conn.close();
+  };
+  await stall(50, 5);
+  await t.step(
+    "1,000 stalled listeners of 30 MB that change",
+    () => callers.returns(() => stall(1_000, 20), MOST),
+  );
+  await t.step(
+    "values of 1 MB, rewritten as fast as etcd can",
+    () =>
+      callers.returns(async () => {
+        await repeat(300, async (i) =>
+          void await etcd.write({
+            [`/lain/config/large${i % 4}`]: `${i}`.padEnd(1_000_000, "x"),
+          }), 4);
+      }, MOST),
+  );
+});
+
+Deno.test("memory: values of 1 MB, rewritten 2,000 times a second, are not kept", async () => {
+  const [command, ...rest] = TARGETS.source;
+  const port = freePort();
+  await using program = new Program(command, [
+    ...rest.slice(0, -1),
+    new URL("./rewriting.ts", import.meta.url).pathname,
+    "2000",
+    `--web=:${port}`,
+  ], ENV);
+  const callers = new Callers({ url: `http://127.0.0.1:${port}`, program });
+  await eventually("it serves", () => callers.get([SMALL]).then(() => true));
+  const stalled = await callers.ask("/v2/configwatcher?watch=1");
+  const rewrite = async (rounds: number) => {
+    program.signal("SIGUSR1");
+    await eventually(
+      "all are written",
+      () => program.stdout.split("done").length > rounds || undefined,
+      60_000,
+    );
+  };
+  await rewrite(1);
+  await callers.returns(() => rewrite(2));
+  stalled.close();
+});
