@@ -20,6 +20,17 @@ const { version } = config;
 const MAINTAINER = "LAIN <lain@lain.example>";
 const DATE = new Date().toISOString().slice(0, 10);
 
+/** What the tarball has to read, at the places that these pages know each other by. */
+const PAGES = [
+  "CHANGELOG.md",
+  "README.md",
+  "lib/README.md",
+  "lib/store/README.md",
+  "lib/ui/docs/architecture.svg",
+  "scripts/bench/README.md",
+  "scripts/package/README.md",
+];
+
 /** Debian's names for the machines that Deno runs on. */
 const ARCHITECTURES = { x86_64: "amd64", aarch64: "arm64" } as const;
 
@@ -168,9 +179,10 @@ function sums(files: Tree): string {
 async function makeTarball(folder: string): Promise<void> {
   const name = `lainlet-${version}`;
   await write(`${folder}/${name}`, {
-    "CHANGELOG.md": [own("../CHANGELOG.md"), 0o644],
+    ...Object.fromEntries(
+      PAGES.map((path) => [path, [own(`../${path}`), 0o644] as const]),
+    ),
     LICENSE: [own("../LICENSE"), 0o644],
-    "README.md": [own("../README.md"), 0o644],
     lainlet: [program, 0o755],
     "lainlet.8": [manPage(HELP, version, DATE), 0o644],
     "lainlet.default": [own("package/default"), 0o644],

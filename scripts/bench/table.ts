@@ -22,6 +22,7 @@ export function markdown({ head, rows }: Table): string {
 
 /** A number as a person reads it: three digits, in groups. */
 export function figure(number: number): string {
+  if (!Number.isFinite(number)) return "–";
   const digits = number === 0
     ? 0
     : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(number))));

@@ -9,52 +9,26 @@ import config from "../../deno.json" with { type: "json" };
 import { HELP } from "../../lib/cli/help.ts";
 import { manPage } from "../../scripts/package/man.ts";
 import { get } from "../util/client.ts";
+import { DebianRoot, makePackages, run } from "../util/debian.ts";
 import { cluster } from "../util/golden.ts";
-import { TARGETS } from "../util/lainlet.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
 
 const { version } = config;
-const FILES = new URL("../../scripts/package", import.meta.url);
-
-/** Runs a program to its end; it must be well. */
-async function run(command: string, ...args: string[]): Promise<string> {
-  await using program = new Program(command, args);
-  const { code } = await program.ended();
-  assertEquals(code, 0, program.stdout + program.stderr);
-  return program.stdout;
-}
+const FILES = new URL("../../scripts/package/", import.meta.url);
 
 Deno.test("package: the .deb is installed, started as the unit would, asked and removed", async (t) => {
   const folder = await Deno.makeTempDir({ prefix: "lainlet-test-" });
-  const root = `${folder}/root`;
-  const file = (path: string) => `${root}/${path}`;
-  const exists = (path: string) =>
-    Deno.stat(file(path)).then(() => true, () => false);
-  /** Works on a system of its own in a folder, as whoever runs the tests. */
-  const dpkg = (...args: string[]) =>
-    run(
-      "fakeroot",
-      "dpkg",
-      `--root=${root}`,
-      "--force-not-root,depends,script-chrootless,bad-path",
-      "--log=/dev/null",
-      ...args,
-    );
   try {
     await Deno.chmod(folder, 0o755);
-    const [task, ...flags] = config.tasks.package.split(" ");
-    const [binary] = TARGETS.binary;
-    await run(task ?? "", ...flags, `--binary=${binary}`, `--output=${folder}`);
-    const deb = `${folder}/lainlet_${version}-1_amd64.deb`;
+    const deb = await makePackages(folder);
+    const root = await DebianRoot.make(`${folder}/root`);
+    const file = (path: string) => root.file(path);
 
     await t.step("it is installed", async () => {
-      await Deno.mkdir(file("var/lib/dpkg/updates"), { recursive: true });
-      await Deno.mkdir(file("var/lib/dpkg/info"), { recursive: true });
-      await Deno.writeTextFile(file("var/lib/dpkg/status"), "");
-      await dpkg("--install", deb);
-      const status = await dpkg("--status", "lainlet");
+      await root.dpkg("--install", deb);
+      const status = await root.dpkg("--status", "lainlet");
       assertMatch(status, /Status: install ok installed/);
-      assertEquals(await dpkg("--verify", "lainlet"), "");
+      assertEquals(await root.dpkg("--verify", "lainlet"), "");
       assertEquals((await Deno.stat(file("usr/bin/lainlet"))).mode, 0o100755);
     });
 
@@ -74,11 +48,11 @@ Deno.test("package: the .deb is installed, started as the unit would, asked and 
       // Systemd takes a line of the file as it is, and splits the variable.
       const script = [
         `ulimit -n ${setting("LimitNOFILE")}`,
-        `LAINLET_FLAGS=$(sed -n 's/^LAINLET_FLAGS=//p' ${root}${
+        `LAINLET_FLAGS=$(sed -n 's/^LAINLET_FLAGS=//p' ${root.path}${
           setting("EnvironmentFile")
         })`,
         `export ${setting("Environment")}`,
-        `exec setpriv --no-new-privs ${root}${setting("ExecStart")}`,
+        `exec setpriv --no-new-privs ${root.path}${setting("ExecStart")}`,
       ].join("; ");
       await using lainlet = new Program("bash", ["-c", script]);
       await eventually(
@@ -121,13 +95,87 @@ Deno.test("package: the .deb is installed, started as the unit would, asked and 
     });
 
     await t.step("it is removed, and purged", async () => {
-      await dpkg("--remove", "lainlet");
-      assertEquals(await exists("usr/bin/lainlet"), false);
-      assertEquals(await exists("usr/share/doc/lainlet"), false);
+      await root.dpkg("--remove", "lainlet");
+      assertEquals(await root.exists("usr/bin/lainlet"), false);
+      assertEquals(await root.exists("usr/share/doc/lainlet"), false);
       // It is the operator's, until they say otherwise.
-      assertEquals(await exists("etc/default/lainlet"), true);
-      await dpkg("--purge", "lainlet");
-      assertEquals(await exists("etc/default/lainlet"), false);
+      assertEquals(await root.exists("etc/default/lainlet"), true);
+      await root.dpkg("--purge", "lainlet");
+      assertEquals(await root.exists("etc/default/lainlet"), false);
+    });
+
+    const line =
+      /^lainlet is not started, .* LAINLET_ETCD=\S+ .*\/etc\/default\/lainlet.* systemctl enable --now lainlet$/m;
+    const before = [
+      "systemctl daemon-reload",
+      "deb-systemd-helper unmask lainlet.service",
+    ];
+    const asked = "systemctl --quiet is-active lainlet.service";
+    const enabled = "deb-systemd-helper enable lainlet.service";
+    const restarted = "deb-systemd-invoke restart lainlet.service";
+
+    await t.step(
+      "where there is systemd, and no etcd is named, one line says what to do",
+      async () => {
+        const notes = await root.addSystemd(false);
+        assertMatch(await root.dpkgWithSystemd("--install", deb), line);
+        assertEquals(await notes(), [...before, asked]);
+      },
+    );
+
+    /** What is said, and asked of systemd, after an operator wrote something. */
+    const configure = async (defaults: string, isActive: boolean) => {
+      await Deno.writeTextFile(file("etc/default/lainlet"), defaults);
+      const notes = await root.addSystemd(isActive);
+      const postinst = file("var/lib/dpkg/info/lainlet.postinst");
+      const said = await run(
+        "bash",
+        "-c",
+        'PATH=$1/bin:$PATH DPKG_ROOT=$1 "$2" configure 3.0.0-0',
+        "-",
+        root.path,
+        postinst,
+      );
+      return { said, notes: await notes() };
+    };
+
+    await t.step("what names no etcd does not start it", async () => {
+      for (
+        const defaults of [
+          "",
+          "LAINLET_ETCD=\nLAINLET_FLAGS=--ip 10.0.0.7\n",
+          'LAINLET_ETCD=""\n',
+          "#LAINLET_ETCD=10.0.0.1:2379\n# --etcd 10.0.0.1:2379\n",
+          "LAINLET_FLAGS=--etcd.ca /etc/ca.pem\n",
+        ]
+      ) {
+        const { said, notes } = await configure(defaults, false);
+        assertMatch(said, line, defaults);
+        assertEquals(notes, [...before, asked], defaults);
+      }
+    });
+
+    await t.step("what names one enables and starts it", async () => {
+      for (
+        const defaults of [
+          "LAINLET_ETCD=10.0.0.1:2379\n",
+          ' LAINLET_ETCD="10.0.0.1:2379"\n',
+          "LAINLET_FLAGS=--ip 10.0.0.7 --etcd 10.0.0.1:2379\n",
+          "LAINLET_FLAGS=-etcd=10.0.0.1:2379\n",
+          'LAINLET_FLAGS="--store memory:/srv/cluster.json"\n',
+          "LAINLET_FLAGS=--ip 10.0.0.7 \\\n--etcd 10.0.0.1:2379\n",
+        ]
+      ) {
+        const { said, notes } = await configure(defaults, false);
+        assertEquals(said, "", defaults);
+        assertEquals(notes, [...before, enabled, restarted], defaults);
+      }
+    });
+
+    await t.step("one that runs goes on with the new version", async () => {
+      const { said, notes } = await configure("", true);
+      assertEquals(said, "");
+      assertEquals(notes, [...before, asked, restarted]);
     });
 
     await t.step("the tarball has all that is needed elsewhere", async () => {
@@ -203,7 +251,7 @@ Deno.test("package: the Dockerfile is without errors, and takes the tarball as i
 });
 
 Deno.test("monitoring: the alerts are good rules, and they and the dashboard use metrics that there are", async () => {
-  const folder = new URL("../../scripts/package/monitoring", import.meta.url);
+  const folder = new URL("../../scripts/package/monitoring/", import.meta.url);
   const alerts = new URL("alerts.yml", folder).pathname;
   assertMatch(await run("promtool", "check", "rules", alerts), /3 rules found/);
   const metrics = await Deno.readTextFile(

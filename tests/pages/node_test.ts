@@ -1,0 +1,3 @@
+import { testPage } from "./ways.ts";
+
+testPage("scripts/package/README.md");

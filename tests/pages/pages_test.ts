@@ -1,0 +1,106 @@
+/**
+ * What the pages say is run as it is printed, and what they link to is there.
+ * A block that no way of checking fits, or more than one, fails.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import * as apis from "../../apis/mod.ts";
+import { HELP } from "../../lib/cli/help.ts";
+import { Program } from "../util/process.ts";
+import {
+  anchorsOf,
+  commandsOf,
+  linksOf,
+  type Page,
+  placeOf,
+  proseOf,
+  readPages,
+  ROOT,
+} from "./pages.ts";
+import { BLOCK_WAYS, COMMAND_WAYS, waysOf } from "./ways.ts";
+
+const PAGES = await readPages();
+const BLOCKS = PAGES.flatMap(({ blocks }) => blocks);
+const FRONT = PAGES.find(({ path }) => path === "README.md");
+
+Deno.test("pages: each block is checked in one way, and each of its commands", async () => {
+  assert(BLOCKS.length > 20, "the blocks are found");
+  for (const block of BLOCKS) {
+    const place = placeOf(block);
+    assertEquals(waysOf(block).length, 1, `ways to check ${place}`);
+    for (const { text } of commandsOf(block)) {
+      await using bash = new Program("bash", ["-n", "-c", text]);
+      assertEquals((await bash.ended()).code, 0, `${place}: ${text}`);
+      if (block.language !== "sh") continue;
+      const ways = COMMAND_WAYS.filter(({ fits }) => fits.test(text));
+      assertEquals(ways.length, 1, `ways to check ${place}: ${text}`);
+    }
+  }
+  for (const { name } of BLOCK_WAYS) {
+    assert(
+      BLOCKS.some((block) => waysOf(block).some((way) => way.name === name)),
+      `no block needs this way: ${name}`,
+    );
+  }
+});
+
+Deno.test("pages: each page with blocks has a test of its own", async () => {
+  const tested = new Set<string>();
+  for await (const { name } of Deno.readDir(new URL(".", import.meta.url))) {
+    const text = await Deno.readTextFile(new URL(name, import.meta.url));
+    const [, path] = /^testPage\("(.+)"\);$/m.exec(text) ?? [];
+    if (path !== undefined) tested.add(path);
+  }
+  const pages = PAGES.filter(({ blocks }) => blocks.length > 0);
+  assertEquals([...tested].sort(), pages.map(({ path }) => path).sort());
+});
+
+Deno.test("pages: what they link to is there, and so are the anchors", async () => {
+  const byPath = new Map<string, Page>(PAGES.map((page) => [page.path, page]));
+  const linked = new Set<string>();
+  for (const page of PAGES) {
+    for (const to of linksOf(page)) {
+      if (/^https?:/.test(to)) continue;
+      const url = new URL(to, new URL(page.path, ROOT));
+      const path = url.pathname.slice(ROOT.pathname.length);
+      assert((await Deno.stat(new URL(path, ROOT))).isFile, to);
+      linked.add(path);
+      if (url.hash === "") continue;
+      const other = byPath.get(path);
+      const isThere = other !== undefined &&
+        anchorsOf(other).has(decodeURIComponent(url.hash.slice(1)));
+      assert(isThere, `${page.path} links to ${to}`);
+    }
+  }
+  for await (const { name } of Deno.readDir(new URL("lib/ui/docs", ROOT))) {
+    assert(linked.has(`lib/ui/docs/${name}`), `no page shows ${name}`);
+  }
+});
+
+Deno.test("pages: they name every endpoint and every flag, and files that there are", async () => {
+  const all = PAGES.map(({ text }) => text).join("\n");
+  for (const { paths } of Object.values(apis)) {
+    for (const path of paths) assert(FRONT?.text.includes(`\`${path}\``), path);
+  }
+  for (const [, flag = ""] of HELP.matchAll(/--([a-z][a-z.]+)/g)) {
+    assert(all.includes(`\`${flag}\``), flag);
+  }
+  for (const page of PAGES) {
+    for (
+      const [, path = ""] of proseOf(page).matchAll(
+        /`((?:apis|lib|scripts|tests)\/[\w./]+)`/g,
+      )
+    ) {
+      // What is made, or is the reader's to make.
+      if (path === "lib/ui/dist" || path === "apis/images.ts") continue;
+      await Deno.stat(new URL(path, ROOT));
+    }
+  }
+});
+
+Deno.test("pages: the front door is read in five minutes", () => {
+  const prose = FRONT === undefined ? "" : proseOf(FRONT);
+  const words = prose.replace(/^\|.*$/gm, "").match(/\S+/g) ?? [];
+  assert(words.length < 1_300, `${words.length} words`);
+});
