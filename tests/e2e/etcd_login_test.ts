@@ -203,6 +203,7 @@ Deno.test("a token that expires is replaced, and nobody notices", async () => {
   const jwt =
     `jwt,pub-key=${folder}/pub,priv-key=${folder}/key,sign-method=RS256,ttl=3s`;
   await using etcd = await TestEtcd.start({ args: [`--auth-token=${jwt}`] });
+  await etcd.write({ [`${CONFIG}beat`]: "" });
   await etcd.authenticate(["/lain/"]);
   await using watched = await Watched.start([etcd.endpoint], {
     settings: [LOGIN],
@@ -218,6 +219,7 @@ Deno.test("a token that expires is replaced, and nobody notices", async () => {
 
 Deno.test("an etcd that restarts has forgotten its tokens, and gives new ones", async () => {
   await using etcd = await TestEtcd.start();
+  await etcd.write({ [`${CONFIG}beat`]: "" });
   await etcd.authenticate(["/lain/"]);
   await using watched = await Watched.start([etcd.endpoint], {
     settings: [LOGIN],

@@ -20,6 +20,7 @@ const WATCHERS = "etcd_debugging_mvcc_watcher_total";
 
 Deno.test("a lainlet costs etcd one connection and four watches, whatever is asked of it", async () => {
   await using etcd = await TestEtcd.start();
+  await etcd.write({ "/lain/config/a": "0" });
   await using proxy = new Proxy(etcd.endpoint);
   await using server = new TestLainlet(new EtcdStore([proxy.url]));
   await server.ready();
@@ -38,6 +39,7 @@ Deno.test("a lainlet costs etcd one connection and four watches, whatever is ask
 
 Deno.test("a grpc-proxy joins the watches of 20 lainlets, and writes through it go on", async () => {
   await using etcd = await TestEtcd.start();
+  await etcd.write({ "/lain/config/a": "0" });
   await using proxy = await GrpcProxy.start(etcd.endpoint);
   await using stack = new AsyncDisposableStack();
   const lainlets = Array.from(

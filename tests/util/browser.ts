@@ -13,7 +13,8 @@ const NO_WINDOWS = "__IS_WSL_TEST__";
 export class TestBrowser implements AsyncDisposable {
   private constructor(private readonly browser: Browser) {}
 
-  static async launch(): Promise<TestBrowser> {
+  /** @param names that are to resolve to 127.0.0.1 */
+  static async launch(names: readonly string[] = []): Promise<TestBrowser> {
     Deno.env.set(NO_WINDOWS, "1");
     const { chromium } = await import("playwright-core");
     return new TestBrowser(
@@ -26,6 +27,9 @@ export class TestBrowser implements AsyncDisposable {
           "--disable-background-networking",
           "--disable-component-update",
           "--disable-sync",
+          `--host-resolver-rules=${
+            names.map((name) => `MAP ${name} 127.0.0.1`).join(", ")
+          }`,
         ],
       }),
     );

@@ -326,6 +326,72 @@ Deno.test("etcd: a member that stops serving has not made a watch miss anything"
   assertEquals(store.status.missed, 0);
 });
 
+Deno.test("etcd: an inventory names every key and the revision that wrote it", async () => {
+  await using etcd = await TestEtcd.start();
+  await etcd.write({ "/lain/config/a": "1" });
+  const revision = await etcd.write({ "/lain/config/b": "1", "/other": "x" });
+  const options = { checkEvery: 100, verifyEvery: 200 };
+  const store = new EtcdStore([etcd.endpoint], options);
+  await using config = new Collector(store, "/lain/config/");
+  await config.count(2);
+  const [snapshot, inventory] = config.items;
+  assertEquals(snapshot?.type, "snapshot");
+  assertEquals(inventory, {
+    type: "inventory",
+    revision,
+    keys: new Map([
+      ["/lain/config/a", revision - 1],
+      ["/lain/config/b", revision],
+    ]),
+    unsettled: new Set<string>(),
+  });
+});
+
+Deno.test("etcd: a change that a watch loses is found, and all is read anew", async () => {
+  await using etcd = await TestEtcd.start();
+  await etcd.write({ "/lain/config/a": "1" });
+  const { proxy, store } = viaProxy(etcd, 100);
+  await using _ = proxy;
+  let isLosing = false;
+  proxy.editing(() => {
+    const filter = new FrameFilter((message) => {
+      if (!isLosing || !hasEvents(message)) return true;
+      isLosing = false;
+      return false;
+    });
+    return (bytes) => filter.filter(bytes);
+  });
+  await using config = new Collector(store, "/lain/config/");
+  await config.count(1);
+  isLosing = true;
+  const revision = await etcd.write({ "/lain/config/a": "lost" });
+  await config.count(2);
+  assertEquals(config.items.map(({ type, revision }) => [type, revision]), [
+    ["snapshot", revision - 1],
+    ["snapshot", revision],
+  ]);
+  assertEquals(store.status.missed, 1);
+});
+
+Deno.test("etcd: after a restored backup all is read anew", async () => {
+  await using etcd = await TestEtcd.start();
+  await etcd.write({ "/lain/config/a": "1" });
+  const file = await Deno.makeTempFile();
+  await etcd.save(file);
+  await etcd.write({ "/lain/config/a": "2" });
+  const store = new EtcdStore([etcd.endpoint], { checkEvery: 100 });
+  await using config = new Collector(store, "/lain/config/");
+  await config.count(1);
+  await etcd.restore(file);
+  await config.count(2);
+  const last = config.items.at(-1);
+  const values = last?.type === "snapshot"
+    ? last.entries.map(({ value }) => new TextDecoder().decode(value))
+    : [];
+  assertEquals(values, ["1"]);
+  await Deno.remove(file);
+});
+
 Deno.test("etcd: a watch can end while etcd is away", async () => {
   await using etcd = await TestEtcd.start();
   const store = new EtcdStore([etcd.endpoint]);
