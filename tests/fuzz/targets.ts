@@ -201,10 +201,14 @@ function readAnswer({ bytes, isEnd }: Reply, method: string) {
     return [name.toLowerCase(), value] as const;
   }));
   let body = bytes.subarray(end + 4);
+  let rest = "";
   const length = headers.get("content-length");
   const isEmpty = method === "HEAD" || status === 304 || status < 200;
   if (isEnd && length !== undefined) {
-    assertEquals(body.length, isEmpty ? 0 : Number(length));
+    const own = isEmpty ? 0 : Number(length);
+    assert(body.length >= own, "the body is cut off");
+    rest = body.toString("latin1", own);
+    body = body.subarray(0, own);
   }
   if (headers.get("content-encoding") === "gzip" && !isEmpty) {
     body = Buffer.from(gunzipSync(body));
@@ -213,6 +217,7 @@ function readAnswer({ bytes, isEnd }: Reply, method: string) {
     status,
     head: bytes.toString("latin1", 0, end),
     body: body.toString(),
+    rest,
   };
 }
 
@@ -243,7 +248,9 @@ export async function targets(check: Check): Promise<void> {
     );
     // Nonsense need not be answered.
     if (sound || reply.bytes.includes("\r\n\r\n")) {
-      const { status, head, body } = readAnswer(reply, method);
+      const { status, head, body, rest } = readAnswer(reply, method);
+      // A blank line in the headers makes two requests of one.
+      assert(rest === "" || !sound && rest.startsWith("HTTP/1.1 "), rest);
       assert(status < 500 || status === 503, `status ${status}`);
       if (from !== LOCAL) assert(!`${head}${body}`.includes(MARK), "a secret");
       else if (method === "GET" && target === "/v2/configwatcher" && sound) {

@@ -68,6 +68,9 @@ export class TestLainlet implements AsyncDisposable {
   }
 }
 
+/** How long one may take to read a large cluster on a busy machine, in ms. */
+const START = 60_000;
+
 /** How a lainlet process is started: from source, or the compiled binary. */
 export const TARGETS = {
   source: ["deno", ...config.tasks.start.split(" ").slice(1)],
@@ -124,7 +127,7 @@ export class LainletProcess implements AsyncDisposable {
       await eventually(`${path} is good`, async () => {
         const { status } = await get(lainlet.url + path);
         return status === 200 ? true : undefined;
-      });
+      }, START);
     } catch (error) {
       await lainlet[Symbol.asyncDispose]();
       throw new Error(`lainlet did not start: ${lainlet.program.stderr}`, {
