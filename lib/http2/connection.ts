@@ -1,0 +1,459 @@
+import {
+  encodeFrame,
+  ERROR,
+  type ErrorCode,
+  FIRST_WINDOW,
+  FLAG,
+  type Frame,
+  FRAME_HEAD,
+  FrameReader,
+  MAX_PAYLOAD,
+  MAX_WINDOW,
+  SETTING,
+  settingsFrame,
+  TYPE,
+  wordAt,
+  words,
+} from "./frame.ts";
+import {
+  encodeHeaders,
+  type Header,
+  HpackDecoder,
+  HpackError,
+} from "./hpack.ts";
+import { type Carrier, Http2Stream, type StreamHandler } from "./stream.ts";
+
+/** The most of headers that a request may have, in bytes. */
+const MAX_HEADERS = 32 * 1024;
+
+/** How many streams a connection may have at a time. */
+const MAX_STREAMS = 2_000;
+
+/** How much is handed to the system at a time, about, in bytes. */
+const BATCH = 64 * 1024;
+
+/** How much may wait to be sent besides bodies, in bytes: who does not read it, is left. */
+const MAX_CONTROL = 1024 * 1024;
+
+/** After so many bytes the peer is told that there is room again. */
+const REPLENISH = FIRST_WINDOW >> 1;
+
+/** What breaks a connection. */
+class ConnectionError extends Error {
+  override readonly name = "ConnectionError";
+
+  constructor(readonly code: ErrorCode, message: string) {
+    super(message);
+  }
+}
+
+/** A header block that goes on. */
+interface Block {
+  readonly stream: number;
+  readonly isEnd: boolean;
+  readonly parts: Uint8Array[];
+  size: number;
+}
+
+/**
+ * One connection of HTTP/2, at the server's end, after the preface. What it
+ * holds for a peer is bounded, whatever that does: a body is sent as the peer
+ * has room for it, from the bytes that all share.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9113
+ */
+export class Http2Connection implements Carrier {
+  readonly #streams = new Map<number, Http2Stream>();
+  readonly #frames = new FrameReader();
+  readonly #hpack = new HpackDecoder();
+  /** Streams that may have something to send; the first one is served next. */
+  readonly #ready = new Set<Http2Stream>();
+  #control: Uint8Array[] = [];
+  #controlSize = 0;
+  #window = FIRST_WINDOW;
+  #firstWindow = FIRST_WINDOW;
+  #received = 0;
+  #lastStream = 0;
+  #block?: Block;
+  #isFlushing = false;
+  /** No new stream is taken. */
+  #isEnding = false;
+  #isOver = false;
+  /** Something came since the last look. */
+  #isAlive = true;
+
+  /** @param open called for each request, with its headers */
+  constructor(
+    private readonly conn: Deno.Conn,
+    readonly peer: string,
+    private readonly open: (stream: Http2Stream) => StreamHandler,
+  ) {
+    this.#send(settingsFrame([
+      [SETTING.maxConcurrentStreams, MAX_STREAMS],
+      [SETTING.maxHeaderListSize, MAX_HEADERS],
+    ]));
+  }
+
+  /** Takes what came. @returns why the connection is over; undefined: it is not */
+  receive(chunk: Uint8Array): string | undefined {
+    this.#isAlive = true;
+    try {
+      for (const frame of this.#frames.push(chunk)) {
+        this.#take(frame);
+        if (this.#isOver) break;
+      }
+    } catch (error) {
+      const { code, message } = toConnectionError(error);
+      this.#fail(code);
+      return message;
+    }
+  }
+
+  /** Asks for a sign of life. @returns false when there was none since the last time */
+  check(): boolean {
+    if (!this.#isAlive) return false;
+    this.#isAlive = false;
+    this.#send(encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8)));
+    return true;
+  }
+
+  /** Takes no new streams; the connection is over when those that are there are. */
+  end(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#sendGoaway(ERROR.none);
+    this.#endWhenDone();
+  }
+
+  /** Ends all: the connection is lost, or is to be. */
+  close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#ready.clear();
+    this.#control = [];
+    for (const stream of this.#streams.values()) stream.close();
+    this.#streams.clear();
+    try {
+      this.conn.close();
+    } catch {
+      // It was closed before.
+    }
+  }
+
+  sendHeaders(
+    stream: Http2Stream,
+    headers: readonly Header[],
+    isEnd: boolean,
+  ): void {
+    const flags = FLAG.endHeaders | (isEnd ? FLAG.endStream : 0);
+    const block = encodeHeaders(headers);
+    this.#send(encodeFrame(TYPE.headers, flags, stream.id, block));
+    if (!isEnd) return;
+    // All is said: the peer need not go on with what nobody reads.
+    if (stream.isRequestWhole) this.#drop(stream);
+    else this.reset(stream, ERROR.none);
+  }
+
+  ready(stream: Http2Stream): void {
+    this.#ready.add(stream);
+    this.#flush();
+  }
+
+  reset(stream: Http2Stream, code: ErrorCode): void {
+    this.#send(encodeFrame(TYPE.rstStream, 0, stream.id, words(code)));
+    this.#drop(stream);
+  }
+
+  #drop(stream: Http2Stream): void {
+    this.#streams.delete(stream.id);
+    this.#ready.delete(stream);
+    stream.close();
+    this.#endWhenDone();
+  }
+
+  #endWhenDone(): void {
+    if (this.#isEnding && this.#streams.size === 0) this.#flush();
+  }
+
+  #take(frame: Frame): void {
+    const { type } = frame;
+    if ((this.#block === undefined) === (type === TYPE.continuation)) {
+      throw new ConnectionError(ERROR.protocol, "a header block is broken off");
+    }
+    switch (type) {
+      case TYPE.data:
+        return this.#takeData(frame);
+      case TYPE.headers:
+        return this.#takeHeaders(frame);
+      case TYPE.continuation:
+        return this.#takeContinuation(frame);
+      case TYPE.rstStream: {
+        const stream = this.#streams.get(frame.stream);
+        if (stream !== undefined) this.#drop(stream);
+        return;
+      }
+      case TYPE.settings:
+        return this.#takeSettings(frame);
+      case TYPE.ping:
+        if (frame.flags & FLAG.ack) return;
+        return this.#send(encodeFrame(type, FLAG.ack, 0, frame.payload));
+      case TYPE.goaway:
+        this.#isEnding = true;
+        return this.#endWhenDone();
+      case TYPE.windowUpdate:
+        return this.#takeWindowUpdate(frame);
+      case TYPE.pushPromise:
+        throw new ConnectionError(ERROR.protocol, "a client cannot push");
+    }
+  }
+
+  #takeData(frame: Frame): void {
+    const { length } = frame.payload;
+    this.#received += length;
+    if (this.#received >= REPLENISH) {
+      this.#replenish(0, this.#received);
+      this.#received = 0;
+    }
+    const stream = this.#streams.get(frame.stream);
+    if (stream === undefined || stream.isRequestWhole) {
+      if (frame.stream <= this.#lastStream) return; // It was on its way.
+      throw new ConnectionError(ERROR.protocol, "data of no stream");
+    }
+    stream.received += length;
+    const isEnd = (frame.flags & FLAG.endStream) !== 0;
+    if (stream.received >= REPLENISH && !isEnd) {
+      this.#replenish(stream.id, stream.received);
+      stream.received = 0;
+    }
+    stream.handler?.data(unpadded(frame));
+    if (isEnd) this.#endRequest(stream);
+  }
+
+  #replenish(stream: number, count: number): void {
+    this.#send(encodeFrame(TYPE.windowUpdate, 0, stream, words(count)));
+  }
+
+  #endRequest(stream: Http2Stream): void {
+    if (stream.isRequestWhole) return;
+    stream.isRequestWhole = true;
+    stream.handler?.end();
+  }
+
+  #takeHeaders(frame: Frame): void {
+    let block = unpadded(frame);
+    if (frame.flags & FLAG.priority) block = block.subarray(5);
+    if (frame.stream % 2 === 0) {
+      throw new ConnectionError(ERROR.protocol, "headers of no stream");
+    }
+    this.#block = {
+      stream: frame.stream,
+      isEnd: (frame.flags & FLAG.endStream) !== 0,
+      parts: [],
+      size: 0,
+    };
+    this.#addToBlock(this.#block, block, frame);
+  }
+
+  #takeContinuation(frame: Frame): void {
+    const block = this.#block;
+    if (block === undefined || block.stream !== frame.stream) {
+      throw new ConnectionError(ERROR.protocol, "a header block is broken off");
+    }
+    this.#addToBlock(block, frame.payload, frame);
+  }
+
+  #addToBlock(block: Block, part: Uint8Array, { flags }: Frame): void {
+    // An empty one costs something, too.
+    block.size += part.length + FRAME_HEAD;
+    if (block.size > MAX_HEADERS) {
+      throw new ConnectionError(ERROR.enhanceYourCalm, "too many headers");
+    }
+    block.parts.push(part.slice());
+    if ((flags & FLAG.endHeaders) === 0) return;
+    this.#block = undefined;
+    const headers = this.#hpack.decode(concat(block.parts), MAX_HEADERS);
+    const known = this.#streams.get(block.stream);
+    if (known !== undefined) {
+      // Trailers: they say no more than that.
+      if (block.isEnd) return this.#endRequest(known);
+      throw new ConnectionError(ERROR.protocol, "headers amid a request");
+    }
+    if (block.stream <= this.#lastStream) return; // It was on its way.
+    this.#begin(block, headers);
+  }
+
+  #begin({ stream: id, isEnd }: Block, headers: readonly Header[]): void {
+    this.#lastStream = id;
+    const stream = new Http2Stream(
+      id,
+      new Map(headers),
+      this.#firstWindow,
+      this,
+    );
+    if (this.#isEnding || this.#streams.size >= MAX_STREAMS) {
+      return this.reset(stream, ERROR.refusedStream);
+    }
+    this.#streams.set(id, stream);
+    const handler = this.open(stream);
+    // It may have been answered at once.
+    if (stream.isOver) return handler.close();
+    stream.handler = handler;
+    if (isEnd) this.#endRequest(stream);
+  }
+
+  #takeSettings({ flags, payload }: Frame): void {
+    if (flags & FLAG.ack) return;
+    if (payload.length % 6 !== 0) {
+      throw new ConnectionError(ERROR.frameSize, "settings are cut off");
+    }
+    const view = new DataView(payload.buffer, payload.byteOffset);
+    for (let at = 0; at < payload.length; at += 6) {
+      if (view.getUint16(at) !== SETTING.initialWindowSize) continue;
+      const size = view.getUint32(at + 2);
+      if (size > MAX_WINDOW) {
+        throw new ConnectionError(ERROR.flowControl, "too wide a window");
+      }
+      const change = size - this.#firstWindow;
+      this.#firstWindow = size;
+      for (const stream of this.#streams.values()) {
+        this.#widen(stream, change);
+      }
+    }
+    this.#send(encodeFrame(TYPE.settings, FLAG.ack, 0));
+  }
+
+  #takeWindowUpdate({ stream: id, payload }: Frame): void {
+    if (payload.length !== 4) {
+      throw new ConnectionError(ERROR.frameSize, "a window update is cut off");
+    }
+    const by = wordAt(payload, 0) & MAX_WINDOW;
+    if (id !== 0) {
+      const stream = this.#streams.get(id);
+      if (stream !== undefined) this.#widen(stream, by);
+      return;
+    }
+    this.#window += by;
+    if (this.#window > MAX_WINDOW) {
+      throw new ConnectionError(ERROR.flowControl, "too wide a window");
+    }
+    this.#flush();
+  }
+
+  #widen(stream: Http2Stream, by: number): void {
+    stream.window += by;
+    if (stream.window > MAX_WINDOW) {
+      throw new ConnectionError(ERROR.flowControl, "too wide a window");
+    }
+    if (stream.sendable > 0) this.ready(stream);
+  }
+
+  #send(frame: Uint8Array): void {
+    if (this.#isOver) return;
+    this.#control.push(frame);
+    this.#controlSize += frame.length;
+    if (this.#controlSize > MAX_CONTROL) return this.close();
+    this.#flush();
+  }
+
+  #sendGoaway(code: ErrorCode): void {
+    this.#send(encodeFrame(TYPE.goaway, 0, 0, words(this.#lastStream, code)));
+  }
+
+  /** Says why, and ends the connection. */
+  #fail(code: ErrorCode): void {
+    this.#isEnding = true;
+    for (const stream of this.#streams.values()) stream.close();
+    this.#streams.clear();
+    this.#ready.clear();
+    this.#sendGoaway(code);
+  }
+
+  /** Sends what there is to send, soon: what comes meanwhile goes along. */
+  #flush(): void {
+    if (this.#isFlushing || this.#isOver) return;
+    this.#isFlushing = true;
+    queueMicrotask(() => this.#write());
+  }
+
+  async #write(): Promise<void> {
+    try {
+      for (;;) {
+        const [bytes, dones] = this.#collect();
+        if (bytes.length === 0) break;
+        for (let at = 0; at < bytes.length;) {
+          at += await this.conn.write(bytes.subarray(at));
+        }
+        for (const done of dones) done();
+      }
+      this.#isFlushing = false;
+      if (this.#isEnding && this.#streams.size === 0) this.close();
+    } catch {
+      this.close();
+    }
+  }
+
+  /** What is to be sent next, and what is to be called when that was done. */
+  #collect(): [bytes: Uint8Array, dones: (() => void)[]] {
+    const parts = this.#control;
+    const dones: (() => void)[] = [];
+    let size = this.#controlSize;
+    this.#control = [];
+    this.#controlSize = 0;
+    for (const stream of this.#ready) {
+      if (size >= BATCH || this.#window === 0) break;
+      this.#ready.delete(stream);
+      const most = Math.min(stream.sendable, this.#window, MAX_PAYLOAD);
+      if (most <= 0) continue;
+      const [bytes, done] = stream.take(most);
+      parts.push(dataHead(stream.id, bytes.length), bytes);
+      dones.push(done);
+      size += FRAME_HEAD + bytes.length;
+      this.#window -= bytes.length;
+      // Behind the others, whose turn it is now.
+      if (stream.sendable > 0) this.#ready.add(stream);
+    }
+    return [concat(parts), dones];
+  }
+}
+
+function dataHead(stream: number, length: number): Uint8Array {
+  const head = encodeFrame(TYPE.data, 0, stream);
+  head[0] = length >> 16;
+  head[1] = length >> 8;
+  head[2] = length;
+  return head;
+}
+
+function unpadded({ flags, payload }: Frame): Uint8Array {
+  if ((flags & FLAG.padded) === 0) return payload;
+  const padding = payload[0] ?? 0;
+  if (padding >= payload.length) {
+    throw new ConnectionError(ERROR.protocol, "nothing but padding");
+  }
+  return payload.subarray(1, payload.length - padding);
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return only;
+  const bytes = new Uint8Array(
+    parts.reduce((size, part) => size + part.length, 0),
+  );
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+function toConnectionError(error: unknown): ConnectionError {
+  if (error instanceof ConnectionError) return error;
+  if (error instanceof HpackError) {
+    return new ConnectionError(ERROR.compression, error.message);
+  }
+  if (error instanceof RangeError) {
+    return new ConnectionError(ERROR.frameSize, error.message);
+  }
+  throw error;
+}

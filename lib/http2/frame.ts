@@ -1,0 +1,162 @@
+/**
+ * The frames of HTTP/2.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9113#section-6
+ */
+export const TYPE = {
+  data: 0,
+  headers: 1,
+  priority: 2,
+  rstStream: 3,
+  settings: 4,
+  pushPromise: 5,
+  ping: 6,
+  goaway: 7,
+  windowUpdate: 8,
+  continuation: 9,
+} as const;
+
+export const FLAG = {
+  /** Of data and headers. */
+  endStream: 1,
+  /** Of settings and ping. */
+  ack: 1,
+  /** Of headers and continuation. */
+  endHeaders: 4,
+  padded: 8,
+  priority: 32,
+} as const;
+
+/** Why a stream or a connection ends: RFC 9113, 7. */
+export const ERROR = {
+  none: 0,
+  protocol: 1,
+  flowControl: 3,
+  frameSize: 6,
+  refusedStream: 7,
+  cancel: 8,
+  compression: 9,
+  enhanceYourCalm: 11,
+} as const;
+
+export type ErrorCode = typeof ERROR[keyof typeof ERROR];
+
+export const SETTING = {
+  maxConcurrentStreams: 3,
+  initialWindowSize: 4,
+  maxFrameSize: 5,
+  maxHeaderListSize: 6,
+} as const;
+
+/** What a client sends first: RFC 9113, 3.4. */
+export const PREFACE = new TextEncoder().encode(
+  "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+);
+
+/** How long what stands before a frame's payload is, in bytes. */
+export const FRAME_HEAD = 9;
+
+/** The longest payload that every peer takes, in bytes. */
+export const MAX_PAYLOAD = 16_384;
+
+/** What a connection may send at first, in bytes, and each stream. */
+export const FIRST_WINDOW = 65_535;
+
+/** The largest window: RFC 9113, 6.9.1. */
+export const MAX_WINDOW = 2 ** 31 - 1;
+
+/** A frame, as it was sent. */
+export interface Frame {
+  readonly type: number;
+  readonly flags: number;
+  /** 0: the connection. */
+  readonly stream: number;
+  readonly payload: Uint8Array;
+}
+
+/** A frame as bytes. */
+export function encodeFrame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: Uint8Array = new Uint8Array(0),
+): Uint8Array {
+  const bytes = new Uint8Array(FRAME_HEAD + payload.length);
+  const { length } = payload;
+  bytes[0] = length >> 16;
+  bytes[1] = length >> 8;
+  bytes[2] = length;
+  bytes[3] = type;
+  bytes[4] = flags;
+  bytes[5] = stream >> 24;
+  bytes[6] = stream >> 16;
+  bytes[7] = stream >> 8;
+  bytes[8] = stream;
+  bytes.set(payload, FRAME_HEAD);
+  return bytes;
+}
+
+/** Numbers of 32 bits, one after the other. */
+export function words(...numbers: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(4 * numbers.length);
+  const view = new DataView(bytes.buffer);
+  numbers.forEach((number, i) => view.setUint32(4 * i, number));
+  return bytes;
+}
+
+/** The number of 32 bits at a place. */
+export function wordAt(bytes: Uint8Array, at: number): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(at);
+}
+
+/** A settings frame. @param settings their identifiers and values */
+export function settingsFrame(
+  settings: readonly (readonly [id: number, value: number])[],
+): Uint8Array {
+  const payload = new Uint8Array(6 * settings.length);
+  const view = new DataView(payload.buffer);
+  settings.forEach(([id, value], i) => {
+    view.setUint16(6 * i, id);
+    view.setUint32(6 * i + 2, value);
+  });
+  return encodeFrame(TYPE.settings, 0, 0, payload);
+}
+
+/** Cuts what comes into frames. */
+export class FrameReader {
+  #rest = new Uint8Array(0);
+
+  /**
+   * The frames that are whole now.
+   *
+   * @throws {RangeError} when one is longer than {@linkcode MAX_PAYLOAD}
+   */
+  *push(chunk: Uint8Array): Generator<Frame> {
+    let bytes = join(this.#rest, chunk);
+    for (;;) {
+      if (bytes.length < FRAME_HEAD) break;
+      const [a = 0, b = 0, c = 0, type = 0, flags = 0] = bytes;
+      const length = a << 16 | b << 8 | c;
+      if (length > MAX_PAYLOAD) throw new RangeError("too long a frame");
+      if (bytes.length < FRAME_HEAD + length) break;
+      yield {
+        type,
+        flags,
+        stream: wordAt(bytes, 5) & MAX_WINDOW,
+        payload: bytes.subarray(FRAME_HEAD, FRAME_HEAD + length),
+      };
+      bytes = bytes.subarray(FRAME_HEAD + length);
+    }
+    // A copy, as the chunk is written over.
+    this.#rest = bytes.slice();
+  }
+}
+
+/** One after the other. */
+export function join(a: Uint8Array, b: Uint8Array): Uint8Array {
+  if (a.length === 0) return b;
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}

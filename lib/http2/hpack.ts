@@ -1,0 +1,231 @@
+import { decodeHuffman } from "./huffman.ts";
+
+/** A header: its name and its value, a byte a character. */
+export type Header = readonly [name: string, value: string];
+
+/** RFC 7541, appendix A. */
+const STATIC: readonly Header[] = [
+  [":authority", ""],
+  [":method", "GET"],
+  [":method", "POST"],
+  [":path", "/"],
+  [":path", "/index.html"],
+  [":scheme", "http"],
+  [":scheme", "https"],
+  [":status", "200"],
+  [":status", "204"],
+  [":status", "206"],
+  [":status", "304"],
+  [":status", "400"],
+  [":status", "404"],
+  [":status", "500"],
+  ["accept-charset", ""],
+  ["accept-encoding", "gzip, deflate"],
+  ...[
+    "accept-language",
+    "accept-ranges",
+    "accept",
+    "access-control-allow-origin",
+    "age",
+    "allow",
+    "authorization",
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-location",
+    "content-range",
+    "content-type",
+    "cookie",
+    "date",
+    "etag",
+    "expect",
+    "expires",
+    "from",
+    "host",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "last-modified",
+    "link",
+    "location",
+    "max-forwards",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "range",
+    "referer",
+    "refresh",
+    "retry-after",
+    "server",
+    "set-cookie",
+    "strict-transport-security",
+    "transfer-encoding",
+    "user-agent",
+    "vary",
+    "via",
+    "www-authenticate",
+  ].map((name): Header => [name, ""]),
+];
+
+/** How large the dynamic table may be, in bytes: what every peer may take for granted. */
+const TABLE_SIZE = 4_096;
+
+/** What an entry of the table counts besides its bytes. */
+const ENTRY_OVERHEAD = 32;
+
+/** A header block that cannot be read: the connection is lost, as its table is. */
+export class HpackError extends Error {
+  override readonly name = "HpackError";
+}
+
+/**
+ * Reads the header blocks of one side of a connection.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc7541
+ */
+export class HpackDecoder {
+  /** The newest first. */
+  readonly #table: Header[] = [];
+  #size = 0;
+  #maxSize = TABLE_SIZE;
+
+  /**
+   * The headers of a block.
+   *
+   * @param limit of their size, in bytes, as RFC 9113, 6.5.2 counts it
+   * @throws {HpackError} when it is malformed, or holds more
+   */
+  decode(block: Uint8Array, limit: number): Header[] {
+    const reader = new Reader(block);
+    const headers: Header[] = [];
+    let size = 0;
+    while (!reader.isDone) {
+      const header = this.#next(reader);
+      if (header === undefined) continue;
+      size += sizeOf(header);
+      if (size > limit) throw new HpackError("too many headers");
+      headers.push(header);
+    }
+    return headers;
+  }
+
+  /** The next header; undefined for what is none. */
+  #next(reader: Reader): Header | undefined {
+    const first = reader.peek();
+    if (first & 0x80) return this.#entry(reader.integer(7));
+    if (first & 0x40) {
+      const header = this.#literal(reader, 6);
+      this.#add(header);
+      return header;
+    }
+    if ((first & 0x20) === 0) return this.#literal(reader, 4);
+    this.#maxSize = reader.integer(5);
+    if (this.#maxSize > TABLE_SIZE) throw new HpackError("too large a table");
+    this.#evict();
+  }
+
+  #literal(reader: Reader, bits: number): Header {
+    const index = reader.integer(bits);
+    const name = index === 0 ? reader.string() : this.#entry(index)[0];
+    return [name, reader.string()];
+  }
+
+  #entry(index: number): Header {
+    const header = STATIC[index - 1] ?? this.#table[index - 1 - STATIC.length];
+    if (header === undefined) throw new HpackError("no such entry");
+    return header;
+  }
+
+  #add(header: Header): void {
+    this.#table.unshift(header);
+    this.#size += sizeOf(header);
+    this.#evict();
+  }
+
+  #evict(): void {
+    while (this.#size > this.#maxSize) {
+      const oldest = this.#table.pop();
+      if (oldest === undefined) break;
+      this.#size -= sizeOf(oldest);
+    }
+  }
+}
+
+function sizeOf([name, value]: Header): number {
+  return name.length + value.length + ENTRY_OVERHEAD;
+}
+
+/** Reads what a header block is made of. */
+class Reader {
+  #at = 0;
+
+  constructor(private readonly bytes: Uint8Array) {}
+
+  get isDone(): boolean {
+    return this.#at >= this.bytes.length;
+  }
+
+  peek(): number {
+    const byte = this.bytes[this.#at];
+    if (byte === undefined) throw new HpackError("cut off");
+    return byte;
+  }
+
+  /** An integer that begins in the last bits of a byte: RFC 7541, 5.1. */
+  integer(bits: number): number {
+    const most = (1 << bits) - 1;
+    let value = this.#byte() & most;
+    if (value < most) return value;
+    for (let shift = 0; shift <= 14; shift += 7) {
+      const byte = this.#byte();
+      value += (byte & 0x7f) << shift;
+      if ((byte & 0x80) === 0) return value;
+    }
+    throw new HpackError("too large an integer");
+  }
+
+  /** RFC 7541, 5.2. */
+  string(): string {
+    const isHuffman = (this.peek() & 0x80) !== 0;
+    const length = this.integer(7);
+    const bytes = this.bytes.subarray(this.#at, this.#at + length);
+    if (bytes.length < length) throw new HpackError("cut off");
+    this.#at += length;
+    if (!isHuffman) return String.fromCharCode(...bytes);
+    const text = decodeHuffman(bytes);
+    if (text === undefined) throw new HpackError("a broken code");
+    return text;
+  }
+
+  #byte(): number {
+    const byte = this.peek();
+    this.#at++;
+    return byte;
+  }
+}
+
+/** A header block that leaves the tables as they are, and codes nothing: short ones are sent. */
+export function encodeHeaders(headers: readonly Header[]): Uint8Array {
+  const bytes: number[] = [];
+  const string = (text: string) => {
+    bytes.push(...integer(text.length, 7, 0));
+    for (let i = 0; i < text.length; i++) bytes.push(text.charCodeAt(i) & 255);
+  };
+  for (const [name, value] of headers) {
+    bytes.push(0);
+    string(name);
+    string(value);
+  }
+  return Uint8Array.from(bytes);
+}
+
+function integer(value: number, bits: number, flags: number): number[] {
+  const most = (1 << bits) - 1;
+  if (value < most) return [flags | value];
+  const bytes = [flags | most];
+  for (value -= most; value > 127; value >>= 7) bytes.push(value & 127 | 128);
+  return [...bytes, value];
+}

@@ -1,0 +1,152 @@
+import type { Header } from "./hpack.ts";
+import { ERROR, type ErrorCode } from "./frame.ts";
+
+/** Who looks after a request. */
+export interface StreamHandler {
+  /** A part of the body came; the bytes are good until this returns. */
+  data(bytes: Uint8Array): void;
+  /** The body is whole. */
+  end(): void;
+  /** The stream is over, however that came about: called once. */
+  close(): void;
+}
+
+/** What a stream needs of its connection. */
+export interface Carrier {
+  readonly peer: string;
+  sendHeaders(
+    stream: Http2Stream,
+    headers: readonly Header[],
+    isEnd: boolean,
+  ): void;
+  /** There is something to send, or there is room for it. */
+  ready(stream: Http2Stream): void;
+  /** Ends a stream, with a frame that says why. */
+  reset(stream: Http2Stream, code: ErrorCode): void;
+}
+
+/** Bytes that are being sent. */
+interface Pending {
+  readonly bytes: Uint8Array;
+  at: number;
+  readonly onTaken: (count: number, isLast: boolean) => void;
+}
+
+/** A request, and the response to it. */
+export class Http2Stream {
+  handler?: StreamHandler;
+  /** How much may be sent, in bytes. */
+  window: number;
+  /** How much came since the peer was told that there is room again, in bytes. */
+  received = 0;
+  /** The peer has said all. */
+  isRequestWhole = false;
+  isOver = false;
+  #hasHeaders = false;
+  #isEnded = false;
+  #pending?: Pending;
+  #trailers?: readonly Header[];
+
+  constructor(
+    readonly id: number,
+    readonly headers: ReadonlyMap<string, string>,
+    window: number,
+    private readonly carrier: Carrier,
+  ) {
+    this.window = window;
+  }
+
+  /** The address at the other end of the connection. */
+  get peer(): string {
+    return this.carrier.peer;
+  }
+
+  /** Whether a response can still be given. */
+  get isOpen(): boolean {
+    return !this.isOver && !this.#isEnded;
+  }
+
+  get hasHeaders(): boolean {
+    return this.#hasHeaders;
+  }
+
+  /** Begins the response, or is all of it. */
+  respond(headers: readonly Header[], isEnd = false): void {
+    if (!this.isOpen || this.#hasHeaders) return;
+    this.#hasHeaders = true;
+    this.#isEnded = isEnd;
+    this.carrier.sendHeaders(this, headers, isEnd);
+  }
+
+  /**
+   * Sends bytes, as fast as the peer takes them; not before all of the last
+   * ones were taken.
+   *
+   * @param bytes are not to be changed before they are taken
+   * @param onTaken called for each part that was handed to the system
+   */
+  write(
+    bytes: Uint8Array,
+    onTaken: (count: number, isLast: boolean) => void,
+  ): void {
+    if (!this.isOpen) return;
+    this.#pending = { bytes, at: 0, onTaken };
+    this.carrier.ready(this);
+  }
+
+  /** Ends the response, after what is being sent. */
+  end(trailers: readonly Header[]): void {
+    if (!this.isOpen) return;
+    this.#isEnded = true;
+    if (this.#pending === undefined) {
+      this.carrier.sendHeaders(this, trailers, true);
+    } else this.#trailers = trailers;
+  }
+
+  /** Breaks the stream off. */
+  cancel(): void {
+    if (!this.isOver) this.carrier.reset(this, ERROR.cancel);
+  }
+
+  /** How many bytes can be sent now. */
+  get sendable(): number {
+    const { bytes, at } = this.#pending ?? NOTHING;
+    return Math.min(this.window, bytes.length - at);
+  }
+
+  /** Takes bytes to send them. @returns them, and what is to be called when that was done */
+  take(most: number): [bytes: Uint8Array, done: () => void] {
+    const pending = this.#pending ?? NOTHING;
+    const end = Math.min(pending.at + most, pending.bytes.length);
+    const part = pending.bytes.subarray(pending.at, end);
+    pending.at = end;
+    this.window -= part.length;
+    return [part, () => this.#done(pending, part.length, end)];
+  }
+
+  #done(pending: Pending, count: number, end: number): void {
+    if (this.isOver) return;
+    const isLast = end === pending.bytes.length;
+    if (isLast) {
+      this.#pending = undefined;
+      if (this.#trailers !== undefined) {
+        this.carrier.sendHeaders(this, this.#trailers, true);
+      }
+    }
+    pending.onTaken(count, isLast);
+  }
+
+  /** Notes that it is over. */
+  close(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.#pending = undefined;
+    this.handler?.close();
+  }
+}
+
+const NOTHING: Pending = {
+  bytes: new Uint8Array(0),
+  at: 0,
+  onTaken: () => {},
+};
