@@ -6,22 +6,15 @@ import { UsageError } from "./lib/cli/args.ts";
 import { isCommand, parseCommand } from "./lib/cli/command.ts";
 import { runCommand } from "./lib/cli/mod.ts";
 import { type Flags, parseFlags } from "./lib/cli/flags.ts";
-import { countDescriptors, MANY } from "./lib/http/descriptors.ts";
+import { GrpcServer } from "./lib/grpc/server.ts";
+import type { Http2Address } from "./lib/http2/server.ts";
+import { Front } from "./lib/http/front.ts";
 import { Lainlet } from "./lib/http/origin.ts";
 import { logUncaught, startLogging } from "./lib/log.ts";
-import {
-  type Address,
-  freePort,
-  Port,
-  type PortOptions,
-} from "./lib/http/port.ts";
-import { Porter } from "./lib/http/porter.ts";
-import { Server } from "./lib/http/server.ts";
 import { EtcdStore } from "./lib/store/etcd/store.ts";
 import { tlsProblem } from "./lib/store/etcd/sockets.ts";
 import { MemoryStore, parseContent } from "./lib/store/memory.ts";
 import type { Store } from "./lib/store/store.ts";
-import { Workers } from "./lib/http/workers.ts";
 
 const log = getLogger(["lainlet"]);
 
@@ -81,41 +74,15 @@ function die(code: 1 | 2, message: string): never {
   Deno.exit(code);
 }
 
-/**
- * Listens; on every address when no host is named, by IPv6 where the system has it.
- *
- * @param isShared whether other threads are to listen there, too
- * @throws {Error} that says why not
- */
-function listen(
-  { hostname, port }: Flags["web"],
-  isShared: boolean,
-  options: PortOptions,
-): Port {
-  const address = { hostname: hostname || "::", port, isShared };
-  try {
-    // With a port to be shared, the system would not tell that another process has it.
-    return new Port({ ...address, port: freePort(address) }, options);
-  } catch (error) {
-    if (hostname === "" && !(error instanceof Deno.errors.AddrInUse)) {
-      return listen({ hostname: "0.0.0.0", port }, isShared, options);
-    }
-    throw new Error(
-      `cannot listen on ${hostname}:${port}: ${messageOf(error)}`,
-    );
-  }
+/** Where a lainlet is served; undefined: not at all. */
+export interface Served {
+  readonly web?: { readonly hostname: string; readonly port: number };
+  readonly grpc?: { readonly hostname: string; readonly port: number };
 }
 
-/**
- * Serves a store as the flags say, until a signal ends the process.
- *
- * @returns where it listens
- */
-export async function run(flags: Flags, store: Store): Promise<Address> {
-  const { slowAfter } = flags;
-  const hosts = [flags.hostname, ...flags.webHosts];
-  // Before anything else needs one.
-  const descriptors = countDescriptors(MANY);
+/** Serves a store as the flags say, until a signal ends the process. */
+export async function run(flags: Flags, store: Store): Promise<Served> {
+  const { web, grpc, slowAfter, workers, limits, logFormat } = flags;
   const lainlet = new Lainlet({
     store,
     host: { ip: flags.ip, hostname: flags.hostname },
@@ -123,52 +90,55 @@ export async function run(flags: Flags, store: Store): Promise<Address> {
     endpoints: Object.values(apis),
     auth: !flags.noauth,
     staleAfter: flags.staleAfter,
-    limits: flags.limits,
+    limits,
   });
-  const { counters } = lainlet;
-  const server = new Server({ origin: lainlet, counters, hosts, slowAfter });
-  const onFailure = () => porter.suspect();
-  const port = listen(flags.web, flags.workers > 1, {
-    handler: server.handle,
-    onFailure,
-  });
-  const { address } = port;
-  const workers = new Workers(flags.workers - 1, lainlet, {
-    type: "setup",
-    address,
-    counters: counters.buffer,
-    hosts,
+  const front = web && new Front(lainlet, {
+    web,
+    hosts: [flags.hostname, ...flags.webHosts],
+    workers,
+    listeners: limits.listeners,
     slowAfter,
-    logFormat: flags.logFormat,
+    logFormat,
     logLevel: logLevel(flags),
-  }, onFailure);
-  const porter = new Porter({
-    port,
-    counters,
-    descriptors,
-    listeners: flags.limits.listeners,
-    openOthers: () => workers.open(),
   });
+  const rpc = grpc &&
+    new GrpcServer({ ...grpc, tls: readTls(grpc) }, { lainlet, slowAfter });
   const stop = (signal: Deno.Signal) => {
     log.info("lainlet is stopping", { signal });
     setTimeout(() => Deno.exit(0), SHUTDOWN_TIMEOUT);
-    porter.close();
     lainlet.close();
-    server.close();
-    Promise.allSettled([port.close(), workers.close()])
+    Promise.allSettled([front?.close(), rpc?.close()])
       .finally(() => Deno.exit(0));
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => stop(signal));
   }
-  await workers.listening();
+  await front?.listening();
+  const served = {
+    web: front?.address,
+    grpc: rpc?.address,
+  };
   log.info("lainlet is listening", {
-    hostname: address.hostname,
-    port: address.port,
-    workers: flags.workers,
+    web: served.web && addressText(served.web),
+    grpc: served.grpc && addressText(served.grpc),
+    workers,
     version: config.version,
   });
-  return address;
+  return served;
+}
+
+function addressText({ hostname, port }: NonNullable<Served["web"]>): string {
+  return hostname.includes(":")
+    ? `[${hostname}]:${port}`
+    : `${hostname}:${port}`;
+}
+
+/** The PEM texts for gRPC's TLS. @throws {UsageError} when they cannot be read */
+function readTls({ tls }: NonNullable<Flags["grpc"]>): Http2Address["tls"] {
+  return tls && {
+    cert: readPem("--grpc.cert", tls.cert).toString(),
+    key: readPem("--grpc.key", tls.key).toString(),
+  };
 }
 
 function logLevel({ debug }: Flags): "debug" | "info" {

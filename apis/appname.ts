@@ -8,8 +8,10 @@ import {
   SUPER_REQUIRED,
   Unavailable,
 } from "../lib/errors.ts";
-import type { Page } from "../lib/view/page.ts";
+import { Appname } from "../lib/grpc/proto/message_pb.ts";
+import { type Page, type Service, unary } from "../lib/view/page.ts";
 import { param } from "../lib/view/select.ts";
+import type { Query } from "../lib/view/view.ts";
 import { STATUS_CODE } from "@std/http/status";
 
 /** Whose an address is: `{"appname": app}`. */
@@ -20,14 +22,20 @@ export default {
   mediaType: "application/json",
   answer: Type.Object({ appname: Type.String() }),
   watcher: (cluster) => cluster.podgroup,
-  respond({ rights }, query, ask) {
-    if (!rights.isSynced) throw new Unavailable(NOT_READ_YET);
-    const { caller } = query;
-    if (!caller.isSuper) throw forbidden(SUPER_REQUIRED);
-    const app = rights.appOf(param(query, "ip") || caller.address);
-    if (app === undefined) {
-      throw new Refusal(STATUS_CODE.NotFound, "the address is nobody's");
-    }
-    return conditional(ask, State.of(JSON.stringify({ appname: app })));
-  },
+  respond: (service, query, ask) =>
+    conditional(ask, State.of(JSON.stringify(find(service, query)))),
+  rpc: [
+    unary(Appname.method.get, (service, query) => ({
+      Data: find(service, query),
+    })),
+  ],
 } satisfies Page;
+
+function find({ rights }: Service, query: Query): { appname: string } {
+  if (!rights.isSynced) throw new Unavailable(NOT_READ_YET);
+  const { caller } = query;
+  if (!caller.isSuper) throw forbidden(SUPER_REQUIRED);
+  const appname = rights.appOf(param(query, "ip") || caller.address);
+  if (appname !== undefined) return { appname };
+  throw new Refusal(STATUS_CODE.NotFound, "the address is nobody's");
+}

@@ -1,4 +1,5 @@
 import { Type } from "@sinclair/typebox";
+import { Apps } from "../lib/grpc/proto/message_pb.ts";
 import type { Json } from "../lib/view/endpoint.ts";
 import type { Member } from "../lib/json.ts";
 import { superOnly } from "../lib/view/select.ts";
@@ -19,4 +20,8 @@ export default view({
     JSON.stringify({ Appname: app } satisfies Json<typeof App>),
   ]],
   members: flat,
+  rpc: {
+    service: Apps,
+    part: ({ app }) => ({ Data: { [app]: { Appname: app } } }),
+  },
 });

@@ -1,6 +1,8 @@
 import { Type } from "@sinclair/typebox";
+import { Backupctl } from "../lib/grpc/proto/message_pb.ts";
 import type { Json } from "../lib/view/endpoint.ts";
 import type { Member } from "../lib/json.ts";
+import { int32 } from "../lib/view/rpc.ts";
 import { appPrefix, BY_APP, superOnly } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
 
@@ -40,4 +42,23 @@ export default view({
     ),
   ]],
   members: flat,
+  rpc: {
+    service: Backupctl,
+    part: (group) => ({
+      Data: {
+        [group.name]: {
+          pods: group.pods.map(({ instanceNo, containers }) => ({
+            Annotation: group.annotation,
+            Containers: containers.map(({ id, ip, nodeIp, nodeName }) => ({
+              Id: id,
+              Ip: ip,
+              NodeIp: nodeIp,
+              NodeName: nodeName,
+            })),
+            InstanceNo: int32(instanceNo),
+          })),
+        },
+      },
+    }),
+  },
 });

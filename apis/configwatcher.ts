@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { forbidden, SUPER_REQUIRED } from "../lib/errors.ts";
 import { ANYONE, SUPER } from "../lib/access/rights.ts";
+import { Config } from "../lib/grpc/proto/message_pb.ts";
 import { isSecret } from "../lib/access/secrets.ts";
 import { prefixParam } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";
@@ -26,4 +27,8 @@ export default view({
   },
   piece: ({ value }) => JSON.stringify(value),
   members: (pieces) => pieces,
+  rpc: {
+    service: Config,
+    part: ({ value }, _host, name) => ({ Data: { [name]: value } }),
+  },
 });

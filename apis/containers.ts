@@ -1,6 +1,8 @@
 import { Type } from "@sinclair/typebox";
+import { Containers } from "../lib/grpc/proto/message_pb.ts";
 import type { Json } from "../lib/view/endpoint.ts";
 import type { Member } from "../lib/json.ts";
+import { int32 } from "../lib/view/rpc.ts";
 import { prefixParam, superOnly } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
 import { containerKey } from "../lib/watcher/container.ts";
@@ -45,4 +47,21 @@ export default view({
     ),
   ]],
   members: flat,
+  rpc: {
+    service: Containers,
+    part: ({ group, pod, container }, _host, key) => ({
+      Data: {
+        [containerKey(key)]: {
+          AppName: group.app,
+          AppVersion: group.appVersion,
+          ProcName: group.name,
+          NodeName: container.nodeName,
+          NodeIP: container.nodeIp,
+          IP: container.ip,
+          Port: int32(container.port),
+          InstanceNo: int32(pod.instanceNo),
+        },
+      },
+    }),
+  },
 });

@@ -1,9 +1,15 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Type } from "@sinclair/typebox";
+import {
+  type ContainerSchema,
+  Coreinfo,
+} from "../lib/grpc/proto/message_pb.ts";
 import type { Json } from "../lib/view/endpoint.ts";
 import type { Member } from "../lib/json.ts";
+import { int32, int64 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
-import type { PodGroup } from "../lib/watcher/podgroup.ts";
+import type { Container, PodGroup } from "../lib/watcher/podgroup.ts";
 
 const Strings = Type.Union([Type.Array(Type.String()), Type.Null()]);
 
@@ -61,6 +67,24 @@ export function encodeGroup(group: PodGroup): string {
   );
 }
 
+function containerMessage(
+  { spec, ...container }: Container,
+): MessageInitShape<typeof ContainerSchema> {
+  return {
+    Command: [...spec.command ?? []],
+    Id: container.id,
+    Ip: container.ip,
+    Cpu: int32(spec.cpu),
+    Env: [...spec.env ?? []],
+    Expose: int32(spec.expose),
+    Image: spec.image,
+    Memory: int64(spec.memory),
+    NodeIp: container.nodeIp,
+    NodeName: container.nodeName,
+    Volumes: [...spec.volumes ?? []],
+  };
+}
+
 /** All that is known of the pods: `{group: {PodInfos: […]}}`. */
 export default view({
   paths: ["/v2/coreinfowatcher"],
@@ -71,4 +95,22 @@ export default view({
   select: byApp,
   piece: (group): Member[] => [[group.name, encodeGroup(group)]],
   members: flat,
+  rpc: {
+    service: Coreinfo,
+    part: (group) => ({
+      Data: {
+        [group.name]: {
+          PodInfos: group.pods.map((pod) => ({
+            Annotation: group.annotation,
+            Containers: pod.containers.map(containerMessage),
+            Dependencies: group.dependencies.map(({ podName, policy }) => ({
+              PodName: podName,
+              Policy: int32(policy),
+            })),
+            InstanceNo: int32(pod.instanceNo),
+          })),
+        },
+      },
+    }),
+  },
 });

@@ -1,7 +1,10 @@
 import { Type } from "@sinclair/typebox";
 import { STATUS_CODE } from "@std/http/status";
 import type { Json } from "../lib/view/endpoint.ts";
-import type { Page } from "../lib/view/page.ts";
+import { Lainlet } from "../lib/grpc/proto/message_pb.ts";
+import { type Page, unary } from "../lib/view/page.ts";
+
+const encoder = new TextEncoder();
 
 const Count = Type.Integer({ minimum: 0 });
 
@@ -89,6 +92,19 @@ export default {
       body: JSON.stringify(debug),
     };
   },
+  rpc: [
+    unary(Lainlet.method.status, ({ cluster, vitals }) => ({
+      Goroutines: vitals.present.listeners,
+      Status: Object.fromEntries(
+        Object.values(cluster).map((watcher) => [watcher.name, {
+          NumReceivers: watcher.receivers,
+          UpdateTime: BigInt(Math.floor(Number(watcher.updatedAt ?? 0) / 1000)),
+          LastEvent: encoder.encode(JSON.stringify(watcher.lastEvent)),
+          TotalKeys: watcher.size,
+        }]),
+      ),
+    })),
+  ],
 } satisfies Page;
 
 /** When a state was last known to be the store's; "": never. @param age in ms */

@@ -1,9 +1,15 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Type } from "@sinclair/typebox";
+import {
+  Depends,
+  type DependsItemSchema,
+} from "../lib/grpc/proto/message_pb.ts";
 import type { Json } from "../lib/view/endpoint.ts";
 import { object } from "../lib/json.ts";
 import { prefixParam, superOnly } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";
-import type { Depends, Portal } from "../lib/watcher/depends.ts";
+import type * as watched from "../lib/watcher/depends.ts";
+import { int32 } from "../lib/view/rpc.ts";
 
 const PortalSchema = Type.Object({
   Annotation: Type.String(),
@@ -22,14 +28,14 @@ export const Service = Type.Record(
 );
 
 /** The portals of a service as JSON text of {@linkcode Service}. */
-export function encodeService({ nodes }: Depends): string {
+export function encodeService({ nodes }: watched.Depends): string {
   return object(nodes.map(({ name, portals }) => [
     name,
     object(portals.map((portal) => [portal.app, encodePortal(portal)])),
   ]));
 }
 
-function encodePortal({ annotation, containers }: Portal): string {
+function encodePortal({ annotation, containers }: watched.Portal): string {
   return JSON.stringify(
     {
       Annotation: annotation,
@@ -41,6 +47,23 @@ function encodePortal({ annotation, containers }: Portal): string {
       })),
     } satisfies Json<typeof PortalSchema>,
   );
+}
+
+function apps(
+  portals: readonly watched.Portal[],
+): Record<string, MessageInitShape<typeof DependsItemSchema>> {
+  return Object.fromEntries(portals.map(({ app, annotation, containers }) => [
+    app,
+    {
+      Annotation: annotation,
+      Containers: containers.map(({ id, nodeIp, ip, port }) => ({
+        ContainerID: id,
+        NodeIP: nodeIp,
+        IP: ip,
+        Port: int32(port),
+      })),
+    },
+  ]));
 }
 
 /** The portals of each service: `{pod: {node: {app: {Annotation, Containers: […]}}}}`. */
@@ -58,4 +81,16 @@ export default view({
   select: (query) => superOnly(query, prefixParam(query, "target")),
   piece: encodeService,
   members: (pieces) => pieces,
+  rpc: {
+    service: Depends,
+    part: ({ nodes }, _host, pod) => ({
+      Data: {
+        [pod]: {
+          nodes: Object.fromEntries(
+            nodes.map(({ name, portals }) => [name, { apps: apps(portals) }]),
+          ),
+        },
+      },
+    }),
+  },
 });

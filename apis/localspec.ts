@@ -1,4 +1,5 @@
 import { Type } from "@sinclair/typebox";
+import { Localspec } from "../lib/grpc/proto/message_pb.ts";
 import { badRequest } from "../lib/errors.ts";
 import { array } from "../lib/json.ts";
 import { param, superOnly, terminated } from "../lib/view/select.ts";
@@ -22,9 +23,16 @@ export default view({
     return superOnly(query, terminated(node, "/"));
   },
   piece: ({ group }) => `${group.app}/${group.name}`,
-  text: (pieces) =>
-    array(
-      [...new Set(pieces.map(([, spec]) => spec))].sort()
-        .map((spec) => JSON.stringify(spec)),
-    ),
+  text: (pieces) => array(distinct(pieces).map((spec) => JSON.stringify(spec))),
+  rpc: {
+    service: Localspec,
+    whole: (pieces) => ({ Data: distinct(pieces) }),
+  },
 });
+
+/** Each of the pieces once, sorted. */
+function distinct(
+  pieces: readonly (readonly [key: string, spec: string])[],
+): string[] {
+  return [...new Set(pieces.map(([, spec]) => spec))].sort();
+}

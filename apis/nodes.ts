@@ -1,6 +1,38 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Type } from "@sinclair/typebox";
+import {
+  NodeInfo_Value_Type,
+  type NodeInfo_ValueSchema,
+  Nodes,
+} from "../lib/grpc/proto/message_pb.ts";
+import { canonical, isObject, parseExact } from "../lib/json.ts";
 import { prefixParam, superOnly } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";
+
+/** A node's members, by name. */
+function members(
+  json: string,
+): Record<string, MessageInitShape<typeof NodeInfo_ValueSchema>> {
+  const node = parseExact(json);
+  if (!isObject(node)) throw new TypeError("a node is an object");
+  return Object.fromEntries(
+    Object.entries(node).map(([name, value]) => [name, member(value)]),
+  );
+}
+
+/** A string, or an object of strings; any other value as JSON text. */
+function member(
+  value: unknown,
+): MessageInitShape<typeof NodeInfo_ValueSchema> {
+  if (typeof value === "string") return { sval: value };
+  if (isStrings(value)) return { Vtype: NodeInfo_Value_Type.MAP, mval: value };
+  return { sval: canonical(value) };
+}
+
+function isStrings(value: unknown): value is Record<string, string> {
+  return isObject(value) &&
+    Object.values(value).every((one) => typeof one === "string");
+}
 
 /** The nodes of the cluster: `{"<name>:<ip>:<port>": value}`. */
 export default view({
@@ -16,4 +48,10 @@ export default view({
   select: (query) => superOnly(query, prefixParam(query, "name", ":")),
   piece: ({ json }) => json,
   members: (pieces) => pieces,
+  rpc: {
+    service: Nodes,
+    part: ({ json }, _host, key) => ({
+      Data: { [key]: { v: members(json) } },
+    }),
+  },
 });

@@ -1,6 +1,8 @@
 import { Type } from "@sinclair/typebox";
+import { Podgroup } from "../lib/grpc/proto/message_pb.ts";
 import type { Json } from "../lib/view/endpoint.ts";
 import { array } from "../lib/json.ts";
+import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byNamedApp } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";
 
@@ -34,4 +36,17 @@ export default view({
       } satisfies Json<typeof Group>,
     ),
   text: (pieces) => array(pieces.map(([, proc]) => proc)),
+  rpc: {
+    service: Podgroup,
+    part: (group) => ({
+      Data: [{
+        Pods: group.pods.map(({ instanceNo, containers: [first] }) => ({
+          InstanceNo: int32(instanceNo),
+          IP: first?.ip,
+          Port: int32(first?.port ?? 0),
+          ProcName: first?.procName,
+        })),
+      }],
+    }),
+  },
 });

@@ -1,6 +1,8 @@
 import { Type } from "@sinclair/typebox";
+import { Proxy } from "../lib/grpc/proto/message_pb.ts";
 import type { Json } from "../lib/view/endpoint.ts";
 import type { Member } from "../lib/json.ts";
+import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
 
@@ -33,4 +35,19 @@ export default view({
     ),
   ]],
   members: flat,
+  rpc: {
+    service: Proxy,
+    part: (group) => ({
+      Data: {
+        [group.name]: {
+          Containers: group.pods.flatMap(({ containers }) =>
+            containers.map(({ ip, spec }) => ({
+              ContainerIp: ip,
+              ContainerPort: int32(spec.expose),
+            }))
+          ),
+        },
+      },
+    }),
+  },
 });

@@ -1,8 +1,12 @@
 import { Type } from "@sinclair/typebox";
+import { RebellionLocalprocs } from "../lib/grpc/proto/message_pb.ts";
 import type { Json } from "../lib/view/endpoint.ts";
 import type { Member } from "../lib/json.ts";
+import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
+import type { Host } from "../lib/watcher/cluster.ts";
+import type { Pod, PodGroup } from "../lib/watcher/podgroup.ts";
 
 const Group = Type.Object({
   PodInfos: Type.Array(Type.Object({
@@ -20,10 +24,8 @@ export default view({
   answer: Type.Record(Type.String(), Group),
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
-  piece(group, { hostname }): Member[] {
-    const here = group.pods.filter(({ containers }) =>
-      containers.some(({ nodeName }) => nodeName === hostname)
-    );
+  piece(group, host): Member[] {
+    const here = podsOn(host, group);
     if (here.length === 0) return [];
     const json = JSON.stringify(
       {
@@ -37,4 +39,24 @@ export default view({
     return [[group.name, json]];
   },
   members: flat,
+  rpc: {
+    service: RebellionLocalprocs,
+    part(group, host) {
+      const here = podsOn(host, group);
+      if (here.length === 0) return {};
+      const infos = here.map(({ instanceNo }) => ({
+        Annotation: group.annotation,
+        AppVersion: group.appVersion,
+        InstanceNo: int32(instanceNo),
+      }));
+      return { Data: { [group.name]: { PodInfos: infos } } };
+    },
+  },
 });
+
+/** The pods of a group with a container on a host. */
+function podsOn({ hostname }: Host, { pods }: PodGroup): Pod[] {
+  return pods.filter(({ containers }) =>
+    containers.some(({ nodeName }) => nodeName === hostname)
+  );
+}

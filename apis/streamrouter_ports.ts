@@ -1,5 +1,7 @@
+import { StreamrouterPorts } from "../lib/grpc/proto/message_pb.ts";
 import { Type } from "@sinclair/typebox";
 import { portsOf } from "../lib/view/routers.ts";
+import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";
 
@@ -12,6 +14,16 @@ export default view({
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
   piece: (group) => portsOf(group).map(({ srcport }) => srcport),
-  text: (pieces) =>
-    JSON.stringify(pieces.flatMap(([, ports]) => ports).sort((a, b) => a - b)),
+  text: (pieces) => JSON.stringify(sorted(pieces)),
+  rpc: {
+    service: StreamrouterPorts,
+    whole: (pieces) => ({ Data: sorted(pieces).map(int32) }),
+  },
 });
+
+/** All ports, sorted. */
+function sorted(
+  pieces: readonly (readonly [key: string, ports: readonly number[]])[],
+): number[] {
+  return pieces.flatMap(([, ports]) => ports).sort((a, b) => a - b);
+}

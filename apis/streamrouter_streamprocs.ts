@@ -1,7 +1,13 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Type } from "@sinclair/typebox";
+import {
+  type StreamProcSchema,
+  StreamrouterStreamprocs,
+} from "../lib/grpc/proto/message_pb.ts";
 import type { Json } from "../lib/view/endpoint.ts";
 import { array } from "../lib/json.ts";
 import { addressed, guardRouters, portsOf } from "../lib/view/routers.ts";
+import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";
 
@@ -19,6 +25,16 @@ const Proc = Type.Object({
   })),
 });
 
+/** What a group adds, and what protects the routers. */
+interface Piece {
+  readonly app: string;
+  readonly name: string;
+  readonly pods: number;
+  readonly addressed: number;
+  readonly json: string;
+  readonly message: MessageInitShape<typeof StreamProcSchema>;
+}
+
 /** What a stream router routes to: `{app: [{Name, Upstreams, Services}]}`. */
 export default view({
   paths: ["/v2/streamrouter/streamprocs"],
@@ -27,12 +43,22 @@ export default view({
   answer: Type.Record(Type.String(), Type.Array(Proc)),
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
-  piece(group) {
+  piece(group): readonly Piece[] {
     const ports = portsOf(group);
-    if (ports.length === 0) {
-      return { app: "", name: "", json: "", pods: 0, addressed: 0 };
-    }
-    return {
+    if (ports.length === 0) return [];
+    const services = ports.map(({ srcport, dstport }) => ({
+      Expect: "",
+      ListenPort: srcport,
+      Send: "",
+      UpstreamPort: dstport,
+    }));
+    const upstreams = group.pods
+      .map(({ instanceNo, containers: [first] }) => ({
+        Host: first?.ip ?? "",
+        InstanceNo: instanceNo,
+      }))
+      .sort((a, b) => a.InstanceNo - b.InstanceNo);
+    return [{
       app: group.app,
       name: group.name,
       pods: group.pods.length,
@@ -40,32 +66,52 @@ export default view({
       json: JSON.stringify(
         {
           Name: group.name,
-          Services: ports.map(({ srcport, dstport }) => ({
-            Expect: "",
-            ListenPort: srcport,
-            Send: "",
-            UpstreamPort: dstport,
-          })),
-          Upstreams: group.pods
-            .map(({ instanceNo, containers: [first] }) => ({
-              Host: first?.ip ?? "",
-              InstanceNo: instanceNo,
-            }))
-            .sort((a, b) => a.InstanceNo - b.InstanceNo),
+          Services: services,
+          Upstreams: upstreams,
         } satisfies Json<typeof Proc>,
       ),
-    };
+      message: {
+        Name: group.name,
+        Services: services.map((service) => ({
+          ...service,
+          ListenPort: int32(service.ListenPort),
+          UpstreamPort: int32(service.UpstreamPort),
+        })),
+        Upstreams: upstreams.map(({ Host, InstanceNo }) => ({
+          Host,
+          InstanceNo: int32(InstanceNo),
+        })),
+      },
+    }];
   },
-  members(pieces) {
-    const procs = pieces.map(([, proc]) => proc)
-      .filter(({ json }) => json !== "");
-    guardRouters(procs);
-    const apps = Map.groupBy(
-      procs.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
-      ({ app }) => app,
-    );
-    return [...apps].map((
-      [app, procs],
-    ) => [app, array(procs.map((p) => p.json))]);
+  members: (pieces) =>
+    procsOf(pieces).map(([app, procs]) => [
+      app,
+      array(procs.map(({ json }) => json)),
+    ]),
+  rpc: {
+    service: StreamrouterStreamprocs,
+    whole: (pieces) => ({
+      Data: Object.fromEntries(
+        procsOf(pieces).map(([app, procs]) => [
+          app,
+          { procs: procs.map(({ message }) => message) },
+        ]),
+      ),
+    }),
   },
 });
+
+/**
+ * The procs of each app, sorted by name.
+ *
+ * @throws {Unavailable} when running routers are better off with what they have
+ */
+function procsOf(
+  pieces: readonly (readonly [key: string, procs: readonly Piece[]])[],
+): [app: string, procs: Piece[]][] {
+  const procs = pieces.flatMap(([, procs]) => procs)
+    .sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  guardRouters(procs);
+  return [...Map.groupBy(procs, ({ app }) => app)];
+}

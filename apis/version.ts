@@ -1,5 +1,9 @@
+import { Lainlet } from "../lib/grpc/proto/message_pb.ts";
 import { text } from "../lib/http/answer.ts";
-import type { Page } from "../lib/view/page.ts";
+import { type Page, unary } from "../lib/view/page.ts";
+
+/** What deployed clients of gRPC take lainlet for. */
+const API_VERSION = "2.4";
 
 /** The version of this lainlet, as text. */
 export default {
@@ -8,4 +12,10 @@ export default {
   params: {},
   mediaType: "text/plain",
   respond: ({ version }) => text(version),
+  rpc: [
+    unary(Lainlet.method.version, ({ version }) => ({
+      Version: version,
+      APIVersion: API_VERSION,
+    })),
+  ],
 } satisfies Page;

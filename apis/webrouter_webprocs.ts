@@ -1,7 +1,13 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Type } from "@sinclair/typebox";
+import {
+  type CoreInfoForWebrouterSchema,
+  WebrouterWebprocs,
+} from "../lib/grpc/proto/message_pb.ts";
 import type { Json } from "../lib/view/endpoint.ts";
 import type { Member } from "../lib/json.ts";
 import { addressed, guardRouters } from "../lib/view/routers.ts";
+import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";
 
@@ -15,6 +21,19 @@ const Group = Type.Object({
   })),
 });
 
+/** What a group adds, and what protects the routers. */
+interface Piece {
+  readonly pods: number;
+  readonly addressed: number;
+  readonly members: readonly Member[];
+  readonly messages: readonly (readonly [
+    group: string,
+    message: MessageInitShape<typeof CoreInfoForWebrouterSchema>,
+  ])[];
+}
+
+const NONE: Piece = { pods: 0, addressed: 0, members: [], messages: [] };
+
 /** What a web router routes to: `{group: {PodInfos: [{Annotation, ContainerInfos: [{ContainerIp, Expose}]}]}}`. */
 export default view({
   paths: ["/v2/webrouter/webprocs"],
@@ -23,8 +42,8 @@ export default view({
   answer: Type.Record(Type.String(), Group),
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
-  piece(group): { pods: number; addressed: number; members: Member[] } {
-    if (!isWeb(group.name)) return { pods: 0, addressed: 0, members: [] };
+  piece(group): Piece {
+    if (!isWeb(group.name)) return NONE;
     const json = JSON.stringify(
       {
         PodInfos: group.pods.map(({ containers }) => ({
@@ -40,11 +59,31 @@ export default view({
       pods: group.pods.length,
       addressed: addressed(group.pods),
       members: [[group.name, json]],
+      messages: [[group.name, {
+        PodInfos: group.pods.map(({ containers }) => ({
+          Annotation: group.annotation,
+          Containers: containers.map(({ ip, spec }) => ({
+            IP: ip,
+            Expose: int32(spec.expose),
+          })),
+        })),
+      }]],
     };
   },
   members(pieces) {
     guardRouters(pieces.map(([, piece]) => piece));
     return pieces.flatMap(([, { members }]) => members);
+  },
+  rpc: {
+    service: WebrouterWebprocs,
+    whole(pieces) {
+      guardRouters(pieces.map(([, piece]) => piece));
+      return {
+        Data: Object.fromEntries(
+          pieces.flatMap(([, { messages }]) => messages),
+        ),
+      };
+    },
   },
 });
 

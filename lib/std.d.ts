@@ -96,6 +96,7 @@ declare module "@std/http/status" {
     readonly NotFound: 404;
     readonly MethodNotAllowed: 405;
     readonly URITooLong: 414;
+    readonly UnsupportedMediaType: 415;
     readonly MisdirectedRequest: 421;
     readonly RequestHeaderFieldsTooLarge: 431;
     readonly InternalServerError: 500;

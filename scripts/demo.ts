@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { UsageError } from "../lib/cli/args.ts";
 import { startLogging } from "../lib/log.ts";
 import { MemoryStore } from "../lib/store/memory.ts";
 import { readFlags, run, start } from "../main.ts";
@@ -115,8 +116,11 @@ start(async () => {
     [dependsKey("registry"), dependsValue(NODE1, "shop", "172.20.0.90", 5000)],
     ...put(admin, registry, blog, shop(1, 3)),
   ]);
-  const { port } = await run(flags, store);
-  const url = `http://${webHost(flags.web.hostname)}:${port}`;
+  const { web } = await run(flags, store);
+  if (web === undefined || flags.web === undefined) {
+    throw new UsageError("the demo needs --web");
+  }
+  const url = `http://${webHost(flags.web.hostname)}:${web.port}`;
   console.log(`
 A cluster of three nodes and four apps is at ${url}: look at it
 in a browser, or try:

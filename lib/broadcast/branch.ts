@@ -105,13 +105,7 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     this.#controller?.close();
   }
 
-  /**
-   * Looks after the stream, now and then: a clock is too dear for each frame.
-   *
-   * @param elapsed since the last time, in ms
-   * @param idle the stream gets a comment when it carried nothing for so many ms
-   * @returns for how long the reader has not taken what is there for it, in ms
-   */
+  /** Called now and then: a clock is too dear for each frame. */
   tick(elapsed: number, idle: number): number {
     this.#idle = this.#hasMoved ? 0 : this.#idle + elapsed;
     this.#hasMoved = false;

@@ -14,10 +14,26 @@ export interface BranchesOptions {
   readonly slowAfter: number;
 }
 
-/** All event streams of a thread. */
+/** A stream that is looked after: a {@linkcode Branch}, or one of another protocol. */
+export interface Carrier {
+  /** Adds what was carried since the last time. */
+  report(sent: Sent): void;
+  /**
+   * Looks after the stream.
+   *
+   * @param elapsed since the last time, in ms
+   * @param idle the stream gets a sign of life when it carried nothing for so many ms
+   * @returns for how long the reader has not taken what is there for it, in ms
+   */
+  tick(elapsed: number, idle: number): number;
+  /** Ends the stream. */
+  end(): void;
+}
+
+/** All streams of a thread. */
 export class Branches {
   /** With what is to be done when the reader is too slow. */
-  readonly #branches = new Map<Branch, () => void>();
+  readonly #branches = new Map<Carrier, () => void>();
   readonly #sweep: ReturnType<typeof setInterval>;
   readonly #sent: Sent = { deliveries: 0, conflated: 0, bytes: 0 };
   #isClosed = false;
@@ -38,19 +54,27 @@ export class Branches {
   }
 
   /**
-   * A new stream, which carries nothing until it is attached to a topic; one
-   * that has ended after {@linkcode close}.
+   * A new event stream, which carries nothing until it is attached to a topic;
+   * one that has ended after {@linkcode close}.
    *
    * @param onSlow called when the stream ends because its reader took nothing
    */
   open(options: BranchOptions, onSlow: () => void): Branch {
-    const branch = new Branch(options, () => {
-      branch.report(this.#sent);
-      this.#branches.delete(branch);
-    });
-    this.#branches.set(branch, onSlow);
-    if (this.#isClosed) branch.end();
+    const branch = new Branch(options, () => this.remove(branch));
+    this.add(branch, onSlow);
     return branch;
+  }
+
+  /** Looks after a stream until it is removed. @param onSlow as in {@linkcode open} */
+  add(carrier: Carrier, onSlow: () => void): void {
+    this.#branches.set(carrier, onSlow);
+    if (this.#isClosed) carrier.end();
+  }
+
+  /** To be called when a stream is over. */
+  remove(carrier: Carrier): void {
+    carrier.report(this.#sent);
+    this.#branches.delete(carrier);
   }
 
   /** Tells the other threads: once for all streams, as that is dear. */

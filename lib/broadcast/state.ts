@@ -18,7 +18,7 @@ export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** What a state is made of; can be sent to another thread. */
 export interface StateParts {
-  /** JSON text as UTF-8, and the blank line that ends a frame. */
+  /** JSON text as UTF-8, and the blank line that ends a frame; or what else is sent. */
   readonly bytes: Bytes;
   /** When it is an object: for each member where it begins, and where its value does. */
   readonly index?: Uint32Array<ArrayBuffer>;
@@ -44,8 +44,9 @@ export class State {
 
   constructor(readonly parts: StateParts) {}
 
-  /** @param data the members of an object, or any JSON text */
-  static of(data: readonly Member[] | string): State {
+  /** @param data the members of an object, any JSON text, or bytes as they are sent */
+  static of(data: readonly Member[] | string | Bytes): State {
+    if (data instanceof Uint8Array) return new State({ bytes: data });
     return new State(typeof data === "string" ? ofText(data) : ofMembers(data));
   }
 

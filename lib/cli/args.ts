@@ -23,7 +23,7 @@ const SWITCH_VALUES: Record<string, boolean> = {
 
 /**
  * Reads flags, `-name value`, `-name=value` and the same with two dashes, and
- * what else is there.
+ * what else is there. A flag is blank that is given with nothing behind it.
  *
  * @param values flags that have a value
  * @param switches flags that have none
@@ -33,13 +33,13 @@ export function readArgs(
   args: readonly string[],
   values: readonly string[],
   switches: readonly string[],
-): { given: Given; rest: string[] } {
+): { given: Given; isBlank: (name: string) => boolean; rest: string[] } {
   // The parser would take `-web` for four flags, and `etcd.ca` for a path.
   const inner = (name: string) => name.replaceAll(".", "-");
   const normal: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] ?? "";
-    const [, name, rest = ""] = /^--?([a-z][a-z.]*)(=.*)?$/s.exec(arg) ?? [];
+    const [, name, rest = ""] = /^--?([a-z][a-zA-Z.]*)(=.*)?$/s.exec(arg) ?? [];
     if (name === undefined) {
       normal.push(arg);
       continue;
@@ -61,19 +61,23 @@ export function readArgs(
   }
   const parsed = parseArgs(normal, {
     string: values.map(inner),
-    boolean: switches,
+    boolean: switches.map(inner),
     alias: {},
     unknown: (arg) => {
       if (arg.startsWith("-")) throw new UsageError(`unknown flag ${arg}`);
     },
   });
+  const last = (name: string) => {
+    const value = parsed[inner(name)];
+    return Array.isArray(value) ? value.at(-1) : value;
+  };
   return {
     given: (name) => {
-      const value = parsed[inner(name)];
+      const value = last(name);
       if (value === true) return "true";
-      const last = Array.isArray(value) ? value.at(-1) : value;
-      return typeof last === "string" && last !== "" ? last : undefined;
+      return typeof value === "string" && value !== "" ? value : undefined;
     },
+    isBlank: (name) => last(name) === "",
     rest: parsed._.map(String),
   };
 }

@@ -3,12 +3,23 @@ import { type Given, readArgs, UsageError } from "./args.ts";
 import { HELP } from "./help.ts";
 import type { LimitsOptions } from "../http/limits.ts";
 
+/** Where to listen; hostname "" is every address, port 0 a free one. */
+export interface ListenAddress {
+  readonly hostname: string;
+  readonly port: number;
+}
+
 /** What the command line asks for. */
 export interface Flags {
-  /** Where to listen; hostname "" is every address, port 0 a free one. */
-  readonly web: { readonly hostname: string; readonly port: number };
+  /** Where HTTP is served; undefined: not at all. */
+  readonly web?: ListenAddress;
   /** Names by which browsers may ask, besides addresses, localhost and {@linkcode hostname}. */
   readonly webHosts: readonly string[];
+  /** Where gRPC is served; undefined: not at all. */
+  readonly grpc?: ListenAddress & {
+    /** PEM files. */
+    readonly tls?: { readonly cert: string; readonly key: string };
+  };
   /** URLs of the members of one etcd cluster. */
   readonly etcd: readonly [string, ...string[]];
   readonly etcdTls?: TlsFiles;
@@ -53,6 +64,9 @@ export interface Environment {
 export const VALUES = [
   "web",
   "web.hosts",
+  "grpc.addr",
+  "grpc.cert",
+  "grpc.key",
   "etcd",
   "ip",
   "hostname",
@@ -70,7 +84,7 @@ export const VALUES = [
   "etcd.user",
 ];
 /** Flags that have none. */
-export const SWITCHES = ["noauth", "debug", "version", "help"];
+export const SWITCHES = ["grpc.TLS", "noauth", "debug", "version", "help"];
 
 /**
  * Reads the command line: `-name value`, `-name=value` and the same with two
@@ -84,7 +98,11 @@ export function parseFlags(
   environment: Environment,
   version: string,
 ): Flags | string {
-  const { given, rest: [unexpected] } = readArgs(args, VALUES, SWITCHES);
+  const { given, isBlank, rest: [unexpected] } = readArgs(
+    args,
+    VALUES,
+    SWITCHES,
+  );
   if (unexpected !== undefined) {
     throw new UsageError(`unexpected argument "${unexpected}"`);
   }
@@ -94,8 +112,12 @@ export function parseFlags(
   if (ip !== "" && !isAddress(ip)) {
     throw new UsageError(`--ip must be an IP address, not "${ip}"`);
   }
+  const grpc = grpcFlags(given);
   return {
-    web: listenAddress(given("web") ?? ":9001"),
+    web: grpc !== undefined && isBlank("web")
+      ? undefined
+      : listenAddress("web", given("web") ?? ":9001"),
+    grpc,
     webHosts: hostNames(given("web.hosts") ?? "lainlet.lain"),
     ...etcdFlags(given, environment),
     ip,
@@ -129,16 +151,29 @@ function defaultWorkers(cores: number): number {
   return cores < 4 ? 1 : 2;
 }
 
-function listenAddress(text: string): Flags["web"] {
+function listenAddress(name: string, text: string): ListenAddress {
   const [, v6, host, digits] =
     /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
   if (digits === undefined || port > 65_535) {
     throw new UsageError(
-      `--web must be an address like :9001, 127.0.0.1:9001 or [::1]:9001, not "${text}"`,
+      `--${name} must be an address like :9001, 127.0.0.1:9001 or [::1]:9001, not "${text}"`,
     );
   }
   return { hostname: v6 ?? host ?? "", port };
+}
+
+function grpcFlags(given: Given): Flags["grpc"] {
+  const address = given("grpc.addr");
+  if (address === undefined) return undefined;
+  const where = listenAddress("grpc.addr", address);
+  if (given("grpc.TLS") === undefined) return where;
+  const cert = given("grpc.cert");
+  const key = given("grpc.key");
+  if (cert === undefined || key === undefined) {
+    throw new UsageError("--grpc.TLS needs --grpc.cert and --grpc.key");
+  }
+  return { ...where, tls: { cert, key } };
 }
 
 function hostNames(list: string): string[] {

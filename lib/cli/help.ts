@@ -1,7 +1,7 @@
 /** What `--help` prints. */
 export const HELP = `\
-lainlet serves a LAIN cluster's state, kept current from etcd, over HTTP: each
-view as an answer (GET) or as a live stream (watch).
+lainlet serves a LAIN cluster's state, kept current from etcd, over HTTP and
+gRPC: each view as an answer (GET) or as a live stream (watch).
 
 Usage: lainlet [flags]     (a flag is -name value, -name=value, or with --)
        lainlet get ENDPOINT [--PARAMETER VALUE] [--addr ADDRESS]
@@ -18,6 +18,11 @@ Serving:
   --web.hosts NAMES        names by which browsers may ask, comma-separated,
                            besides addresses, localhost and --hostname (default
                            lainlet.lain)
+  --grpc.addr ADDRESS      where to serve gRPC as well (default: nowhere); an
+                           empty --web= then switches HTTP off
+  --grpc.TLS               serve gRPC by TLS
+  --grpc.cert FILE         PEM file of the certificate for that
+  --grpc.key FILE          PEM file of its key
   --ip ADDRESS             this node's address (default none): what calls from
                            it may ask everything, and localspec is about it
   --hostname NAME          this node's name, which localprocs is about

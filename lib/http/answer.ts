@@ -4,8 +4,8 @@ import { STATUS_CODE } from "@std/http/status";
 import type { BranchOptions } from "../broadcast/branch.ts";
 import type { State } from "../broadcast/state.ts";
 import type { Refusal } from "../errors.ts";
-import type { Topic } from "../broadcast/topic.ts";
 import type { Answer, Ask } from "../view/page.ts";
+import type { Listener } from "../view/views.ts";
 
 /** Where a stream's events come from. */
 export interface Feed {
@@ -17,14 +17,6 @@ export interface Feed {
    * @returns to be called once, when the request is over
    */
   start(listener: Listener): () => void;
-}
-
-/** A stream, as the feed sees it. */
-export interface Listener {
-  /** Carries a topic's states from now on. */
-  attach(topic: Topic): void;
-  /** Ends the stream with an error event. */
-  fail(message: string): void;
 }
 
 /** What answers: the one thread that knows the cluster, or a way to it. */

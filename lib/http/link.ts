@@ -1,5 +1,6 @@
 import type { Answer, Ask } from "../view/page.ts";
-import type { Feed, Listener, Origin } from "./answer.ts";
+import type { Feed, Origin } from "./answer.ts";
+import type { Listener } from "../view/views.ts";
 import type { BranchOptions } from "../broadcast/branch.ts";
 import { State, type StateParts } from "../broadcast/state.ts";
 import { type Follower, Topic } from "../broadcast/topic.ts";
@@ -23,7 +24,12 @@ export type ToWorker =
     readonly options: BranchOptions;
   }
   | { readonly type: "attach"; readonly id: number; readonly topic: number }
-  | { readonly type: "fail"; readonly id: number; readonly message: string }
+  | {
+    readonly type: "fail";
+    readonly id: number;
+    readonly message: string;
+    readonly status: number;
+  }
   | {
     readonly type: "state";
     readonly topic: number;
@@ -80,7 +86,8 @@ export class OriginLink {
     let leave = () => {};
     const stop = feed.start({
       attach: (topic) => leave = this.#attach(id, topic),
-      fail: (message) => this.post({ type: "fail", id, message }),
+      fail: (message, status) =>
+        this.post({ type: "fail", id, message, status }),
     });
     this.#stops.set(id, () => {
       leave();
@@ -175,7 +182,7 @@ export class RemoteOrigin implements Origin {
         break;
       }
       case "fail":
-        this.#listeners.get(message.id)?.fail(message.message);
+        this.#listeners.get(message.id)?.fail(message.message, message.status);
         break;
       case "state": {
         const { kind, topic: number } = message;

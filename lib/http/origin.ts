@@ -3,32 +3,23 @@ import { STATUS_CODE } from "@std/http/status";
 import {
   conditional,
   type Feed,
-  type Listener,
   type Origin,
   refused,
   staleness,
   text,
   unavailable,
 } from "./answer.ts";
-import { Broadcast } from "../broadcast/broadcast.ts";
 import { type Cluster, followCluster, type Host } from "../watcher/cluster.ts";
 import { Counters } from "../vitals/counters.ts";
-import {
-  badRequest,
-  forbidden,
-  NO_PERMISSION,
-  NOT_READ_YET,
-  Refusal,
-  SUPER_REQUIRED,
-  Unavailable,
-} from "../errors.ts";
+import { badRequest, Refusal, Unavailable } from "../errors.ts";
 import { Limits, type LimitsOptions } from "./limits.ts";
 import { Metrics } from "../vitals/metrics.ts";
 import type { Answer, Ask, Page, Service } from "../view/page.ts";
 import { heartbeatOf, isPatch, isWatch } from "../view/params.ts";
-import { type Right, Rights } from "../access/rights.ts";
+import { Rights } from "../access/rights.ts";
 import type { Store } from "../store/store.ts";
-import type { Query, View } from "../view/view.ts";
+import type { View } from "../view/view.ts";
+import { Views } from "../view/views.ts";
 import { Vitals } from "../vitals/vitals.ts";
 
 const log = getLogger(["lainlet", "origin"]);
@@ -60,7 +51,6 @@ export interface LainletOptions {
 
 /** The state of a cluster, and the answers that are made of it. */
 export class Lainlet implements Origin, Service {
-  readonly broadcast = new Broadcast();
   readonly cluster: Cluster;
   readonly counters = new Counters();
   readonly host: Host;
@@ -69,6 +59,7 @@ export class Lainlet implements Origin, Service {
   readonly rights: Rights;
   readonly store: Store;
   readonly version: string;
+  readonly views: Views;
   readonly vitals: Vitals;
   readonly staleAfter: number;
   readonly endpoints: readonly (View | Page)[];
@@ -87,6 +78,7 @@ export class Lainlet implements Origin, Service {
     for (const endpoint of this.endpoints) {
       for (const path of endpoint.paths) this.#byPath.set(path, endpoint);
     }
+    this.views = new Views(this, this.rights);
     this.metrics = new Metrics(this);
     this.vitals = new Vitals(this);
   }
@@ -135,24 +127,15 @@ export class Lainlet implements Origin, Service {
       });
     }
     if ("respond" in endpoint) {
-      return endpoint.respond(this, this.#query(params, ask.peer), ask);
+      return endpoint.respond(this, this.views.query(params, ask.peer), ask);
     }
     return isWatch(params)
       ? this.#watch(endpoint, params, ask)
       : this.#get(endpoint, params, ask);
   }
 
-  #query(params: URLSearchParams, peer: string): Query {
-    return { params, caller: this.rights.caller(peer), host: this.host };
-  }
-
   #get(view: View, params: URLSearchParams, ask: Ask): Promise<Answer> {
-    if (!this.#isReady(view, ask.peer)) throw new Unavailable(NOT_READ_YET);
-    const selection = view.select(this.#query(params, ask.peer));
-    const source = view.source(this, selection);
-    const state = this.broadcast.latest(source);
-    if (state instanceof Unavailable) throw state;
-    return conditional(ask, state);
+    return conditional(ask, this.views.read({ view, params, peer: ask.peer }));
   }
 
   #watch(view: View, params: URLSearchParams, ask: Ask): Answer | Feed {
@@ -163,93 +146,31 @@ export class Lainlet implements Origin, Service {
     if (ask.method === "HEAD") {
       return { status: STATUS_CODE.OK, headers: STREAM, body: null };
     }
-    const giveBack = this.limits.take(ask.peer, view.paths[0]);
+    const { peer } = ask;
+    const giveBack = this.limits.take(peer, view.paths[0]);
     if (typeof giveBack === "string") return unavailable(giveBack, RETRY_AFTER);
     const heartbeat = heartbeatOf(params);
     return {
       headers: STREAM,
       options: { heartbeat: heartbeat ?? 0, patch },
       start: (listener) => {
-        const ends = new Ends(giveBack);
-        if (heartbeat === undefined) listener.fail(BAD_HEARTBEAT);
-        else if (this.#isReady(view, ask.peer)) {
-          this.#feed(view, params, ask, listener, ends);
-        } else {
-          this.#ready(view, ask.peer).then(() => {
-            if (!ends.isOver) this.#feed(view, params, ask, listener, ends);
-          });
+        if (heartbeat === undefined) {
+          listener.fail(BAD_HEARTBEAT, STATUS_CODE.BadRequest);
+          return giveBack;
         }
-        return stopper(ends);
+        const stop = this.views.follow({ view, params, peer }, listener);
+        return both(stop, giveBack);
       },
     };
-  }
-
-  /** Feeds a listener for as long as it may see what it asked for. */
-  #feed(
-    view: View,
-    params: URLSearchParams,
-    ask: Ask,
-    listener: Listener,
-    ends: Ends,
-  ): void {
-    const { peer } = ask;
-    try {
-      const selection = view.select(this.#query(params, peer));
-      const { right } = selection;
-      ends.add(this.#guard(peer, right, listener));
-      const source = view.source(this, selection);
-      const { topic, release } = this.broadcast.use(source);
-      ends.add(release);
-      listener.attach(topic);
-    } catch (error) {
-      if (!(error instanceof Refusal)) logFailure(ask, error);
-      listener.fail(
-        error instanceof Refusal ? error.message : "internal error",
-      );
-    }
-  }
-
-  /** Ends a stream when its caller loses the right to it. */
-  #guard(peer: string, right: Right, listener: Listener): () => void {
-    return this.rights.subscribe(peer, () => {
-      if (!this.rights.caller(peer).may(right)) {
-        listener.fail(lacking(right).message);
-      }
-    });
-  }
-
-  #isReady(view: View, peer: string): boolean {
-    return view.watcher(this.cluster).isSynced && this.rights.isReadyFor(peer);
-  }
-
-  async #ready(view: View, peer: string): Promise<void> {
-    await view.watcher(this.cluster).synced;
-    if (!this.rights.isReadyFor(peer)) await this.rights.synced;
-  }
-}
-
-/** What is to be done when a stream is over. */
-class Ends {
-  readonly #ends: (() => void)[];
-  isOver = false;
-
-  constructor(first: () => void) {
-    this.#ends = [first];
-  }
-
-  add(end: () => void): void {
-    this.#ends.push(end);
-  }
-
-  run(): void {
-    this.isOver = true;
-    for (const end of this.#ends) end();
   }
 }
 
 /** Of its own, to keep nothing of the request alive: there is one for each listener. */
-function stopper(ends: Ends): () => void {
-  return () => ends.run();
+function both(first: () => void, second: () => void): () => void {
+  return () => {
+    first();
+    second();
+  };
 }
 
 function failure(ask: Ask, error: unknown): Answer {
@@ -257,10 +178,6 @@ function failure(ask: Ask, error: unknown): Answer {
   if (error instanceof Unavailable) return unavailable(error.message);
   logFailure(ask, error);
   return text("internal error", STATUS_CODE.InternalServerError);
-}
-
-function lacking(right: Right): Refusal {
-  return forbidden(right.kind === "super" ? SUPER_REQUIRED : NO_PERMISSION);
 }
 
 function logFailure({ url }: Ask, error: unknown): void {

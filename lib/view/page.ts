@@ -1,3 +1,8 @@
+import type {
+  DescMessage,
+  DescMethodUnary,
+  MessageInitShape,
+} from "@bufbuild/protobuf";
 import type { Rights } from "../access/rights.ts";
 import type { Bytes } from "../broadcast/state.ts";
 import type { Store } from "../store/store.ts";
@@ -5,6 +10,7 @@ import type { Metrics } from "../vitals/metrics.ts";
 import type { Cluster } from "../watcher/cluster.ts";
 import type { Watcher } from "../watcher/watcher.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { encode } from "./rpc.ts";
 import type { LiveState, Query, View } from "./view.ts";
 
 /** What an answer depends on of a request; can be sent to another thread. */
@@ -42,6 +48,8 @@ export interface Service extends LiveState {
 export interface Page extends Endpoint {
   /** Of the answer, without parameters. */
   readonly mediaType: string;
+  /** How gRPC asks for it. */
+  readonly rpc?: readonly UnaryRpc[];
   /** What the answer rests on, when that is the cluster's state. */
   watcher?(cluster: Cluster): Pick<Watcher<unknown>, "age">;
   /**
@@ -49,4 +57,27 @@ export interface Page extends Endpoint {
    * @throws {Unavailable} when there is no answer yet
    */
   respond(service: Service, query: Query, ask: Ask): Answer | Promise<Answer>;
+}
+
+/** A call of a page: a request, a reply. */
+export interface UnaryRpc {
+  readonly method: DescMethodUnary;
+  /**
+   * The reply, encoded.
+   *
+   * @throws {Refusal} when the request is malformed, or not for this caller
+   * @throws {Unavailable} when there is no reply yet
+   */
+  reply(service: Service, query: Query): Uint8Array;
+}
+
+/** Declares a call of a page. */
+export function unary<R extends DescMessage>(
+  method: DescMethodUnary<DescMessage, R>,
+  reply: (service: Service, query: Query) => MessageInitShape<R>,
+): UnaryRpc {
+  return {
+    method,
+    reply: (service, query) => encode(method.output, reply(service, query)),
+  };
 }

@@ -33,7 +33,7 @@ export class Metrics {
     this.#durations = new Histogram({
       name: "lainlet_request_duration_seconds",
       help:
-        "Time to make an answer, sending it not included; streams are not here.",
+        "Time to make an answer, sending it not included; streams are not here. The code is HTTP's, or gRPC's where the endpoint is a method of it.",
       labelNames: ["endpoint", "code"],
       buckets: BUCKETS,
       registers: [this.#registry],
@@ -170,7 +170,7 @@ export class Metrics {
   }
 
   #addStreams(): void {
-    const { broadcast, counters, limits } = this.readings;
+    const { counters, limits, views } = this.readings;
     this.#gauge(
       "lainlet_connections",
       "Open requests and streams.",
@@ -184,7 +184,7 @@ export class Metrics {
     this.#gauge(
       "lainlet_topics",
       "Different states that streams are fed from.",
-      () => broadcast.topics,
+      () => views.topics,
     );
     new Gauge({
       name: "lainlet_listeners",

@@ -4,10 +4,6 @@ import type { Counters } from "./counters.ts";
 
 /** What the figures of a lainlet are read from. */
 export interface Readings {
-  readonly broadcast: {
-    /** States that someone follows. */
-    readonly topics: number;
-  };
   readonly cluster: Cluster;
   readonly counters: Counters;
   readonly limits: {
@@ -22,4 +18,8 @@ export interface Readings {
   readonly staleAfter: number;
   readonly store: Pick<Store, "status">;
   readonly version: string;
+  readonly views: {
+    /** States that someone follows. */
+    readonly topics: number;
+  };
 }

@@ -94,7 +94,7 @@ export class Vitals {
 
   /** How it is at present; the rates are of the last seconds. */
   get present(): Vital {
-    const { broadcast, cluster, counters, limits, store, staleAfter, version } =
+    const { cluster, counters, limits, store, staleAfter, version, views } =
       this.readings;
     const { source, revision, reconnects, missed, problems } = store.status;
     const sample = this.#since(this.#recent[0] ?? this.#last);
@@ -123,7 +123,7 @@ export class Vitals {
       refused: limits.refused,
       slow: counters.slow,
       conflated: counters.conflated,
-      topics: broadcast.topics,
+      topics: views.topics,
     };
   }
 

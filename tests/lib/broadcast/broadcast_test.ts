@@ -434,7 +434,7 @@ Deno.test("10,000 listeners that come and go over HTTP leave nothing behind", as
         ? true
         : undefined,
   );
-  assertEquals(lainlet.broadcast.topics, 0);
+  assertEquals(lainlet.views.topics, 0);
   assertEquals(lainlet.cluster.config.receivers, 0);
 });
 

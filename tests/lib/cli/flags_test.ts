@@ -20,6 +20,7 @@ Deno.test("flags: the defaults", () => {
   assertEquals(flags([]), {
     web: { hostname: "", port: 9001 },
     webHosts: ["lainlet.lain"],
+    grpc: undefined,
     etcd: ["http://127.0.0.1:2379"],
     etcdTls: undefined,
     etcdUser: undefined,
@@ -37,11 +38,52 @@ Deno.test("flags: the defaults", () => {
   });
 });
 
+Deno.test("flags: gRPC, and HTTP that is switched off", () => {
+  const grpc = { hostname: "", port: 9000 };
+  assertEquals(flags(["-grpc.addr=:9000"]).grpc, grpc);
+  const tls = ["--grpc.TLS", "--grpc.cert=c.pem", "-grpc.key", "k.pem"];
+  assertEquals(flags(["-grpc.addr=:9000", ...tls]).grpc, {
+    ...grpc,
+    tls: { cert: "c.pem", key: "k.pem" },
+  });
+  // Certificates without the switch are not used.
+  assertEquals(flags(["-grpc.addr=:9000", ...tls, "-grpc.TLS=0"]).grpc, grpc);
+  for (const blank of [["-web="], ["--web", ""]]) {
+    assertEquals(flags([...blank, "-grpc.addr=:9000"]).web, undefined);
+    assertEquals(flags(blank).web?.port, 9001);
+  }
+  assertEquals(flags(["-grpc.addr="]).grpc, undefined);
+  assertThrows(
+    () => flags(["-grpc.addr=:9000", "-grpc.TLS", "-grpc.cert=c.pem"]),
+    UsageError,
+    "--grpc.TLS needs --grpc.cert and --grpc.key",
+  );
+  assertThrows(
+    () => flags(["-grpc.addr=9000"]),
+    UsageError,
+    "--grpc.addr must be an address like :9001",
+  );
+});
+
+Deno.test("flags: the line of LAIN's own unit", () => {
+  const all = flags([
+    "-web=:9001",
+    "-grpc.addr=:9000",
+    "-etcd=10.0.0.1:4001",
+    "-ip=10.0.0.7",
+    "-debug",
+  ]);
+  assertEquals(all.web?.port, 9001);
+  assertEquals(all.grpc?.port, 9000);
+  assertEquals(all.etcd, ["http://10.0.0.1:4001"]);
+  assertEquals([all.ip, all.debug], ["10.0.0.7", true]);
+});
+
 Deno.test("flags: Go's spelling and GNU's, with = and without", () => {
   for (
     const args of [["-web", ":1"], ["--web", ":1"], ["-web=:1"], ["--web=:1"]]
   ) {
-    assertEquals(flags(args).web.port, 1);
+    assertEquals(flags(args).web?.port, 1);
   }
   for (
     const value of ["", "=true", "=1", "=t", "=TRUE", "=T"]

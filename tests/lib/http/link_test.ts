@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { Feed, Listener, Origin } from "../../../lib/http/answer.ts";
+import type { Feed, Origin } from "../../../lib/http/answer.ts";
+import type { Listener } from "../../../lib/view/views.ts";
 import type { Answer } from "../../../lib/view/page.ts";
 import { State } from "../../../lib/broadcast/state.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
@@ -138,7 +139,7 @@ Deno.test("link: a state is sent once for all listeners, and each of them hears 
   await heard(two.listener, "2 update");
   link.origin.topic.publish(new Unavailable("lost"), "delete");
   await heard(two.listener, "lost delete");
-  link.origin.fed[1]?.fail("no more");
+  link.origin.fed[1]?.fail("no more", 403);
   await heard(two.listener, "failed: no more");
   await heard(one.listener, "lost delete");
   assertEquals(link.sent.filter((type) => type === "state").length, 3);

@@ -1,0 +1,113 @@
+import type { Carrier } from "../broadcast/branches.ts";
+import type { Sent } from "../broadcast/branch.ts";
+import { State } from "../broadcast/state.ts";
+import type { Follower, Topic } from "../broadcast/topic.ts";
+import type { Http2Stream } from "../http2/stream.ts";
+import type { Listener } from "../view/views.ts";
+import { CODE, type Code, codeOf } from "./status.ts";
+
+/**
+ * One caller's stream: a branch of a topic's tee. Nothing is written before
+ * the caller has taken what was written before, and then it is the newest; so
+ * what a slow one costs is its place. While there is no state, it carries
+ * nothing.
+ */
+export class RpcBranch implements Carrier, Follower, Listener {
+  #topic?: Topic;
+  /** The number of the topic's state that was looked at last. */
+  #seen = 0;
+  #sent?: State;
+  #isBusy = false;
+  /** How the call ends, as soon as the message under way is written. */
+  #ending?: readonly [code: Code, message: string];
+  #hasLeft = false;
+  readonly #onTaken = (bytes: number, isLast: boolean) =>
+    this.#taken(bytes, isLast);
+  #deliveries = 0;
+  #conflated = 0;
+  #bytes = 0;
+  /** Something was taken since the last look. */
+  #hasMoved = false;
+  /** For how long nothing was, in ms, as far as that was looked at. */
+  #idle = 0;
+
+  /** @param finish ends the call; called once at most */
+  constructor(
+    private readonly stream: Http2Stream,
+    private readonly finish: (code: Code, message: string) => void,
+  ) {}
+
+  attach(topic: Topic): void {
+    if (this.#ending !== undefined || this.#hasLeft) return;
+    this.#topic = topic;
+    topic.join(this);
+    this.wake();
+  }
+
+  fail(message: string, status: number): void {
+    this.#end(codeOf(status), message);
+  }
+
+  end(): void {
+    this.#end(CODE.unavailable, "lainlet ends this stream");
+  }
+
+  /** To be called when the caller has gone. */
+  leave(): void {
+    this.#hasLeft = true;
+    this.#topic?.leave(this);
+    this.#topic = undefined;
+    this.#sent = undefined;
+  }
+
+  wake(): void {
+    const topic = this.#topic;
+    if (this.#isBusy || topic === undefined || topic.number === this.#seen) {
+      return;
+    }
+    const missed = topic.number - this.#seen - 1;
+    this.#seen = topic.number;
+    const { latest } = topic;
+    if (!(latest instanceof State)) return;
+    if (this.#sent !== undefined) {
+      // Two that follow each other differ, but not those further apart.
+      if (missed > 0 && latest.equals(this.#sent)) return;
+      this.#conflated += missed;
+    }
+    this.#sent = latest;
+    this.#deliveries++;
+    this.#isBusy = true;
+    this.stream.write(latest.parts.bytes, this.#onTaken);
+  }
+
+  tick(elapsed: number): number {
+    this.#idle = this.#hasMoved || !this.#isBusy ? 0 : this.#idle + elapsed;
+    this.#hasMoved = false;
+    return this.#idle;
+  }
+
+  report(sent: Sent): void {
+    sent.deliveries += this.#deliveries;
+    sent.conflated += this.#conflated;
+    sent.bytes += this.#bytes;
+    this.#deliveries = this.#conflated = this.#bytes = 0;
+  }
+
+  #taken(bytes: number, isLast: boolean): void {
+    this.#bytes += bytes;
+    this.#hasMoved = true;
+    if (!isLast) return;
+    this.#isBusy = false;
+    if (this.#hasLeft) return;
+    if (this.#ending !== undefined) this.finish(...this.#ending);
+    else this.wake();
+  }
+
+  #end(code: Code, message: string): void {
+    if (this.#ending !== undefined || this.#hasLeft) return;
+    this.#ending = [code, message];
+    this.#topic?.leave(this);
+    this.#topic = undefined;
+    if (!this.#isBusy) this.finish(code, message);
+  }
+}

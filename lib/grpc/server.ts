@@ -1,0 +1,213 @@
+import { getLogger } from "@logtape/logtape";
+import { STATUS_CODE } from "@std/http/status";
+import { Branches } from "../broadcast/branches.ts";
+import { type Http2Address, Http2Server } from "../http2/server.ts";
+import type { Http2Stream, StreamHandler } from "../http2/stream.ts";
+import type { Counters } from "../vitals/counters.ts";
+import type { Readings } from "../vitals/readings.ts";
+import type { Service } from "../view/page.ts";
+import type { Views } from "../view/views.ts";
+import { RpcBranch } from "./branch.ts";
+import {
+  Call,
+  type CallEvents,
+  Dialogue,
+  type RequestHandler,
+  Single,
+} from "./call.ts";
+import { healthMethods } from "./health.ts";
+import { type Method, methodsOf } from "./methods.ts";
+import { file_health } from "./proto/health_pb.ts";
+import { file_message } from "./proto/message_pb.ts";
+import { reflectionMethods } from "./reflection.ts";
+import { CODE, type Code, RpcError, rpcErrorOf } from "./status.ts";
+
+const log = getLogger(["lainlet", "grpc"]);
+
+/** A lainlet, as far as gRPC serves it. */
+interface Served extends Service, Readings {
+  readonly counters: Counters;
+  readonly limits: Readings["limits"] & {
+    take(peer: string, endpoint: string): (() => void) | string;
+  };
+  readonly store: Service["store"];
+  readonly version: string;
+  readonly views: Views;
+}
+
+/** What is served, and how. */
+export interface GrpcOptions {
+  readonly lainlet: Served;
+  /** How long a reader may leave alone what is there for it, in ms. */
+  readonly slowAfter: number;
+}
+
+/** Serves a lainlet's endpoints by gRPC, on one thread. */
+export class GrpcServer implements CallEvents {
+  readonly #branches: Branches;
+  readonly #methods: ReadonlyMap<string, Method>;
+  readonly #http2: Http2Server;
+
+  /**
+   * Listens.
+   *
+   * @param hostname "" is every address, by IPv6 where the system has it
+   * @throws {Error} that says why not
+   */
+  constructor(
+    { hostname, ...address }: Http2Address,
+    private readonly options: GrpcOptions,
+  ) {
+    const { lainlet, slowAfter } = options;
+    const services = new Set(file_message.services.map((s) => s.typeName));
+    this.#methods = new Map([
+      ...methodsOf(lainlet.endpoints, lainlet, lainlet.views),
+      ...healthMethods(lainlet, services),
+      ...reflectionMethods([file_message, file_health]),
+    ]);
+    this.#http2 = listen(
+      { hostname, ...address },
+      (stream) => this.#open(stream),
+    );
+    this.#branches = new Branches({ counters: lainlet.counters, slowAfter });
+  }
+
+  get address(): { hostname: string; port: number } {
+    return this.#http2.address;
+  }
+
+  /** Listens no more, ends all streams, and waits until all calls are answered. */
+  async close(): Promise<void> {
+    this.#branches.close();
+    await this.#http2.close();
+  }
+
+  onFault({ path }: Call, error: unknown): void {
+    log.error("a call failed", {
+      path,
+      error: error instanceof Error ? error.stack : String(error),
+    });
+  }
+
+  onOver({ path, peer, code }: Call): void {
+    this.options.lainlet.counters.add("connections", -1);
+    log.debug("a call is done", { path, peer, code });
+  }
+
+  #open(stream: Http2Stream): StreamHandler {
+    const status = misfit(stream.headers);
+    if (status !== undefined) {
+      stream.respond([[":status", `${status}`]], true);
+      return IGNORED;
+    }
+    this.options.lainlet.counters.add("connections", 1);
+    const call = new Call(stream, this);
+    const method = this.#methods.get(call.path);
+    if (method === undefined) {
+      call.finish(CODE.unimplemented, `there is no method ${call.path}`);
+    } else call.handler = this.#handlerOf(call, method);
+    return call;
+  }
+
+  #handlerOf(call: Call, method: Method): RequestHandler {
+    switch (method.kind) {
+      case "dialogue":
+        return new Dialogue(call, method.reply);
+      case "unary":
+        return new Single((request) => {
+          const frame = this.#reply(call, method, request);
+          call.write(frame, () => call.finish(CODE.ok));
+        });
+      case "stream": {
+        let stop = () => {};
+        const single = new Single((request) => {
+          stop = this.#follow(call, method, request);
+        });
+        return {
+          message: (bytes) => single.message(bytes),
+          end: () => single.end(),
+          close: () => stop(),
+        };
+      }
+    }
+  }
+
+  #reply(
+    { path, peer }: Call,
+    method: Extract<Method, { kind: "unary" }>,
+    request: Uint8Array,
+  ): Uint8Array {
+    const begin = performance.now();
+    let code: Code = CODE.ok;
+    try {
+      return method.reply(request, peer);
+    } catch (error) {
+      code = rpcErrorOf(error)?.code ?? CODE.internal;
+      throw error;
+    } finally {
+      const time = performance.now() - begin;
+      this.options.lainlet.metrics.observe(path, code, time);
+    }
+  }
+
+  /** Feeds a stream. @returns ends that */
+  #follow(
+    call: Call,
+    method: Extract<Method, { kind: "stream" }>,
+    request: Uint8Array,
+  ): () => void {
+    const { path, peer, stream } = call;
+    const { counters, limits } = this.options.lainlet;
+    const demand = method.demand(request, peer);
+    const giveBack = limits.take(peer, path);
+    if (typeof giveBack === "string") {
+      throw new RpcError(CODE.resourceExhausted, giveBack);
+    }
+    const finish = (code: Code, text: string) => call.finish(code, text);
+    const branch = new RpcBranch(stream, finish);
+    call.open();
+    const stop = demand(branch);
+    this.#branches.add(branch, () => {
+      counters.add("slow", 1);
+      log.warn("a caller is too slow, its stream ends", { path, peer });
+      stream.cancel();
+    });
+    return () => {
+      branch.leave();
+      this.#branches.remove(branch);
+      stop();
+      giveBack();
+    };
+  }
+}
+
+/** Takes no interest in a request. */
+const IGNORED: StreamHandler = { data() {}, end() {}, close() {} };
+
+/** The status of HTTP for a request that is not gRPC's. */
+function misfit(headers: ReadonlyMap<string, string>): number | undefined {
+  if (headers.get(":method") !== "POST") return STATUS_CODE.MethodNotAllowed;
+  const type = headers.get("content-type") ?? "";
+  return /^application\/grpc(\+proto)?(;|$)/.test(type)
+    ? undefined
+    : STATUS_CODE.UnsupportedMediaType;
+}
+
+function listen(
+  address: Http2Address,
+  open: (stream: Http2Stream) => StreamHandler,
+): Http2Server {
+  const { hostname, port } = address;
+  try {
+    return new Http2Server({ ...address, hostname: hostname || "::" }, open);
+  } catch (error) {
+    if (hostname === "" && !(error instanceof Deno.errors.AddrInUse)) {
+      return listen({ ...address, hostname: "0.0.0.0" }, open);
+    }
+    throw new Error(
+      `cannot listen on ${hostname}:${port}: ${
+        error instanceof Error ? error.message : error
+      }`,
+    );
+  }
+}

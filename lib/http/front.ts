@@ -1,0 +1,101 @@
+import { getLogger } from "@logtape/logtape";
+import type { WorkerSetup } from "./workers.ts";
+import { countDescriptors, MANY } from "./descriptors.ts";
+import type { Lainlet } from "./origin.ts";
+import { type Address, freePort, Port, type PortOptions } from "./port.ts";
+import { Porter } from "./porter.ts";
+import { Server } from "./server.ts";
+import { Workers } from "./workers.ts";
+
+const log = getLogger(["lainlet", "http"]);
+
+/** Where and how a lainlet is served by HTTP. */
+export interface FrontOptions
+  extends Pick<WorkerSetup, "hosts" | "slowAfter" | "logFormat" | "logLevel"> {
+  /** "" is every address, port 0 a free one. */
+  readonly web: { readonly hostname: string; readonly port: number };
+  /** Threads that serve connections. */
+  readonly workers: number;
+  /** As many streams there may be. */
+  readonly listeners: number;
+}
+
+/** Serves a lainlet by HTTP: on this thread and on workers, and again when the port was closed. */
+export class Front {
+  readonly #server: Server;
+  readonly #port: Port;
+  readonly #workers: Workers;
+  readonly #porter: Porter;
+
+  /** Listens, on this thread. @throws {Error} that says why not */
+  constructor(lainlet: Lainlet, options: FrontOptions) {
+    const { web, workers, listeners, ...setup } = options;
+    // Before anything else needs one.
+    const descriptors = countDescriptors(MANY);
+    const { counters } = lainlet;
+    this.#server = new Server({ ...setup, origin: lainlet, counters });
+    const onFailure = () => this.#porter.suspect();
+    this.#port = listen(web, workers > 1, {
+      handler: this.#server.handle,
+      onFailure,
+    });
+    this.#workers = new Workers(workers - 1, lainlet, {
+      ...setup,
+      type: "setup",
+      address: this.address,
+      counters: counters.buffer,
+    }, onFailure);
+    this.#porter = new Porter({
+      port: this.#port,
+      counters,
+      descriptors,
+      listeners,
+      openOthers: () => this.#workers.open(),
+    });
+  }
+
+  get address(): Address {
+    return this.#port.address;
+  }
+
+  /** Resolves when all threads listen. @throws {Error} when one cannot */
+  async listening(): Promise<void> {
+    await this.#workers.listening();
+    const { hostname, port } = this.address;
+    log.info("HTTP is served", { hostname, port });
+  }
+
+  /** Listens no more, ends all streams, and waits until all requests are answered. */
+  async close(): Promise<void> {
+    this.#porter.close();
+    this.#server.close();
+    await Promise.allSettled([this.#port.close(), this.#workers.close()]);
+  }
+}
+
+/**
+ * Listens; on every address when no host is named, by IPv6 where the system has it.
+ *
+ * @param isShared whether other threads are to listen there, too
+ * @throws {Error} that says why not
+ */
+function listen(
+  { hostname, port }: FrontOptions["web"],
+  isShared: boolean,
+  options: PortOptions,
+): Port {
+  const address = { hostname: hostname || "::", port, isShared };
+  try {
+    // With a port to be shared, the system would not tell that another process has it.
+    return new Port({ ...address, port: freePort(address) }, options);
+  } catch (error) {
+    if (hostname === "" && !(error instanceof Deno.errors.AddrInUse)) {
+      return listen({ hostname: "0.0.0.0", port }, isShared, options);
+    }
+    throw new Error(
+      `cannot listen on ${hostname}:${port}: ${
+        error instanceof Error ? error.message : error
+      }`,
+    );
+  }
+}

@@ -1,0 +1,147 @@
+import { getLogger } from "@logtape/logtape";
+import { STATUS_CODE } from "@std/http/status";
+import type { Right, Rights } from "../access/rights.ts";
+import { Broadcast } from "../broadcast/broadcast.ts";
+import type { State } from "../broadcast/state.ts";
+import type { Topic } from "../broadcast/topic.ts";
+import {
+  forbidden,
+  NO_PERMISSION,
+  NOT_READ_YET,
+  Refusal,
+  SUPER_REQUIRED,
+  Unavailable,
+} from "../errors.ts";
+import type { LiveState, Query, Viewable } from "./view.ts";
+
+const log = getLogger(["lainlet", "views"]);
+
+/** A stream that carries a view's states. */
+export interface Listener {
+  /** Carries a topic's states from now on. */
+  attach(topic: Topic): void;
+  /** Ends the stream, as there is nothing for it any more. @param status of HTTP */
+  fail(message: string, status: number): void;
+}
+
+/** A request for a view. */
+export interface Demand {
+  readonly view: Viewable;
+  readonly params: URLSearchParams;
+  /** The address of who asks. */
+  readonly peer: string;
+}
+
+/** The views of a cluster, for callers who may see them. */
+export class Views {
+  readonly #broadcast = new Broadcast();
+
+  constructor(
+    private readonly state: LiveState,
+    private readonly rights: Rights,
+  ) {}
+
+  /** States that someone follows. */
+  get topics(): number {
+    return this.#broadcast.topics;
+  }
+
+  /** A request as views and pages see it. */
+  query(params: URLSearchParams, peer: string): Query {
+    return { params, caller: this.rights.caller(peer), host: this.state.host };
+  }
+
+  /**
+   * The present state of a view.
+   *
+   * @throws {Refusal} when the request is malformed, or not for this caller
+   * @throws {Unavailable} when there is no state at present
+   */
+  read(demand: Demand): State {
+    const { view, params, peer } = demand;
+    if (!this.#isReady(demand)) throw new Unavailable(NOT_READ_YET);
+    const selection = view.select(this.query(params, peer));
+    const state = this.#broadcast.latest(view.source(this.state, selection));
+    if (state instanceof Unavailable) throw state;
+    return state;
+  }
+
+  /**
+   * Feeds a listener for as long as it may see what it asked for, as soon as
+   * there is a state.
+   *
+   * @returns ends that; to be called once
+   */
+  follow(demand: Demand, listener: Listener): () => void {
+    const ends = new Ends();
+    if (this.#isReady(demand)) this.#feed(demand, listener, ends);
+    else {
+      this.#ready(demand).then(() => {
+        if (!ends.isOver) this.#feed(demand, listener, ends);
+      });
+    }
+    return stopper(ends);
+  }
+
+  #feed(demand: Demand, listener: Listener, ends: Ends): void {
+    const { view, params, peer } = demand;
+    try {
+      const selection = view.select(this.query(params, peer));
+      ends.add(this.#guard(peer, selection.right, listener));
+      const source = view.source(this.state, selection);
+      const { topic, release } = this.#broadcast.use(source);
+      ends.add(release);
+      listener.attach(topic);
+    } catch (error) {
+      if (error instanceof Refusal) {
+        listener.fail(error.message, error.status);
+      } else {
+        log.error("a view failed", { params: `${params}`, error: `${error}` });
+        listener.fail("internal error", STATUS_CODE.InternalServerError);
+      }
+    }
+  }
+
+  /** Ends a stream when its caller loses the right to it. */
+  #guard(peer: string, right: Right, listener: Listener): () => void {
+    return this.rights.subscribe(peer, () => {
+      if (this.rights.caller(peer).may(right)) return;
+      const { message, status } = lacking(right);
+      listener.fail(message, status);
+    });
+  }
+
+  #isReady({ view, peer }: Demand): boolean {
+    return view.watcher(this.state.cluster).isSynced &&
+      this.rights.isReadyFor(peer);
+  }
+
+  async #ready({ view, peer }: Demand): Promise<void> {
+    await view.watcher(this.state.cluster).synced;
+    if (!this.rights.isReadyFor(peer)) await this.rights.synced;
+  }
+}
+
+/** What is to be done when a stream is over. */
+class Ends {
+  readonly #ends: (() => void)[] = [];
+  isOver = false;
+
+  add(end: () => void): void {
+    this.#ends.push(end);
+  }
+
+  run(): void {
+    this.isOver = true;
+    for (const end of this.#ends) end();
+  }
+}
+
+/** Of its own, to keep nothing of the request alive: there is one for each listener. */
+function stopper(ends: Ends): () => void {
+  return () => ends.run();
+}
+
+function lacking(right: Right): Refusal {
+  return forbidden(right.kind === "super" ? SUPER_REQUIRED : NO_PERMISSION);
+}

@@ -1,0 +1,33 @@
+/**
+ * Makes the code of gRPC's messages of their `.proto` files; needs protoc.
+ *
+ *     deno task proto [FOLDER]
+ *
+ * @module
+ */
+const SOURCE = new URL("../lib/grpc/proto/", import.meta.url).pathname;
+
+const PLUGIN = `#!/bin/sh
+exec deno run --quiet --no-prompt --allow-env npm:@bufbuild/protoc-gen-es@2.17.0
+`;
+
+const [target = SOURCE] = Deno.args;
+const folder = await Deno.makeTempDir({ prefix: "lainlet-proto-" });
+const plugin = `${folder}/protoc-gen-es`;
+await Deno.writeTextFile(plugin, PLUGIN, { mode: 0o755 });
+const files = [...Deno.readDirSync(SOURCE)].map(({ name }) => name)
+  .filter((name) => name.endsWith(".proto")).sort();
+const { success, stderr } = await new Deno.Command("protoc", {
+  args: [
+    `--plugin=protoc-gen-es=${plugin}`,
+    `--es_out=${target}`,
+    "--es_opt=target=ts",
+    `--proto_path=${SOURCE}`,
+    ...files,
+  ],
+}).output();
+await Deno.remove(folder, { recursive: true });
+if (!success) {
+  console.error(`proto: ${new TextDecoder().decode(stderr).trim()}`);
+  Deno.exit(1);
+}
