@@ -1,0 +1,337 @@
+/**
+ * HTTP/2 by its frames, over real sockets.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import {
+  encodeFrame,
+  ERROR,
+  FLAG,
+  type Frame,
+  PREFACE,
+  SETTING,
+  settingsFrame,
+  TYPE,
+  wordAt,
+  words,
+} from "../../../lib/http2/frame.ts";
+import { encodeHeaders } from "../../../lib/http2/hpack.ts";
+import { Http2Server } from "../../../lib/http2/server.ts";
+import type { Http2Stream } from "../../../lib/http2/stream.ts";
+import { callHeaders, Http2Peer } from "../../util/http2_peer.ts";
+import { eventually } from "../../util/process.ts";
+
+/** Answers each request with its path and body, or with so many bytes. */
+class Echo implements AsyncDisposable {
+  readonly streams: Http2Stream[] = [];
+  readonly bodies: string[] = [];
+  open = 0;
+  readonly server = new Http2Server(
+    { hostname: "127.0.0.1", port: 0 },
+    (stream) => {
+      this.streams.push(stream);
+      this.open++;
+      const path = stream.headers.get(":path") ?? "";
+      let body = "";
+      return {
+        data: (bytes) => body += new TextDecoder().decode(bytes),
+        end: () => {
+          this.bodies.push(body);
+          stream.respond([[":status", "200"]]);
+          const size = Number(path.slice(1));
+          const text = size > 0 ? "x".repeat(size) : path + body;
+          const bytes = new TextEncoder().encode(text);
+          stream.write(bytes, (_count, isLast) => {
+            if (isLast) stream.end([["done", "1"]]);
+          });
+        },
+        close: () => this.open--,
+      };
+    },
+  );
+
+  get port(): number {
+    return this.server.address.port;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server.close();
+  }
+}
+
+const text = ({ payload }: Frame) => new TextDecoder().decode(payload);
+const data = (stream: number, body: string, flags: number = FLAG.endStream) =>
+  encodeFrame(TYPE.data, flags, stream, new TextEncoder().encode(body));
+
+/** Why the server ends the connection; undefined when it does not say. */
+async function goodbye(peer: Http2Peer): Promise<number | undefined> {
+  let code: number | undefined;
+  for (let frame; (frame = await peer.next()) !== undefined;) {
+    if (frame.type === TYPE.goaway) code = wordAt(frame.payload, 4);
+  }
+  return code;
+}
+
+Deno.test("http2: a request is answered, and then its trailers", async () => {
+  await using echo = new Echo();
+  await using peer = await Http2Peer.connect(echo.port);
+  await peer.open(1, callHeaders("/a"));
+  await peer.send(data(1, "one", 0), data(1, "two"));
+  await peer.nextOf(TYPE.headers, 1);
+  assertEquals(peer.header(":status"), "200");
+  assertEquals(text(await peer.nextOf(TYPE.data, 1)), "/aonetwo");
+  const { flags } = await peer.nextOf(TYPE.headers, 1);
+  assertEquals(peer.header("done"), "1");
+  assertEquals(flags & FLAG.endStream, FLAG.endStream);
+  await eventually("it is over", () => echo.open === 0 || undefined);
+});
+
+Deno.test("http2: headers may be padded, have a priority, and go on in other frames", async () => {
+  await using echo = new Echo();
+  await using peer = await Http2Peer.connect(echo.port);
+  const block = encodeHeaders(callHeaders("/a"));
+  const head = new Uint8Array([
+    3,
+    0,
+    0,
+    0,
+    0,
+    16,
+    ...block.subarray(0, 9),
+    0,
+    0,
+    0,
+  ]);
+  await peer.send(
+    encodeFrame(TYPE.headers, FLAG.padded | FLAG.priority, 1, head),
+    encodeFrame(TYPE.continuation, 0, 1, block.subarray(9, 20)),
+    encodeFrame(TYPE.continuation, FLAG.endHeaders, 1, block.subarray(20)),
+    encodeFrame(
+      TYPE.data,
+      FLAG.padded | FLAG.endStream,
+      1,
+      Uint8Array.of(2, 104, 105, 0, 0),
+    ),
+  );
+  assertEquals(text(await peer.nextOf(TYPE.data, 1)), "/ahi");
+});
+
+Deno.test("http2: no more is sent than the peer has room for, stream and connection", async () => {
+  await using echo = new Echo();
+  await using peer = await Http2Peer.connect(echo.port, [
+    [SETTING.initialWindowSize, 10],
+  ]);
+  await peer.open(1, callHeaders("/25"));
+  await peer.send(data(1, ""));
+  assertEquals((await peer.nextOf(TYPE.data, 1)).payload.length, 10);
+  const update = (stream: number, by: number) =>
+    encodeFrame(TYPE.windowUpdate, 0, stream, words(by));
+  await peer.send(update(1, 7));
+  assertEquals((await peer.nextOf(TYPE.data, 1)).payload.length, 7);
+  // A wider first window is more room for those that are there, too.
+  await peer.send(settingsFrame([[SETTING.initialWindowSize, 1_000_000]]));
+  assertEquals((await peer.nextOf(TYPE.data, 1)).payload.length, 8);
+  await peer.nextOf(TYPE.headers, 1);
+  // Of the connection's own room 25 bytes are taken.
+  await peer.open(3, callHeaders("/100000"));
+  await peer.send(data(3, ""));
+  let got = 0;
+  while (got < 65_535 - 25) {
+    got += (await peer.nextOf(TYPE.data, 3)).payload.length;
+  }
+  assertEquals(got, 65_535 - 25);
+  await peer.send(update(0, 1_000_000));
+  while (got < 100_000) got += (await peer.nextOf(TYPE.data, 3)).payload.length;
+  await peer.nextOf(TYPE.headers, 3);
+});
+
+Deno.test("http2: streams take turns", async () => {
+  await using echo = new Echo();
+  await using peer = await Http2Peer.connect(echo.port, [
+    [SETTING.initialWindowSize, 1_000_000],
+  ]);
+  await peer.send(encodeFrame(TYPE.windowUpdate, 0, 0, words(10_000_000)));
+  for (const stream of [1, 3]) await peer.open(stream, callHeaders("/500000"));
+  await peer.send(data(1, ""), data(3, ""));
+  const order: number[] = [];
+  while (order.length < 20) order.push((await peer.nextOf(TYPE.data)).stream);
+  assert(order.filter((stream) => stream === 1).length > 5, `${order}`);
+  assert(order.filter((stream) => stream === 3).length > 5, `${order}`);
+});
+
+Deno.test("http2: pings are answered, what is unknown is passed over", async () => {
+  await using echo = new Echo();
+  await using peer = await Http2Peer.connect(echo.port);
+  const payload = new TextEncoder().encode("12345678");
+  await peer.send(
+    encodeFrame(99, 255, 7, payload),
+    encodeFrame(TYPE.priority, 0, 5, new Uint8Array(5)),
+    encodeFrame(TYPE.ping, 0, 0, payload),
+  );
+  const pong = await peer.nextOf(TYPE.ping);
+  assertEquals([pong.flags, text(pong)], [FLAG.ack, "12345678"]);
+});
+
+Deno.test("http2: a stream that is broken off is over, and the others go on", async () => {
+  await using echo = new Echo();
+  await using peer = await Http2Peer.connect(echo.port);
+  await peer.open(1, callHeaders("/a"));
+  await eventually("it is there", () => echo.open === 1 || undefined);
+  await peer.send(encodeFrame(TYPE.rstStream, 0, 1, words(ERROR.cancel)));
+  await eventually("it is over", () => echo.open === 0 || undefined);
+  // What was on its way is no mistake.
+  await peer.send(data(1, "late"));
+  await peer.open(3, callHeaders("/b"));
+  await peer.send(data(3, ""));
+  assertEquals(text(await peer.nextOf(TYPE.data, 3)), "/b");
+});
+
+Deno.test("http2: a peer that leaves takes its streams along", async () => {
+  await using echo = new Echo();
+  const peer = await Http2Peer.connect(echo.port);
+  for (const stream of [1, 3, 5]) await peer.open(stream, callHeaders("/a"));
+  await eventually("they are there", () => echo.open === 3 || undefined);
+  await peer[Symbol.asyncDispose]();
+  await eventually("they are over", () => echo.open === 0 || undefined);
+});
+
+Deno.test("http2: what breaks the rules ends the connection, which says why", async (t) => {
+  const block = encodeHeaders(callHeaders("/a"));
+  const headers = (flags: number) => encodeFrame(TYPE.headers, flags, 1, block);
+  const wrong: Record<string, [code: number, ...frames: Uint8Array[]]> = {
+    "data of no stream": [ERROR.protocol, data(1, "x")],
+    "headers of the connection": [
+      ERROR.protocol,
+      encodeFrame(TYPE.headers, FLAG.endHeaders, 0, block),
+    ],
+    "a stream of the server's": [
+      ERROR.protocol,
+      encodeFrame(TYPE.headers, FLAG.endHeaders, 2, block),
+    ],
+    "a push": [ERROR.protocol, encodeFrame(TYPE.pushPromise, 4, 1, block)],
+    "headers that are broken off": [ERROR.protocol, headers(0), data(1, "x")],
+    "headers that go on elsewhere": [
+      ERROR.protocol,
+      headers(0),
+      encodeFrame(TYPE.continuation, FLAG.endHeaders, 3, block),
+    ],
+    "headers that only go on": [
+      ERROR.protocol,
+      encodeFrame(TYPE.continuation, FLAG.endHeaders, 1, block),
+    ],
+    "headers amid a request": [
+      ERROR.protocol,
+      headers(FLAG.endHeaders),
+      headers(FLAG.endHeaders),
+    ],
+    "nothing but padding": [
+      ERROR.protocol,
+      headers(FLAG.endHeaders),
+      encodeFrame(TYPE.data, FLAG.padded, 1, Uint8Array.of(9, 1)),
+    ],
+    "headers that cannot be read": [
+      ERROR.compression,
+      encodeFrame(TYPE.headers, FLAG.endHeaders, 1, Uint8Array.of(0xff)),
+    ],
+    "headers without end": [
+      ERROR.enhanceYourCalm,
+      headers(0),
+      ...Array.from(
+        { length: 4_000 },
+        () => encodeFrame(TYPE.continuation, 0, 1),
+      ),
+    ],
+    "a frame that is too long": [
+      ERROR.frameSize,
+      Uint8Array.of(0, 0x40, 1, 0, 0, 0, 0, 0, 1),
+    ],
+    "settings that are cut off": [
+      ERROR.frameSize,
+      encodeFrame(TYPE.settings, 0, 0, new Uint8Array(5)),
+    ],
+    "a window update that is cut off": [
+      ERROR.frameSize,
+      encodeFrame(TYPE.windowUpdate, 0, 0, new Uint8Array(3)),
+    ],
+    "too wide a window": [
+      ERROR.flowControl,
+      encodeFrame(TYPE.windowUpdate, 0, 0, words(2 ** 31 - 1)),
+    ],
+    "too wide a first window": [
+      ERROR.flowControl,
+      settingsFrame([[SETTING.initialWindowSize, 2 ** 31]]),
+    ],
+  };
+  await using echo = new Echo();
+  for (const [what, [code, ...frames]] of Object.entries(wrong)) {
+    await t.step(what, async () => {
+      await using peer = await Http2Peer.connect(echo.port);
+      await peer.send(...frames).catch(() => {});
+      assertEquals(await goodbye(peer), code);
+    });
+  }
+  await eventually("nothing is left", () => echo.open === 0 || undefined);
+});
+
+Deno.test("http2: too many streams are refused, one by one", async () => {
+  await using echo = new Echo();
+  await using peer = await Http2Peer.connect(echo.port);
+  const block = encodeHeaders(callHeaders("/a"));
+  const open = (i: number) =>
+    encodeFrame(TYPE.headers, FLAG.endHeaders, 2 * i + 1, block);
+  await peer.send(...Array.from({ length: 2_001 }, (_, i) => open(i)));
+  const { stream, payload } = await peer.nextOf(TYPE.rstStream);
+  assertEquals([stream, wordAt(payload, 0)], [4_001, ERROR.refusedStream]);
+  assertEquals(echo.open, 2_000);
+});
+
+Deno.test("http2: who asks and asks, and reads nothing, is left", async () => {
+  await using echo = new Echo();
+  await using peer = await Http2Peer.connect(echo.port);
+  const pings = new Uint8Array(17 * 10_000);
+  const ping = encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8));
+  for (let at = 0; at < pings.length; at += 17) pings.set(ping, at);
+  let isLeft = false;
+  for (let i = 0; i < 1_000 && !isLeft; i++) {
+    await peer.send(pings).catch(() => isLeft = true);
+  }
+  assertEquals(isLeft, true);
+});
+
+Deno.test("http2: who speaks HTTP/1 is told that this is not it", async () => {
+  await using echo = new Echo();
+  const response = await fetch(`http://127.0.0.1:${echo.port}/x`);
+  assertEquals(response.status, 505);
+  assertEquals(
+    await response.text(),
+    "this port speaks gRPC, which is HTTP/2\n",
+  );
+});
+
+Deno.test("http2: at the end no new request is taken, those that are there are answered", async () => {
+  const echo = new Echo();
+  const peer = await Http2Peer.connect(echo.port);
+  await peer.open(1, callHeaders("/a"));
+  await eventually("it is there", () => echo.open === 1 || undefined);
+  const closed = echo.server.close();
+  const { payload } = await peer.nextOf(TYPE.goaway);
+  assertEquals([wordAt(payload, 0), wordAt(payload, 4)], [1, ERROR.none]);
+  await peer.open(3, callHeaders("/b"));
+  await peer.send(data(1, "bye"));
+  assertEquals(text(await peer.nextOf(TYPE.data, 1)), "/abye");
+  await peer.nextOf(TYPE.headers, 1);
+  await closed;
+  assertEquals(await peer.next(), undefined);
+  assertEquals(echo.bodies, ["bye"]);
+  await peer[Symbol.asyncDispose]();
+});
+
+Deno.test("http2: half a preface, and then nothing, holds up no end", async () => {
+  const echo = new Echo();
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port: echo.port });
+  await conn.write(PREFACE.subarray(0, 10));
+  await echo.server.close();
+  assertEquals(await conn.read(new Uint8Array(1)).catch(() => null), null);
+  conn.close();
+});

@@ -1,0 +1,114 @@
+import {
+  encodeFrame,
+  FLAG,
+  type Frame,
+  FrameReader,
+  PREFACE,
+  settingsFrame,
+  TYPE,
+} from "../../lib/http2/frame.ts";
+import {
+  encodeHeaders,
+  type Header,
+  HpackDecoder,
+} from "../../lib/http2/hpack.ts";
+
+/** What a call of gRPC's begins with. */
+export function callHeaders(path: string): Header[] {
+  return [
+    [":method", "POST"],
+    [":scheme", "http"],
+    [":path", path],
+    [":authority", "127.0.0.1"],
+    ["content-type", "application/grpc"],
+    ["te", "trailers"],
+  ];
+}
+
+/** A client of HTTP/2 that sends what it is told to, right or wrong. */
+export class Http2Peer implements AsyncDisposable {
+  readonly #frames = new FrameReader();
+  readonly #hpack = new HpackDecoder();
+  readonly #seen: Frame[] = [];
+  readonly #buffer = new Uint8Array(64 * 1024);
+  #isOver = false;
+
+  private constructor(readonly conn: Deno.Conn) {}
+
+  /** Connects, and says what a client begins with. @param settings its own */
+  static async connect(
+    port: number,
+    settings: readonly (readonly [id: number, value: number])[] = [],
+  ): Promise<Http2Peer> {
+    const peer = new Http2Peer(
+      await Deno.connect({ port, hostname: "127.0.0.1" }),
+    );
+    await peer.send(PREFACE, settingsFrame(settings));
+    return peer;
+  }
+
+  async send(...parts: readonly Uint8Array[]): Promise<void> {
+    for (const part of parts) {
+      for (let at = 0; at < part.length;) {
+        at += await this.conn.write(part.subarray(at));
+      }
+    }
+  }
+
+  /** Sends a request's headers. */
+  async open(
+    stream: number,
+    headers: readonly Header[],
+    flags: number = FLAG.endHeaders,
+  ): Promise<void> {
+    const block = encodeHeaders(headers);
+    await this.send(encodeFrame(TYPE.headers, flags, stream, block));
+  }
+
+  /** The next frame; undefined when the connection is over. */
+  async next(): Promise<Frame | undefined> {
+    while (this.#seen.length === 0 && !this.#isOver) {
+      const count = await this.conn.read(this.#buffer).catch(() => null);
+      if (count === null) this.#isOver = true;
+      else {
+        for (
+          const frame of this.#frames.push(this.#buffer.subarray(0, count))
+        ) {
+          this.#seen.push({ ...frame, payload: frame.payload.slice() });
+        }
+      }
+    }
+    return this.#seen.shift();
+  }
+
+  /** The next frame of a type. @throws {Error} when the connection ends before it */
+  async nextOf(type: number, stream?: number): Promise<Frame> {
+    for (;;) {
+      const frame = await this.next();
+      if (frame === undefined) throw new Error("the connection is over");
+      // To be decoded in any case, as the table is made of all.
+      if (frame.type === TYPE.headers) {
+        this.headers = this.#hpack.decode(frame.payload, 1e6);
+      }
+      if (frame.type !== type) continue;
+      if (stream === undefined || frame.stream === stream) return frame;
+    }
+  }
+
+  /** Of the last headers frame that {@linkcode nextOf} saw. */
+  headers: Header[] = [];
+
+  /** The value of a header of those. */
+  header(name: string): string | undefined {
+    return this.headers.find(([other]) => other === name)?.[1];
+  }
+
+  // deno-lint-ignore require-await
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.conn.close();
+    } catch {
+      // It was closed before.
+    }
+  }
+}
