@@ -69,7 +69,7 @@ function respond(
       return { case: "listServicesResponse", value: { service } };
     }
     case "fileByFilename":
-      return fileResponse(registry.getFile(value.replace(/\.proto$/, "")));
+      return fileResponse(registry.getFile(value));
     case "fileContainingSymbol":
       return fileResponse(fileOf(registry, value));
     case "allExtensionNumbersOfType":

@@ -1,3 +1,5 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+
 /** The cluster and the answers that every lainlet must give for it. */
 const FOLDER = new URL("../golden/", import.meta.url);
 
@@ -9,10 +11,20 @@ export interface Expectation {
   readonly body?: unknown;
 }
 
+/** One call by gRPC and what comes of it. */
+export interface CallExpectation {
+  readonly from: string;
+  readonly service: string;
+  readonly request: JsonObject;
+  readonly code: string;
+  readonly reply?: JsonObject;
+}
+
 export const cluster: Record<string, string> = JSON.parse(
   read("cluster.json"),
 );
 export const expectations: Expectation[] = JSON.parse(read("expected.json"));
+export const calls: CallExpectation[] = JSON.parse(read("grpc.json"));
 
 function read(name: string): string {
   return Deno.readTextFileSync(new URL(name, FOLDER));
@@ -22,6 +34,17 @@ function read(name: string): string {
 export function comparable(path: string, body: unknown): unknown {
   const isMultiset = /^\/v2\/(procwatcher|localspec)/.test(path);
   return isMultiset && Array.isArray(body) ? body.map(stable).sort() : body;
+}
+
+/** A reply in the form that it is compared in: some are multisets. */
+export function comparableReply(
+  service: string,
+  reply: JsonObject | undefined,
+): unknown {
+  const isMultiset = ["Localspec", "Podgroup"].includes(service);
+  return reply !== undefined && isMultiset && Array.isArray(reply.Data)
+    ? { ...reply, Data: reply.Data.map(stable).sort() }
+    : reply;
 }
 
 /** JSON text that is equal for equal values. */

@@ -1,5 +1,6 @@
 import config from "../../deno.json" with { type: "json" };
 import * as apis from "../../apis/mod.ts";
+import { GrpcServer } from "../../lib/grpc/server.ts";
 import { Lainlet, type LainletOptions } from "../../lib/http/origin.ts";
 import { Server, type ServerOptions } from "../../lib/http/server.ts";
 import type { Store } from "../../lib/store/store.ts";
@@ -14,6 +15,7 @@ export class TestLainlet implements AsyncDisposable {
   readonly lainlet: Lainlet;
   readonly #server: Server;
   readonly #http: Deno.HttpServer<Deno.NetAddr>;
+  readonly #grpc: GrpcServer;
 
   constructor(
     store: Store,
@@ -45,6 +47,15 @@ export class TestLainlet implements AsyncDisposable {
       handler: this.#server.handle,
       onListen: () => {},
     });
+    this.#grpc = new GrpcServer({ hostname: "127.0.0.1", port: 0 }, {
+      lainlet: this.lainlet,
+      slowAfter,
+    });
+  }
+
+  /** Where gRPC is served. */
+  get rpcPort(): number {
+    return this.#grpc.address.port;
   }
 
   get url(): string {
@@ -64,7 +75,7 @@ export class TestLainlet implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.lainlet.close();
     this.#server.close();
-    await this.#http.shutdown();
+    await Promise.all([this.#http.shutdown(), this.#grpc.close()]);
   }
 }
 

@@ -1,0 +1,327 @@
+/**
+ * gRPC as its callers use and misuse it, over real sockets.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { STATUS_CODE } from "@std/http/status";
+import { messageFrame } from "../../../lib/broadcast/message.ts";
+import { Health } from "../../../lib/grpc/proto/health_pb.ts";
+import { Proxy } from "../../../lib/grpc/proto/message_pb.ts";
+import {
+  encodeFrame,
+  ERROR,
+  FLAG,
+  TYPE,
+  wordAt,
+  words,
+} from "../../../lib/http2/frame.ts";
+import { MemoryStore } from "../../../lib/store/memory.ts";
+import { get } from "../../util/client.ts";
+import { cluster } from "../../util/golden.ts";
+import { RpcClient } from "../../util/grpc.ts";
+import { callHeaders, Http2Peer } from "../../util/http2_peer.ts";
+import { TestLainlet } from "../../util/lainlet.ts";
+import { eventually } from "../../util/process.ts";
+
+const golden = () => new MemoryStore(Object.entries(cluster));
+const CONFIG = "/message.Config/Get";
+const EMPTY = messageFrame([]);
+
+/** Nothing of a call is left, and another one is answered. */
+async function isWell(lainlet: TestLainlet): Promise<void> {
+  const { counters, limits } = lainlet.lainlet;
+  await eventually(
+    "no call is left",
+    () => counters.connections === 0 && limits.listeners === 0 || undefined,
+  );
+  await using client = await RpcClient.open(lainlet.rpcPort);
+  assertEquals((await client.get("Config")).code, "ok");
+}
+
+Deno.test("a caller that does not read gets the newest state, and few before it", async () => {
+  const store = new MemoryStore([["/lain/config/a", "0"]]);
+  await using lainlet = await new TestLainlet(store).ready();
+  await using peer = await Http2Peer.connect(lainlet.rpcPort);
+  await peer.open(1, callHeaders("/message.Config/Watch"));
+  await peer.send(encodeFrame(TYPE.data, FLAG.endStream, 1, EMPTY));
+  await peer.nextOf(TYPE.data, 1);
+  const large = "x".repeat(10_000);
+  for (let i = 1; i <= 1_000; i++) {
+    store.put("/lain/config/a", `${i} ${large}`);
+    if (i % 50 === 0) await new Promise((resolve) => setTimeout(resolve));
+  }
+  const { counters } = lainlet.lainlet;
+  await peer.send(
+    encodeFrame(TYPE.windowUpdate, 0, 0, words(1_000_000_000)),
+    encodeFrame(TYPE.windowUpdate, 0, 1, words(1_000_000_000)),
+  );
+  let text = "";
+  for (let got = 0; !text.includes("1000 x");) {
+    const { payload } = await peer.nextOf(TYPE.data, 1);
+    text = new TextDecoder().decode(payload);
+    // Its window of 65,535 bytes holds some, and one more was under way.
+    assert((got += payload.length) < 100_000, `${got} bytes`);
+  }
+  await eventually(
+    "they are counted",
+    () => counters.conflated > 900 || undefined,
+  );
+  assert(counters.deliveries < 20, `${counters.deliveries}`);
+});
+
+Deno.test("a caller that reads nothing for too long is left, the others are not", async () => {
+  const store = new MemoryStore([["/lain/config/a", "x".repeat(200_000)]]);
+  await using lainlet = await new TestLainlet(store, { slowAfter: 300 })
+    .ready();
+  await using reading = await RpcClient.open(lainlet.rpcPort);
+  using good = reading.watch("Config");
+  await good.next();
+  await using peer = await Http2Peer.connect(lainlet.rpcPort);
+  await peer.open(1, callHeaders("/message.Config/Watch"));
+  await peer.send(encodeFrame(TYPE.data, FLAG.endStream, 1, EMPTY));
+  const { payload } = await peer.nextOf(TYPE.rstStream, 1);
+  assertEquals(wordAt(payload, 0), ERROR.cancel);
+  const { counters, limits } = lainlet.lainlet;
+  assertEquals([counters.slow, limits.listeners], [1, 1]);
+  store.put("/lain/config/a", "y");
+  assertEquals(await good.next(), { Data: { a: "y" } });
+});
+
+Deno.test("a stream beyond the limits is refused, and counted with HTTP's", async () => {
+  const limits = { listeners: 3, listenersPerAddress: 2 };
+  await using lainlet = await new TestLainlet(golden(), { limits }).ready();
+  await using client = await RpcClient.open(lainlet.rpcPort);
+  const streams = [client.watch("Config"), client.watch("Apps")];
+  for (const stream of streams) await stream.next();
+  using third = client.watch("Config");
+  assertEquals(await third.next(), {
+    code: "resource_exhausted",
+    message: "too many listeners: 2 are served at a time to one address",
+  });
+  const http = await get(`${lainlet.url}/v2/nodes?watch=1`);
+  assertEquals(http.status, STATUS_CODE.ServiceUnavailable);
+  const debug = JSON.parse((await get(`${lainlet.url}/debug`)).body);
+  assertEquals([debug.goroutines, debug.refused], [2, 2]);
+  assertEquals(debug.watchers.config.NumReceivers, 1);
+  const { body } = await get(`${lainlet.url}/metrics`);
+  assertStringIncludes(
+    body,
+    'lainlet_listeners{endpoint="/message.Config/Watch"} 1',
+  );
+  await client.get("Podgroup");
+  const metrics = (await get(`${lainlet.url}/metrics`)).body;
+  assertStringIncludes(
+    metrics,
+    'lainlet_request_duration_seconds_count{endpoint="/message.Podgroup/Get",code="3"} 1',
+  );
+  for (const stream of streams) stream[Symbol.dispose]();
+  await isWell(lainlet);
+});
+
+Deno.test("all callers of a state share it, and it goes with the last", async () => {
+  const store = golden();
+  await using lainlet = await new TestLainlet(store).ready();
+  const { cluster: watched, views } = lainlet.lainlet;
+  await using client = await RpcClient.open(lainlet.rpcPort);
+  const streams = Array.from({ length: 50 }, () => client.watch("Coreinfo"));
+  for (const stream of streams) await stream.next();
+  assertEquals([views.topics, watched.podgroup.receivers], [1, 50]);
+  for (const stream of streams) stream[Symbol.dispose]();
+  await eventually("they left", () => views.topics === 0 || undefined);
+});
+
+Deno.test("what is no call is refused by its status", async (t) => {
+  await using lainlet = await new TestLainlet(golden()).ready();
+  await using peer = await Http2Peer.connect(lainlet.rpcPort);
+  let stream = -1;
+  /** The status of a call that sends some frames; the last one ends it. */
+  const ask = async (path: string, ...bodies: Uint8Array[]) => {
+    stream += 2;
+    await peer.open(stream, callHeaders(path));
+    for (const [i, body] of bodies.entries()) {
+      const flags = i === bodies.length - 1 ? FLAG.endStream : 0;
+      await peer.send(encodeFrame(TYPE.data, flags, stream, body));
+    }
+    await peer.nextOf(TYPE.headers, stream);
+    return [peer.header("grpc-status"), peer.header("grpc-message")];
+  };
+  const bytes = (...all: number[]) => Uint8Array.from(all);
+  const wrong: Record<
+    string,
+    [path: string, body: Uint8Array[], code: number, message: string]
+  > = {
+    "an unknown method": [
+      "/message.Config/Set",
+      [EMPTY],
+      12,
+      "there is no method /message.Config/Set",
+    ],
+    "an unknown service": [
+      "/message.None/Get",
+      [EMPTY],
+      12,
+      "there is no method /message.None/Get",
+    ],
+    "no path at all": ["", [EMPTY], 12, "there is no method "],
+    "a path that needs escapes": [
+      "/%\u00e9",
+      [EMPTY],
+      12,
+      "there is no method /%25%C3%A9",
+    ],
+    "a request without a message": [
+      CONFIG,
+      [bytes()],
+      13,
+      "the request has no message",
+    ],
+    "two messages": [
+      CONFIG,
+      [EMPTY, EMPTY],
+      13,
+      "the request has two messages",
+    ],
+    "a message that is cut off": [
+      CONFIG,
+      [bytes(0, 0, 0, 0, 9, 1)],
+      13,
+      "the request is cut off",
+    ],
+    "a head that is cut off": [
+      CONFIG,
+      [bytes(0, 0)],
+      13,
+      "the request is cut off",
+    ],
+    "a broken flag": [
+      CONFIG,
+      [bytes(7, 0, 0, 0, 0)],
+      13,
+      "the request is no message",
+    ],
+    "a compressed message": [
+      CONFIG,
+      [bytes(1, 0, 0, 0, 0)],
+      12,
+      "the request is compressed",
+    ],
+    "no protobuf": [
+      CONFIG,
+      [messageFrame([bytes(255, 255)])],
+      13,
+      "the request is no message.ConfigRequest",
+    ],
+    "a message of 1 MB, announced": [
+      CONFIG,
+      [bytes(0, 0, 16, 0, 0), new Uint8Array(16_000)],
+      8,
+      "the request has 1048576 bytes, at most 65536 are read",
+    ],
+  };
+  for (const [what, [path, body, code, message]] of Object.entries(wrong)) {
+    await t.step(what, async () => {
+      assertEquals(await ask(path, ...body), [`${code}`, message]);
+    });
+  }
+  for (
+    const [what, headers, status] of [
+      ["a GET", [[":method", "GET"], [":path", CONFIG]], "405"],
+      ["JSON", [[":method", "POST"], [":path", CONFIG], [
+        "content-type",
+        "application/json",
+      ]], "415"],
+      ["gRPC-Web", [[":method", "POST"], [":path", CONFIG], [
+        "content-type",
+        "application/grpc-web",
+      ]], "415"],
+    ] as const
+  ) {
+    await t.step(what, async () => {
+      stream += 2;
+      await peer.open(stream, headers, FLAG.endHeaders | FLAG.endStream);
+      await peer.nextOf(TYPE.headers, stream);
+      assertEquals(peer.header(":status"), status);
+    });
+  }
+  await isWell(lainlet);
+});
+
+Deno.test("a message of 1 MB that is really sent: a status, and the connection goes on", async () => {
+  await using lainlet = await new TestLainlet(golden()).ready();
+  await using client = await RpcClient.open(lainlet.rpcPort);
+  const { code } = await client.get("Config", {
+    Target: "x".repeat(1_000_000),
+  });
+  assertEquals(code, "resource_exhausted");
+  assertEquals((await client.get("Config")).code, "ok");
+  await isWell(lainlet);
+});
+
+Deno.test("10,000 calls that are cancelled, and connections that are cut amid calls", async () => {
+  await using lainlet = await new TestLainlet(golden()).ready();
+  await using peer = await Http2Peer.connect(lainlet.rpcPort);
+  for (let i = 0; i < 10_000; i++) {
+    const stream = 2 * i + 1;
+    const kind = i % 2 ? "Watch" : "Get";
+    await peer.open(stream, callHeaders(`/message.Config/${kind}`));
+    if (i % 3) {
+      await peer.send(encodeFrame(TYPE.data, FLAG.endStream, stream, EMPTY));
+    }
+    await peer.send(
+      encodeFrame(TYPE.rstStream, 0, stream, words(ERROR.cancel)),
+    );
+  }
+  for (let i = 0; i < 100; i++) {
+    await using short = await Http2Peer.connect(lainlet.rpcPort);
+    await short.open(1, callHeaders("/message.Config/Watch"));
+    await short.send(encodeFrame(TYPE.data, FLAG.endStream, 1, EMPTY));
+    if (i % 2) await short.nextOf(TYPE.data);
+  }
+  await isWell(lainlet);
+});
+
+Deno.test("a caller's deadline ends its call", async () => {
+  await using lainlet = await new TestLainlet(golden()).ready();
+  await using peer = await Http2Peer.connect(lainlet.rpcPort);
+  const headers = callHeaders("/message.Config/Watch");
+  await peer.open(1, [...headers, ["grpc-timeout", "100m"]]);
+  await peer.send(encodeFrame(TYPE.data, FLAG.endStream, 1, EMPTY));
+  await peer.nextOf(TYPE.data, 1);
+  await peer.nextOf(TYPE.headers, 1);
+  assertEquals(peer.header("grpc-status"), "4");
+  await isWell(lainlet);
+});
+
+Deno.test("at the end streams end with a status, so that callers ask again", async () => {
+  const lainlet = await new TestLainlet(golden()).ready();
+  await using client = await RpcClient.open(lainlet.rpcPort);
+  using stream = client.watch("Config");
+  await stream.next();
+  await lainlet[Symbol.asyncDispose]();
+  assertEquals(await stream.next(), {
+    code: "unavailable",
+    message: "lainlet ends this stream",
+  });
+});
+
+Deno.test("health: serving is what /readyz calls good, for each service too", async () => {
+  const store = new MemoryStore();
+  await using lainlet = new TestLainlet(store);
+  await using client = await RpcClient.open(lainlet.rpcPort);
+  const { check, watch } = Health.method;
+  const service = Proxy.typeName;
+  assertEquals((await client.call(check)).reply, { status: "NOT_SERVING" });
+  using stream = client.stream(watch, { service });
+  assertEquals(await stream.next(), { status: "NOT_SERVING" });
+  store.put("/lain/config/a", "x");
+  assertEquals(await stream.next(), { status: "SERVING" });
+  assertEquals((await get(`${lainlet.url}/readyz`)).status, 200);
+  assertEquals((await client.call(check, { service })).reply, {
+    status: "SERVING",
+  });
+  const unknown = { service: "none" };
+  assertEquals((await client.call(check, unknown)).code, "not_found");
+  using other = client.stream(watch, unknown);
+  assertEquals(await other.next(), { status: "SERVICE_UNKNOWN" });
+});
