@@ -5,10 +5,14 @@
  *
  * @module
  */
+import config from "../deno.json" with { type: "json" };
+
 const SOURCE = new URL("../lib/grpc/proto/", import.meta.url).pathname;
 
 const PLUGIN = `#!/bin/sh
-exec deno run --quiet --no-prompt --allow-env npm:@bufbuild/protoc-gen-es@2.17.0
+exec deno run --quiet --no-prompt --allow-env ${
+  config.imports["@bufbuild/protoc-gen-es"]
+}
 `;
 
 const [target = SOURCE] = Deno.args;
