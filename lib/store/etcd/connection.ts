@@ -11,7 +11,9 @@ import {
   type IWatchResponse,
 } from "etcd3";
 import "./sockets.ts";
-import { batches, isRefusal, lineOf, prefixEnd, reasonOf } from "./messages.ts";
+import { batches, isRefusal, prefixEnd, reasonOf } from "./messages.ts";
+import type { Connection } from "../dial.ts";
+import { lineOf } from "../line.ts";
 import type { Batch, Change, Entry, Snapshot } from "../store.ts";
 
 /** How large a page of a snapshot should be, in bytes, and how many keys it may hold. */
@@ -58,11 +60,10 @@ interface ServerWatch {
 
 /**
  * One connection to one etcd endpoint: calls, and all watches over one gRPC
- * stream. It never repairs itself: the first failure closes it, and whoever
- * opened it opens another one. (etcd3 would reconnect its own watcher, but
- * stays for good with an endpoint that accepts and does not answer.)
+ * stream. (etcd3 would reconnect its own watcher, but stays for good with an
+ * endpoint that accepts and does not answer.)
  */
-export class EtcdConnection {
+export class EtcdConnection implements Connection {
   readonly #client: Etcd3;
   readonly #creating: ServerWatch[] = [];
   readonly #watches = new Map<string, ServerWatch>();
@@ -70,7 +71,6 @@ export class EtcdConnection {
   #stream?: Promise<IDuplexStream<IWatchRequest, IWatchResponse>>;
   #turn: Promise<void> = Promise.resolve();
 
-  /** Aborts when the connection is over; the reason is an `Error`, or null after {@linkcode close}. */
   readonly signal = this.#closing.signal;
 
   constructor(readonly endpoint: string, login: EtcdLogin) {

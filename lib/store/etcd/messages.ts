@@ -29,36 +29,6 @@ export function prefixEnd(prefix: string): Buffer {
   return end;
 }
 
-/** What TLS says, and what that means to an operator. */
-const TLS_ERRORS: readonly (readonly [said: RegExp, meaning: string])[] = [
-  [
-    /unable to verify|self.signed certificate|unable to get/i,
-    "etcd's certificate is not signed by the CA in --etcd.ca",
-  ],
-  [/certificate has expired/i, "etcd's certificate has expired"],
-  [
-    /alert: \w*(Certificate|UnknownCA)/i,
-    "etcd refuses the certificate in --etcd.cert",
-  ],
-];
-
-/**
- * What went wrong, as one line that is the same when the same goes wrong
- * again: without what gRPC puts before and after it.
- */
-export function lineOf(error: unknown): string {
-  const text = (error instanceof Error ? error.message : String(error))
-    .replace(/^\d+ [A-Z_]+: /, "")
-    .replace(/^No connection established\. Last error: (Error: )?/, "")
-    .replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)/g, "")
-    .replace(/\.?\s*(Resolution note:\s*)?$/, "")
-    .replace(/\s+/g, " ");
-  const [, meaning] = TLS_ERRORS.find(([said]) => said.test(text)) ?? [];
-  return meaning === undefined || text.includes(meaning)
-    ? text
-    : `${meaning} (${text})`;
-}
-
 /** Whether etcd works but this login may not read the subtree. */
 export function isRefusal(error: unknown): error is Error {
   return error instanceof Error &&

@@ -1,10 +1,16 @@
 import { getLogger } from "@logtape/logtape";
-import { backoff, sleep } from "../../backoff.ts";
+import { sleep } from "../../backoff.ts";
 import { check, Missed } from "./check.ts";
-import type { EtcdConnection, EtcdLogin, Head, Keys } from "./connection.ts";
-import { dial, type Dialed } from "./dial.ts";
-import { isCompacted, isRefusal, lineOf } from "./messages.ts";
+import {
+  EtcdConnection,
+  type EtcdLogin,
+  type Head,
+  type Keys,
+} from "./connection.ts";
+import { isCompacted, isRefusal } from "./messages.ts";
 import { EtcdWatch, isSameChange } from "./watch.ts";
+import type { Dialed } from "../dial.ts";
+import { Endpoints, type Use } from "../endpoints.ts";
 import type { Item, Store, StoreStatus } from "../store.ts";
 
 const log = getLogger(["lainlet", "etcd"]);
@@ -32,16 +38,9 @@ export class EtcdStore implements Store {
   readonly #watches = new Set<EtcdWatch>();
   /** When each prefix was last known to be delivered whole, as `performance.now()`. */
   readonly #confirmed = new Map<string, number>();
-  /** What is wrong with each endpoint, while there is no connection. */
-  readonly #problems = new Map<string, string>();
-  /** What was logged of that. */
-  readonly #told = new Set<string>();
-  readonly #login: EtcdLogin;
+  readonly #endpoints: Endpoints<EtcdConnection, Head>;
   readonly #checkEvery: number;
   readonly #verifyEvery: number;
-  #endpoints: readonly string[];
-  #connection?: EtcdConnection;
-  #connects = 0;
   #missed = 0;
   #verifyAt = Infinity;
   #wake = new AbortController();
@@ -51,23 +50,25 @@ export class EtcdStore implements Store {
     endpoints: readonly [string, ...string[]],
     { checkEvery = 5_000, verifyEvery = 0, ...login }: EtcdOptions = {},
   ) {
-    const first = Math.floor(Math.random() * endpoints.length);
-    this.#endpoints = [...endpoints.slice(first), ...endpoints.slice(0, first)];
+    this.#endpoints = new Endpoints(endpoints, {
+      connect: (endpoint) => new EtcdConnection(endpoint, login),
+      open: (connection) =>
+        connection.open([...this.#watches].map(({ prefix }) => prefix)),
+    });
     this.#checkEvery = checkEvery;
     this.#verifyEvery = verifyEvery;
-    this.#login = login;
   }
 
   get status(): StoreStatus {
     const watches = [...this.#watches];
-    const problems = new Set(this.#problems.values());
+    const problems = new Set(this.#endpoints.problems);
     for (const { problem } of watches) {
       if (problem !== undefined) problems.add(problem);
     }
     return {
-      source: this.#connection?.endpoint ?? "",
+      source: this.#endpoints.connection?.endpoint ?? "",
       revision: Math.max(0, ...watches.map(({ revision }) => revision)),
-      reconnects: Math.max(0, this.#connects - 1),
+      reconnects: this.#endpoints.reconnects,
       missed: this.#missed,
       problems: [...problems],
     };
@@ -87,8 +88,9 @@ export class EtcdStore implements Store {
         signal.addEventListener("abort", () => {
           if (this.#remove(watch)) controller.close();
         }, { once: true });
+        const { connection } = this.#endpoints;
         if (this.#watches.size === 1) this.#run();
-        else if (this.#connection) this.#resume(watch, this.#connection);
+        else if (connection) this.#resume(watch, connection);
       },
       cancel: () => {
         this.#remove(watch);
@@ -101,7 +103,7 @@ export class EtcdStore implements Store {
     const found = this.#watches.delete(watch);
     if (this.#watches.size === 0) {
       this.#wake.abort();
-      this.#connection?.close();
+      this.#endpoints.connection?.close();
     }
     return found;
   }
@@ -110,58 +112,30 @@ export class EtcdStore implements Store {
   async #run(): Promise<void> {
     const { signal } = this.#wake = new AbortController();
     this.#verifyAt = this.#nextVerification();
-    for (let failures = 0; !signal.aborted; failures++) {
-      const dialed = await dial(
-        this.#endpoints,
-        this.#login,
-        () => [...this.#watches].map(({ prefix }) => prefix),
-        (endpoint, error) => this.#note(endpoint, error),
-        signal,
-      );
-      if (dialed === undefined) return;
-      const { endpoint } = dialed.connection;
-      const reason = await this.#serve(dialed, () => failures = 0);
-      if (reason === null) return;
-      this.#note(endpoint, reason);
-      // The others first: this one answers calls, and may still be broken.
-      const others = this.#endpoints.filter((other) => other !== endpoint);
-      this.#endpoints = [...others, endpoint];
-      await sleep(backoff(failures), signal);
-    }
+    await this.#endpoints.keep(
+      (dialed, use) => this.#serve(dialed, use),
+      signal,
+    );
   }
 
-  /** Notes why an endpoint is of no use at the moment. */
-  #note(endpoint: string, error: unknown): void {
-    const problem = lineOf(error);
-    this.#problems.set(endpoint, problem);
-    const line = `${endpoint}: ${problem}`;
-    if (this.#told.has(line)) return;
-    this.#told.add(line);
-    log.warn("etcd is not usable, retrying", { endpoint, error: problem });
-  }
-
-  /** Serves all watches by one connection until that is over, and says why it is. */
+  /** Serves all watches by one connection until that is over. */
   async #serve(
-    { connection, head }: Dialed,
-    onProven: () => void,
-  ): Promise<Error | null> {
-    const { promise: over, resolve } = Promise.withResolvers<Error | null>();
+    { connection, head }: Dialed<EtcdConnection, Head>,
+    use: Use,
+  ): Promise<void> {
     connection.signal.addEventListener("abort", () => {
-      this.#connection = undefined;
       for (const watch of this.#watches) watch.isLive = false;
-      resolve(connection.signal.reason);
     });
-    this.#connection = connection;
-    this.#connects++;
-    this.#resumeAll(connection, head).then(() => {
-      if (connection.signal.aborted) return;
-      this.#problems.clear();
-      this.#told.clear();
-      const { endpoint } = connection;
-      log.info("etcd is connected", { endpoint, revision: head.revision });
-      this.#check(connection, onProven);
-    }, (error) => connection.fail(error));
-    return await over;
+    try {
+      await this.#resumeAll(connection, head);
+    } catch (error) {
+      return connection.fail(error);
+    }
+    if (connection.signal.aborted) return;
+    use.resumed();
+    const { endpoint } = connection;
+    log.info("etcd is connected", { endpoint, revision: head.revision });
+    this.#check(connection, use);
   }
 
   /** Brings all watches up on a new connection. */
@@ -243,7 +217,7 @@ export class EtcdStore implements Store {
   /** Checks the watches of a connection again and again, until it is over. */
   async #check(
     connection: EtcdConnection,
-    onProven: () => void,
+    use: Use,
   ): Promise<void> {
     const pause = Math.min(this.#checkEvery, this.#verifyEvery || Infinity);
     while (!connection.signal.aborted) {
@@ -257,7 +231,7 @@ export class EtcdStore implements Store {
           const inventory = inventories.get(watch);
           if (inventory !== undefined) watch.deliver(inventory);
         }
-        onProven();
+        use.proven();
       } catch (error) {
         this.#lose(connection, error);
       }

@@ -1,43 +1,54 @@
-import { backoff, sleep } from "../../backoff.ts";
-import { EtcdConnection, type EtcdLogin, type Head } from "./connection.ts";
+import { backoff, sleep } from "../backoff.ts";
 
 /** How long an endpoint may take before the next one is tried beside it, in ms. */
 const PATIENCE = 1_000;
 
-/** A connection that works, and where etcd's history stood when it was made. */
-export interface Dialed {
-  readonly connection: EtcdConnection;
-  readonly head: Head;
+/**
+ * One connection to one endpoint. It never repairs itself: the first failure
+ * closes it, and whoever opened it opens another one.
+ */
+export interface Connection {
+  readonly endpoint: string;
+  /** Aborts when the connection is over; the reason is an `Error`, or null after {@linkcode close}. */
+  readonly signal: AbortSignal;
+  close(): void;
+}
+
+/** A connection that works, and where the store's history stood when it was made. */
+export interface Dialed<C extends Connection, H> {
+  readonly connection: C;
+  readonly head: H;
 }
 
 /**
  * Connects to the first endpoint that answers. The next one is tried when
  * the one before it fails or takes its time, and each that fails is tried
  * again in a rhythm of its own, so one that says nothing delays no other:
- * when etcd comes back, it is found within 3 s.
+ * when the store comes back, it is found within 3 s.
  *
  * @param endpoints in the order they are tried
- * @param prefixes what will be read: an endpoint works when it serves one of them
+ * @param connect makes a connection that was not tried yet
+ * @param open finds out whether it works, and where history stands
  * @param onFailure called after each attempt that failed
  * @returns undefined when the signal aborted
  */
-export async function dial(
+export async function dial<C extends Connection, H>(
   endpoints: readonly string[],
-  login: EtcdLogin,
-  prefixes: () => Iterable<string>,
+  connect: (endpoint: string) => C,
+  open: (connection: C) => Promise<H>,
   onFailure: (endpoint: string, error: unknown) => void,
   signal: AbortSignal,
-): Promise<Dialed | undefined> {
-  let winner: Dialed | undefined;
+): Promise<Dialed<C, H> | undefined> {
+  let winner: Dialed<C, H> | undefined;
   const won = new AbortController();
   const over = AbortSignal.any([signal, won.signal]);
 
   const attempt = async (endpoint: string) => {
-    const connection = new EtcdConnection(endpoint, login);
+    const connection = connect(endpoint);
     const close = () => connection.close();
     over.addEventListener("abort", close);
     try {
-      const head = await connection.open(prefixes());
+      const head = await open(connection);
       if (over.aborted) return;
       over.removeEventListener("abort", close);
       winner = { connection, head };

@@ -1,0 +1,115 @@
+import { getLogger } from "@logtape/logtape";
+import { backoff, sleep } from "../backoff.ts";
+import { type Connection, dial, type Dialed } from "./dial.ts";
+import { lineOf } from "./line.ts";
+
+const log = getLogger(["lainlet", "etcd"]);
+
+/** How an endpoint is connected to. */
+export interface Way<C extends Connection, H> {
+  /** Makes a connection that was not tried yet. */
+  connect(endpoint: string): C;
+  /** Finds out whether it works, and where the store's history stands. */
+  open(connection: C): Promise<H>;
+  /** To be called with each failure. @returns what is to be said of it */
+  explain?(endpoint: string, error: unknown): unknown;
+}
+
+/** What uses a connection says of it. */
+export interface Use {
+  /** All that was followed is followed again. */
+  resumed(): void;
+  /** What was delivered is all there is: the next failure is another matter. */
+  proven(): void;
+}
+
+/**
+ * The endpoints of one cluster: keeps one connection, to one of them at a
+ * time. When that is over, another one is made, to the first that answers.
+ */
+export class Endpoints<C extends Connection, H> {
+  /** What is wrong with each endpoint, while there is no connection. */
+  readonly #problems = new Map<string, string>();
+  /** What was logged of that. */
+  readonly #told = new Set<string>();
+  readonly #way: Way<C, H>;
+  #order: readonly string[];
+  #connection?: C;
+  #connects = 0;
+
+  /** @param endpoints URLs, `http://127.0.0.1:2379`; a single cluster's members */
+  constructor(endpoints: readonly string[], way: Way<C, H>) {
+    const first = Math.floor(Math.random() * endpoints.length);
+    this.#order = [...endpoints.slice(first), ...endpoints.slice(0, first)];
+    this.#way = way;
+  }
+
+  get connection(): C | undefined {
+    return this.#connection;
+  }
+
+  /** How often a connection was replaced by another. */
+  get reconnects(): number {
+    return Math.max(0, this.#connects - 1);
+  }
+
+  /** What is wrong, a line for each endpoint. */
+  get problems(): Iterable<string> {
+    return this.#problems.values();
+  }
+
+  /**
+   * Keeps a connection until the signal aborts, or the connection is closed.
+   *
+   * @param use called with each
+   */
+  async keep(
+    use: (dialed: Dialed<C, H>, use: Use) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (let failures = 0; !signal.aborted; failures++) {
+      const dialed = await dial(
+        this.#order,
+        this.#way.connect,
+        this.#way.open,
+        (endpoint, error) => this.note(endpoint, error),
+        signal,
+      );
+      if (dialed === undefined) return;
+      const { connection } = dialed;
+      const { promise: over, resolve } = Promise.withResolvers<Error | null>();
+      connection.signal.addEventListener("abort", () => {
+        this.#connection = undefined;
+        resolve(connection.signal.reason);
+      });
+      this.#connection = connection;
+      this.#connects++;
+      use(dialed, {
+        resumed: () => {
+          this.#problems.clear();
+          this.#told.clear();
+        },
+        proven: () => failures = 0,
+      });
+      const reason = await over;
+      if (reason === null) return;
+      const { endpoint } = connection;
+      this.note(endpoint, reason);
+      // The others first: this one answers calls, and may still be broken.
+      const others = this.#order.filter((other) => other !== endpoint);
+      this.#order = [...others, endpoint];
+      await sleep(backoff(failures), signal);
+    }
+  }
+
+  /** Notes why an endpoint is of no use at the moment. */
+  note(endpoint: string, error: unknown): void {
+    const reason = this.#way.explain?.(endpoint, error) ?? error;
+    const problem = lineOf(reason);
+    this.#problems.set(endpoint, problem);
+    const line = `${endpoint}: ${problem}`;
+    if (this.#told.has(line)) return;
+    this.#told.add(line);
+    log.warn("etcd is not usable, retrying", { endpoint, error: problem });
+  }
+}
