@@ -1,19 +1,20 @@
-import { Buffer } from "node:buffer";
 import { getLogger } from "@logtape/logtape";
 import * as apis from "./apis/mod.ts";
 import config from "./deno.json" with { type: "json" };
 import { UsageError } from "./lib/cli/args.ts";
 import { isCommand, parseCommand } from "./lib/cli/command.ts";
 import { runCommand } from "./lib/cli/mod.ts";
-import { type Flags, parseFlags } from "./lib/cli/flags.ts";
+import { type Flags, parseFlags, type TlsFiles } from "./lib/cli/flags.ts";
 import { GrpcServer } from "./lib/grpc/server.ts";
 import type { Http2Address } from "./lib/http2/server.ts";
 import { Front } from "./lib/http/front.ts";
 import { Lainlet } from "./lib/http/origin.ts";
 import { logUncaught, startLogging } from "./lib/log.ts";
+import { Etcd2Store } from "./lib/store/etcd2/store.ts";
 import { EtcdStore } from "./lib/store/etcd/store.ts";
 import { tlsProblem } from "./lib/store/etcd/sockets.ts";
 import { MemoryStore, parseContent } from "./lib/store/memory.ts";
+import type { Login } from "./lib/store/login.ts";
 import type { Store } from "./lib/store/store.ts";
 
 const log = getLogger(["lainlet"]);
@@ -29,36 +30,45 @@ function openStore(flags: Flags): Store {
   if (store.kind === "memory") {
     const file = read("--store", store.file);
     try {
-      return new MemoryStore(parseContent(file.toString()));
+      return new MemoryStore(parseContent(file));
     } catch (error) {
       throw new UsageError(`--store: ${store.file}: ${messageOf(error)}`);
     }
   }
-  const problem = etcd[0].startsWith("https:") ? tlsProblem() : undefined;
+  const isSecure = etcd[0].startsWith("https:");
+  const problem = store.kind === "etcd" && isSecure ? tlsProblem() : undefined;
   if (problem !== undefined) throw new UsageError(problem);
-  const { ca, client } = etcdTls ?? {};
-  return new EtcdStore(etcd, {
+  const options = {
     // A few checks may fail before the state counts as stale.
     checkEvery: Math.min(CHECK_EVERY, staleAfter / 4),
     verifyEvery,
     auth: etcdUser,
-    credentials: ca === undefined ? undefined : {
-      rootCertificate: readPem("--etcd.ca", ca),
-      privateKey: client && readPem("--etcd.key", client.key),
-      certChain: client && readPem("--etcd.cert", client.cert),
-    },
-  });
+    tls: etcdTls && readLogin(etcdTls),
+  };
+  return store.kind === "etcd2"
+    ? new Etcd2Store(etcd, options)
+    : new EtcdStore(etcd, options);
 }
 
-function read(flag: string, file: string): Buffer {
+function readLogin({ ca, client }: TlsFiles): Login["tls"] {
+  return {
+    ca: readPem("--etcd.ca", ca),
+    client: client && {
+      key: readPem("--etcd.key", client.key),
+      cert: readPem("--etcd.cert", client.cert),
+    },
+  };
+}
+
+function read(flag: string, file: string): string {
   try {
-    return Buffer.from(Deno.readFileSync(file));
+    return Deno.readTextFileSync(file);
   } catch (error) {
     throw new UsageError(`${flag}: ${messageOf(error)}`);
   }
 }
 
-function readPem(flag: string, file: string): Buffer {
+function readPem(flag: string, file: string): string {
   const pem = read(flag, file);
   if (pem.includes("-----BEGIN ")) return pem;
   throw new UsageError(`${flag}: ${file} is not a PEM file`);
@@ -136,8 +146,8 @@ function addressText({ hostname, port }: NonNullable<Served["web"]>): string {
 /** The PEM texts for gRPC's TLS. @throws {UsageError} when they cannot be read */
 function readTls({ tls }: NonNullable<Flags["grpc"]>): Http2Address["tls"] {
   return tls && {
-    cert: readPem("--grpc.cert", tls.cert).toString(),
-    key: readPem("--grpc.key", tls.key).toString(),
+    cert: readPem("--grpc.cert", tls.cert),
+    key: readPem("--grpc.key", tls.key),
   };
 }
 

@@ -28,7 +28,7 @@ export interface Flags {
   readonly ip: string;
   readonly hostname: string;
   readonly store:
-    | { readonly kind: "etcd" }
+    | { readonly kind: "etcd" | "etcd2" }
     | { readonly kind: "memory"; readonly file: string };
   /** The age from which on the state counts as stale, in ms. */
   readonly staleAfter: number;
@@ -255,10 +255,12 @@ function login(text: string): Flags["etcdUser"] {
 }
 
 function storeOf(text: string): Flags["store"] {
-  if (text === "etcd") return { kind: "etcd" };
+  if (text === "etcd" || text === "etcd2") return { kind: text };
   const [, file] = /^memory:(.+)$/s.exec(text) ?? [];
   if (file !== undefined) return { kind: "memory", file };
-  throw new UsageError(`--store must be etcd or memory:FILE, not "${text}"`);
+  throw new UsageError(
+    `--store must be etcd, etcd2 or memory:FILE, not "${text}"`,
+  );
 }
 
 /** A whole number. */

@@ -50,8 +50,9 @@ Store:
                            and the answers say so (default 30s)
   --verify.every TIME      how often all keys are compared with etcd's
                            (default 10m; 0: never)
-  --store STORE            etcd, or memory:FILE to serve a JSON file of
-                           {"key": "value"} (default $LAINLET_STORE, or etcd)
+  --store STORE            etcd; etcd2, etcd's v2 key space; or memory:FILE to
+                           serve a JSON file of {"key": "value"} (default
+                           $LAINLET_STORE, or etcd)
 
 Logging, to stderr:
   --log.format FORMAT      logfmt (default) or json, a line for each event

@@ -58,7 +58,15 @@ export interface StoreStatus {
   readonly problems: readonly string[];
 }
 
-/** Where the cluster's state comes from. */
+/**
+ * Where the cluster's state comes from.
+ *
+ * A store may have no transactions (etcd's v2 key space): then each change is
+ * a revision of its own, and what somebody meant to be one step is heard in
+ * several, with a state between them that nobody meant. It may hold text
+ * only, and it may be a tree, in which no key is the beginning of another
+ * one, up to a slash.
+ */
 export interface Store {
   /**
    * The content under a prefix and everything that happens to it: first a

@@ -1,3 +1,5 @@
+import type { Login } from "../../lib/store/login.ts";
+
 /** PEM files of a certificate for 127.0.0.1 and of the CA that signed it. */
 export interface Certificates extends AsyncDisposable {
   readonly ca: string;
@@ -67,4 +69,10 @@ export async function makeCertificates(days = 2): Promise<Certificates> {
     key: file("key.pem"),
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };
+}
+
+/** What a store takes of them. */
+export function readTls({ ca, cert, key }: Certificates): Login["tls"] {
+  const read = Deno.readTextFileSync;
+  return { ca: read(ca), client: { cert: read(cert), key: read(key) } };
 }

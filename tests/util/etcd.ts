@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { Etcd3, Range } from "etcd3";
 import "../../lib/store/etcd/sockets.ts";
+import { Etcd2Keys } from "./etcd2.ts";
 import { eventually, freePort, Program } from "./process.ts";
 
 /** Keys to put, and keys to delete (null), in one revision. */
@@ -16,6 +17,8 @@ export interface EtcdSetup {
   };
   /** More of etcd's flags. */
   readonly args?: readonly string[];
+  /** The keys are those of the v2 key space. */
+  readonly v2?: boolean;
 }
 
 /** Where a member of a cluster is reached. */
@@ -28,6 +31,7 @@ interface Member {
 /** A real etcd, in a process and a folder of its own. */
 export class TestEtcd implements AsyncDisposable {
   #client?: Etcd3;
+  readonly #v2?: Etcd2Keys;
   #hasLogin = false;
   #program?: Program;
   /** The state of the member's process. */
@@ -37,7 +41,9 @@ export class TestEtcd implements AsyncDisposable {
     private readonly member: Member,
     private readonly cluster: string,
     private readonly setup: EtcdSetup,
-  ) {}
+  ) {
+    if (setup.v2) this.#v2 = new Etcd2Keys(member.url, setup.tls);
+  }
 
   /** Starts one of a single member. */
   static async start(setup: EtcdSetup = {}): Promise<TestEtcd> {
@@ -72,16 +78,22 @@ export class TestEtcd implements AsyncDisposable {
     return this.#client;
   }
 
+  /** The v2 key space of this member. */
+  get v2(): Etcd2Keys {
+    if (this.#v2 === undefined) throw new Error("there is no v2 key space");
+    return this.#v2;
+  }
+
   /** The member's process. */
   get pid(): number {
     if (this.#program === undefined) throw new Error("etcd was not launched");
     return this.#program.pid;
   }
 
-  /** Starts the process, and waits until it answers. */
-  async launch(): Promise<void> {
+  /** Starts the process, and waits until it answers. @param flags more of etcd's, this time */
+  async launch(flags: readonly string[] = []): Promise<void> {
     const { name, url, peer } = this.member;
-    const { tls, args = [] } = this.setup;
+    const { tls, args = [], v2 } = this.setup;
     this.#program = new Program("etcd", [
       `--name=${name}`,
       `--data-dir=${this.#folder}/data`,
@@ -91,6 +103,7 @@ export class TestEtcd implements AsyncDisposable {
       `--initial-advertise-peer-urls=${peer}`,
       `--initial-cluster=${this.cluster}`,
       "--unsafe-no-fsync",
+      ...v2 ? ["--enable-v2"] : [],
       ...tls
         ? [
           "--client-cert-auth",
@@ -100,6 +113,7 @@ export class TestEtcd implements AsyncDisposable {
         ]
         : [],
       ...args,
+      ...flags,
     ]);
     this.#connect();
     const { hostname, port } = new URL(url);
@@ -138,6 +152,7 @@ export class TestEtcd implements AsyncDisposable {
     grant(prefix: string): Promise<void>;
     revoke(prefix: string): Promise<void>;
   }> {
+    if (this.#v2) return await this.#v2.authenticate(prefixes);
     const reader = await this.client.role("reader").create();
     const right = (prefix: string) => ({
       permission: "Read" as const,
@@ -172,9 +187,19 @@ export class TestEtcd implements AsyncDisposable {
     this.#program?.signal("SIGCONT");
   }
 
-  /** Saves a snapshot to a file. */
+  /** Saves a snapshot to a file; of the v2 key space, to a folder. */
   async save(file: string): Promise<void> {
-    await etcdctl(`--endpoints=${this.endpoint}`, "snapshot", "save", file);
+    if (this.#v2) {
+      const data = `--data-dir=${this.#folder}/data`;
+      return await etcdctl("2", "backup", data, `--backup-dir=${file}`);
+    }
+    await etcdctl(
+      "3",
+      `--endpoints=${this.endpoint}`,
+      "snapshot",
+      "save",
+      file,
+    );
   }
 
   /** Replaces everything by a saved snapshot, as an operator would: the process restarts. */
@@ -182,7 +207,12 @@ export class TestEtcd implements AsyncDisposable {
     await this.kill();
     const folder = `${this.#folder}/data`;
     await Deno.remove(folder, { recursive: true });
+    if (this.#v2) {
+      await copyFolder(file, folder);
+      return await this.launch(["--force-new-cluster"]);
+    }
     await etcdctl(
+      "3",
       "snapshot",
       "restore",
       file,
@@ -201,11 +231,12 @@ export class TestEtcd implements AsyncDisposable {
     // Whoever leads has to be told, and who that is, is not.
     const all = [this.endpoint, ...others].join();
     const id = BigInt(header.member_id).toString(16);
-    await etcdctl(`--endpoints=${all}`, "move-leader", id);
+    await etcdctl("3", `--endpoints=${all}`, "move-leader", id);
   }
 
-  /** Makes all changes in one transaction. @returns its revision */
+  /** Makes all changes, in one transaction where there are any. @returns the last revision */
   async write(changes: Changes): Promise<number> {
+    if (this.#v2) return await this.#v2.write(changes);
     const { header } = await this.client.kv.txn({
       success: Object.entries(changes).map(([key, value]) =>
         value === null ? { request_delete_range: { key: Buffer.from(key) } } : {
@@ -218,6 +249,7 @@ export class TestEtcd implements AsyncDisposable {
 
   /** Writes a whole cluster, some keys at a time. */
   async load(content: Readonly<Record<string, string>>): Promise<void> {
+    if (this.#v2) return await this.#v2.load(content);
     const entries = Object.entries(content);
     for (let i = 0; i < entries.length; i += 100) {
       await this.write(Object.fromEntries(entries.slice(i, i + 100)));
@@ -226,18 +258,21 @@ export class TestEtcd implements AsyncDisposable {
 
   /** Forgets all revisions before the present one. */
   async compact(): Promise<void> {
+    if (this.#v2) return await this.#v2.forget();
     const { header } = await this.client.kv.range({ key: Buffer.from("x") });
     await this.client.kv.compact({ revision: header.revision, physical: true });
   }
 
   /** All keys and values, as text. */
   async content(): Promise<[key: string, value: string][]> {
+    if (this.#v2) return await this.#v2.content();
     const { kvs } = await this.client.getAll().exec();
     return kvs.map(({ key, value }) => [key.toString(), value.toString()]);
   }
 
   /** Removes everything. */
   async clear(): Promise<void> {
+    if (this.#v2) return await this.#v2.clear();
     await this.client.delete().all();
   }
 
@@ -251,13 +286,24 @@ export class TestEtcd implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client?.close();
+    this.#v2?.[Symbol.dispose]();
     await this.kill();
     await Deno.remove(this.#folder, { recursive: true });
   }
 }
 
-async function etcdctl(...args: string[]): Promise<void> {
-  await using program = new Program("etcdctl", args, { ETCDCTL_API: "3" });
+/** @param api the version of etcd's that is meant */
+async function etcdctl(api: "2" | "3", ...args: string[]): Promise<void> {
+  await using program = new Program("etcdctl", args, { ETCDCTL_API: api });
   const { success } = await program.ended();
   if (!success) throw new Error(`etcdctl failed: ${program.stderr}`);
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    const [source, target] = [`${from}/${name}`, `${to}/${name}`];
+    if (isDirectory) await copyFolder(source, target);
+    else await Deno.copyFile(source, target);
+  }
 }

@@ -4,7 +4,6 @@ import {
   type IDuplexStream,
   type IEvent,
   type IKeyValue,
-  type IOptions,
   type IRangeRequest,
   type IRangeResponse,
   type IWatchRequest,
@@ -14,6 +13,7 @@ import "./sockets.ts";
 import { batches, isRefusal, prefixEnd, reasonOf } from "./messages.ts";
 import type { Connection } from "../dial.ts";
 import { lineOf } from "../line.ts";
+import type { Login } from "../login.ts";
 import type { Batch, Change, Entry, Snapshot } from "../store.ts";
 
 /** How large a page of a snapshot should be, in bytes, and how many keys it may hold. */
@@ -24,12 +24,6 @@ export const TIMEOUT = 3_000;
 const PAGE_TIMEOUT = 8_000;
 
 let connections = 0;
-
-/** How to reach etcd and who to be there. */
-export interface EtcdLogin {
-  readonly credentials?: IOptions["credentials"];
-  readonly auth?: { readonly username: string; readonly password: string };
-}
 
 /** Where etcd's history stands. */
 export interface Head {
@@ -73,11 +67,15 @@ export class EtcdConnection implements Connection {
 
   readonly signal = this.#closing.signal;
 
-  constructor(readonly endpoint: string, login: EtcdLogin) {
+  constructor(readonly endpoint: string, { tls, auth }: Login) {
     this.#client = new Etcd3({
       hosts: endpoint,
-      credentials: login.credentials,
-      auth: login.auth && { ...login.auth },
+      credentials: tls && {
+        rootCertificate: Buffer.from(tls.ca),
+        privateKey: tls.client && Buffer.from(tls.client.key),
+        certChain: tls.client && Buffer.from(tls.client.cert),
+      },
+      auth: auth && { ...auth },
       defaultCallOptions: ({ isStream }) =>
         isStream ? {} : { deadline: Date.now() + PAGE_TIMEOUT },
       grpcOptions: {

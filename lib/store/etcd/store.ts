@@ -1,16 +1,12 @@
 import { getLogger } from "@logtape/logtape";
 import { sleep } from "../../backoff.ts";
 import { check, Missed } from "./check.ts";
-import {
-  EtcdConnection,
-  type EtcdLogin,
-  type Head,
-  type Keys,
-} from "./connection.ts";
+import { EtcdConnection, type Head, type Keys } from "./connection.ts";
 import { isCompacted, isRefusal } from "./messages.ts";
 import { EtcdWatch, isSameChange } from "./watch.ts";
 import type { Dialed } from "../dial.ts";
 import { Endpoints, type Use } from "../endpoints.ts";
+import type { Login } from "../login.ts";
 import type { Item, Store, StoreStatus } from "../store.ts";
 
 const log = getLogger(["lainlet", "etcd"]);
@@ -19,7 +15,7 @@ const log = getLogger(["lainlet", "etcd"]);
 const REFUSED_RETRY = 5_000;
 
 /** How an etcd is followed. */
-export interface EtcdOptions extends EtcdLogin {
+export interface EtcdOptions extends Login {
   /** How often the watches are checked, in ms; see {@linkcode check}; default 5 s. */
   readonly checkEvery?: number;
   /** How often everything is compared with etcd, in ms; 0 (default): never. */

@@ -157,6 +157,7 @@ Deno.test("flags: etcd endpoints, TLS, and the environment", () => {
   const memory = { ...SYSTEM, LAINLET_STORE: "memory:a.json" };
   assertEquals(flags([], memory).store, { kind: "memory", file: "a.json" });
   assertEquals(flags(["--store=etcd"], memory).store, { kind: "etcd" });
+  assertEquals(flags(["--store=etcd2"], memory).store, { kind: "etcd2" });
   assertEquals(flags([], { ...SYSTEM, LAINLET_STORE: "" }).store, {
     kind: "etcd",
   });
@@ -229,8 +230,8 @@ Deno.test("flags: each wrong use has its own line", () => {
     [["--web.hosts", "a,http://b"], "--web.hosts must be names like"],
     [["--web.hosts", "a,"], "--web.hosts must be names like"],
     [["--ip", "node1"], "--ip must be an IP address"],
-    [["--store", "redis"], "--store must be etcd or memory:FILE"],
-    [["--store", "memory:"], "--store must be etcd or memory:FILE"],
+    [["--store", "redis"], "--store must be etcd, etcd2 or memory:FILE"],
+    [["--store", "memory:"], "--store must be etcd, etcd2 or memory:FILE"],
     [["--log.format", "xml"], "--log.format must be logfmt or json"],
     [["--noauth=maybe"], "--noauth is a switch"],
     [["--etcd", "ftp://a"], "--etcd must be endpoints"],

@@ -1,9 +1,8 @@
-import { Buffer } from "node:buffer";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { EtcdStore } from "../../../../lib/store/etcd/store.ts";
 import type { Item } from "../../../../lib/store/store.ts";
 import { Range } from "etcd3";
-import { makeCertificates } from "../../../util/certificates.ts";
+import { makeCertificates, readTls } from "../../../util/certificates.ts";
 import { TestEtcd } from "../../../util/etcd.ts";
 import { FrameFilter, hasEvents } from "../../../util/http2.ts";
 import { eventually, freePort } from "../../../util/process.ts";
@@ -430,14 +429,7 @@ Deno.test("etcd: TLS with a CA and a client certificate", async () => {
   await using tls = await makeCertificates();
   await using etcd = await TestEtcd.start({ tls });
   await etcd.write({ "/a/1": "x" });
-  const read = (file: string) => Buffer.from(Deno.readFileSync(file));
-  const store = new EtcdStore([etcd.endpoint], {
-    credentials: {
-      rootCertificate: read(tls.ca),
-      privateKey: read(tls.key),
-      certChain: read(tls.cert),
-    },
-  });
+  const store = new EtcdStore([etcd.endpoint], { tls: readTls(tls) });
   await using all = new Collector(store, "/a/");
   await all.count(1);
   await etcd.write({ "/a/1": "y" });

@@ -1,0 +1,292 @@
+import { Buffer } from "node:buffer";
+import { Exchange } from "./exchange.ts";
+import { Leaves, MAX_LEAF } from "./leaves.ts";
+import {
+  complaintOf,
+  type Event,
+  eventOf,
+  type Head,
+  headOf,
+  type Node,
+} from "./messages.ts";
+import { type Sum, sumOf } from "./sum.ts";
+import type { Connection } from "../dial.ts";
+import { lineOf } from "../line.ts";
+import type { Login } from "../login.ts";
+import type { Entry } from "../store.ts";
+
+/** How long etcd may take to answer a small request, in ms: TLS included. */
+export const TIMEOUT = 3_000;
+/** How long etcd may take for the next piece of a large answer, in ms. */
+const LIST_TIMEOUT = 8_000;
+/** The most that is read of a subtree, in bytes; whole clusters are some 100 MB. */
+const MAX_LIST = 256 * 1024 * 1024;
+/** The most that is read of an error, in bytes. */
+const MAX_COMPLAINT = 64 * 1024;
+
+/** Asks for all that is under a directory, of a quorum. */
+const ALL = "recursive=true&quorum=true";
+
+/** etcd's error codes. */
+const KEY_NOT_FOUND = 100;
+const EVENT_INDEX_CLEARED = 401;
+
+const encoder = new TextEncoder();
+
+/** Everything under a prefix, as it was at the index of the head; unsorted. */
+export interface Listing {
+  readonly head: Head;
+  readonly entries: readonly Entry[];
+}
+
+/** What to compare with: every key under a prefix, as it was at the index of the head. */
+export interface Sums {
+  readonly head: Head;
+  readonly sums: ReadonlyMap<string, Sum>;
+}
+
+/** etcd does not let this login read something. */
+export class Refused extends Error {
+  override readonly name = "Refused";
+}
+
+/** A request for the next event. */
+export class Poll {
+  #isAnswered = false;
+  /** What happened, or undefined: etcd ended the poll, or {@linkcode stop} did. */
+  readonly event: Promise<Event | undefined>;
+
+  /** @param index etcd's, when it looked into its history and found nothing, or when it found something */
+  constructor(readonly index: number, private readonly exchange: Exchange) {
+    this.event = this.#read();
+  }
+
+  /** Whether something has come. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
+  stop(): void {
+    this.exchange.close();
+  }
+
+  async #read(): Promise<Event | undefined> {
+    // Until then it may last for ever.
+    let text: string;
+    try {
+      const first = await this.exchange.read(Infinity);
+      if (first === undefined) return undefined;
+      this.#isAnswered = true;
+      text = await this.exchange.text(MAX_LEAF, LIST_TIMEOUT, first);
+    } catch (error) {
+      // A connection that is lost is found out by the next poll.
+      if (!this.#isAnswered) return undefined;
+      throw error;
+    } finally {
+      this.exchange.close();
+    }
+    return text.trim() === "" ? undefined : eventOf(text);
+  }
+}
+
+/**
+ * What lainlet asks of one etcd endpoint, by HTTP/1.1, as etcd 2 has nothing
+ * else. Each poll holds a TCP connection; all are this connection's own.
+ *
+ * @see https://etcd.io/docs/v2.3/api/
+ */
+export class Etcd2Connection implements Connection {
+  readonly #client: Deno.HttpClient;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #closing = new AbortController();
+
+  readonly signal = this.#closing.signal;
+
+  constructor(readonly endpoint: string, { tls, auth }: Login) {
+    const { protocol, hostname, port } = new URL(endpoint);
+    this.#client = Deno.createHttpClient({
+      http2: false,
+      caCerts: tls && [tls.ca],
+      ...tls?.client,
+      // A proxy that the environment names is not for the way to etcd.
+      proxy: protocol === "http:"
+        ? {
+          transport: "tcp",
+          hostname: hostname.replace(/^\[|\]$/g, ""),
+          port: Number(port || 80),
+        }
+        : undefined,
+    });
+    this.#headers = auth === undefined ? {} : {
+      Authorization: "Basic " +
+        Buffer.from(`${auth.username}:${auth.password}`).toString("base64"),
+    };
+  }
+
+  /**
+   * Whether etcd serves one of some keys at least, and where its history
+   * stands.
+   *
+   * @throws when etcd does not answer, or refuses all of them
+   */
+  async open(keys: Iterable<string>): Promise<Head> {
+    let refusal: unknown;
+    for (const key of keys) {
+      try {
+        return (await this.read(key)).head;
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        refusal = error;
+      }
+    }
+    throw refusal;
+  }
+
+  /**
+   * A key, or nothing, and where history stood; linearizable: no member that
+   * lags or is cut off from the others answers.
+   */
+  async read(key: string): Promise<{ head: Head; value?: Sum }> {
+    let value: Sum | undefined;
+    const head = await this.#read(key, "quorum=true", TIMEOUT, (node) => {
+      if (node.key === key) value = summed(node);
+    });
+    return { head, value };
+  }
+
+  /** Everything under a prefix, linearizable. */
+  async list(prefix: string): Promise<Listing> {
+    const entries: Entry[] = [];
+    const head = await this.#read(prefix, ALL, LIST_TIMEOUT, (node) => {
+      const { key, index } = node;
+      entries.push({ key, value: encoder.encode(node.value), revision: index });
+    });
+    return { head, entries };
+  }
+
+  /** Everything under a prefix, linearizable, without keeping the values. */
+  async sum(prefix: string): Promise<Sums> {
+    const sums = new Map<string, Sum>();
+    const head = await this.#read(prefix, ALL, LIST_TIMEOUT, (node) => {
+      sums.set(node.key, summed(node));
+    });
+    return { head, sums };
+  }
+
+  /**
+   * Asks for the first event under a prefix from an index on: one that was,
+   * or the next one. Resolves when etcd has looked into its history.
+   *
+   * @returns "cleared" when etcd has forgotten what happened since the index
+   * @throws {Refused} when this login may not read the prefix
+   */
+  async poll(prefix: string, index: number): Promise<Poll | "cleared"> {
+    const query = `recursive=true&wait=true&waitIndex=${index}`;
+    const exchange = new Exchange(this.signal);
+    try {
+      const response = await this.#get(exchange, prefix, query, TIMEOUT);
+      if (response.ok) {
+        return new Poll(headOf(response.headers).index, exchange);
+      }
+      await this.#refuse(exchange, prefix, response, EVENT_INDEX_CLEARED);
+    } catch (error) {
+      exchange.close();
+      throw error;
+    }
+    exchange.close();
+    return "cleared";
+  }
+
+  /** Ends the connection because of an error. */
+  fail(error: unknown): void {
+    this.#end(new Error(lineOf(error)));
+  }
+
+  /** Ends the connection. */
+  close(): void {
+    this.#end(null);
+  }
+
+  #end(reason: Error | null): void {
+    if (this.signal.aborted) return;
+    this.#closing.abort(reason);
+    this.#client.close();
+  }
+
+  /** Reads a key or a directory. @param take called for each key */
+  async #read(
+    key: string,
+    query: string,
+    timeout: number,
+    take: (node: Node) => void,
+  ): Promise<Head> {
+    const exchange = new Exchange(this.signal);
+    try {
+      const response = await this.#get(exchange, key, query, timeout);
+      if (!response.ok) {
+        await this.#refuse(exchange, key, response, KEY_NOT_FOUND);
+        return headOf(response.headers);
+      }
+      const leaves = new Leaves();
+      let size = 0;
+      for (let piece; (piece = await exchange.read(timeout)) !== undefined;) {
+        size += piece.length;
+        if (size > MAX_LIST) throw new Error("etcd's answer is too long");
+        for (const node of leaves.push(piece)) take(node);
+      }
+      leaves.close();
+      return headOf(response.headers);
+    } finally {
+      exchange.close();
+    }
+  }
+
+  #get(
+    exchange: Exchange,
+    key: string,
+    query: string,
+    timeout: number,
+  ): Promise<Response> {
+    // With its slash: etcd compares that with what a login may read.
+    const path = key.split("/").map(encodeURIComponent);
+    return exchange.open(
+      `${this.endpoint}/v2/keys${path.join("/")}?${query}`,
+      { client: this.#client, headers: this.#headers },
+      timeout,
+    );
+  }
+
+  /**
+   * Reads why etcd does not serve a key.
+   *
+   * @param expected a reason that the caller knows what to do with: then it returns
+   * @throws {Refused | Error} when it is another one
+   */
+  async #refuse(
+    exchange: Exchange,
+    key: string,
+    { status, headers }: Response,
+    expected: number,
+  ): Promise<void> {
+    const location = headers.get("Location");
+    if (location !== null) {
+      throw new Error(`it redirects to ${location.slice(0, 200)}`);
+    }
+    const text = await exchange.text(MAX_COMPLAINT, TIMEOUT);
+    const { code, message } = complaintOf(status, text);
+    if (code === expected) return;
+    if (status === 401 || status === 403) {
+      throw new Refused(
+        `etcd refuses the login in --etcd.user, or does not let it read ${key} (${message})`,
+      );
+    }
+    if (code === undefined && status === 404) {
+      throw new Error("etcd does not serve its v2 key space");
+    }
+    throw new Error(message);
+  }
+}
+
+function summed({ value, index }: Node): Sum {
+  return { revision: index, sum: sumOf(encoder.encode(value)) };
+}

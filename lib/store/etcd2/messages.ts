@@ -1,0 +1,123 @@
+import { isObject, parse } from "../../json.ts";
+
+/** A key or a directory, as etcd names and numbers it. */
+export interface Node {
+  /** `/lain/config/domain`; "" for the root. */
+  readonly key: string;
+  readonly isDirectory: boolean;
+  /** "" for a directory. */
+  readonly value: string;
+  /** The index that wrote it, or that removed it. */
+  readonly index: number;
+}
+
+/** One thing that happened. */
+export interface Event {
+  /** Whether the node is gone, and with a directory all that was in it. */
+  readonly isRemoval: boolean;
+  readonly node: Node;
+}
+
+/** Where etcd's history stood when it answered. */
+export interface Head {
+  readonly clusterId: string;
+  /** Counts what was written, removed or expired: a revision. */
+  readonly index: number;
+  /** Counts what the members agreed on, quorum reads too; absent where there is no such key. */
+  readonly raftIndex?: number;
+  /** Counts elections; absent where there is no such key. */
+  readonly raftTerm?: number;
+}
+
+/** What etcd says when it cannot do what it was asked for. */
+export interface Complaint {
+  /** etcd's own, see https://etcd.io/docs/v2.3/errorcode/; absent where it is none of these. */
+  readonly code?: number;
+  readonly message: string;
+}
+
+const PUTS = new Set(["set", "create", "update", "compareAndSwap"]);
+const REMOVALS = new Set(["delete", "expire", "compareAndDelete"]);
+
+/**
+ * What a JSON object says of a node.
+ *
+ * @throws {Error} when it is none of etcd's
+ */
+export function nodeOf(json: unknown): Node {
+  if (isObject(json)) {
+    const { key = "", dir = false, value = "", modifiedIndex = 0 } = json;
+    if (
+      typeof key === "string" && typeof value === "string" &&
+      typeof modifiedIndex === "number" && Number.isSafeInteger(modifiedIndex)
+    ) {
+      const isDirectory = dir === true;
+      if (isDirectory || key !== "" && modifiedIndex > 0) {
+        return { key, isDirectory, value, index: modifiedIndex };
+      }
+    }
+  }
+  throw new Error("etcd's answer holds something else than keys");
+}
+
+/**
+ * What a poll was answered with.
+ *
+ * @throws {Error} when it is no event
+ */
+export function eventOf(text: string): Event {
+  const json = parsed(text);
+  const action = isObject(json) ? json.action : undefined;
+  if (isObject(json) && typeof action === "string") {
+    const isRemoval = REMOVALS.has(action);
+    if (isRemoval || PUTS.has(action)) {
+      return { isRemoval, node: nodeOf(json.node) };
+    }
+  }
+  throw new Error("etcd's answer is no event");
+}
+
+/**
+ * Where history stood, as the headers of an answer say.
+ *
+ * @throws {Error} when they do not
+ */
+export function headOf(headers: Headers): Head {
+  const number = (name: string) => {
+    const text = headers.get(name) ?? "";
+    return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  };
+  const index = number("X-Etcd-Index");
+  const raftIndex = number("X-Raft-Index");
+  const raftTerm = number("X-Raft-Term");
+  if (index === undefined) {
+    throw new Error("the answer is not from etcd's v2 key space");
+  }
+  return {
+    clusterId: headers.get("X-Etcd-Cluster-Id") ?? "",
+    index,
+    ...raftIndex === undefined || raftTerm === undefined
+      ? {}
+      : { raftIndex, raftTerm },
+  };
+}
+
+/** Why an answer is not what was asked for. */
+export function complaintOf(status: number, text: string): Complaint {
+  const json = parsed(text);
+  const { errorCode, message } = isObject(json) ? json : {};
+  return {
+    code: typeof errorCode === "number" ? errorCode : undefined,
+    message: typeof message === "string"
+      ? message.slice(0, 200)
+      : `it answers with HTTP ${status}`,
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return parse(text);
+  } catch {
+    return undefined;
+  }
+}
