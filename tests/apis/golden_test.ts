@@ -1,14 +1,19 @@
 import { assertEquals } from "@std/assert";
+import { Etcd2Store } from "../../lib/store/etcd2/store.ts";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
+import type { Store } from "../../lib/store/store.ts";
 import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { cluster, comparable, expectations } from "../util/golden.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 
-Deno.test("every golden answer, from a real etcd", async (t) => {
-  await using etcd = await TestEtcd.start();
+async function testGolden(
+  t: Deno.TestContext,
+  etcd: TestEtcd,
+  store: Store,
+): Promise<void> {
   await etcd.load(cluster);
-  await using server = new TestLainlet(new EtcdStore([etcd.endpoint]));
+  await using server = new TestLainlet(store);
   await server.ready();
   for (const { from, path, status, body } of expectations) {
     await t.step(`${path} from ${from}`, async () => {
@@ -21,4 +26,14 @@ Deno.test("every golden answer, from a real etcd", async (t) => {
       );
     });
   }
+}
+
+Deno.test("every golden answer, from a real etcd", async (t) => {
+  await using etcd = await TestEtcd.start();
+  await testGolden(t, etcd, new EtcdStore([etcd.endpoint]));
+});
+
+Deno.test("every golden answer, from etcd's v2 key space", async (t) => {
+  await using etcd = await TestEtcd.start({ v2: true });
+  await testGolden(t, etcd, new Etcd2Store([etcd.endpoint]));
 });
