@@ -19,8 +19,13 @@ import type { Entry } from "../store.ts";
 export const TIMEOUT = 3_000;
 /** How long etcd may take for the next piece of a large answer, in ms. */
 const LIST_TIMEOUT = 8_000;
-/** The most that is read of a subtree, in bytes; whole clusters are some 100 MB. */
+/**
+ * The most that is read of a subtree, in bytes, and what a key counts for
+ * besides its text, as it takes more than that in memory. Whole clusters are
+ * some 100 MB.
+ */
 const MAX_LIST = 256 * 1024 * 1024;
+const KEY_COST = 512;
 /** The most that is read of an error, in bytes. */
 const MAX_COMPLAINT = 64 * 1024;
 
@@ -232,7 +237,10 @@ export class Etcd2Connection implements Connection {
       for (let piece; (piece = await exchange.read(timeout)) !== undefined;) {
         size += piece.length;
         if (size > MAX_LIST) throw new Error("etcd's answer is too long");
-        for (const node of leaves.push(piece)) take(node);
+        for (const node of leaves.push(piece)) {
+          size += KEY_COST;
+          take(node);
+        }
       }
       leaves.close();
       return headOf(response.headers);

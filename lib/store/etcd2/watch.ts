@@ -117,7 +117,9 @@ export class Etcd2Watch {
     }
     const isInTime = index > Math.max(this.#complete ?? 0, this.#expected);
     this.#next = index + 1;
-    this.#complete = Math.max(this.#complete ?? 0, index);
+    this.#complete = index;
+    // What follows one that was late is no other loss.
+    this.#expected = 0;
     const changes = this.#changesOf(event);
     const last = changes.at(-1);
     if (last === undefined) return true;

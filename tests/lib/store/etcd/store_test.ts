@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { EtcdStore } from "../../../../lib/store/etcd/store.ts";
-import type { Item } from "../../../../lib/store/store.ts";
 import { Range } from "etcd3";
 import { makeCertificates, readTls } from "../../../util/certificates.ts";
+import { Collector } from "../../../util/collector.ts";
 import { TestEtcd } from "../../../util/etcd.ts";
 import { FrameFilter, hasEvents } from "../../../util/http2.ts";
 import { eventually, freePort } from "../../../util/process.ts";
@@ -20,37 +20,6 @@ testConformance("etcd", async () => {
     [Symbol.asyncDispose]: () => etcd[Symbol.asyncDispose](),
   };
 });
-
-/** Collects what a watch delivers. */
-class Collector implements AsyncDisposable {
-  readonly items: Item[] = [];
-  readonly #abort = new AbortController();
-  readonly #done: Promise<void>;
-
-  constructor(store: EtcdStore, prefix: string) {
-    this.#done = (async () => {
-      for await (const item of store.watch(prefix, this.#abort.signal)) {
-        this.items.push(item);
-      }
-    })();
-  }
-
-  get revisions(): number[] {
-    return this.items.map(({ revision }) => revision);
-  }
-
-  async count(items: number): Promise<void> {
-    await eventually(
-      `${items} items`,
-      () => this.items.length >= items ? true : undefined,
-    );
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#abort.abort();
-    await this.#done;
-  }
-}
 
 function viaProxy(
   etcd: TestEtcd,

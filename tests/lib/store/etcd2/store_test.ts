@@ -1,5 +1,12 @@
+import { assertEquals, assertMatch } from "@std/assert";
 import { Etcd2Store } from "../../../../lib/store/etcd2/store.ts";
+import type { Item } from "../../../../lib/store/store.ts";
+import { makeCertificates, readTls } from "../../../util/certificates.ts";
+import { Collector } from "../../../util/collector.ts";
 import { TestEtcd } from "../../../util/etcd.ts";
+import { endless, Hostile, type Play, says } from "../../../util/hostile.ts";
+import { eventually, freePort } from "../../../util/process.ts";
+import { Proxy } from "../../../util/proxy.ts";
 import { testConformance } from "../conformance.ts";
 
 testConformance("etcd v2", async () => {
@@ -13,4 +20,342 @@ testConformance("etcd v2", async () => {
     clear: () => etcd.clear(),
     [Symbol.asyncDispose]: () => etcd[Symbol.asyncDispose](),
   };
+});
+
+/** What a reader of these items holds in the end. */
+function held(items: readonly Item[]): Record<string, string> {
+  const state = new Map<string, string>();
+  const put = (key: string, value: Uint8Array) =>
+    state.set(key, new TextDecoder().decode(value));
+  for (const item of items) {
+    if (item.type === "snapshot") {
+      state.clear();
+      for (const { key, value } of item.entries) put(key, value);
+    } else if (item.type === "batch") {
+      for (const { key, value } of item.changes) {
+        if (value === undefined) state.delete(key);
+        else put(key, value);
+      }
+    }
+  }
+  return Object.fromEntries(state);
+}
+
+/** Waits until a reader holds this. */
+async function holds(
+  all: Collector,
+  expected: Record<string, string>,
+): Promise<void> {
+  await eventually(`${JSON.stringify(expected)} is held`, () => {
+    assertEquals(held(all.items), expected);
+    return true;
+  });
+}
+
+const types = (all: Collector) => all.items.map(({ type }) => type);
+
+Deno.test("etcd v2: history is overrun, in a quiet subtree and in a busy one", async () => {
+  await using etcd = await TestEtcd.start({ v2: true });
+  await etcd.write({ "/a/1": "x", "/b/1": "x" });
+  await using proxy = new Proxy(etcd.endpoint);
+  const store = new Etcd2Store([proxy.url], { checkEvery: 200 });
+  await using quiet = new Collector(store, "/a/");
+  await using busy = new Collector(store, "/b/");
+  await Promise.all([quiet.count(1), busy.count(1)]);
+  // While it is there, a quiet subtree's index is kept from falling out.
+  for (let i = 0; i < 3; i++) {
+    await etcd.v2.forget();
+    const now = performance.now();
+    await eventually(
+      "a check is done",
+      () => performance.now() - store.age("/a/") > now || undefined,
+    );
+  }
+  await etcd.write({ "/a/2": "y" });
+  await holds(quiet, { "/a/1": "x", "/a/2": "y" });
+  // While it is away, nothing can keep it.
+  proxy.fault = "cut";
+  await etcd.write({ "/a/1": null });
+  const expected: Record<string, string> = {};
+  for (let i = 0; i < 1_100; i++) expected[`/b/${i}`] = `${i}`;
+  await etcd.load(expected);
+  proxy.fault = "none";
+  await holds(quiet, { "/a/2": "y" });
+  await holds(busy, expected);
+  await etcd.write({ "/a/3": "z", "/b/0": "z" });
+  await holds(quiet, { "/a/2": "y", "/a/3": "z" });
+  await holds(busy, { ...expected, "/b/0": "z" });
+  assertEquals(store.status.missed, 0);
+  assertEquals(
+    types(quiet).filter((type) => type === "snapshot").length <= 5,
+    true,
+  );
+});
+
+Deno.test("etcd v2: directories and keys are removed, expire, are refreshed, or are hidden", async () => {
+  await using etcd = await TestEtcd.start({ v2: true });
+  const { v2 } = etcd;
+  await etcd.write({ "/x/a/1": "1", "/x/a/b/1": "1", "/x/a/b/2": "1" });
+  const options = { checkEvery: 100, verifyEvery: 200 };
+  const store = new Etcd2Store([etcd.endpoint], options);
+  await using all = new Collector(store, "/x/a/");
+  await all.count(1);
+  await v2.remove("/x/a/b");
+  await holds(all, { "/x/a/1": "1" });
+  await v2.put("/x/a/_hidden", { value: "1" });
+  await v2.put("/x/a/t", { value: "1", ttl: "100" });
+  await v2.put("/x/a/t", { ttl: "100", refresh: "true", prevExist: "true" });
+  await v2.put("/x/a/d", { dir: "true", ttl: "100" });
+  await v2.put("/x/a/d/1", { value: "1" });
+  await v2.put("/x/a/d", { dir: "true", ttl: "2", prevExist: "true" });
+  await v2.put("/x/a/k", { value: "1", ttl: "1" });
+  await v2.put("/x/a/c", { value: "1" });
+  await v2.put("/x/a/c", { value: "2", prevValue: "1" });
+  await holds(all, {
+    "/x/a/1": "1",
+    "/x/a/t": "1",
+    "/x/a/d/1": "1",
+    "/x/a/k": "1",
+    "/x/a/c": "2",
+  });
+  await holds(all, { "/x/a/1": "1", "/x/a/t": "1", "/x/a/c": "2" });
+  // What is compared is what was delivered, though the refresh made no event.
+  const inventory = await eventually(
+    "all is compared",
+    () =>
+      all.items.findLast(({ type, revision }) =>
+        type === "inventory" && revision >= store.status.revision
+      ),
+  );
+  if (inventory.type !== "inventory") throw new Error("no inventory");
+  const written = all.items.findLast((item) =>
+    item.type === "batch" && item.changes.some(({ key }) => key === "/x/a/t")
+  );
+  assertEquals(inventory.keys.get("/x/a/t"), written?.revision);
+  await v2.remove("/x");
+  await holds(all, {});
+  await etcd.write({ "/x/a/1": "2" });
+  await holds(all, { "/x/a/1": "2" });
+  assertEquals(types(all).filter((type) => type === "snapshot").length, 1);
+});
+
+Deno.test("etcd v2: after a cut or a restart, batches go on after the last one", async () => {
+  await using etcd = await TestEtcd.start({ v2: true });
+  await using proxy = new Proxy(etcd.endpoint);
+  const store = new Etcd2Store([proxy.url]);
+  await using all = new Collector(store, "/a/");
+  await all.count(1);
+  await etcd.write({ "/a/1": "x" });
+  await all.count(2);
+  proxy.fault = "cut";
+  for (let i = 0; i < 5; i++) await etcd.write({ "/a/1": `${i}` });
+  await etcd.kill();
+  await etcd.launch();
+  await etcd.write({ "/a/2": "x" });
+  proxy.fault = "none";
+  await all.count(8);
+  assertEquals(held(all.items), { "/a/1": "4", "/a/2": "x" });
+  assertEquals(all.items.length, 8);
+  assertEquals(types(all).slice(1).every((type) => type === "batch"), true);
+});
+
+Deno.test("etcd v2: an older copy of the data is another history, however much is written to it", async () => {
+  await using etcd = await TestEtcd.start({ v2: true });
+  await etcd.write({ "/a/1": "old" });
+  const folder = await Deno.makeTempDir();
+  await etcd.save(folder);
+  await using proxy = new Proxy(etcd.endpoint);
+  const store = new Etcd2Store([proxy.url], { checkEvery: 200 });
+  await using all = new Collector(store, "/a/");
+  await all.count(1);
+  for (const writes of [0, 50]) {
+    for (let i = 0; i < 20; i++) await etcd.write({ "/a/2": `${i}` });
+    await holds(all, { "/a/1": "old", "/a/2": "19" });
+    proxy.fault = "cut";
+    await etcd.restore(folder);
+    for (let i = 0; i < writes; i++) await etcd.write({ "/b/1": "x" });
+    proxy.fault = "none";
+    await holds(all, { "/a/1": "old" });
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("etcd v2: a change that gets lost on its way is asked for again, and counted", async () => {
+  await using etcd = await TestEtcd.start({ v2: true });
+  await etcd.write({ "/a/1": "1" });
+  await using proxy = new Proxy(etcd.endpoint);
+  let isLosing = false;
+  proxy.editing(() => (bytes) => {
+    const isEvent = new TextDecoder().decode(bytes).includes('"action":"set"');
+    if (!isLosing || !isEvent) return bytes;
+    isLosing = false;
+    return new Uint8Array();
+  });
+  const store = new Etcd2Store([proxy.url], { checkEvery: 100 });
+  await using all = new Collector(store, "/a/");
+  await all.count(1);
+  isLosing = true;
+  await etcd.write({ "/a/1": "lost", "/a/2": "next" });
+  await holds(all, { "/a/1": "lost", "/a/2": "next" });
+  assertEquals(types(all), ["snapshot", "batch", "batch"]);
+  assertEquals([store.status.missed, store.status.reconnects], [1, 0]);
+});
+
+Deno.test("etcd v2: of several endpoints one that works is found", async () => {
+  await using etcd = await TestEtcd.start({ v2: true });
+  await using without = await TestEtcd.start();
+  await etcd.write({ "/a/1": "x" });
+  const store = new Etcd2Store([
+    `http://127.0.0.1:${freePort()}`,
+    without.endpoint,
+    etcd.endpoint,
+  ]);
+  await using all = new Collector(store, "/a/");
+  await holds(all, { "/a/1": "x" });
+  assertEquals(store.status.source, etcd.endpoint);
+  const none = new Etcd2Store([without.endpoint]);
+  await using _nothing = new Collector(none, "/a/");
+  await eventually("it says so", () => none.status.problems[0]);
+  assertEquals(none.status.problems, ["etcd does not serve its v2 key space"]);
+});
+
+Deno.test("etcd v2: TLS with a CA and a client certificate, and a login", async () => {
+  await using tls = await makeCertificates();
+  await using etcd = await TestEtcd.start({ tls, v2: true });
+  await etcd.write({ "/a/1": "x", "/b/1": "x" });
+  const { grant } = await etcd.authenticate(["/a/"]);
+  const open = (password: string) =>
+    new Etcd2Store([etcd.endpoint], {
+      tls: readTls(tls),
+      auth: { username: "lainlet", password },
+    });
+  const store = open("secret");
+  await using refused = new Collector(store, "/b/");
+  await using allowed = new Collector(store, "/a/");
+  await holds(allowed, { "/a/1": "x" });
+  const problem = await eventually(
+    "the refusal is told",
+    () => store.status.problems.find((text) => text.includes("/b/")),
+  );
+  assertMatch(problem, /does not let it read \/b\/ \(.+\)$/);
+  assertEquals(refused.items, []);
+  await etcd.write({ "/a/1": "y" });
+  await holds(allowed, { "/a/1": "y" });
+  await grant("/b/");
+  await holds(refused, { "/b/1": "x" });
+  await eventually(
+    "nothing is wrong",
+    () => store.status.problems.length === 0 || undefined,
+  );
+  assertEquals(store.status.reconnects, 0);
+  const wrong = open("not it");
+  await using nothing = new Collector(wrong, "/a/");
+  const reason = await eventually(
+    "the failed login is told",
+    () => wrong.status.problems[0],
+  );
+  assertMatch(reason, /^etcd refuses the login in --etcd.user/);
+  assertEquals(reason.includes("not it"), false);
+  assertEquals(nothing.items, []);
+});
+
+const HEAD = "HTTP/1.1 200 OK\r\nX-Etcd-Index: 5\r\nX-Etcd-Cluster-Id: 1\r\n";
+const LIST = '{"node":{"key":"/a","dir":true,"nodes":[';
+const NODE = '{"key":"/a/1","value":"","modifiedIndex":1},';
+
+/** A server that answers everything, and polls in its own way. */
+const polls = (poll: Play): Play => (conn, path) =>
+  path.includes("wait=true")
+    ? poll(conn, path)
+    : says(`${HEAD}Connection: close\r\n\r\n`, `${LIST}]}}`)(conn, path);
+
+/** What is no etcd, and what is said of it. */
+const HOSTILE: Record<string, [play: Play, problem: RegExp]> = {
+  "a redirect": [
+    says("HTTP/1.1 307 \r\nLocation: http://elsewhere/\r\n\r\n"),
+    /^it redirects to http:\/\/elsewhere\/$/,
+  ],
+  "a page": [
+    says("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>"),
+    /^etcd's answer is cut off$/,
+  ],
+  "another's answer": [
+    says("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", `${LIST}]}}`),
+    /^the answer is not from etcd's v2 key space$/,
+  ],
+  "an answer that ends": [
+    says(`${HEAD}Connection: close\r\n\r\n`, LIST, NODE),
+    /^etcd's answer is cut off$/,
+  ],
+  "headers without end": [
+    endless("HTTP/1.1 200 OK\r\n", "X-Header: x\r\n"),
+    /./,
+  ],
+  "promises without end": [
+    endless("", "HTTP/1.1 100 Continue\r\n\r\n", 200),
+    /./,
+  ],
+  "a value without end": [
+    endless(`${HEAD}\r\n`, 'x{"value":"' + "x".repeat(100_000)),
+    /^etcd's answer is too long$/,
+  ],
+  "a list without end": [
+    endless(`${HEAD}\r\n${LIST}`, NODE),
+    /^etcd's answer is too long$/,
+  ],
+  "a word": [
+    polls(says(`${HEAD}Connection: close\r\n\r\n`, "word")),
+    /^etcd's answer is no event$/,
+  ],
+  "an old event": [
+    polls(says(
+      `${HEAD}Connection: close\r\n\r\n`,
+      '{"action":"set","node":{"key":"/a/1","value":"","modifiedIndex":4}}',
+    )),
+    /^etcd's answer is an event that was not asked for$/,
+  ],
+};
+
+Deno.test("etcd v2: whatever is at the other end, it is said in a line, and tried again", async (t) => {
+  await Promise.all(
+    Object.entries(HOSTILE).map(([name, [play, expected]]) =>
+      t.step({
+        name,
+        sanitizeResources: false,
+        sanitizeOps: false,
+        sanitizeExit: false,
+        fn: async () => {
+          await using server = new Hostile(play);
+          const store = new Etcd2Store([`http://${server.addr}`]);
+          await using _all = new Collector(store, "/a/");
+          const problem = await eventually(
+            "it is told",
+            () => store.status.problems[0],
+          );
+          assertMatch(problem, expected);
+          const { accepted } = server;
+          await eventually(
+            "it is tried again",
+            () => server.accepted > accepted || undefined,
+          );
+        },
+      })
+    ),
+  );
+});
+
+Deno.test("etcd v2: polls that end at once are made ever less often", async () => {
+  await using server = new Hostile(
+    polls(says(`${HEAD}Content-Length: 0\r\nConnection: close\r\n\r\n`)),
+  );
+  const store = new Etcd2Store([`http://${server.addr}`]);
+  await using all = new Collector(store, "/a/");
+  await all.count(1);
+  const begin = performance.now();
+  const { accepted } = server;
+  await eventually(
+    "it asks",
+    () => server.accepted > accepted + 4 || undefined,
+  );
+  assertEquals(performance.now() - begin > 500, true);
 });
