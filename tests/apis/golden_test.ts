@@ -34,6 +34,6 @@ Deno.test("every golden answer, from a real etcd", async (t) => {
 });
 
 Deno.test("every golden answer, from etcd's v2 key space", async (t) => {
-  await using etcd = await TestEtcd.start({ v2: true });
+  await using etcd = await TestEtcd.start({ store: "etcd2" });
   await testGolden(t, etcd, new Etcd2Store([etcd.endpoint]));
 });

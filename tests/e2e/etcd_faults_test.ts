@@ -7,110 +7,41 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
-import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
-import { Model, Random } from "../util/model.ts";
-import { eventually } from "../util/process.ts";
+import {
+  absence,
+  kills,
+  lostHistory,
+  pause,
+  restores,
+} from "../util/faults.ts";
 import { Proxy } from "../util/proxy.ts";
+import { Scene } from "../util/scene.ts";
 import { Watched } from "../util/watched.ts";
 
-/** A cluster of good values, and random changes to it. */
-async function populated(): Promise<{ etcd: TestEtcd; model: Model }> {
-  const etcd = await TestEtcd.start();
-  const model = new Model(new Random(7), false);
-  for (let i = 0; i < 60; i++) await etcd.write(model.next());
-  return { etcd, model };
-}
-
 Deno.test("etcd is killed and started again, 20 times, with writes in between", async () => {
-  const { etcd, model } = await populated();
-  await using _etcd = etcd;
-  await using watched = await Watched.start([etcd.endpoint]);
-  for (let round = 0; round < 20; round++) {
-    for (let i = 0; i < 5; i++) await etcd.write(model.next());
-    await etcd.kill();
-    await etcd.launch();
-    for (let i = 0; i < 5; i++) await etcd.write(model.next());
-  }
-  await watched.agrees(await etcd.content());
-  await watched.isFaultless();
+  await using scene = await Scene.set();
+  await kills(scene, 20);
 });
 
 Deno.test("etcd is absent at the start, and comes later", async () => {
-  const { etcd } = await populated();
-  await using _etcd = etcd;
-  const content = await etcd.content();
-  await etcd.kill();
-  await using watched = await Watched.start([etcd.endpoint], { ready: false });
-  for (const { url } of watched.lainlets) {
-    await eventually("it says what it misses", async () => {
-      const { status, body } = await get(`${url}/readyz`);
-      assertEquals(status, 503);
-      return body.includes("ECONNREFUSED") ? true : undefined;
-    });
-    assertEquals((await get(`${url}/v2/nodes`)).status, 503);
-  }
-  await etcd.launch();
-  await watched.agrees(content, 10_000);
-  await watched.isFaultless();
+  await using scene = await Scene.prepare({});
+  await absence(scene, /ECONNREFUSED/);
 });
 
 Deno.test("etcd is paused for 15 s: old answers, which say so, and then the new ones", async () => {
-  const { etcd, model } = await populated();
-  await using _etcd = etcd;
-  const settings = ["--stale.after=8s"];
-  await using watched = await Watched.start([etcd.endpoint], { settings });
-  const before = await etcd.content();
-  const pause = Date.now();
-  etcd.pause();
-  for (const { url } of watched.lainlets) {
-    await eventually("it says that the state is old", async () => {
-      const { status, body } = await get(`${url}/readyz`);
-      assertEquals(status, 503);
-      assertEquals(body.includes("podgroup was last confirmed"), true, body);
-      return true;
-    });
-    const { status, headers } = await get(`${url}/v2/nodes`);
-    assertEquals(status, 200);
-    assertEquals(Number(headers.get("age")) >= 8, true, "Age");
-  }
-  await eventually(
-    "15 s are over",
-    () => Date.now() - pause > 15_000 || undefined,
-  );
-  await watched.agrees(before);
-  etcd.resume();
-  await etcd.write(model.next());
-  await watched.agrees(await etcd.content(), 10_000);
-  await watched.isFaultless();
+  await using scene = await Scene.set({ settings: ["--stale.after=8s"] });
+  await pause(scene);
 });
 
 Deno.test("history is compacted, and everything deleted and written anew, while lainlet is away", async () => {
-  const { etcd, model } = await populated();
-  await using _etcd = etcd;
-  await using proxy = new Proxy(etcd.endpoint);
-  await using watched = await Watched.start([proxy.url]);
-  for (const compact of [false, true]) {
-    proxy.fault = "cut";
-    const content = await etcd.content();
-    await etcd.clear();
-    await etcd.load(Object.fromEntries(content.slice(3)));
-    await etcd.write(model.next());
-    if (compact) await etcd.compact();
-    proxy.fault = "none";
-    await watched.agrees(await etcd.content());
-    await etcd.write(model.next());
-    await watched.agrees(await etcd.content());
-  }
-  await watched.isFaultless();
+  await using scene = await Scene.set({ ways: 1 });
+  await lostHistory(scene);
 });
 
 Deno.test("what is compacted while lainlet is there costs it nothing", async () => {
-  const { etcd, model } = await populated();
-  await using _etcd = etcd;
-  await using watched = await Watched.start([etcd.endpoint], {
-    settings: ["--debug"],
-  });
+  await using scene = await Scene.set({ settings: ["--debug"] });
+  const { etcd, model, watched } = scene;
   for (let i = 0; i < 10; i++) {
     await etcd.write({ ...model.next(), "/other/key": `${i}` });
     await etcd.compact();
@@ -128,25 +59,8 @@ Deno.test("what is compacted while lainlet is there costs it nothing", async () 
 });
 
 Deno.test("an older snapshot is restored, with fewer revisions than were seen, and with more", async () => {
-  const { etcd, model } = await populated();
-  await using _etcd = etcd;
-  await using proxy = new Proxy(etcd.endpoint);
-  await using watched = await Watched.start([proxy.url]);
-  const file = await Deno.makeTempFile();
-  await etcd.save(file);
-  for (const writes of [0, 100, 1_000]) {
-    for (let i = 0; i < 20; i++) await etcd.write(model.next());
-    await watched.agrees(await etcd.content());
-    proxy.fault = "cut";
-    await etcd.restore(file);
-    for (let i = 0; i < writes; i++) await etcd.write(model.next());
-    proxy.fault = "none";
-    await watched.agrees(await etcd.content());
-    await etcd.write(model.next());
-    await watched.agrees(await etcd.content());
-  }
-  await Deno.remove(file);
-  await watched.isFaultless();
+  await using scene = await Scene.set({ ways: 1 });
+  await restores(scene, [0, 100, 1_000]);
 });
 
 Deno.test("10,000 pod groups of 7 KB: a fault costs a resume, not a reload", async () => {

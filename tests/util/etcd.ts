@@ -7,6 +7,9 @@ import { eventually, freePort, Program } from "./process.ts";
 /** Keys to put, and keys to delete (null), in one revision. */
 export type Changes = Readonly<Record<string, string | Uint8Array | null>>;
 
+/** What `--store` calls etcd's two key spaces. */
+export type StoreKind = "etcd" | "etcd2";
+
 /** How an etcd is started. */
 export interface EtcdSetup {
   /** PEM files; the server asks clients for a certificate of the same CA. */
@@ -17,8 +20,8 @@ export interface EtcdSetup {
   };
   /** More of etcd's flags. */
   readonly args?: readonly string[];
-  /** The keys are those of the v2 key space. */
-  readonly v2?: boolean;
+  /** Whose keys it is about; default: v3's. */
+  readonly store?: StoreKind;
 }
 
 /** Where a member of a cluster is reached. */
@@ -42,7 +45,9 @@ export class TestEtcd implements AsyncDisposable {
     private readonly cluster: string,
     private readonly setup: EtcdSetup,
   ) {
-    if (setup.v2) this.#v2 = new Etcd2Keys(member.url, setup.tls);
+    if (setup.store === "etcd2") {
+      this.#v2 = new Etcd2Keys(member.url, setup.tls);
+    }
   }
 
   /** Starts one of a single member. */
@@ -93,7 +98,7 @@ export class TestEtcd implements AsyncDisposable {
   /** Starts the process, and waits until it answers. @param flags more of etcd's, this time */
   async launch(flags: readonly string[] = []): Promise<void> {
     const { name, url, peer } = this.member;
-    const { tls, args = [], v2 } = this.setup;
+    const { tls, args = [] } = this.setup;
     this.#program = new Program("etcd", [
       `--name=${name}`,
       `--data-dir=${this.#folder}/data`,
@@ -103,7 +108,7 @@ export class TestEtcd implements AsyncDisposable {
       `--initial-advertise-peer-urls=${peer}`,
       `--initial-cluster=${this.cluster}`,
       "--unsafe-no-fsync",
-      ...v2 ? ["--enable-v2"] : [],
+      ...this.#v2 ? ["--enable-v2"] : [],
       ...tls
         ? [
           "--client-cert-auth",

@@ -1,0 +1,226 @@
+/**
+ * What goes wrong with an etcd, its members and the way to it, and what a
+ * scene's lainlets have to make of that, whichever store they follow.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { get } from "./client.ts";
+import { eventually } from "./process.ts";
+import type { Proxy } from "./proxy.ts";
+import type { Scene } from "./scene.ts";
+
+/** How soon a fault is noticed, and a working watch found, in ms; and some for a slow machine. */
+export const NOTICED = 10_000 + 5_000;
+/** How soon lainlet is back when etcd is, in ms; and some for a slow machine. */
+export const BACK = 5_000 + 3_000;
+/** How soon lainlet is right again when a member is lost, in ms; and some for a slow machine. */
+const ELSEWHERE = 10_000 + 5_000;
+
+/** etcd comes up after the lainlets. @param reason what they say until then */
+export async function absence(scene: Scene, reason: RegExp): Promise<void> {
+  const { etcd } = scene;
+  const content = await etcd.content();
+  await etcd.kill();
+  await scene.watch(false);
+  for (const { url } of scene.watched.lainlets) {
+    await eventually("it says what it misses", async () => {
+      const { status, body } = await get(`${url}/readyz`);
+      assertEquals(status, 503);
+      return reason.test(body) || undefined;
+    });
+    assertEquals((await get(`${url}/v2/nodes`)).status, 503);
+  }
+  await etcd.launch();
+  await scene.watched.agrees(content, 10_000);
+  await scene.watched.isFaultless();
+}
+
+/** etcd dies and is started again, with writes before and after. */
+export async function kills(
+  { etcd, model, watched }: Scene,
+  rounds: number,
+): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    for (let i = 0; i < 5; i++) await etcd.write(model.next());
+    await etcd.kill();
+    await etcd.launch();
+    for (let i = 0; i < 5; i++) await etcd.write(model.next());
+  }
+  await watched.agrees(await etcd.content());
+  await watched.isFaultless();
+}
+
+/** etcd stands still for 15 s; the lainlets are to say that from 8 s on. */
+export async function pause({ etcd, model, watched }: Scene): Promise<void> {
+  const before = await etcd.content();
+  const pause = Date.now();
+  etcd.pause();
+  for (const { url } of watched.lainlets) {
+    await eventually("it says that the state is old", async () => {
+      const { status, body } = await get(`${url}/readyz`);
+      assertEquals(status, 503);
+      assertEquals(body.includes("podgroup was last confirmed"), true, body);
+      return true;
+    });
+    const { status, headers } = await get(`${url}/v2/nodes`);
+    assertEquals(status, 200);
+    assertEquals(Number(headers.get("age")) >= 8, true, "Age");
+  }
+  await eventually(
+    "15 s are over",
+    () => Date.now() - pause > 15_000 || undefined,
+  );
+  await watched.agrees(before);
+  etcd.resume();
+  await etcd.write(model.next());
+  await watched.agrees(await etcd.content(), 10_000);
+  await watched.isFaultless();
+}
+
+/** Everything is deleted and written anew while nothing is heard, and history is lost then, too. */
+export async function lostHistory(
+  { etcd, model, proxy, watched }: Scene,
+): Promise<void> {
+  for (const compact of [false, true]) {
+    proxy.fault = "cut";
+    const content = await etcd.content();
+    await etcd.clear();
+    await etcd.load(Object.fromEntries(content.slice(3)));
+    await etcd.write(model.next());
+    if (compact) await etcd.compact();
+    proxy.fault = "none";
+    await watched.agrees(await etcd.content());
+    await etcd.write(model.next());
+    await watched.agrees(await etcd.content());
+  }
+  await watched.isFaultless();
+}
+
+/** An older state is restored, with less history than was seen, and with more. @param writes to it, each time */
+export async function restores(
+  { etcd, model, proxy, watched }: Scene,
+  writes: readonly number[],
+): Promise<void> {
+  const place = await Deno.makeTempDir();
+  const saved = `${place}/saved`;
+  await etcd.save(saved);
+  for (const count of writes) {
+    for (let i = 0; i < 20; i++) await etcd.write(model.next());
+    await watched.agrees(await etcd.content());
+    proxy.fault = "cut";
+    await etcd.restore(saved);
+    for (let i = 0; i < count; i++) await etcd.write(model.next());
+    proxy.fault = "none";
+    await watched.agrees(await etcd.content());
+    await etcd.write(model.next());
+    await watched.agrees(await etcd.content());
+  }
+  await Deno.remove(place, { recursive: true });
+  await watched.isFaultless();
+}
+
+/** How a way is broken, and mended. */
+export const WAY_FAULTS: Record<
+  string,
+  (proxy: Proxy) => void | Promise<void>
+> = {
+  "cut": (proxy) => void (proxy.fault = "cut"),
+  "half-closed towards etcd": (proxy) => proxy.halfClose("server"),
+  "half-closed towards lainlet": (proxy) => proxy.halfClose("client"),
+  "slow": (proxy) => void (proxy.fault = { delay: 200 }),
+  "silent towards etcd": (proxy) => void (proxy.fault = "silent to server"),
+  "silent towards lainlet": (proxy) => void (proxy.fault = "silent to client"),
+  "silent": (proxy) => void (proxy.fault = "silent"),
+  "accepted and never answered": (proxy) => {
+    proxy.fault = "cut";
+    proxy.fault = "silent";
+  },
+};
+
+/** Whether etcd is reached in spite of a fault. */
+const HARMLESS = [
+  "slow",
+  "half-closed towards etcd",
+  "half-closed towards lainlet",
+];
+
+/** The only way is broken and mended. @param name of {@linkcode WAY_FAULTS} */
+export async function brokenWay(scene: Scene, name: string): Promise<void> {
+  const { etcd, model, proxy, watched } = scene;
+  await WAY_FAULTS[name]?.(proxy);
+  for (let i = 0; i < 5; i++) await etcd.write(model.next());
+  if (HARMLESS.includes(name)) await scene.follows(NOTICED);
+  else await watched.noticed(NOTICED);
+  proxy.fault = "none";
+  await scene.follows(BACK);
+}
+
+/** Each of several ways is broken while it is in use. @param name of {@linkcode WAY_FAULTS} */
+export async function brokenWays(scene: Scene, name: string): Promise<void> {
+  const { watched, proxies } = scene;
+  const broken = new Set<string>();
+  for (const _ of proxies) {
+    const proxy = await eventually("one is in use", async () => {
+      const [first] = await watched.debug();
+      return proxies.find(({ url }) => url === first?.store.source);
+    });
+    broken.add(proxy.url);
+    await WAY_FAULTS[name]?.(proxy);
+    await eventually("another one is in use", async () => {
+      const all = await watched.debug();
+      const isUsed = all.some(({ store }) => store.source === proxy.url);
+      return isUsed ? undefined : true;
+    }, NOTICED);
+    await scene.follows(BACK);
+    proxy.fault = "none";
+  }
+  assertEquals(broken.size, proxies.length, "not all endpoints were used");
+  await watched.isFaultless({ mayMiss: true });
+}
+
+/** What befalls three members. */
+export const MEMBER_FAULTS: Record<string, (scene: Scene) => Promise<void>> = {
+  "the leader changes, to each member": async (scene) => {
+    for (const member of scene.etcds) {
+      const others = scene.etcds.filter((other) => other !== member);
+      await member.lead(others.map(({ endpoint }) => endpoint));
+      await scene.follows(ELSEWHERE, member);
+    }
+  },
+  "each member is lost, and comes back": async (scene) => {
+    for (const [member, next] of turns(scene)) {
+      await member.kill();
+      await scene.follows(ELSEWHERE, next);
+      await member.launch();
+      await scene.follows(ELSEWHERE, member);
+    }
+  },
+  "a member is paused: it accepts, and says nothing": async (scene) => {
+    for (const [member, next] of turns(scene)) {
+      member.pause();
+      await scene.follows(ELSEWHERE, next);
+      member.resume();
+      await scene.follows(ELSEWHERE, member);
+    }
+  },
+  "two members are lost, and one comes back, then the other": async (scene) => {
+    const { watched } = scene;
+    for (const [lost, alone, last] of turns(scene)) {
+      const before = await alone.content();
+      await Promise.all([lost.kill(), last.kill()]);
+      await watched.noticed(ELSEWHERE);
+      await watched.agrees(before);
+      await lost.launch();
+      await scene.follows(ELSEWHERE, lost);
+      await last.launch();
+      await scene.follows(ELSEWHERE, last);
+    }
+  },
+};
+
+/** The members, each of the three first in turn. */
+function turns({ etcds: [a, b, c] }: Scene) {
+  assert(a && b && c);
+  return [[a, b, c], [b, c, a], [c, a, b]] as const;
+}

@@ -1,0 +1,117 @@
+import { assert } from "@std/assert";
+import { type StoreKind, TestEtcd } from "./etcd.ts";
+import { Model, Random } from "./model.ts";
+import { eventually } from "./process.ts";
+import { Proxy } from "./proxy.ts";
+import { Watched } from "./watched.ts";
+
+/** What a scene is made of. */
+export interface SceneSetup {
+  /** Default: `etcd`. */
+  readonly store?: StoreKind;
+  /** Members of the cluster; default: one. */
+  readonly members?: number;
+  /** Ways to its first member; default: none, all members are asked directly. */
+  readonly ways?: number;
+  /** Called for each way before it is used. */
+  readonly prepare?: (proxy: Proxy, i: number) => void;
+  /** More of lainlet's flags. */
+  readonly settings?: readonly string[];
+}
+
+/** A cluster with something in it, ways to it, and lainlets that follow it. */
+export class Scene implements AsyncDisposable {
+  readonly model = new Model(new Random(11), false);
+  #beat = 0;
+
+  private constructor(
+    readonly etcds: readonly TestEtcd[],
+    readonly proxies: readonly Proxy[],
+    private readonly stack: AsyncDisposableStack,
+    /** Flags that they are started with. */
+    private readonly settings: readonly string[],
+    private lainlets?: Watched,
+  ) {}
+
+  static async set(setup: SceneSetup = {}): Promise<Scene> {
+    const scene = await Scene.prepare(setup);
+    try {
+      await scene.watch();
+      return scene;
+    } catch (error) {
+      await scene[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** One without lainlets; {@linkcode watch} starts them. */
+  static async prepare(
+    { store = "etcd", members = 1, ways = 0, prepare, settings = [] }:
+      SceneSetup,
+  ): Promise<Scene> {
+    await using stack = new AsyncDisposableStack();
+    const etcds = await TestEtcd.startCluster(members, { store });
+    for (const etcd of etcds) stack.use(etcd);
+    const [first] = etcds;
+    assert(first);
+    const proxies = Array.from(
+      { length: ways },
+      () => stack.use(new Proxy(first.endpoint)),
+    );
+    if (prepare) proxies.forEach(prepare);
+    const flags = [`--store=${store}`, ...settings];
+    const scene = new Scene(etcds, proxies, stack.move(), flags);
+    for (let i = 0; i < 60; i++) await first.write(scene.model.next());
+    return scene;
+  }
+
+  /** The first member, or the only one. */
+  get etcd(): TestEtcd {
+    const [etcd] = this.etcds;
+    assert(etcd);
+    return etcd;
+  }
+
+  /** The first way, or the only one. */
+  get proxy(): Proxy {
+    const [proxy] = this.proxies;
+    assert(proxy);
+    return proxy;
+  }
+
+  get watched(): Watched {
+    assert(this.lainlets);
+    return this.lainlets;
+  }
+
+  /** Starts the lainlets. @param ready whether to wait until they are */
+  async watch(ready = true): Promise<void> {
+    const { settings } = this;
+    const ways = this.proxies.map(({ url }) => url);
+    const members = this.etcds.map(({ endpoint }) => endpoint);
+    this.lainlets = this.stack.use(
+      await Watched.start(ways.length > 0 ? ways : members, {
+        settings,
+        ready,
+      }),
+    );
+  }
+
+  /** Writes something, and waits until it is served everywhere. @param timeout in ms */
+  async follows(timeout: number, writer = this.etcd): Promise<void> {
+    const content = await eventually("there is a leader", async () => {
+      const beat = String(++this.#beat);
+      await writer.write({
+        ...this.model.next(),
+        "/lain/config/beat": beat,
+        "/lain/nodes/nodes/beat:1:22": JSON.stringify({ beat }),
+      });
+      return await writer.content();
+    });
+    await this.watched.agrees(content, timeout);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stack[Symbol.asyncDispose]();
+  }
+}
