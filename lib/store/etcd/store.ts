@@ -5,6 +5,7 @@ import { EtcdConnection, type Head, type Keys } from "./connection.ts";
 import { isCompacted, isRefusal } from "./messages.ts";
 import { EtcdWatch, isSameChange } from "./watch.ts";
 import type { Dialed } from "../dial.ts";
+import { IN_V2, isEtcd2, isInV2 } from "../etcd2/seek.ts";
 import { Endpoints, type Use } from "../endpoints.ts";
 import type { Login } from "../login.ts";
 import type { Item, Store, StoreStatus } from "../store.ts";
@@ -35,8 +36,13 @@ export class EtcdStore implements Store {
   /** When each prefix was last known to be delivered whole, as `performance.now()`. */
   readonly #confirmed = new Map<string, number>();
   readonly #endpoints: Endpoints<EtcdConnection, Head>;
+  readonly #login: Login;
   readonly #checkEvery: number;
   readonly #verifyEvery: number;
+  /** Endpoints that are asked whether they are an etcd 2, and what they said. */
+  readonly #isOld = new Map<string, boolean>();
+  /** Whether nothing is here, and something in the v2 key space. */
+  #isElsewhere = false;
   #missed = 0;
   #verifyAt = Infinity;
   #wake = new AbortController();
@@ -50,7 +56,9 @@ export class EtcdStore implements Store {
       connect: (endpoint) => new EtcdConnection(endpoint, login),
       open: (connection) =>
         connection.open([...this.#watches].map(({ prefix }) => prefix)),
+      explain: (endpoint, error) => this.#explain(endpoint, error),
     });
+    this.#login = login;
     this.#checkEvery = checkEvery;
     this.#verifyEvery = verifyEvery;
   }
@@ -61,6 +69,7 @@ export class EtcdStore implements Store {
     for (const { problem } of watches) {
       if (problem !== undefined) problems.add(problem);
     }
+    if (this.#isElsewhere) problems.add(IN_V2);
     return {
       source: this.#endpoints.connection?.endpoint ?? "",
       revision: Math.max(0, ...watches.map(({ revision }) => revision)),
@@ -129,6 +138,7 @@ export class EtcdStore implements Store {
     }
     if (connection.signal.aborted) return;
     use.resumed();
+    this.#isOld.clear();
     const { endpoint } = connection;
     log.info("etcd is connected", { endpoint, revision: head.revision });
     this.#check(connection, use);
@@ -228,11 +238,39 @@ export class EtcdStore implements Store {
           if (inventory !== undefined) watch.deliver(inventory);
         }
         use.proven();
+        await this.#seek(connection);
       } catch (error) {
         this.#lose(connection, error);
       }
       await sleep(pause * (0.75 + Math.random() / 4), connection.signal);
     }
+  }
+
+  /** An etcd 2 knows nothing of gRPC: what it says instead is no help. */
+  #explain(endpoint: string, error: unknown): unknown {
+    const isOld = this.#isOld.get(endpoint);
+    if (isOld) return IN_V2;
+    if (isOld === undefined) {
+      this.#isOld.set(endpoint, false);
+      isEtcd2(endpoint, this.#login).then((isOld) => {
+        this.#isOld.delete(endpoint);
+        if (!isOld || this.#endpoints.connection !== undefined) return;
+        this.#isOld.set(endpoint, true);
+        this.#endpoints.note(endpoint, error);
+      });
+    }
+    return error;
+  }
+
+  /** Looks for the state in the v2 key space while nothing is here. */
+  async #seek({ endpoint }: EtcdConnection): Promise<void> {
+    const watches = [...this.#watches];
+    const isEmpty = watches.every(({ landmark }) => landmark === undefined);
+    const prefixes = watches.map(({ prefix }) => prefix);
+    const isElsewhere = isEmpty &&
+      await isInV2(endpoint, this.#login, prefixes);
+    if (isElsewhere && !this.#isElsewhere) log.warn(IN_V2, { endpoint });
+    this.#isElsewhere = isElsewhere;
   }
 
   /** What etcd holds under each prefix, when it is time to compare that. */

@@ -8,6 +8,7 @@ import {
   type Head,
   headOf,
   type Node,
+  versionOf,
 } from "./messages.ts";
 import { type Sum, sumOf } from "./sum.ts";
 import type { Connection } from "../dial.ts";
@@ -152,30 +153,48 @@ export class Etcd2Connection implements Connection {
    * lags or is cut off from the others answers.
    */
   async read(key: string): Promise<{ head: Head; value?: Sum }> {
+    const { head, nodes } = await this.#read(key, "quorum=true", TIMEOUT);
     let value: Sum | undefined;
-    const head = await this.#read(key, "quorum=true", TIMEOUT, (node) => {
+    for await (const node of nodes) {
       if (node.key === key) value = summed(node);
-    });
+    }
     return { head, value };
   }
 
   /** Everything under a prefix, linearizable. */
   async list(prefix: string): Promise<Listing> {
+    const { head, nodes } = await this.#read(prefix, ALL, LIST_TIMEOUT);
     const entries: Entry[] = [];
-    const head = await this.#read(prefix, ALL, LIST_TIMEOUT, (node) => {
-      const { key, index } = node;
-      entries.push({ key, value: encoder.encode(node.value), revision: index });
-    });
+    for await (const { key, value, index } of nodes) {
+      entries.push({ key, value: encoder.encode(value), revision: index });
+    }
     return { head, entries };
   }
 
   /** Everything under a prefix, linearizable, without keeping the values. */
   async sum(prefix: string): Promise<Sums> {
+    const { head, nodes } = await this.#read(prefix, ALL, LIST_TIMEOUT);
     const sums = new Map<string, Sum>();
-    const head = await this.#read(prefix, ALL, LIST_TIMEOUT, (node) => {
-      sums.set(node.key, summed(node));
-    });
+    for await (const node of nodes) sums.set(node.key, summed(node));
     return { head, sums };
+  }
+
+  /** Whether there is a key under a prefix, as far as this member knows. */
+  async holds(prefix: string): Promise<boolean> {
+    const { nodes } = await this.#read(prefix, "recursive=true", TIMEOUT);
+    for await (const _ of nodes) return true;
+    return false;
+  }
+
+  /** The server's version, `2.3.7`. @throws when it does not tell */
+  async version(): Promise<string> {
+    const exchange = new Exchange(this.signal);
+    try {
+      await this.#get(exchange, "/version", TIMEOUT);
+      return versionOf(await exchange.text(MAX_COMPLAINT, TIMEOUT));
+    } finally {
+      exchange.close();
+    }
   }
 
   /**
@@ -187,9 +206,10 @@ export class Etcd2Connection implements Connection {
    */
   async poll(prefix: string, index: number): Promise<Poll | "cleared"> {
     const query = `recursive=true&wait=true&waitIndex=${index}`;
+    const path = `${pathOf(prefix)}?${query}`;
     const exchange = new Exchange(this.signal);
     try {
-      const response = await this.#get(exchange, prefix, query, TIMEOUT);
+      const response = await this.#get(exchange, path, TIMEOUT);
       if (response.ok) {
         return new Poll(headOf(response.headers).index, exchange);
       }
@@ -218,47 +238,32 @@ export class Etcd2Connection implements Connection {
     this.#client.close();
   }
 
-  /** Reads a key or a directory. @param take called for each key */
+  /** Reads a key or a directory; the nodes come as they are taken. */
   async #read(
     key: string,
     query: string,
     timeout: number,
-    take: (node: Node) => void,
-  ): Promise<Head> {
+  ): Promise<{ head: Head; nodes: Iterable<Node> | AsyncIterable<Node> }> {
     const exchange = new Exchange(this.signal);
     try {
-      const response = await this.#get(exchange, key, query, timeout);
-      if (!response.ok) {
-        await this.#refuse(exchange, key, response, KEY_NOT_FOUND);
-        return headOf(response.headers);
+      const path = `${pathOf(key)}?${query}`;
+      const response = await this.#get(exchange, path, timeout);
+      if (response.ok) {
+        const head = headOf(response.headers);
+        return { head, nodes: leavesOf(exchange, timeout) };
       }
-      const leaves = new Leaves();
-      let size = 0;
-      for (let piece; (piece = await exchange.read(timeout)) !== undefined;) {
-        size += piece.length;
-        if (size > MAX_LIST) throw new Error("etcd's answer is too long");
-        for (const node of leaves.push(piece)) {
-          size += KEY_COST;
-          take(node);
-        }
-      }
-      leaves.close();
-      return headOf(response.headers);
-    } finally {
+      await this.#refuse(exchange, key, response, KEY_NOT_FOUND);
       exchange.close();
+      return { head: headOf(response.headers), nodes: [] };
+    } catch (error) {
+      exchange.close();
+      throw error;
     }
   }
 
-  #get(
-    exchange: Exchange,
-    key: string,
-    query: string,
-    timeout: number,
-  ): Promise<Response> {
-    // With its slash: etcd compares that with what a login may read.
-    const path = key.split("/").map(encodeURIComponent);
+  #get(exchange: Exchange, path: string, timeout: number): Promise<Response> {
     return exchange.open(
-      `${this.endpoint}/v2/keys${path.join("/")}?${query}`,
+      this.endpoint + path,
       { client: this.#client, headers: this.#headers },
       timeout,
     );
@@ -292,6 +297,33 @@ export class Etcd2Connection implements Connection {
       throw new Error("etcd does not serve its v2 key space");
     }
     throw new Error(message);
+  }
+}
+
+/** With its slash at the end: etcd compares that with what a login may read. */
+function pathOf(key: string): string {
+  return `/v2/keys${key.split("/").map(encodeURIComponent).join("/")}`;
+}
+
+/** The keys of an answer, as it comes. */
+async function* leavesOf(
+  exchange: Exchange,
+  timeout: number,
+): AsyncGenerator<Node> {
+  try {
+    const leaves = new Leaves();
+    let size = 0;
+    for (let piece; (piece = await exchange.read(timeout)) !== undefined;) {
+      size += piece.length;
+      for (const node of leaves.push(piece)) {
+        size += KEY_COST;
+        yield node;
+      }
+      if (size > MAX_LIST) throw new Error("etcd's answer is too long");
+    }
+    leaves.close();
+  } finally {
+    exchange.close();
   }
 }
 

@@ -114,6 +114,14 @@ export function complaintOf(status: number, text: string): Complaint {
   };
 }
 
+/** etcd's version, of its answer to `/version`. @throws {Error} when there is none */
+export function versionOf(text: string): string {
+  const json = parsed(text);
+  const version = isObject(json) ? json.etcdserver : undefined;
+  if (typeof version === "string") return version;
+  throw new Error("the answer is not etcd's version");
+}
+
 function parsed(text: string): unknown {
   try {
     return parse(text);
