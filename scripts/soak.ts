@@ -2,7 +2,7 @@
  * Lets lainlet live through random writes and random faults of etcd and the
  * network, with listeners that come and go, and says what became of them.
  *
- *     deno task soak [--minutes=10] [--seed=N] [--target=source|binary]
+ *     deno task soak [--minutes=10] [--seed=N] [--target=source|binary] [--store=etcd|etcd2]
  *
  * Ends with 1 when a listener was cut off or is stale at the end, when the
  * state differed from etcd's, or when memory grew by more than a fifth.
@@ -35,8 +35,9 @@ const {
   minutes = "10",
   seed = String(Date.now() % 1e6),
   target = "source",
+  store = "etcd",
 } = parseArgs(Deno.args, {
-  string: ["minutes", "seed", "target"],
+  string: ["minutes", "seed", "target", "store"],
   boolean: [],
   alias: {},
   unknown: (arg) => usage(`unknown argument ${arg}`),
@@ -44,18 +45,22 @@ const {
 if (target !== "source" && target !== "binary") {
   usage("--target must be source or binary");
 }
+if (store !== "etcd" && store !== "etcd2") {
+  usage("--store must be etcd or etcd2");
+}
 const duration = Number(minutes) * 60_000;
 if (!(duration > 0)) usage("--minutes must be a number");
 const random = new Random(Number(seed) || 1);
 const model = new Model(random, false);
 await ensurePrograms(["etcd", "etcdctl", "ps"]);
 
-await using etcd = await TestEtcd.start();
+await using etcd = await TestEtcd.start({ store });
 for (let i = 0; i < 100; i++) await etcd.write(model.next());
 await using one = new Proxy(etcd.endpoint);
 await using other = new Proxy(etcd.endpoint);
 const ways = [one, other] as const;
 await using lainlet = await LainletProcess.start(target, [
+  `--store=${store}`,
   `--etcd=${ways.map(({ url }) => url).join()}`,
   `--ip=${GOLDEN_HOST.ip}`,
   `--hostname=${GOLDEN_HOST.hostname}`,
@@ -168,7 +173,7 @@ async function memory(): Promise<number> {
 }
 
 console.log(
-  `${minutes} minutes with ${target}, --seed=${seed}, ` +
+  `${minutes} minutes with ${target} on ${store}, --seed=${seed}, ` +
     `${LISTENERS} listeners.`,
 );
 const start = Date.now();
@@ -199,12 +204,12 @@ for (const { path, end, received } of followers) {
   events += received;
   if (end !== undefined) cut.push(`${path}: ${end}`);
 }
-const { store, watchers } = JSON.parse(
-  (await get(`${lainlet.url}/debug`)).body,
-);
+const debug = JSON.parse((await get(`${lainlet.url}/debug`)).body);
 let differences = 0;
 for (
-  const { Differences } of Object.values<{ Differences: number }>(watchers)
+  const { Differences } of Object.values<{ Differences: number }>(
+    debug.watchers,
+  )
 ) {
   differences += Differences;
 }
@@ -214,8 +219,8 @@ const kinds = [...faults].map(([name, count]) => `${name} ${count}`);
 const rows: [string, number | string][] = [
   ["writes", writes],
   ["faults", `${kinds.join(", ")}`],
-  ["reconnects", store.reconnects],
-  ["changes that a watch missed, mended", store.missed],
+  ["reconnects", debug.store.reconnects],
+  ["changes that a watch missed, mended", debug.store.missed],
   ["listeners that came", opened],
   ["events delivered", events],
   ["listeners cut off", cut.length],
