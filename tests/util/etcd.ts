@@ -207,6 +207,21 @@ export class TestEtcd implements AsyncDisposable {
     );
   }
 
+  /** Copies the data to a folder, with the ids of the cluster and its members; the process restarts. */
+  async copy(folder: string): Promise<void> {
+    await this.kill();
+    await copyFolder(`${this.#folder}/data`, folder);
+    await this.launch();
+  }
+
+  /** Goes back to a {@linkcode copy}; the process restarts. */
+  async goBack(folder: string): Promise<void> {
+    await this.kill();
+    await Deno.remove(`${this.#folder}/data`, { recursive: true });
+    await copyFolder(folder, `${this.#folder}/data`);
+    await this.launch();
+  }
+
   /** Replaces everything by a saved snapshot, as an operator would: the process restarts. */
   async restore(file: string): Promise<void> {
     await this.kill();

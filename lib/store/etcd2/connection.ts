@@ -1,25 +1,20 @@
 import { Buffer } from "node:buffer";
-import { Exchange } from "./exchange.ts";
-import { Leaves, MAX_LEAF } from "./leaves.ts";
+import { Exchange, PIECE_TIMEOUT, TIMEOUT } from "./exchange.ts";
+import { Leaves } from "./leaves.ts";
 import {
   complaintOf,
-  type Event,
-  eventOf,
   type Head,
   headOf,
   type Node,
   versionOf,
 } from "./messages.ts";
+import { Poll } from "./poll.ts";
 import { type Sum, sumOf } from "./sum.ts";
 import type { Connection } from "../dial.ts";
 import { lineOf } from "../line.ts";
 import type { Login } from "../login.ts";
 import type { Entry } from "../store.ts";
 
-/** How long etcd may take to answer a small request, in ms: TLS included. */
-export const TIMEOUT = 3_000;
-/** How long etcd may take for the next piece of a large answer, in ms. */
-const LIST_TIMEOUT = 8_000;
 /**
  * The most that is read of a subtree, in bytes, and what a key counts for
  * besides its text, as it takes more than that in memory. Whole clusters are
@@ -54,45 +49,6 @@ export interface Sums {
 /** etcd does not let this login read something. */
 export class Refused extends Error {
   override readonly name = "Refused";
-}
-
-/** A request for the next event. */
-export class Poll {
-  #isAnswered = false;
-  /** What happened, or undefined: etcd ended the poll, or {@linkcode stop} did. */
-  readonly event: Promise<Event | undefined>;
-
-  /** @param index etcd's, when it looked into its history and found nothing, or when it found something */
-  constructor(readonly index: number, private readonly exchange: Exchange) {
-    this.event = this.#read();
-  }
-
-  /** Whether something has come. */
-  get isAnswered(): boolean {
-    return this.#isAnswered;
-  }
-
-  stop(): void {
-    this.exchange.close();
-  }
-
-  async #read(): Promise<Event | undefined> {
-    // Until then it may last for ever.
-    let text: string;
-    try {
-      const first = await this.exchange.read(Infinity);
-      if (first === undefined) return undefined;
-      this.#isAnswered = true;
-      text = await this.exchange.text(MAX_LEAF, LIST_TIMEOUT, first);
-    } catch (error) {
-      // A connection that is lost is found out by the next poll.
-      if (!this.#isAnswered) return undefined;
-      throw error;
-    } finally {
-      this.exchange.close();
-    }
-    return text.trim() === "" ? undefined : eventOf(text);
-  }
 }
 
 /**
@@ -163,7 +119,7 @@ export class Etcd2Connection implements Connection {
 
   /** Everything under a prefix, linearizable. */
   async list(prefix: string): Promise<Listing> {
-    const { head, nodes } = await this.#read(prefix, ALL, LIST_TIMEOUT);
+    const { head, nodes } = await this.#read(prefix, ALL, PIECE_TIMEOUT);
     const entries: Entry[] = [];
     for await (const { key, value, index } of nodes) {
       entries.push({ key, value: encoder.encode(value), revision: index });
@@ -173,7 +129,7 @@ export class Etcd2Connection implements Connection {
 
   /** Everything under a prefix, linearizable, without keeping the values. */
   async sum(prefix: string): Promise<Sums> {
-    const { head, nodes } = await this.#read(prefix, ALL, LIST_TIMEOUT);
+    const { head, nodes } = await this.#read(prefix, ALL, PIECE_TIMEOUT);
     const sums = new Map<string, Sum>();
     for await (const node of nodes) sums.set(node.key, summed(node));
     return { head, sums };

@@ -1,3 +1,8 @@
+/** How long etcd may take to answer a small request, in ms: TLS included. */
+export const TIMEOUT = 3_000;
+/** How long etcd may take for the next piece of a large answer, in ms. */
+export const PIECE_TIMEOUT = 8_000;
+
 /** One request, and what is read of its answer. */
 export class Exchange {
   readonly #abort = new AbortController();

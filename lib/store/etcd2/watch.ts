@@ -1,5 +1,6 @@
-import type { Listing, Poll, Sums } from "./connection.ts";
+import type { Listing, Sums } from "./connection.ts";
 import type { Event, Head } from "./messages.ts";
+import type { Poll } from "./poll.ts";
 import { type Sum, sumOf } from "./sum.ts";
 import type { Change, Item } from "../store.ts";
 
@@ -57,16 +58,16 @@ export class Etcd2Watch {
     return this.#landmark;
   }
 
-  /** The last revision that was delivered. */
+  /** The last revision that was delivered, or that is known to have brought nothing. */
   get revision(): number {
-    return this.#revision;
+    return Math.max(this.#complete ?? 0, this.#revision);
   }
 
   /**
    * Whether what was delivered can belong to a history: that of a restored
    * backup has another id, or counted less.
    *
-   * @param delivered the last revision that was delivered when the head was asked for
+   * @param delivered the {@linkcode revision} when the head was asked for
    */
   isOf(head: Head, delivered = this.revision): boolean {
     const last = this.#history;
@@ -107,8 +108,8 @@ export class Etcd2Watch {
   /**
    * Delivers what an event changed.
    *
-   * @returns false when it should have come before
-   * @throws {Error} when it came before
+   * @returns false when it should have come earlier
+   * @throws {Error} when it is not later than the last one
    */
   take(event: Event): boolean {
     const { index } = event.node;

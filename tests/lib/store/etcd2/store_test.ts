@@ -163,20 +163,50 @@ Deno.test("etcd v2: an older copy of the data is another history, however much i
   await using etcd = await TestEtcd.start({ store: "etcd2" });
   await etcd.write({ "/a/1": "old" });
   const folder = await Deno.makeTempDir();
-  await etcd.save(folder);
+  await etcd.copy(folder);
   await using proxy = new Proxy(etcd.endpoint);
   const store = new Etcd2Store([proxy.url], { checkEvery: 200 });
   await using all = new Collector(store, "/a/");
   await all.count(1);
-  for (const writes of [0, 50]) {
+  /** What is written while nothing is heard: little, much, more than etcd remembers. */
+  const writes = [
+    () => Promise.resolve(0),
+    async () => {
+      for (let i = 0; i < 50; i++) await etcd.write({ "/b/1": "x" });
+    },
+    () => etcd.v2.forget(),
+  ];
+  for (const write of writes) {
     for (let i = 0; i < 20; i++) await etcd.write({ "/a/2": `${i}` });
     await holds(all, { "/a/1": "old", "/a/2": "19" });
     proxy.fault = "cut";
-    await etcd.restore(folder);
-    for (let i = 0; i < writes; i++) await etcd.write({ "/b/1": "x" });
+    await etcd.goBack(folder);
+    await write();
     proxy.fault = "none";
     await holds(all, { "/a/1": "old" });
+    // And it is followed there.
+    await etcd.write({ "/a/2": "new" });
+    await holds(all, { "/a/1": "old", "/a/2": "new" });
   }
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("etcd v2: an older copy in which nothing but the store's index differs is another history", async () => {
+  await using etcd = await TestEtcd.start({ store: "etcd2" });
+  await etcd.write({ "/a/1": "x" });
+  const folder = await Deno.makeTempDir();
+  await etcd.copy(folder);
+  const store = new Etcd2Store([etcd.endpoint], { checkEvery: 100 });
+  await using all = new Collector(store, "/a/");
+  await all.count(1);
+  const index = await etcd.write({ "/b/1": "1", "/b/2": "2", "/b/3": "3" });
+  await eventually(
+    "that is known to have brought nothing",
+    () => store.status.revision >= index || undefined,
+  );
+  await etcd.goBack(folder);
+  await etcd.write({ "/a/2": "y" });
+  await holds(all, { "/a/1": "x", "/a/2": "y" });
   await Deno.remove(folder, { recursive: true });
 });
 
