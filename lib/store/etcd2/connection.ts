@@ -72,11 +72,7 @@ export class Etcd2Connection implements Connection {
       ...tls?.client,
       // A proxy that the environment names is not for the way to etcd.
       proxy: protocol === "http:"
-        ? {
-          transport: "tcp",
-          hostname: hostname.replace(/^\[|\]$/g, ""),
-          port: Number(port || 80),
-        }
+        ? { transport: "tcp", hostname, port: Number(port || 80) }
         : undefined,
     });
     this.#headers = auth === undefined ? {} : {

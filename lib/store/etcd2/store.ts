@@ -36,6 +36,8 @@ export class Etcd2Store implements Store {
   /** When each prefix was last known to be delivered whole, as `performance.now()`. */
   readonly #confirmed = new Map<string, number>();
   readonly #endpoints: Endpoints<Etcd2Connection, Head>;
+  /** By which connection each watch is followed, or was at last. */
+  readonly #followers = new WeakMap<Etcd2Watch, Etcd2Connection>();
   readonly #checkEvery: number;
   readonly #verifyEvery: number;
   /** How long an event may take after the headers of its poll, in ms. */
@@ -169,12 +171,15 @@ export class Etcd2Store implements Store {
   }
 
   /**
-   * Follows a prefix by a connection, until that is over; a failure that is
-   * not the prefix's own ends the connection.
+   * Follows a prefix by a connection, until that is over, unless it is
+   * followed by it already; a failure that is not the prefix's own ends the
+   * connection.
    *
    * @returns resolves when it is followed, or is known not to be
    */
   #follow(watch: Etcd2Watch, connection: Etcd2Connection): Promise<void> {
+    if (this.#followers.get(watch) === connection) return Promise.resolve();
+    this.#followers.set(watch, connection);
     const { promise: isFollowed, resolve } = Promise.withResolvers<void>();
     const { signal } = connection;
     const isCurrent = () => !signal.aborted && this.#watches.has(watch);

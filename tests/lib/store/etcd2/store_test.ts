@@ -403,6 +403,21 @@ Deno.test("etcd v2: whatever is at the other end, it is said in a line, and trie
   );
 });
 
+Deno.test("etcd v2: an endpoint may be an IPv6 address", async () => {
+  await using server = Deno.serve({
+    hostname: "::1",
+    port: 0,
+    onListen: () => {},
+    handler: () =>
+      new Response(`${LIST}${NODE.slice(0, -1)}]}}`, {
+        headers: { "X-Etcd-Index": "5" },
+      }),
+  });
+  const store = new Etcd2Store([`http://[::1]:${server.addr.port}`]);
+  await using all = new Collector(store, "/a/");
+  await holds(all, { "/a/1": "" });
+});
+
 Deno.test("etcd v2: polls that end at once are made ever less often", async () => {
   await using server = new Hostile(
     polls(says(`${HEAD}Content-Length: 0\r\nConnection: close\r\n\r\n`)),
