@@ -11,6 +11,7 @@ import { ensurePrograms } from "./setup.ts";
 import { dashboard } from "./bench/dashboard.ts";
 import { fanout } from "./bench/fanout.ts";
 import { fleet } from "./bench/fleet.ts";
+import { grpc } from "./bench/grpc.ts";
 import { gets } from "./bench/gets.ts";
 import { changes } from "./bench/changes.ts";
 import { latency } from "./bench/latency.ts";
@@ -23,6 +24,7 @@ const SECTIONS: Record<string, Section> = {
   latency,
   memory,
   gets,
+  grpc,
   changes,
   patches,
   fleet,

@@ -1,3 +1,4 @@
+import { giveBuffer, takeBuffer } from "./buffers.ts";
 import {
   encodeFrame,
   ERROR,
@@ -9,6 +10,7 @@ import {
   FrameReader,
   MAX_PAYLOAD,
   MAX_WINDOW,
+  putHead,
   SETTING,
   settingsFrame,
   TYPE,
@@ -21,7 +23,12 @@ import {
   HpackDecoder,
   HpackError,
 } from "./hpack.ts";
-import { type Carrier, Http2Stream, type StreamHandler } from "./stream.ts";
+import {
+  type Carrier,
+  Http2Stream,
+  type Part,
+  type StreamHandler,
+} from "./stream.ts";
 
 /** The most of headers that a request may have, in bytes. */
 const MAX_HEADERS = 32 * 1024;
@@ -88,7 +95,7 @@ export class Http2Connection implements Carrier {
     readonly peer: string,
     private readonly open: (stream: Http2Stream) => StreamHandler,
   ) {
-    this.#send(settingsFrame([
+    this.#post(settingsFrame([
       [SETTING.maxConcurrentStreams, MAX_STREAMS],
       [SETTING.maxHeaderListSize, MAX_HEADERS],
     ]));
@@ -113,7 +120,7 @@ export class Http2Connection implements Carrier {
   check(): boolean {
     if (!this.#isAlive) return false;
     this.#isAlive = false;
-    this.#send(encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8)));
+    this.#post(encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8)));
     return true;
   }
 
@@ -147,7 +154,7 @@ export class Http2Connection implements Carrier {
   ): void {
     const flags = FLAG.endHeaders | (isEnd ? FLAG.endStream : 0);
     const block = encodeHeaders(headers);
-    this.#send(encodeFrame(TYPE.headers, flags, stream.id, block));
+    this.#post(encodeFrame(TYPE.headers, flags, stream.id, block));
     if (!isEnd) return;
     // All is said: the peer need not go on with what nobody reads.
     if (stream.isRequestWhole) this.#drop(stream);
@@ -160,7 +167,7 @@ export class Http2Connection implements Carrier {
   }
 
   reset(stream: Http2Stream, code: ErrorCode): void {
-    this.#send(encodeFrame(TYPE.rstStream, 0, stream.id, words(code)));
+    this.#post(encodeFrame(TYPE.rstStream, 0, stream.id, words(code)));
     this.#drop(stream);
   }
 
@@ -196,7 +203,7 @@ export class Http2Connection implements Carrier {
         return this.#takeSettings(frame);
       case TYPE.ping:
         if (frame.flags & FLAG.ack) return;
-        return this.#send(encodeFrame(type, FLAG.ack, 0, frame.payload));
+        return this.#post(encodeFrame(type, FLAG.ack, 0, frame.payload));
       case TYPE.goaway:
         this.#isEnding = true;
         return this.#endWhenDone();
@@ -230,7 +237,7 @@ export class Http2Connection implements Carrier {
   }
 
   #replenish(stream: number, count: number): void {
-    this.#send(encodeFrame(TYPE.windowUpdate, 0, stream, words(count)));
+    this.#post(encodeFrame(TYPE.windowUpdate, 0, stream, words(count)));
   }
 
   #endRequest(stream: Http2Stream): void {
@@ -319,7 +326,7 @@ export class Http2Connection implements Carrier {
         this.#widen(stream, change);
       }
     }
-    this.#send(encodeFrame(TYPE.settings, FLAG.ack, 0));
+    this.#post(encodeFrame(TYPE.settings, FLAG.ack, 0));
   }
 
   #takeWindowUpdate({ stream: id, payload }: Frame): void {
@@ -347,7 +354,7 @@ export class Http2Connection implements Carrier {
     if (stream.sendable > 0) this.ready(stream);
   }
 
-  #send(frame: Uint8Array): void {
+  #post(frame: Uint8Array): void {
     if (this.#isOver) return;
     this.#control.push(frame);
     this.#controlSize += frame.length;
@@ -356,7 +363,7 @@ export class Http2Connection implements Carrier {
   }
 
   #sendGoaway(code: ErrorCode): void {
-    this.#send(encodeFrame(TYPE.goaway, 0, 0, words(this.#lastStream, code)));
+    this.#post(encodeFrame(TYPE.goaway, 0, 0, words(this.#lastStream, code)));
   }
 
   /** Says why, and ends the connection. */
@@ -372,56 +379,112 @@ export class Http2Connection implements Carrier {
   #flush(): void {
     if (this.#isFlushing || this.#isOver) return;
     this.#isFlushing = true;
-    queueMicrotask(() => this.#write());
+    queueMicrotask(this.#write);
   }
 
-  async #write(): Promise<void> {
+  readonly #write = async (): Promise<void> => {
     try {
       for (;;) {
-        const [bytes, dones] = this.#collect();
-        if (bytes.length === 0) break;
-        for (let at = 0; at < bytes.length;) {
-          at += await this.conn.write(bytes.subarray(at));
-        }
-        for (const done of dones) done();
+        const parts = this.#collect(BATCH - this.#controlSize);
+        const [part] = parts;
+        if (part === undefined && this.#controlSize === 0) break;
+        if (
+          part?.isWhole && parts.length === 1 && this.#controlSize === 0
+        ) {
+          await this.#send(framesOf(part));
+        } else await this.#sendCopied(parts);
+        for (const part of parts) part.stream.sent(part);
       }
       this.#isFlushing = false;
       if (this.#isEnding && this.#streams.size === 0) this.close();
     } catch {
       this.close();
     }
-  }
+  };
 
-  /** What is to be sent next, and what is to be called when that was done. */
-  #collect(): [bytes: Uint8Array, dones: (() => void)[]] {
-    const parts = this.#control;
-    const dones: (() => void)[] = [];
+  /** Sends what waits besides bodies, and parts of bodies. */
+  async #sendCopied(parts: readonly Part[]): Promise<void> {
+    const control = this.#control;
     let size = this.#controlSize;
     this.#control = [];
     this.#controlSize = 0;
+    for (const { bytes } of parts) size += framedSize(bytes.length);
+    const buffer = takeBuffer(size);
+    let at = 0;
+    for (const frame of control) {
+      buffer.set(frame, at);
+      at += frame.length;
+    }
+    for (const part of parts) at = putFrames(buffer, at, part);
+    await this.#send(buffer.subarray(0, size));
+    giveBuffer(buffer);
+  }
+
+  async #send(bytes: Uint8Array): Promise<void> {
+    let at = await this.conn.write(bytes);
+    while (at < bytes.length) at += await this.conn.write(bytes.subarray(at));
+  }
+
+  /** What streams have to send, and there is room for. @param room about how many bytes */
+  #collect(room: number): Part[] {
+    const parts: Part[] = [];
+    // In turn, a frame each; one that is alone need not stop so soon.
+    const share = this.#ready.size === 1 ? BATCH : MAX_PAYLOAD;
     for (const stream of this.#ready) {
-      if (size >= BATCH || this.#window === 0) break;
+      if (room <= 0 || this.#window <= 0) break;
       this.#ready.delete(stream);
-      const most = Math.min(stream.sendable, this.#window, MAX_PAYLOAD);
+      const most = Math.min(stream.sendable, this.#window, share);
       if (most <= 0) continue;
-      const [bytes, done] = stream.take(most);
-      parts.push(dataHead(stream.id, bytes.length), bytes);
-      dones.push(done);
-      size += FRAME_HEAD + bytes.length;
-      this.#window -= bytes.length;
+      const part = stream.take(most);
+      parts.push(part);
+      room -= part.bytes.length;
+      this.#window -= part.bytes.length;
       // Behind the others, whose turn it is now.
       if (stream.sendable > 0) this.#ready.add(stream);
     }
-    return [concat(parts), dones];
+    return parts;
   }
 }
 
-function dataHead(stream: number, length: number): Uint8Array {
-  const head = encodeFrame(TYPE.data, 0, stream);
-  head[0] = length >> 16;
-  head[1] = length >> 8;
-  head[2] = length;
-  return head;
+/** Bytes as the streams of one number get them: many connections have but one stream. */
+const framed = new WeakMap<
+  Uint8Array,
+  { readonly id: number; readonly frames: Uint8Array }
+>();
+
+/** The frames that carry all that a stream was given to send; the same for all such streams. */
+function framesOf(part: Part): Uint8Array {
+  const { bytes, stream: { id } } = part;
+  const known = framed.get(bytes);
+  if (known?.id === id) return known.frames;
+  const frames = new Uint8Array(framedSize(bytes.length));
+  putFrames(frames, 0, part);
+  framed.set(bytes, { id, frames });
+  return frames;
+}
+
+/** How many bytes there are with the heads of the frames. */
+function framedSize(length: number): number {
+  return length + FRAME_HEAD * Math.max(1, Math.ceil(length / MAX_PAYLOAD));
+}
+
+/** Writes a part into a buffer, in as many frames as it takes. @returns where they end */
+function putFrames(
+  buffer: Uint8Array,
+  at: number,
+  { bytes, stream }: Part,
+): number {
+  let from = 0;
+  do {
+    const payload = bytes.length <= MAX_PAYLOAD
+      ? bytes
+      : bytes.subarray(from, from + MAX_PAYLOAD);
+    putHead(buffer, at, payload.length, TYPE.data, 0, stream.id);
+    buffer.set(payload, at + FRAME_HEAD);
+    at += FRAME_HEAD + payload.length;
+    from += payload.length;
+  } while (from < bytes.length);
+  return at;
 }
 
 function unpadded({ flags, payload }: Frame): Uint8Array {
@@ -434,8 +497,6 @@ function unpadded({ flags, payload }: Frame): Uint8Array {
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts;
-  if (only !== undefined && parts.length === 1) return only;
   const bytes = new Uint8Array(
     parts.reduce((size, part) => size + part.length, 0),
   );

@@ -65,6 +65,8 @@ export const FIRST_WINDOW = 65_535;
 /** The largest window: RFC 9113, 6.9.1. */
 export const MAX_WINDOW = 2 ** 31 - 1;
 
+const EMPTY: Uint8Array = new Uint8Array(0);
+
 /** A frame, as it was sent. */
 export interface Frame {
   readonly type: number;
@@ -74,24 +76,35 @@ export interface Frame {
   readonly payload: Uint8Array;
 }
 
+/** Writes what stands before a frame's payload. */
+export function putHead(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  type: number,
+  flags: number,
+  stream: number,
+): void {
+  bytes[at] = length >> 16;
+  bytes[at + 1] = length >> 8;
+  bytes[at + 2] = length;
+  bytes[at + 3] = type;
+  bytes[at + 4] = flags;
+  bytes[at + 5] = stream >> 24;
+  bytes[at + 6] = stream >> 16;
+  bytes[at + 7] = stream >> 8;
+  bytes[at + 8] = stream;
+}
+
 /** A frame as bytes. */
 export function encodeFrame(
   type: number,
   flags: number,
   stream: number,
-  payload: Uint8Array = new Uint8Array(0),
+  payload: Uint8Array = EMPTY,
 ): Uint8Array {
   const bytes = new Uint8Array(FRAME_HEAD + payload.length);
-  const { length } = payload;
-  bytes[0] = length >> 16;
-  bytes[1] = length >> 8;
-  bytes[2] = length;
-  bytes[3] = type;
-  bytes[4] = flags;
-  bytes[5] = stream >> 24;
-  bytes[6] = stream >> 16;
-  bytes[7] = stream >> 8;
-  bytes[8] = stream;
+  putHead(bytes, 0, payload.length, type, flags, stream);
   bytes.set(payload, FRAME_HEAD);
   return bytes;
 }
@@ -124,7 +137,7 @@ export function settingsFrame(
 
 /** Cuts what comes into frames. */
 export class FrameReader {
-  #rest = new Uint8Array(0);
+  #rest = EMPTY;
 
   /**
    * The frames that are whole now.
@@ -148,7 +161,7 @@ export class FrameReader {
       bytes = bytes.subarray(FRAME_HEAD + length);
     }
     // A copy, as the chunk is written over.
-    this.#rest = bytes.slice();
+    this.#rest = bytes.length === 0 ? EMPTY : bytes.slice();
   }
 }
 

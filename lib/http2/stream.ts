@@ -25,6 +25,15 @@ export interface Carrier {
   reset(stream: Http2Stream, code: ErrorCode): void;
 }
 
+/** Bytes of a stream's that are on their way. */
+export interface Part {
+  readonly stream: Http2Stream;
+  readonly bytes: Uint8Array;
+  /** They are all, or the last, of what the stream was given to send. */
+  readonly isWhole: boolean;
+  readonly isLast: boolean;
+}
+
 /** Bytes that are being sent. */
 interface Pending {
   readonly bytes: Uint8Array;
@@ -82,7 +91,7 @@ export class Http2Stream {
    * Sends bytes, as fast as the peer takes them; not before all of the last
    * ones were taken.
    *
-   * @param bytes are not to be changed before they are taken
+   * @param bytes are never to be changed; others may be sent the same
    * @param onTaken called for each part that was handed to the system
    */
   write(
@@ -114,26 +123,30 @@ export class Http2Stream {
     return Math.min(this.window, bytes.length - at);
   }
 
-  /** Takes bytes to send them. @returns them, and what is to be called when that was done */
-  take(most: number): [bytes: Uint8Array, done: () => void] {
+  /** Takes bytes to send them: all, without a copy, when there is room for them. */
+  take(most: number): Part {
     const pending = this.#pending ?? NOTHING;
-    const end = Math.min(pending.at + most, pending.bytes.length);
-    const part = pending.bytes.subarray(pending.at, end);
+    const { bytes: all, at } = pending;
+    const end = Math.min(at + most, all.length);
+    const isLast = end === all.length;
+    const isWhole = at === 0 && isLast;
+    const bytes = isWhole ? all : all.subarray(at, end);
     pending.at = end;
-    this.window -= part.length;
-    return [part, () => this.#done(pending, part.length, end)];
+    this.window -= bytes.length;
+    return { stream: this, bytes, isWhole, isLast };
   }
 
-  #done(pending: Pending, count: number, end: number): void {
-    if (this.isOver) return;
-    const isLast = end === pending.bytes.length;
+  /** Notes that bytes were handed to the system. */
+  sent({ bytes, isLast }: Part): void {
+    const pending = this.#pending;
+    if (pending === undefined) return;
     if (isLast) {
       this.#pending = undefined;
       if (this.#trailers !== undefined) {
         this.carrier.sendHeaders(this, this.#trailers, true);
       }
     }
-    pending.onTaken(count, isLast);
+    pending.onTaken(bytes.length, isLast);
   }
 
   /** Notes that it is over. */
