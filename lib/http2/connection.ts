@@ -39,6 +39,9 @@ const MAX_STREAMS = 2_000;
 /** How much is handed to the system at a time, about, in bytes. */
 const BATCH = 64 * 1024;
 
+/** Bodies of up to so many bytes are framed once for all who get them. */
+const SHARED = 1024 * 1024;
+
 /** How much may wait to be sent besides bodies, in bytes: who does not read it, is left. */
 const MAX_CONTROL = 1024 * 1024;
 
@@ -425,11 +428,18 @@ export class Http2Connection implements Carrier {
     while (at < bytes.length) at += await this.conn.write(bytes.subarray(at));
   }
 
+  /** How much a stream may send that nobody waits for: all, where that needs no copy. */
+  #shareAlone(): number {
+    const [stream] = this.#ready;
+    const most = Math.min(SHARED, this.#window);
+    return stream?.isWhole && stream.sendable <= most ? most : BATCH;
+  }
+
   /** What streams have to send, and there is room for. @param room about how many bytes */
   #collect(room: number): Part[] {
     const parts: Part[] = [];
     // In turn, a frame each; one that is alone need not stop so soon.
-    const share = this.#ready.size === 1 ? BATCH : MAX_PAYLOAD;
+    const share = this.#ready.size > 1 ? MAX_PAYLOAD : this.#shareAlone();
     for (const stream of this.#ready) {
       if (room <= 0 || this.#window <= 0) break;
       this.#ready.delete(stream);

@@ -123,6 +123,12 @@ export class Http2Stream {
     return Math.min(this.window, bytes.length - at);
   }
 
+  /** Whether all that is to be sent can be sent now. */
+  get isWhole(): boolean {
+    const { bytes, at } = this.#pending ?? NOTHING;
+    return at === 0 && bytes.length <= this.window;
+  }
+
   /** Takes bytes to send them: all, without a copy, when there is room for them. */
   take(most: number): Part {
     const pending = this.#pending ?? NOTHING;
