@@ -80,7 +80,7 @@ export class Call implements StreamHandler {
   }
 
   /** Answers with a frame. @param onTaken called when the caller has taken it */
-  write(frame: Uint8Array, onTaken: () => void): void {
+  write(frame: Uint8Array, onTaken = () => {}): void {
     this.open();
     this.stream.write(frame, (_count, isLast) => isLast && onTaken());
   }

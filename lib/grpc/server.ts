@@ -115,8 +115,8 @@ export class GrpcServer implements CallEvents {
         return new Dialogue(call, method.reply);
       case "unary":
         return new Single((request) => {
-          const frame = this.#reply(call, method, request);
-          call.write(frame, () => call.finish(CODE.ok));
+          call.write(this.#reply(call, method, request));
+          call.finish(CODE.ok);
         });
       case "stream": {
         let stop = () => {};

@@ -17,12 +17,7 @@ import {
   wordAt,
   words,
 } from "./frame.ts";
-import {
-  encodeHeaders,
-  type Header,
-  HpackDecoder,
-  HpackError,
-} from "./hpack.ts";
+import { type Header, HpackDecoder, HpackError } from "./hpack.ts";
 import {
   type Carrier,
   Http2Stream,
@@ -98,7 +93,7 @@ export class Http2Connection implements Carrier {
     readonly peer: string,
     private readonly open: (stream: Http2Stream) => StreamHandler,
   ) {
-    this.#post(settingsFrame([
+    this.post(settingsFrame([
       [SETTING.maxConcurrentStreams, MAX_STREAMS],
       [SETTING.maxHeaderListSize, MAX_HEADERS],
     ]));
@@ -123,7 +118,7 @@ export class Http2Connection implements Carrier {
   check(): boolean {
     if (!this.#isAlive) return false;
     this.#isAlive = false;
-    this.#post(encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8)));
+    this.post(encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8)));
     return true;
   }
 
@@ -150,15 +145,7 @@ export class Http2Connection implements Carrier {
     }
   }
 
-  sendHeaders(
-    stream: Http2Stream,
-    headers: readonly Header[],
-    isEnd: boolean,
-  ): void {
-    const flags = FLAG.endHeaders | (isEnd ? FLAG.endStream : 0);
-    const block = encodeHeaders(headers);
-    this.#post(encodeFrame(TYPE.headers, flags, stream.id, block));
-    if (!isEnd) return;
+  ended(stream: Http2Stream): void {
     // All is said: the peer need not go on with what nobody reads.
     if (stream.isRequestWhole) this.#drop(stream);
     else this.reset(stream, ERROR.none);
@@ -170,7 +157,7 @@ export class Http2Connection implements Carrier {
   }
 
   reset(stream: Http2Stream, code: ErrorCode): void {
-    this.#post(encodeFrame(TYPE.rstStream, 0, stream.id, words(code)));
+    this.post(encodeFrame(TYPE.rstStream, 0, stream.id, words(code)));
     this.#drop(stream);
   }
 
@@ -206,7 +193,7 @@ export class Http2Connection implements Carrier {
         return this.#takeSettings(frame);
       case TYPE.ping:
         if (frame.flags & FLAG.ack) return;
-        return this.#post(encodeFrame(type, FLAG.ack, 0, frame.payload));
+        return this.post(encodeFrame(type, FLAG.ack, 0, frame.payload));
       case TYPE.goaway:
         this.#isEnding = true;
         return this.#endWhenDone();
@@ -240,7 +227,7 @@ export class Http2Connection implements Carrier {
   }
 
   #replenish(stream: number, count: number): void {
-    this.#post(encodeFrame(TYPE.windowUpdate, 0, stream, words(count)));
+    this.post(encodeFrame(TYPE.windowUpdate, 0, stream, words(count)));
   }
 
   #endRequest(stream: Http2Stream): void {
@@ -329,7 +316,7 @@ export class Http2Connection implements Carrier {
         this.#widen(stream, change);
       }
     }
-    this.#post(encodeFrame(TYPE.settings, FLAG.ack, 0));
+    this.post(encodeFrame(TYPE.settings, FLAG.ack, 0));
   }
 
   #takeWindowUpdate({ stream: id, payload }: Frame): void {
@@ -357,7 +344,7 @@ export class Http2Connection implements Carrier {
     if (stream.sendable > 0) this.ready(stream);
   }
 
-  #post(frame: Uint8Array): void {
+  post(frame: Uint8Array): void {
     if (this.#isOver) return;
     this.#control.push(frame);
     this.#controlSize += frame.length;
@@ -366,7 +353,7 @@ export class Http2Connection implements Carrier {
   }
 
   #sendGoaway(code: ErrorCode): void {
-    this.#post(encodeFrame(TYPE.goaway, 0, 0, words(this.#lastStream, code)));
+    this.post(encodeFrame(TYPE.goaway, 0, 0, words(this.#lastStream, code)));
   }
 
   /** Says why, and ends the connection. */
@@ -392,7 +379,8 @@ export class Http2Connection implements Carrier {
         const [part] = parts;
         if (part === undefined && this.#controlSize === 0) break;
         if (
-          part?.isWhole && parts.length === 1 && this.#controlSize === 0
+          part?.isWhole && part.end === undefined && parts.length === 1 &&
+          this.#controlSize === 0
         ) {
           await this.#send(framesOf(part));
         } else await this.#sendCopied(parts);
@@ -411,7 +399,9 @@ export class Http2Connection implements Carrier {
     let size = this.#controlSize;
     this.#control = [];
     this.#controlSize = 0;
-    for (const { bytes } of parts) size += framedSize(bytes.length);
+    for (const { bytes, end } of parts) {
+      size += framedSize(bytes.length) + (end?.length ?? 0);
+    }
     const buffer = takeBuffer(size);
     let at = 0;
     for (const frame of control) {
@@ -482,7 +472,7 @@ function framedSize(length: number): number {
 function putFrames(
   buffer: Uint8Array,
   at: number,
-  { bytes, stream }: Part,
+  { bytes, stream, end }: Part,
 ): number {
   let from = 0;
   do {
@@ -494,7 +484,9 @@ function putFrames(
     at += FRAME_HEAD + payload.length;
     from += payload.length;
   } while (from < bytes.length);
-  return at;
+  if (end === undefined) return at;
+  buffer.set(end, at);
+  return at + end.length;
 }
 
 function unpadded({ flags, payload }: Frame): Uint8Array {

@@ -49,7 +49,7 @@ export interface Http2Address {
  * sends no trailers.
  */
 export class Http2Server {
-  readonly #listener: Deno.Listener;
+  readonly #listener: Deno.TcpListener | Deno.TlsListener;
   readonly #connections = new Set<Http2Connection>();
   /** Of each connection, whether it has begun or not. */
   readonly #served = new Set<Promise<void>>();
@@ -77,9 +77,7 @@ export class Http2Server {
   }
 
   get address(): { hostname: string; port: number } {
-    const { addr } = this.#listener;
-    if (addr.transport !== "tcp") throw new TypeError("not a TCP address");
-    return addr;
+    return this.#listener.addr;
   }
 
   /** Takes no new requests, and waits until those that are there are answered. */
@@ -96,6 +94,8 @@ export class Http2Server {
     while (!signal.aborted) {
       try {
         const conn = await this.#listener.accept();
+        // What is small is not to wait for more.
+        if ("setNoDelay" in conn) conn.setNoDelay();
         const served = this.#serve(conn).finally(() =>
           this.#served.delete(served)
         );
@@ -116,7 +116,7 @@ export class Http2Server {
   }
 
   /** Serves a connection until it is over. Never throws. */
-  async #serve(conn: Deno.Conn): Promise<void> {
+  async #serve(conn: Deno.Conn<Deno.NetAddr>): Promise<void> {
     const end = () => close(conn);
     const timer = setTimeout(end, PATIENCE);
     this.#closing.signal.addEventListener("abort", end);
@@ -135,9 +135,11 @@ export class Http2Server {
     }
   }
 
-  async #converse(conn: Deno.Conn, rest: Uint8Array): Promise<void> {
-    const { remoteAddr } = conn;
-    const peer = remoteAddr.transport === "tcp" ? remoteAddr.hostname : "";
+  async #converse(
+    conn: Deno.Conn<Deno.NetAddr>,
+    rest: Uint8Array,
+  ): Promise<void> {
+    const peer = conn.remoteAddr.hostname;
     const connection = new Http2Connection(conn, peer, this.open);
     this.#connections.add(connection);
     try {
@@ -164,7 +166,9 @@ export class Http2Server {
  * @returns what came behind it; undefined when it is another protocol
  * @throws {Error} when the connection is lost
  */
-async function readPreface(conn: Deno.Conn): Promise<Uint8Array | undefined> {
+async function readPreface(
+  conn: Deno.Conn<Deno.NetAddr>,
+): Promise<Uint8Array | undefined> {
   let bytes = new Uint8Array(0);
   const buffer = new Uint8Array(1_024);
   while (bytes.length < PREFACE.length) {
@@ -179,7 +183,7 @@ async function readPreface(conn: Deno.Conn): Promise<Uint8Array | undefined> {
   return bytes.subarray(PREFACE.length);
 }
 
-function close(conn: Deno.Conn): void {
+function close(conn: Deno.Conn<Deno.NetAddr>): void {
   try {
     conn.close();
   } catch {

@@ -1,5 +1,5 @@
-import type { Header } from "./hpack.ts";
-import { ERROR, type ErrorCode } from "./frame.ts";
+import { encodeHeaders, type Header } from "./hpack.ts";
+import { encodeFrame, ERROR, type ErrorCode, FLAG, TYPE } from "./frame.ts";
 
 /** Who looks after a request. */
 export interface StreamHandler {
@@ -14,13 +14,12 @@ export interface StreamHandler {
 /** What a stream needs of its connection. */
 export interface Carrier {
   readonly peer: string;
-  sendHeaders(
-    stream: Http2Stream,
-    headers: readonly Header[],
-    isEnd: boolean,
-  ): void;
+  /** Sends a frame before all bodies. */
+  post(frame: Uint8Array): void;
   /** There is something to send, or there is room for it. */
   ready(stream: Http2Stream): void;
+  /** The response is sent. */
+  ended(stream: Http2Stream): void;
   /** Ends a stream, with a frame that says why. */
   reset(stream: Http2Stream, code: ErrorCode): void;
 }
@@ -32,6 +31,8 @@ export interface Part {
   /** They are all, or the last, of what the stream was given to send. */
   readonly isWhole: boolean;
   readonly isLast: boolean;
+  /** The frame that ends the response, behind them. */
+  readonly end?: Uint8Array;
 }
 
 /** Bytes that are being sent. */
@@ -84,7 +85,7 @@ export class Http2Stream {
     if (!this.isOpen || this.#hasHeaders) return;
     this.#hasHeaders = true;
     this.#isEnded = isEnd;
-    this.carrier.sendHeaders(this, headers, isEnd);
+    this.#post(headers, isEnd);
   }
 
   /**
@@ -107,9 +108,18 @@ export class Http2Stream {
   end(trailers: readonly Header[]): void {
     if (!this.isOpen) return;
     this.#isEnded = true;
-    if (this.#pending === undefined) {
-      this.carrier.sendHeaders(this, trailers, true);
-    } else this.#trailers = trailers;
+    if (this.#pending === undefined) this.#post(trailers, true);
+    else this.#trailers = trailers;
+  }
+
+  #post(headers: readonly Header[], isEnd: boolean): void {
+    this.carrier.post(this.#frame(headers, isEnd));
+    if (isEnd) this.carrier.ended(this);
+  }
+
+  #frame(headers: readonly Header[], isEnd: boolean): Uint8Array {
+    const flags = FLAG.endHeaders | (isEnd ? FLAG.endStream : 0);
+    return encodeFrame(TYPE.headers, flags, this.id, encodeHeaders(headers));
   }
 
   /** Breaks the stream off. */
@@ -133,24 +143,25 @@ export class Http2Stream {
   take(most: number): Part {
     const pending = this.#pending ?? NOTHING;
     const { bytes: all, at } = pending;
-    const end = Math.min(at + most, all.length);
-    const isLast = end === all.length;
+    pending.at = Math.min(at + most, all.length);
+    const isLast = pending.at === all.length;
     const isWhole = at === 0 && isLast;
-    const bytes = isWhole ? all : all.subarray(at, end);
-    pending.at = end;
+    const bytes = isWhole ? all : all.subarray(at, pending.at);
     this.window -= bytes.length;
-    return { stream: this, bytes, isWhole, isLast };
+    const end = isLast && this.#trailers !== undefined
+      ? this.#frame(this.#trailers, true)
+      : undefined;
+    return { stream: this, bytes, isWhole, isLast, end };
   }
 
   /** Notes that bytes were handed to the system. */
-  sent({ bytes, isLast }: Part): void {
+  sent({ bytes, isLast, end }: Part): void {
     const pending = this.#pending;
     if (pending === undefined) return;
     if (isLast) {
       this.#pending = undefined;
-      if (this.#trailers !== undefined) {
-        this.carrier.sendHeaders(this, this.#trailers, true);
-      }
+      if (end !== undefined) this.carrier.ended(this);
+      else if (this.#trailers !== undefined) this.#post(this.#trailers, true);
     }
     pending.onTaken(bytes.length, isLast);
   }
