@@ -13,6 +13,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import fc from "fast-check";
 import type { Fuzz } from "../tests/fuzz/check.ts";
+import { calls } from "../tests/fuzz/calls.ts";
 import { frames, values as answers } from "../tests/fuzz/frames.ts";
 import { patches } from "../tests/fuzz/patches.ts";
 import { targets } from "../tests/fuzz/targets.ts";
@@ -21,6 +22,7 @@ import { values } from "../tests/fuzz/values.ts";
 /** What is tried, and what part of the time is for it. */
 const ALL: Record<string, { readonly share: number; readonly fuzz: Fuzz }> = {
   targets: { share: 4, fuzz: targets },
+  calls: { share: 3, fuzz: calls },
   values: { share: 4, fuzz: values },
   frames: { share: 1, fuzz: frames },
   answers: { share: 0.5, fuzz: answers },

@@ -25,6 +25,7 @@ const PAGES = [
   "CHANGELOG.md",
   "README.md",
   "lib/README.md",
+  "lib/grpc/README.md",
   "lib/store/README.md",
   "lib/ui/docs/architecture.svg",
   "scripts/bench/README.md",

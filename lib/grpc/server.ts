@@ -121,7 +121,10 @@ export class GrpcServer implements CallEvents {
       case "stream": {
         let stop = () => {};
         const single = new Single((request) => {
-          stop = this.#follow(call, method, request);
+          const end = this.#follow(call, method, request);
+          // It may have been refused at once.
+          if (call.stream.isOver) end();
+          else stop = end;
         });
         return {
           message: (bytes) => single.message(bytes),

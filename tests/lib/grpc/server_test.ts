@@ -281,6 +281,17 @@ Deno.test("10,000 calls that are cancelled, and connections that are cut amid ca
   await isWell(lainlet);
 });
 
+Deno.test("a stream that is refused gives back its place", async () => {
+  await using lainlet = await new TestLainlet(golden()).ready();
+  await using nobody = await RpcClient.open(lainlet.rpcPort, "127.99.0.1");
+  for (let i = 0; i < 20; i++) {
+    using stream = nobody.watch("Apps");
+    const { code } = await stream.next();
+    assertEquals(code, "permission_denied");
+  }
+  await isWell(lainlet);
+});
+
 Deno.test("a caller's deadline ends its call", async () => {
   await using lainlet = await new TestLainlet(golden()).ready();
   await using peer = await Http2Peer.connect(lainlet.rpcPort);
