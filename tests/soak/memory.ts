@@ -9,6 +9,20 @@
  */
 import { assert } from "@std/assert";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
+import { messageFrame } from "../../lib/broadcast/message.ts";
+import {
+  encodeFrame,
+  FIRST_WINDOW,
+  FLAG,
+  MAX_WINDOW,
+  PREFACE,
+  SETTING,
+  settingsFrame,
+  TYPE,
+  words,
+} from "../../lib/http2/frame.ts";
+import { encodeHeaders } from "../../lib/http2/hpack.ts";
+import { callHeaders } from "../util/http2_peer.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { LainletProcess, TARGETS } from "../util/lainlet.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
@@ -31,6 +45,7 @@ const GROWTH = 0.2;
 
 const SMALL = "/v2/configwatcher?target=small";
 const LARGE = "/v2/coreinfowatcher?watch=1";
+const RPC = "/message.Coreinfo/Watch";
 
 /** Pod groups whose state is of some 3 KB each. */
 function groups(count: number): Record<string, string> {
@@ -65,7 +80,10 @@ async function repeat(
 class Callers {
   readonly #port: number;
 
-  constructor(private readonly lainlet: { url: string; program: Program }) {
+  constructor(
+    private readonly lainlet: { url: string; program: Program },
+    private readonly rpcPort = 0,
+  ) {
     this.#port = Number(new URL(lainlet.url).port);
   }
 
@@ -82,6 +100,24 @@ class Callers {
 
   async #write(conn: Deno.TcpConn, text: string): Promise<void> {
     await conn.write(new TextEncoder().encode(text));
+  }
+
+  /** A connection on which a stream of gRPC was asked for, with room for all of it. */
+  async call(path: string): Promise<Deno.TcpConn> {
+    const conn = await Deno.connect({
+      hostname: "127.0.0.1",
+      port: this.rpcPort,
+    });
+    const block = encodeHeaders(callHeaders(path));
+    const parts = [
+      PREFACE,
+      settingsFrame([[SETTING.initialWindowSize, MAX_WINDOW]]),
+      encodeFrame(TYPE.windowUpdate, 0, 0, words(MAX_WINDOW - FIRST_WINDOW)),
+      encodeFrame(TYPE.headers, FLAG.endHeaders, 1, block),
+      encodeFrame(TYPE.data, FLAG.endStream, 1, messageFrame([])),
+    ];
+    await conn.write(Uint8Array.from(parts.flatMap((part) => [...part])));
+    return conn;
   }
 
   /** Opens a stream, reads so many bytes of it, and leaves. */
@@ -160,10 +196,12 @@ Deno.test("memory: whoever comes and goes leaves nothing behind", async (t) => {
     file,
     JSON.stringify({ "/lain/config/small": "x", ...groups(1_000) }),
   );
+  const rpcPort = freePort();
   await using lainlet = await LainletProcess.start("binary", [
     `--store=memory:${file}`,
+    `--grpc.addr=127.0.0.1:${rpcPort}`,
   ], { env: ENV });
-  const callers = new Callers(lainlet);
+  const callers = new Callers(lainlet, rpcPort);
   const numbered = (from: number, count: number, path: string) =>
     Array.from({ length: count }, (_, i) => `${path}${from + i}`);
   // The heap and its code get to their size.
@@ -207,6 +245,25 @@ Deno.test("memory: whoever comes and goes leaves nothing behind", async (t) => {
           (i) => callers.visit(i % 2 ? LARGE : `${SMALL}&watch=1`, 1),
         )
       ),
+  );
+  await t.step(
+    "1,000 callers of gRPC who do not read 3 MB, or leave",
+    async () => {
+      const round = async () => {
+        const open: Deno.TcpConn[] = [];
+        await repeat(
+          1_000,
+          async () => void open.push(await callers.call(RPC)),
+        );
+        for (const conn of open) conn.close();
+        await repeat(1_000, async () => {
+          using conn = await callers.call(RPC);
+          await read(conn, 1_000);
+        });
+      };
+      await round();
+      await callers.returns(round);
+    },
   );
   await t.step("5,000 half-sent requests", async () => {
     const round = async () => {
