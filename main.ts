@@ -3,19 +3,16 @@ import * as apis from "./apis/mod.ts";
 import config from "./deno.json" with { type: "json" };
 import { UsageError } from "./lib/cli/args.ts";
 import { isCommand, parseCommand } from "./lib/cli/command.ts";
-import { runCommand } from "./lib/cli/mod.ts";
 import { type Flags, parseFlags, type TlsFiles } from "./lib/cli/flags.ts";
-import { GrpcServer } from "./lib/grpc/server.ts";
 import type { Http2Address } from "./lib/http2/server.ts";
 import { Front } from "./lib/http/front.ts";
 import { Lainlet } from "./lib/http/origin.ts";
 import { logUncaught, startLogging } from "./lib/log.ts";
-import { Etcd2Store } from "./lib/store/etcd2/store.ts";
-import { EtcdStore } from "./lib/store/etcd/store.ts";
-import { tlsProblem } from "./lib/store/etcd/sockets.ts";
 import { MemoryStore, parseContent } from "./lib/store/memory.ts";
 import type { Login } from "./lib/store/login.ts";
 import type { Store } from "./lib/store/store.ts";
+
+// What is imported further down is large, and not what every process needs.
 
 const log = getLogger(["lainlet"]);
 
@@ -25,7 +22,7 @@ const CHECK_EVERY = 5_000;
 /** How long the streams get to end after a signal, in ms; the process has 5 s. */
 const SHUTDOWN_TIMEOUT = 4_500;
 
-function openStore(flags: Flags): Store {
+async function openStore(flags: Flags): Promise<Store> {
   const { store, etcd, etcdTls, etcdUser, staleAfter, verifyEvery } = flags;
   if (store.kind === "memory") {
     const file = read("--store", store.file);
@@ -35,9 +32,6 @@ function openStore(flags: Flags): Store {
       throw new UsageError(`--store: ${store.file}: ${messageOf(error)}`);
     }
   }
-  const isSecure = etcd[0].startsWith("https:");
-  const problem = store.kind === "etcd" && isSecure ? tlsProblem() : undefined;
-  if (problem !== undefined) throw new UsageError(problem);
   const options = {
     // A few checks may fail before the state counts as stale.
     checkEvery: Math.min(CHECK_EVERY, staleAfter / 4),
@@ -45,9 +39,15 @@ function openStore(flags: Flags): Store {
     auth: etcdUser,
     tls: etcdTls && readLogin(etcdTls),
   };
-  return store.kind === "etcd2"
-    ? new Etcd2Store(etcd, options)
-    : new EtcdStore(etcd, options);
+  if (store.kind === "etcd2") {
+    const { Etcd2Store } = await import("./lib/store/etcd2/store.ts");
+    return new Etcd2Store(etcd, options);
+  }
+  const { tlsProblem } = await import("./lib/store/etcd/sockets.ts");
+  const problem = etcd[0].startsWith("https:") ? tlsProblem() : undefined;
+  if (problem !== undefined) throw new UsageError(problem);
+  const { EtcdStore } = await import("./lib/store/etcd/store.ts");
+  return new EtcdStore(etcd, options);
 }
 
 function readLogin({ ca, client }: TlsFiles): Login["tls"] {
@@ -111,8 +111,7 @@ export async function run(flags: Flags, store: Store): Promise<Served> {
     logFormat,
     logLevel: logLevel(flags),
   });
-  const rpc = grpc &&
-    new GrpcServer({ ...grpc, tls: readTls(grpc) }, { lainlet, slowAfter });
+  const rpc = grpc && await serveGrpc(grpc, lainlet, slowAfter);
   const stop = (signal: Deno.Signal) => {
     log.info("lainlet is stopping", { signal });
     setTimeout(() => Deno.exit(0), SHUTDOWN_TIMEOUT);
@@ -141,6 +140,16 @@ function addressText({ hostname, port }: NonNullable<Served["web"]>): string {
   return hostname.includes(":")
     ? `[${hostname}]:${port}`
     : `${hostname}:${port}`;
+}
+
+async function serveGrpc(
+  grpc: NonNullable<Flags["grpc"]>,
+  lainlet: Lainlet,
+  slowAfter: number,
+) {
+  const { GrpcServer } = await import("./lib/grpc/server.ts");
+  const address = { ...grpc, tls: readTls(grpc) };
+  return new GrpcServer(address, { lainlet, slowAfter });
 }
 
 /** The PEM texts for gRPC's TLS. @throws {UsageError} when they cannot be read */
@@ -187,10 +196,12 @@ if (import.meta.main) {
   start(async () => {
     const [word, ...rest] = Deno.args;
     if (isCommand(word)) {
-      Deno.exit(await runCommand(parseCommand(word, rest)));
+      const command = parseCommand(word, rest);
+      const { runCommand } = await import("./lib/cli/mod.ts");
+      Deno.exit(await runCommand(command));
     }
     const flags = readFlags(Deno.args);
     startLogging(flags.logFormat, logLevel(flags));
-    await run(flags, openStore(flags));
+    await run(flags, await openStore(flags));
   });
 }
