@@ -11,6 +11,8 @@ export interface Connection {
   readonly endpoint: string;
   /** Aborts when the connection is over; the reason is an `Error`, or null after {@linkcode close}. */
   readonly signal: AbortSignal;
+  /** Ends the connection because of an error. */
+  fail(error: unknown): void;
   close(): void;
 }
 

@@ -21,7 +21,8 @@ export async function eventually<T>(
   timeout = 20_000,
 ): Promise<T> {
   const deadline = Date.now() + timeout;
-  for (;;) {
+  // Ever less often: many who wait would keep those busy whom they wait for.
+  for (let pause = 10;; pause = Math.min(1.5 * pause, 300)) {
     let failure: unknown;
     try {
       const result = await attempt();
@@ -32,7 +33,7 @@ export async function eventually<T>(
     if (Date.now() > deadline) {
       throw new Error(`not within ${timeout} ms: ${what}`, { cause: failure });
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 

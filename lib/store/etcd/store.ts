@@ -8,20 +8,13 @@ import type { Dialed } from "../dial.ts";
 import { IN_V2, isEtcd2, isInV2 } from "../etcd2/seek.ts";
 import { Endpoints, type Use } from "../endpoints.ts";
 import type { Login } from "../login.ts";
-import type { Item, Store, StoreStatus } from "../store.ts";
+import { FollowedStore, type FollowOptions } from "../followed.ts";
+import type { Item } from "../store.ts";
 
 const log = getLogger(["lainlet", "etcd"]);
 
 /** How long to wait before etcd is asked again for a subtree that it refused, in ms. */
 const REFUSED_RETRY = 5_000;
-
-/** How an etcd is followed. */
-export interface EtcdOptions extends Login {
-  /** How often the watches are checked, in ms; see {@linkcode check}; default 5 s. */
-  readonly checkEvery?: number;
-  /** How often everything is compared with etcd, in ms; 0 (default): never. */
-  readonly verifyEvery?: number;
-}
 
 /**
  * The state in etcd v3. All watches share one connection to one endpoint at
@@ -31,106 +24,54 @@ export interface EtcdOptions extends Login {
  *
  * @see https://etcd.io/docs/v3.4/learning/api/
  */
-export class EtcdStore implements Store {
-  readonly #watches = new Set<EtcdWatch>();
-  /** When each prefix was last known to be delivered whole, as `performance.now()`. */
-  readonly #confirmed = new Map<string, number>();
-  readonly #endpoints: Endpoints<EtcdConnection, Head>;
+export class EtcdStore
+  extends FollowedStore<EtcdConnection, Head, EtcdWatch, Keys> {
+  protected readonly endpoints: Endpoints<EtcdConnection, Head>;
   readonly #login: Login;
-  readonly #checkEvery: number;
-  readonly #verifyEvery: number;
   /** Endpoints that are asked whether they are an etcd 2, and what they said. */
   readonly #isOld = new Map<string, boolean>();
   /** Whether nothing is here, and something in the v2 key space. */
   #isElsewhere = false;
-  #missed = 0;
-  #verifyAt = Infinity;
-  #wake = new AbortController();
 
   /** @param endpoints URLs, `http://127.0.0.1:2379`; a single cluster's members */
   constructor(
     endpoints: readonly [string, ...string[]],
-    { checkEvery = 5_000, verifyEvery = 0, ...login }: EtcdOptions = {},
+    { tls, auth, ...options }: FollowOptions & Login = {},
   ) {
-    this.#endpoints = new Endpoints(endpoints, {
-      connect: (endpoint) => new EtcdConnection(endpoint, login),
+    super(options);
+    this.#login = { tls, auth };
+    this.endpoints = new Endpoints(endpoints, {
+      connect: (endpoint) => new EtcdConnection(endpoint, this.#login),
       open: (connection) =>
-        connection.open([...this.#watches].map(({ prefix }) => prefix)),
+        connection.open([...this.watches].map(({ prefix }) => prefix)),
       explain: (endpoint, error) => this.#explain(endpoint, error),
     });
-    this.#login = login;
-    this.#checkEvery = checkEvery;
-    this.#verifyEvery = verifyEvery;
   }
 
-  get status(): StoreStatus {
-    const watches = [...this.#watches];
-    const problems = new Set(this.#endpoints.problems);
-    for (const { problem } of watches) {
-      if (problem !== undefined) problems.add(problem);
-    }
-    if (this.#isElsewhere) problems.add(IN_V2);
-    return {
-      source: this.#endpoints.connection?.endpoint ?? "",
-      revision: Math.max(0, ...watches.map(({ revision }) => revision)),
-      reconnects: this.#endpoints.reconnects,
-      missed: this.#missed,
-      problems: [...problems],
-    };
+  protected override get problems(): Iterable<string> {
+    const { problems } = this.endpoints;
+    return this.#isElsewhere ? [...problems, IN_V2] : problems;
   }
 
-  age(prefix: string): number {
-    return performance.now() - (this.#confirmed.get(prefix) ?? -Infinity);
+  protected begin(
+    prefix: string,
+    controller: ReadableStreamDefaultController<Item>,
+  ): EtcdWatch {
+    return new EtcdWatch(prefix, controller);
   }
 
-  watch(prefix: string, signal: AbortSignal): ReadableStream<Item> {
-    let watch: EtcdWatch;
-    return new ReadableStream<Item>({
-      start: (controller) => {
-        if (signal.aborted) return controller.close();
-        watch = new EtcdWatch(prefix, controller);
-        this.#watches.add(watch);
-        signal.addEventListener("abort", () => {
-          if (this.#remove(watch)) controller.close();
-        }, { once: true });
-        const { connection } = this.#endpoints;
-        if (this.#watches.size === 1) this.#run();
-        else if (connection) this.#resume(watch, connection);
-      },
-      cancel: () => {
-        this.#remove(watch);
-      },
-    });
-  }
-
-  #remove(watch: EtcdWatch): boolean {
+  protected leave(watch: EtcdWatch): void {
     watch.stop?.();
-    const found = this.#watches.delete(watch);
-    if (this.#watches.size === 0) {
-      this.#wake.abort();
-      this.#endpoints.connection?.close();
-    }
-    return found;
   }
 
-  /** Keeps one connection open for as long as there are watches. */
-  async #run(): Promise<void> {
-    const { signal } = this.#wake = new AbortController();
-    this.#verifyAt = this.#nextVerification();
-    await this.#endpoints.keep(
-      (dialed, use) => this.#serve(dialed, use),
-      signal,
-    );
+  protected follow(watch: EtcdWatch, connection: EtcdConnection): void {
+    this.#resume(watch, connection);
   }
 
-  /** Serves all watches by one connection until that is over. */
-  async #serve(
+  protected async serve(
     { connection, head }: Dialed<EtcdConnection, Head>,
     use: Use,
   ): Promise<void> {
-    connection.signal.addEventListener("abort", () => {
-      for (const watch of this.#watches) watch.isLive = false;
-    });
     try {
       await this.#resumeAll(connection, head);
     } catch (error) {
@@ -141,12 +82,12 @@ export class EtcdStore implements Store {
     this.#isOld.clear();
     const { endpoint } = connection;
     log.info("etcd is connected", { endpoint, revision: head.revision });
-    this.#check(connection, use);
+    this.keepChecking(connection, use);
   }
 
   /** Brings all watches up on a new connection. */
   async #resumeAll(connection: EtcdConnection, head: Head): Promise<void> {
-    const watches = [...this.#watches];
+    const watches = [...this.watches];
     const known = await Promise.all(
       watches.map((watch) => isOfHistory(watch, connection, head)),
     );
@@ -155,10 +96,10 @@ export class EtcdStore implements Store {
         endpoint: connection.endpoint,
         revision: head.revision,
       });
-      for (const watch of this.#watches) watch.forget();
+      for (const watch of this.watches) watch.forget();
     }
     await Promise.all(
-      [...this.#watches].map((watch) => this.#resume(watch, connection, head)),
+      [...this.watches].map((watch) => this.#resume(watch, connection, head)),
     );
   }
 
@@ -175,7 +116,7 @@ export class EtcdStore implements Store {
   ): Promise<void> {
     const { prefix } = watch;
     const isCurrent = () =>
-      !connection.signal.aborted && this.#watches.has(watch);
+      !connection.signal.aborted && this.watches.has(watch);
     const refused = async (error: Error) => {
       watch.problem = `${prefix}: ${error.message}`;
       log.error("etcd does not serve a subtree, retrying", {
@@ -192,7 +133,7 @@ export class EtcdStore implements Store {
         const snapshot = await connection.read(prefix);
         if (!isCurrent()) return;
         watch.reset(snapshot, history);
-        this.#confirmed.set(prefix, at);
+        this.confirm(prefix, at);
       }
       watch.problem = undefined;
       watch.isLive = true;
@@ -202,7 +143,7 @@ export class EtcdStore implements Store {
         {
           batch: (batch) => {
             if (!isCurrent() || watch.take(batch)) return;
-            this.#lose(connection, new Missed(watch, batch.revision));
+            this.lose(connection, new Missed(watch, batch.revision));
           },
           lost: (reason) => {
             watch.isLive = false;
@@ -220,30 +161,20 @@ export class EtcdStore implements Store {
     }
   }
 
-  /** Checks the watches of a connection again and again, until it is over. */
-  async #check(
+  protected async check(
     connection: EtcdConnection,
-    use: Use,
-  ): Promise<void> {
-    const pause = Math.min(this.#checkEvery, this.#verifyEvery || Infinity);
-    while (!connection.signal.aborted) {
-      const at = performance.now();
-      const live = [...this.#watches].filter((one) => one.isLive);
-      try {
-        const inventories = await this.#readInventories(connection, live);
-        const grace = Math.min(1_000, this.#checkEvery / 2);
-        for (const watch of await check(connection, live, grace)) {
-          this.#confirmed.set(watch.prefix, at);
-          const inventory = inventories.get(watch);
-          if (inventory !== undefined) watch.deliver(inventory);
-        }
-        use.proven();
-        await this.#seek(connection);
-      } catch (error) {
-        this.#lose(connection, error);
-      }
-      await sleep(pause * (0.75 + Math.random() / 4), connection.signal);
-    }
+    live: readonly EtcdWatch[],
+  ): Promise<EtcdWatch[]> {
+    const proven = await check(connection, live, this.grace);
+    await this.#seek(connection);
+    return proven;
+  }
+
+  protected readInventory(
+    connection: EtcdConnection,
+    { prefix }: EtcdWatch,
+  ): Promise<Keys> {
+    return connection.readKeys(prefix);
   }
 
   /** An etcd 2 knows nothing of gRPC: what it says instead is no help. */
@@ -254,9 +185,9 @@ export class EtcdStore implements Store {
       this.#isOld.set(endpoint, false);
       isEtcd2(endpoint, this.#login).then((isOld) => {
         this.#isOld.delete(endpoint);
-        if (!isOld || this.#endpoints.connection !== undefined) return;
+        if (!isOld || this.endpoints.connection !== undefined) return;
         this.#isOld.set(endpoint, true);
-        this.#endpoints.note(endpoint, error);
+        this.endpoints.note(endpoint, error);
       });
     }
     return error;
@@ -264,7 +195,7 @@ export class EtcdStore implements Store {
 
   /** Looks for the state in the v2 key space while nothing is here. */
   async #seek({ endpoint }: EtcdConnection): Promise<void> {
-    const watches = [...this.#watches];
+    const watches = [...this.watches];
     const isEmpty = watches.every(({ landmark }) => landmark === undefined);
     const prefixes = watches.map(({ prefix }) => prefix);
     const isElsewhere = isEmpty &&
@@ -273,32 +204,10 @@ export class EtcdStore implements Store {
     this.#isElsewhere = isElsewhere;
   }
 
-  /** What etcd holds under each prefix, when it is time to compare that. */
-  async #readInventories(
-    connection: EtcdConnection,
-    watches: readonly EtcdWatch[],
-  ): Promise<Map<EtcdWatch, Keys>> {
-    const inventories = new Map<EtcdWatch, Keys>();
-    if (performance.now() < this.#verifyAt) return inventories;
-    this.#verifyAt = this.#nextVerification();
-    for (const watch of watches) {
-      watch.beginInventory();
-      inventories.set(watch, await connection.readKeys(watch.prefix));
-    }
-    return inventories;
-  }
-
-  /** Jittered, so that the lainlets of many nodes do not read at one time. */
-  #nextVerification(): number {
-    if (this.#verifyEvery === 0) return Infinity;
-    return performance.now() + this.#verifyEvery * (0.5 + Math.random() / 2);
-  }
-
-  /** Ends a connection because of an error. */
-  #lose(connection: EtcdConnection, error: unknown): void {
+  protected override lose(connection: EtcdConnection, error: unknown): void {
     if (connection.signal.aborted) return;
     if (error instanceof Missed) {
-      this.#missed++;
+      this.missed++;
       log.error("a watch missed a change, reading anew", {
         prefix: error.watch.prefix,
         revision: error.revision,

@@ -1,0 +1,197 @@
+import { sleep } from "../backoff.ts";
+import type { Connection, Dialed } from "./dial.ts";
+import type { Endpoints, Use } from "./endpoints.ts";
+import type { Item, Store, StoreStatus } from "./store.ts";
+
+/** A prefix that is followed; I is what is read to compare with. */
+export interface Followed<I> {
+  readonly prefix: string;
+  /** The last revision that was delivered. */
+  readonly revision: number;
+  /** Why the store does not serve this prefix. */
+  readonly problem?: string;
+  /** Whether what happens is delivered. */
+  isLive: boolean;
+  /** To be called before an inventory is read. */
+  beginInventory(): void;
+  /** Delivers an inventory, unless a snapshot came after its beginning. */
+  deliver(inventory: I): void;
+}
+
+/** How a store is followed. */
+export interface FollowOptions {
+  /** How often what was delivered is proven to be all, in ms; default 5 s. */
+  readonly checkEvery?: number;
+  /** How often everything is compared with the store, in ms; 0 (default): never. */
+  readonly verifyEvery?: number;
+}
+
+/**
+ * A store whose prefixes are followed together, by one connection at a time.
+ * When that fails, or a check finds that it is not served as it should be,
+ * another one is made, and every prefix is followed there after what was
+ * delivered. Connected while there are watches.
+ */
+export abstract class FollowedStore<
+  C extends Connection,
+  H,
+  W extends Followed<I>,
+  I,
+> implements Store {
+  protected readonly watches = new Set<W>();
+  protected abstract readonly endpoints: Endpoints<C, H>;
+  protected missed = 0;
+  /** How long what a check asks for may take to come, in ms. */
+  protected readonly grace: number;
+  /** When each prefix was last known to be delivered whole, as `performance.now()`. */
+  readonly #confirmed = new Map<string, number>();
+  readonly #checkEvery: number;
+  readonly #verifyEvery: number;
+  #verifyAt = Infinity;
+  #wake = new AbortController();
+
+  constructor({ checkEvery = 5_000, verifyEvery = 0 }: FollowOptions) {
+    this.#checkEvery = checkEvery;
+    this.#verifyEvery = verifyEvery;
+    this.grace = Math.min(1_000, checkEvery / 2);
+  }
+
+  /** A prefix that is to be followed. */
+  protected abstract begin(
+    prefix: string,
+    controller: ReadableStreamDefaultController<Item>,
+  ): W;
+
+  /** Ends what is under way for a prefix. */
+  protected abstract leave(watch: W): void;
+
+  /** Follows one more prefix by a connection. */
+  protected abstract follow(watch: W, connection: C): void;
+
+  /** Follows all prefixes by a connection until that is over. */
+  protected abstract serve(dialed: Dialed<C, H>, use: Use): void;
+
+  /** @returns the watches that are proven now @throws when the connection is of no use */
+  protected abstract check(connection: C, live: readonly W[]): Promise<W[]>;
+
+  /** What the store holds under a prefix, to compare with. */
+  protected abstract readInventory(connection: C, watch: W): Promise<I>;
+
+  /** Ends a connection because a check failed. */
+  protected lose(connection: C, error: unknown): void {
+    connection.fail(error);
+  }
+
+  /** What is wrong, besides with a prefix. */
+  protected get problems(): Iterable<string> {
+    return this.endpoints.problems;
+  }
+
+  get status(): StoreStatus {
+    const watches = [...this.watches];
+    const problems = new Set(this.problems);
+    for (const { problem } of watches) {
+      if (problem !== undefined) problems.add(problem);
+    }
+    return {
+      source: this.endpoints.connection?.endpoint ?? "",
+      revision: Math.max(0, ...watches.map(({ revision }) => revision)),
+      reconnects: this.endpoints.reconnects,
+      missed: this.missed,
+      problems: [...problems],
+    };
+  }
+
+  age(prefix: string): number {
+    return performance.now() - (this.#confirmed.get(prefix) ?? -Infinity);
+  }
+
+  watch(prefix: string, signal: AbortSignal): ReadableStream<Item> {
+    let watch: W;
+    return new ReadableStream<Item>({
+      start: (controller) => {
+        if (signal.aborted) return controller.close();
+        watch = this.begin(prefix, controller);
+        this.watches.add(watch);
+        signal.addEventListener("abort", () => {
+          if (this.#remove(watch)) controller.close();
+        }, { once: true });
+        const { connection } = this.endpoints;
+        if (this.watches.size === 1) this.#run();
+        else if (connection) this.follow(watch, connection);
+      },
+      cancel: () => {
+        this.#remove(watch);
+      },
+    });
+  }
+
+  #remove(watch: W): boolean {
+    const found = this.watches.delete(watch);
+    this.leave(watch);
+    if (this.watches.size === 0) {
+      this.#wake.abort();
+      this.endpoints.connection?.close();
+    }
+    return found;
+  }
+
+  /** Keeps one connection open for as long as there are watches. */
+  async #run(): Promise<void> {
+    const { signal } = this.#wake = new AbortController();
+    this.#verifyAt = this.#nextVerification();
+    await this.endpoints.keep((dialed, use) => {
+      dialed.connection.signal.addEventListener("abort", () => {
+        for (const watch of this.watches) watch.isLive = false;
+      });
+      this.serve(dialed, use);
+    }, signal);
+  }
+
+  /** Notes that a prefix was delivered whole. @param at as `performance.now()` */
+  protected confirm(prefix: string, at: number): void {
+    this.#confirmed.set(prefix, at);
+  }
+
+  /** Checks the watches of a connection again and again, until it is over. */
+  protected async keepChecking(connection: C, use: Use): Promise<void> {
+    const pause = Math.min(this.#checkEvery, this.#verifyEvery || Infinity);
+    while (!connection.signal.aborted) {
+      const at = performance.now();
+      const live = [...this.watches].filter((one) => one.isLive);
+      try {
+        const inventories = await this.#readInventories(connection, live);
+        for (const watch of await this.check(connection, live)) {
+          this.confirm(watch.prefix, at);
+          const inventory = inventories.get(watch);
+          if (inventory !== undefined) watch.deliver(inventory);
+        }
+        use.proven();
+      } catch (error) {
+        this.lose(connection, error);
+      }
+      await sleep(pause * (0.75 + Math.random() / 4), connection.signal);
+    }
+  }
+
+  /** What is held under each prefix, when it is time to compare that. */
+  async #readInventories(
+    connection: C,
+    watches: readonly W[],
+  ): Promise<Map<W, I>> {
+    const inventories = new Map<W, I>();
+    if (performance.now() < this.#verifyAt) return inventories;
+    this.#verifyAt = this.#nextVerification();
+    for (const watch of watches) {
+      watch.beginInventory();
+      inventories.set(watch, await this.readInventory(connection, watch));
+    }
+    return inventories;
+  }
+
+  /** Jittered, so that the lainlets of many nodes do not read at one time. */
+  #nextVerification(): number {
+    if (this.#verifyEvery === 0) return Infinity;
+    return performance.now() + this.#verifyEvery * (0.5 + Math.random() / 2);
+  }
+}
