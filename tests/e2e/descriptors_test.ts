@@ -22,8 +22,12 @@ class Crowd implements Disposable {
 
   constructor(private readonly url: string) {}
 
-  /** Adds one; it may be refused. */
+  /** Adds some; they may be refused. */
   async grow(): Promise<void> {
+    for (let i = 0; i < 10; i++) await this.#add();
+  }
+
+  async #add(): Promise<void> {
     const { hostname, port } = new URL(this.url);
     try {
       const conn = await Deno.connect({ hostname, port: Number(port) });
