@@ -19,7 +19,7 @@ async function run(...args: string[]): Promise<number> {
   return (await new Deno.Command("deno", {
     args,
     // The tests of faults wait most of the time.
-    env: { DENO_JOBS: "5" },
+    env: { DENO_JOBS: "4" },
     stdout: "inherit",
     stderr: "inherit",
   }).spawn().status).code;

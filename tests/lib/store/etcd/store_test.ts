@@ -31,6 +31,8 @@ function viaProxy(
 
 Deno.test("etcd: all watches share one connection", async () => {
   await using etcd = await TestEtcd.start();
+  // Where there is nothing, the other key space is looked at, too.
+  await etcd.write({ "/a/0": "x" });
   const { proxy, store } = viaProxy(etcd);
   await using _proxy = proxy;
   await using a = new Collector(store, "/a/");
