@@ -1,4 +1,3 @@
-import { giveBuffer, takeBuffer } from "./buffers.ts";
 import {
   encodeFrame,
   ERROR,
@@ -8,37 +7,22 @@ import {
   type Frame,
   FRAME_HEAD,
   FrameReader,
-  MAX_PAYLOAD,
   MAX_WINDOW,
-  putHead,
   SETTING,
   settingsFrame,
   TYPE,
   wordAt,
   words,
 } from "./frame.ts";
+import { Outbox } from "./outbox.ts";
 import { type Header, HpackDecoder, HpackError } from "./hpack.ts";
-import {
-  type Carrier,
-  Http2Stream,
-  type Part,
-  type StreamHandler,
-} from "./stream.ts";
+import { type Carrier, Http2Stream, type StreamHandler } from "./stream.ts";
 
 /** The most of headers that a request may have, in bytes. */
 const MAX_HEADERS = 32 * 1024;
 
 /** How many streams a connection may have at a time. */
 const MAX_STREAMS = 2_000;
-
-/** How much is handed to the system at a time, about, in bytes. */
-const BATCH = 64 * 1024;
-
-/** Bodies of up to so many bytes are framed once for all who get them. */
-const SHARED = 1024 * 1024;
-
-/** How much may wait to be sent besides bodies, in bytes: who does not read it, is left. */
-const MAX_CONTROL = 1024 * 1024;
 
 /** After so many bytes the peer is told that there is room again. */
 const REPLENISH = FIRST_WINDOW >> 1;
@@ -71,16 +55,11 @@ export class Http2Connection implements Carrier {
   readonly #streams = new Map<number, Http2Stream>();
   readonly #frames = new FrameReader();
   readonly #hpack = new HpackDecoder();
-  /** Streams that may have something to send; the first one is served next. */
-  readonly #ready = new Set<Http2Stream>();
-  #control: Uint8Array[] = [];
-  #controlSize = 0;
-  #window = FIRST_WINDOW;
+  readonly #outbox: Outbox;
   #firstWindow = FIRST_WINDOW;
   #received = 0;
   #lastStream = 0;
   #block?: Block;
-  #isFlushing = false;
   /** No new stream is taken. */
   #isEnding = false;
   #isOver = false;
@@ -93,6 +72,13 @@ export class Http2Connection implements Carrier {
     readonly peer: string,
     private readonly open: (stream: Http2Stream) => StreamHandler,
   ) {
+    this.#outbox = new Outbox(
+      conn,
+      () => {
+        if (this.#isEnding && this.#streams.size === 0) this.close();
+      },
+      () => this.close(),
+    );
     this.post(settingsFrame([
       [SETTING.maxConcurrentStreams, MAX_STREAMS],
       [SETTING.maxHeaderListSize, MAX_HEADERS],
@@ -134,8 +120,7 @@ export class Http2Connection implements Carrier {
   close(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#ready.clear();
-    this.#control = [];
+    this.#outbox.close();
     for (const stream of this.#streams.values()) stream.close();
     this.#streams.clear();
     try {
@@ -152,8 +137,7 @@ export class Http2Connection implements Carrier {
   }
 
   ready(stream: Http2Stream): void {
-    this.#ready.add(stream);
-    this.#flush();
+    this.#outbox.add(stream);
   }
 
   reset(stream: Http2Stream, code: ErrorCode): void {
@@ -163,13 +147,13 @@ export class Http2Connection implements Carrier {
 
   #drop(stream: Http2Stream): void {
     this.#streams.delete(stream.id);
-    this.#ready.delete(stream);
+    this.#outbox.remove(stream);
     stream.close();
     this.#endWhenDone();
   }
 
   #endWhenDone(): void {
-    if (this.#isEnding && this.#streams.size === 0) this.#flush();
+    if (this.#isEnding && this.#streams.size === 0) this.#outbox.flush();
   }
 
   #take(frame: Frame): void {
@@ -329,11 +313,9 @@ export class Http2Connection implements Carrier {
       if (stream !== undefined) this.#widen(stream, by);
       return;
     }
-    this.#window += by;
-    if (this.#window > MAX_WINDOW) {
+    if (!this.#outbox.widen(by)) {
       throw new ConnectionError(ERROR.flowControl, "too wide a window");
     }
-    this.#flush();
   }
 
   #widen(stream: Http2Stream, by: number): void {
@@ -345,11 +327,7 @@ export class Http2Connection implements Carrier {
   }
 
   post(frame: Uint8Array): void {
-    if (this.#isOver) return;
-    this.#control.push(frame);
-    this.#controlSize += frame.length;
-    if (this.#controlSize > MAX_CONTROL) return this.close();
-    this.#flush();
+    this.#outbox.post(frame);
   }
 
   #sendGoaway(code: ErrorCode): void {
@@ -359,134 +337,13 @@ export class Http2Connection implements Carrier {
   /** Says why, and ends the connection. */
   #fail(code: ErrorCode): void {
     this.#isEnding = true;
-    for (const stream of this.#streams.values()) stream.close();
+    for (const stream of this.#streams.values()) {
+      this.#outbox.remove(stream);
+      stream.close();
+    }
     this.#streams.clear();
-    this.#ready.clear();
     this.#sendGoaway(code);
   }
-
-  /** Sends what there is to send, soon: what comes meanwhile goes along. */
-  #flush(): void {
-    if (this.#isFlushing || this.#isOver) return;
-    this.#isFlushing = true;
-    queueMicrotask(this.#write);
-  }
-
-  readonly #write = async (): Promise<void> => {
-    try {
-      for (;;) {
-        const parts = this.#collect(BATCH - this.#controlSize);
-        const [part] = parts;
-        if (part === undefined && this.#controlSize === 0) break;
-        if (
-          part?.isWhole && part.end === undefined && parts.length === 1 &&
-          this.#controlSize === 0
-        ) {
-          await this.#send(framesOf(part));
-        } else await this.#sendCopied(parts);
-        for (const part of parts) part.stream.sent(part);
-      }
-      this.#isFlushing = false;
-      if (this.#isEnding && this.#streams.size === 0) this.close();
-    } catch {
-      this.close();
-    }
-  };
-
-  /** Sends what waits besides bodies, and parts of bodies. */
-  async #sendCopied(parts: readonly Part[]): Promise<void> {
-    const control = this.#control;
-    let size = this.#controlSize;
-    this.#control = [];
-    this.#controlSize = 0;
-    for (const { bytes, end } of parts) {
-      size += framedSize(bytes.length) + (end?.length ?? 0);
-    }
-    const buffer = takeBuffer(size);
-    let at = 0;
-    for (const frame of control) {
-      buffer.set(frame, at);
-      at += frame.length;
-    }
-    for (const part of parts) at = putFrames(buffer, at, part);
-    await this.#send(buffer.subarray(0, size));
-    giveBuffer(buffer);
-  }
-
-  async #send(bytes: Uint8Array): Promise<void> {
-    let at = await this.conn.write(bytes);
-    while (at < bytes.length) at += await this.conn.write(bytes.subarray(at));
-  }
-
-  /** How much a stream may send that nobody waits for: all, where that needs no copy. */
-  #shareAlone(): number {
-    const [stream] = this.#ready;
-    const most = Math.min(SHARED, this.#window);
-    return stream?.isWhole && stream.sendable <= most ? most : BATCH;
-  }
-
-  /** What streams have to send, and there is room for. @param room about how many bytes */
-  #collect(room: number): Part[] {
-    const parts: Part[] = [];
-    // In turn, a frame each; one that is alone need not stop so soon.
-    const share = this.#ready.size > 1 ? MAX_PAYLOAD : this.#shareAlone();
-    for (const stream of this.#ready) {
-      if (room <= 0 || this.#window <= 0) break;
-      this.#ready.delete(stream);
-      const most = Math.min(stream.sendable, this.#window, share);
-      if (most <= 0) continue;
-      const part = stream.take(most);
-      parts.push(part);
-      room -= part.bytes.length;
-      this.#window -= part.bytes.length;
-      // Behind the others, whose turn it is now.
-      if (stream.sendable > 0) this.#ready.add(stream);
-    }
-    return parts;
-  }
-}
-
-/** Bytes as the streams of one number get them: many connections have but one stream. */
-const framed = new WeakMap<
-  Uint8Array,
-  { readonly id: number; readonly frames: Uint8Array }
->();
-
-/** The frames that carry all that a stream was given to send; the same for all such streams. */
-function framesOf(part: Part): Uint8Array {
-  const { bytes, stream: { id } } = part;
-  const known = framed.get(bytes);
-  if (known?.id === id) return known.frames;
-  const frames = new Uint8Array(framedSize(bytes.length));
-  putFrames(frames, 0, part);
-  framed.set(bytes, { id, frames });
-  return frames;
-}
-
-/** How many bytes there are with the heads of the frames. */
-function framedSize(length: number): number {
-  return length + FRAME_HEAD * Math.max(1, Math.ceil(length / MAX_PAYLOAD));
-}
-
-/** Writes a part into a buffer, in as many frames as it takes. @returns where they end */
-function putFrames(
-  buffer: Uint8Array,
-  at: number,
-  { bytes, stream, end }: Part,
-): number {
-  let from = 0;
-  do {
-    const payload = bytes.length <= MAX_PAYLOAD
-      ? bytes
-      : bytes.subarray(from, from + MAX_PAYLOAD);
-    putHead(buffer, at, payload.length, TYPE.data, 0, stream.id);
-    buffer.set(payload, at + FRAME_HEAD);
-    at += FRAME_HEAD + payload.length;
-    from += payload.length;
-  } while (from < bytes.length);
-  if (end === undefined) return at;
-  buffer.set(end, at);
-  return at + end.length;
 }
 
 function unpadded({ flags, payload }: Frame): Uint8Array {

@@ -1,0 +1,45 @@
+import { FRAME_HEAD, MAX_PAYLOAD, putHead, TYPE } from "./frame.ts";
+import type { Part } from "./stream.ts";
+
+/** Bytes as the streams of one number get them: many connections have but one stream. */
+const framed = new WeakMap<
+  Uint8Array,
+  { readonly id: number; readonly frames: Uint8Array }
+>();
+
+/** The frames that carry all that a stream was given to send; the same for all such streams. */
+export function framesOf(part: Part): Uint8Array {
+  const { bytes, stream: { id } } = part;
+  const known = framed.get(bytes);
+  if (known?.id === id) return known.frames;
+  const frames = new Uint8Array(framedSize(bytes.length));
+  putFrames(frames, 0, part);
+  framed.set(bytes, { id, frames });
+  return frames;
+}
+
+/** How many bytes there are with the heads of the frames. */
+export function framedSize(length: number): number {
+  return length + FRAME_HEAD * Math.max(1, Math.ceil(length / MAX_PAYLOAD));
+}
+
+/** Writes a part into a buffer, in as many frames as it takes. @returns where they end */
+export function putFrames(
+  buffer: Uint8Array,
+  at: number,
+  { bytes, stream, end }: Part,
+): number {
+  let from = 0;
+  do {
+    const payload = bytes.length <= MAX_PAYLOAD
+      ? bytes
+      : bytes.subarray(from, from + MAX_PAYLOAD);
+    putHead(buffer, at, payload.length, TYPE.data, 0, stream.id);
+    buffer.set(payload, at + FRAME_HEAD);
+    at += FRAME_HEAD + payload.length;
+    from += payload.length;
+  } while (from < bytes.length);
+  if (end === undefined) return at;
+  buffer.set(end, at);
+  return at + end.length;
+}
