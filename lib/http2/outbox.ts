@@ -63,6 +63,7 @@ export class Outbox {
     this.#isOver = true;
     this.#ready.clear();
     this.#control = [];
+    this.#controlSize = 0;
   }
 
   /** Sends what there is to send, soon: what comes meanwhile goes along. */

@@ -4,18 +4,7 @@
  *
  * @module
  */
-import { messageFrame } from "../../lib/broadcast/message.ts";
-import {
-  encodeFrame,
-  FLAG,
-  MAX_WINDOW,
-  PREFACE,
-  SETTING,
-  settingsFrame,
-  TYPE,
-  words,
-} from "../../lib/http2/frame.ts";
-import { encodeHeaders } from "../../lib/http2/hpack.ts";
+import { openingOf } from "../../tests/util/http2_peer.ts";
 import { obey } from "./child.ts";
 
 let bytes = 0;
@@ -40,33 +29,10 @@ export const rpcLoad = {
       count: number;
     },
   ): Promise<void> {
-    const headers = encodeHeaders([
-      [":method", "POST"],
-      [":scheme", "http"],
-      [":path", path],
-      [":authority", "bench"],
-      ["content-type", "application/grpc"],
-    ]);
+    const opening = openingOf(path, streams);
     for (let i = 0; i < count; i++) {
       const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-      const begin = [
-        PREFACE,
-        settingsFrame([[SETTING.initialWindowSize, MAX_WINDOW]]),
-        encodeFrame(TYPE.windowUpdate, 0, 0, words(MAX_WINDOW - 65_535)),
-      ];
-      for (let stream = 1; stream < 2 * streams; stream += 2) {
-        begin.push(
-          encodeFrame(TYPE.headers, FLAG.endHeaders, stream, headers),
-          encodeFrame(TYPE.data, FLAG.endStream, stream, messageFrame([])),
-        );
-      }
-      await connection.write(
-        new Uint8Array(
-          await new Blob(
-            begin.map((part) => new Uint8Array(part)),
-          ).arrayBuffer(),
-        ),
-      );
+      await connection.write(opening);
       read(connection);
     }
   },

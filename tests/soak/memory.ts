@@ -9,20 +9,7 @@
  */
 import { assert } from "@std/assert";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
-import { messageFrame } from "../../lib/broadcast/message.ts";
-import {
-  encodeFrame,
-  FIRST_WINDOW,
-  FLAG,
-  MAX_WINDOW,
-  PREFACE,
-  SETTING,
-  settingsFrame,
-  TYPE,
-  words,
-} from "../../lib/http2/frame.ts";
-import { encodeHeaders } from "../../lib/http2/hpack.ts";
-import { callHeaders } from "../util/http2_peer.ts";
+import { openingOf } from "../util/http2_peer.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { LainletProcess, TARGETS } from "../util/lainlet.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
@@ -108,15 +95,7 @@ class Callers {
       hostname: "127.0.0.1",
       port: this.rpcPort,
     });
-    const block = encodeHeaders(callHeaders(path));
-    const parts = [
-      PREFACE,
-      settingsFrame([[SETTING.initialWindowSize, MAX_WINDOW]]),
-      encodeFrame(TYPE.windowUpdate, 0, 0, words(MAX_WINDOW - FIRST_WINDOW)),
-      encodeFrame(TYPE.headers, FLAG.endHeaders, 1, block),
-      encodeFrame(TYPE.data, FLAG.endStream, 1, messageFrame([])),
-    ];
-    await conn.write(Uint8Array.from(parts.flatMap((part) => [...part])));
+    await conn.write(openingOf(path));
     return conn;
   }
 

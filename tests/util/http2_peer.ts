@@ -1,11 +1,16 @@
+import { messageFrame } from "../../lib/broadcast/message.ts";
 import {
   encodeFrame,
+  FIRST_WINDOW,
   FLAG,
   type Frame,
   FrameReader,
+  MAX_WINDOW,
   PREFACE,
+  SETTING,
   settingsFrame,
   TYPE,
+  words,
 } from "../../lib/http2/frame.ts";
 import {
   encodeHeaders,
@@ -23,6 +28,26 @@ export function callHeaders(path: string): Header[] {
     ["content-type", "application/grpc"],
     ["te", "trailers"],
   ];
+}
+
+/**
+ * What a client sends that calls a method on some streams, each with an empty
+ * request, and has room for whatever comes.
+ */
+export function openingOf(path: string, streams = 1): Uint8Array<ArrayBuffer> {
+  const block = encodeHeaders(callHeaders(path));
+  const parts = [
+    PREFACE,
+    settingsFrame([[SETTING.initialWindowSize, MAX_WINDOW]]),
+    encodeFrame(TYPE.windowUpdate, 0, 0, words(MAX_WINDOW - FIRST_WINDOW)),
+  ];
+  for (let stream = 1; stream < 2 * streams; stream += 2) {
+    parts.push(
+      encodeFrame(TYPE.headers, FLAG.endHeaders, stream, block),
+      encodeFrame(TYPE.data, FLAG.endStream, stream, messageFrame([])),
+    );
+  }
+  return Uint8Array.from(parts.flatMap((part) => [...part]));
 }
 
 /** A client of HTTP/2 that sends what it is told to, right or wrong. */
