@@ -3,6 +3,7 @@ import { STATUS_CODE } from "@std/http/status";
 import { Branches } from "../broadcast/branches.ts";
 import { type Http2Address, Http2Server } from "../http2/server.ts";
 import type { Http2Stream, StreamHandler } from "../http2/stream.ts";
+import { listenAt } from "../listen.ts";
 import type { Counters } from "../vitals/counters.ts";
 import type { Readings } from "../vitals/readings.ts";
 import type { Service } from "../view/page.ts";
@@ -30,8 +31,6 @@ interface Served extends Service, Readings {
   readonly limits: Readings["limits"] & {
     take(peer: string, endpoint: string): (() => void) | string;
   };
-  readonly store: Service["store"];
-  readonly version: string;
   readonly views: Views;
 }
 
@@ -51,11 +50,11 @@ export class GrpcServer implements CallEvents {
   /**
    * Listens.
    *
-   * @param hostname "" is every address, by IPv6 where the system has it
+   * @param address where the hostname "" is every address
    * @throws {Error} that says why not
    */
   constructor(
-    { hostname, ...address }: Http2Address,
+    address: Http2Address,
     private readonly options: GrpcOptions,
   ) {
     const { lainlet, slowAfter } = options;
@@ -65,9 +64,13 @@ export class GrpcServer implements CallEvents {
       ...healthMethods(lainlet, services),
       ...reflectionMethods([file_message, file_health]),
     ]);
-    this.#http2 = listen(
-      { hostname, ...address },
-      (stream) => this.#open(stream),
+    this.#http2 = listenAt(
+      address,
+      (hostname) =>
+        new Http2Server(
+          { ...address, hostname },
+          (stream) => this.#open(stream),
+        ),
     );
     this.#branches = new Branches({ counters: lainlet.counters, slowAfter });
   }
@@ -194,23 +197,4 @@ function misfit(headers: ReadonlyMap<string, string>): number | undefined {
   return /^application\/grpc(\+proto)?(;|$)/.test(type)
     ? undefined
     : STATUS_CODE.UnsupportedMediaType;
-}
-
-function listen(
-  address: Http2Address,
-  open: (stream: Http2Stream) => StreamHandler,
-): Http2Server {
-  const { hostname, port } = address;
-  try {
-    return new Http2Server({ ...address, hostname: hostname || "::" }, open);
-  } catch (error) {
-    if (hostname === "" && !(error instanceof Deno.errors.AddrInUse)) {
-      return listen({ ...address, hostname: "0.0.0.0" }, open);
-    }
-    throw new Error(
-      `cannot listen on ${hostname}:${port}: ${
-        error instanceof Error ? error.message : error
-      }`,
-    );
-  }
 }

@@ -2,7 +2,8 @@ import { getLogger } from "@logtape/logtape";
 import type { WorkerSetup } from "./workers.ts";
 import { countDescriptors, MANY } from "./descriptors.ts";
 import type { Lainlet } from "./origin.ts";
-import { type Address, freePort, Port, type PortOptions } from "./port.ts";
+import { listenAt } from "../listen.ts";
+import { type Address, freePort, Port } from "./port.ts";
 import { Porter } from "./porter.ts";
 import { Server } from "./server.ts";
 import { Workers } from "./workers.ts";
@@ -35,9 +36,12 @@ export class Front {
     const { counters } = lainlet;
     this.#server = new Server({ ...setup, origin: lainlet, counters });
     const onFailure = () => this.#porter.suspect();
-    this.#port = listen(web, workers > 1, {
-      handler: this.#server.handle,
-      onFailure,
+    const { handle: handler } = this.#server;
+    this.#port = listenAt(web, (hostname) => {
+      const address = { hostname, port: web.port, isShared: workers > 1 };
+      // With a port to be shared, the system would not tell that another process has it.
+      const port = freePort(address);
+      return new Port({ ...address, port }, { handler, onFailure });
     });
     this.#workers = new Workers(workers - 1, lainlet, {
       ...setup,
@@ -70,32 +74,5 @@ export class Front {
     this.#porter.close();
     this.#server.close();
     await Promise.allSettled([this.#port.close(), this.#workers.close()]);
-  }
-}
-
-/**
- * Listens; on every address when no host is named, by IPv6 where the system has it.
- *
- * @param isShared whether other threads are to listen there, too
- * @throws {Error} that says why not
- */
-function listen(
-  { hostname, port }: FrontOptions["web"],
-  isShared: boolean,
-  options: PortOptions,
-): Port {
-  const address = { hostname: hostname || "::", port, isShared };
-  try {
-    // With a port to be shared, the system would not tell that another process has it.
-    return new Port({ ...address, port: freePort(address) }, options);
-  } catch (error) {
-    if (hostname === "" && !(error instanceof Deno.errors.AddrInUse)) {
-      return listen({ hostname: "0.0.0.0", port }, isShared, options);
-    }
-    throw new Error(
-      `cannot listen on ${hostname}:${port}: ${
-        error instanceof Error ? error.message : error
-      }`,
-    );
   }
 }

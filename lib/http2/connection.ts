@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import {
   encodeFrame,
   ERROR,
@@ -252,7 +253,7 @@ export class Http2Connection implements Carrier {
     block.parts.push(part.slice());
     if ((flags & FLAG.endHeaders) === 0) return;
     this.#block = undefined;
-    const headers = this.#hpack.decode(concat(block.parts), MAX_HEADERS);
+    const headers = this.#hpack.decode(Buffer.concat(block.parts), MAX_HEADERS);
     const known = this.#streams.get(block.stream);
     if (known !== undefined) {
       // Trailers: they say no more than that.
@@ -353,18 +354,6 @@ function unpadded({ flags, payload }: Frame): Uint8Array {
     throw new ConnectionError(ERROR.protocol, "nothing but padding");
   }
   return payload.subarray(1, payload.length - padding);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(
-    parts.reduce((size, part) => size + part.length, 0),
-  );
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 function toConnectionError(error: unknown): ConnectionError {
