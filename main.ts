@@ -1,81 +1,31 @@
 import { getLogger } from "@logtape/logtape";
 import * as apis from "./apis/mod.ts";
 import config from "./deno.json" with { type: "json" };
-import { UsageError } from "./lib/cli/args.ts";
 import { isCommand, parseCommand } from "./lib/cli/command.ts";
-import { type Flags, parseFlags, type TlsFiles } from "./lib/cli/flags.ts";
+import { type Flags, parseFlags } from "./lib/cli/flags.ts";
+import { readPem, UsageError } from "./lib/flags.ts";
 import type { Http2Address } from "./lib/http2/server.ts";
 import { Front } from "./lib/http/front.ts";
 import { Lainlet } from "./lib/http/origin.ts";
 import { logUncaught, startLogging } from "./lib/log.ts";
-import { MemoryStore, parseContent } from "./lib/store/memory.ts";
-import type { Login } from "./lib/store/login.ts";
 import type { Store } from "./lib/store/store.ts";
 
 // What is imported further down is large, and not what every process needs.
 
 const log = getLogger(["lainlet"]);
 
-/** How often etcd is asked whether the state is current, at most, in ms. */
+/** How often the store is asked whether the state is current, at most, in ms. */
 const CHECK_EVERY = 5_000;
 
 /** How long the streams get to end after a signal, in ms; the process has 5 s. */
 const SHUTDOWN_TIMEOUT = 4_500;
 
-async function openStore(flags: Flags): Promise<Store> {
-  const { store, etcd, etcdTls, etcdUser, staleAfter, verifyEvery } = flags;
-  if (store.kind === "memory") {
-    const file = read("--store", store.file);
-    try {
-      return new MemoryStore(parseContent(file));
-    } catch (error) {
-      throw new UsageError(`--store: ${store.file}: ${messageOf(error)}`);
-    }
-  }
-  const options = {
+function openStore({ store, staleAfter, verifyEvery }: Flags): Promise<Store> {
+  return store.open({
     // A few checks may fail before the state counts as stale.
     checkEvery: Math.min(CHECK_EVERY, staleAfter / 4),
     verifyEvery,
-    auth: etcdUser,
-    tls: etcdTls && readLogin(etcdTls),
-  };
-  if (store.kind === "etcd2") {
-    const { Etcd2Store } = await import("./lib/store/etcd2/store.ts");
-    return new Etcd2Store(etcd, options);
-  }
-  const { tlsProblem } = await import("./lib/store/etcd/sockets.ts");
-  const problem = etcd[0].startsWith("https:") ? tlsProblem() : undefined;
-  if (problem !== undefined) throw new UsageError(problem);
-  const { EtcdStore } = await import("./lib/store/etcd/store.ts");
-  return new EtcdStore(etcd, options);
-}
-
-function readLogin({ ca, client }: TlsFiles): Login["tls"] {
-  return {
-    ca: readPem("--etcd.ca", ca),
-    client: client && {
-      key: readPem("--etcd.key", client.key),
-      cert: readPem("--etcd.cert", client.cert),
-    },
-  };
-}
-
-function read(flag: string, file: string): string {
-  try {
-    return Deno.readTextFileSync(file);
-  } catch (error) {
-    throw new UsageError(`${flag}: ${messageOf(error)}`);
-  }
-}
-
-function readPem(flag: string, file: string): string {
-  const pem = read(flag, file);
-  if (pem.includes("-----BEGIN ")) return pem;
-  throw new UsageError(`${flag}: ${file} is not a PEM file`);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  });
 }
 
 /** Ends the process with one line that says why. */
@@ -155,8 +105,8 @@ async function serveGrpc(
 /** The PEM texts for gRPC's TLS. @throws {UsageError} when they cannot be read */
 function readTls({ tls }: NonNullable<Flags["grpc"]>): Http2Address["tls"] {
   return tls && {
-    cert: readPem("--grpc.cert", tls.cert),
-    key: readPem("--grpc.key", tls.key),
+    cert: readPem("grpc.cert", tls.cert),
+    key: readPem("grpc.key", tls.key),
   };
 }
 
@@ -167,9 +117,7 @@ function logLevel({ debug }: Flags): "debug" | "info" {
 /** Reads the command line; ends the process when that asks for a text, or is wrong. */
 export function readFlags(args: readonly string[]): Flags {
   const environment = {
-    LAINLET_ETCD: Deno.env.get("LAINLET_ETCD"),
-    LAINLET_ETCD_USER: Deno.env.get("LAINLET_ETCD_USER"),
-    LAINLET_STORE: Deno.env.get("LAINLET_STORE"),
+    variable: (name: string) => Deno.env.get(name),
     cores: navigator.hardwareConcurrency,
     hostname: Deno.hostname,
   };
@@ -188,7 +136,7 @@ export async function start(program: () => Promise<unknown>): Promise<void> {
     if (error instanceof UsageError) {
       die(2, `${error.message} (see lainlet --help)`);
     }
-    die(1, messageOf(error));
+    die(1, error instanceof Error ? error.message : String(error));
   }
 }
 

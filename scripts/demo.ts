@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { UsageError } from "../lib/cli/args.ts";
+import { UsageError } from "../lib/flags.ts";
 import { startLogging } from "../lib/log.ts";
 import { MemoryStore } from "../lib/store/memory.ts";
 import { readFlags, run, start } from "../main.ts";

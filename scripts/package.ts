@@ -11,7 +11,8 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import config from "../deno.json" with { type: "json" };
-import { readArgs, UsageError } from "../lib/cli/args.ts";
+import { readArgs } from "../lib/cli/args.ts";
+import { UsageError } from "../lib/flags.ts";
 import { completions } from "../lib/cli/completions.ts";
 import { HELP } from "../lib/cli/help.ts";
 import { manPage } from "./package/man.ts";

@@ -1,14 +1,8 @@
 import { parseArgs } from "@std/cli/parse-args";
+import { type Given, UsageError } from "../flags.ts";
 
-/** A wrong use of the command line; the message is the one line to print. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
-
-/** A flag's value; undefined when it is not given, is empty, or is a switch that is off. */
-export type Given = (name: string) => string | undefined;
-
-const SHORT: Record<string, string> = { v: "version", h: "help" };
+/** Letters that stand for flags. */
+export const SHORT: Record<string, string> = { v: "version", h: "help" };
 
 /** What may follow a switch's `=`, in any case: what Go's `flag` takes. */
 const SWITCH_VALUES: Record<string, boolean> = {

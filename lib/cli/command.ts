@@ -1,5 +1,6 @@
 import * as apis from "../../apis/mod.ts";
-import { type Given, readArgs, UsageError } from "./args.ts";
+import { readArgs } from "./args.ts";
+import { type Given, UsageError } from "../flags.ts";
 import type { Param } from "../view/endpoint.ts";
 import type { Page } from "../view/page.ts";
 import type { View } from "../view/view.ts";

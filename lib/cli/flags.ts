@@ -1,7 +1,10 @@
 import { isAddress } from "../access/address.ts";
-import { type Given, readArgs, UsageError } from "./args.ts";
-import { HELP } from "./help.ts";
+import { readArgs } from "./args.ts";
+import { type Given, UsageError } from "../flags.ts";
+import { FLAGS, HELP } from "./help.ts";
 import type { LimitsOptions } from "../http/limits.ts";
+import type { Source } from "../store/kind.ts";
+import { readStore } from "../store/stores.ts";
 
 /** Where to listen; hostname "" is every address, port 0 a free one. */
 export interface ListenAddress {
@@ -20,16 +23,12 @@ export interface Flags {
     /** PEM files. */
     readonly tls?: { readonly cert: string; readonly key: string };
   };
-  /** URLs of the members of one etcd cluster. */
-  readonly etcd: readonly [string, ...string[]];
-  readonly etcdTls?: TlsFiles;
-  readonly etcdUser?: { readonly username: string; readonly password: string };
   /** "" when not given. */
   readonly ip: string;
   readonly hostname: string;
-  readonly store:
-    | { readonly kind: "etcd" | "etcd2" }
-    | { readonly kind: "memory"; readonly file: string };
+  readonly store: Source;
+  /** The file of the last known state; undefined: none is kept. */
+  readonly state?: string;
   /** The age from which on the state counts as stale, in ms. */
   readonly staleAfter: number;
   /** How often the state is compared with etcd, in ms; 0: never. */
@@ -44,47 +43,23 @@ export interface Flags {
   readonly logFormat: "logfmt" | "json";
 }
 
-/** PEM files. */
-export interface TlsFiles {
-  readonly ca: string;
-  readonly client?: { readonly cert: string; readonly key: string };
-}
-
 /** What of the environment the flags' defaults come from. */
 export interface Environment {
-  readonly LAINLET_ETCD?: string;
-  readonly LAINLET_ETCD_USER?: string;
-  readonly LAINLET_STORE?: string;
+  /** A variable's value. */
+  variable(name: string): string | undefined;
   /** Of the machine. */
   readonly cores: number;
   hostname(): string;
 }
 
-/** Flags that have a value. */
-export const VALUES = [
-  "web",
-  "web.hosts",
-  "grpc.addr",
-  "grpc.cert",
-  "grpc.key",
-  "etcd",
-  "ip",
-  "hostname",
-  "store",
-  "stale.after",
-  "verify.every",
-  "workers",
-  "max.listeners",
-  "max.listeners.per.address",
-  "slow.after",
-  "log.format",
-  "etcd.ca",
-  "etcd.cert",
-  "etcd.key",
-  "etcd.user",
-];
-/** Flags that have none. */
-export const SWITCHES = ["grpc.TLS", "noauth", "debug", "version", "help"];
+/** Flags that have a value, and flags that have none. */
+export const VALUES: readonly string[] = namesOf(true);
+export const SWITCHES: readonly string[] = namesOf(false);
+
+function namesOf(hasValue: boolean): string[] {
+  return FLAGS.filter(({ value }) => (value !== undefined) === hasValue)
+    .map(({ name }) => name);
+}
 
 /**
  * Reads the command line: `-name value`, `-name=value` and the same with two
@@ -98,7 +73,7 @@ export function parseFlags(
   environment: Environment,
   version: string,
 ): Flags | string {
-  const { given, isBlank, rest: [unexpected] } = readArgs(
+  const { given: onLine, isBlank, rest: [unexpected] } = readArgs(
     args,
     VALUES,
     SWITCHES,
@@ -106,6 +81,12 @@ export function parseFlags(
   if (unexpected !== undefined) {
     throw new UsageError(`unexpected argument "${unexpected}"`);
   }
+  const variables = new Map(FLAGS.map(({ name, env }) => [name, env]));
+  const given = (name: string) => {
+    const variable = variables.get(name);
+    return onLine(name) ??
+      (variable && environment.variable(variable) || undefined);
+  };
   if (given("help") !== undefined) return HELP;
   if (given("version") !== undefined) return version;
   const ip = given("ip") ?? "";
@@ -119,10 +100,10 @@ export function parseFlags(
       : listenAddress("web", given("web") ?? ":9001"),
     grpc,
     webHosts: hostNames(given("web.hosts") ?? "lainlet.lain"),
-    ...etcdFlags(given, environment),
     ip,
     hostname: given("hostname") ?? environment.hostname(),
-    store: storeOf(given("store") ?? (environment.LAINLET_STORE || "etcd")),
+    store: readStore(given, (name) => onLine(name) !== undefined),
+    state: given("state"),
     staleAfter: duration(given, "stale.after", "30s", 1_000),
     verifyEvery: duration(given, "verify.every", "10m", 0),
     workers: count(given, "workers", defaultWorkers(environment.cores), 1, 64),
@@ -184,83 +165,6 @@ function hostNames(list: string): string[] {
       `--web.hosts must be names like lainlet.lain,node1.example.com, not "${part}"`,
     );
   });
-}
-
-function etcdFlags(
-  given: Given,
-  environment: Environment,
-): Pick<Flags, "etcd" | "etcdTls" | "etcdUser"> {
-  const list = given("etcd") ?? (environment.LAINLET_ETCD || "127.0.0.1:2379");
-  const ca = given("etcd.ca");
-  const cert = given("etcd.cert");
-  const key = given("etcd.key");
-  if ((cert === undefined) !== (key === undefined)) {
-    throw new UsageError("--etcd.cert and --etcd.key go together");
-  }
-  if (cert !== undefined && ca === undefined) {
-    throw new UsageError("--etcd.cert needs --etcd.ca");
-  }
-  const [first, ...others] = list.split(",").map((part) =>
-    endpoint(part.trim(), ca !== undefined)
-  );
-  if (first === undefined) throw new UsageError("--etcd needs a value");
-  if (others.some((other) => scheme(other) !== scheme(first))) {
-    throw new UsageError("--etcd must not mix http and https");
-  }
-  if (ca !== undefined && scheme(first) === "http:") {
-    throw new UsageError("--etcd.ca needs https endpoints in --etcd");
-  }
-  return {
-    etcd: [first, ...others],
-    etcdTls: ca === undefined ? undefined : {
-      ca,
-      client: cert === undefined || key === undefined
-        ? undefined
-        : { cert, key },
-    },
-    etcdUser: login(given("etcd.user") ?? environment.LAINLET_ETCD_USER ?? ""),
-  };
-}
-
-function scheme(url: string): string {
-  return new URL(url).protocol;
-}
-
-/** An endpoint as a URL with scheme, host and port. */
-function endpoint(text: string, isSecure: boolean): string {
-  const full = /^https?:\/\//.test(text)
-    ? text
-    : `${isSecure ? "https" : "http"}://${text}`;
-  const url = URL.canParse(full) ? new URL(full) : undefined;
-  if (
-    url === undefined || !/^https?:$/.test(url.protocol) ||
-    `${url.username}${url.search}${url.hash}` !== "" || url.pathname !== "/"
-  ) {
-    // Not the text itself: it may hold a password.
-    throw new UsageError(
-      "--etcd must be endpoints like 127.0.0.1:2379,https://etcd-2:2379",
-    );
-  }
-  const standard = url.protocol === "http:" ? "80" : "443";
-  const isPortGiven = /:\d+\/?$/.test(full);
-  const port = url.port || (isPortGiven ? standard : "2379");
-  return `${url.protocol}//${url.hostname}:${port}`;
-}
-
-function login(text: string): Flags["etcdUser"] {
-  if (text === "") return undefined;
-  const colon = text.indexOf(":");
-  if (colon < 1) throw new UsageError("--etcd.user must be user:password");
-  return { username: text.slice(0, colon), password: text.slice(colon + 1) };
-}
-
-function storeOf(text: string): Flags["store"] {
-  if (text === "etcd" || text === "etcd2") return { kind: text };
-  const [, file] = /^memory:(.+)$/s.exec(text) ?? [];
-  if (file !== undefined) return { kind: "memory", file };
-  throw new UsageError(
-    `--store must be etcd, etcd2 or memory:FILE, not "${text}"`,
-  );
 }
 
 /** A whole number. */

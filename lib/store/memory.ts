@@ -1,5 +1,31 @@
+import { readText, UsageError } from "../flags.ts";
 import { isObject, parse } from "../json.ts";
+import type { StoreKind } from "./kind.ts";
 import type { Change, Entry, Item, Store, StoreStatus } from "./store.ts";
+
+/** A JSON file, read once. */
+export const memory: StoreKind = {
+  name: "memory",
+  argument: "FILE",
+  about: 'a JSON file of {"key": "value"}',
+  flags: [],
+  read(_, file) {
+    return {
+      kind: this.name,
+      endpoints: [file],
+      // deno-lint-ignore require-await
+      async open() {
+        const text = readText("store", file);
+        try {
+          return new MemoryStore(parseContent(text));
+        } catch (error) {
+          const reason = error instanceof Error ? error.message : error;
+          throw new UsageError(`--store: ${file}: ${reason}`);
+        }
+      },
+    };
+  },
+};
 
 interface Follower {
   readonly prefix: string;

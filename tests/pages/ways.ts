@@ -119,6 +119,19 @@ export const BLOCK_WAYS: readonly (Way & { readonly language: string })[] = [
     },
   },
   {
+    name: "an excerpt: one of these files holds it",
+    language: "ts",
+    fits: /^(export const (memory|STORES): |testConformance\()/,
+    async check(_, text) {
+      const files = ["lib/store/memory.ts", "lib/store/stores.ts"]
+        .concat("tests/lib/store/memory_test.ts");
+      const texts = await Promise.all(
+        files.map((file) => Deno.readTextFile(new URL(file, ROOT))),
+      );
+      assert(texts.some((whole) => whole.includes(text)), text);
+    },
+  },
+  {
     name: "a program: it has the right types, and prints three lines",
     language: "ts",
     fits: /^import \{ Client \} from/,

@@ -1,14 +1,27 @@
-import { assertEquals, assertThrows } from "@std/assert";
-import { UsageError } from "../../../lib/cli/args.ts";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import config from "../../../deno.json" with { type: "json" };
 import {
   type Environment,
   type Flags,
   parseFlags,
+  SWITCHES,
   VALUES,
 } from "../../../lib/cli/flags.ts";
-import { HELP } from "../../../lib/cli/help.ts";
+import { FLAGS, HELP } from "../../../lib/cli/help.ts";
+import { UsageError } from "../../../lib/flags.ts";
 
-const SYSTEM: Environment = { cores: 4, hostname: () => "here" };
+const SYSTEM = environment({});
+
+function environment(
+  variables: Record<string, string>,
+  cores = 4,
+): Environment {
+  return {
+    cores,
+    hostname: () => "here",
+    variable: (name) => variables[name],
+  };
+}
 
 function flags(args: string[], environment = SYSTEM): Flags {
   const flags = parseFlags(args, environment, "1.2.3");
@@ -16,17 +29,27 @@ function flags(args: string[], environment = SYSTEM): Flags {
   return flags;
 }
 
+/** Flags without what opens the store, which is another one each time. */
+function plain(args: string[]) {
+  const { store: { kind, endpoints }, ...others } = flags(args);
+  return { ...others, store: { kind, endpoints } };
+}
+
+/** Which store flags ask for, and where. */
+function storeOf(args: string[], variables: Record<string, string> = {}) {
+  const { kind, endpoints } = flags(args, environment(variables)).store;
+  return [kind, ...endpoints];
+}
+
 Deno.test("flags: the defaults", () => {
-  assertEquals(flags([]), {
+  assertEquals(plain([]), {
     web: { hostname: "", port: 9001 },
     webHosts: ["lainlet.lain"],
     grpc: undefined,
-    etcd: ["http://127.0.0.1:2379"],
-    etcdTls: undefined,
-    etcdUser: undefined,
     ip: "",
     hostname: "here",
-    store: { kind: "etcd" },
+    store: { kind: "etcd", endpoints: ["http://127.0.0.1:2379"] },
+    state: undefined,
     staleAfter: 30_000,
     verifyEvery: 600_000,
     workers: 2,
@@ -75,7 +98,7 @@ Deno.test("flags: the line of LAIN's own unit", () => {
   ]);
   assertEquals(all.web?.port, 9001);
   assertEquals(all.grpc?.port, 9000);
-  assertEquals(all.etcd, ["http://10.0.0.1:4001"]);
+  assertEquals(all.store.endpoints, ["http://10.0.0.1:4001"]);
   assertEquals([all.ip, all.debug], ["10.0.0.7", true]);
 });
 
@@ -102,21 +125,17 @@ Deno.test("flags: Go's spelling and GNU's, with = and without", () => {
   }
   assertEquals(flags(["-hostname", "a", "--hostname=b"]).hostname, "b");
   assertEquals(flags(["--hostname=1"]).hostname, "1");
-  assertEquals(flags(["-etcd.user=u:p=q:r"]).etcdUser, {
-    username: "u",
-    password: "p=q:r",
-  });
 });
 
 Deno.test("flags: those with nothing behind them are as if absent", () => {
   for (const name of VALUES) {
-    assertEquals([name, flags([`-${name}=`])], [name, flags([])]);
-    assertEquals([name, flags([`--${name}`, ""])], [name, flags([])]);
+    assertEquals([name, plain([`-${name}=`])], [name, plain([])]);
+    assertEquals([name, plain([`--${name}`, ""])], [name, plain([])]);
   }
 });
 
 Deno.test("flags: a second thread only where there are cores to spare", () => {
-  const workers = (cores: number) => flags([], { ...SYSTEM, cores }).workers;
+  const workers = (cores: number) => flags([], environment({}, cores)).workers;
   assertEquals([1, 2, 4, 64].map(workers), [1, 1, 2, 2]);
   assertEquals(flags(["--workers=5"]).workers, 5);
 });
@@ -131,44 +150,19 @@ Deno.test("flags: listen addresses", () => {
   assertEquals(flags(["-web", "node1:0"]).web, { hostname: "node1", port: 0 });
 });
 
-Deno.test("flags: etcd endpoints, TLS, and the environment", () => {
-  assertEquals(
-    flags(["--etcd", "a:1, b,http://c:80"]).etcd,
-    [
-      "http://a:1",
-      "http://b:2379",
-      "http://c:80",
-    ],
-  );
-  const environment = {
-    ...SYSTEM,
-    LAINLET_ETCD: "e:1",
-    LAINLET_ETCD_USER: "u:p",
-  };
-  assertEquals(flags([], environment).etcd, ["http://e:1"]);
-  assertEquals(flags([], environment).etcdUser, {
-    username: "u",
-    password: "p",
-  });
-  assertEquals(flags(["--etcd", "f:1"], environment).etcd, ["http://f:1"]);
-  assertEquals(flags([], { ...SYSTEM, LAINLET_ETCD: "" }).etcd, [
-    "http://127.0.0.1:2379",
-  ]);
-  const memory = { ...SYSTEM, LAINLET_STORE: "memory:a.json" };
-  assertEquals(flags([], memory).store, { kind: "memory", file: "a.json" });
-  assertEquals(flags(["--store=etcd"], memory).store, { kind: "etcd" });
-  assertEquals(flags(["--store=etcd2"], memory).store, { kind: "etcd2" });
-  assertEquals(flags([], { ...SYSTEM, LAINLET_STORE: "" }).store, {
-    kind: "etcd",
-  });
-  const tls = flags([
-    "--etcd.ca=ca",
-    "--etcd.cert=c",
-    "--etcd.key=k",
-    "--etcd=[::1]",
-  ]);
-  assertEquals(tls.etcd, ["https://[::1]:2379"]);
-  assertEquals(tls.etcdTls, { ca: "ca", client: { cert: "c", key: "k" } });
+Deno.test("flags: the store, and where it is, from the line or the environment", () => {
+  const local = "http://127.0.0.1:2379";
+  const both = { LAINLET_ETCD: "e:1", LAINLET_STORE: "etcd2" };
+  assertEquals(storeOf([], both), ["etcd2", "http://e:1"]);
+  assertEquals(storeOf(["--etcd=f:1"], both), ["etcd2", "http://f:1"]);
+  assertEquals(storeOf(["--store=etcd"], both), ["etcd", "http://e:1"]);
+  const blank = { LAINLET_ETCD: "", LAINLET_STORE: "" };
+  assertEquals(storeOf([], blank), ["etcd", local]);
+  const memory = { LAINLET_STORE: "memory:a:b.json" };
+  assertEquals(storeOf([], memory), ["memory", "a:b.json"]);
+  assertEquals(storeOf(["--store=etcd2"], memory), ["etcd2", local]);
+  // What is in the environment is for whichever store needs it.
+  assertEquals(storeOf(["--store=memory:a"], both), ["memory", "a"]);
 });
 
 Deno.test("flags: times", () => {
@@ -188,33 +182,25 @@ Deno.test("flags: help and version are texts to print", () => {
 });
 
 Deno.test("flags: help names every flag, and nothing is wider than a terminal", () => {
-  for (
-    const name of [
-      "web",
-      "web.hosts",
-      "etcd",
-      "ip",
-      "hostname",
-      "store",
-      "noauth",
-      "etcd.ca",
-      "etcd.cert",
-      "etcd.key",
-      "etcd.user",
-      "debug",
-      "version",
-      "help",
-      "log.format",
-      "stale.after",
-      "verify.every",
-    ]
-  ) {
-    assertEquals(HELP.includes(`--${name}`), true, name);
+  for (const name of [...VALUES, ...SWITCHES]) {
+    assertMatch(HELP, new RegExp(`^ .*--${name}\\b`, "m"));
   }
   assertEquals(HELP.split("\n").filter((line) => line.length > 80), []);
 });
 
+Deno.test("flags: the environment is what the permissions name", () => {
+  const variables = FLAGS.flatMap(({ env = [] }) => env).sort();
+  for (const task of [config.tasks.start, config.tasks.demo.command]) {
+    const [, allowed = ""] = /--allow-env=(\S+)/.exec(task) ?? [];
+    assertEquals(allowed.split(",").sort(), variables);
+    for (const name of variables) {
+      assertMatch(HELP, new RegExp(`\\$${name}\\b`));
+    }
+  }
+});
+
 Deno.test("flags: each wrong use has its own line", () => {
+  const STORES = "--store must be etcd, etcd2 or memory:FILE";
   const wrong: [args: string[], line: string][] = [
     [["--nosuch"], "unknown flag --nosuch"],
     [["-x=1"], "unknown flag -x"],
@@ -230,23 +216,20 @@ Deno.test("flags: each wrong use has its own line", () => {
     [["--web.hosts", "a,http://b"], "--web.hosts must be names like"],
     [["--web.hosts", "a,"], "--web.hosts must be names like"],
     [["--ip", "node1"], "--ip must be an IP address"],
-    [["--store", "redis"], "--store must be etcd, etcd2 or memory:FILE"],
-    [["--store", "memory:"], "--store must be etcd, etcd2 or memory:FILE"],
+    [["--store", "redis"], `${STORES}, not "redis"`],
+    [["--store", "memory:"], `${STORES}, not "memory:"`],
+    [["--store", "etcd:x"], `${STORES}, not "etcd:x"`],
+    [
+      ["--store=memory:a", "--etcd.user=a:secret"],
+      "--etcd.user is for --store=etcd, not memory:FILE",
+    ],
     [["--log.format", "xml"], "--log.format must be logfmt or json"],
     [["--noauth=maybe"], "--noauth is a switch"],
-    [["--etcd", "ftp://a"], "--etcd must be endpoints"],
     [["--etcd", "http://u:secret@a:1"], "--etcd must be endpoints"],
-    [["--etcd", "a:1,"], "--etcd must be endpoints"],
-    [["--etcd", "a:1,https://b:1"], "--etcd must not mix"],
-    [["--etcd.cert", "c"], "--etcd.cert and --etcd.key go together"],
-    [["--etcd.cert", "c", "--etcd.key", "k"], "--etcd.cert needs --etcd.ca"],
-    [["--etcd.ca", "c", "--etcd", "http://a"], "--etcd.ca needs https"],
-    [["--etcd.user", "name"], "--etcd.user must be user:password"],
     [["--stale.after", "0"], "--stale.after must be a time like 30s"],
     [["--stale.after", "soon"], "--stale.after must be a time like 30s"],
     [["--stale.after", "600h"], "--stale.after must be a time like 30s"],
     [["--verify.every=-1s"], "--verify.every must be a time like 10m"],
-    [["--etcd.user", ":secret"], "--etcd.user must be user:password"],
   ];
   for (const [args, line] of wrong) {
     const error = assertThrows(() => flags(args), UsageError, line);

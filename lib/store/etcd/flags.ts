@@ -1,0 +1,115 @@
+import { type Flag, type Given, readPem, UsageError } from "../../flags.ts";
+import { type Login, readAuth } from "../login.ts";
+
+/** Flags that say where etcd is, and who lainlet is there. */
+export const FLAGS: readonly Flag[] = [
+  {
+    name: "etcd",
+    value: "ENDPOINTS",
+    env: "LAINLET_ETCD",
+    help:
+      "comma-separated members of one etcd cluster (default $LAINLET_ETCD, or 127.0.0.1:2379)",
+  },
+  {
+    name: "etcd.ca",
+    value: "FILE",
+    help: "PEM file of etcd's CA; switches TLS on",
+  },
+  {
+    name: "etcd.cert",
+    value: "FILE",
+    help: "PEM file of a client certificate",
+  },
+  { name: "etcd.key", value: "FILE", help: "PEM file of its key" },
+  {
+    name: "etcd.user",
+    value: "USER:PASSWORD",
+    env: "LAINLET_ETCD_USER",
+    help: "login to etcd (default $LAINLET_ETCD_USER, or none)",
+  },
+];
+
+/** What {@linkcode FLAGS} say. */
+export interface Settings {
+  /** URLs of the members of one etcd cluster. */
+  readonly endpoints: readonly [string, ...string[]];
+  /** PEM files. */
+  readonly tls?: {
+    readonly ca: string;
+    readonly client?: { readonly cert: string; readonly key: string };
+  };
+  readonly auth?: Login["auth"];
+}
+
+/** Reads {@linkcode FLAGS}. @throws {UsageError} on a bad value */
+export function readSettings(given: Given): Settings {
+  const ca = given("etcd.ca");
+  const cert = given("etcd.cert");
+  const key = given("etcd.key");
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new UsageError("--etcd.cert and --etcd.key go together");
+  }
+  if (cert !== undefined && ca === undefined) {
+    throw new UsageError("--etcd.cert needs --etcd.ca");
+  }
+  const list = given("etcd") ?? "127.0.0.1:2379";
+  const [first, ...others] = list.split(",").map((part) =>
+    endpoint(part.trim(), ca !== undefined)
+  );
+  if (first === undefined) throw new UsageError("--etcd needs a value");
+  if (others.some((other) => scheme(other) !== scheme(first))) {
+    throw new UsageError("--etcd must not mix http and https");
+  }
+  if (ca !== undefined && scheme(first) === "http:") {
+    throw new UsageError("--etcd.ca needs https endpoints in --etcd");
+  }
+  return {
+    endpoints: [first, ...others],
+    tls: ca === undefined ? undefined : {
+      ca,
+      client: cert === undefined || key === undefined
+        ? undefined
+        : { cert, key },
+    },
+    auth: readAuth("etcd.user", given),
+  };
+}
+
+/** Reads the files that the settings name. @throws {UsageError} when they are of no use */
+export function readLogin({ tls, auth }: Settings): Login {
+  return {
+    auth,
+    tls: tls && {
+      ca: readPem("etcd.ca", tls.ca),
+      client: tls.client && {
+        key: readPem("etcd.key", tls.client.key),
+        cert: readPem("etcd.cert", tls.client.cert),
+      },
+    },
+  };
+}
+
+function scheme(url: string): string {
+  return new URL(url).protocol;
+}
+
+/** An endpoint as a URL with scheme, host and port. */
+function endpoint(text: string, isSecure: boolean): string {
+  const full = /^https?:\/\//.test(text)
+    ? text
+    : `${isSecure ? "https" : "http"}://${text}`;
+  const url = URL.canParse(full) ? new URL(full) : undefined;
+  if (
+    url === undefined || !/^https?:$/.test(url.protocol) ||
+    `${url.username}${url.search}${url.hash}` !== "" || url.pathname !== "/"
+  ) {
+    // Not the text itself: it may hold a password.
+    throw new UsageError(
+      "--etcd must be endpoints like 127.0.0.1:2379,https://etcd-2:2379",
+    );
+  }
+  const standard = url.protocol === "http:" ? "80" : "443";
+  const isPortGiven = /:\d+\/?$/.test(full);
+  const port = url.port || (isPortGiven ? standard : "2379");
+  return `${url.protocol}//${url.hostname}:${port}`;
+}
