@@ -1,47 +1,32 @@
 import { sleep } from "../../backoff.ts";
-import { type EtcdConnection, TIMEOUT } from "./connection.ts";
-import { type EtcdWatch, isSameChange, type Landmark } from "./watch.ts";
-import type { Batch } from "../store.ts";
+import type { EtcdConnection } from "./connection.ts";
+import { isRefusal, rangeOf } from "./messages.ts";
+import { BETWEEN_LOOKS, Replay, RESTORED } from "./replay.ts";
+import type { EtcdWatch } from "./watch.ts";
 
-/** How far back, in revisions, etcd is asked to replay what was delivered already. */
-const REACH = 100;
+/** How long etcd gets at least, in ms: it looks every 100 ms for watches that are behind. */
+const LEAST_GRACE = 300;
 
-/** Time between two looks for what has to come, in ms, and how many there are. */
-const BETWEEN_LOOKS = 50;
-const LOOKS = TIMEOUT / BETWEEN_LOOKS;
-
-const RESTORED = "etcd was restored from a backup";
-const NOT_SERVED = "etcd does not serve its watches";
-
-/** A watch did not deliver a change, or not in its place. */
-export class Missed extends Error {
-  override readonly name = "Missed";
-
-  constructor(readonly watch: EtcdWatch, readonly revision: number) {
-    super(`the watch of ${watch.prefix} missed revision ${revision}`);
-  }
-}
+/** How many bytes between the prefixes may be replayed with them, and for how long they are not when it was more, in ms. */
+const FOREIGN = 64 * 1024;
+const APART = 300_000;
 
 /**
  * Proves that what the watches of a connection delivered is all there is, or
  * throws.
  *
  * It asks for the store's revision, linearizable. While that stands, nothing
- * can have been missed. When it has moved, a second watch of each prefix, a
- * probe, is made on the same stream, from the last proven revision on: etcd
- * replays to it what the watch must have delivered in the meantime. The probe
- * starts at the last known change of the prefix, when that is not far back,
- * so there is an answer that must come. So this finds a connection, a stream
- * or a member that went silent; a member that is cut off from the others; a
- * watch that lost a change; and watches that are confirmed but never served.
+ * can have been missed. When it has moved, a second watch, a probe, is made on
+ * the same stream, of the range that holds all prefixes, from the last proven
+ * revision on: etcd replays to it what the watches must have delivered in the
+ * meantime. The probe starts at the last known change, when that is not far
+ * back, so there is an answer that must come. So this finds a connection, a
+ * stream or a member that went silent; a member that is cut off from the
+ * others; a watch that lost a change; and watches that are confirmed but never
+ * served. It ends as soon as etcd has sent all.
  *
- * What it costs etcd, each minute and lainlet, at an interval of 5 s: 11 reads
- * of its index alone, of one key, 0.1 to 0.2 ms of CPU each; while others
- * write, also 44 watches that live for a second, 0.2 ms each, which replay what
- * was written under their prefix since the last check, or from the last change
- * on. No other values are read or sent. (etcd 3.4, 150 lainlets, 270 checks a
- * second on one of 2 cores.) So 1,000 lainlets take 2 to 4% of a core of a
- * quiet etcd, and 15 to 20% of a busy one.
+ * There is a probe for each prefix where the login may not read what is
+ * between them, or much is written there.
  *
  * @param grace how long etcd gets to replay, in ms, where nothing need come
  * @returns the watches that are proven now; one whose watch was made anew meanwhile is not
@@ -61,69 +46,63 @@ export async function check(
   if (watches.some((watch) => !watch.isOf(head, delivered.get(watch)))) {
     throw new Error(RESTORED);
   }
-  const proven = await Promise.all(watches.map(async (watch) => {
-    const isProven = watch.proven === head.revision ||
-      await probe(connection, watch, head.revision, grace);
-    if (isProven) watch.prove(head);
-    return isProven;
-  }));
-  return watches.filter((_, i) => proven[i]);
+  const known = watches.filter(({ proven }) => proven !== undefined);
+  const isAhead = ({ proven }: EtcdWatch) => proven === head.revision;
+  const current = known.filter(isAhead);
+  for (const watch of current) watch.prove(head);
+  const behind = known.filter((watch) => !isAhead(watch));
+  const proven = await compare(connection, behind, head.revision, grace);
+  for (const watch of proven) watch.prove(head);
+  return [...current, ...proven];
 }
 
-/** Whether what a watch delivered is all there was up to a revision, and this could be found out. */
-async function probe(
+/** The watches that delivered all there was up to a revision, as far as this could be found out. */
+async function compare(
   connection: EtcdConnection,
-  watch: EtcdWatch,
+  watches: readonly EtcdWatch[],
   revision: number,
   grace: number,
-): Promise<boolean> {
-  const { prefix, proven, landmark, canReplay } = watch;
-  if (proven === undefined) return false;
-  const known = landmark?.revision ?? Infinity;
-  const isNear = canReplay && revision - known <= REACH;
-  const start = isNear ? Math.min(proven + 1, known) : proven + 1;
-  const seen = new Set<number>();
+): Promise<EtcdWatch[]> {
+  const apart = () =>
+    Promise.all(
+      watches.map((one) => probe(connection, [one], revision, grace)),
+    );
+  if (watches.length < 2 || performance.now() < connection.apartUntil) {
+    return (await apart()).flat();
+  }
+  try {
+    return await probe(connection, watches, revision, grace);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    connection.apartUntil = performance.now() + APART;
+    return (await apart()).flat();
+  }
+}
+
+/** The same, by what etcd replays of the range that holds the prefixes. */
+async function probe(
+  connection: EtcdConnection,
+  watches: readonly EtcdWatch[],
+  revision: number,
+  grace: number,
+): Promise<EtcdWatch[]> {
+  const replay = new Replay(watches, revision);
+  const range = rangeOf(...watches.map(({ prefix }) => prefix));
+  const stop = await connection.watch(range, replay.start, replay);
+  await Promise.race([
+    sleep(Math.max(grace, LEAST_GRACE), connection.signal),
+    replay.answered,
+  ]);
   // Looks, not a clock: a process that stood still has not read what is there.
-  let looks = LOOKS;
-  let lost: "compacted" | Error | undefined;
-  const stop = await connection.watch(prefix, start, {
-    batch: (batch) => {
-      seen.add(batch.revision);
-      looks = LOOKS;
-      if (landmark !== undefined && batch.revision === known) {
-        if (!hasChange(batch, landmark)) lost = new Error(RESTORED);
-      }
-    },
-    lost: (reason) => lost = reason,
-  });
-  const isServed = () => known < start || known === Infinity || seen.has(known);
-  const missed = () =>
-    [...seen].find((one) => one <= revision && !watch.knows(one));
-  /** A watch that was made anew meanwhile is proven the next time. */
-  const isStale = () =>
-    connection.signal.aborted || !watch.isLive || watch.proven !== proven;
-  await sleep(grace, connection.signal);
   while (
-    !isStale() && lost === undefined &&
-    (!isServed() || missed() !== undefined) && looks-- > 0
+    !connection.signal.aborted && !replay.isOver && replay.isWanting &&
+    replay.looks-- > 0
   ) {
     await sleep(BETWEEN_LOOKS, connection.signal);
   }
   stop();
-  // A login that has expired is refused, too: the next connection has another.
-  if (lost instanceof Error) throw lost;
-  if (isStale()) return false;
-  if (lost === "compacted") {
-    watch.canReplay = false;
-    // From the proven revision on nothing is left that could be compared.
-    return start > proven;
+  if (replay.foreign > FOREIGN) {
+    connection.apartUntil = performance.now() + APART;
   }
-  const one = missed();
-  if (one !== undefined) throw new Missed(watch, one);
-  if (!isServed()) throw new Error(NOT_SERVED);
-  return true;
-}
-
-function hasChange({ changes }: Batch, landmark: Landmark): boolean {
-  return changes.some((change) => isSameChange(change, landmark));
+  return connection.signal.aborted ? [] : replay.proven;
 }

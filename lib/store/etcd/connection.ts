@@ -10,7 +10,13 @@ import {
   type IWatchResponse,
 } from "etcd3";
 import "./sockets.ts";
-import { batches, isRefusal, prefixEnd, reasonOf } from "./messages.ts";
+import {
+  batches,
+  isRefusal,
+  type Range,
+  rangeOf,
+  reasonOf,
+} from "./messages.ts";
 import type { Connection } from "../dial.ts";
 import { lineOf } from "../line.ts";
 import type { Login } from "../login.ts";
@@ -42,6 +48,8 @@ export interface Keys {
 /** Who receives one watch. */
 export interface WatchSink {
   batch(batch: Batch): void;
+  /** After batches: where etcd's history stood when it sent them. */
+  sent?(revision: number): void;
   /** The watch is over: its start was compacted away, or etcd's reason not to serve it. */
   lost(reason: "compacted" | Error): void;
 }
@@ -66,6 +74,8 @@ export class EtcdConnection implements Connection {
   #turn: Promise<void> = Promise.resolve();
 
   readonly signal = this.#closing.signal;
+  /** Until when no range is watched that holds several prefixes, as `performance.now()`. */
+  apartUntil = 0;
 
   constructor(readonly endpoint: string, { tls, auth }: Login) {
     this.#client = new Etcd3({
@@ -164,14 +174,14 @@ export class EtcdConnection implements Connection {
     keysOnly: boolean,
     take: (kv: IKeyValue) => void,
   ): Promise<number> {
-    const end = prefixEnd(prefix);
-    let key = Buffer.from(prefix);
+    const { range_end, ...first } = rangeOf(prefix);
+    let { key } = first;
     let limit = PAGE.first;
     let revision: string | undefined;
     for (;;) {
       const page = await this.#range({
         key,
-        range_end: end,
+        range_end,
         limit,
         revision,
         keys_only: keysOnly,
@@ -191,14 +201,14 @@ export class EtcdConnection implements Connection {
   }
 
   /**
-   * Watches a prefix from a revision on. Resolves when etcd has confirmed
+   * Watches a range from a revision on. Resolves when etcd has confirmed
    * the watch (or refused it, which the sink hears).
    *
    * @returns stops the watch
    * @throws when the connection is over before that
    */
   async watch(
-    prefix: string,
+    range: Range,
     revision: number,
     sink: WatchSink,
   ): Promise<() => void> {
@@ -213,8 +223,7 @@ export class EtcdConnection implements Connection {
     this.#creating.push(watch);
     stream.write({
       create_request: {
-        key: Buffer.from(prefix),
-        range_end: prefixEnd(prefix),
+        ...range,
         start_revision: revision,
         fragment: true,
       },
@@ -281,6 +290,7 @@ export class EtcdConnection implements Connection {
     if (response.fragment) return;
     for (const batch of batches(watch.events)) watch.sink.batch(batch);
     watch.events = [];
+    watch.sink.sent?.(Number(response.header.revision));
   }
 
   async #unlessClosed<T>(work: Promise<T>, timeout: number): Promise<T> {

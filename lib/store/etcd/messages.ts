@@ -22,11 +22,27 @@ export function reasonOf(response: IWatchResponse): "compacted" | Error {
     : new Error(response.cancel_reason || "etcd canceled the watch");
 }
 
-/** The end of the range that holds a (non-empty) prefix: the prefix with its last byte one higher. */
-export function prefixEnd(prefix: string): Buffer {
-  const end = Buffer.from(prefix);
-  end.writeUInt8(end.readUInt8(end.length - 1) + 1, end.length - 1);
-  return end;
+/** Keys from one on, up to another one, which is not among them. */
+export interface Range {
+  readonly key: Buffer;
+  readonly range_end: Buffer;
+}
+
+/** The smallest range that holds some (non-empty) prefixes, one at least, and so what is between them. */
+export function rangeOf(...prefixes: readonly string[]): Range {
+  const ranges = prefixes.map((prefix) => {
+    const key = Buffer.from(prefix);
+    const end = Buffer.from(prefix);
+    // The prefix with its last byte one higher.
+    end.writeUInt8(end.readUInt8(end.length - 1) + 1, end.length - 1);
+    return { key, range_end: end };
+  });
+  return ranges.reduce((all, one) => ({
+    key: Buffer.compare(one.key, all.key) < 0 ? one.key : all.key,
+    range_end: Buffer.compare(one.range_end, all.range_end) > 0
+      ? one.range_end
+      : all.range_end,
+  }));
 }
 
 /** Whether etcd works but this login may not read the subtree. */

@@ -1,8 +1,9 @@
 import { getLogger } from "@logtape/logtape";
 import { sleep } from "../../backoff.ts";
-import { check, Missed } from "./check.ts";
+import { check } from "./check.ts";
 import { EtcdConnection, type Head, type Keys } from "./connection.ts";
-import { isCompacted, isRefusal } from "./messages.ts";
+import { isCompacted, isRefusal, rangeOf } from "./messages.ts";
+import { Missed } from "./replay.ts";
 import { EtcdWatch, isSameChange } from "./watch.ts";
 import type { Dialed } from "../dial.ts";
 import { IN_V2, isEtcd2, isInV2 } from "../etcd2/seek.ts";
@@ -138,7 +139,7 @@ export class EtcdStore
       watch.problem = undefined;
       watch.isLive = true;
       watch.stop = await connection.watch(
-        prefix,
+        rangeOf(prefix),
         (watch.proven ?? 0) + 1,
         {
           batch: (batch) => {

@@ -25,6 +25,8 @@ export class EtcdWatch {
   isLive = false;
   /** Whether etcd can replay the landmark's revision, and cheaply. */
   canReplay = false;
+  /** The last revision that is not cheap to replay. */
+  large = 0;
   /** Ends the present watch. */
   stop?: () => void;
   /** Why etcd does not serve this prefix. */
@@ -67,6 +69,7 @@ export class EtcdWatch {
     this.#proven = snapshot.revision;
     this.#unproven.clear();
     this.#provenLast.clear();
+    this.large = 0;
     const last = snapshot.entries.reduce(
       (max, { revision }) => Math.max(max, revision),
       0,
@@ -130,6 +133,7 @@ export class EtcdWatch {
     };
     let bytes = 0;
     for (const { value } of changes) bytes += value?.length ?? 0;
+    if (bytes > CHEAP) this.large = revision;
     this.canReplay = put !== undefined && bytes <= CHEAP;
   }
 
