@@ -170,7 +170,7 @@ export abstract class FollowedStore<
       } catch (error) {
         this.lose(connection, error);
       }
-      await sleep(pause * (0.75 + Math.random() / 4), connection.signal);
+      await sleep(pause * (0.9 + Math.random() / 10), connection.signal);
     }
   }
 

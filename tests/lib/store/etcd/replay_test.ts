@@ -1,0 +1,137 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { rangeOf } from "../../../../lib/store/etcd/messages.ts";
+import { Missed, Replay } from "../../../../lib/store/etcd/replay.ts";
+import { EtcdWatch } from "../../../../lib/store/etcd/watch.ts";
+import type { Batch } from "../../../../lib/store/store.ts";
+
+function head(revision: number) {
+  return { clusterId: "1", raftTerm: 2, revision };
+}
+
+/** A watch that is proven up to revision 1,000, and then delivers some batches. */
+function watchOf(prefix: string, ...batches: readonly Batch[]): EtcdWatch {
+  const watches: EtcdWatch[] = [];
+  new ReadableStream({
+    start: (controller) => void watches.push(new EtcdWatch(prefix, controller)),
+  });
+  const [watch] = watches;
+  assert(watch);
+  watch.reset({ type: "snapshot", revision: 1, entries: [] }, head(1));
+  watch.isLive = true;
+  for (const batch of batches) watch.take(batch);
+  watch.prove(head(1_000));
+  return watch;
+}
+
+function batch(revision: number, key: string, value?: string): Batch {
+  const bytes = value === undefined
+    ? undefined
+    : new TextEncoder().encode(value);
+  return { type: "batch", revision, changes: [{ key, value: bytes }] };
+}
+
+const LARGE = "x".repeat(65_000 + 1_000);
+
+Deno.test("etcd replay: a range holds its prefixes, in whatever order and in each other", () => {
+  const texts = (...prefixes: readonly string[]) =>
+    Object.values(rangeOf(...prefixes)).map(String);
+  assertEquals(texts("/a/"), ["/a/", "/a0"]);
+  assertEquals(texts("/b/", "/a/", "/c/"), ["/a/", "/c0"]);
+  assertEquals(texts("/a/b/", "/a/"), ["/a/", "/a0"]);
+});
+
+Deno.test("etcd replay: it begins at the newest change that etcd can replay, if that is near and small", () => {
+  const start = (...watches: readonly EtcdWatch[]) =>
+    new Replay(watches, 1_010).start;
+  const none = watchOf("/n/");
+  const far = watchOf("/f/", batch(909, "/f/1", "x"));
+  const near = watchOf("/a/", batch(950, "/a/1", "x"));
+  const nearer = watchOf("/b/", batch(960, "/b/1", "x"));
+  const removal = watchOf("/r/", batch(970, "/r/1"));
+  const large = watchOf("/l/", batch(940, "/l/1", LARGE));
+  const larger = watchOf("/m/", batch(955, "/m/1", LARGE));
+  assertEquals(start(none, far), 1_001);
+  assertEquals(start(near, none, nearer), 960);
+  assertEquals(start(near, removal), 950);
+  assertEquals(start(near, large), 950);
+  assertEquals(start(near, larger), 1_001);
+  assertEquals(start(near, larger, nearer), 960);
+  near.take(batch(1_005, "/a/1", "y"));
+  assertEquals(start(near, none), 1_001);
+});
+
+Deno.test("etcd replay: what a watch did not deliver is missed, up to the revision in question", () => {
+  const a = watchOf("/a/");
+  const b = watchOf("/b/");
+  a.take(batch(1_001, "/a/1", "x"));
+  const replay = new Replay([a, b], 1_005);
+  assert(replay.isWanting);
+  replay.batch(batch(1_001, "/a/1", "x"));
+  assertEquals(replay.isWanting, false);
+  replay.batch(batch(1_006, "/b/1", "x"));
+  assertEquals(replay.proven, [a, b]);
+  replay.batch(batch(1_002, "/b/1", "x"));
+  assert(replay.isWanting);
+  const missed = assertThrows(() => replay.proven, Missed);
+  assertEquals([missed.watch, missed.revision], [b, 1_002]);
+  b.take(batch(1_002, "/b/1", "x"));
+  assertEquals(replay.proven, [a, b]);
+});
+
+Deno.test("etcd replay: what is between the prefixes is nobody's, and counted", () => {
+  const watches = [watchOf("/a/"), watchOf("/c/")];
+  const replay = new Replay(watches, 1_005);
+  replay.batch(batch(1_001, "/b/1", "12345"));
+  replay.batch(batch(1_002, "/b/1"));
+  assertEquals(replay.foreign, 5);
+  assertEquals(replay.proven, watches);
+});
+
+Deno.test("etcd replay: what must come and does not, or is another, is no replay of this history", () => {
+  const a = watchOf("/a/", batch(990, "/a/1", "x"));
+  const silent = new Replay([a], 1_005);
+  assertThrows(() => silent.proven, Error, "does not serve its watches");
+  const other = new Replay([a], 1_005);
+  other.batch(batch(990, "/a/1", "y"));
+  assert(other.isOver);
+  assertThrows(() => other.proven, Error, "restored from a backup");
+});
+
+Deno.test("etcd replay: a watch that was made anew meanwhile is neither proven nor blamed", () => {
+  const a = watchOf("/a/");
+  const b = watchOf("/b/");
+  const replay = new Replay([a, b], 1_005);
+  replay.batch(batch(1_002, "/a/1", "x"));
+  a.reset({ type: "snapshot", revision: 1_003, entries: [] }, head(1_003));
+  assertEquals(replay.proven, [b]);
+  b.isLive = false;
+  assert(replay.isOver);
+  assertEquals(replay.proven, []);
+});
+
+Deno.test("etcd replay: after a compaction what is left to compare is, and the rest is asked for no more", () => {
+  const a = watchOf("/a/", batch(990, "/a/1", "x"));
+  const replay = new Replay([a], 1_005);
+  replay.lost("compacted");
+  assertEquals(replay.proven, []);
+  const next = new Replay([a], 1_005);
+  assertEquals(next.start, 1_001);
+  next.lost("compacted");
+  assertEquals(next.proven, [a]);
+});
+
+Deno.test("etcd replay: an answer of the revision in question is the last one, unless there may be another", async () => {
+  const answers = async (revision: number, ...sent: readonly number[]) => {
+    const replay = new Replay([watchOf("/a/")], revision);
+    for (const one of sent) replay.sent(one);
+    return await Promise.race([
+      replay.answered.then(() => true),
+      Promise.resolve().then(() => Promise.resolve(false)),
+    ]);
+  };
+  assertEquals(await answers(1_005, 1_004), false);
+  assertEquals(await answers(1_005, 1_004, 1_005), true);
+  assertEquals(await answers(1_005, 1_009), true);
+  // etcd replays a thousand revisions at a time, and says of each where it stands.
+  assertEquals(await answers(2_500, 2_500), false);
+});
