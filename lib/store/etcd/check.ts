@@ -1,5 +1,5 @@
 import { sleep } from "../../backoff.ts";
-import type { EtcdConnection } from "./connection.ts";
+import type { EtcdConnection, Head } from "./connection.ts";
 import { isRefusal, rangeOf } from "./messages.ts";
 import { BETWEEN_LOOKS, Replay, RESTORED } from "./replay.ts";
 import type { EtcdWatch } from "./watch.ts";
@@ -7,8 +7,10 @@ import type { EtcdWatch } from "./watch.ts";
 /** How long etcd gets at least, in ms: it looks every 100 ms for watches that are behind. */
 const LEAST_GRACE = 300;
 
-/** How many bytes between the prefixes may be replayed with them, and for how long they are not when it was more, in ms. */
+/** How many bytes of values that lie between the prefixes may be replayed with the others. */
 const FOREIGN = 64 * 1024;
+
+/** How long each prefix has a probe of its own, once that was more or refused, in ms. */
 const APART = 300_000;
 
 /**
@@ -47,46 +49,46 @@ export async function check(
     throw new Error(RESTORED);
   }
   const known = watches.filter(({ proven }) => proven !== undefined);
-  const isAhead = ({ proven }: EtcdWatch) => proven === head.revision;
-  const current = known.filter(isAhead);
+  const isCurrent = ({ proven }: EtcdWatch) => proven === head.revision;
+  const current = known.filter(isCurrent);
   for (const watch of current) watch.prove(head);
-  const behind = known.filter((watch) => !isAhead(watch));
-  const proven = await compare(connection, behind, head.revision, grace);
-  for (const watch of proven) watch.prove(head);
-  return [...current, ...proven];
+  const behind = known.filter((watch) => !isCurrent(watch));
+  return [...current, ...await prove(connection, behind, head, grace)];
 }
 
-/** The watches that delivered all there was up to a revision, as far as this could be found out. */
-async function compare(
+/** Proves what watches delivered up to a head, by one probe if that is possible. */
+async function prove(
   connection: EtcdConnection,
   watches: readonly EtcdWatch[],
-  revision: number,
+  head: Head,
   grace: number,
 ): Promise<EtcdWatch[]> {
-  const apart = () =>
-    Promise.all(
-      watches.map((one) => probe(connection, [one], revision, grace)),
-    );
-  if (watches.length < 2 || performance.now() < connection.apartUntil) {
-    return (await apart()).flat();
+  const isMore = watches.length > 1;
+  if (isMore && performance.now() >= connection.apartUntil) {
+    try {
+      return await probe(connection, watches, head, grace);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      connection.apartUntil = performance.now() + APART;
+    }
   }
-  try {
-    return await probe(connection, watches, revision, grace);
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
-    connection.apartUntil = performance.now() + APART;
-    return (await apart()).flat();
-  }
+  const apart = watches.map((one) => probe(connection, [one], head, grace));
+  return (await Promise.all(apart)).flat();
 }
 
-/** The same, by what etcd replays of the range that holds the prefixes. */
+/**
+ * Proves what watches delivered up to a head, by what etcd replays of the
+ * range that holds their prefixes.
+ *
+ * @returns those of which this could be found out
+ */
 async function probe(
   connection: EtcdConnection,
   watches: readonly EtcdWatch[],
-  revision: number,
+  head: Head,
   grace: number,
 ): Promise<EtcdWatch[]> {
-  const replay = new Replay(watches, revision);
+  const replay = new Replay(watches, head.revision);
   const range = rangeOf(...watches.map(({ prefix }) => prefix));
   const stop = await connection.watch(range, replay.start, replay);
   await Promise.race([
@@ -104,5 +106,8 @@ async function probe(
   if (replay.foreign > FOREIGN) {
     connection.apartUntil = performance.now() + APART;
   }
-  return connection.signal.aborted ? [] : replay.proven;
+  if (connection.signal.aborted) return [];
+  const { proven } = replay;
+  for (const watch of proven) watch.prove(head);
+  return proven;
 }

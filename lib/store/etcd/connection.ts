@@ -74,7 +74,7 @@ export class EtcdConnection implements Connection {
   #turn: Promise<void> = Promise.resolve();
 
   readonly signal = this.#closing.signal;
-  /** Until when no range is watched that holds several prefixes, as `performance.now()`. */
+  /** Until when a check compares each prefix by itself, as `performance.now()`. */
   apartUntil = 0;
 
   constructor(readonly endpoint: string, { tls, auth }: Login) {
@@ -290,7 +290,7 @@ export class EtcdConnection implements Connection {
     if (response.fragment) return;
     for (const batch of batches(watch.events)) watch.sink.batch(batch);
     watch.events = [];
-    watch.sink.sent?.(Number(response.header.revision));
+    watch.sink.sent?.(Number(response.header?.revision));
   }
 
   async #unlessClosed<T>(work: Promise<T>, timeout: number): Promise<T> {
