@@ -30,6 +30,20 @@ const APART = 300_000;
  * There is a probe for each prefix where the login may not read what is
  * between them, or much is written there.
  *
+ * What it costs etcd, each minute and lainlet, at an interval of 5 s: 13 reads
+ * of its index alone, of one key; while others write, also 10 to 12 watches,
+ * which end when etcd next looks for watches that are behind, within 100 ms,
+ * or after `grace` when nothing is to be replayed. Replayed is what was
+ * written from the first prefix to the last since the last check, or from the
+ * last change on. A check takes 1.7 times as much of etcd's CPU when there is
+ * a probe; with one of a second for each prefix it was 2.6 to 3 times.
+ * (etcd 3.4, 150 lainlets, 170 to 280 checks a second on 2 shared cores, old
+ * and new in turn: 0.7, 1.2 and 1.8 to 2.1 ms.)
+ *
+ * An answer to a progress request would be cheaper where etcd gives it in its
+ * place (3.4.25, 3.5.8 and newer), but tells only that the stream is served:
+ * what was lost on the way would not be found.
+ *
  * @param grace how long etcd gets to replay, in ms, where nothing need come
  * @returns the watches that are proven now; one whose watch was made anew meanwhile is not
  * @throws {Missed} when a watch did not deliver something
