@@ -40,8 +40,16 @@ export interface Served {
   readonly grpc?: { readonly hostname: string; readonly port: number };
 }
 
-/** Serves a store as the flags say, until a signal ends the process. */
-export async function run(flags: Flags, store: Store): Promise<Served> {
+/**
+ * Serves a store as the flags say, until a signal ends the process.
+ *
+ * @param leave ends what is under way with the store, when nobody follows it any more
+ */
+export async function run(
+  flags: Flags,
+  store: Store,
+  leave?: () => Promise<void>,
+): Promise<Served> {
   const { web, grpc, slowAfter, workers, limits, logFormat } = flags;
   const lainlet = new Lainlet({
     store,
@@ -66,7 +74,7 @@ export async function run(flags: Flags, store: Store): Promise<Served> {
     log.info("lainlet is stopping", { signal });
     setTimeout(() => Deno.exit(0), SHUTDOWN_TIMEOUT);
     lainlet.close();
-    Promise.allSettled([front?.close(), rpc?.close()])
+    Promise.allSettled([front?.close(), rpc?.close(), leave?.()])
       .finally(() => Deno.exit(0));
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -150,6 +158,10 @@ if (import.meta.main) {
     }
     const flags = readFlags(Deno.args);
     startLogging(flags.logFormat, logLevel(flags));
-    await run(flags, await openStore(flags));
+    const store = await openStore(flags);
+    if (flags.state === undefined) return await run(flags, store);
+    const { SavedStore } = await import("./lib/store/saved/store.ts");
+    const saved = await SavedStore.open(store, flags.state, flags.store);
+    await run(flags, saved, () => saved.close());
   });
 }

@@ -11,7 +11,13 @@ import { encodeService, Service } from "./depends.ts";
 
 type Watched = Pick<
   Watcher<object>,
-  "age" | "isSynced" | "receivers" | "subscribe" | "synced" | "version"
+  | "age"
+  | "isSynced"
+  | "receivers"
+  | "saved"
+  | "subscribe"
+  | "synced"
+  | "version"
 >;
 
 /** Some of the members: those of one watcher. */
@@ -119,6 +125,7 @@ export default {
     const all = PARTS.map(({ watcher }) => watcher(cluster));
     return {
       age: () => Math.max(...all.map((one) => one.age())),
+      saved: () => all.map((one) => one.saved()).find((file) => file),
       isSynced: all.every((one) => one.isSynced),
       synced: Promise.all(all.map((one) => one.synced)).then(() => {}),
     };

@@ -106,11 +106,24 @@ export class Lainlet implements Origin, Service {
       const path = endpoint?.paths[0] ?? "unknown";
       this.metrics.observe(path, answer.status, time);
     }
-    const age = endpoint?.watcher?.(this.cluster).age() ?? 0;
-    if (age <= this.staleAfter || !Number.isFinite(age)) return answer;
-    const { problems } = this.store.status;
-    const stale = staleness(age, this.staleAfter, problems);
+    const stale = this.#staleness(endpoint);
+    if (stale === undefined) return answer;
     return { ...answer, headers: { ...answer.headers, ...stale } };
+  }
+
+  /** Headers that say so, when what an answer rests on may be old. */
+  #staleness(
+    endpoint: View | Page | undefined,
+  ): Record<string, string> | undefined {
+    const watcher = endpoint?.watcher?.(this.cluster);
+    if (watcher === undefined) return undefined;
+    const [age, file] = [watcher.age(), watcher.saved()];
+    const { problems } = this.store.status;
+    if (file !== undefined) {
+      return staleness(age, 0, [`from ${file}`, ...problems]);
+    }
+    if (age <= this.staleAfter || !Number.isFinite(age)) return undefined;
+    return staleness(age, this.staleAfter, problems);
   }
 
   #answer(

@@ -12,11 +12,20 @@ export interface Change {
   readonly value?: Uint8Array;
 }
 
+/** Where a state was kept that may be the store's no more. */
+export interface Saved {
+  readonly file: string;
+  /** When it was last known to be all that the store holds, in ms since 1970. */
+  readonly at: number;
+}
+
 /** Everything under a prefix at one revision, in key order. */
 export interface Snapshot {
   readonly type: "snapshot";
   readonly revision: number;
   readonly entries: readonly Entry[];
+  /** That this does not come from the store, but is what was last known of it. */
+  readonly saved?: Saved;
 }
 
 /** All changes under a prefix that one revision made. */
@@ -73,7 +82,8 @@ export interface Store {
    * snapshot; then a batch for each revision that touched the prefix, in
    * order, none missing, none twice. When history is gone another snapshot
    * follows instead, and the reader works out the difference. A store may put
-   * inventories between the batches.
+   * inventories between the batches, and what was saved before the first
+   * snapshot.
    *
    * The stream does not fail while the store is out of reach: the store
    * retries, says so in its status, and resumes after the last revision it
@@ -82,8 +92,8 @@ export interface Store {
   watch(prefix: string, signal: AbortSignal): ReadableStream<Item>;
 
   /**
-   * How long ago, in ms, what was delivered of a prefix was last known to be
-   * all that the store holds; Infinity: never.
+   * How long ago, in ms, what the store delivered of a prefix was last known
+   * to be all that it holds; Infinity: never. What was saved tells that itself.
    */
   age(prefix: string): number;
 

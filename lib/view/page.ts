@@ -51,7 +51,7 @@ export interface Page extends Endpoint {
   /** How gRPC asks for it. */
   readonly rpc?: readonly UnaryRpc[];
   /** What the answer rests on, when that is the cluster's state. */
-  watcher?(cluster: Cluster): Pick<Watcher<unknown>, "age">;
+  watcher?(cluster: Cluster): Pick<Watcher<unknown>, "age" | "saved">;
   /**
    * @throws {Refusal} when the request is malformed, or not for this caller
    * @throws {Unavailable} when there is no answer yet

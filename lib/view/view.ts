@@ -39,7 +39,7 @@ export interface LiveState {
 export interface Viewable {
   watcher(
     cluster: Cluster,
-  ): Pick<Watcher<unknown>, "age" | "isSynced" | "synced">;
+  ): Pick<Watcher<unknown>, "age" | "isSynced" | "saved" | "synced">;
   /**
    * Makes a request concrete.
    *

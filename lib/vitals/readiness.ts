@@ -11,17 +11,19 @@ export function whyNotReady(
 ): string[] {
   const reasons = isEmpty(cluster)
     ? [EMPTY]
-    : Object.values(cluster).flatMap(({ name, isSynced, age }) => {
+    : Object.values(cluster).flatMap(({ name, isSynced, age, saved }) => {
       if (!isSynced) return [`${name} is not read yet`];
+      const [file, seconds] = [saved(), Math.floor(age() / 1000)];
+      if (file !== undefined) {
+        return [`${name} is from ${file}, ${seconds} s old`];
+      }
       if (age() <= staleAfter) return [];
-      return [`${name} was last confirmed ${age() / 1000 | 0} s ago`];
+      return [`${name} was last confirmed ${seconds} s ago`];
     });
   return reasons.length === 0 ? [] : [...reasons, ...store.status.problems];
 }
 
-/** Whether all was read, and does not count as read, as there is nothing. */
+/** Whether all was read, and is not taken, as there is nothing. */
 function isEmpty({ config, depends, nodes, podgroup }: Cluster): boolean {
-  return [config, depends, nodes, podgroup].every(({ isSynced, updatedAt }) =>
-    !isSynced && updatedAt !== undefined
-  );
+  return [config, depends, nodes, podgroup].every((one) => one.isHeldBack);
 }

@@ -103,7 +103,8 @@ export class Vitals {
       ...sample,
       version,
       started: this.#started,
-      stale: sample.lag * 1000 > staleAfter,
+      stale: sample.lag * 1000 > staleAfter ||
+        watchers.some(({ saved }) => saved() !== undefined),
       problems: [...problems],
       source,
       revision,
@@ -165,10 +166,12 @@ export class Vitals {
     const rate = (name: Exclude<keyof Totals, "time">) =>
       (totals[name] - last[name]) / elapsed;
     const { cluster, limits } = this.readings;
-    const age = Math.max(...Object.values(cluster).map((one) => one.age()));
+    // There is no Infinity in JSON: before the first read it is as old as lainlet.
+    const ages = Object.values(cluster).map(({ age }) =>
+      Number.isFinite(age()) ? age() / 1000 : seconds() - this.#begin
+    );
     return {
-      // There is no Infinity in JSON: before the first read it is as old as lainlet.
-      lag: rounded(Math.min(age / 1000, seconds() - this.#begin)),
+      lag: rounded(Math.max(...ages)),
       changes: rounded(rate("changes")),
       deliveries: rounded(rate("deliveries")),
       bytes: Math.round(rate("bytes")),

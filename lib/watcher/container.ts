@@ -17,7 +17,11 @@ export interface PlacedContainer {
 export function containers(
   podgroups: Watcher<PodGroup>,
 ): Watcher<PlacedContainer> {
-  const watcher = new Watcher<PlacedContainer>("container", podgroups.age);
+  const watcher = new Watcher<PlacedContainer>(
+    "container",
+    podgroups.age,
+    podgroups.saved,
+  );
   podgroups.subscribe((changes) => {
     const placed = new Map<string, PlacedContainer | undefined>();
     for (const { key, previous } of changes) {

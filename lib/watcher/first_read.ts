@@ -1,5 +1,4 @@
 import { getLogger } from "@logtape/logtape";
-import type { Watcher } from "./watcher.ts";
 
 const log = getLogger(["lainlet", "watcher"]);
 
@@ -7,12 +6,13 @@ const log = getLogger(["lainlet", "watcher"]);
 export const EMPTY = "the store holds nothing under /lain/";
 
 /**
- * The first read of all subtrees of a store. None of them counts as read while
+ * The first read of all subtrees of a store. None of them is taken while
  * nothing was found in any: that is a wrong store more likely than an empty
  * cluster, and an empty answer takes every name and route of a node away.
  */
 export class FirstRead {
-  readonly #waiting = new Set<Pick<Watcher<unknown>, "sync">>();
+  /** What takes each subtree that was read. */
+  readonly #waiting = new Map<string, () => void>();
   #isOver = false;
 
   /** @param subtrees how many there are */
@@ -21,18 +21,26 @@ export class FirstRead {
   /** To be called when there is a key. */
   found(): void {
     this.#isOver = true;
-    for (const watcher of this.#waiting) watcher.sync();
+    for (const take of this.#waiting.values()) take();
     this.#waiting.clear();
   }
 
-  /** To be called with each watcher that has read its subtree. */
-  read(watcher: Pick<Watcher<unknown>, "sync">): void {
-    if (this.#isOver) return watcher.sync();
-    this.#waiting.add(watcher);
-    if (this.#waiting.size === this.subtrees) {
-      log.warn("{problem}, waiting for a key: is it the right one?", {
-        problem: EMPTY,
-      });
+  /**
+   * To be called with each subtree that was read.
+   *
+   * @param take called when it counts, at once or later
+   * @returns whether that was at once
+   */
+  read(subtree: string, take: () => void): boolean {
+    if (this.#isOver) take();
+    else {
+      this.#waiting.set(subtree, take);
+      if (this.#waiting.size === this.subtrees) {
+        log.warn("{problem}, waiting for a key: is it the right one?", {
+          problem: EMPTY,
+        });
+      }
     }
+    return this.#isOver;
   }
 }

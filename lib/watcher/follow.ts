@@ -30,7 +30,13 @@ export function follow<T>(
   firstRead: FirstRead,
   signal: AbortSignal,
 ): Watcher<T> {
-  const watcher = new Watcher<T>(name, () => store.age(prefix));
+  /** The file that the state is from, and since when it is unconfirmed, as `performance.now()`. */
+  let saved: { readonly file: string; readonly since: number } | undefined;
+  const watcher = new Watcher<T>(
+    name,
+    () => saved ? performance.now() - saved.since : store.age(prefix),
+    () => saved?.file,
+  );
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   /** The revision that last wrote each key, whether its value was taken or not. */
   const written = new Map<string, number>();
@@ -64,7 +70,14 @@ export function follow<T>(
     }
   };
 
-  const applySnapshot = ({ revision, entries }: Snapshot) => {
+  const takeSnapshot = (snapshot: Snapshot) => {
+    const { revision, entries } = snapshot;
+    saved = snapshot.saved && {
+      file: snapshot.saved.file,
+      // A clock that was set back does not make it younger than new.
+      since: performance.now() - Math.max(0, Date.now() - snapshot.saved.at),
+    };
+    watcher.isHeldBack = false;
     const changes = new Map<string, T | undefined>();
     for (const [key] of watcher.entries("")) changes.set(key, undefined);
     written.clear();
@@ -77,12 +90,17 @@ export function follow<T>(
     }
     watcher.note("init", "", revision);
     watcher.apply(changes);
-    if (watcher.isSynced) return;
-    if (entries.length > 0) firstRead.found();
-    firstRead.read(watcher);
+    watcher.sync();
+  };
+
+  const applySnapshot = (snapshot: Snapshot) => {
+    if (snapshot.saved) return takeSnapshot(snapshot);
+    if (snapshot.entries.length > 0) firstRead.found();
+    watcher.isHeldBack = !firstRead.read(name, () => takeSnapshot(snapshot));
   };
 
   const applyBatch = ({ revision, changes: batch }: Batch) => {
+    firstRead.found();
     const changes = new Map<string, T | undefined>();
     for (const { key: full, value } of batch) {
       const key = full.slice(prefix.length);
@@ -98,7 +116,6 @@ export function follow<T>(
       }
     }
     watcher.apply(changes);
-    if (!watcher.isSynced) firstRead.found();
   };
 
   /** Keys, in full, that are not here as they are in the store. */
@@ -146,7 +163,7 @@ export function follow<T>(
         });
         if (item.type === "snapshot") applySnapshot(item);
         else if (item.type === "batch") applyBatch(item);
-        else if (!verify(item)) {
+        else if (!watcher.isHeldBack && !verify(item)) {
           isRight = false;
           break;
         }

@@ -47,16 +47,26 @@ export class Watcher<T> {
   rejections = 0;
   /** How many keys were not as in the store when that was compared, since the start. */
   differences = 0;
+  /** Whether the subtree was read and is not taken, as the whole store is empty. */
+  isHeldBack = false;
   lastEvent: LastEvent = { Action: "", Key: "", ModifiedIndex: 0 };
   updatedAt?: Date;
 
   /**
    * @param name how `/debug` calls it
    * @param age how long ago this was last known to be the store's state, in ms; Infinity: never
+   * @param saved the file that this is from, until it is read from the store
    */
-  constructor(readonly name: string, readonly age: () => number) {}
+  constructor(
+    readonly name: string,
+    readonly age: () => number,
+    readonly saved: () => string | undefined = () => undefined,
+  ) {}
 
-  /** Resolves when a first complete read counts: not while the whole store is empty. */
+  /**
+   * Resolves when there is a state: a saved one, or with a first complete read
+   * that counts, which it does not while the whole store is empty.
+   */
   get synced(): Promise<void> {
     return this.#synced.promise;
   }
@@ -133,7 +143,7 @@ export class Watcher<T> {
     }
   }
 
-  /** Notes that what was read counts. */
+  /** Notes that there is a state. */
   sync(): void {
     this.#isSynced = true;
     this.#synced.resolve();

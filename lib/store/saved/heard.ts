@@ -1,0 +1,79 @@
+import type { Entry, Item } from "../store.ts";
+import type { News } from "./write.ts";
+
+/** What was heard of a prefix since that was written last. */
+export class Heard {
+  #revision = 0;
+  #isRead = false;
+  #isWhole = false;
+  #changes = new Map<string, Entry | undefined>();
+  #watch = new AbortController();
+
+  constructor(private readonly prefix: string) {}
+
+  /** Whether there was a snapshot. */
+  get isRead(): boolean {
+    return this.#isRead;
+  }
+
+  /** Whether it is all that the prefix holds. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  note(item: Item): void {
+    if (item.type === "inventory") return;
+    this.#revision = item.revision;
+    if (item.type === "snapshot") {
+      this.#isRead = this.#isWhole = true;
+      this.#changes = new Map(item.entries.map((entry) => [entry.key, entry]));
+      return;
+    }
+    for (const { key, value } of item.changes) {
+      if (value !== undefined) {
+        this.#changes.set(key, { key, value, revision: item.revision });
+      } else if (this.#isWhole) this.#changes.delete(key);
+      else this.#changes.set(key, undefined);
+    }
+  }
+
+  /**
+   * Hands all of it over.
+   *
+   * @param age how long ago it was known to be all that the store holds, in ms
+   */
+  take(age: number): News {
+    const { prefix } = this;
+    const at = Math.max(0, Math.round(Date.now() - age));
+    const news = {
+      section: this.#isRead
+        ? { prefix, revision: this.#revision, at }
+        : undefined,
+      isWhole: this.#isWhole,
+      changes: this.#changes,
+    };
+    this.#isWhole = false;
+    this.#changes = new Map();
+    return news;
+  }
+
+  /** Takes back what could not be written. */
+  giveBack({ isWhole, changes }: News): void {
+    if (this.#isWhole) return;
+    this.#isWhole = isWhole;
+    this.#changes = new Map([...changes, ...this.#changes]);
+  }
+
+  /** A watch begins. @returns aborts when there has to be another one */
+  begin(): AbortSignal {
+    this.#watch = new AbortController();
+    return this.#watch.signal;
+  }
+
+  /** Asks for a snapshot, as what was written is lost. */
+  restart(): void {
+    this.#isRead = false;
+    this.#changes.clear();
+    this.#watch.abort();
+  }
+}

@@ -1,0 +1,175 @@
+import { crc32 } from "node:zlib";
+import type { Entry, Snapshot } from "../store.ts";
+import {
+  BadState,
+  damaged,
+  decodeEntry,
+  decodeIdentity,
+  decodeSection,
+  HEAD,
+  type Identity,
+  isSame,
+  KIND,
+  MAGIC,
+  PIECE,
+  type Section,
+  VERSION,
+} from "./format.ts";
+
+/** A part of a saved state: the beginning of a prefix, or one of its entries. */
+export type Part = { readonly section: Section } | {
+  readonly entry: Entry;
+  /** The entry as it is in the file. */
+  readonly record: Uint8Array;
+};
+
+/**
+ * The parts of a saved state in the order of the file, some at a time. What
+ * was given counts only if all could be read: the checksum is at the end.
+ *
+ * @throws {BadState} when the file is damaged, of another version or cluster,
+ * or cannot be read, for the cause that it has then
+ */
+export async function* readState(
+  path: string,
+  identity: Identity,
+): AsyncGenerator<readonly Part[]> {
+  try {
+    yield* read(path, identity);
+  } catch (cause) {
+    if (cause instanceof BadState) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new BadState(reason, { cause });
+  }
+}
+
+async function* read(
+  path: string,
+  identity: Identity,
+): AsyncGenerator<readonly Part[]> {
+  const { isFile, size } = await Deno.stat(path);
+  // A pipe or a device may never end.
+  if (!isFile) throw new BadState("it is not a file");
+  using file = await Deno.open(path);
+  let left = size;
+  const read = async (into: Uint8Array) => {
+    left -= into.length;
+    for (let used = 0; used < into.length;) {
+      const count = await file.read(into.subarray(used));
+      if (count === null) throw damaged();
+      used += count;
+    }
+  };
+  const head = new Uint8Array(Math.min(MAGIC.length + 4, size));
+  await read(head);
+  checkHead(head);
+  const records = new Records(identity, crc32(head));
+  while (left > 0) {
+    // A new one each time: the entries lie in it.
+    const { rest, needed } = records;
+    const size = Math.min(rest.length + left, Math.max(PIECE, needed));
+    const piece = new Uint8Array(size);
+    piece.set(rest);
+    await read(piece.subarray(rest.length));
+    yield records.take(piece);
+  }
+  if (!records.isOver) throw damaged();
+}
+
+function checkHead(head: Uint8Array<ArrayBuffer>): void {
+  if (!MAGIC.every((byte, i) => byte === head[i])) {
+    throw new BadState("it is no saved state");
+  }
+  if (head.length < MAGIC.length + 4) throw damaged();
+  const version = new DataView(head.buffer).getUint32(MAGIC.length, true);
+  if (version === VERSION) return;
+  throw new BadState(`its format is version ${version}, not ${VERSION}`);
+}
+
+/** Takes a file apart. */
+class Records {
+  /** What was not taken, as there is more to come of it. */
+  rest = new Uint8Array();
+  /** How much it takes to go on, the rest included, in bytes. */
+  needed = 0;
+  /** Whether the end was there, with the right checksum. */
+  isOver = false;
+  #isKnown = false;
+
+  constructor(private readonly identity: Identity, private sum: number) {}
+
+  take(piece: Uint8Array<ArrayBuffer>): Part[] {
+    const parts: Part[] = [];
+    const view = new DataView(piece.buffer);
+    let at = 0;
+    this.needed = HEAD;
+    while (piece.length - at >= HEAD) {
+      const size = view.getUint32(at, true);
+      if (size < HEAD || this.isOver) throw damaged();
+      if (size > piece.length - at) {
+        this.needed = size;
+        break;
+      }
+      const record = piece.subarray(at, at + size);
+      const kind = view.getUint8(at + 4);
+      if (kind === KIND.end) {
+        this.#end(record, crc32(piece.subarray(0, at), this.sum));
+      } else parts.push(...this.#partOf(kind, record));
+      at += size;
+    }
+    this.rest = piece.subarray(at);
+    if (this.isOver && this.rest.length > 0) throw damaged();
+    this.sum = crc32(piece.subarray(0, at), this.sum);
+    return parts;
+  }
+
+  #partOf(kind: number, record: Uint8Array): Part[] {
+    const content = record.subarray(HEAD);
+    if (!this.#isKnown) {
+      if (kind !== KIND.identity) throw damaged();
+      const found = decodeIdentity(content);
+      if (!isSame(this.identity, found)) {
+        const { kind, endpoints } = found;
+        throw new BadState(`it is of ${kind} at ${endpoints.join()}`);
+      }
+      this.#isKnown = true;
+      return [];
+    }
+    if (kind === KIND.section) return [{ section: decodeSection(content) }];
+    if (kind === KIND.entry) return [{ entry: decodeEntry(record), record }];
+    throw damaged();
+  }
+
+  #end(record: Uint8Array, sum: number): void {
+    if (record.length !== HEAD + 4) throw damaged();
+    const view = new DataView(record.buffer, record.byteOffset);
+    if (view.getUint32(HEAD, true) !== sum) throw damaged();
+    this.isOver = true;
+  }
+}
+
+/**
+ * A saved state, as snapshots by prefix.
+ *
+ * @throws as {@linkcode readState}
+ */
+export async function loadState(
+  path: string,
+  identity: Identity,
+): Promise<Map<string, Snapshot>> {
+  const found: { section: Section; entries: Entry[] }[] = [];
+  for await (const parts of readState(path, identity)) {
+    for (const part of parts) {
+      if ("section" in part) found.push({ section: part.section, entries: [] });
+      else found.at(-1)?.entries.push(part.entry);
+    }
+  }
+  return new Map(
+    found.map(({ section: { prefix, revision, at }, entries }) => [prefix, {
+      type: "snapshot",
+      revision,
+      entries: entries.sort((a, b) => a.key < b.key ? -1 : 1),
+      saved: { file: path, at },
+    }]),
+  );
+}

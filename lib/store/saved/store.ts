@@ -1,0 +1,242 @@
+import { getLogger } from "@logtape/logtape";
+import { sleep } from "../../backoff.ts";
+import { UsageError } from "../../flags.ts";
+import type { Item, Snapshot, Store, StoreStatus } from "../store.ts";
+import { BadState, type Identity } from "./format.ts";
+import { Heard } from "./heard.ts";
+import { loadState } from "./read.ts";
+import { writeState } from "./write.ts";
+
+const log = getLogger(["lainlet", "state"]);
+
+/** How often a state is saved. */
+export interface SaveTimes {
+  /** What changed, at most, in ms; default 30 s. */
+  readonly every?: number;
+  /** That nothing changed, in ms; default 5 min. */
+  readonly confirmEvery?: number;
+}
+
+/**
+ * A store whose state is kept in a file, so that there is something to begin
+ * with when the store is out of reach: a watch delivers first what the file
+ * holds, marked as saved, and then what the store says.
+ *
+ * In memory is what changed since the file was written, and no more: the file
+ * is made anew of the last one and of that.
+ */
+export class SavedStore implements Store {
+  readonly #every: number;
+  readonly #confirmEvery: number;
+  readonly #heard = new Map<string, Heard>();
+  /** Whether the file holds a state of this cluster. */
+  #hasFile: boolean;
+  /** Whether there was a key: a store without one is a wrong one more likely than an empty cluster. */
+  #isFound = false;
+  #isChanged = false;
+  /** As `performance.now()`. */
+  #writtenAt = -Infinity;
+  #problem?: string;
+  readonly #read = Promise.withResolvers<void>();
+  readonly #closing = new AbortController();
+  readonly #over: Promise<void>;
+
+  private constructor(
+    private readonly inner: Store,
+    private readonly file: string,
+    private readonly identity: Identity,
+    /** What is to be delivered first, by prefix. */
+    private readonly saved: Map<string, Snapshot>,
+    { every = 30_000, confirmEvery = 300_000 }: SaveTimes,
+  ) {
+    this.#every = every;
+    this.#confirmEvery = confirmEvery;
+    this.#hasFile = saved.size > 0;
+    this.#over = this.#keepWriting();
+  }
+
+  /**
+   * Opens it with what the file holds. Where that is of no use the log says
+   * why, in one line, and it is as if there were none.
+   *
+   * @throws {UsageError} when this process may not write there
+   */
+  static async open(
+    inner: Store,
+    file: string,
+    { kind, endpoints }: Identity,
+    times: SaveTimes = {},
+  ): Promise<SavedStore> {
+    checkPermission(file);
+    const identity = { kind, endpoints };
+    const saved = await load(file, identity);
+    return new SavedStore(inner, file, identity, saved, times);
+  }
+
+  get status(): StoreStatus {
+    const { status } = this.inner;
+    if (this.#problem === undefined) return status;
+    return { ...status, problems: [...status.problems, this.#problem] };
+  }
+
+  age(prefix: string): number {
+    return this.inner.age(prefix);
+  }
+
+  watch(prefix: string, signal: AbortSignal): ReadableStream<Item> {
+    const heard = new Heard(prefix);
+    this.#heard.set(prefix, heard);
+    const left = new AbortController();
+    const either = AbortSignal.any([signal, left.signal]);
+    const items = this.#items(prefix, heard, either);
+    return new ReadableStream<Item>({
+      pull: async (controller) => {
+        const { done, value } = await items.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: () => left.abort(),
+    });
+  }
+
+  /** Writes what is not written; to be called when all watches have ended. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#over;
+  }
+
+  async *#items(
+    prefix: string,
+    heard: Heard,
+    signal: AbortSignal,
+  ): AsyncGenerator<Item, undefined> {
+    const saved = this.saved.get(prefix);
+    this.saved.delete(prefix);
+    if (saved !== undefined && !signal.aborted) yield saved;
+    for (let again = heard.begin();; again = heard.begin()) {
+      const either = AbortSignal.any([signal, again]);
+      for await (const item of this.inner.watch(prefix, either)) {
+        this.#note(heard, item);
+        yield item;
+      }
+      if (signal.aborted || !again.aborted) return;
+    }
+  }
+
+  #note(heard: Heard, item: Item): void {
+    heard.note(item);
+    if (item.type === "inventory") return;
+    this.#isChanged = true;
+    this.#isFound ||= item.type === "batch" || item.entries.length > 0;
+    if (this.#isFound && this.#heard.values().every((one) => one.isRead)) {
+      this.#read.resolve();
+    }
+  }
+
+  async #keepWriting(): Promise<void> {
+    const { signal } = this.#closing;
+    await Promise.race([this.#read.promise, sleep(this.#every, signal)]);
+    while (!signal.aborted) {
+      if (this.#isDue(this.#confirmEvery)) await this.#write();
+      await sleep(this.#every, signal);
+    }
+    if (this.#isDue(0)) await this.#write();
+  }
+
+  /** @param confirmEvery how old what the file says of its age may be, in ms */
+  #isDue(confirmEvery: number): boolean {
+    if (!this.#isFound || this.#isChanged) return this.#isFound;
+    const since = performance.now() - this.#writtenAt;
+    return since >= confirmEvery &&
+      this.#heard.entries().some(([prefix, { isRead }]) =>
+        isRead && this.inner.age(prefix) < since
+      );
+  }
+
+  async #write(): Promise<void> {
+    const heard = [...this.#heard];
+    const hasOld = this.#hasFile && heard.some(([, { isWhole }]) => !isWhole);
+    if (!hasOld && !heard.some(([, { isWhole }]) => isWhole)) return;
+    const at = performance.now();
+    this.#isChanged = false;
+    const news = new Map(
+      heard.map(([prefix, one]) => [prefix, one.take(this.inner.age(prefix))]),
+    );
+    const { file, identity } = this;
+    try {
+      await writeState(file, identity, news, hasOld);
+      this.#writtenAt = at;
+      this.#hasFile = true;
+      if (this.#problem !== undefined) {
+        log.info("the state is saved again", { file });
+      }
+      this.#problem = undefined;
+    } catch (error) {
+      this.#isChanged = true;
+      for (const [prefix, one] of heard) {
+        const taken = news.get(prefix);
+        if (taken !== undefined) one.giveBack(taken);
+      }
+      if (error instanceof BadState) this.#startAnew(error);
+      else this.#fail(error);
+    }
+  }
+
+  /** The file is not what it was: it is made of what the store holds. */
+  #startAnew({ message: reason }: BadState): void {
+    const { file } = this;
+    log.warn("the saved state was changed by others: {reason}", {
+      reason,
+      file,
+    });
+    this.#hasFile = false;
+    for (const one of this.#heard.values()) {
+      if (one.isRead && !one.isWhole) one.restart();
+    }
+  }
+
+  #fail(error: unknown): void {
+    const { file } = this;
+    const reason = error instanceof Error ? error.message : String(error);
+    if (this.#problem === undefined) {
+      log.warn("the state cannot be saved: {reason}", { reason, file });
+    }
+    this.#problem = `the state cannot be saved in ${file}: ${reason}`;
+  }
+}
+
+async function load(
+  file: string,
+  identity: Identity,
+): Promise<Map<string, Snapshot>> {
+  try {
+    const saved = await loadState(file, identity);
+    const sizes = [...saved.values()].map(({ entries }) => entries.length);
+    const keys = sizes.reduce((sum, size) => sum + size, 0);
+    // A state of nothing is none.
+    if (keys === 0) return new Map();
+    log.info("what was saved is served until the store is read", {
+      file,
+      keys,
+    });
+    return saved;
+  } catch (error) {
+    if (!(error instanceof BadState)) throw error;
+    if (!(error.cause instanceof Deno.errors.NotFound)) {
+      const { message: reason } = error;
+      log.warn("the saved state is not used: {reason}", { reason, file });
+    }
+    return new Map();
+  }
+}
+
+/** What is written comes into being beside the file. */
+function checkPermission(file: string): void {
+  for (const path of [file, `${file}.new`]) {
+    const { state } = Deno.permissions.querySync({ name: "write", path });
+    if (state === "granted") continue;
+    throw new UsageError(
+      `--state: ${path}: this lainlet may write under /var/lib/lainlet only`,
+    );
+  }
+}
