@@ -1,34 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { MemoryStore, parseContent } from "../../../lib/store/memory.ts";
 import { testConformance } from "./conformance.ts";
+import { MemoryHarness } from "./memory.ts";
 
-testConformance("memory", () => {
-  const store = new MemoryStore();
-  const encoder = new TextEncoder();
-  const keys = new Set<string>();
-  return Promise.resolve({
-    store,
-    write(changes) {
-      Object.keys(changes).forEach((key) => keys.add(key));
-      store.commit(
-        Object.entries(changes).map(([key, value]) => ({
-          key,
-          value: value === null
-            ? undefined
-            : typeof value === "string"
-            ? encoder.encode(value)
-            : value,
-        })),
-      );
-      return Promise.resolve();
-    },
-    clear() {
-      store.commit([...keys].map((key) => ({ key })));
-      return Promise.resolve();
-    },
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  });
-});
+testConformance("memory", () => Promise.resolve(new MemoryHarness()));
 
 Deno.test("memory: the content that it starts with is in the first snapshot", async () => {
   const store = new MemoryStore(
