@@ -25,9 +25,10 @@ class Folder implements AsyncDisposable {
     return SavedStore.open(store, this.file, IDENTITY, times);
   }
 
-  /** What is saved of a prefix; none: nothing that can be used. */
-  async saved(prefix: string): Promise<readonly Entry[] | undefined> {
-    return (await loadState(this.file, IDENTITY)).get(prefix)?.entries;
+  /** What is saved of a prefix: keys, revisions and sizes of values. */
+  async saved(prefix: string): Promise<string[] | undefined> {
+    const state = await loadState(this.file, IDENTITY);
+    return state.get(prefix)?.entries.map(lineOf);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -58,6 +59,13 @@ class Readers implements AsyncDisposable {
     return items;
   }
 
+  /** Whether there was a snapshot of the store itself. */
+  isRead(prefix: string): boolean {
+    return this.of(prefix).some((item) =>
+      item.type === "snapshot" && item.saved === undefined
+    );
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#abort.abort();
     await this.#over;
@@ -65,14 +73,15 @@ class Readers implements AsyncDisposable {
 }
 
 /** What a store holds under a prefix. */
-async function contentOf(
-  store: Store,
-  prefix: string,
-): Promise<readonly Entry[]> {
+async function contentOf(store: Store, prefix: string): Promise<string[]> {
   for await (const item of store.watch(prefix, new AbortController().signal)) {
-    if (item.type === "snapshot") return item.entries;
+    if (item.type === "snapshot") return item.entries.map(lineOf);
   }
   throw new Error("no snapshot");
+}
+
+function lineOf({ key, value, revision }: Entry): string {
+  return `${key} of ${revision}: ${value.length} times ${value[0]}`;
 }
 
 /** Leaves a file that holds these keys. */
@@ -86,8 +95,7 @@ async function save(
     await using readers = new Readers(saved, ...prefixes);
     await eventually(
       "all is read",
-      () =>
-        prefixes.every((prefix) => readers.of(prefix).length > 0) || undefined,
+      () => prefixes.every((prefix) => readers.isRead(prefix)) || undefined,
     );
   }
   await saved.close();
@@ -113,7 +121,11 @@ Deno.test("after any history and any restart the file holds what the store does"
     for (let round = 0; round < 20; round++) {
       const saved = await folder.open(memory);
       {
-        await using _readers = new Readers(saved, ...prefixes);
+        await using readers = new Readers(saved, ...prefixes);
+        await eventually(
+          "the store is read",
+          () => prefixes.every((prefix) => readers.isRead(prefix)) || undefined,
+        );
         for (let i = random.below(100); i >= 0; i--) {
           memory.commit(Array.from({ length: 1 + random.below(3) }, () => ({
             key: random.pick(prefixes) + random.below(30),
@@ -230,7 +242,7 @@ Deno.test("what cannot be written is said, tried again, and not lost", async () 
     });
     memory.put("/a/3", "three");
     await eventually("it says so again", () => saved.status.problems[0]);
-    await Deno.remove(`${folder.file}.new`, { recursive: true });
+    await Deno.rename(`${folder.file}.new`, `${folder.path}/full`);
     memory.put("/a/3", "four");
   }
   await saved.close();
@@ -336,8 +348,8 @@ Deno.test("an empty store takes nothing away of what was saved", async () => {
   }
   await saved.close();
   assertEquals(
-    (await folder.saved("/lain/config/"))?.[0]?.key,
-    "/lain/config/b",
+    await folder.saved("/lain/config/"),
+    await contentOf(memory, "/lain/config/"),
   );
 });
 
