@@ -26,6 +26,7 @@ const PACKAGES: Record<string, string> = {
   setpriv: "util-linux",
   ss: "iproute2",
   tar: "tar",
+  unshare: "util-linux",
   zsh: "zsh",
 };
 
@@ -66,6 +67,7 @@ export const TEST_FLAGS: readonly string[] = [
     "ps",
     "script",
     "tar",
+    "unshare",
     "zsh",
     "./lainlet",
   ].join(),

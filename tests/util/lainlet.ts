@@ -98,22 +98,17 @@ export class LainletProcess implements AsyncDisposable {
     args: readonly string[],
     env: Record<string, string>,
     descriptors: number | undefined,
+    within: readonly string[],
   ) {
     const port = freePort();
     this.url = `http://127.0.0.1:${port}`;
-    const [first, ...rest] = TARGETS[target];
-    const [command, ...before] = descriptors === undefined
-      ? [first] as const
-      : [
-        "bash",
-        "-c",
-        `ulimit -n ${descriptors}; exec "$@"`,
-        "bash",
-        first,
-      ] as const;
+    const limit = descriptors === undefined
+      ? []
+      : ["bash", "-c", `ulimit -n ${descriptors}; exec "$@"`, "bash"];
+    const [command = "", ...before] = [...within, ...limit, ...TARGETS[target]];
     this.program = new Program(
       command,
-      [...before, ...rest, "--web", `:${port}`, ...args],
+      [...before, "--web", `:${port}`, ...args],
       env,
     );
   }
@@ -121,18 +116,19 @@ export class LainletProcess implements AsyncDisposable {
   /**
    * Starts one, and waits until it is ready, or serves at least.
    *
-   * @param options with how many file descriptors it may have
+   * @param options with how many file descriptors it may have, and the beginning of a command that starts it
    */
   static async start(
     target: keyof typeof TARGETS,
     args: readonly string[],
-    { env = {}, ready = true, descriptors }: {
+    { env = {}, ready = true, descriptors, within = [] }: {
       env?: Record<string, string>;
       ready?: boolean;
       descriptors?: number;
+      within?: readonly string[];
     } = {},
   ): Promise<LainletProcess> {
-    const lainlet = new LainletProcess(target, args, env, descriptors);
+    const lainlet = new LainletProcess(target, args, env, descriptors, within);
     const path = ready ? "/readyz" : "/healthz";
     try {
       await eventually(`${path} is good`, async () => {
