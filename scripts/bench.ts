@@ -17,6 +17,7 @@ import { changes } from "./bench/changes.ts";
 import { latency } from "./bench/latency.ts";
 import { memory } from "./bench/memory.ts";
 import { patches } from "./bench/patches.ts";
+import { state } from "./bench/state.ts";
 import { markdown, type Section } from "./bench/table.ts";
 
 const SECTIONS: Record<string, Section> = {
@@ -27,6 +28,7 @@ const SECTIONS: Record<string, Section> = {
   grpc,
   changes,
   patches,
+  state,
   fleet,
   dashboard,
 };

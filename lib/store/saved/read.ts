@@ -27,15 +27,17 @@ export type Part = { readonly section: Section } | {
  * The parts of a saved state in the order of the file, some at a time. What
  * was given counts only if all could be read: the checksum is at the end.
  *
+ * @param isKept whether the parts are still looked at when the next ones come
  * @throws {BadState} when the file is damaged, of another version or cluster,
  * or cannot be read, for the cause that it has then
  */
 export async function* readState(
   path: string,
   identity: Identity,
+  isKept: boolean,
 ): AsyncGenerator<readonly Part[]> {
   try {
-    yield* read(path, identity);
+    yield* read(path, identity, isKept);
   } catch (cause) {
     if (cause instanceof BadState) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -46,6 +48,7 @@ export async function* readState(
 async function* read(
   path: string,
   identity: Identity,
+  isKept: boolean,
 ): AsyncGenerator<readonly Part[]> {
   const { isFile, size } = await Deno.stat(path);
   // A pipe or a device may never end.
@@ -64,11 +67,12 @@ async function* read(
   await read(head);
   checkHead(head);
   const records = new Records(identity, crc32(head));
+  let buffer = new Uint8Array();
   while (left > 0) {
-    // A new one each time: the entries lie in it.
     const { rest, needed } = records;
     const size = Math.min(rest.length + left, Math.max(PIECE, needed));
-    const piece = new Uint8Array(size);
+    if (isKept || size > buffer.length) buffer = new Uint8Array(size);
+    const piece = buffer.subarray(0, size);
     piece.set(rest);
     await read(piece.subarray(rest.length));
     yield records.take(piece);
@@ -158,7 +162,7 @@ export async function loadState(
   identity: Identity,
 ): Promise<Map<string, Snapshot>> {
   const found: { section: Section; entries: Entry[] }[] = [];
-  for await (const parts of readState(path, identity)) {
+  for await (const parts of readState(path, identity, true)) {
     for (const part of parts) {
       if ("section" in part) found.push({ section: part.section, entries: [] });
       else found.at(-1)?.entries.push(part.entry);

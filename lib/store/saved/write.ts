@@ -51,7 +51,7 @@ export async function writeState(
   };
   if (hasOld) {
     let one: News | undefined;
-    for await (const parts of readState(path, identity)) {
+    for await (const parts of readState(path, identity, false)) {
       for (const part of parts) {
         if ("section" in part) {
           one = news.get(part.section.prefix);
