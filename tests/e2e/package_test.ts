@@ -95,13 +95,20 @@ Deno.test("package: the .deb is installed, started as the unit would, asked and 
     });
 
     await t.step("it is removed, and purged", async () => {
+      // As systemd makes it for a user that there is not always.
+      await Deno.mkdir(file("var/lib/private/lainlet"), { recursive: true });
+      await Deno.writeTextFile(file("var/lib/private/lainlet/state"), "secret");
+      await Deno.symlink("private/lainlet", file("var/lib/lainlet"));
       await root.dpkg("--remove", "lainlet");
+      assertEquals(await root.exists("var/lib/lainlet/state"), true);
       assertEquals(await root.exists("usr/bin/lainlet"), false);
       assertEquals(await root.exists("usr/share/doc/lainlet"), false);
       // It is the operator's, until they say otherwise.
       assertEquals(await root.exists("etc/default/lainlet"), true);
       await root.dpkg("--purge", "lainlet");
       assertEquals(await root.exists("etc/default/lainlet"), false);
+      assertEquals(await root.exists("var/lib/lainlet"), false);
+      assertEquals(await root.exists("var/lib/private/lainlet"), false);
     });
 
     const line =
