@@ -143,11 +143,12 @@ for (const target of ["source", "binary"] as const) {
     const other = `http://127.0.0.1:${freePort()}`;
     const starts = async (args: readonly string[], reason: string) => {
       await using lainlet = await folder.start(target, args, { ready: false });
+      const { status } = await get(`${lainlet.url}/v2/configwatcher`);
+      assertEquals(status, 503);
+      assertEquals(await stop(lainlet), 0);
       const { stderr } = lainlet.program;
       assertEquals(count(stderr, /the saved state is not used/), 1);
       assert(stderr.includes(reason), stderr);
-      const { status } = await get(`${lainlet.url}/v2/configwatcher`);
-      assertEquals(status, 503);
     };
     await starts(["--etcd", other], `it is of etcd at ${etcd.endpoint}`);
     const { size } = await Deno.stat(folder.file);

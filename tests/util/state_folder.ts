@@ -30,11 +30,13 @@ export class StateFolder implements AsyncDisposable {
   readonly file = `${this.folder}/state`;
 
   constructor() {
-    Deno.mkdirSync(this.folder);
+    // As systemd makes it for a user that there is not always: a link leads there.
+    Deno.mkdirSync(this.folder, { recursive: true });
+    Deno.symlinkSync("private/lainlet", `${this.#path}/lainlet`);
   }
 
   get folder(): string {
-    return `${this.#path}/lainlet`;
+    return `${this.#path}/private/lainlet`;
   }
 
   /** The names of the files that are there. */

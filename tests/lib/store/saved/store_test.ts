@@ -6,6 +6,7 @@ import {
   SavedStore,
   type SaveTimes,
 } from "../../../../lib/store/saved/store.ts";
+import { type News, writeState } from "../../../../lib/store/saved/write.ts";
 import type { Entry, Item, Store } from "../../../../lib/store/store.ts";
 import { get } from "../../../util/client.ts";
 import { TestLainlet } from "../../../util/lainlet.ts";
@@ -278,54 +279,67 @@ Deno.test("what is unchanged is written for its age alone, and not while that is
   assertEquals((last ?? 0) > Date.now() - 60_000, true);
 });
 
+const SUBTREES = [
+  "/lain/config/",
+  "/lain/nodes/nodes/",
+  "/lain/deployd/depends/pods/",
+  "/lain/deployd/pod_groups/",
+];
+
 Deno.test("the state of a store out of reach is served, and its age told", async () => {
-  await using folder = new Folder();
-  const config: [string, string] = ["/lain/config/domain", "lain.example"];
-  const prefixes = [
-    "/lain/config/",
-    "/lain/nodes/nodes/",
-    "/lain/deployd/depends/pods/",
-    "/lain/deployd/pod_groups/",
-  ];
-  await save(folder, [config], ...prefixes);
-  const etcd = new EtcdStore([`http://127.0.0.1:${freePort()}`]);
-  const saved = await folder.open(etcd);
-  {
-    await using server = new TestLainlet(saved);
-    await server.ready();
-    const { status, headers, body } = await get(
-      `${server.url}/v2/configwatcher`,
-    );
-    assertEquals([status, body], [200, '{"domain":"lain.example"}']);
-    assertMatch(headers.get("Age") ?? "", /^\d$/);
-    const cacheStatus = headers.get("Cache-Status") ?? "";
-    assertMatch(
-      cacheStatus,
-      /^lainlet; hit; ttl=(0|-\d); detail="from .+\/state/,
-    );
-    const readyz = await get(`${server.url}/readyz`);
-    assertEquals(readyz.status, 503);
-    assertMatch(
-      readyz.body,
-      /^config is from .+\/state, \d s old; container is/,
-    );
-    const { vitals } = server.lainlet;
-    assertEquals([vitals.present.stale, vitals.present.lag < 10], [true, true]);
+  // The last one is of a clock that was set back since.
+  for (
+    const [age, told] of [[0, "[01]"], [95, "9[56]"], [-3_600, "0"]] as const
+  ) {
+    await using folder = new Folder();
+    const at = Date.now() - age * 1000;
+    const entry = {
+      key: "/lain/config/domain",
+      value: new TextEncoder().encode("lain.example"),
+      revision: 1,
+    };
+    const news = SUBTREES.map((prefix, i): [string, News] => [prefix, {
+      section: { prefix, revision: 1, at },
+      isWhole: true,
+      changes: new Map(i === 0 ? [[entry.key, entry]] : []),
+    }]);
+    await writeState(folder.file, IDENTITY, new Map(news), false);
+    const before = await Deno.readFile(folder.file);
+    const etcd = new EtcdStore([`http://127.0.0.1:${freePort()}`]);
+    const saved = await folder.open(etcd);
+    {
+      await using server = new TestLainlet(saved);
+      await server.ready();
+      const { status, headers, body } = await get(
+        `${server.url}/v2/configwatcher`,
+      );
+      assertEquals([status, body], [200, '{"domain":"lain.example"}']);
+      assertMatch(headers.get("Age") ?? "", new RegExp(`^${told}$`));
+      assertMatch(
+        headers.get("Cache-Status") ?? "",
+        /^lainlet; hit; ttl=(0|-\d+); detail="from .+\/state/,
+      );
+      const readyz = await get(`${server.url}/readyz`);
+      assertEquals(readyz.status, 503);
+      assertMatch(
+        readyz.body,
+        new RegExp(
+          `^config is from .+/state, ${told} s old; container is from`,
+        ),
+      );
+      const { present } = server.lainlet.vitals;
+      assertEquals(present.stale, true);
+      assertMatch(String(Math.floor(present.lag)), new RegExp(`^${told}$`));
+    }
+    await saved.close();
+    // Nothing new was heard, so it is as it was, and so is its age.
+    assertEquals(await Deno.readFile(folder.file), before);
   }
-  await saved.close();
-  // Its age is still that of the first lainlet's last word.
-  assertEquals((await folder.saved("/lain/config/"))?.length, 1);
 });
 
 Deno.test("an empty store takes nothing away of what was saved", async () => {
   await using folder = new Folder();
-  const prefixes = [
-    "/lain/config/",
-    "/lain/nodes/nodes/",
-    "/lain/deployd/depends/pods/",
-    "/lain/deployd/pod_groups/",
-  ];
-  await save(folder, [["/lain/config/a", "1"]], ...prefixes);
+  await save(folder, [["/lain/config/a", "1"]], ...SUBTREES);
   const memory = new MemoryStore();
   const saved = await folder.open(memory);
   {
