@@ -1,5 +1,11 @@
 import { getLogger } from "@logtape/logtape";
-import type { Batch, Inventory, Snapshot, Store } from "../store/store.ts";
+import type {
+  Batch,
+  Inventory,
+  Item,
+  Snapshot,
+  Store,
+} from "../store/store.ts";
 import { BadValue } from "./fields.ts";
 import type { FirstRead } from "./first_read.ts";
 import { Watcher } from "./watcher.ts";
@@ -152,22 +158,34 @@ export function follow<T>(
     return false;
   };
 
+  /** Takes what the store says. @returns whether the watcher is right with it */
+  const take = (item: Item): boolean => {
+    log.debug("the store has news", {
+      watcher: name,
+      type: item.type,
+      revision: item.revision,
+    });
+    if (item.type === "snapshot") applySnapshot(item);
+    else if (item.type === "batch") applyBatch(item);
+    else return watcher.isHeldBack || verify(item);
+    return true;
+  };
+
+  /** Of its own, to keep hold of no item while it waits for the next one: a snapshot is large. */
+  const step = async (
+    reader: ReadableStreamDefaultReader<Item>,
+  ): Promise<"next" | "anew" | "over"> => {
+    const { done, value } = await reader.read();
+    if (done) return "over";
+    if (take(value)) return "next";
+    await reader.cancel();
+    return "anew";
+  };
+
   const run = async () => {
-    for (let isRight = false; !isRight;) {
-      isRight = true;
-      for await (const item of store.watch(prefix, signal)) {
-        log.debug("the store has news", {
-          watcher: name,
-          type: item.type,
-          revision: item.revision,
-        });
-        if (item.type === "snapshot") applySnapshot(item);
-        else if (item.type === "batch") applyBatch(item);
-        else if (!watcher.isHeldBack && !verify(item)) {
-          isRight = false;
-          break;
-        }
-      }
+    for (let then = "anew"; then === "anew";) {
+      const reader = store.watch(prefix, signal).getReader();
+      do then = await step(reader); while (then === "next");
     }
   };
   run().catch((error) =>

@@ -64,6 +64,11 @@ export class Heard {
     this.#changes = new Map([...changes, ...this.#changes]);
   }
 
+  /** Whether there has to be another watch. */
+  get isLost(): boolean {
+    return this.#watch.signal.aborted;
+  }
+
   /** A watch begins. @returns aborts when there has to be another one */
   begin(): AbortSignal {
     this.#watch = new AbortController();

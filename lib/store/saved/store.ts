@@ -87,13 +87,24 @@ export class SavedStore implements Store {
     const heard = new Heard(prefix);
     this.#heard.set(prefix, heard);
     const left = new AbortController();
-    const either = AbortSignal.any([signal, left.signal]);
-    const items = this.#items(prefix, heard, either);
+    const ends = AbortSignal.any([signal, left.signal]);
+    let reader: ReadableStreamDefaultReader<Item> | undefined;
     return new ReadableStream<Item>({
+      // Nothing here keeps hold of an item while it waits for the next one.
       pull: async (controller) => {
-        const { done, value } = await items.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
+        const saved = this.saved.get(prefix);
+        this.saved.delete(prefix);
+        if (saved && !ends.aborted) return controller.enqueue(saved);
+        for (;;) {
+          reader ??= this.#follow(prefix, heard, ends);
+          const { done, value } = await reader.read();
+          if (!done) {
+            this.#note(heard, value);
+            return controller.enqueue(value);
+          }
+          if (ends.aborted || !heard.isLost) return controller.close();
+          reader = undefined;
+        }
       },
       cancel: () => left.abort(),
     });
@@ -105,22 +116,13 @@ export class SavedStore implements Store {
     await this.#over;
   }
 
-  async *#items(
+  #follow(
     prefix: string,
     heard: Heard,
-    signal: AbortSignal,
-  ): AsyncGenerator<Item, undefined> {
-    const saved = this.saved.get(prefix);
-    this.saved.delete(prefix);
-    if (saved !== undefined && !signal.aborted) yield saved;
-    for (let again = heard.begin();; again = heard.begin()) {
-      const either = AbortSignal.any([signal, again]);
-      for await (const item of this.inner.watch(prefix, either)) {
-        this.#note(heard, item);
-        yield item;
-      }
-      if (signal.aborted || !again.aborted) return;
-    }
+    ends: AbortSignal,
+  ): ReadableStreamDefaultReader<Item> {
+    const either = AbortSignal.any([ends, heard.begin()]);
+    return this.inner.watch(prefix, either).getReader();
   }
 
   #note(heard: Heard, item: Item): void {
