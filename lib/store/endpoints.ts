@@ -3,10 +3,12 @@ import { backoff, sleep } from "../backoff.ts";
 import { type Connection, dial, type Dialed } from "./dial.ts";
 import { lineOf } from "./line.ts";
 
-const log = getLogger(["lainlet", "etcd"]);
+const log = getLogger(["lainlet", "store"]);
 
 /** How an endpoint is connected to. */
 export interface Way<C extends Connection, H> {
+  /** What is connected to, for the log. */
+  readonly name: "etcd" | "ZooKeeper";
   /** Makes a connection that was not tried yet. */
   connect(endpoint: string): C;
   /** Finds out whether it works, and where the store's history stands. */
@@ -37,7 +39,7 @@ export class Endpoints<C extends Connection, H> {
   #connection?: C;
   #connects = 0;
 
-  /** @param endpoints URLs, `http://127.0.0.1:2379`; a single cluster's members */
+  /** @param endpoints as they are to be told; a single cluster's members */
   constructor(endpoints: readonly string[], way: Way<C, H>) {
     const first = Math.floor(Math.random() * endpoints.length);
     this.#order = [...endpoints.slice(first), ...endpoints.slice(0, first)];
@@ -110,6 +112,9 @@ export class Endpoints<C extends Connection, H> {
     const line = `${endpoint}: ${problem}`;
     if (this.#told.has(line)) return;
     this.#told.add(line);
-    log.warn("etcd is not usable, retrying", { endpoint, error: problem });
+    log.warn(`${this.#way.name} is not usable, retrying`, {
+      endpoint,
+      error: problem,
+    });
   }
 }

@@ -10,9 +10,10 @@ import {
 } from "../../scripts/cluster.ts";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { get, Stream } from "../util/client.ts";
-import { type Changes, TestEtcd } from "../util/etcd.ts";
+import { TestEtcd } from "../util/etcd.ts";
 import { GOLDEN_HOST, TestLainlet } from "../util/lainlet.ts";
 import { eventually } from "../util/process.ts";
+import type { Changes } from "../util/store.ts";
 
 const HERE = { name: GOLDEN_HOST.hostname, ip: GOLDEN_HOST.ip };
 const THERE = { name: "node2", ip: "192.168.77.22" };

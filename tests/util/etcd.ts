@@ -2,10 +2,9 @@ import { Buffer } from "node:buffer";
 import { Etcd3, Range } from "etcd3";
 import "../../lib/store/etcd/sockets.ts";
 import { Etcd2Keys } from "./etcd2.ts";
+import { copyFolder } from "./folder.ts";
 import { eventually, freePort, Program } from "./process.ts";
-
-/** Keys to put, and keys to delete (null), in one revision. */
-export type Changes = Readonly<Record<string, string | Uint8Array | null>>;
+import type { Changes, TestStore } from "./store.ts";
 
 /** What `--store` calls etcd's two key spaces. */
 export type StoreKind = "etcd" | "etcd2";
@@ -32,7 +31,7 @@ interface Member {
 }
 
 /** A real etcd, in a process and a folder of its own. */
-export class TestEtcd implements AsyncDisposable {
+export class TestEtcd implements TestStore {
   #client?: Etcd3;
   readonly #v2?: Etcd2Keys;
   #hasLogin = false;
@@ -317,13 +316,4 @@ async function etcdctl(api: "2" | "3", ...args: string[]): Promise<void> {
   await using program = new Program("etcdctl", args, { ETCDCTL_API: api });
   const { success } = await program.ended();
   if (!success) throw new Error(`etcdctl failed: ${program.stderr}`);
-}
-
-async function copyFolder(from: string, to: string): Promise<void> {
-  await Deno.mkdir(to, { recursive: true });
-  for await (const { name, isDirectory } of Deno.readDir(from)) {
-    const [source, target] = [`${from}/${name}`, `${to}/${name}`];
-    if (isDirectory) await copyFolder(source, target);
-    else await Deno.copyFile(source, target);
-  }
 }

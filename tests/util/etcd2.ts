@@ -1,4 +1,4 @@
-import type { Changes } from "./etcd.ts";
+import type { Changes } from "./store.ts";
 
 /** How many requests are under way at a time when there are many. */
 const LANES = 20;

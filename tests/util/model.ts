@@ -7,7 +7,7 @@ import {
   type NodeSpec,
   nodeValue,
 } from "../../scripts/cluster.ts";
-import type { Changes } from "./etcd.ts";
+import type { Changes } from "./store.ts";
 
 const NODES: readonly [NodeSpec, NodeSpec] = [
   { name: "node1", ip: "192.168.77.21" },

@@ -42,6 +42,7 @@ export class EtcdStore
     super(options);
     this.#login = { tls, auth };
     this.endpoints = new Endpoints(endpoints, {
+      name: "etcd",
       connect: (endpoint) => new EtcdConnection(endpoint, this.#login),
       open: (connection) =>
         connection.open([...this.watches].map(({ prefix }) => prefix)),

@@ -37,6 +37,7 @@ export class Etcd2Store
   ) {
     super(options);
     this.endpoints = new Endpoints(endpoints, {
+      name: "etcd",
       connect: (endpoint) => new Etcd2Connection(endpoint, { tls, auth }),
       // A key that is there, as the answer for one that is not says less.
       open: (connection) =>
