@@ -3,9 +3,10 @@ import { etcd } from "./etcd/kind.ts";
 import { etcd2 } from "./etcd2/kind.ts";
 import type { Source, StoreKind } from "./kind.ts";
 import { memory } from "./memory.ts";
+import { zookeeper } from "./zookeeper/kind.ts";
 
 /** The stores that there are: the one place to add another. */
-export const STORES: readonly StoreKind[] = [etcd, etcd2, memory];
+export const STORES: readonly StoreKind[] = [etcd, etcd2, zookeeper, memory];
 
 /** How `--store` takes a kind: `memory:FILE`. */
 export function termOf({ name, argument }: StoreKind): string {

@@ -41,13 +41,13 @@ Deno.test("history is compacted, and everything deleted and written anew, while 
 
 Deno.test("what is compacted while lainlet is there costs it nothing", async () => {
   await using scene = await Scene.set({ settings: ["--debug"] });
-  const { etcd, model, watched } = scene;
+  const { server, model, watched } = scene;
   for (let i = 0; i < 10; i++) {
-    await etcd.write({ ...model.next(), "/other/key": `${i}` });
-    await etcd.compact();
+    await server.write({ ...model.next(), "/other/key": `${i}` });
+    await server.compact();
     await new Promise((resolve) => setTimeout(resolve, 1_500));
   }
-  await watched.agrees(await etcd.content());
+  await watched.agrees(await server.content());
   const debug = await watched.debug();
   for (const [i, { program }] of watched.lainlets.entries()) {
     // A machine that stands still for seconds loses the connection, and what is compacted then.

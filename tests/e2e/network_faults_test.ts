@@ -101,13 +101,13 @@ Deno.test("a watch that lives, and loses a change", async (t) => {
             return (bytes) => filter.filter(bytes);
           }),
       });
-      const { etcd, watched } = scene;
+      const { server, watched } = scene;
       isArmed = true;
-      await etcd.write({ "/lain/config/a": "lost" });
+      await server.write({ "/lain/config/a": "lost" });
       if (name !== "the last one") {
-        await etcd.write({ "/lain/config/b": "seen" });
+        await server.write({ "/lain/config/b": "seen" });
       }
-      await watched.agrees(await etcd.content(), NOTICED);
+      await watched.agrees(await server.content(), NOTICED);
       for (const { store } of await watched.debug()) {
         assertEquals(store.missed, 1);
       }

@@ -1,3 +1,4 @@
+import { assertEquals } from "@std/assert";
 import type { Item, Store } from "../../lib/store/store.ts";
 import { eventually } from "./process.ts";
 
@@ -17,6 +18,37 @@ export class Collector implements AsyncDisposable {
 
   get revisions(): number[] {
     return this.items.map(({ revision }) => revision);
+  }
+
+  get types(): Item["type"][] {
+    return this.items.map(({ type }) => type);
+  }
+
+  /** What a reader of the items holds in the end. */
+  get held(): Record<string, string> {
+    const state = new Map<string, string>();
+    const put = (key: string, value: Uint8Array) =>
+      state.set(key, new TextDecoder().decode(value));
+    for (const item of this.items) {
+      if (item.type === "snapshot") {
+        state.clear();
+        for (const { key, value } of item.entries) put(key, value);
+      } else if (item.type === "batch") {
+        for (const { key, value } of item.changes) {
+          if (value === undefined) state.delete(key);
+          else put(key, value);
+        }
+      }
+    }
+    return Object.fromEntries(state);
+  }
+
+  /** Waits until a reader holds this. */
+  async holds(expected: Record<string, string>): Promise<void> {
+    await eventually(`${JSON.stringify(expected)} is held`, () => {
+      assertEquals(this.held, expected);
+      return true;
+    });
   }
 
   async count(items: number): Promise<void> {

@@ -1,27 +1,28 @@
 /**
- * What goes wrong with an etcd, its members and the way to it, and what a
+ * What goes wrong with a store, its members and the way to it, and what a
  * scene's lainlets have to make of that, whichever store they follow.
  *
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { get } from "./client.ts";
+import { TestEtcd } from "./etcd.ts";
 import { eventually } from "./process.ts";
 import type { Proxy } from "./proxy.ts";
 import type { Scene } from "./scene.ts";
 
 /** How soon a fault is noticed, and a working watch found, in ms; and some for a slow machine. */
 export const NOTICED = 10_000 + 5_000;
-/** How soon lainlet is back when etcd is, in ms; and some for a slow machine. */
+/** How soon lainlet is back when the store is, in ms; and some for a slow machine. */
 export const BACK = 5_000 + 3_000;
 /** How soon lainlet is right again when a member is lost, in ms; and some for a slow machine. */
 const ELSEWHERE = 10_000 + 5_000;
 
-/** etcd comes up after the lainlets. @param reason what they say until then */
+/** The store comes up after the lainlets. @param reason what they say until then */
 export async function absence(scene: Scene, reason: RegExp): Promise<void> {
-  const { etcd } = scene;
-  const content = await etcd.content();
-  await etcd.kill();
+  const { server } = scene;
+  const content = await server.content();
+  await server.kill();
   await scene.watch(false);
   for (const { url } of scene.watched.lainlets) {
     await eventually("it says what it misses", async () => {
@@ -31,31 +32,31 @@ export async function absence(scene: Scene, reason: RegExp): Promise<void> {
     });
     assertEquals((await get(`${url}/v2/nodes`)).status, 503);
   }
-  await etcd.launch();
+  await server.launch();
   await scene.watched.agrees(content, 10_000);
   await scene.watched.isFaultless();
 }
 
-/** etcd dies and is started again, with writes before and after. */
+/** The store dies and is started again, with writes before and after. */
 export async function kills(
-  { etcd, model, watched }: Scene,
+  { server, model, watched }: Scene,
   rounds: number,
 ): Promise<void> {
   for (let round = 0; round < rounds; round++) {
-    for (let i = 0; i < 5; i++) await etcd.write(model.next());
-    await etcd.kill();
-    await etcd.launch();
-    for (let i = 0; i < 5; i++) await etcd.write(model.next());
+    for (let i = 0; i < 5; i++) await server.write(model.next());
+    await server.kill();
+    await server.launch();
+    for (let i = 0; i < 5; i++) await server.write(model.next());
   }
-  await watched.agrees(await etcd.content());
+  await watched.agrees(await server.content());
   await watched.isFaultless();
 }
 
-/** etcd stands still for 15 s; the lainlets are to say that from 8 s on. */
-export async function pause({ etcd, model, watched }: Scene): Promise<void> {
-  const before = await etcd.content();
+/** The store stands still for 15 s; the lainlets are to say that from 8 s on. */
+export async function pause({ server, model, watched }: Scene): Promise<void> {
+  const before = await server.content();
   const pause = Date.now();
-  etcd.pause();
+  server.pause();
   for (const { url } of watched.lainlets) {
     await eventually("it says that the state is old", async () => {
       const { status, body } = await get(`${url}/readyz`);
@@ -72,49 +73,49 @@ export async function pause({ etcd, model, watched }: Scene): Promise<void> {
     () => Date.now() - pause > 15_000 || undefined,
   );
   await watched.agrees(before);
-  etcd.resume();
-  await etcd.write(model.next());
-  await watched.agrees(await etcd.content(), 10_000);
+  server.resume();
+  await server.write(model.next());
+  await watched.agrees(await server.content(), 10_000);
   await watched.isFaultless();
 }
 
 /** Everything is deleted and written anew while nothing is heard, and history is lost then, too. */
 export async function lostHistory(
-  { etcd, model, proxy, watched }: Scene,
+  { server, model, proxy, watched }: Scene,
 ): Promise<void> {
   for (const compact of [false, true]) {
     proxy.fault = "cut";
-    const content = await etcd.content();
-    await etcd.clear();
-    await etcd.load(Object.fromEntries(content.slice(3)));
-    await etcd.write(model.next());
-    if (compact) await etcd.compact();
+    const content = await server.content();
+    await server.clear();
+    await server.load(Object.fromEntries(content.slice(3)));
+    await server.write(model.next());
+    if (compact) await server.compact();
     proxy.fault = "none";
-    await watched.agrees(await etcd.content());
-    await etcd.write(model.next());
-    await watched.agrees(await etcd.content());
+    await watched.agrees(await server.content());
+    await server.write(model.next());
+    await watched.agrees(await server.content());
   }
   await watched.isFaultless();
 }
 
 /** An older state is restored, with less history than was seen, and with more. @param writes to it, each time */
 export async function restores(
-  { etcd, model, proxy, watched }: Scene,
+  { server, model, proxy, watched }: Scene,
   writes: readonly number[],
 ): Promise<void> {
   const place = await Deno.makeTempDir();
   const saved = `${place}/saved`;
-  await etcd.save(saved);
+  await server.save(saved);
   for (const count of writes) {
-    for (let i = 0; i < 20; i++) await etcd.write(model.next());
-    await watched.agrees(await etcd.content());
+    for (let i = 0; i < 20; i++) await server.write(model.next());
+    await watched.agrees(await server.content());
     proxy.fault = "cut";
-    await etcd.restore(saved);
-    for (let i = 0; i < count; i++) await etcd.write(model.next());
+    await server.restore(saved);
+    for (let i = 0; i < count; i++) await server.write(model.next());
     proxy.fault = "none";
-    await watched.agrees(await etcd.content());
-    await etcd.write(model.next());
-    await watched.agrees(await etcd.content());
+    await watched.agrees(await server.content());
+    await server.write(model.next());
+    await watched.agrees(await server.content());
   }
   await Deno.remove(place, { recursive: true });
   await watched.isFaultless();
@@ -126,10 +127,11 @@ export const WAY_FAULTS: Record<
   (proxy: Proxy) => void | Promise<void>
 > = {
   "cut": (proxy) => void (proxy.fault = "cut"),
-  "half-closed towards etcd": (proxy) => proxy.halfClose("server"),
+  "half-closed towards the server": (proxy) => proxy.halfClose("server"),
   "half-closed towards lainlet": (proxy) => proxy.halfClose("client"),
   "slow": (proxy) => void (proxy.fault = { delay: 200 }),
-  "silent towards etcd": (proxy) => void (proxy.fault = "silent to server"),
+  "silent towards the server": (proxy) =>
+    void (proxy.fault = "silent to server"),
   "silent towards lainlet": (proxy) => void (proxy.fault = "silent to client"),
   "silent": (proxy) => void (proxy.fault = "silent"),
   "accepted and never answered": (proxy) => {
@@ -138,18 +140,18 @@ export const WAY_FAULTS: Record<
   },
 };
 
-/** Whether etcd is reached in spite of a fault. */
+/** Whether the store is reached in spite of a fault. */
 const HARMLESS = [
   "slow",
-  "half-closed towards etcd",
+  "half-closed towards the server",
   "half-closed towards lainlet",
 ];
 
 /** The only way is broken and mended. @param name of {@linkcode WAY_FAULTS} */
 export async function brokenWay(scene: Scene, name: string): Promise<void> {
-  const { etcd, model, proxy, watched } = scene;
+  const { server, model, proxy, watched } = scene;
   await WAY_FAULTS[name]?.(proxy);
-  for (let i = 0; i < 5; i++) await etcd.write(model.next());
+  for (let i = 0; i < 5; i++) await server.write(model.next());
   if (HARMLESS.includes(name)) await scene.follows(NOTICED);
   else await watched.noticed(NOTICED);
   proxy.fault = "none";
@@ -163,13 +165,13 @@ export async function brokenWays(scene: Scene, name: string): Promise<void> {
   for (const _ of proxies) {
     const proxy = await eventually("one is in use", async () => {
       const [first] = await watched.debug();
-      return proxies.find(({ url }) => url === first?.store.source);
+      return proxies.find(({ addr }) => first?.store.source.endsWith(addr));
     });
-    broken.add(proxy.url);
+    broken.add(proxy.addr);
     await WAY_FAULTS[name]?.(proxy);
     await eventually("another one is in use", async () => {
       const all = await watched.debug();
-      const isUsed = all.some(({ store }) => store.source === proxy.url);
+      const isUsed = all.some(({ store }) => store.source.endsWith(proxy.addr));
       return isUsed ? undefined : true;
     }, NOTICED);
     await scene.follows(BACK);
@@ -179,11 +181,12 @@ export async function brokenWays(scene: Scene, name: string): Promise<void> {
   await watched.isFaultless({ mayMiss: true });
 }
 
-/** What befalls three members. */
+/** What befalls three members; that the leader changes can be asked of etcd only. */
 export const MEMBER_FAULTS: Record<string, (scene: Scene) => Promise<void>> = {
   "the leader changes, to each member": async (scene) => {
-    for (const member of scene.etcds) {
-      const others = scene.etcds.filter((other) => other !== member);
+    for (const member of scene.members) {
+      assert(member instanceof TestEtcd);
+      const others = scene.members.filter((other) => other !== member);
       await member.lead(others.map(({ endpoint }) => endpoint));
       await scene.follows(ELSEWHERE, member);
     }
@@ -220,7 +223,7 @@ export const MEMBER_FAULTS: Record<string, (scene: Scene) => Promise<void>> = {
 };
 
 /** The members, each of the three first in turn. */
-function turns({ etcds: [a, b, c] }: Scene) {
+function turns({ members: [a, b, c] }: Scene) {
   assert(a && b && c);
   return [[a, b, c], [b, c, a], [c, a, b]] as const;
 }

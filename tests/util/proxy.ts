@@ -30,9 +30,9 @@ export class Proxy implements AsyncDisposable {
 
   readonly #target: number;
 
-  /** @param target URL of what it leads to, on 127.0.0.1 */
+  /** @param target what it leads to, on 127.0.0.1: a URL, or host and port */
   constructor(target: string) {
-    this.#target = Number(new URL(target).port);
+    this.#target = Number(target.split(":").at(-1));
     this.#accepting = this.#accept();
   }
 
@@ -40,8 +40,12 @@ export class Proxy implements AsyncDisposable {
     return this.#listener.addr.port;
   }
 
+  get addr(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://${this.addr}`;
   }
 
   /** Connections that were made through it and are open. */

@@ -1,14 +1,32 @@
 import { assert } from "@std/assert";
-import { type StoreKind, TestEtcd } from "./etcd.ts";
+import { TestEtcd } from "./etcd.ts";
 import { Model, Random } from "./model.ts";
 import { eventually } from "./process.ts";
 import { Proxy } from "./proxy.ts";
+import type { TestStore } from "./store.ts";
 import { Watched } from "./watched.ts";
+import { TestZooKeeper } from "./zookeeper.ts";
+
+/** Servers of each kind, as `--store` calls it, and the flag that says where they are. */
+const KINDS = {
+  etcd: {
+    flag: "--etcd",
+    start: (size: number) => TestEtcd.startCluster(size),
+  },
+  etcd2: {
+    flag: "--etcd",
+    start: (size: number) => TestEtcd.startCluster(size, { store: "etcd2" }),
+  },
+  zookeeper: {
+    flag: "--zookeeper",
+    start: (size: number) => TestZooKeeper.startCluster(size),
+  },
+};
 
 /** What a scene is made of. */
 export interface SceneSetup {
   /** Default: `etcd`. */
-  readonly store?: StoreKind;
+  readonly store?: keyof typeof KINDS;
   /** Members of the cluster; default: one. */
   readonly members?: number;
   /** Ways to its first member; default: none, all members are asked directly. */
@@ -25,7 +43,8 @@ export class Scene implements AsyncDisposable {
   #beat = 0;
 
   private constructor(
-    readonly etcds: readonly TestEtcd[],
+    readonly members: readonly TestStore[],
+    private readonly flag: string,
     readonly proxies: readonly Proxy[],
     private readonly stack: AsyncDisposableStack,
     /** Flags that they are started with. */
@@ -50,9 +69,10 @@ export class Scene implements AsyncDisposable {
       SceneSetup,
   ): Promise<Scene> {
     await using stack = new AsyncDisposableStack();
-    const etcds = await TestEtcd.startCluster(members, { store });
-    for (const etcd of etcds) stack.use(etcd);
-    const [first] = etcds;
+    const { flag, start } = KINDS[store];
+    const servers = await start(members);
+    for (const server of servers) stack.use(server);
+    const [first] = servers;
     assert(first);
     const proxies = Array.from(
       { length: ways },
@@ -60,16 +80,16 @@ export class Scene implements AsyncDisposable {
     );
     if (prepare) proxies.forEach(prepare);
     const flags = [`--store=${store}`, ...settings];
-    const scene = new Scene(etcds, proxies, stack.move(), flags);
+    const scene = new Scene(servers, flag, proxies, stack.move(), flags);
     for (let i = 0; i < 60; i++) await first.write(scene.model.next());
     return scene;
   }
 
   /** The first member, or the only one. */
-  get etcd(): TestEtcd {
-    const [etcd] = this.etcds;
-    assert(etcd);
-    return etcd;
+  get server(): TestStore {
+    const [server] = this.members;
+    assert(server);
+    return server;
   }
 
   /** The first way, or the only one. */
@@ -86,11 +106,12 @@ export class Scene implements AsyncDisposable {
 
   /** Starts the lainlets. @param ready whether to wait until they are */
   async watch(ready = true): Promise<void> {
-    const { settings } = this;
-    const ways = this.proxies.map(({ url }) => url);
-    const members = this.etcds.map(({ endpoint }) => endpoint);
+    const { flag, settings } = this;
+    const ways = this.proxies.map(({ addr }) => addr);
+    const members = this.members.map(({ endpoint }) => endpoint);
     this.lainlets = this.stack.use(
       await Watched.start(ways.length > 0 ? ways : members, {
+        flag,
         settings,
         ready,
       }),
@@ -98,7 +119,7 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Writes something, and waits until it is served everywhere. @param timeout in ms */
-  async follows(timeout: number, writer = this.etcd): Promise<void> {
+  async follows(timeout: number, writer = this.server): Promise<void> {
     const content = await eventually("there is a leader", async () => {
       const beat = String(++this.#beat);
       await writer.write({

@@ -8,6 +8,8 @@ const HOST = ["--ip", GOLDEN_HOST.ip, "--hostname", GOLDEN_HOST.hostname];
 
 /** How the lainlets are started. */
 export interface WatchedSetup {
+  /** The flag that says where the store is; default: `--etcd`. */
+  readonly flag?: string;
   /** Flags besides those that are always given. */
   readonly settings?: readonly string[];
   /** Wait until they are ready; default. */
@@ -26,11 +28,12 @@ export class Watched implements AsyncDisposable {
 
   static async start(
     endpoints: readonly string[],
-    { settings = [], ready = true, streams = true }: WatchedSetup = {},
+    { flag = "--etcd", settings = [], ready = true, streams = true }:
+      WatchedSetup = {},
   ): Promise<Watched> {
-    const args = ["--etcd", endpoints.join(), ...HOST, ...settings];
+    const args = [flag, endpoints.join(), ...HOST, ...settings];
     const targets = {
-      // One compares everything with etcd all the time and has threads, one has the defaults.
+      // One compares everything with the store all the time and has threads, one has the defaults.
       source: [...args, "--verify.every=2s", "--workers=3"],
       binary: args,
     };
@@ -75,9 +78,9 @@ export class Watched implements AsyncDisposable {
   }
 
   /**
-   * Nothing was found to differ from etcd, and no watch missed a change.
+   * Nothing was found to differ from the store, and no watch missed a change.
    *
-   * @param mayMiss whether the test lost some of what etcd said
+   * @param mayMiss whether the test lost some of what the store said
    */
   async isFaultless({ mayMiss = false } = {}): Promise<void> {
     for (const { store, watchers } of await this.debug()) {

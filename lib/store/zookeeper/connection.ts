@@ -2,6 +2,7 @@ import type { Reader, Writer } from "./jute.ts";
 import { CODE, complaintOf, OP, readStat, type Stat } from "./messages.ts";
 import { type Reply, Session } from "./session.ts";
 import type { Connection } from "../dial.ts";
+import type { Login } from "../login.ts";
 
 /** `addWatch` has a mode; this one is told of a znode and of all beneath it, again and again. */
 const PERSISTENT_RECURSIVE = 1;
@@ -10,8 +11,8 @@ const PERSISTENT_RECURSIVE = 1;
 export interface Access {
   /** What comes before each key, `/lain-1`; "": nothing. */
   readonly chroot?: string;
-  /** `user:password`, for the digest scheme. */
-  readonly login?: string;
+  /** For the digest scheme. */
+  readonly auth?: Login["auth"];
 }
 
 /** A znode, as it was when an answer was made. */
@@ -32,7 +33,7 @@ export interface Found {
 export class ZooKeeperConnection implements Connection {
   readonly #session: Session;
   readonly #root: string;
-  readonly #login?: string;
+  readonly #auth: Login["auth"];
 
   readonly signal: AbortSignal;
 
@@ -42,13 +43,13 @@ export class ZooKeeperConnection implements Connection {
    */
   constructor(
     readonly endpoint: string,
-    { chroot, login }: Access,
+    { chroot, auth }: Access,
     onEvent: (path: string) => void,
   ) {
     this.#session = new Session(endpoint, onEvent);
     this.signal = this.#session.signal;
     this.#root = chroot || "/";
-    this.#login = login;
+    this.#auth = auth;
   }
 
   /**
@@ -59,8 +60,9 @@ export class ZooKeeperConnection implements Connection {
    */
   async open(): Promise<number> {
     await this.#session.open();
-    if (this.#login !== undefined) {
-      await this.#session.authenticate(this.#login);
+    if (this.#auth !== undefined) {
+      const { username, password } = this.#auth;
+      await this.#session.authenticate(`${username}:${password}`);
     }
     return await this.head();
   }

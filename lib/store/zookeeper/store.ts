@@ -43,7 +43,7 @@ export class ZooKeeperStore
   /** @param endpoints `127.0.0.1:2181`; a single cluster's members */
   constructor(
     endpoints: readonly [string, ...string[]],
-    { chroot = "", login, ...options }: FollowOptions & Access = {},
+    { chroot = "", auth, ...options }: FollowOptions & Access = {},
   ) {
     super(options);
     this.#chroot = chroot;
@@ -52,7 +52,7 @@ export class ZooKeeperStore
       connect: (endpoint) => {
         const connection: ZooKeeperConnection = new ZooKeeperConnection(
           endpoint,
-          { chroot, login },
+          { chroot, auth },
           (path) => {
             for (const watch of this.watches) {
               if (this.#followers.get(watch) === connection) watch.touch(path);

@@ -5,7 +5,7 @@ import type { Change, Entry, Item } from "../store.ts";
 
 /** How long to wait before a refused znode is asked for again, in ms. */
 const REFUSED_RETRY = 5_000;
-/** How often what happened meanwhile is read before there is a snapshot in spite of it. */
+/** After how many rounds something is delivered though more has happened meanwhile. */
 const MAX_ROUNDS = 5;
 
 /** A key that the reader holds. */
@@ -131,11 +131,11 @@ export class ZooKeeperWatch implements Followed<Finds> {
   }
 
   /**
-   * Ends a round, and delivers what may be delivered: everything when nothing
-   * has happened meanwhile. Then no transaction is torn. While something
-   * happens all the time, what was written before the last round began is
-   * delivered, as what else its transactions wrote has been read, too, and is
-   * in the same batch, unless it was written again since.
+   * Ends a round, and delivers everything when nothing has happened meanwhile:
+   * then no transaction is torn. When something happens all the time, what
+   * was written before the round began is delivered after some of them: what
+   * else its transactions wrote has been read, too, and is in the same batch,
+   * unless it was written again since.
    */
   take({ znodes, refused, zxid }: Finds): void {
     this.#isReading = false;
@@ -152,28 +152,28 @@ export class ZooKeeperWatch implements Followed<Finds> {
       }
     }
     const isQuiet = this.#dirty.size === 0;
-    const later = new Map<string, Found>();
+    const isDue = isQuiet || ++this.#rounds > MAX_ROUNDS;
+    const late = new Map<string, Found>();
     for (const [path, found] of znodes) {
-      const isLate = this.#isHeld && !isQuiet && this.#isLate(path, found);
-      (isLate ? later : this.#found).set(path, found);
+      const isLate = this.#isHeld && isDue && !isQuiet &&
+        this.#isLate(path, found);
+      (isLate ? late : this.#found).set(path, found);
     }
-    const isDue = this.#isHeld || isQuiet || ++this.#rounds > MAX_ROUNDS;
     if (isDue && (this.#isHeld || !this.#refused.has(this.root))) {
       if (this.#isHeld) this.#change(this.#found);
       else this.#reset(this.#found, zxid);
-      this.#found = later;
+      this.#found = late;
+      this.#rounds = 0;
       this.isLive = true;
-      this.#complete = Math.max(
-        this.#complete,
-        isQuiet ? zxid : this.#stoodBefore,
-      );
+      const complete = isQuiet ? zxid : this.#stoodBefore;
+      this.#complete = Math.max(this.#complete, complete);
     }
     this.#stoodBefore = this.#stood;
     this.#stood = zxid;
     this.#due = new Set(this.#dirty.keys());
   }
 
-  /** Whether a znode was written after the round before the last one. */
+  /** Whether a znode was written after this round began. */
   #isLate(path: string, { stat }: Found): boolean {
     if (stat !== undefined) return stat.mzxid > this.#stood;
     // When one was removed is told by its event only.

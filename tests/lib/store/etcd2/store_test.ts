@@ -1,7 +1,6 @@
 import { Buffer } from "node:buffer";
 import { assertEquals, assertMatch } from "@std/assert";
 import { Etcd2Store } from "../../../../lib/store/etcd2/store.ts";
-import type { Item } from "../../../../lib/store/store.ts";
 import { makeCertificates, readTls } from "../../../util/certificates.ts";
 import { Collector } from "../../../util/collector.ts";
 import { TestEtcd } from "../../../util/etcd.ts";
@@ -23,38 +22,6 @@ testConformance("etcd v2", async () => {
   };
 });
 
-/** What a reader of these items holds in the end. */
-function held(items: readonly Item[]): Record<string, string> {
-  const state = new Map<string, string>();
-  const put = (key: string, value: Uint8Array) =>
-    state.set(key, new TextDecoder().decode(value));
-  for (const item of items) {
-    if (item.type === "snapshot") {
-      state.clear();
-      for (const { key, value } of item.entries) put(key, value);
-    } else if (item.type === "batch") {
-      for (const { key, value } of item.changes) {
-        if (value === undefined) state.delete(key);
-        else put(key, value);
-      }
-    }
-  }
-  return Object.fromEntries(state);
-}
-
-/** Waits until a reader holds this. */
-async function holds(
-  all: Collector,
-  expected: Record<string, string>,
-): Promise<void> {
-  await eventually(`${JSON.stringify(expected)} is held`, () => {
-    assertEquals(held(all.items), expected);
-    return true;
-  });
-}
-
-const types = (all: Collector) => all.items.map(({ type }) => type);
-
 Deno.test("etcd v2: history is overrun, in a quiet subtree and in a busy one", async () => {
   await using etcd = await TestEtcd.start({ store: "etcd2" });
   await etcd.write({ "/a/1": "x", "/b/1": "x" });
@@ -75,8 +42,8 @@ Deno.test("etcd v2: history is overrun, in a quiet subtree and in a busy one", a
     );
   }
   await etcd.write({ "/a/2": "y" });
-  await holds(quiet, { "/a/1": "x", "/a/2": "y" });
-  assertEquals(types(quiet), ["snapshot", "batch"]);
+  await quiet.holds({ "/a/1": "x", "/a/2": "y" });
+  assertEquals(quiet.types, ["snapshot", "batch"]);
   // While it is away, nothing can keep it.
   proxy.fault = "cut";
   await etcd.write({ "/a/1": null });
@@ -84,11 +51,11 @@ Deno.test("etcd v2: history is overrun, in a quiet subtree and in a busy one", a
   for (let i = 0; i < 1_100; i++) expected[`/b/${i}`] = `${i}`;
   await etcd.load(expected);
   proxy.fault = "none";
-  await holds(quiet, { "/a/2": "y" });
-  await holds(busy, expected);
+  await quiet.holds({ "/a/2": "y" });
+  await busy.holds(expected);
   await etcd.write({ "/a/3": "z", "/b/0": "z" });
-  await holds(quiet, { "/a/2": "y", "/a/3": "z" });
-  await holds(busy, { ...expected, "/b/0": "z" });
+  await quiet.holds({ "/a/2": "y", "/a/3": "z" });
+  await busy.holds({ ...expected, "/b/0": "z" });
   assertEquals(store.status.missed, 0);
 });
 
@@ -101,7 +68,7 @@ Deno.test("etcd v2: directories and keys are removed, expire, are refreshed, or 
   await using all = new Collector(store, "/x/a/");
   await all.count(1);
   await v2.remove("/x/a/b");
-  await holds(all, { "/x/a/1": "1" });
+  await all.holds({ "/x/a/1": "1" });
   await v2.put("/x/a/_hidden", { value: "1" });
   await v2.put("/x/a/t", { value: "1", ttl: "100" });
   await v2.put("/x/a/t", { ttl: "100", refresh: "true", prevExist: "true" });
@@ -111,14 +78,14 @@ Deno.test("etcd v2: directories and keys are removed, expire, are refreshed, or 
   await v2.put("/x/a/k", { value: "1", ttl: "1" });
   await v2.put("/x/a/c", { value: "1" });
   await v2.put("/x/a/c", { value: "2", prevValue: "1" });
-  await holds(all, {
+  await all.holds({
     "/x/a/1": "1",
     "/x/a/t": "1",
     "/x/a/d/1": "1",
     "/x/a/k": "1",
     "/x/a/c": "2",
   });
-  await holds(all, { "/x/a/1": "1", "/x/a/t": "1", "/x/a/c": "2" });
+  await all.holds({ "/x/a/1": "1", "/x/a/t": "1", "/x/a/c": "2" });
   // What is compared is what was delivered, though the refresh made no event.
   const inventory = await eventually(
     "all is compared",
@@ -133,10 +100,10 @@ Deno.test("etcd v2: directories and keys are removed, expire, are refreshed, or 
   );
   assertEquals(inventory.keys.get("/x/a/t"), written?.revision);
   await v2.remove("/x");
-  await holds(all, {});
+  await all.holds({});
   await etcd.write({ "/x/a/1": "2" });
-  await holds(all, { "/x/a/1": "2" });
-  assertEquals(types(all).filter((type) => type === "snapshot").length, 1);
+  await all.holds({ "/x/a/1": "2" });
+  assertEquals(all.types.filter((type) => type === "snapshot").length, 1);
 });
 
 Deno.test("etcd v2: after a cut or a restart, batches go on after the last one", async () => {
@@ -154,9 +121,9 @@ Deno.test("etcd v2: after a cut or a restart, batches go on after the last one",
   await etcd.write({ "/a/2": "x" });
   proxy.fault = "none";
   await all.count(8);
-  assertEquals(held(all.items), { "/a/1": "4", "/a/2": "x" });
+  assertEquals(all.held, { "/a/1": "4", "/a/2": "x" });
   assertEquals(all.items.length, 8);
-  assertEquals(types(all).slice(1).every((type) => type === "batch"), true);
+  assertEquals(all.types.slice(1).every((type) => type === "batch"), true);
 });
 
 Deno.test("etcd v2: an older copy of the data is another history, however much is written to it", async () => {
@@ -178,15 +145,15 @@ Deno.test("etcd v2: an older copy of the data is another history, however much i
   ];
   for (const write of writes) {
     for (let i = 0; i < 20; i++) await etcd.write({ "/a/2": `${i}` });
-    await holds(all, { "/a/1": "old", "/a/2": "19" });
+    await all.holds({ "/a/1": "old", "/a/2": "19" });
     proxy.fault = "cut";
     await etcd.goBack(folder);
     await write();
     proxy.fault = "none";
-    await holds(all, { "/a/1": "old" });
+    await all.holds({ "/a/1": "old" });
     // And it is followed there.
     await etcd.write({ "/a/2": "new" });
-    await holds(all, { "/a/1": "old", "/a/2": "new" });
+    await all.holds({ "/a/1": "old", "/a/2": "new" });
   }
   await Deno.remove(folder, { recursive: true });
 });
@@ -206,7 +173,7 @@ Deno.test("etcd v2: an older copy in which nothing but the store's index differs
   );
   await etcd.goBack(folder);
   await etcd.write({ "/a/2": "y" });
-  await holds(all, { "/a/1": "x", "/a/2": "y" });
+  await all.holds({ "/a/1": "x", "/a/2": "y" });
   await Deno.remove(folder, { recursive: true });
 });
 
@@ -232,8 +199,8 @@ Deno.test("etcd v2: a change that gets lost on its way is asked for again, and c
   );
   isLosing = true;
   await etcd.write({ "/a/1": "lost", "/a/2": "next" });
-  await holds(all, { "/a/1": "lost", "/a/2": "next" });
-  assertEquals(types(all), ["snapshot", "batch", "batch"]);
+  await all.holds({ "/a/1": "lost", "/a/2": "next" });
+  assertEquals(all.types, ["snapshot", "batch", "batch"]);
   assertEquals([store.status.missed, store.status.reconnects], [1, 0]);
 });
 
@@ -254,7 +221,7 @@ Deno.test("etcd v2: an inventory tells of a change that was falsified on its way
   await using all = new Collector(store, "/a/");
   await all.count(1);
   const index = await etcd.write({ "/a/new1": "x" });
-  await holds(all, { "/a/new2": "x" });
+  await all.holds({ "/a/new2": "x" });
   const inventory = await eventually(
     "all is compared",
     () =>
@@ -276,7 +243,7 @@ Deno.test("etcd v2: of several endpoints one that works is found", async () => {
     etcd.endpoint,
   ]);
   await using all = new Collector(store, "/a/");
-  await holds(all, { "/a/1": "x" });
+  await all.holds({ "/a/1": "x" });
   assertEquals(store.status.source, etcd.endpoint);
   const none = new Etcd2Store([without.endpoint]);
   await using _nothing = new Collector(none, "/a/");
@@ -297,7 +264,7 @@ Deno.test("etcd v2: TLS with a CA and a client certificate, and a login", async 
   const store = open("secret");
   await using refused = new Collector(store, "/b/");
   await using allowed = new Collector(store, "/a/");
-  await holds(allowed, { "/a/1": "x" });
+  await allowed.holds({ "/a/1": "x" });
   const problem = await eventually(
     "the refusal is told",
     () => store.status.problems.find((text) => text.includes("/b/")),
@@ -305,9 +272,9 @@ Deno.test("etcd v2: TLS with a CA and a client certificate, and a login", async 
   assertMatch(problem, /does not let it read \/b\/ \(.+\)$/);
   assertEquals(refused.items, []);
   await etcd.write({ "/a/1": "y" });
-  await holds(allowed, { "/a/1": "y" });
+  await allowed.holds({ "/a/1": "y" });
   await grant("/b/");
-  await holds(refused, { "/b/1": "x" });
+  await refused.holds({ "/b/1": "x" });
   await eventually(
     "nothing is wrong",
     () => store.status.problems.length === 0 || undefined,
@@ -421,7 +388,7 @@ Deno.test("etcd v2: an endpoint may be an IPv6 address", async () => {
   });
   const store = new Etcd2Store([`http://[::1]:${server.addr.port}`]);
   await using all = new Collector(store, "/a/");
-  await holds(all, { "/a/1": "" });
+  await all.holds({ "/a/1": "" });
 });
 
 Deno.test("etcd v2: polls that end at once are made ever less often", async () => {

@@ -1,0 +1,170 @@
+import { assertEquals } from "@std/assert";
+import type { Item } from "../../../../lib/store/store.ts";
+import type { Found } from "../../../../lib/store/zookeeper/connection.ts";
+import type { Finds } from "../../../../lib/store/zookeeper/walk.ts";
+import { ZooKeeperWatch } from "../../../../lib/store/zookeeper/watch.ts";
+
+/** A znode that some transaction wrote; "" is a folder. */
+function znode(mzxid: number, value = `${mzxid}`, mtime = 1): Found {
+  const data = new TextEncoder().encode(value);
+  const stat = { mzxid, mtime, size: data.length, children: 0 };
+  return { zxid: mzxid, isRefused: false, stat, data };
+}
+
+const gone = (zxid: number): Found => ({ zxid, isRefused: false });
+
+function finds(
+  zxid: number,
+  znodes: Record<string, Found>,
+  ...refused: string[]
+): Finds {
+  return {
+    zxid,
+    znodes: new Map(Object.entries(znodes)),
+    refused: new Set(refused),
+  };
+}
+
+/** Reads what an event was about. */
+function round(watch: ZooKeeperWatch, found: Finds): void {
+  watch.next();
+  watch.take(found);
+}
+
+/** Lets a watch on `/a/` that holds `/a/1` and `/a/2` of zxid 5 do something. @returns what it delivers then */
+async function delivered(
+  run: (watch: ZooKeeperWatch) => void,
+): Promise<unknown[]> {
+  const items = new ReadableStream<Item>({
+    start: (controller) => {
+      const watch = new ZooKeeperWatch("/a/", "/root", controller);
+      watch.resume(5);
+      const all = { "/root/a/2": znode(4), "/root/a/1": znode(5) };
+      round(watch, finds(5, { "/root/a": znode(3, "no key"), ...all }));
+      run(watch);
+      controller.close();
+    },
+  });
+  const [snapshot, ...others] = await Array.fromAsync(items);
+  assertEquals(
+    snapshot?.type === "snapshot" && snapshot.entries.map(({ key }) => key),
+    ["/a/1", "/a/2"],
+  );
+  return others.map(told);
+}
+
+/** What an item does to each key; a removal is null. */
+function told(item: Item): unknown {
+  if (item.type === "inventory") return [...item.keys];
+  const list = item.type === "batch" ? item.changes : item.entries;
+  const entries = list.map(({ key, value }) =>
+    [key, value ? new TextDecoder().decode(value) : null] as const
+  );
+  return [item.type, item.revision, Object.fromEntries(entries)];
+}
+
+Deno.test("ZooKeeper watch: what has events while it is read waits for them, and is one batch", async () => {
+  const items = await delivered((watch) => {
+    watch.touch("/root/a/1");
+    watch.next();
+    watch.touch("/root/a/2");
+    watch.touch("/root/a/3");
+    watch.touch("/root/b/1");
+    watch.take(finds(6, { "/root/a/1": znode(6) }));
+    assertEquals(watch.isComplete(6), false);
+    round(watch, finds(6, { "/root/a/2": gone(6), "/root/a/3": znode(6) }));
+    assertEquals(watch.isComplete(6), true);
+  });
+  assertEquals(items, [
+    ["batch", 6, { "/a/1": "6", "/a/2": null, "/a/3": "6" }],
+  ]);
+});
+
+Deno.test("ZooKeeper watch: while it is written to all the time, what is whole is delivered after some rounds", async () => {
+  const items = await delivered((watch) => {
+    let zxid = 5;
+    for (let i = 0; i < 13; i++) {
+      watch.touch("/root/a/1");
+      watch.next();
+      watch.touch("/root/a/1");
+      watch.take(finds(++zxid, { "/root/a/1": znode(zxid) }));
+    }
+    assertEquals(watch.isComplete(15), true);
+    assertEquals(watch.isComplete(17), false);
+    // One that was removed before the last round is not late.
+    for (let i = 0; i < 5; i++) {
+      watch.next();
+      watch.touch("/root/a/1");
+      if (i === 3) watch.touch("/root/a/2");
+      const found = i === 4 ? { "/root/a/2": gone(++zxid) } : {};
+      watch.take(finds(++zxid, found));
+    }
+  });
+  assertEquals(items, [
+    ["batch", 10, { "/a/1": "10" }],
+    ["batch", 16, { "/a/1": "16" }],
+    ["batch", 23, { "/a/1": "18", "/a/2": null }],
+  ]);
+});
+
+Deno.test("ZooKeeper watch: another connection tells what differs, or is another history", async () => {
+  const items = await delivered((watch) => {
+    watch.resume(9);
+    assertEquals([...watch.next()], [["/root/a", true]]);
+    assertEquals(watch.version("/root/a/1")?.mzxid, 5);
+    const same = { zxid: 9, isRefused: false, stat: znode(5).stat };
+    watch.take(finds(9, { "/root/a": znode(3, ""), "/root/a/1": same }));
+    // One that was not come by is asked for by its name.
+    assertEquals([...watch.next()], [["/root/a/2", false]]);
+    watch.take(finds(9, { "/root/a/2": znode(4, "other", 2) }));
+    assertEquals(watch.revision, 9);
+    watch.forget();
+    assertEquals(watch.revision, 0);
+    watch.resume(3);
+    round(watch, finds(3, { "/root/a": znode(2, ""), "/root/a/1": znode(3) }));
+  });
+  assertEquals(items, [
+    ["batch", 5, { "/a/2": "other" }],
+    ["snapshot", 3, { "/a/1": "3" }],
+  ]);
+});
+
+Deno.test("ZooKeeper watch: a znode that is refused keeps its value, and is told of", async () => {
+  const items = await delivered((watch) => {
+    watch.touch("/root/a/1");
+    round(watch, finds(6, {}, "/root/a/1"));
+    assertEquals(watch.problem?.endsWith("let it read /root/a/1"), true);
+    assertEquals(watch.isComplete(6), false);
+    watch.touch("/root/a/2");
+    round(watch, finds(7, { "/root/a/2": znode(7) }));
+    watch.touch("/root/a/1");
+    round(watch, finds(8, { "/root/a/1": znode(6) }));
+    assertEquals([watch.problem, watch.isComplete(8)], [undefined, true]);
+  });
+  assertEquals(items, [
+    ["batch", 7, { "/a/2": "7" }],
+    ["batch", 7, { "/a/1": "6" }],
+  ]);
+});
+
+Deno.test("ZooKeeper watch: an inventory names what each key was delivered with", async () => {
+  const items = await delivered((watch) => {
+    watch.touch("/root/a/2");
+    watch.touch("/root/a/3");
+    round(watch, finds(9, { "/root/a/2": znode(6), "/root/a/3": znode(9) }));
+    watch.beginInventory();
+    watch.deliver(finds(9, {
+      "/root/a": znode(3, ""),
+      "/root/a/1": znode(8),
+      "/root/a/2": znode(6),
+      "/root/a/3": znode(9),
+      "/root/a/4": znode(9, ""),
+    }));
+    // Everything is read anew meanwhile.
+    watch.beginInventory();
+    watch.resume(9);
+    watch.deliver(finds(9, {}));
+  });
+  assertEquals(items[1], [["/a/1", 8], ["/a/2", 9], ["/a/3", 9]]);
+  assertEquals(items.length, 2);
+});
