@@ -83,24 +83,20 @@ export class Znodes implements Disposable {
 
   /** Removes everything beneath a znode. */
   async clear(path = "/"): Promise<void> {
-    const paths: string[] = [];
-    const collect = async (path: string) => {
-      for (const name of await this.names(path)) {
-        await collect(join(path, name));
-        paths.push(join(path, name));
-      }
+    const beneath = async (path: string): Promise<string[]> => {
+      const names = await this.names(path);
+      const paths = names.map(async (name) => {
+        const child = join(path, name);
+        return [...await beneath(child), child];
+      });
+      return (await Promise.all(paths)).flat();
     };
-    await collect(path);
+    const paths = await beneath(path);
     for (let i = 0; i < paths.length; i += 1_000) {
       const steps = paths.slice(i, i + 1_000)
         .map((path) => ({ op: DELETE, path }));
       await this.#commit(steps);
     }
-  }
-
-  /** Makes or writes one znode, as it is said. */
-  async put(path: string, data: string): Promise<void> {
-    await this.write({ [path]: data });
   }
 
   /** Lets `lainlet:secret` read a znode, or everybody, or nobody. */

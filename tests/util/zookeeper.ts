@@ -88,6 +88,7 @@ export class TestZooKeeper implements TestStore {
       "syncLimit=4",
       "maxClientCnxns=0",
       "admin.enableServer=false",
+      "4lw.commands.whitelist=mntr",
       ...cluster.length === 1
         ? []
         : cluster.map(({ id, peer }) => `server.${id}=127.0.0.1:${peer}`),
@@ -154,6 +155,18 @@ export class TestZooKeeper implements TestStore {
 
   /** There is no history that could be forgotten. */
   async compact(): Promise<void> {}
+
+  /** A figure of ZooKeeper's own. @see https://zookeeper.apache.org/doc/r3.8.0/zookeeperAdmin.html#sc_zkCommands */
+  async figure(name: string): Promise<number> {
+    const { port } = this.member;
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    await conn.write(new TextEncoder().encode("mntr"));
+    const text = await new Response(conn.readable).text();
+    const [, figure] = text.split("\n").map((line) => line.split("\t"))
+      .find(([key]) => key === `zk_${name}`) ?? [];
+    if (figure === undefined) throw new Error(`no ${name} in: ${text}`);
+    return Number(figure);
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.znodes[Symbol.dispose]();

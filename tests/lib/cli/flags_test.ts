@@ -200,7 +200,7 @@ Deno.test("flags: the environment is what the permissions name", () => {
 });
 
 Deno.test("flags: each wrong use has its own line", () => {
-  const STORES = "--store must be etcd, etcd2 or memory:FILE";
+  const STORES = "--store must be etcd, etcd2, zookeeper or memory:FILE";
   const wrong: [args: string[], line: string][] = [
     [["--nosuch"], "unknown flag --nosuch"],
     [["-x=1"], "unknown flag -x"],

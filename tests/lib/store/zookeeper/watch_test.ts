@@ -96,8 +96,12 @@ Deno.test("ZooKeeper watch: while it is written to all the time, what is whole i
       watch.next();
       watch.touch("/root/a/1");
       if (i === 3) watch.touch("/root/a/2");
-      const found = i === 4 ? { "/root/a/2": gone(++zxid) } : {};
-      watch.take(finds(++zxid, found));
+      zxid++;
+      watch.take(
+        i < 4 ? finds(zxid, {}) : finds(zxid, {
+          "/root/a/2": gone(zxid),
+        }),
+      );
     }
   });
   assertEquals(items, [

@@ -1,0 +1,151 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { Writer } from "../../../../lib/store/zookeeper/jute.ts";
+import { OP } from "../../../../lib/store/zookeeper/messages.ts";
+import { Session } from "../../../../lib/store/zookeeper/session.ts";
+import { ZooKeeperStore } from "../../../../lib/store/zookeeper/store.ts";
+import { Collector } from "../../../util/collector.ts";
+import { Hostile, type Play, says, silence } from "../../../util/hostile.ts";
+import { eventually, freePort } from "../../../util/process.ts";
+import { TestZooKeeper } from "../../../util/zookeeper.ts";
+
+/** How ZooKeeper greets. */
+const greeting = (timeout: number) =>
+  new Writer().int(0).int(timeout).long(1).bytes(new Uint8Array(16))
+    .boolean(false).frame();
+const GREETING = greeting(40_000);
+
+/** The header of an answer. */
+const reply = (xid: number, code = 0) =>
+  new Writer().int(xid).long(5).int(code).frame();
+
+/** A server that greets, hears the first two requests, and says something. */
+const greets = (...parts: Uint8Array[]): Play => async (conn) => {
+  await says(GREETING)(conn, "");
+  await conn.read(new Uint8Array(1_000));
+  await says(...parts)(conn, "");
+  await silence(conn, "");
+};
+
+/** What is no ZooKeeper, and what is said of it. */
+const HOSTILE: Record<string, [play: Play, problem: RegExp]> = {
+  "another's answer": [
+    says("HTTP/1.1 400 Bad Request\r\n\r\n"),
+    /^the answer is not from ZooKeeper$/,
+  ],
+  "a length below nothing": [
+    says(Uint8Array.of(255, 255, 255, 255)),
+    /^the answer is not from ZooKeeper$/,
+  ],
+  "the end": [says(), /^ZooKeeper closed the connection$/],
+  "half a greeting": [
+    says(GREETING.subarray(0, 20)),
+    /^ZooKeeper closed the connection$/,
+  ],
+  "a greeting that is too short": [
+    says(new Writer().int(0).frame()),
+    /^ZooKeeper's answer is malformed$/,
+  ],
+  "no session": [says(greeting(0)), /^ZooKeeper refuses a session$/],
+  "silence": [silence, /^ZooKeeper did not answer within 3000 ms$/],
+  "silence after the greeting": [
+    greets(),
+    /^ZooKeeper did not answer within 3000 ms$/,
+  ],
+  "silence within an answer": [
+    greets(new Writer().int(1).frame().subarray(0, 6)),
+    /^ZooKeeper did not answer within 3000 ms$/,
+  ],
+  "an answer to nothing": [
+    greets(reply(77)),
+    /^ZooKeeper's answer is to something else$/,
+  ],
+  "an answer without what was asked for": [
+    greets(reply(1)),
+    /^ZooKeeper's answer is malformed$/,
+  ],
+  "a header that is cut": [
+    greets(new Writer().int(1).frame()),
+    /^ZooKeeper's answer is malformed$/,
+  ],
+  "an event that is cut": [
+    greets(reply(-1)),
+    /^ZooKeeper's answer is malformed$/,
+  ],
+  "an error that nobody knows": [
+    greets(reply(1, -99)),
+    /^ZooKeeper's error -99$/,
+  ],
+  "an expired session": [greets(reply(1, -112)), /^the session has expired$/],
+};
+
+Deno.test("ZooKeeper: whatever is at the other end, it is said in a line, and tried again", async (t) => {
+  await Promise.all(
+    Object.entries(HOSTILE).map(([name, [play, expected]]) =>
+      t.step({
+        name,
+        sanitizeResources: false,
+        sanitizeOps: false,
+        sanitizeExit: false,
+        fn: async () => {
+          await using server = new Hostile(play);
+          const store = new ZooKeeperStore([server.addr]);
+          await using all = new Collector(store, "/a/");
+          const problem = await eventually(
+            "it is told",
+            () => store.status.problems[0],
+          );
+          assertMatch(problem, expected);
+          await eventually(
+            "it is tried again",
+            () => server.accepted > 1 || undefined,
+          );
+          assertEquals(all.items, []);
+        },
+      })
+    ),
+  );
+});
+
+Deno.test("ZooKeeper session: nobody listens, a login is refused at once, it is closed", async () => {
+  const none = new Session(`127.0.0.1:${freePort()}`, () => {});
+  await assertRejects(() => none.open(), Error, "Connection refused");
+  await using server = new Hostile(greets(reply(-4, -115)));
+  const refused = new Session(server.addr, () => {});
+  await refused.open();
+  await assertRejects(
+    () => refused.authenticate("a:b"),
+    Error,
+    "ZooKeeper refuses the login in --zookeeper.user",
+  );
+  await using quiet = new Hostile(greets());
+  const closed = new Session(quiet.addr, () => {});
+  await closed.open();
+  const sync = () =>
+    closed.request(OP.sync, (writer) => writer.text("/"), () => {});
+  const asked = sync();
+  closed.close();
+  await assertRejects(() => asked, Error, "the connection was closed");
+  await assertRejects(sync, Error, "the connection was closed");
+  assertEquals(closed.signal.reason, null);
+});
+
+Deno.test("ZooKeeper session: pings keep it, and its end is told to ZooKeeper", async () => {
+  // Sessions last for 2 s at the most.
+  await using zookeeper = await TestZooKeeper.start({ tick: 100 });
+  const session = new Session(zookeeper.endpoint, () => {});
+  await session.open();
+  const before = await zookeeper.figure("global_sessions");
+  const now = performance.now();
+  await eventually(
+    "it would have expired twice",
+    () => performance.now() - now > 4_000 || undefined,
+  );
+  assertEquals(session.signal.aborted, false);
+  assertEquals(await zookeeper.figure("global_sessions"), before);
+  session.close();
+  await eventually(
+    "it is forgotten",
+    async () => await zookeeper.figure("global_sessions") < before || undefined,
+    3_000,
+  );
+});
