@@ -15,6 +15,7 @@ const PACKAGES: Record<string, string> = {
   fakeroot: "fakeroot",
   fish: "fish",
   git: "git",
+  java: "zookeeper",
   man: "man-db",
   mandoc: "mandoc",
   node: "nodejs",
@@ -28,6 +29,16 @@ const PACKAGES: Record<string, string> = {
   tar: "tar",
   unshare: "util-linux",
   zsh: "zsh",
+};
+
+/** How to find out that a program can be run, where being there is not enough. */
+const PROBES: Record<string, readonly string[]> = {
+  java: [
+    "-cp",
+    "/usr/share/java/zookeeper.jar",
+    "org.apache.zookeeper.Version",
+    "--short",
+  ],
 };
 
 /** What packages start when they are installed, where there is systemd. */
@@ -58,6 +69,7 @@ export const TEST_FLAGS: readonly string[] = [
     "fakeroot",
     "fish",
     "git",
+    "java",
     "man",
     "mandoc",
     "node",
@@ -84,7 +96,9 @@ export async function ensurePrograms(
 ): Promise<void> {
   const missing: string[] = [];
   for (const program of programs) {
-    if (await exitCode(program, "--version") === undefined) {
+    const probe = PROBES[program];
+    const code = await exitCode(program, ...probe ?? ["--version"]);
+    if (code === undefined || probe !== undefined && code !== 0) {
       missing.push(program);
     }
   }

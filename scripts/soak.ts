@@ -1,21 +1,21 @@
 /**
- * Lets lainlet live through random writes and random faults of etcd and the
+ * Lets lainlet live through random writes and random faults of its store and the
  * network, with listeners that come and go, and says what became of them.
  *
- *     deno task soak [--minutes=10] [--seed=N] [--target=source|binary] [--store=etcd|etcd2]
+ *     deno task soak [--minutes=10] [--seed=N] [--target=source|binary] [--store=etcd|etcd2|zookeeper]
  *
  * Ends with 1 when a listener was cut off or is stale at the end, when the
- * state differed from etcd's, or when memory grew by more than a fifth.
+ * state differed from the store's, or when memory grew by more than a fifth.
  *
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { get } from "../tests/util/client.ts";
-import { TestEtcd } from "../tests/util/etcd.ts";
 import { GOLDEN_HOST, LainletProcess } from "../tests/util/lainlet.ts";
 import { Model, Random } from "../tests/util/model.ts";
 import { eventually } from "../tests/util/process.ts";
 import { type Fault, Proxy } from "../tests/util/proxy.ts";
+import { KIND_NAMES, KINDS, startStore } from "../tests/util/stores.ts";
 import {
   Follower,
   freshAnswers,
@@ -35,7 +35,7 @@ const {
   minutes = "10",
   seed = String(Date.now() % 1e6),
   target = "source",
-  store = "etcd",
+  store: name = "etcd",
 } = parseArgs(Deno.args, {
   string: ["minutes", "seed", "target", "store"],
   boolean: [],
@@ -45,23 +45,24 @@ const {
 if (target !== "source" && target !== "binary") {
   usage("--target must be source or binary");
 }
-if (store !== "etcd" && store !== "etcd2") {
-  usage("--store must be etcd or etcd2");
-}
+const store = KIND_NAMES.find((kind) => kind === name) ??
+  usage(`--store must be one of ${KIND_NAMES.join(", ")}`);
 const duration = Number(minutes) * 60_000;
 if (!(duration > 0)) usage("--minutes must be a number");
 const random = new Random(Number(seed) || 1);
 const model = new Model(random, false);
-await ensurePrograms(["etcd", "etcdctl", "ps"]);
+await ensurePrograms(
+  store === "zookeeper" ? ["java", "ps"] : ["etcd", "etcdctl", "ps"],
+);
 
-await using etcd = await TestEtcd.start({ store });
-for (let i = 0; i < 100; i++) await etcd.write(model.next());
-await using one = new Proxy(etcd.endpoint);
-await using other = new Proxy(etcd.endpoint);
+await using backend = await startStore(store);
+for (let i = 0; i < 100; i++) await backend.write(model.next());
+await using one = new Proxy(backend.endpoint);
+await using other = new Proxy(backend.endpoint);
 const ways = [one, other] as const;
 await using lainlet = await LainletProcess.start(target, [
   `--store=${store}`,
-  `--etcd=${ways.map(({ url }) => url).join()}`,
+  `${KINDS[store].flag}=${ways.map(({ addr }) => addr).join()}`,
   `--ip=${GOLDEN_HOST.ip}`,
   `--hostname=${GOLDEN_HOST.hostname}`,
   "--verify.every=5s",
@@ -73,17 +74,17 @@ const between = (low: number, high: number) => low + random.below(high - low);
 
 /** Everything that goes wrong; each mends itself. */
 const FAULTS: Record<string, () => Promise<void>> = {
-  "etcd killed": async () => {
-    await etcd.kill();
+  "store killed": async () => {
+    await backend.kill();
     await pause(between(0, 2_000));
-    await etcd.launch();
+    await backend.launch();
   },
-  "etcd paused": async () => {
-    etcd.pause();
+  "store paused": async () => {
+    backend.pause();
     await pause(between(500, 9_000));
-    etcd.resume();
+    backend.resume();
   },
-  "history compacted": () => etcd.compact(),
+  "history compacted": () => backend.compact(),
   "one way broken": () => broken([random.pick(ways)]),
   "both ways broken": () => broken(ways),
   "connections half-closed": async () => {
@@ -122,10 +123,10 @@ const followers = new Set<Follower>();
 async function write(): Promise<void> {
   while (!isOver) {
     try {
-      await etcd.write(model.next());
+      await backend.write(model.next());
       writes++;
     } catch {
-      // etcd is away.
+      // It is away.
     }
     await pause(between(0, PACE));
   }
@@ -192,7 +193,7 @@ const after = await memory();
 isOver = true;
 await working;
 
-const fresh = await freshAnswers(await etcd.content());
+const fresh = await freshAnswers(await backend.content());
 const isStale = ({ path, last }: Follower) =>
   JSON.stringify(last) !== JSON.stringify(stateOf(fresh.get(path)));
 await eventually(

@@ -36,10 +36,14 @@ export class Model {
   /** The last good value of each key that is not deleted. */
   readonly #good = new Map<string, string>();
 
-  /** @param hasBad whether some values are bad */
+  /**
+   * @param hasBad whether some values are bad
+   * @param hasEmpty whether a key may have an empty value; else that removes it
+   */
   constructor(
     private readonly random: Random,
     private readonly hasBad: boolean,
+    private readonly hasEmpty = true,
   ) {}
 
   /** What a lainlet that saw all changes serves of the store's content. */
@@ -62,7 +66,8 @@ export class Model {
         : choice < 5 && this.hasBad && !isConfig(key)
         ? BAD[this.random.below(BAD.length)] ?? ""
         : value;
-      if (choice < 3) this.#good.delete(key);
+      const isGone = choice < 3 || changes[key] === "" && !this.hasEmpty;
+      if (isGone) this.#good.delete(key);
       else if (changes[key] === value) this.#good.set(key, value);
     }
     return changes;

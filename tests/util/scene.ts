@@ -1,32 +1,15 @@
 import { assert } from "@std/assert";
-import { TestEtcd } from "./etcd.ts";
 import { Model, Random } from "./model.ts";
 import { eventually } from "./process.ts";
 import { Proxy } from "./proxy.ts";
 import type { TestStore } from "./store.ts";
+import { type KindName, KINDS } from "./stores.ts";
 import { Watched } from "./watched.ts";
-import { TestZooKeeper } from "./zookeeper.ts";
-
-/** Servers of each kind, as `--store` calls it, and the flag that says where they are. */
-const KINDS = {
-  etcd: {
-    flag: "--etcd",
-    start: (size: number) => TestEtcd.startCluster(size),
-  },
-  etcd2: {
-    flag: "--etcd",
-    start: (size: number) => TestEtcd.startCluster(size, { store: "etcd2" }),
-  },
-  zookeeper: {
-    flag: "--zookeeper",
-    start: (size: number) => TestZooKeeper.startCluster(size),
-  },
-};
 
 /** What a scene is made of. */
 export interface SceneSetup {
   /** Default: `etcd`. */
-  readonly store?: keyof typeof KINDS;
+  readonly store?: KindName;
   /** Members of the cluster; default: one. */
   readonly members?: number;
   /** Ways to its first member; default: none, all members are asked directly. */
