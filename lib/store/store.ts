@@ -28,7 +28,7 @@ export interface Snapshot {
   readonly saved?: Saved;
 }
 
-/** All changes under a prefix that one revision made. */
+/** All changes under a prefix that one revision made or, without history, some in a row. */
 export interface Batch {
   readonly type: "batch";
   readonly revision: number;
@@ -72,8 +72,12 @@ export interface StoreStatus {
  *
  * A store may have no transactions (etcd's v2 key space): then each change is
  * a revision of its own, and what somebody meant to be one step is heard in
- * several, with a state between them that nobody meant. It may hold text
- * only, and it may be a tree, in which no key is the beginning of another
+ * several, with a state between them that nobody meant. It may have no
+ * history (ZooKeeper): then it says what has changed, and not how. Revisions
+ * in a row are one batch of what they made, what one wrote and the next wrote
+ * over is not heard, and while much is written, a transaction may come in
+ * two; in the end a reader holds the same. It may hold text only, or no empty
+ * values, and it may be a tree, in which no key is the beginning of another
  * one, up to a slash.
  */
 export interface Store {
