@@ -122,8 +122,10 @@ export class ZooKeeperStore
       const at = performance.now();
       watch.resume(await connection.watch(watch.root));
       for (let isConfirmed = false; isCurrent(); await watch.news()) {
+        const paths = watch.next();
+        if (paths.size === 0) continue;
         const finds = await walk(connection, {
-          paths: watch.next(),
+          paths,
           known: (path) => watch.version(path),
         });
         if (!isCurrent()) return;

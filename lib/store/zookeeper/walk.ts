@@ -4,6 +4,14 @@ import type { Stat } from "./messages.ts";
 /** How many requests of a walk are under way at a time. */
 const LANES = 128;
 
+/**
+ * The most that is read at once, in bytes, and what a znode counts for besides
+ * its data, as it takes more than that in memory. Whole clusters are some
+ * 100 MB.
+ */
+const MAX_WALK = 256 * 1024 * 1024;
+const ZNODE_COST = 512;
+
 /** Which of a znode's states is meant; a restored backup may use a zxid again. */
 export type Version = Pick<Stat, "mzxid" | "mtime">;
 
@@ -31,7 +39,7 @@ export interface Finds {
  * Reads paths, many at a time. What happens meanwhile is found or not: only
  * what is read after its event came is known to be no older than that.
  *
- * @throws {Error} when the connection ends
+ * @throws {Error} when the connection ends, or there is too much
  */
 export async function walk(
   connection: ZooKeeperConnection,
@@ -40,8 +48,13 @@ export async function walk(
   const znodes = new Map<string, Found>();
   const refused = new Set<string>();
   let zxid = 0;
+  let size = 0;
 
   const note = (path: string, found: Found) => {
+    size += ZNODE_COST + (found.data?.length ?? 0);
+    if (size > MAX_WALK) {
+      throw new Error("ZooKeeper's answers have more than 256 MB");
+    }
     zxid = Math.max(zxid, found.zxid);
     if (found.isRefused) refused.add(path);
     else znodes.set(path, found);

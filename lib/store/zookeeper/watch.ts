@@ -22,6 +22,7 @@ interface Known extends Version {
 export class ZooKeeperWatch implements Followed<Finds> {
   /** The znode whose descendants are the prefix's keys. */
   readonly root: string;
+  readonly #folder: string;
   /** What the reader holds, by path. */
   readonly #known = new Map<string, Known>();
   /** Paths to read; true: and all that is beneath. */
@@ -51,13 +52,17 @@ export class ZooKeeperWatch implements Followed<Finds> {
   /** Ends {@linkcode news}. */
   wake: () => void = () => {};
 
-  /** @param chroot what comes before each key */
+  /**
+   * @param prefix ends with a slash
+   * @param chroot what comes before each key
+   */
   constructor(
     readonly prefix: string,
     private readonly chroot: string,
     private readonly controller: ReadableStreamDefaultController<Item>,
   ) {
-    this.root = (chroot + prefix).replace(/\/$/, "") || "/";
+    this.#folder = chroot + prefix;
+    this.root = this.#folder.replace(/\/$/, "") || "/";
   }
 
   /** The last revision that was delivered, or that is known to have brought nothing. */
@@ -98,9 +103,7 @@ export class ZooKeeperWatch implements Followed<Finds> {
 
   /** Notes that something happened to a znode. @param isDeep and maybe to what is beneath it */
   touch(path: string, isDeep = false): void {
-    if (path !== this.root && !path.startsWith(this.chroot + this.prefix)) {
-      return;
-    }
+    if (path !== this.root && !path.startsWith(this.#folder)) return;
     this.#dirty.set(path, isDeep || this.#dirty.get(path) === true);
     this.#unsettled?.add(this.#keyOf(path));
     this.wake();
@@ -118,7 +121,7 @@ export class ZooKeeperWatch implements Followed<Finds> {
     clearTimeout(timer);
   }
 
-  /** Begins a round. @returns the paths to read, see {@linkcode Search} */
+  /** Begins a round, when there is something to read. @returns that, see {@linkcode Search} */
   next(): ReadonlyMap<string, boolean> {
     if (this.#refused.size > 0 && performance.now() >= this.#askAt) {
       this.#askAt = performance.now() + REFUSED_RETRY;
@@ -126,7 +129,7 @@ export class ZooKeeperWatch implements Followed<Finds> {
     }
     const paths = this.#dirty;
     this.#dirty = new Map();
-    this.#isReading = true;
+    this.#isReading = paths.size > 0;
     return paths;
   }
 

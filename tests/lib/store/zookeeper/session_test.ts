@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { Writer } from "../../../../lib/store/zookeeper/jute.ts";
+import { Frames } from "../../../../lib/store/zookeeper/frames.ts";
+import { Reader, Writer } from "../../../../lib/store/zookeeper/jute.ts";
 import { OP } from "../../../../lib/store/zookeeper/messages.ts";
 import { Session } from "../../../../lib/store/zookeeper/session.ts";
 import { ZooKeeperStore } from "../../../../lib/store/zookeeper/store.ts";
@@ -24,6 +25,27 @@ const greets = (...parts: Uint8Array[]): Play => async (conn) => {
   await conn.read(new Uint8Array(1_000));
   await says(...parts)(conn, "");
   await silence(conn, "");
+};
+
+/** A server each of whose znodes has 1 MB, and two children. */
+const endlessTree: Play = async (conn) => {
+  await says(GREETING)(conn, "");
+  const frames = new Frames();
+  const buffer = new Uint8Array(64 * 1024);
+  for (let count; (count = await conn.read(buffer)) !== null;) {
+    for (const message of frames.push(buffer.subarray(0, count))) {
+      const request = new Reader(message);
+      const answer = new Writer().int(request.int()).long(5).int(0);
+      const op = request.int();
+      if (op === OP.sync) answer.text("/");
+      if (op === OP.getData) answer.bytes(new Uint8Array(1_000_000));
+      if (op === OP.getChildren2) answer.int(2).text("a").text("b");
+      // A stat, with how long the data are, and how many children there are.
+      answer.long(1).long(1).long(1).long(1).int(0).int(0).int(0).long(0)
+        .int(1_000_000).int(2).long(1);
+      await says(answer.frame())(conn, "");
+    }
+  }
 };
 
 /** What is no ZooKeeper, and what is said of it. */
@@ -74,6 +96,10 @@ const HOSTILE: Record<string, [play: Play, problem: RegExp]> = {
   "an error that nobody knows": [
     greets(reply(1, -99)),
     /^ZooKeeper's error -99$/,
+  ],
+  "a tree without end": [
+    endlessTree,
+    /^ZooKeeper's answers have more than 256 MB$/,
   ],
   "an expired session": [greets(reply(1, -112)), /^the session has expired$/],
 };
