@@ -120,8 +120,8 @@ const WIDTH = 80;
 
 /** What `--help` prints. */
 export const HELP = `\
-lainlet serves a LAIN cluster's state, kept current from etcd, over HTTP and
-gRPC: each view as an answer (GET) or as a live stream (watch).
+lainlet serves a LAIN cluster's state, kept current from etcd or ZooKeeper, over
+HTTP and gRPC: each view as an answer (GET) or as a live stream (watch).
 
 Usage: lainlet [flags]     (a flag is -name value, -name=value, or with --)
        lainlet get ENDPOINT [--PARAMETER VALUE] [--addr ADDRESS]

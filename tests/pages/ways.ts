@@ -9,6 +9,7 @@ import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { LainletProcess } from "../util/lainlet.ts";
 import { eventually, freePort } from "../util/process.ts";
+import { TestZooKeeper } from "../util/zookeeper.ts";
 import { type Block, commandsOf, placeOf, readPages, ROOT } from "./pages.ts";
 import { Workbench } from "./workbench.ts";
 
@@ -64,6 +65,22 @@ export const COMMAND_WAYS: readonly Way[] = [
     fits: /^lainlet watch\b/,
     check: (workbench, line) =>
       workbench.until(line, ({ stdout }) => stdout.includes("\n")),
+  },
+  {
+    name: "serves what ZooKeeper has, of a cluster of one",
+    fits: /^lainlet --store=zookeeper /,
+    async check(_, line) {
+      const [, chroot = ""] = /(\/\S+)$/.exec(line) ?? [];
+      await using zookeeper = await TestZooKeeper.start();
+      await zookeeper.write({
+        [`${chroot}/lain/config/domain`]: "lain.example",
+      });
+      const here = line.replace(/(?<=--zookeeper=)[^/]+/, zookeeper.endpoint);
+      const flags = here.split(" ").slice(1);
+      await using lainlet = await LainletProcess.start("source", flags);
+      const { body } = await get(`${lainlet.url}/v2/configwatcher`);
+      assertEquals(body, '{"domain":"lain.example"}');
+    },
   },
   {
     name: "is a proxy that lainlet reads through",
