@@ -246,16 +246,17 @@ Deno.test("watches on a real etcd", async (t) => {
 
   await step("two listeners of one topic get the same bytes", async () => {
     const url = `${server.url}/v2/coreinfowatcher?watch=1`;
-    const abort = new AbortController();
     const listen = async () => {
       const heard = { text: "" };
-      const { body } = await fetch(url, { signal: abort.signal });
+      const { body } = await fetch(url);
+      assert(body);
+      const reader = body.pipeThrough(new TextDecoderStream()).getReader();
       const done = (async () => {
-        for await (
-          const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []
-        ) heard.text += chunk;
-      })().catch(() => {});
-      return { heard, done };
+        for (let read; !(read = await reader.read()).done;) {
+          heard.text += read.value;
+        }
+      })();
+      return { heard, done, leave: () => reader.cancel() };
     };
     const listeners = [await listen(), await listen()];
     const [one, two] = listeners.map(({ heard }) => heard);
@@ -274,7 +275,7 @@ Deno.test("watches on a real etcd", async (t) => {
     await count(2);
     await etcd.write(put(WORKER));
     await count(3);
-    abort.abort();
+    await Promise.all(listeners.map(({ leave }) => leave()));
     await Promise.all(listeners.map(({ done }) => done));
     assertEquals(one?.text, two?.text);
     assert(one?.text.startsWith("id: 1\nevent: init\ndata: {"), one?.text);
