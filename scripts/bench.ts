@@ -18,6 +18,7 @@ import { latency } from "./bench/latency.ts";
 import { memory } from "./bench/memory.ts";
 import { patches } from "./bench/patches.ts";
 import { state } from "./bench/state.ts";
+import { scale } from "./bench/scale.ts";
 import { markdown, type Section } from "./bench/table.ts";
 
 const SECTIONS: Record<string, Section> = {
@@ -27,6 +28,7 @@ const SECTIONS: Record<string, Section> = {
   gets,
   grpc,
   changes,
+  scale,
   patches,
   state,
   fleet,
