@@ -3,8 +3,9 @@ import { forbidden, SUPER_REQUIRED } from "../lib/errors.ts";
 import { ANYONE, SUPER } from "../lib/access/rights.ts";
 import { Config } from "../lib/grpc/proto/message_pb.ts";
 import { isSecret } from "../lib/access/secrets.ts";
+import type { Member } from "../lib/json.ts";
 import { prefixParam } from "../lib/view/select.ts";
-import { view } from "../lib/view/view.ts";
+import { flat, view } from "../lib/view/view.ts";
 
 /** The cluster's settings: `{name: value}`. */
 export default view({
@@ -25,8 +26,8 @@ export default view({
     if (prefix === "" || isSecret(prefix)) throw forbidden(SUPER_REQUIRED);
     return { prefix, right: ANYONE, keep: (name) => !isSecret(name) };
   },
-  piece: ({ value }) => JSON.stringify(value),
-  members: (pieces) => pieces,
+  piece: ({ value }, _host, name): Member[] => [[name, JSON.stringify(value)]],
+  members: flat,
   rpc: {
     service: Config,
     part: ({ value }, _host, name) => ({ Data: { [name]: value } }),

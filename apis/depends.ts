@@ -5,9 +5,9 @@ import {
   type DependsItemSchema,
 } from "../lib/grpc/proto/message_pb.ts";
 import type { Json } from "../lib/view/endpoint.ts";
-import { object } from "../lib/json.ts";
+import { type Member, object } from "../lib/json.ts";
 import { prefixParam, superOnly } from "../lib/view/select.ts";
-import { view } from "../lib/view/view.ts";
+import { flat, view } from "../lib/view/view.ts";
 import type * as watched from "../lib/watcher/depends.ts";
 import { int32 } from "../lib/view/rpc.ts";
 
@@ -79,8 +79,8 @@ export default view({
   answer: Type.Record(Type.String(), Service),
   watcher: (cluster) => cluster.depends,
   select: (query) => superOnly(query, prefixParam(query, "target")),
-  piece: encodeService,
-  members: (pieces) => pieces,
+  piece: (service, _host, pod): Member[] => [[pod, encodeService(service)]],
+  members: flat,
   rpc: {
     service: Depends,
     part: ({ nodes }, _host, pod) => ({

@@ -5,9 +5,9 @@ import {
   type NodeInfo_ValueSchema,
   Nodes,
 } from "../lib/grpc/proto/message_pb.ts";
-import { canonical, isObject, parseExact } from "../lib/json.ts";
+import { canonical, isObject, type Member, parseExact } from "../lib/json.ts";
 import { prefixParam, superOnly } from "../lib/view/select.ts";
-import { view } from "../lib/view/view.ts";
+import { flat, view } from "../lib/view/view.ts";
 
 /** A node's members, by name. */
 function members(
@@ -46,8 +46,8 @@ export default view({
   ),
   watcher: (cluster) => cluster.nodes,
   select: (query) => superOnly(query, prefixParam(query, "name", ":")),
-  piece: ({ json }) => json,
-  members: (pieces) => pieces,
+  piece: ({ json }, _host, key): Member[] => [[key, json]],
+  members: flat,
   rpc: {
     service: Nodes,
     part: ({ json }, _host, key) => ({

@@ -3,9 +3,10 @@ import type { Cluster } from "../lib/watcher/cluster.ts";
 import type { Member } from "../lib/json.ts";
 import { memo } from "../lib/memo.ts";
 import { superOnly } from "../lib/view/select.ts";
-import type { View } from "../lib/view/view.ts";
+import { type Feed, kept, ofMembers } from "../lib/view/sources.ts";
+import type { LiveState, View } from "../lib/view/view.ts";
 import { Sample, Vital, type Vitals } from "../lib/vitals/vitals.ts";
-import type { Change, Watcher } from "../lib/watcher/watcher.ts";
+import type { Watcher } from "../lib/watcher/watcher.ts";
 import { encodeGroup, Group } from "./coreinfowatcher.ts";
 import { encodeService, Service } from "./depends.ts";
 
@@ -20,10 +21,10 @@ type Watched = Pick<
   | "version"
 >;
 
-/** Some of the members: those of one watcher. */
+/** The members of one watcher. */
 interface Part {
   watcher(cluster: Cluster): Watched;
-  members(cluster: Cluster): Iterable<Member>;
+  feed(cluster: Cluster): Omit<Feed<Member>, "watcher">;
 }
 
 /** Each value is encoded once, as a member that can be known again. */
@@ -33,13 +34,26 @@ function part<T extends object>(
   encode: (value: T) => string,
 ): Part {
   const made = new WeakMap<T, Member>();
+  const memberOf = (key: string, value: T) =>
+    memo(made, value, (): Member => [`${kind}/${key}`, encode(value)]);
   return {
     watcher,
-    *members(cluster) {
-      for (const [key, value] of watcher(cluster).entries("")) {
-        yield memo(made, value, () => [`${kind}/${key}`, encode(value)]);
-      }
-    },
+    feed: (cluster) => ({
+      *all() {
+        for (const [key, value] of watcher(cluster).entries("")) {
+          const member = memberOf(key, value);
+          yield [member[0], member];
+        }
+      },
+      subscribe: (onChange) =>
+        watcher(cluster).subscribe((changes) =>
+          onChange(changes.map(({ key, value, previous }) => ({
+            key: `${kind}/${key}`,
+            value: value && memberOf(key, value),
+            previous: previous && memberOf(key, previous),
+          })))
+        ),
+    }),
   };
 }
 
@@ -60,6 +74,48 @@ function* vitalMembers(vitals: Vitals): Generator<Member> {
       JSON.stringify(sample),
     ]);
   }
+}
+
+/** How lainlet is, and was. */
+function vitalFeed(vitals: Vitals): Omit<Feed<Member>, "watcher"> {
+  const all = () =>
+    Array.from(vitalMembers(vitals), (member) => [member[0], member] as const);
+  return {
+    all,
+    subscribe(onChange) {
+      let known = new Map(all());
+      return vitals.subscribe(() => {
+        const last = known;
+        known = new Map(all());
+        const gone = [...last].filter(([name]) => !known.has(name))
+          .map(([key, previous]) => ({ key, previous }));
+        const fresh = [...known]
+          .filter(([name, member]) => last.get(name) !== member)
+          .map(([key, value]) => ({ key, value, previous: last.get(key) }));
+        onChange([...gone, ...fresh]);
+      });
+    },
+  };
+}
+
+/** All of them, as one. */
+function feedOf({ cluster, vitals }: LiveState): Feed<Member> {
+  const feeds = [
+    ...PARTS.map(({ feed }) => feed(cluster)),
+    vitalFeed(vitals),
+  ];
+  return {
+    watcher: new Watchers(cluster, vitals),
+    *all() {
+      for (const feed of feeds) yield* feed.all();
+    },
+    subscribe(onChange) {
+      const ends = feeds.map((feed) => feed.subscribe(onChange));
+      return () => {
+        for (const end of ends) end();
+      };
+    },
+  };
 }
 
 /** What the watchers are together, as far as a stream is concerned. */
@@ -131,29 +187,10 @@ export default {
     };
   },
   select: (query) => superOnly(query, ""),
-  source({ cluster, vitals }) {
-    return {
-      id: "/v2/overview",
-      watcher: new Watchers(cluster, vitals),
-      render: () => [
-        ...PARTS.flatMap(({ members }) => [...members(cluster)]),
-        ...vitalMembers(vitals),
-      ],
-      subscribe(onChange) {
-        const ends = PARTS.map(({ watcher }) =>
-          watcher(cluster).subscribe((changes) =>
-            onChange(changes.some(isWritten) ? "update" : "delete")
-          )
-        );
-        ends.push(vitals.subscribe(() => onChange("update")));
-        return () => {
-          for (const end of ends) end();
-        };
-      },
-    };
-  },
+  source: (state) =>
+    kept(
+      "/v2/overview",
+      feedOf(state),
+      ofMembers((_name, member: Member) => member, (member) => [member]),
+    ),
 } satisfies View;
-
-function isWritten({ value }: Change<unknown>): boolean {
-  return value !== undefined;
-}

@@ -6,7 +6,12 @@ import {
 } from "../lib/grpc/proto/message_pb.ts";
 import type { Json } from "../lib/view/endpoint.ts";
 import { array } from "../lib/json.ts";
-import { addressed, guardRouters, portsOf } from "../lib/view/routers.ts";
+import {
+  addressed,
+  guardRouters,
+  portsOf,
+  ROUTERS_GUARD,
+} from "../lib/view/routers.ts";
 import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";
@@ -84,11 +89,13 @@ export default view({
       },
     }];
   },
-  members: (pieces) =>
-    procsOf(pieces).map(([app, procs]) => [
-      app,
-      array(procs.map(({ json }) => json)),
-    ]),
+  parts: (procs) => procs.map((proc) => [proc.app, proc]),
+  join: (procs) => array(procs.toSorted(byName).map(({ json }) => json)),
+  guard: {
+    addends: ([proc]) =>
+      proc === undefined ? [0, 0] : ROUTERS_GUARD.addends(proc),
+    check: ROUTERS_GUARD.check,
+  },
   rpc: {
     service: StreamrouterStreamprocs,
     whole: (pieces) => ({
@@ -111,7 +118,11 @@ function procsOf(
   pieces: readonly (readonly [key: string, procs: readonly Piece[]])[],
 ): [app: string, procs: Piece[]][] {
   const procs = pieces.flatMap(([, procs]) => procs)
-    .sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+    .sort(byName);
   guardRouters(procs);
   return [...Map.groupBy(procs, ({ app }) => app)];
+}
+
+function byName(a: Piece, b: Piece): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }

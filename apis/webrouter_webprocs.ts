@@ -6,7 +6,7 @@ import {
 } from "../lib/grpc/proto/message_pb.ts";
 import type { Json } from "../lib/view/endpoint.ts";
 import type { Member } from "../lib/json.ts";
-import { addressed, guardRouters } from "../lib/view/routers.ts";
+import { addressed, guardRouters, ROUTERS_GUARD } from "../lib/view/routers.ts";
 import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";
@@ -70,10 +70,8 @@ export default view({
       }]],
     };
   },
-  members(pieces) {
-    guardRouters(pieces.map(([, piece]) => piece));
-    return pieces.flatMap(([, { members }]) => members);
-  },
+  members: ({ members }) => members,
+  guard: ROUTERS_GUARD,
   rpc: {
     service: WebrouterWebprocs,
     whole(pieces) {

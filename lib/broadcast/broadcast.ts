@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { Unavailable } from "../errors.ts";
-import type { Source } from "./source.ts";
+import type { Followed, Source } from "./source.ts";
 import { State } from "./state.ts";
 import { Topic } from "./topic.ts";
 
@@ -16,7 +16,7 @@ const KEPT_ANSWERS = 1_000;
 interface Live {
   readonly source: Source;
   readonly topic: Topic;
-  readonly unsubscribe: () => void;
+  readonly followed: Followed;
   users: number;
 }
 
@@ -47,10 +47,10 @@ export class Broadcast {
     let live = this.#live.get(source.id);
     if (live === undefined) {
       const topic = new Topic(this.latest(source));
-      const unsubscribe = source.subscribe((kind) =>
-        topic.publish(render(source), kind)
+      const followed = source.follow((kind) =>
+        topic.publish(render(source, followed), kind)
       );
-      live = { source, topic, unsubscribe, users: 0 };
+      live = { source, topic, followed, users: 0 };
       this.#live.set(source.id, live);
       this.#forget(source.id);
     }
@@ -62,16 +62,17 @@ export class Broadcast {
   /** Of its own, to keep nothing alive but what it needs: there is one for each listener. */
   #releaser(live: Live): () => void {
     return () => {
-      const { source, topic, unsubscribe } = live;
+      const { source, topic, followed } = live;
       source.watcher.receivers--;
       if (--live.users > 0) return;
-      unsubscribe();
+      followed.end();
       this.#live.delete(source.id);
       const { latest } = topic;
       if (latest instanceof Unavailable) return;
-      // Whoever comes back finds it made, but not the frames of those who left.
-      const state = new State(latest.parts);
-      this.#keep(source.id, { version: source.watcher.version, state });
+      // Whoever comes back finds it, but not the frames of those who left.
+      latest.supersede();
+      const { version } = source.watcher;
+      this.#keep(source.id, { version, state: latest });
     };
   }
 
@@ -84,7 +85,7 @@ export class Broadcast {
     this.#forget(source.id);
     let state = kept?.state;
     if (state === undefined || kept?.version !== version) {
-      const fresh = render(source);
+      const fresh = render(source, source);
       if (fresh instanceof Unavailable) return fresh;
       // What was made of the same bytes (tag, compressed form) still holds.
       if (state === undefined || !fresh.equals(state)) state = fresh;
@@ -95,7 +96,7 @@ export class Broadcast {
 
   #keep(id: string, kept: Kept): void {
     this.#kept.set(id, kept);
-    this.#keptBytes += kept.state.body.length;
+    this.#keptBytes += kept.state.size;
     for (const oldest of this.#kept.keys()) {
       const isWithin = this.#keptBytes <= KEPT &&
         this.#kept.size <= KEPT_ANSWERS;
@@ -105,18 +106,21 @@ export class Broadcast {
   }
 
   #forget(id: string): void {
-    this.#keptBytes -= this.#kept.get(id)?.state.body.length ?? 0;
+    this.#keptBytes -= this.#kept.get(id)?.state.size ?? 0;
     this.#kept.delete(id);
   }
 }
 
-/** The source's answer in its present state; a view that fails is unavailable, not fatal. */
-function render(source: Source): State | Unavailable {
+/** A source's answer; a view that fails is unavailable, not fatal. */
+function render(
+  { id }: Source,
+  from: Pick<Source, "render">,
+): State | Unavailable {
   try {
-    return State.of(source.render());
+    return from.render();
   } catch (error) {
     if (error instanceof Unavailable) return error;
-    log.error("a view failed", { view: source.id, error: String(error) });
+    log.error("a view failed", { view: id, error: String(error) });
     return new Unavailable("internal error");
   }
 }

@@ -1,5 +1,4 @@
-import type { Member } from "../json.ts";
-import type { Bytes } from "./state.ts";
+import type { State } from "./state.ts";
 import type { Watcher } from "../watcher/watcher.ts";
 
 /** Whether what changed was written, or only removed. */
@@ -10,11 +9,18 @@ export interface Source {
   readonly id: string;
   readonly watcher: Pick<Watcher<unknown>, "receivers" | "version">;
   /**
-   * The answer: the members of an object, JSON text, or bytes as they are sent.
+   * The answer in the present state, made anew.
    *
-   * @throws {Unavailable} when there is none in the present state
+   * @throws {Unavailable} when there is none
    */
-  render(): readonly Member[] | string | Bytes;
-  /** Calls back when something under the prefix changed. @returns ends that */
-  subscribe(onChange: (kind: ChangeKind) => void): () => void;
+  render(): State;
+  /** Keeps the answer as it is. @param onChange called when what it is made of has changed */
+  follow(onChange: (kind: ChangeKind) => void): Followed;
+}
+
+/** An answer that is kept. */
+export interface Followed {
+  /** As {@linkcode Source.render}, from what is kept. */
+  render(): State;
+  end(): void;
 }

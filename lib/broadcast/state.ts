@@ -3,10 +3,12 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { eTag } from "@std/http/etag";
 import { escapeLineEnds, type Member, sortedByName } from "../json.ts";
+import { Blocks } from "./blocks.ts";
+import { memberItem, valueOf } from "./item.ts";
 import { mergePatch } from "./merge_patch.ts";
+import { messageFrame } from "./message.ts";
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 const compress = promisify(gzip);
 
 /**
@@ -16,13 +18,11 @@ const compress = promisify(gzip);
  */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What a state is made of; can be sent to another thread. */
-export interface StateParts {
-  /** JSON text as UTF-8, and the blank line that ends a frame; or what else is sent. */
-  readonly bytes: Bytes;
-  /** When it is an object: for each member where it begins, and where its value does. */
-  readonly index?: Uint32Array<ArrayBuffer>;
-}
+/**
+ * What a state is: bytes as they are sent (JSON text as UTF-8 and the blank
+ * line that ends a frame, or a message's frame), or the members of an object.
+ */
+export type Content = Bytes | Blocks;
 
 /** Up to this many bytes a copy for each listener is cheaper than a frame in two chunks. */
 const SMALL = 16 * 1024;
@@ -35,6 +35,7 @@ const FRAMES = 16;
 
 /** One answer, encoded once for everybody who gets it. */
 export class State {
+  #bytes?: Bytes;
   #etag?: Promise<string>;
   #gzip?: Promise<Bytes>;
   /** Frames by id, of one event: who is slow may get another one. */
@@ -42,22 +43,54 @@ export class State {
   #event = "";
   readonly #patches = new WeakMap<State, { readonly patch?: State }>();
 
-  constructor(readonly parts: StateParts) {}
+  /** @param join how blocks become bytes */
+  constructor(
+    readonly content: Content,
+    private readonly join: (blocks: Blocks) => Bytes = object,
+  ) {}
 
   /** @param data the members of an object, any JSON text, or bytes as they are sent */
   static of(data: readonly Member[] | string | Bytes): State {
-    if (data instanceof Uint8Array) return new State({ bytes: data });
-    return new State(typeof data === "string" ? ofText(data) : ofMembers(data));
+    if (data instanceof Uint8Array) return new State(data);
+    if (typeof data === "string") {
+      return new State(encoder.encode(`${escapeLineEnds(data)}\n\n`));
+    }
+    const items = new Map(
+      sortedByName(data).map((member) => [member[0], memberItem(member)]),
+    );
+    return new State(Blocks.EMPTY.with(items));
+  }
+
+  /** The frame of a message that holds the fields of all items. */
+  static ofMessage(blocks: Blocks): State {
+    return new State(
+      blocks,
+      (blocks) => messageFrame([...blocks].map(({ bytes }) => bytes)),
+    );
+  }
+
+  /** As they are sent; joined when someone needs them. */
+  get bytes(): Bytes {
+    if (!(this.content instanceof Blocks)) return this.content;
+    return this.#bytes ??= this.join(this.content);
+  }
+
+  /** How many bytes it has; of a message a few more. */
+  get size(): number {
+    const { content } = this;
+    return content instanceof Blocks ? objectSize(content) : content.length;
   }
 
   /** The JSON text as UTF-8. */
   get body(): Bytes {
-    return this.parts.bytes.subarray(0, -2);
+    return this.bytes.subarray(0, -2);
   }
 
   /** A strong entity tag (RFC 9110, 8.8.3). */
   get etag(): Promise<string> {
-    return this.#etag ??= eTag(this.body);
+    return this.#etag ??= this.content instanceof Blocks
+      ? Promise.resolve(`"${this.content.hash}"`)
+      : eTag(this.body);
   }
 
   /** The body, compressed. */
@@ -67,8 +100,19 @@ export class State {
     );
   }
 
-  equals(other: State): boolean {
-    return Buffer.compare(this.parts.bytes, other.parts.bytes) === 0;
+  equals({ content }: State): boolean {
+    const mine = this.content;
+    if (mine instanceof Blocks) {
+      return content instanceof Blocks && mine.equals(content);
+    }
+    return !(content instanceof Blocks) && Buffer.compare(mine, content) === 0;
+  }
+
+  /** Lets go of what can be made again: there is a newer state. */
+  supersede(): void {
+    this.#bytes = undefined;
+    this.#gzip = undefined;
+    this.#frames.clear();
   }
 
   /**
@@ -83,7 +127,7 @@ export class State {
     const known = this.#frames.get(id);
     if (known !== undefined) return known;
     const head = `id: ${id}\nevent: ${event}\ndata: `;
-    const { bytes } = this.parts;
+    const { bytes } = this;
     const isKept = this.#frames.size < FRAMES;
     const frame = bytes.length > (isKept ? MEDIUM : SMALL)
       ? [encoder.encode(head), bytes]
@@ -101,22 +145,28 @@ export class State {
   patchFrom(old: State): State | undefined {
     let made = this.#patches.get(old);
     if (made === undefined) {
-      made = { patch: makePatch(old.parts, this.parts) };
+      made = { patch: makePatch(old, this) };
       this.#patches.set(old, made);
     }
     return made.patch;
   }
 }
 
-function makePatch(old: StateParts, now: StateParts): State | undefined {
+function makePatch(old: State, { content, size }: State): State | undefined {
+  if (!(content instanceof Blocks && old.content instanceof Blocks)) {
+    throw new TypeError("the state is not an object");
+  }
   const patch: Member[] = [];
   let length = 0;
-  for (const [name, before, after] of differences(old, now)) {
-    const value = mergePatch(before, after);
+  for (const [name, before, after] of content.differences(old.content)) {
+    const value = mergePatch(
+      before && valueOf(before),
+      after && valueOf(after),
+    );
     if (value === undefined) return undefined;
     patch.push([name, value]);
     length += value.length;
-    if (length > now.bytes.length) return undefined;
+    if (length > size) return undefined;
   }
   return State.of(patch);
 }
@@ -128,143 +178,26 @@ function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
   return bytes;
 }
 
-function ofText(json: string): StateParts {
-  return { bytes: encoder.encode(`${escapeLineEnds(json)}\n\n`) };
+/** The members, the commas between them, the braces, and the blank line. */
+function objectSize({ count, size }: Blocks): number {
+  return size + Math.max(0, count - 1) + 4;
 }
 
-/** A member as UTF-8. */
-interface EncodedMember {
-  /** `"name":value` */
-  readonly bytes: Uint8Array;
-  /** Where the value begins. */
-  readonly value: number;
-}
-
-/** Views keep the members of a value that did not change, so they are encoded once. */
-const encoded = new WeakMap<Member, EncodedMember>();
-
-function encode(member: Member): EncodedMember {
-  let known = encoded.get(member);
-  if (known === undefined) {
-    const name = encoder.encode(
-      `${escapeLineEnds(JSON.stringify(member[0]))}:`,
-    );
-    const value = encoder.encode(escapeLineEnds(member[1]));
-    known = { bytes: concat(name, value), value: name.length };
-    encoded.set(member, known);
-  }
-  return known;
-}
-
-function ofMembers(members: readonly Member[]): StateParts {
-  const parts = sortedByName(members).map(encode);
-  const commas = Math.max(0, parts.length - 1);
-  const length = parts.reduce((sum, part) => sum + part.bytes.length, commas);
-  const bytes = new Uint8Array(length + 4);
-  const index = new Uint32Array(parts.length * 2);
+/** The members of an object as a frame's data. */
+function object(blocks: Blocks): Bytes {
+  const made = new Uint8Array(objectSize(blocks));
   let at = 0;
-  const put = (character: string) => bytes[at++] = character.charCodeAt(0);
+  const put = (character: string) => made[at++] = character.charCodeAt(0);
   put("{");
-  parts.forEach((part, i) => {
-    if (i > 0) put(",");
-    index[2 * i] = at;
-    index[2 * i + 1] = at + part.value;
-    bytes.set(part.bytes, at);
-    at += part.bytes.length;
-  });
+  for (const { items } of blocks.blocks) {
+    for (const { bytes } of items) {
+      if (at > 1) put(",");
+      made.set(bytes, at);
+      at += bytes.length;
+    }
+  }
   put("}");
   put("\n");
   put("\n");
-  return { bytes, index };
-}
-
-/** A member that differs: its name, and its value before and after as JSON text, if it was there. */
-type Difference = readonly [
-  name: string,
-  before: string | undefined,
-  after: string | undefined,
-];
-
-/** The members by which two objects differ. */
-function* differences(old: StateParts, now: StateParts): Generator<Difference> {
-  const before = new MemberReader(old);
-  const after = new MemberReader(now);
-  while (!before.isDone || !after.isDone) {
-    if (before.isSame(after)) {
-      before.next();
-      after.next();
-      continue;
-    }
-    const a = before.isDone ? undefined : before.name;
-    const b = after.isDone ? undefined : after.name;
-    // Members are sorted by name.
-    if (b === undefined || a !== undefined && a < b) {
-      if (a !== undefined) yield [a, before.value, undefined];
-      before.next();
-    } else if (a === undefined || b < a) {
-      yield [b, undefined, after.value];
-      after.next();
-    } else {
-      yield [a, before.value, after.value];
-      before.next();
-      after.next();
-    }
-  }
-}
-
-/** Reads the members of an object one after the other. */
-class MemberReader {
-  #i = 0;
-  readonly #bytes: Bytes;
-  readonly #index: Uint32Array;
-
-  constructor({ bytes, index }: StateParts) {
-    if (index === undefined) throw new Error("the state is not an object");
-    this.#bytes = bytes;
-    this.#index = index;
-  }
-
-  get isDone(): boolean {
-    return 2 * this.#i >= this.#index.length;
-  }
-
-  get name(): string {
-    return String(JSON.parse(this.#text(this.#start, this.#valueStart - 1)));
-  }
-
-  get value(): string {
-    return this.#text(this.#valueStart, this.#end);
-  }
-
-  next(): void {
-    this.#i++;
-  }
-
-  /** Whether the other one is at a member of the same name and value. */
-  isSame(other: MemberReader): boolean {
-    if (this.isDone || other.isDone) return false;
-    const length = this.#end - this.#start;
-    return length === other.#end - other.#start &&
-      Buffer.compare(
-          this.#bytes.subarray(this.#start, this.#end),
-          other.#bytes.subarray(other.#start, other.#end),
-        ) === 0;
-  }
-
-  get #start(): number {
-    return this.#index[2 * this.#i] ?? 0;
-  }
-
-  get #valueStart(): number {
-    return this.#index[2 * this.#i + 1] ?? 0;
-  }
-
-  get #end(): number {
-    // After each member comes a comma, or what ends the state.
-    return (this.#index[2 * this.#i + 2] ?? this.#bytes.length - 2) - 1;
-  }
-
-  #text(start: number, end: number): string {
-    return decoder.decode(this.#bytes.subarray(start, end));
-  }
+  return made;
 }

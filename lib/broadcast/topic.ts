@@ -52,8 +52,11 @@ export class Topic {
 
   /** Takes a state, and tells all followers, unless it is the one that is there. */
   publish(next: State | Unavailable, kind: ChangeKind): void {
-    if (isSame(next, this.#latest)) return;
+    const last = this.#latest;
     this.#latest = next;
+    // Though it is the same, the next one has more in common with it.
+    if (isSame(next, last)) return;
+    if (last instanceof State) last.supersede();
     this.#number++;
     if (kind === "update") this.#lastUpdate = this.#number;
     for (const follower of this.#followers) follower.wake();

@@ -77,7 +77,7 @@ export class RpcBranch implements Carrier, Follower, Listener {
     this.#sent = latest;
     this.#deliveries++;
     this.#isBusy = true;
-    this.stream.write(latest.parts.bytes, this.#onTaken);
+    this.stream.write(latest.bytes, this.#onTaken);
   }
 
   tick(elapsed: number): number {

@@ -66,8 +66,7 @@ function viewMethods(view: RpcView, views: Views): [string, Method][] {
         }
         : {
           kind: "unary",
-          reply: (request, peer) =>
-            views.read(demand(request, peer)).parts.bytes,
+          reply: (request, peer) => views.read(demand(request, peer)).bytes,
         },
     ];
   });

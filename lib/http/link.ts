@@ -2,10 +2,11 @@ import type { Answer, Ask } from "../view/page.ts";
 import type { Feed, Origin } from "./answer.ts";
 import type { Listener } from "../view/views.ts";
 import type { BranchOptions } from "../broadcast/branch.ts";
-import { State, type StateParts } from "../broadcast/state.ts";
+import { State } from "../broadcast/state.ts";
 import { type Follower, Topic } from "../broadcast/topic.ts";
 import { Unavailable } from "../errors.ts";
 import type { ChangeKind } from "../broadcast/source.ts";
+import { StateReader, StateWriter, type WireState } from "./wire.ts";
 
 /** What a worker tells the thread that knows the cluster; requests have ids. */
 export type ToOrigin =
@@ -35,7 +36,7 @@ export type ToWorker =
     readonly topic: number;
     readonly kind: ChangeKind;
     /** Or why there is none. */
-    readonly state: StateParts | string;
+    readonly state: WireState | string;
   }
   | { readonly type: "drop"; readonly topic: number };
 
@@ -121,6 +122,7 @@ export class OriginLink {
 /** Sends a worker the latest state of a topic, and the next one when that was taken. */
 class LinkedTopic implements Follower {
   users = 0;
+  readonly #writer = new StateWriter();
   #seen = 0;
   #isFree = true;
 
@@ -141,7 +143,9 @@ class LinkedTopic implements Follower {
     const kind = this.topic.kindSince(this.#seen);
     this.#seen = number;
     this.#isFree = false;
-    const state = latest instanceof State ? latest.parts : latest.message;
+    const state = latest instanceof State
+      ? this.#writer.write(latest)
+      : latest.message;
     this.post({ type: "state", topic: this.id, kind, state });
   }
 }
@@ -151,6 +155,7 @@ export class RemoteOrigin implements Origin {
   readonly #asked = new Map<number, (answer: Answer | Feed) => void>();
   readonly #listeners = new Map<number, Listener>();
   readonly #topics = new Map<number, Topic>();
+  readonly #readers = new Map<number, StateReader>();
   #count = 0;
 
   constructor(private readonly post: Post<ToOrigin>) {}
@@ -189,7 +194,7 @@ export class RemoteOrigin implements Origin {
         this.post({ type: "taken", topic: number });
         const state = typeof message.state === "string"
           ? new Unavailable(message.state)
-          : new State(message.state);
+          : this.#readerOf(number).read(message.state);
         const topic = this.#topics.get(number);
         if (topic === undefined) this.#topics.set(number, new Topic(state));
         else topic.publish(state, kind);
@@ -197,6 +202,7 @@ export class RemoteOrigin implements Origin {
       }
       case "drop":
         this.#topics.delete(message.topic);
+        this.#readers.delete(message.topic);
         break;
     }
   }
@@ -204,6 +210,15 @@ export class RemoteOrigin implements Origin {
   #resolve(id: number, answer: Answer | Feed): void {
     this.#asked.get(id)?.(answer);
     this.#asked.delete(id);
+  }
+
+  #readerOf(topic: number): StateReader {
+    let reader = this.#readers.get(topic);
+    if (reader === undefined) {
+      reader = new StateReader();
+      this.#readers.set(topic, reader);
+    }
+    return reader;
   }
 
   #start(id: number, listener: Listener): () => void {

@@ -1,4 +1,5 @@
 import { Unavailable } from "../errors.ts";
+import type { Guard } from "./sources.ts";
 import { Fields } from "../watcher/fields.ts";
 import type { Pod, PodGroup } from "../watcher/podgroup.ts";
 
@@ -14,21 +15,33 @@ export function addressed(pods: readonly Pod[]): number {
     .length;
 }
 
+/** How many pods a group has, and how many of them have an address. */
+interface Routed {
+  readonly pods: number;
+  readonly addressed: number;
+}
+
 /**
  * Protects running routers: when a cluster lost its addresses, a router that
  * is told so drops routes that may still work, one that is told nothing keeps
- * them.
- *
- * @throws {Unavailable} when there are no pods, or fewer than half of them have an address
+ * them. There is no answer when there are no pods, or fewer than half of them
+ * have an address.
  */
-export function guardRouters(
-  groups: readonly { readonly pods: number; readonly addressed: number }[],
-): void {
-  const pods = groups.reduce((sum, group) => sum + group.pods, 0);
-  const addressed = groups.reduce((sum, group) => sum + group.addressed, 0);
-  if (pods === 0 || addressed * 2 < pods) {
-    throw new Unavailable("over half of the containers lost their IPs");
-  }
+export const ROUTERS_GUARD: Guard<Routed> = {
+  addends: ({ pods, addressed }) => [pods, addressed],
+  check([pods = 0, addressed = 0]) {
+    if (pods === 0 || addressed * 2 < pods) {
+      throw new Unavailable("over half of the containers lost their IPs");
+    }
+  },
+};
+
+/** {@linkcode ROUTERS_GUARD} of all groups. @throws {Unavailable} when there is no answer */
+export function guardRouters(groups: readonly Routed[]): void {
+  ROUTERS_GUARD.check([
+    groups.reduce((sum, group) => sum + group.pods, 0),
+    groups.reduce((sum, group) => sum + group.addressed, 0),
+  ]);
 }
 
 /** The ports that a group's annotation lists, sorted by `srcport`; none when it is not such JSON. */

@@ -1,7 +1,10 @@
 import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import type { TSchema } from "@sinclair/typebox";
+import type { Parts } from "../broadcast/collection.ts";
+import { item } from "../broadcast/item.ts";
 import { messageFrame } from "../broadcast/message.ts";
 import type { Source } from "../broadcast/source.ts";
+import { State } from "../broadcast/state.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
 import type { Endpoint, Param } from "./endpoint.ts";
 import type { Member } from "../json.ts";
@@ -10,15 +13,21 @@ import { memo } from "../memo.ts";
 import type { Vitals } from "../vitals/vitals.ts";
 import type { Watcher } from "../watcher/watcher.ts";
 import { encode, type ViewService } from "./rpc.ts";
+import {
+  feedOf,
+  type Guard,
+  joined,
+  kept,
+  type KeyRange,
+  ofItems,
+  ofMembers,
+  ofParts,
+} from "./sources.ts";
 
 /** What a request asks for. */
-export interface Selection {
-  /** The keys that start with this, taken literally. */
-  readonly prefix: string;
+export interface Selection extends KeyRange {
   /** What the caller must be to see it. */
   readonly right: Right;
-  /** Leaves out keys under the prefix. A view uses at most one such filter. */
-  readonly keep?: (key: string) => boolean;
 }
 
 /** A request as a view sees it. */
@@ -69,8 +78,11 @@ export interface View<
 /** What values add to an answer, in key order. */
 type Pieces<P> = readonly (readonly [key: string, piece: P])[];
 
-/** What a file in `apis/` declares; T is a value of the watcher, P what one value adds to the answer. */
-export type ViewDeclaration<T extends object, P, R extends DescMessage> =
+/**
+ * What a file in `apis/` declares; T is a value of the watcher, P what one
+ * value adds to the answer, Q what that adds to one member of it.
+ */
+export type ViewDeclaration<T extends object, P, Q, R extends DescMessage> =
   & {
     readonly watcher: (cluster: Cluster) => Watcher<T>;
     readonly select: (query: Query) => Selection;
@@ -78,17 +90,28 @@ export type ViewDeclaration<T extends object, P, R extends DescMessage> =
     readonly piece: (value: T, host: Host, key: string) => P;
     readonly rpc?: RpcDeclaration<T, P, R>;
   }
+  & (ObjectDeclaration<P, Q> | {
+    /** An answer that is no object, as JSON text. It is made of all pieces at each change. */
+    readonly text: (pieces: Pieces<P>) => string;
+  });
+
+/** An answer that is an object, in which a change costs what it changes. */
+export type ObjectDeclaration<P, Q> =
+  & {
+    /** What there is no answer without. */
+    readonly guard?: Guard<NoInfer<P>>;
+  }
   & ({
     /**
-     * The members of an answer that is an object, in any order. Those that are
-     * the same objects as the last time are not encoded again.
-     *
-     * @throws {Unavailable} when there is no answer in this state
+     * The members that one piece adds, the same objects each time. Of equal
+     * names the one of the last key counts.
      */
-    readonly members: (pieces: Pieces<P>) => readonly Member[];
+    readonly members: (piece: P) => readonly Member[];
   } | {
-    /** Any other answer, as JSON text. */
-    readonly text: (pieces: Pieces<P>) => string;
+    /** What one piece adds to members that several add to, by their names. */
+    readonly parts: (piece: P) => Parts<Q>;
+    /** Such a member's value as JSON text, of its parts in key order. */
+    readonly join: (parts: readonly Q[]) => string;
   });
 
 /** How a view is asked and answered by gRPC: R is the service's reply. */
@@ -107,7 +130,8 @@ export type RpcDeclaration<T extends object, P, R extends DescMessage> =
     readonly part: (value: T, host: Host, key: string) => MessageInitShape<R>;
   } | {
     /**
-     * The reply, where all pieces together decide it.
+     * The reply, where all pieces together decide it: it is made of all of
+     * them at each change.
      *
      * @throws {Unavailable} when there is none in this state
      */
@@ -121,50 +145,40 @@ export function view<
   A extends TSchema,
   T extends object,
   P,
+  M,
   R extends DescMessage,
 >(
   declaration:
     & Endpoint<N, Q, A>
     & { readonly answer: A }
-    & ViewDeclaration<T, P, R>,
+    & ViewDeclaration<T, P, M, R>,
 ): View<N, Q, A> {
   const { paths, summary, params, watcher, select, piece, rpc } = declaration;
-  const isObject = "members" in declaration;
-  const join = isObject ? declaration.members : declaration.text;
-  // With its key, as no value is under two: so an entry can be a member that is known.
-  const entries = perValue((key, value: T, host) =>
-    [key, piece(value, host, key)] as const
-  );
+  const pieceOf = perValue((key, value: T, host) => piece(value, host, key));
+  const pieces = (
+    all: Iterable<readonly [key: string, value: T]>,
+    host: Host,
+  ): Pieces<P> => {
+    const made = pieceOf(host);
+    return Array.from(all, ([key, value]) => [key, made(key, value)]);
+  };
 
-  /** A source whose states are joined from what is made of each value. */
-  const sourceOf = <E>(
-    form: string,
-    make: (host: Host) => (key: string, value: T) => E,
-    join: (made: readonly E[]) => ReturnType<Source["render"]>,
-  ): Viewable["source"] =>
-  ({ cluster, host }, { prefix, keep }) => {
-    const source = watcher(cluster);
-    const makeOne = make(host);
-    const selects = (key: string) =>
-      key.startsWith(prefix) && (keep === undefined || keep(key));
-    return {
-      id: `${form} ${keep === undefined ? "all" : "some"} ${prefix}`,
-      watcher: source,
-      render() {
-        const made: E[] = [];
-        for (const [key, value] of source.entries(prefix)) {
-          if (selects(key)) made.push(makeOne(key, value));
-        }
-        return join(made);
-      },
-      subscribe: (onChange) =>
-        source.subscribe((changes) => {
-          const seen = changes.filter(({ key }) => selects(key));
-          if (seen.length === 0) return;
-          const written = seen.some(({ value }) => value !== undefined);
-          onChange(written ? "update" : "delete");
-        }),
-    };
+  const source: Viewable["source"] = ({ cluster, host }, selection) => {
+    const id = idOf(paths[0], selection);
+    const feed = feedOf(watcher(cluster), selection);
+    if ("text" in declaration) {
+      const { text } = declaration;
+      return joined(id, feed, (all) => State.of(text(pieces(all, host))));
+    }
+    const made = pieceOf(host);
+    const { guard } = declaration;
+    return "members" in declaration
+      ? kept(id, feed, ofMembers(made, declaration.members, guard))
+      : kept(
+        id,
+        feed,
+        ofParts(made, declaration.parts, declaration.join, guard),
+      );
   };
 
   const rpcSource = (
@@ -173,17 +187,24 @@ export function view<
     const { typeName, method: { get: { output } } } = declaration.service;
     if ("whole" in declaration) {
       const { whole } = declaration;
-      return sourceOf(
-        typeName,
-        entries,
-        (pieces) => messageFrame([encode(output, whole(pieces))]),
-      );
+      return ({ cluster, host }, selection) =>
+        joined(
+          idOf(typeName, selection),
+          feedOf(watcher(cluster), selection),
+          (all) =>
+            State.of(messageFrame([encode(output, whole(pieces(all, host)))])),
+        );
     }
     const { part } = declaration;
-    const parts = perValue((key, value: T, host) =>
-      encode(output, part(value, host, key))
+    const itemOf = perValue((key, value: T, host) =>
+      item(key, encode(output, part(value, host, key)))
     );
-    return sourceOf(typeName, parts, messageFrame);
+    return ({ cluster, host }, selection) =>
+      kept(
+        idOf(typeName, selection),
+        feedOf(watcher(cluster), selection),
+        ofItems(itemOf(host)),
+      );
   };
 
   return {
@@ -191,17 +212,21 @@ export function view<
     summary,
     params,
     answer: declaration.answer,
-    isObject,
+    isObject: !("text" in declaration),
     watcher,
     select,
-    source: sourceOf(paths[0], entries, join),
+    source,
     rpc: rpc &&
       { service: rpc.service, watcher, select, source: rpcSource(rpc) },
   };
 }
 
+function idOf(form: string, { prefix, keep }: Selection): string {
+  return `${form} ${keep === undefined ? "all" : "some"} ${prefix}`;
+}
+
 /** What is made of a value for a host, once and kept for as long as the value. */
-function perValue<T extends object, V extends object>(
+function perValue<T extends object, V>(
   make: (key: string, value: T, host: Host) => V,
 ): (host: Host) => (key: string, value: T) => V {
   const hosts = new WeakMap<Host, WeakMap<T, V>>();
@@ -219,6 +244,6 @@ function perValue<T extends object, V extends object>(
 }
 
 /** The members of views whose pieces are members. */
-export function flat(pieces: Pieces<readonly Member[]>): Member[] {
-  return pieces.flatMap(([, members]) => members);
+export function flat(members: readonly Member[]): readonly Member[] {
+  return members;
 }

@@ -5,7 +5,11 @@ import { Counters } from "../../../lib/vitals/counters.ts";
 import { Branches } from "../../../lib/broadcast/branches.ts";
 import type { Member } from "../../../lib/json.ts";
 import { Unavailable } from "../../../lib/errors.ts";
-import type { ChangeKind, Source } from "../../../lib/broadcast/source.ts";
+import type {
+  ChangeKind,
+  Followed,
+  Source,
+} from "../../../lib/broadcast/source.ts";
 import { State } from "../../../lib/broadcast/state.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { get, Stream } from "../../util/client.ts";
@@ -26,15 +30,18 @@ class TestSource implements Source {
     return this.#listener !== undefined;
   }
 
-  render(): readonly Member[] | string {
+  render(): State {
     this.renders++;
     if (this.#json instanceof Unavailable) throw this.#json;
-    return this.#json;
+    return State.of(this.#json);
   }
 
-  subscribe(listener: (kind: ChangeKind) => void): () => void {
-    this.#listener = listener;
-    return () => this.#listener = undefined;
+  follow(onChange: (kind: ChangeKind) => void): Followed {
+    this.#listener = onChange;
+    return {
+      render: () => this.render(),
+      end: () => this.#listener = undefined,
+    };
   }
 
   set(

@@ -1,0 +1,240 @@
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import type { Item } from "./item.ts";
+
+/** Items that follow each other, sorted by name; never changed. */
+export class Block {
+  /** Of all items, in bytes. */
+  readonly size: number;
+  #hash?: Uint8Array;
+
+  /** @param items one at least */
+  constructor(readonly items: readonly Item[]) {
+    let size = 0;
+    for (const { bytes } of items) size += bytes.length;
+    this.size = size;
+  }
+
+  get first(): string {
+    return this.items[0]?.name ?? "";
+  }
+
+  /** SHA-256 of the items. */
+  get hash(): Uint8Array {
+    if (this.#hash === undefined) {
+      const hash = createHash("sha256");
+      for (const { bytes } of this.items) {
+        // Where an item ends counts, too.
+        hash.update(`${bytes.length}:`).update(bytes);
+      }
+      this.#hash = hash.digest();
+    }
+    return this.#hash;
+  }
+}
+
+/** An item by which two sequences differ, as it is in each of them. */
+export type Difference = readonly [
+  name: string,
+  before: Item | undefined,
+  after: Item | undefined,
+];
+
+/**
+ * Items, each with another name, sorted by that: a persistent sequence in
+ * blocks. A change makes another one, which shares all blocks but those that
+ * it touched. Where blocks begin depends on the items' names alone, so equal
+ * sequences have equal blocks, however they came about.
+ */
+export class Blocks {
+  static readonly EMPTY = new Blocks([]);
+
+  /** How many items there are. */
+  readonly count: number;
+  /** Of all items, in bytes. */
+  readonly size: number;
+
+  /** @param blocks sorted; all but the first begin with a border, and none has another one within */
+  constructor(readonly blocks: readonly Block[]) {
+    let count = 0;
+    let size = 0;
+    for (const block of blocks) {
+      count += block.items.length;
+      size += block.size;
+    }
+    this.count = count;
+    this.size = size;
+  }
+
+  /** A hash by which equal sequences are known, in base64. */
+  get hash(): string {
+    const hash = createHash("sha256");
+    for (const block of this.blocks) hash.update(block.hash);
+    return hash.digest("base64");
+  }
+
+  *[Symbol.iterator](): Generator<Item> {
+    for (const { items } of this.blocks) yield* items;
+  }
+
+  get(name: string): Item | undefined {
+    const { items = [] } = this.blocks[this.#place(name)] ?? {};
+    const at = positionOf(items, name);
+    return items[at]?.name === name ? items[at] : undefined;
+  }
+
+  /** These items with some put (item) or removed (undefined), by name. */
+  with(changes: ReadonlyMap<string, Item | undefined>): Blocks {
+    const names = [...changes.keys()].sort();
+    const blocks: Block[] = [];
+    let next = 0;
+    for (let i = 0; i < names.length;) {
+      const at = this.#place(names[i] ?? "");
+      while (next < at) push(blocks, this.blocks[next++]);
+      const after = this.blocks[at + 1];
+      let end = i + 1;
+      while (
+        end < names.length &&
+        (after === undefined || (names[end] ?? "") < after.first)
+      ) end++;
+      const items = this.blocks[at]?.items ?? [];
+      cut(blocks, merged(items, names.slice(i, end), changes));
+      next = at + 1;
+      i = end;
+    }
+    while (next < this.blocks.length) push(blocks, this.blocks[next++]);
+    return new Blocks(blocks);
+  }
+
+  /** Where the items of another sequence are not these, in order; looks at what is not shared only. */
+  *differences(before: Blocks): Generator<Difference> {
+    const old = new Cursor(before.blocks);
+    const now = new Cursor(this.blocks);
+    for (;;) {
+      while (old.skipShared(now));
+      const { item: a } = old;
+      const { item: b } = now;
+      if (a === undefined && b === undefined) return;
+      if (b === undefined || a !== undefined && a.name < b.name) {
+        if (a !== undefined) yield [a.name, a, undefined];
+        old.next();
+      } else if (a === undefined || b.name < a.name) {
+        yield [b.name, undefined, b];
+        now.next();
+      } else {
+        if (!isSame(a, b)) yield [a.name, a, b];
+        old.next();
+        now.next();
+      }
+    }
+  }
+
+  equals(other: Blocks): boolean {
+    return this.size === other.size && this.count === other.count &&
+      this.differences(other).next().done === true;
+  }
+
+  /** The block that holds a name, or would. */
+  #place(name: string): number {
+    let low = 0;
+    let high = this.blocks.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.blocks[middle]?.first ?? "") <= name) low = middle + 1;
+      else high = middle;
+    }
+    return Math.max(0, low - 1);
+  }
+}
+
+/** Walks over the items of a sequence. */
+class Cursor {
+  #block = 0;
+  #item = 0;
+
+  constructor(private readonly blocks: readonly Block[]) {}
+
+  get item(): Item | undefined {
+    return this.blocks[this.#block]?.items[this.#item];
+  }
+
+  next(): void {
+    const length = this.blocks[this.#block]?.items.length ?? 0;
+    if (++this.#item < length) return;
+    this.#item = 0;
+    this.#block++;
+  }
+
+  /** Steps over a block that another cursor is at the beginning of, too. */
+  skipShared(other: Cursor): boolean {
+    const block = this.blocks[this.#block];
+    if (
+      block === undefined || this.#item > 0 || other.#item > 0 ||
+      block !== other.blocks[other.#block]
+    ) return false;
+    this.#block++;
+    other.#block++;
+    return true;
+  }
+}
+
+function isSame(a: Item, b: Item): boolean {
+  return a === b ||
+    a.bytes.length === b.bytes.length && Buffer.compare(a.bytes, b.bytes) === 0;
+}
+
+function push(blocks: Block[], block: Block | undefined): void {
+  if (block !== undefined) blocks.push(block);
+}
+
+/** Sorted items, with some of them changed. */
+function merged(
+  items: readonly Item[],
+  names: readonly string[],
+  changes: ReadonlyMap<string, Item | undefined>,
+): Item[] {
+  const made: Item[] = [];
+  let next = 0;
+  for (const name of names) {
+    const at = positionOf(items, name);
+    while (next < at) {
+      const item = items[next++];
+      if (item !== undefined) made.push(item);
+    }
+    if (items[next]?.name === name) next++;
+    const item = changes.get(name);
+    if (item !== undefined) made.push(item);
+  }
+  for (const item of items.slice(next)) made.push(item);
+  return made;
+}
+
+/** Adds items as blocks; those before the first border belong to the block before. */
+function cut(blocks: Block[], items: readonly Item[]): void {
+  let from = 0;
+  const add = (to: number) => {
+    if (to === from) return;
+    const part = items.slice(from, to);
+    const last = part[0]?.isBorder ? undefined : blocks.pop();
+    blocks.push(
+      new Block(last === undefined ? part : [...last.items, ...part]),
+    );
+    from = to;
+  };
+  items.forEach(({ isBorder }, i) => {
+    if (isBorder) add(i);
+  });
+  add(items.length);
+}
+
+/** Where a name is among sorted items, or would be. */
+function positionOf(items: readonly Item[], name: string): number {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((items[middle]?.name ?? "") < name) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

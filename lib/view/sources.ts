@@ -1,0 +1,207 @@
+import type { Blocks } from "../broadcast/blocks.ts";
+import { Collection, type Parts } from "../broadcast/collection.ts";
+import { type Item, item, memberItem } from "../broadcast/item.ts";
+import type { ChangeKind, Source } from "../broadcast/source.ts";
+import { State } from "../broadcast/state.ts";
+import type { Member } from "../json.ts";
+import type { Change, Watcher } from "../watcher/watcher.ts";
+
+/** Entries that an answer is made of. */
+export interface Feed<T> {
+  readonly watcher: Source["watcher"];
+  /** In key order. */
+  all(): Iterable<readonly [key: string, value: T]>;
+  /** Calls back with what has changed. @returns ends that */
+  subscribe(onChange: (changes: readonly Change<T>[]) => void): () => void;
+}
+
+/** Some keys. */
+export interface KeyRange {
+  /** What they start with, taken literally. */
+  readonly prefix: string;
+  /** Leaves out keys under the prefix. A view uses at most one such filter. */
+  readonly keep?: (key: string) => boolean;
+}
+
+/** The entries of a watcher that have such keys. */
+export function feedOf<T>(
+  watcher: Watcher<T>,
+  { prefix, keep = () => true }: KeyRange,
+): Feed<T> {
+  return {
+    watcher,
+    *all() {
+      for (const entry of watcher.entries(prefix)) {
+        if (keep(entry[0])) yield entry;
+      }
+    },
+    subscribe: (onChange) =>
+      watcher.subscribe((changes) => {
+        const seen = changes.filter(({ key }) =>
+          key.startsWith(prefix) && keep(key)
+        );
+        if (seen.length > 0) onChange(seen);
+      }),
+  };
+}
+
+/** Numbers that all entries together decide an answer by. */
+export interface Guard<P> {
+  /** What one entry adds to each sum. */
+  addends(made: P): readonly number[];
+  /** @throws {Unavailable} when there is no answer */
+  check(sums: readonly number[]): void;
+}
+
+/** What an answer that is kept is made of; M is what is made of an entry. */
+export interface Making<T, M, P> {
+  /** What is made of an entry; the same each time. */
+  readonly entry: (key: string, value: T) => M;
+  /** What that adds to the items. */
+  readonly parts: (made: M) => Parts<P>;
+  readonly item: (name: string, parts: readonly P[]) => Item;
+  readonly state: (blocks: Blocks) => State;
+  readonly guard?: Guard<M>;
+}
+
+/** An answer that is made of all entries each time that one has changed. */
+export function joined<T>(
+  id: string,
+  feed: Feed<T>,
+  join: (entries: Iterable<readonly [key: string, value: T]>) => State,
+): Source {
+  const render = () => join(feed.all());
+  return {
+    id,
+    watcher: feed.watcher,
+    render,
+    follow: (onChange) => ({
+      render,
+      end: feed.subscribe((changes) => onChange(kindOf(changes))),
+    }),
+  };
+}
+
+/** An answer in which a change costs what it changes. */
+export function kept<T, M, P>(
+  id: string,
+  feed: Feed<T>,
+  making: Making<T, M, P>,
+): Source {
+  return {
+    id,
+    watcher: feed.watcher,
+    render: () => new Kept(feed, making).state,
+    follow(onChange) {
+      let answer: Kept<T, M, P> | undefined;
+      return {
+        render: () => (answer ??= new Kept(feed, making)).state,
+        end: feed.subscribe((changes) => {
+          try {
+            answer?.update(changes);
+          } catch {
+            // It is made anew by whoever asks, who is told what is wrong.
+            answer = undefined;
+          }
+          onChange(kindOf(changes));
+        }),
+      };
+    },
+  };
+}
+
+/** An object whose members are each what one entry adds; of equal names the last one counts. */
+export function ofMembers<T, M>(
+  entry: (key: string, value: T) => M,
+  members: (made: M) => readonly Member[],
+  guard?: Guard<M>,
+): Making<T, M, Member> {
+  return {
+    entry,
+    guard,
+    parts: (made) => members(made).map((member) => [member[0], member]),
+    item: (name, parts) => memberItem(parts.at(-1) ?? [name, "null"]),
+    state: objectOf,
+  };
+}
+
+/** An object whose members are joined of what several entries add. */
+export function ofParts<T, M, P>(
+  entry: (key: string, value: T) => M,
+  parts: (made: M) => Parts<P>,
+  join: (parts: readonly P[]) => string,
+  guard?: Guard<M>,
+): Making<T, M, P> {
+  return {
+    entry,
+    guard,
+    parts,
+    item: (name, parts) => memberItem([name, join(parts)]),
+    state: objectOf,
+  };
+}
+
+/** A message that each entry adds fields to, which are its item. */
+export function ofItems<T>(
+  entry: (key: string, value: T) => Item,
+): Making<T, Item, Item> {
+  return {
+    entry,
+    // What adds nothing makes no difference.
+    parts: (made) => made.bytes.length === 0 ? [] : [[made.name, made]],
+    item: (name, [made]) => made ?? item(name, new Uint8Array()),
+    state: State.ofMessage,
+  };
+}
+
+function objectOf(blocks: Blocks): State {
+  return new State(blocks);
+}
+
+/** What an answer is made of, as it is at present. */
+class Kept<T, M, P> {
+  readonly #making: Making<T, M, P>;
+  readonly #collection: Collection<P>;
+  #sums: readonly number[] = [];
+
+  constructor(feed: Feed<T>, making: Making<T, M, P>) {
+    this.#making = making;
+    this.#collection = new Collection(making.item);
+    this.update(Array.from(feed.all(), ([key, value]) => ({ key, value })));
+  }
+
+  /** @throws {Unavailable} when there is none */
+  get state(): State {
+    const { guard, state } = this.#making;
+    guard?.check(this.#sums);
+    return state(this.#collection.blocks);
+  }
+
+  update(changes: readonly Change<T>[]): void {
+    const { entry, parts, guard } = this.#making;
+    const contributions = changes.map(({ key, previous, value }) => {
+      const before = previous && entry(key, previous);
+      const after = value && entry(key, value);
+      if (guard !== undefined) {
+        if (before !== undefined) this.#add(guard.addends(before), -1);
+        if (after !== undefined) this.#add(guard.addends(after), 1);
+      }
+      return {
+        key,
+        before: before === undefined ? [] : parts(before),
+        after: after === undefined ? [] : parts(after),
+      };
+    });
+    this.#collection.update(contributions);
+  }
+
+  #add(addends: readonly number[], sign: 1 | -1): void {
+    this.#sums = addends.map((addend, i) =>
+      (this.#sums[i] ?? 0) + sign * addend
+    );
+  }
+}
+
+function kindOf(changes: readonly Change<unknown>[]): ChangeKind {
+  return changes.some(({ value }) => value !== undefined) ? "update" : "delete";
+}
