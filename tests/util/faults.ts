@@ -162,7 +162,9 @@ export async function brokenWay(scene: Scene, name: string): Promise<void> {
 export async function brokenWays(scene: Scene, name: string): Promise<void> {
   const { watched, proxies } = scene;
   const broken = new Set<string>();
-  for (const _ of proxies) {
+  // On a busy machine a lainlet may leave a way that is good, too.
+  const most = 2 * proxies.length;
+  for (let i = 0; broken.size < proxies.length && i < most; i++) {
     const proxy = await eventually("one is in use", async () => {
       const [first] = await watched.debug();
       return proxies.find(({ addr }) => first?.store.source.endsWith(addr));
