@@ -46,13 +46,14 @@ function part<T extends object>(
         }
       },
       subscribe: (onChange) =>
-        watcher(cluster).subscribe((changes) =>
-          onChange(changes.map(({ key, value, previous }) => ({
+        watcher(cluster).subscribe((changes, readAt) => {
+          const members = changes.map(({ key, value, previous }) => ({
             key: `${kind}/${key}`,
             value: value && memberOf(key, value),
             previous: previous && memberOf(key, previous),
-          })))
-        ),
+          }));
+          onChange(members, readAt);
+        }),
     }),
   };
 }

@@ -1,4 +1,5 @@
 import { Unavailable } from "../errors.ts";
+import type { Delays } from "../vitals/delays.ts";
 import { COMMENT, errorFrame, HEARTBEAT } from "./frame.ts";
 import type { State } from "./state.ts";
 import type { Follower, Topic } from "./topic.ts";
@@ -52,9 +53,13 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
   /** For how long nothing was, in ms, as far as that was looked at. */
   #idle = 0;
 
-  /** @param onOver called once, when the stream has ended or its reader left */
+  /**
+   * @param delays where it is noted when states were taken
+   * @param onOver called once, when the stream has ended or its reader left
+   */
   constructor(
     private readonly options: BranchOptions,
+    private readonly delays: Delays,
     private readonly onOver: () => void,
   ) {
     const { heartbeat } = options;
@@ -178,6 +183,7 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     // Before the first one there was nothing to miss.
     if (sent !== undefined) this.#conflated += topic.number - seen - 1;
     if (sent === undefined) return state.frame(id, "init");
+    this.delays.taken(topic.readAt);
     if (isBroken) return state.frame(id, "update");
     const patch = this.options.patch ? state.patchFrom(sent) : undefined;
     return patch?.frame(id, "patch") ?? state.frame(id, topic.kindSince(seen));

@@ -37,8 +37,10 @@ export class Branches {
   readonly #sweep: ReturnType<typeof setInterval>;
   readonly #sent: Sent = { deliveries: 0, conflated: 0, bytes: 0 };
   #isClosed = false;
+  readonly #counters: Counters;
 
   constructor({ counters, idle = IDLE, slowAfter }: BranchesOptions) {
+    this.#counters = counters;
     let last = performance.now();
     this.#sweep = setInterval(() => {
       const elapsed = performance.now() - last;
@@ -49,7 +51,7 @@ export class Branches {
         branch.end();
         onSlow();
       }
-      this.#count(counters);
+      this.#count();
     }, Math.min(1_000, idle, slowAfter));
   }
 
@@ -60,7 +62,8 @@ export class Branches {
    * @param onSlow called when the stream ends because its reader took nothing
    */
   open(options: BranchOptions, onSlow: () => void): Branch {
-    const branch = new Branch(options, () => this.remove(branch));
+    const { delays } = this.#counters;
+    const branch = new Branch(options, delays, () => this.remove(branch));
     this.add(branch, onSlow);
     return branch;
   }
@@ -78,10 +81,10 @@ export class Branches {
   }
 
   /** Tells the other threads: once for all streams, as that is dear. */
-  #count(counters: Counters): void {
+  #count(): void {
     const sent = this.#sent;
     for (const name of ["deliveries", "conflated", "bytes"] as const) {
-      if (sent[name] > 0) counters.add(name, sent[name]);
+      if (sent[name] > 0) this.#counters.add(name, sent[name]);
       sent[name] = 0;
     }
   }

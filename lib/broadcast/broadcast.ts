@@ -47,8 +47,8 @@ export class Broadcast {
     let live = this.#live.get(source.id);
     if (live === undefined) {
       const topic = new Topic(this.latest(source));
-      const followed = source.follow((kind) =>
-        topic.publish(render(source, followed), kind)
+      const followed = source.follow((kind, readAt) =>
+        topic.publish(render(source, followed), kind, readAt)
       );
       live = { source, topic, followed, users: 0 };
       this.#live.set(source.id, live);

@@ -4,6 +4,13 @@ import type { Watcher } from "../watcher/watcher.ts";
 /** Whether what changed was written, or only removed. */
 export type ChangeKind = "update" | "delete";
 
+/**
+ * Called when what an answer is made of has changed.
+ *
+ * @param readAt when that was read from the store, see {@linkcode now}; undefined when it was not just written there
+ */
+export type OnChange = (kind: ChangeKind, readAt?: number) => void;
+
 /** What feeds a topic: equal ids are equal answers. */
 export interface Source {
   readonly id: string;
@@ -14,8 +21,8 @@ export interface Source {
    * @throws {Unavailable} when there is none
    */
   render(): State;
-  /** Keeps the answer as it is. @param onChange called when what it is made of has changed */
-  follow(onChange: (kind: ChangeKind) => void): Followed;
+  /** Keeps the answer as it is. */
+  follow(onChange: OnChange): Followed;
 }
 
 /** An answer that is kept. */

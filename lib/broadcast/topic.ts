@@ -18,6 +18,7 @@ export class Topic {
   #latest: State | Unavailable;
   #number = 1;
   #lastUpdate = 0;
+  #readAt?: number;
 
   constructor(first: State | Unavailable) {
     this.#latest = first;
@@ -30,6 +31,11 @@ export class Topic {
   /** The number of the latest state; every other state has another one. */
   get number(): number {
     return this.#number;
+  }
+
+  /** When the change that made the latest state was read from the store, if one did: see {@linkcode OnChange}. */
+  get readAt(): number | undefined {
+    return this.#readAt;
   }
 
   /** How many follow. */
@@ -50,14 +56,23 @@ export class Topic {
     this.#followers.delete(follower);
   }
 
-  /** Takes a state, and tells all followers, unless it is the one that is there. */
-  publish(next: State | Unavailable, kind: ChangeKind): void {
+  /**
+   * Takes a state, and tells all followers, unless it is the one that is there.
+   *
+   * @param readAt as {@linkcode OnChange}'s
+   */
+  publish(
+    next: State | Unavailable,
+    kind: ChangeKind,
+    readAt?: number,
+  ): void {
     const last = this.#latest;
     this.#latest = next;
     // Though it is the same, the next one has more in common with it.
     if (isSame(next, last)) return;
     if (last instanceof State) last.supersede();
     this.#number++;
+    this.#readAt = readAt;
     if (kind === "update") this.#lastUpdate = this.#number;
     for (const follower of this.#followers) follower.wake();
   }

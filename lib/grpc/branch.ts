@@ -3,6 +3,7 @@ import type { Sent } from "../broadcast/branch.ts";
 import { State } from "../broadcast/state.ts";
 import type { Follower, Topic } from "../broadcast/topic.ts";
 import type { Http2Stream } from "../http2/stream.ts";
+import type { Delays } from "../vitals/delays.ts";
 import type { Listener } from "../view/views.ts";
 import { CODE, type Code, codeOf } from "./status.ts";
 
@@ -18,6 +19,8 @@ export class RpcBranch implements Carrier, Follower, Listener {
   #seen = 0;
   #sent?: State;
   #isBusy = false;
+  /** Of the message under way, as the topic's. */
+  #readAt?: number;
   /** How the call ends, as soon as the message under way is written. */
   #ending?: readonly [code: Code, message: string];
   #hasLeft = false;
@@ -31,9 +34,13 @@ export class RpcBranch implements Carrier, Follower, Listener {
   /** For how long nothing was, in ms, as far as that was looked at. */
   #idle = 0;
 
-  /** @param finish ends the call; called once at most */
+  /**
+   * @param delays where it is noted when states were taken
+   * @param finish ends the call; called once at most
+   */
   constructor(
     private readonly stream: Http2Stream,
+    private readonly delays: Delays,
     private readonly finish: (code: Code, message: string) => void,
   ) {}
 
@@ -73,6 +80,7 @@ export class RpcBranch implements Carrier, Follower, Listener {
       // Two that follow each other differ, but not those further apart.
       if (missed > 0 && latest.equals(this.#sent)) return;
       this.#conflated += missed;
+      this.#readAt = topic.readAt;
     }
     this.#sent = latest;
     this.#deliveries++;
@@ -97,6 +105,7 @@ export class RpcBranch implements Carrier, Follower, Listener {
     this.#bytes += bytes;
     this.#hasMoved = true;
     if (!isLast) return;
+    this.delays.taken(this.#readAt);
     this.#isBusy = false;
     if (this.#hasLeft) return;
     if (this.#ending !== undefined) this.finish(...this.#ending);

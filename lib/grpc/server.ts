@@ -170,7 +170,7 @@ export class GrpcServer implements CallEvents {
       throw new RpcError(CODE.resourceExhausted, giveBack);
     }
     const finish = (code: Code, text: string) => call.finish(code, text);
-    const branch = new RpcBranch(stream, finish);
+    const branch = new RpcBranch(stream, counters.delays, finish);
     call.open();
     const stop = demand(branch);
     this.#branches.add(branch, () => {

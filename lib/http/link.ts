@@ -35,6 +35,7 @@ export type ToWorker =
     readonly type: "state";
     readonly topic: number;
     readonly kind: ChangeKind;
+    readonly readAt: number | undefined;
     /** Or why there is none. */
     readonly state: WireState | string;
   }
@@ -138,7 +139,7 @@ class LinkedTopic implements Follower {
   }
 
   wake(): void {
-    const { number, latest } = this.topic;
+    const { number, latest, readAt } = this.topic;
     if (!this.#isFree || number === this.#seen) return;
     const kind = this.topic.kindSince(this.#seen);
     this.#seen = number;
@@ -146,7 +147,7 @@ class LinkedTopic implements Follower {
     const state = latest instanceof State
       ? this.#writer.write(latest)
       : latest.message;
-    this.post({ type: "state", topic: this.id, kind, state });
+    this.post({ type: "state", topic: this.id, kind, readAt, state });
   }
 }
 
@@ -190,14 +191,14 @@ export class RemoteOrigin implements Origin {
         this.#listeners.get(message.id)?.fail(message.message, message.status);
         break;
       case "state": {
-        const { kind, topic: number } = message;
+        const { kind, readAt, topic: number } = message;
         this.post({ type: "taken", topic: number });
         const state = typeof message.state === "string"
           ? new Unavailable(message.state)
           : this.#readerOf(number).read(message.state);
         const topic = this.#topics.get(number);
         if (topic === undefined) this.#topics.set(number, new Topic(state));
-        else topic.publish(state, kind);
+        else topic.publish(state, kind, readAt);
         break;
       }
       case "drop":

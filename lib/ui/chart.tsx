@@ -9,6 +9,8 @@ export interface Series {
   readonly times: readonly number[];
   readonly values: readonly (readonly number[])[];
   readonly format: (value: number) => string;
+  /** The least that the chart is high, whatever the values are. */
+  readonly least?: number;
 }
 
 const HEIGHT = 160;
@@ -18,7 +20,7 @@ const HOUR = 3600;
 
 /** A chart over time; what it shows is also said in words. */
 export function Chart(series: Series) {
-  const { title, names, times, values, format } = series;
+  const { title, names, times, values, format, least = 0.1 } = series;
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
 
@@ -30,7 +32,7 @@ export function Chart(series: Series) {
       plot.current?.destroy();
       plot.current = new uPlot(
         {
-          ...options(element, names, format),
+          ...options(element, names, format, least),
           width: element.clientWidth,
           height: HEIGHT,
         },
@@ -77,6 +79,7 @@ function options(
   place: HTMLElement,
   names: readonly string[],
   format: (value: number) => string,
+  least: number,
 ): Omit<uPlot.Options, "width" | "height"> {
   const colour = (name: string) => {
     const probe = place.appendChild(document.createElement("i"));
@@ -95,7 +98,7 @@ function options(
     cursor: { show: false },
     scales: {
       x: { range: (_plot, _min, max) => [max - HOUR, max] },
-      y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, 0.1)] },
+      y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, least)] },
     },
     series: [
       {},

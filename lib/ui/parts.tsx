@@ -172,3 +172,8 @@ export function seconds(value: number): string {
   if (value < 90) return `${round(value)} s`;
   return value < 5400 ? `${round(value / 60)} min` : `${round(value / 3600)} h`;
 }
+
+/** A time that may be short, in seconds. */
+export function brief(value: number): string {
+  return value < 1 ? `${round(value * 1000)} ms` : seconds(value);
+}

@@ -4,7 +4,7 @@ import { type Item, item, memberItem } from "../broadcast/item.ts";
 import type { ChangeKind, Source } from "../broadcast/source.ts";
 import { State } from "../broadcast/state.ts";
 import type { Member } from "../json.ts";
-import type { Change, Watcher } from "../watcher/watcher.ts";
+import type { Change, ChangeListener, Watcher } from "../watcher/watcher.ts";
 
 /** Entries that an answer is made of. */
 export interface Feed<T> {
@@ -12,7 +12,7 @@ export interface Feed<T> {
   /** In key order. */
   all(): Iterable<readonly [key: string, value: T]>;
   /** Calls back with what has changed. @returns ends that */
-  subscribe(onChange: (changes: readonly Change<T>[]) => void): () => void;
+  subscribe(onChange: ChangeListener<T>): () => void;
 }
 
 /** Some keys. */
@@ -36,11 +36,11 @@ export function feedOf<T>(
       }
     },
     subscribe: (onChange) =>
-      watcher.subscribe((changes) => {
+      watcher.subscribe((changes, readAt) => {
         const seen = changes.filter(({ key }) =>
           key.startsWith(prefix) && keep(key)
         );
-        if (seen.length > 0) onChange(seen);
+        if (seen.length > 0) onChange(seen, readAt);
       }),
   };
 }
@@ -77,7 +77,9 @@ export function joined<T>(
     render,
     follow: (onChange) => ({
       render,
-      end: feed.subscribe((changes) => onChange(kindOf(changes))),
+      end: feed.subscribe((changes, readAt) =>
+        onChange(kindOf(changes), readAt)
+      ),
     }),
   };
 }
@@ -96,14 +98,14 @@ export function kept<T, M, P>(
       let answer: Kept<T, M, P> | undefined;
       return {
         render: () => (answer ??= new Kept(feed, making)).state,
-        end: feed.subscribe((changes) => {
+        end: feed.subscribe((changes, readAt) => {
           try {
             answer?.update(changes);
           } catch {
             // It is made anew by whoever asks, who is told what is wrong.
             answer = undefined;
           }
-          onChange(kindOf(changes));
+          onChange(kindOf(changes), readAt);
         }),
       };
     },

@@ -1,3 +1,5 @@
+import { DELAY_NUMBERS, Delays } from "./delays.ts";
+
 const NAMES = [
   "connections",
   "slow",
@@ -13,14 +15,17 @@ export type CounterName = typeof NAMES[number];
 /** What all threads count together. */
 export class Counters {
   readonly #counts: BigInt64Array<SharedArrayBuffer>;
+  /** How long deliveries took. */
+  readonly delays: Delays;
 
   /** @param buffer of another thread's counters, to count in these */
   constructor(
     readonly buffer = new SharedArrayBuffer(
-      NAMES.length * BigInt64Array.BYTES_PER_ELEMENT,
+      (NAMES.length + DELAY_NUMBERS) * BigInt64Array.BYTES_PER_ELEMENT,
     ),
   ) {
     this.#counts = new BigInt64Array(buffer);
+    this.delays = new Delays(this.#counts.subarray(NAMES.length));
   }
 
   /** Open requests and streams. */

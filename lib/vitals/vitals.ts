@@ -1,6 +1,7 @@
 import process from "node:process";
 import { type Static, Type } from "@sinclair/typebox";
 import type { Cluster } from "../watcher/cluster.ts";
+import { quantile } from "./delays.ts";
 import type { Readings } from "./readings.ts";
 
 /** How often what lainlet does is noted, in ms, and for how long that is kept. */
@@ -20,6 +21,11 @@ export const Sample = Type.Object({
   changes: Type.Number({ description: "Entries written or removed a second." }),
   deliveries: Type.Number({ description: "Events sent a second." }),
   bytes: Type.Number({ description: "Bytes sent in streams a second." }),
+  delay50: Type.Number({
+    description:
+      "Seconds from reading a change until a listener took it, median; 0 when none did.",
+  }),
+  delay99: Type.Number({ description: "The same, 99th percentile." }),
   listeners: Count,
   cpu: Type.Number({ description: "Cores in use." }),
   memory: Type.Number({ description: "Bytes of resident memory." }),
@@ -60,6 +66,8 @@ interface Totals {
   readonly changes: number;
   readonly deliveries: number;
   readonly bytes: number;
+  /** Deliveries by how long they took. */
+  readonly delays: readonly number[];
   /** In microseconds. */
   readonly cpu: number;
 }
@@ -163,18 +171,21 @@ export class Vitals {
     const totals = this.#totals();
     // At once after the last look there is no rate yet.
     const elapsed = Math.max(0.1, totals.time - last.time);
-    const rate = (name: Exclude<keyof Totals, "time">) =>
+    const rate = (name: Exclude<keyof Totals, "delays" | "time">) =>
       (totals[name] - last[name]) / elapsed;
     const { cluster, limits } = this.readings;
     // There is no Infinity in JSON: before the first read it is as old as lainlet.
     const ages = Object.values(cluster).map(({ age }) =>
       Number.isFinite(age()) ? age() / 1000 : seconds() - this.#begin
     );
+    const delays = totals.delays.map((n, i) => n - (last.delays[i] ?? 0));
     return {
       lag: rounded(Math.max(...ages)),
       changes: rounded(rate("changes")),
       deliveries: rounded(rate("deliveries")),
       bytes: Math.round(rate("bytes")),
+      delay50: rounded(quantile(0.5, delays), 1e6),
+      delay99: rounded(quantile(0.99, delays), 1e6),
       listeners: limits.listeners,
       cpu: rounded(rate("cpu") / 1e6),
       memory: Deno.memoryUsage().rss,
@@ -189,6 +200,7 @@ export class Vitals {
       changes: changesOf(cluster),
       deliveries: counters.deliveries,
       bytes: counters.bytes,
+      delays: counters.delays.counts,
       cpu: user + system,
     };
   }
@@ -202,6 +214,6 @@ export function changesOf(
     .reduce((sum, { changes }) => sum + changes, 0);
 }
 
-function rounded(number: number): number {
-  return Math.round(number * 1000) / 1000;
+function rounded(number: number, parts = 1000): number {
+  return Math.round(number * parts) / parts;
 }

@@ -22,7 +22,7 @@ export function containers(
     podgroups.age,
     podgroups.saved,
   );
-  podgroups.subscribe((changes) => {
+  podgroups.subscribe((changes, readAt) => {
     const placed = new Map<string, PlacedContainer | undefined>();
     for (const { key, previous } of changes) {
       for (const [at] of places(key, previous)) placed.set(at, undefined);
@@ -40,7 +40,7 @@ export function containers(
         ModifiedIndex,
       );
     }
-    watcher.apply(placed);
+    watcher.apply(placed, readAt);
   });
   podgroups.synced.then(() => watcher.sync());
   return watcher;

@@ -1,4 +1,5 @@
 import { getLogger } from "@logtape/logtape";
+import { now } from "../clock.ts";
 import type {
   Batch,
   Inventory,
@@ -106,6 +107,7 @@ export function follow<T>(
   };
 
   const applyBatch = ({ revision, changes: batch }: Batch) => {
+    const readAt = now();
     firstRead.found();
     const changes = new Map<string, T | undefined>();
     for (const { key: full, value } of batch) {
@@ -121,7 +123,7 @@ export function follow<T>(
         watcher.note("update", full, revision);
       }
     }
-    watcher.apply(changes);
+    watcher.apply(changes, readAt);
   };
 
   /** Keys, in full, that are not here as they are in the store. */

@@ -9,6 +9,16 @@ export interface Change<T> {
   readonly previous?: T;
 }
 
+/**
+ * Called with what has changed.
+ *
+ * @param readAt when it was read from the store, see {@linkcode now}; undefined when it was not just written there
+ */
+export type ChangeListener<T> = (
+  changes: readonly Change<T>[],
+  readAt?: number,
+) => void;
+
 /** The last thing that happened to a watcher, as `/debug` shows it. */
 export interface LastEvent {
   readonly Action: "init" | "update" | "delete" | "";
@@ -33,7 +43,7 @@ export interface Rejection {
 export class Watcher<T> {
   readonly #values = new Map<string, T>();
   readonly #keys: string[] = [];
-  readonly #listeners = new Set<(changes: readonly Change<T>[]) => void>();
+  readonly #listeners = new Set<ChangeListener<T>>();
   readonly #synced = Promise.withResolvers<void>();
   #isSynced = false;
   #version = 0;
@@ -104,15 +114,20 @@ export class Watcher<T> {
   }
 
   /** @returns ends the subscription */
-  subscribe(
-    listener: (changes: readonly Change<T>[]) => void,
-  ): () => void {
+  subscribe(listener: ChangeListener<T>): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Puts (value) or removes (undefined) keys in one step, and tells all listeners. */
-  apply(changes: Iterable<readonly [key: string, value: T | undefined]>): void {
+  /**
+   * Puts (value) or removes (undefined) keys in one step, and tells all listeners.
+   *
+   * @param readAt as {@linkcode ChangeListener}'s
+   */
+  apply(
+    changes: Iterable<readonly [key: string, value: T | undefined]>,
+    readAt?: number,
+  ): void {
     const made: Change<T>[] = [];
     const added: string[] = [];
     // A key that comes twice counts as it is at the end.
@@ -133,7 +148,7 @@ export class Watcher<T> {
     this.#changes += made.length;
     for (const listener of this.#listeners) {
       try {
-        listener(made);
+        listener(made, readAt);
       } catch (error) {
         log.error("a listener of {watcher} failed", {
           watcher: this.name,

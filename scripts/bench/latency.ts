@@ -1,3 +1,5 @@
+import { quantile } from "../../lib/vitals/delays.ts";
+import { get } from "../../tests/util/client.ts";
 import { TestEtcd } from "../../tests/util/etcd.ts";
 import { cpuOf, WORKERS } from "./processes.ts";
 import { figure, type Settings, type Table } from "./table.ts";
@@ -9,6 +11,12 @@ interface Times {
   readonly most: number;
   /** µs of processor time a delivery. */
   readonly cpu: number;
+}
+
+/** What lainlet says of the same, since it read each state, in ms. */
+interface Own {
+  readonly ownHalf: number;
+  readonly ownMost: number;
 }
 
 /** From a write to its delivery, when each state is written after the one before was delivered to all. */
@@ -29,6 +37,7 @@ export async function latency(settings: Settings): Promise<Table> {
       row.push(
         `${figure(got.half)} ms`,
         `${figure(got.most)} ms: ${figure(got.most / floor.most)}`,
+        `${figure(got.ownHalf)} ms, ${figure(got.ownMost)} ms`,
         `${figure(got.cpu)} µs`,
       );
     }
@@ -37,6 +46,7 @@ export async function latency(settings: Settings): Promise<Table> {
   const columns = WORKERS.flatMap((workers) => [
     `--workers ${workers}: p50`,
     "p99, of the floor's",
+    "its own p50, p99",
     "CPU a delivery",
   ]);
   const head = [
@@ -95,18 +105,35 @@ function measure(
   etcd: TestEtcd,
   work: Work,
   workers: number,
-): Promise<Times> {
+): Promise<Times & Own> {
   const { key, value } = work;
   return onLainlet(
     settings,
     etcd,
     work,
     workers,
-    (load, pid) =>
-      rounds(
+    async (load, pid, url) => {
+      const times = await rounds(
         settings.seconds,
         pid,
         () => load.call("latency", { key, value }),
-      ),
+      );
+      const counts = await delays(url);
+      return {
+        ...times,
+        ownHalf: quantile(0.5, counts) * 1000,
+        ownMost: quantile(0.99, counts) * 1000,
+      };
+    },
   );
+}
+
+/** How many deliveries there were in each bucket of lainlet's own histogram. */
+async function delays(url: string): Promise<number[]> {
+  const { body } = await get(`${url}/metrics`);
+  const lines = body.matchAll(
+    /^lainlet_delivery_delay_seconds_bucket\{.*\} (\d+)$/gm,
+  );
+  const upTo = Array.from(lines, ([, count]) => Number(count));
+  return upTo.map((count, i) => count - (upTo[i - 1] ?? 0));
 }

@@ -79,11 +79,11 @@ export async function onLainlet<T>(
   etcd: TestEtcd,
   { listeners: count, path }: Work,
   workers: number,
-  measure: (load: Load, pid: number) => Promise<T>,
+  measure: (load: Load, pid: number, url: string) => Promise<T>,
 ): Promise<T> {
   const { lainlet, port, pid } = await startLainlet(settings, etcd, workers);
   await using _lainlet = lainlet;
   await using load = await startLoad(etcd);
   await load.call("listen", { port, path, count, first: true });
-  return await measure(load, pid);
+  return await measure(load, pid, lainlet.url);
 }

@@ -1,7 +1,7 @@
 import { useMemo } from "preact/hooks";
 import { Chart } from "../chart.tsx";
 import type { Model } from "../model.ts";
-import { bytes, Facts, round, seconds, Table } from "../parts.tsx";
+import { brief, bytes, Facts, round, seconds, Table } from "../parts.tsx";
 
 type Sample = Model["samples"][number][1];
 
@@ -10,12 +10,20 @@ const CHARTS: readonly {
   readonly title: string;
   readonly lines: readonly (readonly [name: string, key: keyof Sample])[];
   readonly format: (value: number) => string;
+  /** The least that the chart is high. */
+  readonly least?: number;
 }[] = [
   { title: "Confirmed", lines: [["seconds ago", "lag"]], format: round },
   {
     title: "Events a second",
     lines: [["changes", "changes"], ["deliveries", "deliveries"]],
     format: round,
+  },
+  {
+    title: "Delivered after",
+    lines: [["median", "delay50"], ["99 %", "delay99"]],
+    format: brief,
+    least: 0.001,
   },
   { title: "Listeners", lines: [["streams", "listeners"]], format: round },
   { title: "CPU", lines: [["cores", "cpu"]], format: round },
@@ -33,9 +41,10 @@ export function LainletView({ model }: { model: Model }) {
       ? samples
       : [[Date.now() / 1000, present] as const];
     const times = points.map(([time]) => time);
-    return CHARTS.map(({ title, lines, format }) => ({
+    return CHARTS.map(({ title, lines, format, least }) => ({
       title,
       format,
+      least,
       times,
       names: lines.map(([name]) => name),
       values: lines.map(([, key]) => points.map(([, sample]) => sample[key])),
@@ -69,6 +78,10 @@ export function LainletView({ model }: { model: Model }) {
           ],
           ["changes a second", round(present.changes)],
           ["deliveries a second", round(present.deliveries)],
+          [
+            "delivered after",
+            `${brief(present.delay50)}, 99 % ${brief(present.delay99)}`,
+          ],
           ["sent a second", bytes(present.bytes)],
           ["CPU", `${round(present.cpu * 100)} % of a core`],
           ["memory", bytes(present.memory)],
