@@ -32,12 +32,12 @@ export interface Carrier {
 
 /** All streams of a thread. */
 export class Branches {
+  readonly #counters: Counters;
   /** With what is to be done when the reader is too slow. */
   readonly #branches = new Map<Carrier, () => void>();
   readonly #sweep: ReturnType<typeof setInterval>;
   readonly #sent: Sent = { deliveries: 0, conflated: 0, bytes: 0 };
   #isClosed = false;
-  readonly #counters: Counters;
 
   constructor({ counters, idle = IDLE, slowAfter }: BranchesOptions) {
     this.#counters = counters;

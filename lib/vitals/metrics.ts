@@ -1,7 +1,7 @@
 import process from "node:process";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { DelayHistogram } from "./counted.ts";
 import { ONE_OF } from "./delays.ts";
+import { histogramText } from "./histogram_text.ts";
 import type { Readings } from "./readings.ts";
 import { changesOf } from "./vitals.ts";
 import type { Watcher } from "../watcher/watcher.ts";
@@ -51,8 +51,13 @@ export class Metrics {
   }
 
   /** All metrics, in Prometheus' text format. */
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  async text(): Promise<string> {
+    const delays = histogramText(
+      "lainlet_delivery_delay_seconds",
+      `Time from reading a change from the store until a listener took it, looked at for one of ${ONE_OF} events. First states are not here.`,
+      this.readings.counters.delays,
+    );
+    return `${await this.#registry.metrics()}\n${delays}`;
   }
 
   /**
@@ -214,12 +219,6 @@ export class Metrics {
       "States and patches that were sent in streams.",
       () => counters.deliveries,
     );
-    new DelayHistogram({
-      name: "lainlet_delivery_delay_seconds",
-      help:
-        `Time from reading a change from the store until a listener took it, looked at for one of ${ONE_OF} events. First states are not here.`,
-      registers: [this.#registry],
-    }, counters.delays);
     this.#counter(
       "lainlet_conflated_states_total",
       "States that were not sent to a slow listener, as there was a newer one.",

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
+import { BOUNDS } from "../../lib/vitals/delays.ts";
 import { get, Stream } from "../util/client.ts";
 import { cluster } from "../util/golden.ts";
 import { TestLainlet } from "../util/lainlet.ts";
@@ -106,6 +107,35 @@ Deno.test("/metrics counts requests, streams, what they carry, and the state", a
   const { body } = await get(`${lainlet.url}/metrics`);
   for (const value of ["s3cr3t-7", "s3cret", "/nowhere"]) {
     assert(!body.includes(value), value);
+  }
+});
+
+Deno.test("/metrics has a histogram of how long deliveries took", async () => {
+  const store = new MemoryStore(Object.entries(cluster));
+  await using lainlet = await new TestLainlet(store).ready();
+  const NAME = "lainlet_delivery_delay_seconds";
+  const path = `${lainlet.url}/v2/overview?watch=1&patch=merge&heartbeat=1`;
+  await using stream = await Stream.open(path);
+  // A first state, and what lainlet tells of itself each second.
+  for (const kinds = new Set(); kinds.size < 3;) {
+    kinds.add((await stream.next())?.event);
+  }
+  const none = await read(lainlet);
+  assertEquals([none.get(`${NAME}_count`), none.get(`${NAME}_sum`)], [0, 0]);
+  store.put("/lain/config/a", "1");
+  const some = await eventually("a change is delivered", async () => {
+    const samples = await read(lainlet);
+    return samples.get(`${NAME}_count`) === 1 ? samples : undefined;
+  });
+  const sum = some.get(`${NAME}_sum`) ?? 0;
+  assert(sum > 0 && sum < 10, `${sum}`);
+  const buckets = [...some].filter(([name]) => name.startsWith(`${NAME}_b`));
+  assertEquals(buckets.length, BOUNDS.length + 1);
+  for (const [i, [name, count]] of buckets.entries()) {
+    const bound = BOUNDS[i] ?? Infinity;
+    const le = bound === Infinity ? "+Inf" : bound;
+    assertEquals(name, `${NAME}_bucket{le="${le}"}`);
+    assertEquals([le, count], [le, sum <= bound ? 1 : 0]);
   }
 });
 

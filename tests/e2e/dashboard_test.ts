@@ -310,7 +310,7 @@ Deno.test("dashboard: lainlet's own figures are those of /debug, and follow", as
   await watch.next();
   await fact("listeners", "2");
   await shows(page, "/v2/nodes");
-  assertEquals(await page.locator(".chart canvas").count(), 5);
+  assertEquals(await page.locator(".chart canvas").count(), 6);
   stop.abort();
   await watch.next();
   await fact("listeners", "1");

@@ -9,6 +9,7 @@ import { get, Stream } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { cluster, comparable, expectations } from "../util/golden.ts";
 import { GOLDEN_HOST, LainletProcess, TARGETS } from "../util/lainlet.ts";
+import { ONE_OF } from "../../lib/vitals/delays.ts";
 import { applyPatch } from "../../lib/client/patch.ts";
 import { eventually, Program } from "../util/process.ts";
 
@@ -89,6 +90,17 @@ for (const target of ["source", "binary"] as const) {
         }
       },
     );
+
+    await t.step("all threads time their deliveries together", async () => {
+      const { body } = await get(`${url}/metrics`);
+      const { groups } =
+        /^lainlet_delivery_delay_seconds_count (?<count>\d+)$/m.exec(body) ??
+          {};
+      const count = Number(groups?.count);
+      // Of each thread the first one, and then one in so many.
+      const least = Math.ceil(2 * LISTENERS / ONE_OF);
+      assert(count >= least && count < least + THREADS, `${count}`);
+    });
 
     await t.step("all threads count together, to the limit", async () => {
       const { status, headers } = await get(url + path);

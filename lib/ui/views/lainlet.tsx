@@ -80,7 +80,9 @@ export function LainletView({ model }: { model: Model }) {
           ["deliveries a second", round(present.deliveries)],
           [
             "delivered after",
-            `${brief(present.delay50)}, 99 % ${brief(present.delay99)}`,
+            present.delay99 === 0
+              ? "none lately"
+              : `${brief(present.delay50)}, 99 % ${brief(present.delay99)}`,
           ],
           ["sent a second", bytes(present.bytes)],
           ["CPU", `${round(present.cpu * 100)} % of a core`],

@@ -16,6 +16,7 @@ import {
   wordAt,
   words,
 } from "../../../lib/http2/frame.ts";
+import { ONE_OF, quantile } from "../../../lib/vitals/delays.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { get } from "../../util/client.ts";
 import { cluster } from "../../util/golden.ts";
@@ -68,6 +69,46 @@ Deno.test("a caller that does not read gets the newest state, and few before it"
     () => counters.conflated > 900 || undefined,
   );
   assert(counters.deliveries < 20, `${counters.deliveries}`);
+});
+
+Deno.test("callers that take a change late are seen to", async () => {
+  const large = "x".repeat(200_000);
+  const store = new MemoryStore([["/lain/config/a", large]]);
+  await using lainlet = await new TestLainlet(store).ready();
+  const { delays } = lainlet.lainlet.counters;
+  const { limits } = lainlet.lainlet;
+  // Its window is not enough for the first state of one of them.
+  await using peer = await Http2Peer.connect(lainlet.rpcPort);
+  const streams = Array.from({ length: ONE_OF }, (_, i) => 2 * i + 1);
+  for (const stream of streams) {
+    await peer.open(stream, callHeaders("/message.Config/Watch"));
+    await peer.send(encodeFrame(TYPE.data, FLAG.endStream, stream, EMPTY));
+  }
+  await eventually(
+    "all listen",
+    () => limits.listeners === streams.length || undefined,
+  );
+  store.put("/lain/config/a", `end ${large}`);
+  const begin = performance.now();
+  await eventually(
+    "some time has passed",
+    () => performance.now() - begin > 300 || undefined,
+  );
+  for (const stream of [0, ...streams]) {
+    await peer.send(
+      encodeFrame(TYPE.windowUpdate, 0, stream, words(1_000_000_000)),
+    );
+  }
+  const count = () => delays.counts.reduce((sum, count) => sum + count, 0);
+  const reading = (async () => {
+    while (await peer.next() !== undefined);
+  })();
+  await eventually("one was looked at", () => count() > 0 || undefined);
+  peer.conn.close();
+  await reading;
+  assertEquals(count(), 1);
+  const least = quantile(0, delays.counts);
+  assert(least >= 0.25, `it is in the bucket above ${least} s`);
 });
 
 Deno.test("a caller that reads nothing for too long is left, the others are not", async () => {

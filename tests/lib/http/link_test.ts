@@ -145,6 +145,18 @@ Deno.test("link: a state is sent once for all listeners, and each of them hears 
   assertEquals(link.sent.filter((type) => type === "state").length, 3);
 });
 
+Deno.test("link: when a state's change was read goes with it", async () => {
+  using link = new Link();
+  const { listener } = await link.watch();
+  await heard(listener, "1 delete");
+  link.origin.topic.publish(State.of("2"), "update", 1_234.5);
+  await heard(listener, "2 update");
+  assertEquals(listener.topic?.readAt, 1_234.5);
+  link.origin.topic.publish(State.of("3"), "update");
+  await heard(listener, "3 update");
+  assertEquals(listener.topic?.readAt, undefined);
+});
+
 Deno.test("link: what comes while the worker is busy is one state, and what happened meanwhile", async () => {
   using link = new Link();
   const { listener } = await link.watch();

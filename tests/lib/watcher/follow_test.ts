@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { now } from "../../../lib/clock.ts";
 import { groupKey, groupValue } from "../../../scripts/cluster.ts";
 import { followCluster } from "../../../lib/watcher/cluster.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
@@ -214,5 +215,36 @@ Deno.test("containers that share an id do not hide each other", async () => {
     [...cluster.container.entries("n1/")].map(([, c]) => c.group.app),
     ["a", "a"],
   );
+  abort.abort();
+});
+
+Deno.test("whoever is told of a change is told when it was read, but not of a snapshot", async () => {
+  const group = (app: string) => {
+    const node = { name: "n1", ip: "10.0.0.1" };
+    const spec = {
+      app,
+      proc: "web.web",
+      instances: [{ node, ip: "10.0.0.2" }],
+    };
+    return [groupKey(spec), groupValue(spec)] as const;
+  };
+  const store = new MemoryStore([group("a")]);
+  const abort = new AbortController();
+  const cluster = followCluster(store, abort.signal);
+  let heard: (readonly [name: string, readAt?: number])[] = [];
+  const watchers: Pick<Watcher<object>, "name" | "subscribe">[] = Object
+    .values(cluster);
+  for (const watcher of watchers) {
+    watcher.subscribe((_changes, readAt) => heard.push([watcher.name, readAt]));
+  }
+  await cluster.container.synced;
+  assertEquals(heard, [["container", undefined], ["podgroup", undefined]]);
+  heard = [];
+  const before = now();
+  store.put(...group("b"));
+  await new Promise((resolve) => setTimeout(resolve));
+  const [[, readAt = NaN] = []] = heard;
+  assert(before <= readAt && readAt <= now(), `${before}, ${readAt}`);
+  assertEquals(heard, [["container", readAt], ["podgroup", readAt]]);
   abort.abort();
 });
