@@ -54,7 +54,7 @@ export class Metrics {
   async text(): Promise<string> {
     const delays = histogramText(
       "lainlet_delivery_delay_seconds",
-      `Time from reading a change from the store until a listener took it, looked at for one of ${ONE_OF} events. First states are not here.`,
+      `Time from reading the newest change in an event from the store until a listener took the event, of one event in ${ONE_OF}. First states are not here.`,
       this.readings.counters.delays,
     );
     return `${await this.#registry.metrics()}\n${delays}`;

@@ -311,6 +311,11 @@ Deno.test("dashboard: lainlet's own figures are those of /debug, and follow", as
   await fact("listeners", "2");
   await shows(page, "/v2/nodes");
   assertEquals(await page.locator(".chart canvas").count(), 6);
+  // The first delivery of a change is looked at.
+  await fact("99 % delivered after", "none lately");
+  s.store.put("/lain/config/domain", "lain.example");
+  await page.locator(".facts > div").filter({ hasText: "99 % delivered after" })
+    .getByText(/^[\d.]+ (ms|s)$/).waitFor();
   stop.abort();
   await watch.next();
   await fact("listeners", "1");

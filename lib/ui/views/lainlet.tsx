@@ -79,10 +79,8 @@ export function LainletView({ model }: { model: Model }) {
           ["changes a second", round(present.changes)],
           ["deliveries a second", round(present.deliveries)],
           [
-            "delivered after",
-            present.delay99 === 0
-              ? "none lately"
-              : `${brief(present.delay50)}, 99 % ${brief(present.delay99)}`,
+            "99 % delivered after",
+            present.delay99 === 0 ? "none lately" : brief(present.delay99),
           ],
           ["sent a second", bytes(present.bytes)],
           ["CPU", `${round(present.cpu * 100)} % of a core`],
