@@ -28,7 +28,11 @@ export const DELAY_NUMBERS = BOUNDS.length + 2;
  */
 export const ONE_OF = 17;
 
-/** How long what was read from the store took to be taken by listeners, of all threads together. */
+/**
+ * How long what was read from the store took to be taken by listeners, of all
+ * threads together. A listener has taken a frame when the runtime has, or
+ * lainlet's HTTP/2: what waits in the runtime or in the system is not seen.
+ */
 export class Delays {
   /** How many frames of this thread pass until one is looked at: the first one is. */
   #left = 1;
