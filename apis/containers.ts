@@ -32,7 +32,7 @@ export default view({
   watcher: (cluster) => cluster.container,
   select: (query) => superOnly(query, prefixParam(query, "nodename", "/")),
   piece: ({ group, pod, container }, _host, key): Member[] => [[
-    containerKey(key),
+    containerKey(key, container),
     JSON.stringify(
       {
         app: group.app,
@@ -51,7 +51,7 @@ export default view({
     service: Containers,
     part: ({ group, pod, container }, _host, key) => ({
       Data: {
-        [containerKey(key)]: {
+        [containerKey(key, container)]: {
           AppName: group.app,
           AppVersion: group.appVersion,
           ProcName: group.name,

@@ -11,8 +11,8 @@ export interface PlacedContainer {
 /**
  * All containers by the node they run on, derived from the pod groups. Each
  * is there twice, under its node's name and its node's address, at
- * `<node>/<container id>\0<pod group key>\0<place in the group>`: ids that
- * occur twice (empty ones, while a container is being made) do not collide.
+ * `<node>/\0<pod group key>\0<place in the group>`: no id is in it, as some
+ * occur twice (empty ones, while a container is being made) and all are long.
  */
 export function containers(
   podgroups: Watcher<PodGroup>,
@@ -34,21 +34,24 @@ export function containers(
     }
     const { Action, ModifiedIndex } = podgroups.lastEvent;
     for (const [at, value] of placed) {
+      const { container } = value ?? watcher.get(at) ?? {};
+      if (container === undefined) continue;
       watcher.note(
         Action === "init" ? "init" : value === undefined ? "delete" : "update",
-        Action === "init" ? "" : containerKey(at),
+        Action === "init" ? "" : containerKey(at, container),
         ModifiedIndex,
       );
     }
-    watcher.apply(placed, readAt);
+    // What comes in order is put together more tightly.
+    watcher.apply([...placed].sort(([a], [b]) => a < b ? -1 : 1), readAt);
   });
   podgroups.synced.then(() => watcher.sync());
   return watcher;
 }
 
-/** The `<node>/<container id>` of a key of the container watcher. */
-export function containerKey(key: string): string {
-  return key.slice(0, key.indexOf("\0"));
+/** The `<node>/<container id>` of a container, by its key in the watcher. */
+export function containerKey(key: string, { id }: Container): string {
+  return key.slice(0, key.indexOf("\0")) + id;
 }
 
 function* places(
@@ -59,7 +62,7 @@ function* places(
   let place = 0;
   for (const pod of group.pods) {
     for (const container of pod.containers) {
-      const rest = `/${container.id}\0${key}\0${place++}`;
+      const rest = `/\0${key}\0${place++}`;
       yield [container.nodeName + rest, { group, pod, container }];
       yield [container.nodeIp + rest, { group, pod, container }];
     }

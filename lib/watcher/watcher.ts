@@ -1,4 +1,5 @@
 import { getLogger } from "@logtape/logtape";
+import { Sorted } from "./sorted.ts";
 
 const log = getLogger(["lainlet", "watcher"]);
 
@@ -41,8 +42,7 @@ export interface Rejection {
  * made, and nothing comes between two listeners.
  */
 export class Watcher<T> {
-  readonly #values = new Map<string, T>();
-  readonly #keys: string[] = [];
+  readonly #values = new Sorted<T>();
   readonly #listeners = new Set<ChangeListener<T>>();
   readonly #synced = Promise.withResolvers<void>();
   #isSynced = false;
@@ -105,11 +105,9 @@ export class Watcher<T> {
 
   /** The entries whose key starts with the prefix, in key order. */
   *entries(prefix: string): Generator<[key: string, value: T]> {
-    for (let i = this.#position(prefix); i < this.#keys.length; i++) {
-      const key = this.#keys[i];
-      if (key === undefined || !key.startsWith(prefix)) return;
-      const value = this.#values.get(key);
-      if (value !== undefined) yield [key, value];
+    for (const entry of this.#values.from(prefix)) {
+      if (!entry[0].startsWith(prefix)) return;
+      yield entry;
     }
   }
 
@@ -129,20 +127,14 @@ export class Watcher<T> {
     readAt?: number,
   ): void {
     const made: Change<T>[] = [];
-    const added: string[] = [];
     // A key that comes twice counts as it is at the end.
     for (const [key, value] of new Map(changes)) {
-      const previous = this.#values.get(key);
-      if (value === undefined) {
-        if (!this.#values.delete(key)) continue;
-        this.#keys.splice(this.#position(key), 1);
-      } else {
-        if (previous === undefined) added.push(key);
-        this.#values.set(key, value);
-      }
+      const previous = value === undefined
+        ? this.#values.delete(key)
+        : this.#values.set(key, value);
+      if (value === undefined && previous === undefined) continue;
       made.push({ key, value, previous });
     }
-    this.#insert(added);
     if (made.length === 0) return;
     this.#version++;
     this.#changes += made.length;
@@ -168,26 +160,5 @@ export class Watcher<T> {
   note(Action: LastEvent["Action"], Key: string, ModifiedIndex: number): void {
     this.lastEvent = { Action, Key, ModifiedIndex };
     this.updatedAt = new Date();
-  }
-
-  #insert(added: string[]): void {
-    if (added.length > 32) {
-      for (const key of added) this.#keys.push(key);
-      this.#keys.sort();
-    } else {
-      for (const key of added) this.#keys.splice(this.#position(key), 0, key);
-    }
-  }
-
-  /** Where a key is, or would be inserted. */
-  #position(key: string): number {
-    let low = 0;
-    let high = this.#keys.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#keys[middle] ?? "") < key) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }
