@@ -40,10 +40,10 @@ export const depends: Subtree<Depends> = {
       name,
       portals: apps.members().map(([app, item]) => ({
         app,
-        annotation: item.object("Spec").string("Annotation"),
+        annotation: item.object("Spec").shared("Annotation"),
         containers: item.object("Pod").objects("Containers").map((c) => ({
           id: c.string("Id"),
-          nodeIp: c.string("NodeIp"),
+          nodeIp: c.shared("NodeIp"),
           ip: c.string("ContainerIp"),
           port: c.number("ContainerPort"),
         })),

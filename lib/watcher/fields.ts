@@ -1,4 +1,5 @@
 import { isObject, type RawNumber } from "../json.ts";
+import { shared } from "./shared.ts";
 
 /** A value of the store that is not what the layout says. */
 export class BadValue extends Error {
@@ -34,6 +35,11 @@ export class Fields {
     throw wrongType(this.at(name), "a string", value);
   }
 
+  /** A string that other values have, too; "" when it is missing. */
+  shared(name: string): string {
+    return shared(this.string(name));
+  }
+
   /** A number; 0 when it is missing. */
   number(name: string): number {
     const value = this.exact(name);
@@ -52,7 +58,7 @@ export class Fields {
   strings(name: string): readonly string[] | null {
     return this.list(name)?.map((item, i) => {
       const value = item ?? "";
-      if (typeof value === "string") return value;
+      if (typeof value === "string") return shared(value);
       throw wrongType(`${this.at(name)}[${i}]`, "a string", value);
     }) ?? null;
   }

@@ -1,5 +1,6 @@
 import { BadValue, Fields } from "./fields.ts";
 import { parse, type RawNumber } from "../json.ts";
+import { shared } from "./shared.ts";
 import type { Subtree } from "./follow.ts";
 
 /** A group of equal pods of an app, as its scheduler sees it. */
@@ -63,11 +64,11 @@ export const podgroup: Subtree<PodGroup> = {
     const specs = pod.objects("Containers").map(containerSpec);
     return {
       name: spec.string("Name"),
-      app: spec.string("Namespace"),
-      annotation: pod.string("Annotation"),
+      app: spec.shared("Namespace"),
+      annotation: pod.shared("Annotation"),
       appVersion: variable(specs[0]?.env ?? null, "LAIN_APP_RELEASE_VERSION"),
       dependencies: pod.objects("Dependencies").map((d) => ({
-        podName: d.string("PodName"),
+        podName: d.shared("PodName"),
         policy: d.number("Policy"),
       })),
       pods: group.objects("Pods").map((p) => ({
@@ -88,7 +89,7 @@ function containerSpec(spec: Fields): ContainerSpec {
   return {
     command: spec.strings("Command"),
     env: spec.strings("Env"),
-    image: spec.string("Image"),
+    image: spec.shared("Image"),
     cpu: spec.exact("CpuLimit"),
     memory: spec.exact("MemoryLimit"),
     expose: spec.number("Expose"),
@@ -100,8 +101,8 @@ function container(c: Fields, spec: ContainerSpec): Container {
   const env = c.object("Runtime").object("Config").strings("Env");
   return {
     id: c.string("Id"),
-    nodeName: c.string("NodeName"),
-    nodeIp: c.string("NodeIp"),
+    nodeName: c.shared("NodeName"),
+    nodeIp: c.shared("NodeIp"),
     ip: c.string("ContainerIp"),
     port: c.number("ContainerPort"),
     procName: variable(env, "LAIN_PROCNAME"),
@@ -111,6 +112,6 @@ function container(c: Fields, spec: ContainerSpec): Container {
 
 /** The value of an environment variable, "" when it is not set. */
 function variable(env: readonly string[] | null, name: string): string {
-  return env?.find((item) => item.startsWith(`${name}=`))
-    ?.slice(name.length + 1) ?? "";
+  const found = env?.find((item) => item.startsWith(`${name}=`));
+  return shared(found?.slice(name.length + 1) ?? "");
 }
