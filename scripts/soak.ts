@@ -232,6 +232,9 @@ const rows: [string, number | string][] = [
 ];
 for (const [name, value] of rows) console.log(`${name.padEnd(38)}${value}`);
 for (const line of cut) console.log(`cut off: ${line}`);
+for (const line of lainlet.program.stderr.split("\n")) {
+  if (line.includes("level=error")) console.log(line);
+}
 
 await Promise.all([...followers].map((one) => one[Symbol.asyncDispose]()));
 const isGood = cut.length + differences + stale === 0 && growth <= GROWTH;

@@ -49,7 +49,7 @@ export class Replay implements WatchSink {
   /** Bytes of values that are of no watch. */
   foreign = 0;
   readonly #answer = Promise.withResolvers<void>();
-  /** Resolves when all up to the revision came, or nothing will. */
+  /** Resolves when all up to the revision came, or when etcd refused. */
   readonly answered = this.#answer.promise;
 
   /** @param revision up to which it is to be known whether all was delivered */
@@ -91,7 +91,8 @@ export class Replay implements WatchSink {
 
   lost(reason: "compacted" | Error): void {
     this.#end ??= reason;
-    this.#answer.resolve();
+    // Without a replay it is time that tells: what is on its way has to come.
+    if (reason !== "compacted") this.#answer.resolve();
   }
 
   /** Whether there is nothing to be found out any more. */

@@ -195,7 +195,9 @@ Deno.test("* is all, to those who may see it", async () => {
     ]
   ) {
     const all = await ask(`/v2/${path}`);
-    assertEquals(await ask(`/v2/${path}?${name}=*`), all);
+    const star = await ask(`/v2/${path}?${name}=*`);
+    for (const { headers } of [all, star]) headers.delete("date");
+    assertEquals(star, all);
     assert(all.body.length > 100, all.body);
     const other = await ask(`/v2/${path}?${name}=*`, "127.20.0.12");
     assertEquals([path, other.status], [path, 403]);

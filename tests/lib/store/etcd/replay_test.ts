@@ -120,6 +120,20 @@ Deno.test("etcd replay: after a compaction what is left to compare is, and the r
   assertEquals(next.proven, [a]);
 });
 
+Deno.test("etcd replay: a compaction leaves what is on its way the time to come, a refusal does not", async () => {
+  const isAnswered = async (reason: "compacted" | Error) => {
+    const replay = new Replay([watchOf("/a/")], 1_005);
+    replay.lost(reason);
+    assert(replay.isOver);
+    return await Promise.race([
+      replay.answered.then(() => true),
+      new Promise((resolve) => setTimeout(resolve, 0, false)),
+    ]);
+  };
+  assertEquals(await isAnswered("compacted"), false);
+  assertEquals(await isAnswered(new Error("refused")), true);
+});
+
 Deno.test("etcd replay: an answer of the revision in question is the last one, unless there may be another", async () => {
   const answers = async (revision: number, ...sent: readonly number[]) => {
     const replay = new Replay([watchOf("/a/")], revision);
