@@ -196,8 +196,11 @@ Deno.test("* is all, to those who may see it", async () => {
   ) {
     const all = await ask(`/v2/${path}`);
     const star = await ask(`/v2/${path}?${name}=*`);
-    for (const { headers } of [all, star]) headers.delete("date");
-    assertEquals(star, all);
+    const told = ({ headers, ...rest }: typeof all) => {
+      const { date: _, ...others } = Object.fromEntries(headers);
+      return { ...rest, headers: others };
+    };
+    assertEquals(told(star), told(all));
     assert(all.body.length > 100, all.body);
     const other = await ask(`/v2/${path}?${name}=*`, "127.20.0.12");
     assertEquals([path, other.status], [path, 403]);
