@@ -37,10 +37,10 @@ async function delivered(
 ): Promise<unknown[]> {
   const items = new ReadableStream<Item>({
     start: (controller) => {
-      const watch = new ZooKeeperWatch("/a/", "/root", controller);
+      const watch = new ZooKeeperWatch("/a/", "/top", controller);
       watch.resume(5);
-      const all = { "/root/a/2": znode(4), "/root/a/1": znode(5) };
-      round(watch, finds(5, { "/root/a": znode(3, "no key"), ...all }));
+      const all = { "/top/a/2": znode(4), "/top/a/1": znode(5) };
+      round(watch, finds(5, { "/top/a": znode(3, "no key"), ...all }));
       run(watch);
       controller.close();
     },
@@ -65,14 +65,14 @@ function told(item: Item): unknown {
 
 Deno.test("ZooKeeper watch: what has events while it is read waits for them, and is one batch", async () => {
   const items = await delivered((watch) => {
-    watch.touch("/root/a/1");
+    watch.touch("/top/a/1");
     watch.next();
-    watch.touch("/root/a/2");
-    watch.touch("/root/a/3");
-    watch.touch("/root/b/1");
-    watch.take(finds(6, { "/root/a/1": znode(6) }));
+    watch.touch("/top/a/2");
+    watch.touch("/top/a/3");
+    watch.touch("/top/b/1");
+    watch.take(finds(6, { "/top/a/1": znode(6) }));
     assertEquals(watch.isComplete(6), false);
-    round(watch, finds(6, { "/root/a/2": gone(6), "/root/a/3": znode(6) }));
+    round(watch, finds(6, { "/top/a/2": gone(6), "/top/a/3": znode(6) }));
     assertEquals(watch.isComplete(6), true);
   });
   assertEquals(items, [
@@ -84,22 +84,22 @@ Deno.test("ZooKeeper watch: while it is written to all the time, what is whole i
   const items = await delivered((watch) => {
     let zxid = 5;
     for (let i = 0; i < 13; i++) {
-      watch.touch("/root/a/1");
+      watch.touch("/top/a/1");
       watch.next();
-      watch.touch("/root/a/1");
-      watch.take(finds(++zxid, { "/root/a/1": znode(zxid) }));
+      watch.touch("/top/a/1");
+      watch.take(finds(++zxid, { "/top/a/1": znode(zxid) }));
     }
     assertEquals(watch.isComplete(15), true);
     assertEquals(watch.isComplete(17), false);
     // One that was removed before the last round is not late.
     for (let i = 0; i < 5; i++) {
       watch.next();
-      watch.touch("/root/a/1");
-      if (i === 3) watch.touch("/root/a/2");
+      watch.touch("/top/a/1");
+      if (i === 3) watch.touch("/top/a/2");
       zxid++;
       watch.take(
         i < 4 ? finds(zxid, {}) : finds(zxid, {
-          "/root/a/2": gone(zxid),
+          "/top/a/2": gone(zxid),
         }),
       );
     }
@@ -114,18 +114,18 @@ Deno.test("ZooKeeper watch: while it is written to all the time, what is whole i
 Deno.test("ZooKeeper watch: another connection tells what differs, or is another history", async () => {
   const items = await delivered((watch) => {
     watch.resume(9);
-    assertEquals([...watch.next()], [["/root/a", true]]);
-    assertEquals(watch.version("/root/a/1")?.mzxid, 5);
+    assertEquals([...watch.next()], [["/top/a", true]]);
+    assertEquals(watch.version("/top/a/1")?.mzxid, 5);
     const same = { zxid: 9, isRefused: false, stat: znode(5).stat };
-    watch.take(finds(9, { "/root/a": znode(3, ""), "/root/a/1": same }));
+    watch.take(finds(9, { "/top/a": znode(3, ""), "/top/a/1": same }));
     // One that was not come by is asked for by its name.
-    assertEquals([...watch.next()], [["/root/a/2", false]]);
-    watch.take(finds(9, { "/root/a/2": znode(4, "other", 2) }));
+    assertEquals([...watch.next()], [["/top/a/2", false]]);
+    watch.take(finds(9, { "/top/a/2": znode(4, "other", 2) }));
     assertEquals(watch.revision, 9);
     watch.forget();
     assertEquals(watch.revision, 0);
     watch.resume(3);
-    round(watch, finds(3, { "/root/a": znode(2, ""), "/root/a/1": znode(3) }));
+    round(watch, finds(3, { "/top/a": znode(2, ""), "/top/a/1": znode(3) }));
   });
   assertEquals(items, [
     ["batch", 5, { "/a/2": "other" }],
@@ -135,14 +135,14 @@ Deno.test("ZooKeeper watch: another connection tells what differs, or is another
 
 Deno.test("ZooKeeper watch: a znode that is refused keeps its value, and is told of", async () => {
   const items = await delivered((watch) => {
-    watch.touch("/root/a/1");
-    round(watch, finds(6, {}, "/root/a/1"));
-    assertEquals(watch.problem?.endsWith("let it read /root/a/1"), true);
+    watch.touch("/top/a/1");
+    round(watch, finds(6, {}, "/top/a/1"));
+    assertEquals(watch.problem?.endsWith("let it read /top/a/1"), true);
     assertEquals(watch.isComplete(6), false);
-    watch.touch("/root/a/2");
-    round(watch, finds(7, { "/root/a/2": znode(7) }));
-    watch.touch("/root/a/1");
-    round(watch, finds(8, { "/root/a/1": znode(6) }));
+    watch.touch("/top/a/2");
+    round(watch, finds(7, { "/top/a/2": znode(7) }));
+    watch.touch("/top/a/1");
+    round(watch, finds(8, { "/top/a/1": znode(6) }));
     assertEquals([watch.problem, watch.isComplete(8)], [undefined, true]);
   });
   assertEquals(items, [
@@ -153,16 +153,16 @@ Deno.test("ZooKeeper watch: a znode that is refused keeps its value, and is told
 
 Deno.test("ZooKeeper watch: an inventory names what each key was delivered with", async () => {
   const items = await delivered((watch) => {
-    watch.touch("/root/a/2");
-    watch.touch("/root/a/3");
-    round(watch, finds(9, { "/root/a/2": znode(6), "/root/a/3": znode(9) }));
+    watch.touch("/top/a/2");
+    watch.touch("/top/a/3");
+    round(watch, finds(9, { "/top/a/2": znode(6), "/top/a/3": znode(9) }));
     watch.beginInventory();
     watch.deliver(finds(9, {
-      "/root/a": znode(3, ""),
-      "/root/a/1": znode(8),
-      "/root/a/2": znode(6),
-      "/root/a/3": znode(9),
-      "/root/a/4": znode(9, ""),
+      "/top/a": znode(3, ""),
+      "/top/a/1": znode(8),
+      "/top/a/2": znode(6),
+      "/top/a/3": znode(9),
+      "/top/a/4": znode(9, ""),
     }));
     // Everything is read anew meanwhile.
     watch.beginInventory();
