@@ -4,20 +4,34 @@ import { useEffect, useState } from "preact/hooks";
 export interface Route {
   /** `["app", "console"]`; empty for the first view. */
   readonly path: readonly string[];
+  /** What is looked for: `q` of {@linkcode params}. */
   readonly query: string;
+  /** How a view is filtered and ordered: `?app=shop&sort=-restarts`. */
+  readonly params: Params;
 }
 
-/** The URL of a view. */
-export function href(path: readonly string[], query = ""): string {
+/** A query's parameters; one that is empty is as if it were not there. */
+export type Params = Readonly<Record<string, string>>;
+
+/** The URL of a view. @param query `q`, or all parameters */
+export function href(
+  path: readonly string[],
+  query: string | Params = "",
+): string {
   const way = path.map(encodeURIComponent).join("/");
-  return `#/${way}${query === "" ? "" : `?q=${encodeURIComponent(query)}`}`;
+  const params = typeof query === "string" ? { q: query } : query;
+  const search = Object.entries(params).filter(([, value]) => value !== "")
+    .map((pair) => pair.map(encodeURIComponent).join("=")).join("&");
+  return `#/${way}${search && `?${search}`}`;
 }
 
 function read(): Route {
   const [way = "", search = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const params = Object.fromEntries(new URLSearchParams(search));
   return {
     path: way.split("/").filter((step) => step !== "").map(decoded),
-    query: new URLSearchParams(search).get("q") ?? "",
+    query: params.q ?? "",
+    params,
   };
 }
 
@@ -41,7 +55,10 @@ export function useRoute(): Route {
 }
 
 /** Changes the query of the present view's URL, without a step in the history. */
-export function setQuery(path: readonly string[], query: string): void {
+export function setQuery(
+  path: readonly string[],
+  query: string | Params,
+): void {
   history.replaceState(null, "", href(path, query));
   dispatchEvent(new Event("hashchange"));
 }
