@@ -19,6 +19,7 @@ export { default as nodes } from "./nodes.ts";
 export { default as openapi } from "./openapi.ts";
 export { default as overview } from "./overview.ts";
 export { default as procwatcher } from "./procwatcher.ts";
+export { default as prometheus } from "./prometheus.ts";
 export { default as proxywatcher } from "./proxywatcher.ts";
 export { default as readyz } from "./readyz.ts";
 export { default as rebellionLocalprocs } from "./rebellion_localprocs.ts";

@@ -20,7 +20,7 @@ const PACKAGES: Record<string, string> = {
   mandoc: "mandoc",
   node: "nodejs",
   openssl: "openssl",
-  promtool: "prometheus",
+  prometheus: "prometheus",
   protoc: "protobuf-compiler",
   ps: "procps",
   script: "bsdutils",
@@ -44,7 +44,7 @@ const PROBES: Record<string, readonly string[]> = {
 /** What packages start when they are installed, where there is systemd. */
 const SERVICES: Record<string, string> = {
   etcd: "etcd",
-  promtool: "prometheus",
+  prometheus: "prometheus",
 };
 
 /** What `deno test` is to be called with: what the tests may do, and no more. */
@@ -74,6 +74,7 @@ export const TEST_FLAGS: readonly string[] = [
     "mandoc",
     "node",
     "openssl",
+    "prometheus",
     "promtool",
     "protoc",
     "ps",

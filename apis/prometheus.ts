@@ -1,0 +1,56 @@
+import { Type } from "@sinclair/typebox";
+import type { Json } from "../lib/view/endpoint.ts";
+import { array } from "../lib/json.ts";
+import { BY_APP, byApp } from "../lib/view/select.ts";
+import { view } from "../lib/view/view.ts";
+
+const Target = Type.Object({
+  targets: Type.Array(Type.String(), {
+    description: "One address and its port, `172.20.1.40:8080`.",
+  }),
+  labels: Type.Object({
+    app: Type.String(),
+    group: Type.String(),
+    proc: Type.String(),
+    instance: Type.String({ description: "The number of the pod." }),
+    node: Type.String(),
+  }),
+});
+
+/**
+ * The procs that declare a port and have an address, by the first container of
+ * each pod, as Prometheus discovers what to scrape:
+ * `[{targets: ["ip:port"], labels: {app, group, proc, instance, node}}]`.
+ *
+ * @see https://prometheus.io/docs/prometheus/latest/http_sd/
+ */
+export default view({
+  paths: ["/v2/prometheus"],
+  summary:
+    "The procs that declare a port, as Prometheus' HTTP service discovery.",
+  params: BY_APP,
+  answer: Type.Array(Target),
+  watcher: (cluster) => cluster.podgroup,
+  select: byApp,
+  piece: (group) =>
+    group.pods.flatMap(({ instanceNo, containers: [first] }) => {
+      if (first === undefined || first.ip === "") return [];
+      const { ip, nodeName, procName, spec: { expose } } = first;
+      if (expose <= 0) return [];
+      const host = ip.includes(":") ? `[${ip}]` : ip;
+      return JSON.stringify(
+        {
+          targets: [`${host}:${expose}`],
+          labels: {
+            app: group.app,
+            group: group.name,
+            proc: procName,
+            instance: String(instanceNo),
+            node: nodeName,
+          },
+        } satisfies Json<typeof Target>,
+      );
+    }),
+  // A list, which Prometheus asks for now and then: nobody follows it.
+  text: (pieces) => array(pieces.flatMap(([, targets]) => targets)),
+});
