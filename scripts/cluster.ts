@@ -39,6 +39,19 @@ export interface Condition {
   readonly updated?: string;
 }
 
+/** As most groups and pods are. */
+export const WELL = {
+  state: "success",
+  health: "healthy",
+  oom: false,
+  error: "",
+} as const satisfies Condition;
+
+/** A time in ms since 1970 as the scheduler writes it: RFC 3339, with nanoseconds. */
+export function written(time: number): string {
+  return new Date(time).toISOString().replace("Z", "000000Z");
+}
+
 /** One running instance of a pod. */
 export interface InstanceSpec extends Condition {
   readonly node: NodeSpec;

@@ -4,19 +4,18 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import {
   dependsKey,
   groupKey,
-  type GroupSpec,
   groupValue,
-  type InstanceSpec,
   nodeKey,
-  type NodeSpec,
   nodeValue,
   type PortalSpec,
   portalsValue,
+  written,
 } from "./cluster.ts";
+import { Builder, release } from "./large_cluster/builder.ts";
+import { config } from "./large_cluster/config.ts";
 
 const GB = 2 ** 30;
 
@@ -54,95 +53,9 @@ const SERVICES = ["memcached-service", "mysql-service", "redis-service"];
 /** How many instances a group has, over and over. */
 const SIZES = [2, 3, 1, 4, 2, 6, 3, 2, 12, 1, 3, 5];
 
-/** RFC 3339 as the scheduler writes it, with nanoseconds. */
-function written(time: number): string {
-  return new Date(time).toISOString().replace("Z", "000000Z");
-}
-
-/** Hexadecimal digits that look like a commit or a container's id. */
-function hex(name: string, length: number): string {
-  return createHash("sha256").update(name).digest("hex").slice(0, length);
-}
-
-/** A LAIN release: when, in seconds since 1970, and the commit. */
-function release(app: string, time: number): string {
-  return `${Math.floor(time / 1000)}-${hex(`${app} ${time}`, 40)}`;
-}
-
-class Builder {
-  readonly nodes = Array.from({ length: LARGE.nodes }, (_, i): NodeSpec => ({
-    name: `node${i + 1}`,
-    ip: `192.0.2.${i + 1}`,
-  }));
-  readonly groups: GroupSpec[] = [];
-  #pods = 0;
-  #addresses = 0;
-
-  constructor(private readonly now: number) {}
-
-  get pods(): number {
-    return this.#pods;
-  }
-
-  /** A group of well pods, but for what `trouble` says of one. */
-  add(
-    spec: Omit<GroupSpec, "instances" | "version">,
-    size: number,
-    trouble: (instance: number) => Partial<InstanceSpec> = () => ({}),
-  ): void {
-    const hour = 3_600_000;
-    const released = this.now - (1 + this.groups.length % 90) * 24 * hour;
-    const instances = Array.from({ length: size }, (_, i) => {
-      const id = hex(`${spec.app}.${spec.proc} ${i}`, 64);
-      return {
-        node: this.#nextNode(),
-        ip: this.nextAddress(),
-        id,
-        state: "success",
-        health: "healthy",
-        oom: false,
-        error: "",
-        updated: written(released + i * 60_000),
-        target: "run",
-        restarts: 0,
-        restarted: "0001-01-01T00:00:00Z",
-        drifts: this.#pods % 50 === 0 ? 1 : 0,
-        ...trouble(i + 1),
-      } as const;
-    });
-    this.groups.push({
-      wanted: size,
-      state: "success",
-      health: "healthy",
-      oom: false,
-      error: "",
-      updated: written(released),
-      version: release(spec.app, released),
-      ...spec,
-      instances,
-    });
-  }
-
-  nextAddress(): string {
-    const number = this.#addresses++;
-    return `172.20.${Math.floor(number / 250)}.${number % 250 + 1}`;
-  }
-
-  node(name: string): NodeSpec {
-    const found = this.nodes.find((node) => node.name === name);
-    if (found === undefined) throw new Error(`no ${name}`);
-    return found;
-  }
-
-  /** Spread over all nodes but the one that is crowded. */
-  #nextNode(): NodeSpec {
-    const free = this.nodes.filter(({ name }) => name !== LARGE.crowded.node);
-    return free[this.#pods++ * 7 % free.length] ?? this.node("node1");
-  }
-}
-
 /** Apps that have something of their own. */
-function addSpecial(built: Builder, now: number): void {
+function addSpecial(built: Builder): void {
+  const { now } = built;
   const routed = (host: string) => ({
     annotation: { mountpoint: [`${host}.lain.example/`] },
   });
@@ -267,31 +180,6 @@ function addOrdinary(built: Builder): void {
   }
 }
 
-function config(): [name: string, value: string][] {
-  const vip = (app: string, port: number) =>
-    JSON.stringify({
-      app,
-      proc: "worker",
-      ports: [{ src: `${port}`, proto: "tcp", dest: `${port}` }],
-      excluded_nodes: [],
-    });
-  return [
-    ["dns_ip", "192.0.2.201"],
-    ["domain", "lain.example"],
-    ["etcd_cluster_token", LARGE.secret],
-    ["extra_domains", '["shop.example","例子.example"]'],
-    ["features/new_networkd", "1"],
-    ["rsyncd_secrets", LARGE.secret],
-    ["ssl", JSON.stringify({ "*.lain.example": LARGE.secret })],
-    ["super_apps/console", ""],
-    ["super_apps/tinydns", ""],
-    ["super_apps/webrouter", ""],
-    ["tinydns_fqdns/etcd.lain", '["192.0.2.1:300"]'],
-    ["vips/192.0.2.201", vip("webrouter", 80)],
-    ["vips/192.0.2.202", vip("webrouter", 443)],
-  ];
-}
-
 /**
  * All keys and values of it.
  *
@@ -300,8 +188,8 @@ function config(): [name: string, value: string][] {
 export function largeCluster(
   now: number = Date.UTC(2026, 0, 15, 12),
 ): [key: string, value: string][] {
-  const built = new Builder(now);
-  addSpecial(built, now);
+  const built = new Builder(LARGE.nodes, LARGE.crowded.node, now);
+  addSpecial(built);
   addOrdinary(built);
   const portals = new Map(
     SERVICES.map((service) => [service, [] as PortalSpec[]]),
@@ -316,7 +204,7 @@ export function largeCluster(
   }
   const { node: crowded, mem } = LARGE.crowded;
   return [
-    ...config().map(([name, value]): [string, string] => [
+    ...config(LARGE.secret).map(([name, value]): [string, string] => [
       `/lain/config/${name}`,
       value,
     ]),

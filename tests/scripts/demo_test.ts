@@ -1,0 +1,101 @@
+import { assert, assertEquals } from "@std/assert";
+import { MemoryStore } from "../../lib/store/memory.ts";
+import { followCluster } from "../../lib/watcher/cluster.ts";
+import { content } from "../../scripts/demo/cluster.ts";
+import { story } from "../../scripts/demo/story.ts";
+import { eventually } from "../util/process.ts";
+
+/** What there is to see in the store at a moment. */
+function troublesOf(values: ReadonlyMap<string, string>): Set<string> {
+  const found = new Set<string>();
+  const nodes = new Map<string, { mem: number; used: number }>();
+  const groups: string[] = [];
+  for (const [key, text] of values) {
+    if (key.startsWith("/lain/nodes/")) {
+      const { name, mem } = JSON.parse(text);
+      nodes.set(name, { mem: mem * 2 ** 30, used: 0 });
+    } else if (key.includes("/pod_groups/")) groups.push(text);
+  }
+  for (const text of groups) {
+    if (!isJson(text)) {
+      found.add("a value is rejected");
+      continue;
+    }
+    const { Spec, Pods } = JSON.parse(text);
+    const [spec] = Spec.Pod.Containers;
+    if (Pods.length < Spec.NumInstances) found.add("too few instances");
+    for (const pod of Pods) {
+      const [container] = pod.Containers;
+      if (pod.OOMkilled) found.add("killed for memory");
+      if (container.ContainerIp === "") found.add("no address");
+      if (pod.State === 5) found.add("an odd version");
+      const node = nodes.get(container.NodeName);
+      if (node === undefined) found.add("a node is away");
+      else node.used += spec.MemoryLimit;
+    }
+  }
+  for (const { mem, used } of nodes.values()) {
+    if (used > mem) found.add("a node is full");
+  }
+  return found;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("the demo: each trouble comes and goes, and sometimes all is well", async () => {
+  const values = new Map(content());
+  const store = new MemoryStore(values);
+  const aborted = new AbortController();
+  const cluster = followCluster(store, aborted.signal);
+  await Promise.all(Object.values(cluster).map(({ synced }) => synced));
+  const seen = new Map<string, number>();
+  const ended = new Map<string, number>();
+  let before = new Set<string>();
+  let calm = 0;
+  const events = story();
+  for (let turn = 0; turn < 400; turn++) {
+    const { text, changes } = events.next().value;
+    assert(text.length < 80, text);
+    store.commit(changes);
+    for (const { key, value } of changes) {
+      if (value === undefined) values.delete(key);
+      else values.set(key, new TextDecoder().decode(value));
+    }
+    const now = troublesOf(values);
+    await eventually(`what is not taken is told: ${text}`, () => {
+      const rejected = Object.values(cluster)
+        .reduce((sum, watcher) => sum + watcher.rejected.size, 0);
+      return rejected === Number(now.has("a value is rejected")) || undefined;
+    });
+    for (const one of now.difference(before)) {
+      seen.set(one, (seen.get(one) ?? 0) + 1);
+    }
+    for (const one of before.difference(now)) {
+      ended.set(one, (ended.get(one) ?? 0) + 1);
+    }
+    if (now.size === 0) calm++;
+    before = now;
+  }
+  aborted.abort();
+  assertEquals([...seen.keys()].sort(), [
+    "a node is away",
+    "a node is full",
+    "a value is rejected",
+    "an odd version",
+    "killed for memory",
+    "no address",
+    "too few instances",
+  ]);
+  for (const [one, times] of seen) {
+    assert(times >= 2, `${one}: ${times}`);
+    assert((ended.get(one) ?? 0) >= times - 1, one);
+  }
+  assert(calm > 40, `${calm} moments`);
+});
