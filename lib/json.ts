@@ -11,15 +11,15 @@ export interface RawNumber {
 
 declare global {
   interface JSON {
-    /** https://tc39.es/proposal-json-parse-with-source/ */
-    rawJSON(text: string): RawNumber;
-    isRawJSON(value: unknown): value is RawNumber;
+    /** https://tc39.es/proposal-json-parse-with-source/, which browsers have since 2023 to 2025, and Node.js since 21. */
+    rawJSON?(text: string): RawNumber;
+    isRawJSON?(value: unknown): value is RawNumber;
     parse(
       text: string,
       reviver: (
         key: string,
         value: unknown,
-        context: { readonly source?: string },
+        context?: { readonly source?: string },
       ) => unknown,
     ): unknown;
   }
@@ -30,7 +30,8 @@ export type Member = readonly [name: string, json: string];
 
 /**
  * Parses JSON, keeping as {@linkcode RawNumber} each number that a double
- * would write differently (`9223372036854775807`, `1.0`).
+ * would write differently (`9223372036854775807`, `1.0`). Where there is no
+ * `JSON.rawJSON`, numbers are doubles.
  *
  * @throws {SyntaxError} when the text is not JSON
  * @throws {RangeError} when it is nested too deep
@@ -39,10 +40,10 @@ export function parseExact(text: string): unknown {
   return quietly(() =>
     JSON.parse(
       text,
-      (_key, value, { source }) =>
+      (_key, value, { source } = {}) =>
         typeof value === "number" && source !== undefined &&
           String(value) !== source
-          ? JSON.rawJSON(source)
+          ? JSON.rawJSON?.(source) ?? value
           : value,
     )
   );
@@ -111,8 +112,13 @@ export function escapeLineEnds(json: string): string {
     .replaceAll("\u2029", "\\u2029");
 }
 
+/** Whether a parsed value is a number that is kept as its source text. */
+export function isRawNumber(value: unknown): value is RawNumber {
+  return JSON.isRawJSON?.(value) ?? false;
+}
+
 /** Whether a parsed value is a JSON object. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null &&
-    !Array.isArray(value) && !JSON.isRawJSON(value);
+    !Array.isArray(value) && !isRawNumber(value);
 }

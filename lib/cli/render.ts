@@ -1,7 +1,7 @@
 import { bold, cyan, dim, green, red, yellow } from "@std/fmt/colors";
 import stringWidth from "string-width";
 import type { Difference } from "../client/diff.ts";
-import { isObject } from "../json.ts";
+import { isObject, isRawNumber } from "../json.ts";
 
 /** How wide a list may become on one line, and what is aligned. */
 const LINE = 100;
@@ -57,7 +57,7 @@ function scalar(value: unknown): string {
   if (value === "") return dim('""');
   if (value === null) return dim("null");
   if (typeof value === "string") return printable(value);
-  if (JSON.isRawJSON(value)) return yellow(value.rawJSON);
+  if (isRawNumber(value)) return yellow(value.rawJSON);
   if (isEmpty(value)) return dim(JSON.stringify(value));
   return yellow(String(value));
 }

@@ -19,7 +19,7 @@ export interface Status {
  * Asks a lainlet how it is doing.
  *
  * @throws {RefusedError} when it refuses that
- * @throws {TypeError} when it cannot be reached
+ * @throws {PeerError} when it cannot be reached
  * @throws {Error} when what is there is not lainlet
  */
 export async function readStatus(base: string): Promise<Status> {

@@ -13,14 +13,15 @@ import type { Static, TSchema } from "@sinclair/typebox";
 import type * as apis from "../../apis/mod.ts";
 import { backoff, sleep } from "../backoff.ts";
 import type { Endpoint, Param } from "../view/endpoint.ts";
+import { lineOf, PeerError, RefusedError } from "./errors.ts";
 import { events } from "./events.ts";
-import { Exchange, RefusedError } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
 import { parseBounded } from "./json.ts";
 import { oneLine, STEADY } from "./limits.ts";
 import { applyPatch, share } from "./patch.ts";
 import type { View } from "../view/view.ts";
 
-export { RefusedError };
+export { lineOf, PeerError, RefusedError };
 
 type Declared = typeof apis[keyof typeof apis];
 type NameOf<P> = P extends `/v2/${infer N}` ? N : P;
@@ -101,8 +102,8 @@ export class Client {
    * The present state.
    *
    * @throws {RefusedError} when lainlet does not answer that
-   * @throws {TypeError} when it cannot be reached
-   * @throws {Error} when what is there is not lainlet, or does not keep up
+   * @throws {PeerError} when it cannot be reached, does not keep up, or is not lainlet
+   * @throws {TypeError} when the base is no URL
    */
   async get<N extends EndpointName>(
     name: N,
@@ -131,8 +132,11 @@ export class Client {
   /**
    * All states from now on, none like the one before it. It reconnects by
    * itself, for as long as that takes, and asks for patches where there are.
+   * What is not the other end's fault ends it: what `parse` and `onStatus`
+   * throw, above all.
    *
    * @throws {RefusedError} when lainlet does not, or no longer, answer that
+   * @throws {TypeError} when the base is no URL
    */
   watch<N extends ViewName>(
     name: N,
@@ -146,23 +150,34 @@ export class Client {
   async *watchAny(
     name: string,
     params: Readonly<Record<string, string | undefined>>,
-    { signal = new AbortController().signal, onStatus }: WatchOptions = {},
+    { signal: end = new AbortController().signal, onStatus }: WatchOptions = {},
   ): AsyncGenerator<Update<unknown>, void> {
+    /** Of what is said by a timer, nobody else would hear. */
+    const failure = new AbortController();
+    const signal = AbortSignal.any([end, failure.signal]);
+    const later = (ms: number, say: () => void | Promise<void>) =>
+      setTimeout(async () => {
+        try {
+          await say();
+        } catch (error) {
+          failure.abort(error);
+        }
+      }, ms);
     let last: { readonly data: unknown } | undefined;
     let isAfterGap = false;
     let patch: "merge" | undefined = "merge";
-    for (let failures = 0; !signal.aborted; failures++) {
+    for (let failures = 0; !end.aborted; failures++) {
       /** Why there is no state at the moment. */
       let problem: string | undefined;
       /** What there is to patch. */
       let isWhole = false;
       let isSilent = true;
-      let timer = setTimeout(async () => {
+      let timer = later(PATIENCE, async () => {
         const why = await this.#whySilent(signal);
         if (isSilent && why !== undefined) {
           onStatus?.({ isOpen: true, problem: why });
         }
-      }, PATIENCE);
+      });
       const begin = performance.now();
       try {
         const url = this.#url(name, { ...params, watch: "1", patch });
@@ -173,14 +188,14 @@ export class Client {
           if (event === "error") {
             problem = oneLine(text);
             // Of a stream that ends with this, it is no status.
-            timer = setTimeout(
-              () => onStatus?.({ isOpen: true, problem }),
+            timer = later(
               ERROR_GRACE,
+              () => onStatus?.({ isOpen: true, problem }),
             );
             continue;
           }
           if (event !== "patch") isWhole = true;
-          else if (!isWhole) throw new Error("there is no state to patch");
+          else if (!isWhole) throw new PeerError("there is no state to patch");
           problem = undefined;
           const value = parseBounded(text, this.parse);
           onStatus?.({ isOpen: true });
@@ -198,21 +213,24 @@ export class Client {
           };
           isAfterGap = false;
         }
-        if (signal.aborted) return;
+        if (end.aborted) return;
         clearTimeout(timer);
         // A refusal ends a stream after an error, but so may a restart: this tells.
         if (problem !== undefined) await this.text(name, params, signal);
         onStatus?.({ isOpen: false, problem: "lainlet ended the stream" });
       } catch (error) {
-        if (signal.aborted) return;
-        const isRefusal = error instanceof RefusedError && error.status < 500;
+        const isRefused = error instanceof RefusedError;
+        const isTheirs = isRefused || error instanceof PeerError;
+        if (end.aborted && (isTheirs || error === end.reason)) return;
+        if (!isTheirs) throw error;
+        const isRefusal = isRefused && error.status < 500;
         // Not every answer can be patched, and only the server knows which.
         if (isRefusal && error.status === 400 && patch !== undefined) {
           patch = undefined;
           continue;
         }
         if (isRefusal) throw error;
-        onStatus?.({ isOpen: false, problem: lineOf(error) });
+        onStatus?.({ isOpen: false, problem: error.message });
       } finally {
         isSilent = false;
         clearTimeout(timer);
@@ -230,9 +248,12 @@ export class Client {
       await this.text("/readyz", {}, signal);
       return "no state yet";
     } catch (error) {
+      if (error instanceof RefusedError) {
+        return `no state yet: ${error.message}`;
+      }
       // When it cannot be reached, the watch says so.
-      if (!(error instanceof RefusedError)) return undefined;
-      return `no state yet: ${error.message}`;
+      if (error instanceof PeerError) return undefined;
+      throw error;
     }
   }
 
@@ -246,7 +267,7 @@ export class Client {
       if (value !== undefined) query.set(key, value);
     }
     const search = query.toString();
-    return this.base + path + (search && `?${search}`);
+    return new URL(this.base + path + (search && `?${search}`)).href;
   }
 }
 
@@ -258,11 +279,4 @@ function trusted<T>(answer: unknown): T {
 function kindOf(event: string, previous: unknown): Update<never>["kind"] {
   if (previous === undefined) return "init";
   return event === "delete" ? "delete" : "update";
-}
-
-/** What went wrong, as one line. */
-export function lineOf(error: unknown): string {
-  if (!(error instanceof Error)) return oneLine(String(error));
-  const { message, cause } = error;
-  return oneLine(cause instanceof Error ? cause.message : message);
 }

@@ -1,3 +1,4 @@
+import { PeerError } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
 import { HEARTBEAT } from "./limits.ts";
 import { EventParser, type StreamEvent } from "./parser.ts";
@@ -7,8 +8,7 @@ import { EventParser, type StreamEvent } from "./parser.ts";
  *
  * @param url of a watch
  * @throws {RefusedError} when there is no stream
- * @throws {TypeError} when nobody can be reached, or the connection is lost
- * @throws {Error} when it is silent, or not lainlet's
+ * @throws {PeerError} when nobody can be reached, or the connection is lost, silent, or not to lainlet
  */
 export async function* events(
   url: string,
@@ -18,7 +18,9 @@ export async function* events(
   try {
     const type = await exchange.open(`${url}&heartbeat=${HEARTBEAT}`);
     if (type.toLowerCase() !== "text/event-stream") {
-      throw new Error(`it answers with "${type}" instead of an event stream`);
+      throw new PeerError(
+        `it answers with "${type}" instead of an event stream`,
+      );
     }
     const parser = new EventParser();
     for (let bytes; (bytes = await exchange.read()) !== undefined;) {

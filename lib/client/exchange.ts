@@ -1,15 +1,6 @@
 import { Bytes } from "./bytes.ts";
-import { MAX_REFUSAL, MAX_SIZE, oneLine, PROGRESS, SILENCE } from "./limits.ts";
-
-/** Lainlet's refusal to answer; the message is its own, as one line. */
-export class RefusedError extends Error {
-  override readonly name = "RefusedError";
-
-  /** @param status of HTTP */
-  constructor(readonly status: number, message: string) {
-    super(oneLine(message) || `HTTP ${status}`);
-  }
-}
+import { lineOf, PeerError, RefusedError } from "./errors.ts";
+import { MAX_REFUSAL, MAX_SIZE, PROGRESS, SILENCE } from "./limits.ts";
 
 /**
  * One request, and what is read of its answer. Whoever is at the other end,
@@ -42,8 +33,7 @@ export class Exchange {
    *
    * @returns the media type of the answer
    * @throws {RefusedError} when the answer is an error
-   * @throws {TypeError} when nobody can be reached
-   * @throws {Error} when it does not come, or is no answer of lainlet's
+   * @throws {PeerError} when nobody can be reached, it does not come, or is no answer of lainlet's
    */
   async open(url: string): Promise<string> {
     const { status, type, headers, body } = await this.#waiting(
@@ -55,16 +45,15 @@ export class Exchange {
     const location = type === "opaqueredirect"
       ? "somewhere else"
       : headers.get("Location");
-    if (location !== null) throw new Error(`it redirects to ${location}`);
-    if (status !== 200) throw new Error(`it answers with HTTP ${status}`);
+    if (location !== null) throw new PeerError(`it redirects to ${location}`);
+    if (status !== 200) throw new PeerError(`it answers with HTTP ${status}`);
     return headers.get("Content-Type")?.replace(/\s*;.*/s, "") ?? "";
   }
 
   /**
    * The next bytes of the answer; undefined at its end.
    *
-   * @throws {TypeError} when the connection is lost
-   * @throws {Error} when nothing comes, or too little
+   * @throws {PeerError} when the connection is lost, nothing comes, or too little
    */
   async read(): Promise<Uint8Array | undefined> {
     if (this.#reader === undefined) return undefined;
@@ -99,17 +88,27 @@ export class Exchange {
     this.#closing.abort();
   }
 
-  /** Waits as long as there is patience; time between two calls does not count. */
+  /**
+   * Waits as long as there is patience; time between two calls does not count.
+   *
+   * @throws {PeerError} when there is none left, or the network fails
+   * @throws the signal's reason, when it aborts
+   */
   async #waiting<T>(what: Promise<T>): Promise<T> {
     const begin = performance.now();
     const timer = setTimeout(() => {
       const little = this.#come > 0 ? "too little" : "nothing";
-      this.#closing.abort(new Error(`${little} came for ${SILENCE / 1000} s`));
+      this.#closing.abort(
+        new PeerError(`${little} came for ${SILENCE / 1000} s`),
+      );
     }, this.#patience);
     try {
       const result = await what;
       this.#signal.throwIfAborted();
       return result;
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      throw new PeerError(lineOf(error), { cause: error });
     } finally {
       clearTimeout(timer);
       this.#patience -= performance.now() - begin;

@@ -1,10 +1,11 @@
+import { PeerError } from "./errors.ts";
 import { MAX_DEPTH, MAX_NODES } from "./limits.ts";
 
 /**
  * Parses JSON of anyone's.
  *
  * @param parse what makes a value of it
- * @throws {Error} when it is no JSON, or more than a program should take on
+ * @throws {PeerError} when it is no JSON, or more than a program should take on
  */
 export function parseBounded(
   text: string,
@@ -15,7 +16,7 @@ export function parseBounded(
     return parse(text);
   } catch (error) {
     // The parser's own words quote the text.
-    if (error instanceof SyntaxError) throw new Error("it is not JSON");
+    if (error instanceof SyntaxError) throw new PeerError("it is not JSON");
     throw error;
   }
 }
@@ -34,7 +35,7 @@ function measure(text: string): void {
       case 0x7b: // {
         nodes++;
         if (++depth > MAX_DEPTH) {
-          throw new Error(`it is nested deeper than ${MAX_DEPTH}`);
+          throw new PeerError(`it is nested deeper than ${MAX_DEPTH}`);
         }
         break;
       case 0x5d: // ]
@@ -45,7 +46,7 @@ function measure(text: string): void {
         nodes++;
     }
     if (nodes > MAX_NODES) {
-      throw new Error(`it holds more than ${MAX_NODES} values`);
+      throw new PeerError(`it holds more than ${MAX_NODES} values`);
     }
   }
 }

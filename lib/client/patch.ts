@@ -1,4 +1,4 @@
-import { isObject } from "../json.ts";
+import { isObject, isRawNumber } from "../json.ts";
 
 /**
  * Applies a JSON Merge Patch. Changes neither value; what the patch does not
@@ -35,7 +35,7 @@ export function share(earlier: unknown, value: unknown): unknown {
       ? earlier
       : items;
   }
-  if (JSON.isRawJSON(value) && JSON.isRawJSON(earlier)) {
+  if (isRawNumber(value) && isRawNumber(earlier)) {
     return value.rawJSON === earlier.rawJSON ? earlier : value;
   }
   if (!isObject(value) || !isObject(earlier)) return value;

@@ -1,4 +1,4 @@
-import { isObject, type RawNumber } from "../json.ts";
+import { isObject, isRawNumber, type RawNumber } from "../json.ts";
 import { shared } from "./shared.ts";
 
 /** A value of the store that is not what the layout says. */
@@ -50,7 +50,7 @@ export class Fields {
   exact(name: string): number | RawNumber {
     const value = this.json[name] ?? 0;
     if (typeof value === "number" && Number.isFinite(value)) return value;
-    if (JSON.isRawJSON(value)) return value;
+    if (isRawNumber(value)) return value;
     throw wrongType(this.at(name), "a number", value);
   }
 
@@ -106,7 +106,7 @@ function wrongType(path: string, expected: string, value: unknown): BadValue {
     ? "null"
     : Array.isArray(value)
     ? "a list"
-    : JSON.isRawJSON(value)
+    : isRawNumber(value)
     ? "a number"
     : typeof value === "object"
     ? "an object"

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   Client,
+  PeerError,
   RefusedError,
   type Update,
   type WatchStatus,
@@ -89,7 +90,7 @@ Deno.test("client: get answers with the state, or throws lainlet's own words", a
   );
   assertEquals(refused.status, 400);
   s.proxy.fault = "cut";
-  await assertRejects(() => client.get("nodes", {}), TypeError);
+  await assertRejects(() => client.get("nodes", {}), PeerError);
 });
 
 Deno.test("client: a watch yields each state once, with what it was before", async () => {
@@ -214,6 +215,65 @@ Deno.test("client: a watch that is refused says so, and is over", async () => {
   assert(error instanceof RefusedError);
   assertEquals([error.status, error.message], [400, "appname required"]);
   assertEquals(reading.statuses, []);
+});
+
+Deno.test("client: what is no fault of lainlet's is thrown, and not tried again", async (t) => {
+  await using s = await serve();
+  const failure = new Error("of the caller's own");
+  const fail = (): never => {
+    throw failure;
+  };
+  const watches: Record<string, () => AsyncGenerator<unknown>> = {
+    "the parser": () => new Client(s.proxy.url, fail).watch("nodes", {}),
+    "onStatus": () => s.client.watch("nodes", {}, { onStatus: fail }),
+    "onStatus, of a stream that says an error": () =>
+      s.client.watch("webrouter/webprocs", { appname: "a" }, {
+        onStatus: fail,
+      }),
+    "the loop": async function* () {
+      const states = s.client.watch("nodes", {});
+      yield await states.next();
+      yield await states.throw(failure);
+    },
+  };
+  s.store.put(groupKey(groupAt("")), groupValue(groupAt("")));
+  for (const [name, watch] of Object.entries(watches)) {
+    await t.step(name, async () => {
+      const before = s.proxy.accepted;
+      const error = await assertRejects(async () => {
+        for await (const _ of watch());
+      }, Error);
+      assert(error === failure);
+      assertEquals(s.proxy.accepted - before, 1);
+    });
+  }
+  await assertRejects(
+    () => new Client("127.0.0.1:9001").watch("nodes", {}).next(),
+    TypeError,
+  );
+});
+
+Deno.test("client: it does without JSON.rawJSON, as older browsers and Node.js 20 do", async () => {
+  await using s = await serve();
+  const { isRawJSON, rawJSON } = JSON;
+  Reflect.deleteProperty(JSON, "isRawJSON");
+  Reflect.deleteProperty(JSON, "rawJSON");
+  try {
+    const client = new Client(s.proxy.url, parseExact);
+    await using reading = new Reading((options) =>
+      client.watch("configwatcher", {}, options)
+    );
+    const { data } = await reading.nth(1);
+    s.store.put(`${CONFIG}a`, "new");
+    assertEquals((await reading.nth(2)).data, { ...data, a: "new" });
+    assertEquals(s.proxy.accepted, 1);
+    assertEquals(parseExact('[1.0,{"a":9223372036854775807}]'), [
+      1,
+      { a: 2 ** 63 },
+    ]);
+  } finally {
+    Object.assign(JSON, { isRawJSON, rawJSON });
+  }
 });
 
 Deno.test("client: it is typed by what the endpoints declare", async () => {

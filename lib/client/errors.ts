@@ -1,0 +1,28 @@
+import { oneLine } from "./limits.ts";
+
+/** Lainlet's refusal to answer; the message is its own, as one line. */
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
+
+  /** @param status of HTTP */
+  constructor(readonly status: number, message: string) {
+    super(oneLine(message) || `HTTP ${status}`);
+  }
+}
+
+/**
+ * What the other end did wrong, or the way to it: nobody is there, it is
+ * silent, or what it says is nothing of lainlet's. The message is one line.
+ * Asking again may help, which it does not after any other error.
+ */
+export class PeerError extends Error {
+  override readonly name = "PeerError";
+}
+
+/** What went wrong, as one line. */
+export function lineOf(error: unknown): string {
+  if (!(error instanceof Error)) return oneLine(String(error));
+  const { message, cause } = error;
+  const isWhole = error instanceof PeerError || !(cause instanceof Error);
+  return oneLine(isWhole ? message : cause.message);
+}
