@@ -107,9 +107,11 @@ export class MemoryStore implements Store {
         controller.enqueue({
           type: "snapshot",
           revision: this.#revision,
-          entries: [...this.#entries.values()]
-            .filter(({ key }) => key.startsWith(prefix))
-            .sort((a, b) => a.key < b.key ? -1 : 1),
+          pages: [
+            [...this.#entries.values()]
+              .filter(({ key }) => key.startsWith(prefix))
+              .sort((a, b) => a.key < b.key ? -1 : 1),
+          ],
         });
       },
       cancel: () => {

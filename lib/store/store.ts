@@ -19,11 +19,20 @@ export interface Saved {
   readonly at: number;
 }
 
-/** Everything under a prefix at one revision, in key order. */
+/** Entries of a snapshot, some at a time, in key order, to be read once. */
+export type Pages =
+  | Iterable<readonly Entry[]>
+  | AsyncIterable<readonly Entry[]>;
+
+/** Everything under a prefix at one revision. */
 export interface Snapshot {
   readonly type: "snapshot";
   readonly revision: number;
-  readonly entries: readonly Entry[];
+  /**
+   * Its entries. A page may come from the store when it is asked for, and that
+   * may fail: then this was no snapshot, and there will be another one.
+   */
+  readonly pages: Pages;
   /** That this does not come from the store, but is what was last known of it. */
   readonly saved?: Saved;
 }

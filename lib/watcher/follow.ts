@@ -26,6 +26,17 @@ export interface Subtree<T> {
   parse(key: string, text: string): T;
 }
 
+/** Why a value is not taken. */
+class Rejected {
+  constructor(readonly reason: string) {}
+}
+
+/** What was made of a value, and the revision that wrote it. */
+interface Read<T> {
+  readonly revision: number;
+  readonly value: T | Rejected;
+}
+
 /**
  * A watcher of a subtree of a store, until the signal aborts. A bad value is
  * logged once per revision and counted; its key keeps its last good value.
@@ -59,26 +70,31 @@ export function follow<T>(
     });
   };
 
-  /** The parsed value, or undefined when it was rejected. */
-  const read = (key: string, value: Uint8Array, revision: number) => {
-    written.set(key, revision);
+  const read = (key: string, value: Uint8Array): T | Rejected => {
     try {
       if (key === "") throw new BadValue("the key has no name");
       if (key.includes("\ufffd")) throw new BadValue("the key is not UTF-8");
-      const parsed = parse(key, utf8.decode(value));
-      watcher.rejected.delete(key);
-      return parsed;
+      return parse(key, utf8.decode(value));
     } catch (error) {
-      reject(
-        key,
-        revision,
-        error instanceof Error ? error.message : `${error}`,
-      );
+      return new Rejected(error instanceof Error ? error.message : `${error}`);
     }
   };
 
-  const takeSnapshot = (snapshot: Snapshot) => {
-    const { revision, entries } = snapshot;
+  /** The value that was read, or undefined when it is rejected. */
+  const accept = (key: string, { revision, value }: Read<T>): T | undefined => {
+    written.set(key, revision);
+    if (value instanceof Rejected) {
+      reject(key, revision, value.reason);
+      return undefined;
+    }
+    watcher.rejected.delete(key);
+    return value;
+  };
+
+  const takeSnapshot = (
+    snapshot: Snapshot,
+    read: ReadonlyMap<string, Read<T>>,
+  ) => {
     saved = snapshot.saved && {
       file: snapshot.saved.file,
       // A clock that was set back does not make it younger than new.
@@ -88,22 +104,36 @@ export function follow<T>(
     const changes = new Map<string, T | undefined>();
     for (const [key] of watcher.entries("")) changes.set(key, undefined);
     written.clear();
-    for (const { key: full, value, revision } of entries) {
-      const key = full.slice(prefix.length);
-      changes.set(key, read(key, value, revision) ?? watcher.get(key));
+    for (const [key, one] of read) {
+      changes.set(key, accept(key, one) ?? watcher.get(key));
     }
     for (const key of watcher.rejected.keys()) {
       if (!written.has(key)) watcher.rejected.delete(key);
     }
-    watcher.note("init", "", revision);
+    watcher.note("init", "", snapshot.revision);
     watcher.apply(changes);
     watcher.sync();
   };
 
-  const applySnapshot = (snapshot: Snapshot) => {
-    if (snapshot.saved) return takeSnapshot(snapshot);
-    if (snapshot.entries.length > 0) firstRead.found();
-    watcher.isHeldBack = !firstRead.read(name, () => takeSnapshot(snapshot));
+  const applySnapshot = async (snapshot: Snapshot) => {
+    const all = new Map<string, Read<T>>();
+    try {
+      for await (const page of snapshot.pages) {
+        for (const { key: full, value, revision } of page) {
+          const key = full.slice(prefix.length);
+          all.set(key, { revision, value: read(key, value) });
+        }
+      }
+    } catch (error) {
+      return log.debug("a snapshot did not come whole", {
+        watcher: name,
+        error: String(error),
+      });
+    }
+    const take = () => takeSnapshot(snapshot, all);
+    if (snapshot.saved) return take();
+    if (all.size > 0) firstRead.found();
+    watcher.isHeldBack = !firstRead.read(name, take);
   };
 
   const applyBatch = ({ revision, changes: batch }: Batch) => {
@@ -118,7 +148,7 @@ export function follow<T>(
         changes.set(key, undefined);
         watcher.note("delete", full, revision);
       } else {
-        const parsed = read(key, value, revision);
+        const parsed = accept(key, { revision, value: read(key, value) });
         if (parsed !== undefined) changes.set(key, parsed);
         watcher.note("update", full, revision);
       }
@@ -161,13 +191,13 @@ export function follow<T>(
   };
 
   /** Takes what the store says. @returns whether the watcher is right with it */
-  const take = (item: Item): boolean => {
+  const take = async (item: Item): Promise<boolean> => {
     log.debug("the store has news", {
       watcher: name,
       type: item.type,
       revision: item.revision,
     });
-    if (item.type === "snapshot") applySnapshot(item);
+    if (item.type === "snapshot") await applySnapshot(item);
     else if (item.type === "batch") applyBatch(item);
     else return watcher.isHeldBack || verify(item);
     return true;
@@ -179,7 +209,7 @@ export function follow<T>(
   ): Promise<"next" | "anew" | "over"> => {
     const { done, value } = await reader.read();
     if (done) return "over";
-    if (take(value)) return "next";
+    if (await take(value)) return "next";
     await reader.cancel();
     return "anew";
   };

@@ -1,12 +1,18 @@
 import { TestEtcd } from "../../tests/util/etcd.ts";
 import { memoryOf } from "../../tests/util/process.ts";
-import { cpuOf, startLainlet, startLoad, writeCluster } from "./processes.ts";
+import {
+  cpuOf,
+  mostMemoryOf,
+  startLainlet,
+  startLoad,
+  writeCluster,
+} from "./processes.ts";
 import { figure, type Settings, type Table } from "./table.ts";
 
 /** What a cluster's size costs: the start, and a change of one pod group. */
 export async function changes(settings: Settings): Promise<Table> {
   const rows: string[][] = [];
-  for (const groups of [1_000, 10_000]) {
+  for (const groups of [1_000, 10_000, 30_000]) {
     await using etcd = await TestEtcd.start();
     const change = await writeCluster(etcd, groups);
     const start = performance.now();
@@ -14,6 +20,7 @@ export async function changes(settings: Settings): Promise<Table> {
     await using _lainlet = lainlet;
     const ready = performance.now() - start;
     const memory = await memoryOf(pid);
+    const most = await mostMemoryOf(pid);
     await using load = await startLoad(etcd);
     const work = { ...change, seconds: settings.seconds, rate: 5 };
     const costs: number[] = [];
@@ -33,6 +40,7 @@ export async function changes(settings: Settings): Promise<Table> {
       figure(groups),
       `${figure(ready)} ms`,
       `${figure(memory)} MB`,
+      `${figure(most)} MB`,
       ...costs.map((cost) => `${figure(cost)} ms`),
     ]);
   }
@@ -41,6 +49,7 @@ export async function changes(settings: Settings): Promise<Table> {
       "pod groups",
       "from start to ready",
       "memory then",
+      "most until then",
       "CPU a change, nobody listens",
       "one listens to all",
       "100 listen to all",

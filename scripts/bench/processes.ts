@@ -49,13 +49,24 @@ export async function startLainlet(
   return { lainlet, port, pid: lainlet.program.pid };
 }
 
+async function procOf(pid: number, file: string): Promise<string> {
+  const { stdout } = await new Deno.Command("cat", {
+    args: [`/proc/${pid}/${file}`],
+  }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+/** The most memory that a process had resident until now, in MB. */
+export async function mostMemoryOf(pid: number): Promise<number> {
+  const status = await procOf(pid, "status");
+  return Number(status.match(/^VmHWM:\s*(\d+) kB$/m)?.[1]) / 1024;
+}
+
 /** The processor time that a process has used, in µs. */
 export async function cpuOf(pid: number): Promise<number> {
-  const { stdout } = await new Deno.Command("cat", {
-    args: [`/proc/${pid}/stat`],
-  }).output();
+  const stat = await procOf(pid, "stat");
   // What comes after the name: proc(5), fields 14 and 15, in ticks of 10 ms.
-  const [, rest = ""] = new TextDecoder().decode(stdout).split(/\) (?!.*\))/s);
+  const [, rest = ""] = stat.split(/\) (?!.*\))/s);
   const fields = rest.split(" ");
   return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }

@@ -2,7 +2,7 @@ import process from "node:process";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { loadState } from "../../lib/store/saved/read.ts";
 import { type News, writeState } from "../../lib/store/saved/write.ts";
-import type { Snapshot } from "../../lib/store/store.ts";
+import type { Entry } from "../../lib/store/store.ts";
 import { TestEtcd } from "../../tests/util/etcd.ts";
 import { groupKey, groupValue } from "../cluster.ts";
 import { group } from "./processes.ts";
@@ -22,7 +22,7 @@ export async function state(_settings: Settings): Promise<Table> {
     await using etcd = await TestEtcd.start();
     await etcd.load(Object.fromEntries(Array.from({ length: groups }, entry)));
     const identity = { kind: "etcd", endpoints: [etcd.endpoint] };
-    const { entries } = await readFrom(etcd);
+    const entries = await readFrom(etcd);
     const section = { prefix: PREFIX, revision: 1, at: Date.now() };
     const all = new Map(entries.map((one) => [one.key, one]));
     const one = new Map([...all].slice(groups / 2, groups / 2 + 1));
@@ -68,11 +68,12 @@ function entry(_: unknown, i: number): [key: string, value: string] {
   return [groupKey(spec), JSON.stringify({ ...JSON.parse(value), rest })];
 }
 
-async function readFrom(etcd: TestEtcd): Promise<Snapshot> {
+async function readFrom(etcd: TestEtcd): Promise<Entry[]> {
   const store = new EtcdStore([etcd.endpoint]);
   const watch = store.watch(PREFIX, new AbortController().signal);
   for await (const item of watch) {
-    if (item.type === "snapshot") return item;
+    if (item.type !== "snapshot") continue;
+    return (await Array.fromAsync(item.pages)).flat();
   }
   throw new Error("etcd has no snapshot");
 }

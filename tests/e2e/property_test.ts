@@ -1,5 +1,6 @@
 import { MemoryStore } from "../../lib/store/memory.ts";
 import type { Store } from "../../lib/store/store.ts";
+import { told } from "../util/items.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 import { Model, Random } from "../util/model.ts";
 import type { TestStore } from "../util/store.ts";
@@ -44,7 +45,8 @@ function contentOf(store: MemoryStore): Content {
     },
     content: async () => {
       const all = store.watch("", new AbortController().signal).getReader();
-      const { value: item } = await all.read();
+      const { value } = await all.read();
+      const item = value && await told(value);
       await all.cancel();
       return item?.type !== "snapshot" ? [] : item.entries.map((
         { key, value },

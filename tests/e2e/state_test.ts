@@ -33,7 +33,7 @@ async function read(
   const snapshots = await loadState(file, identity);
   const text = new TextDecoder();
   return Object.fromEntries(
-    [...snapshots.values()].flatMap(({ entries }) =>
+    [...snapshots.values()].flatMap(({ pages: [entries] }) =>
       entries.map(({ key, value }) => [key, text.decode(value)])
     ),
   );

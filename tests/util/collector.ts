@@ -1,17 +1,18 @@
 import { assertEquals } from "@std/assert";
 import type { Item, Store } from "../../lib/store/store.ts";
+import { type Told, told } from "./items.ts";
 import { eventually } from "./process.ts";
 
 /** Collects what a watch delivers. */
 export class Collector implements AsyncDisposable {
-  readonly items: Item[] = [];
+  readonly items: Told[] = [];
   readonly #abort = new AbortController();
   readonly #done: Promise<void>;
 
   constructor(store: Store, prefix: string) {
     this.#done = (async () => {
       for await (const item of store.watch(prefix, this.#abort.signal)) {
-        this.items.push(item);
+        this.items.push(await told(item));
       }
     })();
   }

@@ -3,27 +3,19 @@ import {
   Etcd3,
   type IDuplexStream,
   type IEvent,
-  type IKeyValue,
   type IRangeRequest,
   type IRangeResponse,
   type IWatchRequest,
   type IWatchResponse,
 } from "etcd3";
 import "./sockets.ts";
-import {
-  batches,
-  isRefusal,
-  type Range,
-  rangeOf,
-  reasonOf,
-} from "./messages.ts";
+import { batches, isRefusal, type Range, reasonOf } from "./messages.ts";
+import { type Keys, readKeys, readSnapshot } from "./pages.ts";
 import type { Connection } from "../dial.ts";
 import { lineOf } from "../line.ts";
 import type { Login } from "../login.ts";
-import type { Batch, Change, Entry, Snapshot } from "../store.ts";
+import type { Batch, Change, Snapshot } from "../store.ts";
 
-/** How large a page of a snapshot should be, in bytes, and how many keys it may hold. */
-const PAGE = { bytes: 2_000_000, first: 50, most: 1_000 };
 /** How long etcd may take to answer a small request, in ms: login and TLS included. */
 export const TIMEOUT = 3_000;
 /** How long etcd may take to send a page, in ms. */
@@ -37,12 +29,6 @@ export interface Head {
   readonly revision: number;
   /** Counts elections. */
   readonly raftTerm: number;
-}
-
-/** Every key under a prefix, and the revision that last wrote it, at one revision. */
-export interface Keys {
-  readonly revision: number;
-  readonly keys: ReadonlyMap<string, number>;
 }
 
 /** Who receives one watch. */
@@ -146,58 +132,13 @@ export class EtcdConnection implements Connection {
   }
 
   /** Everything under a prefix. */
-  async read(prefix: string): Promise<Snapshot> {
-    const entries: Entry[] = [];
-    const revision = await this.#readPages(prefix, false, (kv) =>
-      entries.push({
-        key: kv.key.toString(),
-        value: kv.value,
-        revision: Number(kv.mod_revision),
-      }));
-    return { type: "snapshot", revision, entries };
+  read(prefix: string): Promise<Snapshot> {
+    return readSnapshot((page) => this.#range(page, PAGE_TIMEOUT), prefix);
   }
 
-  /** The keys under a prefix; etcd sends no values. */
-  async readKeys(prefix: string): Promise<Keys> {
-    const keys = new Map<string, number>();
-    const revision = await this.#readPages(
-      prefix,
-      true,
-      (kv) => keys.set(kv.key.toString(), Number(kv.mod_revision)),
-    );
-    return { revision, keys };
-  }
-
-  /** Reads page by page, all at one revision. @returns that revision */
-  async #readPages(
-    prefix: string,
-    keysOnly: boolean,
-    take: (kv: IKeyValue) => void,
-  ): Promise<number> {
-    const { range_end, ...first } = rangeOf(prefix);
-    let { key } = first;
-    let limit = PAGE.first;
-    let revision: string | undefined;
-    for (;;) {
-      const page = await this.#range({
-        key,
-        range_end,
-        limit,
-        revision,
-        keys_only: keysOnly,
-      }, keysOnly ? TIMEOUT : PAGE_TIMEOUT);
-      revision ??= page.header.revision;
-      let bytes = 0;
-      for (const kv of page.kvs) {
-        bytes += kv.key.length + kv.value.length;
-        take(kv);
-      }
-      const last = page.kvs.at(-1);
-      if (!page.more || last === undefined) return Number(revision);
-      key = Buffer.concat([last.key, Buffer.of(0)]);
-      const fitting = Math.floor(PAGE.bytes * page.kvs.length / bytes);
-      limit = Math.max(1, Math.min(fitting, PAGE.most));
-    }
+  /** The keys under a prefix. */
+  readKeys(prefix: string): Promise<Keys> {
+    return readKeys((page) => this.#range(page, TIMEOUT), prefix);
   }
 
   /**

@@ -1,8 +1,9 @@
 import { getLogger } from "@logtape/logtape";
 import { sleep } from "../../backoff.ts";
 import { check } from "./check.ts";
-import { EtcdConnection, type Head, type Keys } from "./connection.ts";
+import { EtcdConnection, type Head } from "./connection.ts";
 import { isCompacted, isRefusal, rangeOf } from "./messages.ts";
+import type { Keys } from "./pages.ts";
 import { Missed } from "./replay.ts";
 import { EtcdWatch, isSameChange } from "./watch.ts";
 import type { Dialed } from "../dial.ts";
@@ -134,7 +135,8 @@ export class EtcdStore
         const history = head ?? await connection.head(prefix);
         const snapshot = await connection.read(prefix);
         if (!isCurrent()) return;
-        watch.reset(snapshot, history);
+        await watch.reset(snapshot, history);
+        if (!isCurrent()) return;
         this.confirm(prefix, at);
       }
       watch.problem = undefined;

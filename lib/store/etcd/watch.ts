@@ -1,6 +1,13 @@
 import { Buffer } from "node:buffer";
 import type { Head } from "./connection.ts";
-import type { Batch, Change, Inventory, Item, Snapshot } from "../store.ts";
+import type {
+  Batch,
+  Change,
+  Entry,
+  Inventory,
+  Item,
+  Snapshot,
+} from "../store.ts";
 
 /** A revision of more bytes is not replayed only to see whether etcd does. */
 const CHEAP = 64 * 1024;
@@ -27,7 +34,7 @@ export class EtcdWatch {
   canReplay = false;
   /** The last revision that is not cheap to replay. */
   large = 0;
-  /** Ends the present watch. */
+  /** Ends the present watch, or the reading of a snapshot. */
   stop?: () => void;
   /** Why etcd does not serve this prefix. */
   problem?: string;
@@ -64,23 +71,44 @@ export class EtcdWatch {
         head.raftTerm >= this.#history.raftTerm && head.revision >= delivered;
   }
 
-  /** Delivers everything anew. */
-  reset(snapshot: Snapshot, history: Head): void {
-    this.#proven = snapshot.revision;
-    this.#unproven.clear();
-    this.#provenLast.clear();
-    this.large = 0;
-    const last = snapshot.entries.reduce(
-      (max, { revision }) => Math.max(max, revision),
-      0,
-    );
-    this.#mark(
-      last,
-      snapshot.entries.filter(({ revision }) => revision === last),
-    );
-    this.#history = history;
+  /**
+   * Delivers everything anew.
+   *
+   * @returns when the reader has taken all of it, or wants no more
+   * @throws what a page failed with
+   */
+  reset(snapshot: Snapshot, history: Head): Promise<void> {
+    const taken = Promise.withResolvers<void>();
+    this.stop = taken.resolve;
     this.#unsettled = undefined;
-    this.controller.enqueue(snapshot);
+    const pages = this.#pagesOf(snapshot, history, taken);
+    this.controller.enqueue({ ...snapshot, pages });
+    return taken.promise;
+  }
+
+  async *#pagesOf(
+    { revision, pages }: Snapshot,
+    history: Head,
+    taken: PromiseWithResolvers<void>,
+  ): AsyncGenerator<readonly Entry[]> {
+    const newest = new Newest();
+    try {
+      for await (const page of pages) {
+        newest.note(page);
+        yield page;
+      }
+      this.#proven = revision;
+      this.#unproven.clear();
+      this.#provenLast.clear();
+      this.large = 0;
+      this.#mark(newest);
+      this.#history = history;
+    } catch (error) {
+      taken.reject(error);
+      throw error;
+    } finally {
+      taken.resolve();
+    }
   }
 
   /** What was delivered is not to be trusted. */
@@ -94,13 +122,15 @@ export class EtcdWatch {
    * @returns false when it should have come before another one
    */
   take(batch: Batch): boolean {
-    if (batch.revision <= this.revision) {
-      return this.#unproven.has(batch.revision) ||
-        this.#provenLast.has(batch.revision);
+    const { revision } = batch;
+    if (revision <= this.revision) {
+      return this.#unproven.has(revision) || this.#provenLast.has(revision);
     }
-    this.#unproven.add(batch.revision);
+    this.#unproven.add(revision);
     for (const { key } of batch.changes) this.#unsettled?.add(key);
-    this.#mark(batch.revision, batch.changes);
+    const newest = new Newest();
+    newest.note(batch.changes.map((one) => ({ ...one, revision })));
+    this.#mark(newest);
     this.controller.enqueue(batch);
     return true;
   }
@@ -121,20 +151,10 @@ export class EtcdWatch {
   }
 
   /** Notes the last revision that was delivered. */
-  #mark(revision: number, changes: readonly Change[]): void {
-    // A removal is gone as soon as its own revision is compacted, a put is not.
-    const put = changes.findLast(({ value }) => value !== undefined);
-    const change = put ?? changes.at(-1);
-    this.#landmark = change && {
-      revision,
-      key: change.key,
-      // A copy, as the value is a part of all that etcd sent with it.
-      value: change.value && new Uint8Array(change.value),
-    };
-    let bytes = 0;
-    for (const { value } of changes) bytes += value?.length ?? 0;
-    if (bytes > CHEAP) this.large = revision;
-    this.canReplay = put !== undefined && bytes <= CHEAP;
+  #mark({ change, bytes }: Newest): void {
+    this.#landmark = change;
+    if (bytes > CHEAP) this.large = this.revision;
+    this.canReplay = change?.value !== undefined && bytes <= CHEAP;
   }
 
   /** To be called before an inventory is read; see {@linkcode deliver}. */
@@ -148,6 +168,30 @@ export class EtcdWatch {
     this.#unsettled = undefined;
     if (unsettled === undefined) return;
     this.controller.enqueue({ type: "inventory", revision, keys, unsettled });
+  }
+}
+
+/** The newest revision of some changes. */
+class Newest {
+  /** A change of it, a put if there is one. */
+  change?: Landmark;
+  /** How much it put. */
+  bytes = 0;
+
+  note(changes: readonly Landmark[]): void {
+    let newest = this.change;
+    for (const change of changes) {
+      const newer = change.revision - (newest?.revision ?? 0);
+      if (newer < 0) continue;
+      if (newer > 0) this.bytes = 0;
+      this.bytes += change.value?.length ?? 0;
+      // A removal is gone as soon as its own revision is compacted, a put is not.
+      if (newer > 0 || change.value !== undefined) newest = change;
+    }
+    if (newest === undefined || newest === this.change) return;
+    // A copy, as the value is a part of all that etcd sent with it.
+    const value = newest.value && new Uint8Array(newest.value);
+    this.change = { key: newest.key, revision: newest.revision, value };
   }
 }
 

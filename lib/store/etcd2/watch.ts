@@ -96,7 +96,7 @@ export class Etcd2Watch {
     this.controller.enqueue({
       type: "snapshot",
       revision: head.index,
-      entries: entries.toSorted((a, b) => a.key < b.key ? -1 : 1),
+      pages: [entries.toSorted((a, b) => a.key < b.key ? -1 : 1)],
     });
   }
 

@@ -1,4 +1,4 @@
-import type { Entry, Item } from "../store.ts";
+import type { Batch, Entry } from "../store.ts";
 import type { News } from "./write.ts";
 
 /** What was heard of a prefix since that was written last. */
@@ -21,18 +21,18 @@ export class Heard {
     return this.#isWhole;
   }
 
-  note(item: Item): void {
-    if (item.type === "inventory") return;
-    this.#revision = item.revision;
-    if (item.type === "snapshot") {
-      this.#isRead = this.#isWhole = true;
-      this.#changes = new Map(item.entries.map((entry) => [entry.key, entry]));
-      return;
-    }
-    for (const { key, value } of item.changes) {
-      if (value !== undefined) {
-        this.#changes.set(key, { key, value, revision: item.revision });
-      } else if (this.#isWhole) this.#changes.delete(key);
+  /** Notes all that there is. @param entries by key; not to be changed by who gives them */
+  noteAll(revision: number, entries: Map<string, Entry | undefined>): void {
+    this.#revision = revision;
+    this.#isRead = this.#isWhole = true;
+    this.#changes = entries;
+  }
+
+  note({ revision, changes }: Batch): void {
+    this.#revision = revision;
+    for (const { key, value } of changes) {
+      if (value !== undefined) this.#changes.set(key, { key, value, revision });
+      else if (this.#isWhole) this.#changes.delete(key);
       else this.#changes.set(key, undefined);
     }
   }

@@ -152,6 +152,11 @@ class Records {
   }
 }
 
+/** A snapshot from a file. */
+export interface Loaded extends Snapshot {
+  readonly pages: readonly [readonly Entry[]];
+}
+
 /**
  * A saved state, as snapshots by prefix.
  *
@@ -160,7 +165,7 @@ class Records {
 export async function loadState(
   path: string,
   identity: Identity,
-): Promise<Map<string, Snapshot>> {
+): Promise<Map<string, Loaded>> {
   const found: { section: Section; entries: Entry[] }[] = [];
   for await (const parts of readState(path, identity, true)) {
     for (const part of parts) {
@@ -172,7 +177,7 @@ export async function loadState(
     found.map(({ section: { prefix, revision, at }, entries }) => [prefix, {
       type: "snapshot",
       revision,
-      entries: entries.sort((a, b) => a.key < b.key ? -1 : 1),
+      pages: [entries.sort((a, b) => a.key < b.key ? -1 : 1)],
       saved: { file: path, at },
     }]),
   );

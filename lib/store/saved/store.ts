@@ -1,10 +1,10 @@
 import { getLogger } from "@logtape/logtape";
 import { sleep } from "../../backoff.ts";
 import { UsageError } from "../../flags.ts";
-import type { Item, Snapshot, Store, StoreStatus } from "../store.ts";
+import type { Entry, Item, Snapshot, Store, StoreStatus } from "../store.ts";
 import { BadState, type Identity } from "./format.ts";
 import { Heard } from "./heard.ts";
-import { loadState } from "./read.ts";
+import { type Loaded, loadState } from "./read.ts";
 import { writeState } from "./write.ts";
 
 const log = getLogger(["lainlet", "state"]);
@@ -46,7 +46,7 @@ export class SavedStore implements Store {
     private readonly file: string,
     private readonly identity: Identity,
     /** What is to be delivered first, by prefix. */
-    private readonly saved: Map<string, Snapshot>,
+    private readonly saved: Map<string, Loaded>,
     { every = 30_000, confirmEvery = 300_000 }: SaveTimes,
   ) {
     this.#every = every;
@@ -98,16 +98,14 @@ export class SavedStore implements Store {
         for (;;) {
           reader ??= this.#follow(prefix, heard, ends);
           const { done, value } = await reader.read();
-          if (!done) {
-            this.#note(heard, value);
-            return controller.enqueue(value);
-          }
+          if (!done) return controller.enqueue(this.#hear(heard, value));
           if (ends.aborted || !heard.isLost) return controller.close();
           reader = undefined;
         }
       },
       cancel: () => left.abort(),
-    });
+      // What follows a snapshot is heard after its pages.
+    }, { highWaterMark: 0 });
   }
 
   /** Writes what is not written; to be called when all watches have ended. */
@@ -125,11 +123,35 @@ export class SavedStore implements Store {
     return this.inner.watch(prefix, either).getReader();
   }
 
-  #note(heard: Heard, item: Item): void {
-    heard.note(item);
-    if (item.type === "inventory") return;
+  /** Notes what is delivered; a snapshot when it was taken whole. */
+  #hear(heard: Heard, item: Item): Item {
+    if (item.type === "snapshot") {
+      return { ...item, pages: this.#pagesOf(heard, item) };
+    }
+    if (item.type === "batch") {
+      heard.note(item);
+      this.#noteChange(true);
+    }
+    return item;
+  }
+
+  async *#pagesOf(
+    heard: Heard,
+    { revision, pages }: Snapshot,
+  ): AsyncGenerator<readonly Entry[]> {
+    const entries = new Map<string, Entry | undefined>();
+    for await (const page of pages) {
+      for (const entry of page) entries.set(entry.key, entry);
+      yield page;
+    }
+    heard.noteAll(revision, entries);
+    this.#noteChange(entries.size > 0);
+  }
+
+  /** @param isFound whether there is a key */
+  #noteChange(isFound: boolean): void {
     this.#isChanged = true;
-    this.#isFound ||= item.type === "batch" || item.entries.length > 0;
+    this.#isFound ||= isFound;
     if (this.#isFound && this.#heard.values().every((one) => one.isRead)) {
       this.#read.resolve();
     }
@@ -210,10 +232,12 @@ export class SavedStore implements Store {
 async function load(
   file: string,
   identity: Identity,
-): Promise<Map<string, Snapshot>> {
+): Promise<Map<string, Loaded>> {
   try {
     const saved = await loadState(file, identity);
-    const sizes = [...saved.values()].map(({ entries }) => entries.length);
+    const sizes = [...saved.values()].map(({ pages: [entries] }) =>
+      entries.length
+    );
     const keys = sizes.reduce((sum, size) => sum + size, 0);
     // A state of nothing is none.
     if (keys === 0) return new Map();

@@ -239,7 +239,7 @@ export class ZooKeeperWatch implements Followed<Finds> {
     this.controller.enqueue({
       type: "snapshot",
       revision: zxid,
-      entries: entries.sort((a, b) => a.key < b.key ? -1 : 1),
+      pages: [entries.sort((a, b) => a.key < b.key ? -1 : 1)],
     });
   }
 

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Batch, Item, Snapshot, Store } from "../../../lib/store/store.ts";
+import type { Batch, Item, Store } from "../../../lib/store/store.ts";
+import { type Told, told } from "../../util/items.ts";
 
 /** What a kind of store may do without. */
 export type Ability =
@@ -27,6 +28,8 @@ export interface StoreHarness extends AsyncDisposable {
   clear(): Promise<void>;
 }
 
+type Whole = Extract<Told, { type: "snapshot" }>;
+
 /** A watch, read item by item. */
 class Reader implements AsyncDisposable {
   readonly #abort = new AbortController();
@@ -36,11 +39,12 @@ class Reader implements AsyncDisposable {
     this.#reader = store.watch(prefix, this.#abort.signal).getReader();
   }
 
-  async next(): Promise<Item | undefined> {
-    return (await this.#reader.read()).value;
+  async next(): Promise<Told | undefined> {
+    const { value } = await this.#reader.read();
+    return value && await told(value);
   }
 
-  async snapshot(): Promise<Snapshot> {
+  async snapshot(): Promise<Whole> {
     const item = await this.next();
     if (item?.type === "snapshot") return item;
     throw new Error(`expected a snapshot, not ${JSON.stringify(item)}`);
@@ -63,7 +67,7 @@ class Reader implements AsyncDisposable {
 }
 
 /** Keys and values as text, in key order. */
-function content(snapshot: Snapshot): [string, string][] {
+function content(snapshot: Whole): [string, string][] {
   return snapshot.entries.map(({ key, value }) => [key, text(value)]);
 }
 

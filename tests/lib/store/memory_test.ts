@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { MemoryStore, parseContent } from "../../../lib/store/memory.ts";
+import { told } from "../../util/items.ts";
 import { testConformance } from "./conformance.ts";
 import { MemoryHarness } from "./memory.ts";
 
@@ -11,7 +12,8 @@ Deno.test("memory: the content that it starts with is in the first snapshot", as
   );
   const abort = new AbortController();
   const reader = store.watch("", abort.signal).getReader();
-  const { value } = await reader.read();
+  const { value: item } = await reader.read();
+  const value = item && await told(item);
   abort.abort();
   assertEquals(
     value?.type === "snapshot" && value.entries.map(({ key }) => key),

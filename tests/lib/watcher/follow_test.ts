@@ -9,7 +9,7 @@ import { follow, type Subtree } from "../../../lib/watcher/follow.ts";
 import { nodes } from "../../../lib/watcher/nodes.ts";
 import { podgroup } from "../../../lib/watcher/podgroup.ts";
 import type { Watcher } from "../../../lib/watcher/watcher.ts";
-import type { Item, Store } from "../../../lib/store/store.ts";
+import type { Entry, Item, Store } from "../../../lib/store/store.ts";
 
 const GROUP = "/lain/deployd/pod_groups/a/a.web.web";
 
@@ -150,23 +150,31 @@ Deno.test("keys without a name are rejected, in every subtree", async () => {
   });
 });
 
-Deno.test("a second snapshot is a difference: what is gone is removed", async () => {
+/** A store that says what a test writes. */
+function scripted(): {
+  store: Store;
+  writer: WritableStreamDefaultWriter<Item>;
+} {
   const { readable, writable } = new TransformStream<Item>();
-  const writer = writable.getWriter();
-  const store: Store = {
-    watch: () => readable,
-    age: () => 0,
-    status: new MemoryStore().status,
-  };
-  const entry = (name: string, value: string, revision: number) => ({
+  const { status } = new MemoryStore();
+  const store = { watch: () => readable, age: () => 0, status };
+  return { store, writer: writable.getWriter() };
+}
+
+function node(name: string, value: string, revision: number): Entry {
+  return {
     key: `/lain/nodes/nodes/${name}:1:22`,
     value: new TextEncoder().encode(value),
     revision,
-  });
+  };
+}
+
+Deno.test("a second snapshot is a difference: what is gone is removed", async () => {
+  const { store, writer } = scripted();
   writer.write({
     type: "snapshot",
     revision: 3,
-    entries: [entry("a", "{}", 1), entry("b", "{}", 2), entry("c", "{}", 3)],
+    pages: [[node("a", "{}", 1), node("b", "{}", 2), node("c", "{}", 3)]],
   });
   await following(nodes, store, async (watcher, settle) => {
     const heard: string[] = [];
@@ -178,10 +186,9 @@ Deno.test("a second snapshot is a difference: what is gone is removed", async ()
     writer.write({
       type: "snapshot",
       revision: 9,
-      entries: [
-        entry("b", '{"x":1}', 8),
-        entry("c", "bad", 9),
-        entry("d", "{}", 9),
+      pages: [
+        [node("b", '{"x":1}', 8), node("c", "bad", 9)],
+        [node("d", "{}", 9)],
       ],
     });
     await settle();
@@ -191,6 +198,37 @@ Deno.test("a second snapshot is a difference: what is gone is removed", async ()
       "c",
       "d",
     ]);
+    writer.close();
+  });
+});
+
+Deno.test("a snapshot is taken in one step when its last page is there, and not at all when one fails", async () => {
+  const { store, writer } = scripted();
+  const page = Promise.withResolvers<readonly Entry[]>();
+  writer.write({
+    type: "snapshot",
+    revision: 3,
+    pages: [[node("a", "{}", 1)]],
+  });
+  await following(nodes, store, async (watcher, settle) => {
+    const names = () =>
+      [...watcher.entries("")].map(([key]) => key.slice(0, 1));
+    const versions: string[][] = [];
+    watcher.subscribe(() => versions.push(names()));
+    const pagesOf = async function* (last: Promise<readonly Entry[]>) {
+      yield [node("b", "{}", 4), node("c", "bad", 4)];
+      yield await last;
+    };
+    const failing = pagesOf(Promise.reject(new Error("cut")));
+    writer.write({ type: "snapshot", revision: 5, pages: failing });
+    const whole = pagesOf(page.promise);
+    writer.write({ type: "snapshot", revision: 6, pages: whole });
+    await settle();
+    assertEquals([versions, watcher.rejections], [[], 0]);
+    page.resolve([node("d", "{}", 6)]);
+    await settle();
+    assertEquals(versions, [["b", "d"]]);
+    assertEquals([...watcher.rejected.keys()], ["c:1:22"]);
     writer.close();
   });
 });

@@ -2,21 +2,28 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { rangeOf } from "../../../../lib/store/etcd/messages.ts";
 import { Missed, Replay } from "../../../../lib/store/etcd/replay.ts";
 import { EtcdWatch } from "../../../../lib/store/etcd/watch.ts";
-import type { Batch } from "../../../../lib/store/store.ts";
+import type { Batch, Item } from "../../../../lib/store/store.ts";
+import { told } from "../../../util/items.ts";
 
 function head(revision: number) {
   return { clusterId: "1", raftTerm: 2, revision };
 }
 
 /** A watch that is proven up to revision 1,000, and then delivers some batches. */
-function watchOf(prefix: string, ...batches: readonly Batch[]): EtcdWatch {
+async function watchOf(
+  prefix: string,
+  ...batches: readonly Batch[]
+): Promise<EtcdWatch> {
   const watches: EtcdWatch[] = [];
-  new ReadableStream({
+  const items = new ReadableStream<Item>({
     start: (controller) => void watches.push(new EtcdWatch(prefix, controller)),
   });
+  items.pipeTo(
+    new WritableStream({ write: async (item) => void await told(item) }),
+  );
   const [watch] = watches;
   assert(watch);
-  watch.reset({ type: "snapshot", revision: 1, entries: [] }, head(1));
+  await watch.reset({ type: "snapshot", revision: 1, pages: [] }, head(1));
   watch.isLive = true;
   for (const batch of batches) watch.take(batch);
   watch.prove(head(1_000));
@@ -40,16 +47,16 @@ Deno.test("etcd replay: a range holds its prefixes, in whatever order and in eac
   assertEquals(texts("/a/b/", "/a/"), ["/a/", "/a0"]);
 });
 
-Deno.test("etcd replay: it begins at the newest change that etcd can replay, if that is near and small", () => {
+Deno.test("etcd replay: it begins at the newest change that etcd can replay, if that is near and small", async () => {
   const start = (...watches: readonly EtcdWatch[]) =>
     new Replay(watches, 1_010).start;
-  const none = watchOf("/n/");
-  const far = watchOf("/f/", batch(909, "/f/1", "x"));
-  const near = watchOf("/a/", batch(950, "/a/1", "x"));
-  const nearer = watchOf("/b/", batch(960, "/b/1", "x"));
-  const removal = watchOf("/r/", batch(970, "/r/1"));
-  const large = watchOf("/l/", batch(940, "/l/1", LARGE));
-  const larger = watchOf("/m/", batch(955, "/m/1", LARGE));
+  const none = await watchOf("/n/");
+  const far = await watchOf("/f/", batch(909, "/f/1", "x"));
+  const near = await watchOf("/a/", batch(950, "/a/1", "x"));
+  const nearer = await watchOf("/b/", batch(960, "/b/1", "x"));
+  const removal = await watchOf("/r/", batch(970, "/r/1"));
+  const large = await watchOf("/l/", batch(940, "/l/1", LARGE));
+  const larger = await watchOf("/m/", batch(955, "/m/1", LARGE));
   assertEquals(start(none, far), 1_001);
   assertEquals(start(near, none, nearer), 960);
   assertEquals(start(near, removal), 950);
@@ -60,9 +67,9 @@ Deno.test("etcd replay: it begins at the newest change that etcd can replay, if 
   assertEquals(start(near, none), 1_001);
 });
 
-Deno.test("etcd replay: what a watch did not deliver is missed, up to the revision in question", () => {
-  const a = watchOf("/a/");
-  const b = watchOf("/b/");
+Deno.test("etcd replay: what a watch did not deliver is missed, up to the revision in question", async () => {
+  const a = await watchOf("/a/");
+  const b = await watchOf("/b/");
   a.take(batch(1_001, "/a/1", "x"));
   const replay = new Replay([a, b], 1_005);
   assert(replay.isWanting);
@@ -78,8 +85,8 @@ Deno.test("etcd replay: what a watch did not deliver is missed, up to the revisi
   assertEquals(replay.proven, [a, b]);
 });
 
-Deno.test("etcd replay: what is between the prefixes is nobody's, and counted", () => {
-  const watches = [watchOf("/a/"), watchOf("/c/")];
+Deno.test("etcd replay: what is between the prefixes is nobody's, and counted", async () => {
+  const watches = [await watchOf("/a/"), await watchOf("/c/")];
   const replay = new Replay(watches, 1_005);
   replay.batch(batch(1_001, "/b/1", "12345"));
   replay.batch(batch(1_002, "/b/1"));
@@ -87,8 +94,8 @@ Deno.test("etcd replay: what is between the prefixes is nobody's, and counted", 
   assertEquals(replay.proven, watches);
 });
 
-Deno.test("etcd replay: what must come and does not, or is another, is no replay of this history", () => {
-  const a = watchOf("/a/", batch(990, "/a/1", "x"));
+Deno.test("etcd replay: what must come and does not, or is another, is no replay of this history", async () => {
+  const a = await watchOf("/a/", batch(990, "/a/1", "x"));
   const silent = new Replay([a], 1_005);
   assertThrows(() => silent.proven, Error, "does not serve its watches");
   const other = new Replay([a], 1_005);
@@ -97,20 +104,20 @@ Deno.test("etcd replay: what must come and does not, or is another, is no replay
   assertThrows(() => other.proven, Error, "restored from a backup");
 });
 
-Deno.test("etcd replay: a watch that was made anew meanwhile is neither proven nor blamed", () => {
-  const a = watchOf("/a/");
-  const b = watchOf("/b/");
+Deno.test("etcd replay: a watch that was made anew meanwhile is neither proven nor blamed", async () => {
+  const a = await watchOf("/a/");
+  const b = await watchOf("/b/");
   const replay = new Replay([a, b], 1_005);
   replay.batch(batch(1_002, "/a/1", "x"));
-  a.reset({ type: "snapshot", revision: 1_003, entries: [] }, head(1_003));
+  await a.reset({ type: "snapshot", revision: 1_003, pages: [] }, head(1_003));
   assertEquals(replay.proven, [b]);
   b.isLive = false;
   assert(replay.isOver);
   assertEquals(replay.proven, []);
 });
 
-Deno.test("etcd replay: after a compaction what is left to compare is, and the rest is asked for no more", () => {
-  const a = watchOf("/a/", batch(990, "/a/1", "x"));
+Deno.test("etcd replay: after a compaction what is left to compare is, and the rest is asked for no more", async () => {
+  const a = await watchOf("/a/", batch(990, "/a/1", "x"));
   const replay = new Replay([a], 1_005);
   replay.lost("compacted");
   assertEquals(replay.proven, []);
@@ -122,7 +129,7 @@ Deno.test("etcd replay: after a compaction what is left to compare is, and the r
 
 Deno.test("etcd replay: a compaction leaves what is on its way the time to come, a refusal does not", async () => {
   const isAnswered = async (reason: "compacted" | Error) => {
-    const replay = new Replay([watchOf("/a/")], 1_005);
+    const replay = new Replay([await watchOf("/a/")], 1_005);
     replay.lost(reason);
     assert(replay.isOver);
     return await Promise.race([
@@ -136,7 +143,7 @@ Deno.test("etcd replay: a compaction leaves what is on its way the time to come,
 
 Deno.test("etcd replay: an answer of the revision in question is the last one, unless there may be another", async () => {
   const answers = async (revision: number, ...sent: readonly number[]) => {
-    const replay = new Replay([watchOf("/a/")], revision);
+    const replay = new Replay([await watchOf("/a/")], revision);
     for (const one of sent) replay.sent(one);
     return await Promise.race([
       replay.answered.then(() => true),

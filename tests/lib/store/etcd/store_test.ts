@@ -1,10 +1,16 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { EtcdStore } from "../../../../lib/store/etcd/store.ts";
 import { Range } from "etcd3";
 import { makeCertificates, readTls } from "../../../util/certificates.ts";
 import { Collector } from "../../../util/collector.ts";
 import { TestEtcd } from "../../../util/etcd.ts";
 import { FrameFilter, hasEvents } from "../../../util/http2.ts";
+import { told } from "../../../util/items.ts";
 import { eventually, freePort } from "../../../util/process.ts";
 import { Proxy } from "../../../util/proxy.ts";
 import { testConformance } from "../conformance.ts";
@@ -117,6 +123,32 @@ Deno.test("etcd: a revision that etcd splits over fragments is one batch", async
       keys,
     );
   }
+});
+
+Deno.test("etcd: when the connection is lost amid the pages of a snapshot, another one follows", async () => {
+  await using etcd = await TestEtcd.start();
+  const { proxy, store } = viaProxy(etcd);
+  await using _proxy = proxy;
+  const value = "x".repeat(5_000);
+  const keys = Array.from({ length: 120 }, (_, i) => `/a/${100 + i}`);
+  await etcd.load(Object.fromEntries(keys.map((key) => [key, value])));
+  const abort = new AbortController();
+  const items = store.watch("/a/", abort.signal).getReader();
+  const { value: cut } = await items.read();
+  assert(cut?.type === "snapshot");
+  await assertRejects(async () => {
+    for await (const _ of cut.pages) proxy.fault = "cut";
+  }, Error);
+  proxy.fault = "none";
+  const { value: next } = await items.read();
+  assert(next?.type === "snapshot");
+  const whole = await told(next);
+  assert(whole.type === "snapshot");
+  assertEquals(whole.entries.map(({ key }) => key), keys);
+  await etcd.write({ "/a/100": null });
+  const { value: batch } = await items.read();
+  assertEquals([batch?.type, batch?.revision], ["batch", whole.revision + 1]);
+  abort.abort();
 });
 
 Deno.test("etcd: when history is compacted away, a snapshot follows", async () => {

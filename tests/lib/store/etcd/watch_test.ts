@@ -1,6 +1,13 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { EtcdWatch } from "../../../../lib/store/etcd/watch.ts";
-import type { Batch, Item } from "../../../../lib/store/store.ts";
+import type {
+  Batch,
+  Entry,
+  Item,
+  Pages,
+  Snapshot,
+} from "../../../../lib/store/store.ts";
+import { type Told, told } from "../../../util/items.ts";
 
 function head(revision: number, raftTerm = 2, clusterId = "1") {
   return { clusterId, raftTerm, revision };
@@ -12,19 +19,31 @@ function batch(revision: number, key = "/a/1"): Batch {
 }
 
 /** Lets a watch that starts with an empty snapshot at revision 5 do something. @returns what it delivers then */
-async function delivered(run: (watch: EtcdWatch) => void): Promise<Item[]> {
+async function delivered(run: (watch: EtcdWatch) => void): Promise<Told[]> {
+  const opened: [EtcdWatch, ReadableStreamDefaultController][] = [];
   const items = new ReadableStream<Item>({
-    start: (controller) => {
-      const watch = new EtcdWatch("/a/", controller);
-      watch.reset({ type: "snapshot", revision: 5, entries: [] }, head(5));
-      run(watch);
-      controller.close();
-    },
+    start: (controller) =>
+      void opened.push([new EtcdWatch("/a/", controller), controller]),
   });
-  return (await Array.fromAsync(items)).slice(1);
+  const [[watch, controller] = []] = opened;
+  assert(watch && controller);
+  const reader = items.getReader();
+  const taken = watch.reset(snapshot(5), head(5));
+  const { value } = await reader.read();
+  assert(value);
+  await told(value);
+  await taken;
+  reader.releaseLock();
+  run(watch);
+  controller.close();
+  return await Array.fromAsync(items, told);
 }
 
-const revisions = (items: readonly Item[]) => items.map((one) => one.revision);
+function snapshot(revision: number, pages: Pages = []): Snapshot {
+  return { type: "snapshot", revision, pages };
+}
+
+const revisions = (items: readonly Told[]) => items.map((one) => one.revision);
 
 Deno.test("etcd watch: what is replayed is delivered once, also after it was proven", async () => {
   const items = await delivered((watch) => {
@@ -82,7 +101,7 @@ Deno.test("etcd watch: an inventory names what changed since it was begun, and i
     watch.take(batch(7, "/a/2"));
     watch.deliver({ revision: 6, keys });
     watch.beginInventory();
-    watch.reset({ type: "snapshot", revision: 9, entries: [] }, head(9));
+    watch.reset(snapshot(9), head(9));
     watch.deliver({ revision: 8, keys });
   });
   assertEquals(items.map(({ type }) => type), [
@@ -98,4 +117,60 @@ Deno.test("etcd watch: an inventory names what changed since it was begun, and i
     keys,
     unsettled: new Set(["/a/2"]),
   });
+});
+
+/** Reads a snapshot of these pages by a watch. @returns that, and whether it was taken, as {@linkcode EtcdWatch.reset} says */
+async function taking(
+  pages: Pages,
+  read: (item: Item) => Promise<unknown>,
+): Promise<{ watch: EtcdWatch; taken: Promise<void> }> {
+  const watches: EtcdWatch[] = [];
+  const items = new ReadableStream<Item>({
+    start: (controller) => void watches.push(new EtcdWatch("/a/", controller)),
+  });
+  const [watch] = watches;
+  assert(watch);
+  const taken = watch.reset(snapshot(9, pages), head(9));
+  taken.catch(() => {});
+  const { value } = await items.getReader().read();
+  assert(value);
+  await read(value);
+  return { watch, taken };
+}
+
+function entry(key: string, revision: number): Entry {
+  return { key, revision, value: new TextEncoder().encode(`${revision}`) };
+}
+
+Deno.test("etcd watch: a snapshot is proven when it was taken whole, and marks its newest key", async () => {
+  const pages = [
+    [entry("/a/1", 3), entry("/a/2", 8)],
+    [entry("/a/3", 8), entry("/a/4", 5)],
+    [],
+  ];
+  const { watch, taken } = await taking(pages, told);
+  await taken;
+  assertEquals([watch.proven, watch.landmark], [9, entry("/a/3", 8)]);
+});
+
+Deno.test("etcd watch: a snapshot of which a page fails, or that its reader leaves, is none", async () => {
+  async function* failing() {
+    yield [entry("/a/1", 3)];
+    await Promise.reject(new Error("cut"));
+  }
+  const failed = await taking(
+    failing(),
+    (item) => assertRejects(() => told(item), Error, "cut"),
+  );
+  await assertRejects(() => failed.taken, Error, "cut");
+  assertEquals([failed.watch.proven, failed.watch.landmark], [
+    undefined,
+    undefined,
+  ]);
+  const left = await taking([[entry("/a/1", 3)], []], async (item) => {
+    assert(item.type === "snapshot");
+    for await (const page of item.pages) return page;
+  });
+  await left.taken;
+  assertEquals(left.watch.proven, undefined);
 });

@@ -37,7 +37,9 @@ class StateFile implements AsyncDisposable {
   async content(): Promise<Record<string, Entry[]>> {
     const snapshots = await loadState(this.path, IDENTITY);
     return Object.fromEntries(
-      [...snapshots].map(([prefix, { entries }]) => [prefix, [...entries]]),
+      [...snapshots].map((
+        [prefix, { pages: [entries] }],
+      ) => [prefix, [...entries]]),
     );
   }
 

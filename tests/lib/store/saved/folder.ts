@@ -5,6 +5,7 @@ import {
   type SaveTimes,
 } from "../../../../lib/store/saved/store.ts";
 import type { Entry, Item, Store } from "../../../../lib/store/store.ts";
+import { type Told, told } from "../../../util/items.ts";
 import { eventually } from "../../../util/process.ts";
 
 /** Of the cluster that states are saved of. */
@@ -22,7 +23,7 @@ export class Folder implements AsyncDisposable {
   /** What is saved of a prefix: keys, revisions and sizes of values. */
   async saved(prefix: string): Promise<string[] | undefined> {
     const state = await loadState(this.file, IDENTITY);
-    return state.get(prefix)?.entries.map(lineOf);
+    return state.get(prefix)?.pages[0].map(lineOf);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -32,13 +33,13 @@ export class Folder implements AsyncDisposable {
 
 /** Reads what a store says of some prefixes, until it is disposed of. */
 export class Readers implements AsyncDisposable {
-  readonly items = new Map<string, Item[]>();
+  readonly items = new Map<string, Told[]>();
   readonly #abort = new AbortController();
   readonly #over: Promise<unknown>;
 
   constructor(store: Store, ...prefixes: string[]) {
     const read = async (prefix: string, stream: ReadableStream<Item>) => {
-      for await (const item of stream) this.of(prefix).push(item);
+      for await (const item of stream) this.of(prefix).push(await told(item));
     };
     this.#over = Promise.all(
       prefixes.map((prefix) =>
@@ -47,7 +48,7 @@ export class Readers implements AsyncDisposable {
     );
   }
 
-  of(prefix: string): Item[] {
+  of(prefix: string): Told[] {
     const items = this.items.get(prefix) ?? [];
     this.items.set(prefix, items);
     return items;
@@ -71,7 +72,8 @@ export async function contentOf(
   store: Store,
   prefix: string,
 ): Promise<string[]> {
-  for await (const item of store.watch(prefix, new AbortController().signal)) {
+  for await (const one of store.watch(prefix, new AbortController().signal)) {
+    const item = await told(one);
     if (item.type === "snapshot") return item.entries.map(lineOf);
   }
   throw new Error("no snapshot");

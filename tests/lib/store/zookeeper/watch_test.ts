@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Item } from "../../../../lib/store/store.ts";
+import { type Told, told } from "../../../util/items.ts";
 import type { Found } from "../../../../lib/store/zookeeper/connection.ts";
 import type { Finds } from "../../../../lib/store/zookeeper/walk.ts";
 import { ZooKeeperWatch } from "../../../../lib/store/zookeeper/watch.ts";
@@ -45,16 +46,16 @@ async function delivered(
       controller.close();
     },
   });
-  const [snapshot, ...others] = await Array.fromAsync(items);
+  const [snapshot, ...others] = await Array.fromAsync(items, told);
   assertEquals(
     snapshot?.type === "snapshot" && snapshot.entries.map(({ key }) => key),
     ["/a/1", "/a/2"],
   );
-  return others.map(told);
+  return others.map(effect);
 }
 
 /** What an item does to each key; a removal is null. */
-function told(item: Item): unknown {
+function effect(item: Told): unknown {
   if (item.type === "inventory") return [...item.keys];
   const list = item.type === "batch" ? item.changes : item.entries;
   const entries = list.map(({ key, value }) =>
