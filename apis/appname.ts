@@ -18,9 +18,19 @@ import { STATUS_CODE } from "@std/http/status";
 export default {
   paths: ["/appname"] as const,
   summary: "Whose an address is. For super callers.",
-  params: { ip: { description: "An address; none: the caller's." } },
+  params: {
+    ip: {
+      description: "An address; none: the caller's.",
+      example: "172.20.1.40",
+    },
+  },
+  mayAsk: "super",
+  statuses: [304, 404, 503],
   mediaType: "application/json",
   answer: Type.Object({ appname: Type.String() }),
+  example: {
+    appname: "shop",
+  },
   watcher: (cluster) => cluster.podgroup,
   respond: (service, query, ask) =>
     conditional(ask, State.of(JSON.stringify(find(service, query)))),

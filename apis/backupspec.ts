@@ -15,7 +15,7 @@ const Pods = Type.Array(Type.Object({
     NodeName: Type.String(),
   })),
   InstanceNo: Type.Number(),
-}));
+}, { $id: "BackupPod" }));
 
 /** What a backup needs to know: `{group: [{Annotation, Containers: [{Id, Ip, NodeIp, NodeName}], InstanceNo}]}`. */
 export default view({
@@ -23,7 +23,20 @@ export default view({
   summary:
     "What a backup needs to know of the pods, by group. For super callers.",
   params: BY_APP,
+  mayAsk: "super",
   answer: Type.Record(Type.String(), Pods),
+  example: {
+    "shop.web.web": [{
+      Annotation: '{"ports":[{"srcport":4000,"dstport":8080}]}',
+      Containers: [{
+        Id: "shop.web.web-1",
+        Ip: "172.20.1.40",
+        NodeIp: "192.168.77.21",
+        NodeName: "node1",
+      }],
+      InstanceNo: 1,
+    }],
+  },
   watcher: (cluster) => cluster.podgroup,
   select: (query) => superOnly(query, appPrefix(query)),
   piece: (group): Member[] => [[

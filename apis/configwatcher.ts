@@ -16,9 +16,14 @@ export default view({
     target: {
       description:
         "What the names start with; `*` or none: all, for super callers.",
+      example: "domain",
     },
   },
+  mayAsk: "all",
   answer: Type.Record(Type.String(), Type.String()),
+  example: {
+    domain: "lain.example",
+  },
   watcher: (cluster) => cluster.config,
   select(query) {
     const prefix = prefixParam(query, "target");

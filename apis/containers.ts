@@ -16,7 +16,7 @@ const Container = Type.Object({
   nodename: Type.String(),
   port: Type.Number(),
   proc: Type.String({ description: "The pod group." }),
-});
+}, { $id: "Container" });
 
 /** Every container under its node's name and address: `{"<node>/<id>": {app, …}}`. */
 export default view({
@@ -26,9 +26,23 @@ export default view({
   params: {
     nodename: {
       description: "A node's name or address; `*` or none: all.",
+      example: "node1",
     },
   },
+  mayAsk: "super",
   answer: Type.Record(Type.String(), Container),
+  example: {
+    "node1/shop.web.web-1": {
+      app: "shop",
+      app_version: "26",
+      instanceNo: 1,
+      ip: "172.20.1.40",
+      nodeip: "192.168.77.21",
+      nodename: "node1",
+      port: 8080,
+      proc: "shop.web.web",
+    },
+  },
   watcher: (cluster) => cluster.container,
   select: (query) => superOnly(query, prefixParam(query, "nodename", "/")),
   piece: ({ group, pod, container }, _host, key): Member[] => [[

@@ -36,7 +36,7 @@ export const Group = Type.Object({
     })),
     InstanceNo: Type.Number(),
   })),
-});
+}, { $id: "Group" });
 
 /** A group's pods as JSON text of {@linkcode Group}. */
 export function encodeGroup(group: PodGroup): string {
@@ -90,7 +90,34 @@ export default view({
   paths: ["/v2/coreinfowatcher"],
   summary: "All that is known of the pods, by group.",
   params: BY_APP,
+  mayAsk: "app",
   answer: Type.Record(Type.String(), Group),
+  example: {
+    "shop.web.web": {
+      PodInfos: [{
+        Annotation: '{"ports":[{"srcport":4000,"dstport":8080}]}',
+        ContainerInfos: [{
+          Command: ["/app/run", "--port", "8080"],
+          ContainerId: "shop.web.web-1",
+          ContainerIp: "172.20.1.40",
+          Cpu: 1,
+          Env: [
+            "LAIN_APPNAME=shop",
+            "LAIN_PROCNAME=web",
+            "LAIN_APP_RELEASE_VERSION=26",
+          ],
+          Expose: 8080,
+          Image: "registry.lain.local/shop:release-26",
+          Memory: 268435456,
+          NodeIp: "192.168.77.21",
+          NodeName: "node1",
+          Volumes: null,
+        }],
+        Dependencies: [],
+        InstanceNo: 1,
+      }],
+    },
+  },
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
   piece: (group): Member[] => [[group.name, encodeGroup(group)]],

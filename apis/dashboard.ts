@@ -57,6 +57,8 @@ export default {
   paths: ["/", "/ui/main.css", "/ui/main.js"] as const,
   summary: "The dashboard, for a browser. For super callers.",
   params: {},
+  mayAsk: "super",
+  statuses: [304, 503],
   mediaType: "text/html",
   async respond({ rights }, { caller }, ask) {
     if (!ask.isNamed) throw misdirected();

@@ -27,7 +27,7 @@ const WatcherStatus = Type.Object({
   Rejected: Type.Array(Type.String(), {
     description: "Keys with a value that is not taken, 100 at most.",
   }),
-});
+}, { $id: "WatcherStatus" });
 
 const Debug = Type.Object({
   connections: Count,
@@ -44,13 +44,14 @@ const Debug = Type.Object({
     problems: Type.Array(Type.String()),
     confirmed: Type.String(),
   }),
-});
+}, { $id: "Debug" });
 
 /** How this lainlet is doing, without a value from the store. */
 export default {
   paths: ["/debug"] as const,
   summary: "How this lainlet is doing, without a value from the store.",
   params: {},
+  mayAsk: "all",
   mediaType: "application/json",
   answer: Debug,
   respond({ cluster, store, vitals }) {

@@ -19,12 +19,13 @@ const PortalSchema = Type.Object({
     NodeIP: Type.String(),
     Port: Type.Number(),
   })),
-});
+}, { $id: "Portal" });
 
 /** The portals of a service, by node and app. */
 export const Service = Type.Record(
   Type.String(),
   Type.Record(Type.String(), PortalSchema),
+  { $id: "Portals" },
 );
 
 /** The portals of a service as JSON text of {@linkcode Service}. */
@@ -74,9 +75,26 @@ export default view({
   params: {
     target: {
       description: "What the pods' names start with; `*` or none: all.",
+      example: "mysql",
     },
   },
+  mayAsk: "super",
   answer: Type.Record(Type.String(), Service),
+  example: {
+    "mysql.portal.portal-mysql": {
+      node1: {
+        shop: {
+          Annotation: "",
+          Containers: [{
+            ContainerID: "portal-for-shop-node1",
+            IP: "172.20.1.50",
+            NodeIP: "192.168.77.21",
+            Port: 3306,
+          }],
+        },
+      },
+    },
+  },
   watcher: (cluster) => cluster.depends,
   select: (query) => superOnly(query, prefixParam(query, "target")),
   piece: (service, _host, pod): Member[] => [[pod, encodeService(service)]],

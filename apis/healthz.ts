@@ -6,6 +6,8 @@ export default {
   paths: ["/healthz"] as const,
   summary: "Says that the process serves.",
   params: {},
+  mayAsk: "all",
   mediaType: "text/plain",
+  example: "ok",
   respond: () => text("ok"),
 } satisfies Page;

@@ -13,9 +13,12 @@ export default view({
   params: {
     nodeip: {
       description: "A node's address or name; none: that of this lainlet.",
+      example: "node1",
     },
   },
+  mayAsk: "super",
   answer: Type.Array(Type.String()),
+  example: ["shop/shop.web.web"],
   watcher: (cluster) => cluster.container,
   select(query) {
     const node = param(query, "nodeip") || query.host.ip;

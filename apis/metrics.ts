@@ -6,6 +6,7 @@ export default {
   paths: ["/metrics"] as const,
   summary: "What this lainlet measures of itself, for Prometheus.",
   params: {},
+  mayAsk: "all",
   mediaType: "text/plain",
   respond: async ({ metrics }) => ({
     status: STATUS_CODE.OK,

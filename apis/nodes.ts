@@ -39,11 +39,25 @@ export default view({
   paths: ["/v2/nodes"],
   summary:
     "The nodes, `<name>:<ip>:<ssh port>`, as the scheduler wrote them. For super callers.",
-  params: { name: { description: "A node's name; `*` or none: all." } },
+  params: {
+    name: {
+      description: "A node's name; `*` or none: all.",
+      example: "node1",
+    },
+  },
+  mayAsk: "super",
   answer: Type.Record(
     Type.String(),
     Type.Record(Type.String(), Type.Unknown()),
   ),
+  example: {
+    "node1:192.168.77.21:22": {
+      cpus: 4,
+      ip: "192.168.77.21",
+      name: "node1",
+      ssh_port: "22",
+    },
+  },
   watcher: (cluster) => cluster.nodes,
   select: (query) => superOnly(query, prefixParam(query, "name", ":")),
   piece: ({ json }, _host, key): Member[] => [[key, json]],

@@ -176,6 +176,7 @@ export default {
   summary:
     "The whole cluster and this lainlet, as the dashboard needs it; what a member's name begins with says what it is. For super callers.",
   params: {},
+  mayAsk: "super",
   answer: Overview,
   isObject: true,
   watcher: (cluster) => {

@@ -13,7 +13,7 @@ const Group = Type.Object({
     Port: Type.Number(),
     ProcName: Type.String(),
   })),
-});
+}, { $id: "ProcGroup" });
 
 /** Where the procs of an app listen: `[{proc: [{InstanceNo, IP, Port, ProcName}]}]`. */
 export default view({
@@ -21,7 +21,16 @@ export default view({
   summary:
     "Where the procs of an app listen, by the first container of each pod.",
   params: { appname: { ...BY_APP.appname, required: true } },
+  mayAsk: "app",
   answer: Type.Array(Group),
+  example: [{
+    proc: [{
+      InstanceNo: 1,
+      IP: "172.20.1.40",
+      Port: 8080,
+      ProcName: "web",
+    }],
+  }],
   watcher: (cluster) => cluster.podgroup,
   select: byNamedApp,
   piece: (group) =>

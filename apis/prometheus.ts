@@ -15,7 +15,7 @@ const Target = Type.Object({
     instance: Type.String({ description: "The number of the pod." }),
     node: Type.String(),
   }),
-});
+}, { $id: "PrometheusTarget" });
 
 /**
  * The procs that declare a port and have an address, by the first container of
@@ -29,7 +29,18 @@ export default view({
   summary:
     "The procs that declare a port, as Prometheus' HTTP service discovery.",
   params: BY_APP,
+  mayAsk: "app",
   answer: Type.Array(Target),
+  example: [{
+    targets: ["172.20.1.40:8080"],
+    labels: {
+      app: "shop",
+      group: "shop.web.web",
+      proc: "web",
+      instance: "1",
+      node: "node1",
+    },
+  }],
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
   piece: (group) =>

@@ -11,14 +11,23 @@ const Group = Type.Object({
     container_ip: Type.String({ description: "Empty while it has none." }),
     container_port: Type.Number(),
   })),
-});
+}, { $id: "ProxyGroup" });
 
 /** Where the containers of a group are reached: `{group: {containers: [{container_ip, container_port}]}}`. */
 export default view({
   paths: ["/v2/proxywatcher"],
   summary: "Where the containers of a group are reached.",
   params: BY_APP,
+  mayAsk: "app",
   answer: Type.Record(Type.String(), Group),
+  example: {
+    "shop.web.web": {
+      containers: [{
+        container_ip: "172.20.1.40",
+        container_port: 8080,
+      }],
+    },
+  },
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
   piece: (group): Member[] => [[

@@ -14,14 +14,24 @@ const Group = Type.Object({
     AppVersion: Type.String(),
     InstanceNo: Type.Number(),
   })),
-});
+}, { $id: "LocalGroup" });
 
 /** The pods with a container on this host: `{group: {PodInfos: [{Annotation, AppVersion, InstanceNo}]}}`. */
 export default view({
   paths: ["/v2/rebellion/localprocs"],
   summary: "The pods with a container on this host, by group.",
   params: BY_APP,
+  mayAsk: "app",
   answer: Type.Record(Type.String(), Group),
+  example: {
+    "shop.web.web": {
+      PodInfos: [{
+        Annotation: '{"ports":[{"srcport":4000,"dstport":8080}]}',
+        AppVersion: "26",
+        InstanceNo: 1,
+      }],
+    },
+  },
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
   piece(group, host): Member[] {

@@ -28,7 +28,7 @@ const Proc = Type.Object({
     Host: Type.String({ description: "Empty while it has none." }),
     InstanceNo: Type.Number(),
   })),
-});
+}, { $id: "StreamProc" });
 
 /** What a group adds, and what protects the routers. */
 interface Piece {
@@ -45,7 +45,23 @@ export default view({
   paths: ["/v2/streamrouter/streamprocs"],
   summary: "What a stream router routes to, by app.",
   params: BY_APP,
+  mayAsk: "app",
   answer: Type.Record(Type.String(), Type.Array(Proc)),
+  example: {
+    shop: [{
+      Name: "shop.web.web",
+      Services: [{
+        Expect: "",
+        ListenPort: 4000,
+        Send: "",
+        UpstreamPort: 8080,
+      }],
+      Upstreams: [{
+        Host: "172.20.1.40",
+        InstanceNo: 1,
+      }],
+    }],
+  },
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
   piece(group): readonly Piece[] {

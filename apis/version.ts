@@ -10,6 +10,7 @@ export default {
   paths: ["/version"] as const,
   summary: "The version of this lainlet.",
   params: {},
+  mayAsk: "all",
   mediaType: "text/plain",
   respond: ({ version }) => text(version),
   rpc: [

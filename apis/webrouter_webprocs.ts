@@ -19,7 +19,7 @@ const Group = Type.Object({
       Expose: Type.Number(),
     })),
   })),
-});
+}, { $id: "WebGroup" });
 
 /** What a group adds, and what protects the routers. */
 interface Piece {
@@ -39,7 +39,19 @@ export default view({
   paths: ["/v2/webrouter/webprocs"],
   summary: "What a web router routes to, by group.",
   params: BY_APP,
+  mayAsk: "app",
   answer: Type.Record(Type.String(), Group),
+  example: {
+    "shop.web.web": {
+      PodInfos: [{
+        Annotation: '{"ports":[{"srcport":4000,"dstport":8080}]}',
+        ContainerInfos: [{
+          ContainerIp: "172.20.1.40",
+          Expose: 8080,
+        }],
+      }],
+    },
+  },
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
   piece(group): Piece {

@@ -10,6 +10,7 @@ import type { Metrics } from "../vitals/metrics.ts";
 import type { Cluster } from "../watcher/cluster.ts";
 import type { Watcher } from "../watcher/watcher.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { RefusedStatus } from "./openapi/responses.ts";
 import { encode } from "./rpc.ts";
 import type { LiveState, Query, View } from "./view.ts";
 
@@ -48,6 +49,8 @@ export interface Service extends LiveState {
 export interface Page extends Endpoint {
   /** Of the answer, without parameters. */
   readonly mediaType: string;
+  /** Of HTTP, what else it may answer than 200, and what any request may get. */
+  readonly statuses?: readonly RefusedStatus[];
   /** How gRPC asks for it. */
   readonly rpc?: readonly UnaryRpc[];
   /** What the answer rests on, when that is the cluster's state. */

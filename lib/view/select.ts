@@ -12,6 +12,7 @@ import type { Query, Selection } from "./view.ts";
 export const BY_APP = {
   appname: {
     description: "An app, or `*` for all. None: all that the caller may see.",
+    example: "shop",
   },
 } as const satisfies Record<string, Param>;
 

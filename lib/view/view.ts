@@ -153,7 +153,8 @@ export function view<
     & { readonly answer: A }
     & ViewDeclaration<T, P, M, R>,
 ): View<N, Q, A> {
-  const { paths, summary, params, watcher, select, piece, rpc } = declaration;
+  const { paths, summary, params, mayAsk, answer, example } = declaration;
+  const { watcher, select, piece, rpc } = declaration;
   const pieceOf = perValue((key, value: T, host) => piece(value, host, key));
   const pieces = (
     all: Iterable<readonly [key: string, value: T]>,
@@ -211,7 +212,9 @@ export function view<
     paths,
     summary,
     params,
-    answer: declaration.answer,
+    mayAsk,
+    answer,
+    example,
     isObject: !("text" in declaration),
     watcher,
     select,

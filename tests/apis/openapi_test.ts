@@ -2,65 +2,139 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import Ajv2020 from "ajv/dist/2020.js";
 import * as apis from "../../apis/mod.ts";
+import type { Page } from "../../lib/view/page.ts";
+import type { View } from "../../lib/view/view.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { get, Stream } from "../util/client.ts";
+import { exampleCluster } from "../util/example.ts";
 import { cluster, expectations } from "../util/golden.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 
-interface Operation {
-  readonly operationId: string;
-  readonly parameters: readonly { readonly name: string }[];
-  readonly responses: Record<
+type Components = Record<string, Record<string, unknown>>;
+
+interface Parameter {
+  readonly name: string;
+  readonly in: string;
+  readonly example?: string;
+}
+
+interface Response {
+  readonly headers?: Record<string, unknown>;
+  readonly content?: Record<
     string,
-    { readonly content?: Record<string, { readonly schema: object }> }
+    { readonly schema: object; readonly example?: unknown }
   >;
 }
 
-interface Document {
-  readonly info: { readonly version: string };
-  readonly paths: Record<string, { readonly get: Operation }>;
+interface Operation {
+  readonly operationId: string;
+  readonly tags: readonly string[];
+  readonly parameters: readonly Parameter[];
+  readonly responses: Record<string, Response>;
 }
 
-async function read(url: string): Promise<Document> {
-  const { status, headers, body } = await get(`${url}/openapi.json`);
+interface Document {
+  readonly tags: readonly { readonly name: string }[];
+  readonly paths: Record<string, { readonly get: Operation }>;
+  readonly components: Components;
+}
+
+/** What a lainlet says of itself: as it is, and with its references followed, but those of schemas. */
+async function read(url: string): Promise<{ text: string } & Document> {
+  const { status, headers, body: text } = await get(`${url}/openapi.json`);
   assertEquals(status, 200);
   assertStringIncludes(headers.get("Content-Type") ?? "", "application/json");
-  return JSON.parse(body);
+  const { components }: Document = JSON.parse(text);
+  const followed = JSON.stringify(JSON.parse(text), (_key, value: unknown) => {
+    const { $ref } = Object(value);
+    if (typeof $ref !== "string" || $ref.includes("/schemas/")) return value;
+    const [, , kind = "", name = ""] = $ref.split("/");
+    const found = components[kind]?.[name];
+    assert(found !== undefined, $ref);
+    return found;
+  });
+  const document: Document = JSON.parse(followed);
+  return { text, ...document };
+}
+
+const ajv = new Ajv2020.default({ strict: true }).addKeyword("components");
+
+/** Whether values are what a schema of a document tells of. */
+function checkOf(schema: object, { components }: Document) {
+  const { schemas } = components;
+  return ajv.compile({ ...schema, components: { schemas } });
+}
+
+/** The headers that a response must have, as the others come with a state that is old. */
+function headersOf({ headers = {} }: Response): string[] {
+  return Object.keys(headers)
+    .filter((name) => name !== "Age" && name !== "Cache-Status");
+}
+
+/** Asks an operation as its parameters' examples do. */
+function exampleQuery(
+  { parameters }: Operation,
+  other: Record<string, string> = {},
+): string {
+  const query = new URLSearchParams(
+    parameters.flatMap(({ name, example }) =>
+      example === undefined ? [] : [[name, other[name] ?? example]]
+    ),
+  ).toString();
+  return query && `?${query}`;
 }
 
 Deno.test("/openapi.json is a valid OpenAPI 3.1 document of every endpoint", async () => {
   await using lainlet = new TestLainlet(new MemoryStore([]));
-  const document = await read(lainlet.url);
-  const { valid, errors } = await new Validator().validate({ ...document });
+  const { text, paths, tags, components } = await read(lainlet.url);
+  const { valid, errors } = await new Validator().validate(JSON.parse(text));
   assert(valid, JSON.stringify(errors));
   assertEquals(
-    Object.keys(document.paths).sort(),
+    Object.keys(paths).sort(),
     Object.values(apis).flatMap(({ paths }) => [...paths]).sort(),
   );
-  const ids = Object.values(document.paths).map((item) => item.get.operationId);
+  const operations = Object.values(paths).map((item) => item.get);
+  const ids = operations.map(({ operationId }) => operationId);
   assertEquals(new Set(ids).size, ids.length);
+  assertEquals(
+    [...new Set(operations.flatMap(({ tags }) => tags))].sort(),
+    tags.map(({ name }) => name).sort(),
+  );
+  for (const [kind, all] of Object.entries(components)) {
+    for (const name of Object.keys(all)) {
+      const reference = JSON.stringify(`#/components/${kind}/${name}`);
+      assert(text.includes(reference), `nothing refers to ${reference}`);
+    }
+  }
 });
 
 Deno.test("every golden answer is one that /openapi.json tells of", async (t) => {
   const store = new MemoryStore(Object.entries(cluster));
   await using lainlet = new TestLainlet(store);
   await lainlet.ready();
-  const { paths } = await read(lainlet.url);
-  const ajv = new Ajv2020.default({ strict: true });
+  const document = await read(lainlet.url);
+  const known = Object.keys(document.components.headers ?? {});
   const seen = new Set<string>();
   for (const { from, path, status, body } of expectations) {
-    await t.step(`${path} from ${from}`, () => {
+    await t.step(`${path} from ${from}`, async () => {
       const { pathname, searchParams } = new URL(path, lainlet.url);
-      const operation = paths[pathname.replace(/(.)\/$/, "$1")]?.get;
+      const operation = document.paths[pathname.replace(/(.)\/$/, "$1")]?.get;
       if (operation === undefined) return assertEquals(status, 404);
       const names = operation.parameters.map(({ name }) => name);
       for (const name of searchParams.keys()) {
         assert(names.includes(name), name);
       }
-      if (status !== 200) return assert("default" in operation.responses);
-      const json = operation.responses[200]?.content?.["application/json"];
+      const response = operation.responses[status];
+      assert(response !== undefined, `${status}`);
+      const { headers } = await get(lainlet.url + path, from);
+      assertEquals(
+        known.filter((name) => headers.has(name)).sort(),
+        headersOf(response).sort(),
+      );
+      if (status !== 200) return;
+      const json = response.content?.["application/json"];
       if (json === undefined) return assertEquals(typeof body, "string");
-      const validate = ajv.compile(json.schema);
+      const validate = checkOf(json.schema, document);
       assert(validate(body), JSON.stringify(validate.errors));
       seen.add(pathname);
       // A schema that takes anything would be none.
@@ -74,11 +148,12 @@ Deno.test("streams are what /openapi.json tells of, too", async () => {
   const store = new MemoryStore(Object.entries(cluster));
   await using lainlet = new TestLainlet(store);
   await lainlet.ready();
-  const { paths } = await read(lainlet.url);
-  const ajv = new Ajv2020.default({ strict: true });
+  const document = await read(lainlet.url);
   const answers = new Set<string>();
   for (
-    const [path, { get: { parameters, responses } }] of Object.entries(paths)
+    const [path, { get: { parameters, responses } }] of Object.entries(
+      document.paths,
+    )
   ) {
     if (!parameters.some(({ name }) => name === "watch")) continue;
     const json = responses[200]?.content?.["application/json"];
@@ -88,9 +163,132 @@ Deno.test("streams are what /openapi.json tells of, too", async () => {
     );
     const event = await stream.next();
     if (event?.event === "error") continue;
-    const validate = ajv.compile(json.schema);
+    const validate = checkOf(json.schema, document);
     assert(validate(event?.data), JSON.stringify([path, validate.errors]));
     answers.add(path);
   }
   assert(answers.size >= 12, [...answers].join());
+});
+
+Deno.test("the examples of /openapi.json are what a lainlet with that cluster answers", async () => {
+  const store = new MemoryStore(Object.entries(exampleCluster));
+  await using lainlet = await new TestLainlet(store).ready();
+  const { paths } = await read(lainlet.url);
+  const compared = new Set<string>();
+  for (const [path, { get: operation }] of Object.entries(paths)) {
+    const url = `${lainlet.url}${path}${exampleQuery(operation)}`;
+    const content = operation.responses[200]?.content ?? {};
+    for (const [type, { example }] of Object.entries(content)) {
+      if (example === undefined) continue;
+      compared.add(path);
+      if (type === "text/event-stream") {
+        const mark = url.includes("?") ? "&" : "?";
+        const response = await fetch(`${url}${mark}watch=1`);
+        const reader = response.body?.getReader();
+        const { value } = await reader?.read() ?? {};
+        await reader?.cancel();
+        assertEquals(
+          frameOf(new TextDecoder().decode(value)),
+          frameOf(example),
+        );
+        continue;
+      }
+      const { body } = await get(url);
+      const answer = type === "application/json" ? JSON.parse(body) : body;
+      assertEquals(answer, example, path);
+    }
+  }
+  assert(compared.size >= 19, [...compared].join());
+});
+
+/** An event as it was sent, but for the order of members in its data. */
+function frameOf(text: unknown): unknown {
+  const [, head, data = ""] = /^(.*?data: )(.*)\n\n$/s.exec(`${text}`) ?? [];
+  return [head, JSON.parse(data)];
+}
+
+/** Asks as a browser does that was told a name. */
+async function getByName(
+  url: string,
+  name: string,
+): Promise<Awaited<ReturnType<typeof get>>> {
+  const { hostname, port, pathname } = new URL(url);
+  using conn = await Deno.connect({ hostname, port: Number(port) });
+  const request = `GET ${pathname} HTTP/1.1\r\nHost: ${name}\r\n` +
+    "User-Agent: Mozilla/5.0\r\nConnection: close\r\n\r\n";
+  await conn.write(new TextEncoder().encode(request));
+  const text = await new Response(conn.readable).text();
+  const [head = "", body = ""] = text.split("\r\n\r\n");
+  const [line = "", ...lines] = head.split("\r\n");
+  const headers = lines.map((line): [string, string] => {
+    const [name = "", value = ""] = line.split(": ");
+    return [name, value];
+  });
+  const status = Number(line.split(" ")[1]);
+  return { status, headers: new Headers(headers), body };
+}
+
+Deno.test("the refusals that /openapi.json tells of come as it says", async () => {
+  await using none = new TestLainlet(new MemoryStore([]));
+  const store = new MemoryStore(Object.entries(cluster));
+  await using lainlet = await new TestLainlet(store).ready();
+  const { paths } = await read(lainlet.url);
+  const nodes = `${lainlet.url}/v2/nodes`;
+  const etag = (await get(nodes)).headers.get("ETag") ?? "";
+  const asked: Record<number, Promise<Awaited<ReturnType<typeof get>>>> = {
+    304: get(nodes, undefined, { headers: { "If-None-Match": etag } }),
+    400: get(`${lainlet.url}/v2/procwatcher`),
+    403: get(nodes, "127.20.0.12"),
+    404: get(`${lainlet.url}/appname?ip=192.0.2.1`),
+    414: get(`${nodes}?${"x".repeat(8_192)}`),
+    421: getByName(nodes, "elsewhere.example"),
+    431: get(nodes, undefined, { headers: { "X-Much": "x".repeat(33_000) } }),
+    503: get(`${none.url}/v2/nodes`),
+  };
+  for (const [status, answer] of Object.entries(asked)) {
+    const { status: actual, headers, body } = await answer;
+    assertEquals(String(actual), status, body);
+    const path = status === "404"
+      ? "/appname"
+      : status === "400"
+      ? "/v2/procwatcher"
+      : "/v2/nodes";
+    const response = paths[path]?.get.responses[status];
+    assert(response !== undefined, status);
+    assertEquals(body, response.content?.["text/plain"]?.example ?? "");
+    for (const name of headersOf(response)) assert(headers.has(name), name);
+  }
+  // All that are told of were asked for, but what only a bug can bring.
+  const told = Object.values(paths).flatMap((item) =>
+    Object.keys(item.get.responses)
+  );
+  assertEquals(
+    new Set(told),
+    new Set(["200", "500", ...Object.keys(asked)]),
+  );
+});
+
+Deno.test("who may ask is as each endpoint declares it", async () => {
+  const store = new MemoryStore(Object.entries(cluster));
+  await using lainlet = await new TestLainlet(store).ready();
+  const { paths } = await read(lainlet.url);
+  // A container of app000, an address that is nobody's, a local caller.
+  const callers = ["127.20.0.12", "127.99.0.1", "127.0.0.1"];
+  const expected = {
+    all: [true, true, true],
+    app: [true, false, true],
+    super: [false, false, true],
+  };
+  for (const endpoint of Object.values<View | Page>(apis)) {
+    for (const path of endpoint.paths) {
+      const operation = paths[path]?.get;
+      assert(operation !== undefined, path);
+      const own = { appname: "app000", ip: "127.20.0.12" };
+      const url = `${lainlet.url}${path}${exampleQuery(operation, own)}`;
+      const mayAsk = await Promise.all(
+        callers.map(async (from) => (await get(url, from)).status !== 403),
+      );
+      assertEquals(mayAsk, expected[endpoint.mayAsk], path);
+    }
+  }
 });

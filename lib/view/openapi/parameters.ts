@@ -1,0 +1,100 @@
+import type { Param } from "../endpoint.ts";
+import { WATCH } from "../params.ts";
+
+/** What answers can be asked in a way: all views, those that are objects, or whatever has an entity tag. */
+export type Askable = "view" | "object" | "tagged";
+
+/** A way to ask that is the same for many endpoints. */
+interface CommonParameter {
+  readonly in: "query" | "header";
+  readonly of: Askable;
+  readonly description: string;
+  readonly schema: Readonly<Record<string, unknown>>;
+}
+
+/** All ways to ask that do not belong to one endpoint, by their names. */
+const COMMON: Readonly<Record<string, CommonParameter>> = {
+  "watch": {
+    in: "query",
+    of: "view",
+    description: "`1`: a live stream of Server-Sent Events. In any case.",
+    schema: { enum: [...WATCH.on, ...WATCH.off] },
+  },
+  "heartbeat": {
+    in: "query",
+    of: "view",
+    description:
+      "For a stream: seconds between `heartbeat` events; 0 or none: no heartbeats.",
+    schema: { type: "integer", minimum: 0, maximum: 2_000_000 },
+  },
+  "patch": {
+    in: "query",
+    of: "object",
+    description:
+      "For a stream, `merge`: after the first state, what changed as a JSON Merge Patch (RFC 7396) in `patch` events.",
+    schema: { enum: ["merge", ""] },
+  },
+  "If-None-Match": {
+    in: "header",
+    of: "tagged",
+    description:
+      "Entity tags: a state that has one of them is not sent, but a 304 (RFC 9110, 13.1.2).",
+    schema: { type: "string" },
+  },
+};
+
+/** The declarations of parameters, those that are shared once, as components. */
+export class Parameters {
+  /** `components.parameters` of OpenAPI. */
+  readonly components: Record<string, unknown> = Object.fromEntries(
+    Object.entries(COMMON).map(([name, { of: _, ...rest }]) => [
+      name,
+      { name, ...rest },
+    ]),
+  );
+  readonly #shared = new Map<string, Param>();
+
+  /** @param all an endpoint's parameters, as often as it has paths */
+  constructor(all: Iterable<Readonly<Record<string, Param>>>) {
+    const seen = new Set<Param>();
+    for (const params of all) {
+      for (const [name, param] of Object.entries(params)) {
+        if (seen.has(param) && !(name in this.components)) {
+          this.#shared.set(name, param);
+          this.components[name] = own(name, param);
+        }
+        seen.add(param);
+      }
+    }
+  }
+
+  /** What an operation has: its own parameters, and the ways in which it can be asked. */
+  of(
+    params: Readonly<Record<string, Param>>,
+    askable: ReadonlySet<Askable>,
+  ): unknown[] {
+    const common = Object.entries(COMMON)
+      .filter(([, { of }]) => askable.has(of));
+    return [
+      ...Object.entries(params).map(([name, param]) =>
+        this.#shared.get(name) === param ? reference(name) : own(name, param)
+      ),
+      ...common.map(([name]) => reference(name)),
+    ];
+  }
+}
+
+function reference(name: string): unknown {
+  return { $ref: `#/components/parameters/${name}` };
+}
+
+function own(name: string, { description, required, example }: Param): unknown {
+  return {
+    name,
+    in: "query",
+    description,
+    required: required ?? false,
+    schema: { type: "string" },
+    example,
+  };
+}

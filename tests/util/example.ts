@@ -1,0 +1,25 @@
+import {
+  dependsKey,
+  dependsValue,
+  groupKey,
+  groupValue,
+  nodeKey,
+  nodeValue,
+} from "../../scripts/cluster.ts";
+
+const node = { name: "node1", ip: "192.168.77.21" };
+const shop = {
+  app: "shop",
+  proc: "web.web",
+  version: "26",
+  annotation: { ports: [{ srcport: 4000, dstport: 8080 }] },
+  instances: [{ node, ip: "172.20.1.40" }],
+};
+
+/** The cluster that the examples of `/openapi.json` are answers for. */
+export const exampleCluster: Readonly<Record<string, string>> = {
+  "/lain/config/domain": "lain.example",
+  [dependsKey("mysql")]: dependsValue(node, shop.app, "172.20.1.50", 3306),
+  [groupKey(shop)]: groupValue(shop),
+  [nodeKey(node)]: nodeValue(node),
+};
