@@ -68,6 +68,11 @@ declare module "@std/http/etag" {
 }
 
 declare module "@std/http/negotiation" {
+  /** The best of the media types for what the request accepts. */
+  export function accepts(
+    request: { readonly headers: Headers },
+    ...types: string[]
+  ): string | undefined;
   /** The best of the encodings that the request accepts. */
   export function acceptsEncodings(
     request: { readonly headers: Headers },

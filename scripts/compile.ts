@@ -26,7 +26,12 @@ const OPTIONS = config.tasks.start.split(" ")
   .filter((word) => word.startsWith("--"));
 
 /** What is not imported: the thread's module, and the dashboard that `build` made. */
-const INCLUDED = ["lib/http/worker.ts", "lib/ui/index.html", "lib/ui/dist"];
+const INCLUDED = [
+  "lib/http/worker.ts",
+  "lib/ui/index.html",
+  "lib/ui/refused.html",
+  "lib/ui/dist",
+];
 
 const { output, runtime } = readArgs();
 if (runtime === "npm") await compileWithNpmRuntime(output);

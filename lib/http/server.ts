@@ -47,6 +47,7 @@ export class Server {
         url,
         peer,
         isNamed,
+        accept: headers.get("Accept"),
         acceptEncoding: headers.get("Accept-Encoding"),
         ifNoneMatch: headers.get("If-None-Match"),
       });

@@ -22,6 +22,8 @@ export interface Ask {
   readonly peer: string;
   /** Whether it was asked by an address or a name that is known, which pages for people insist on. */
   readonly isNamed: boolean;
+  /** The media types that are wanted. */
+  readonly accept: string | null;
   readonly acceptEncoding: string | null;
   readonly ifNoneMatch: string | null;
 }

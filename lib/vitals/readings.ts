@@ -1,11 +1,12 @@
 import type { Store } from "../store/store.ts";
-import type { Cluster } from "../watcher/cluster.ts";
+import type { Cluster, Host } from "../watcher/cluster.ts";
 import type { Counters } from "./counters.ts";
 
 /** What the figures of a lainlet are read from. */
 export interface Readings {
   readonly cluster: Cluster;
   readonly counters: Counters;
+  readonly host: Host;
   readonly limits: {
     /** Live streams. */
     readonly listeners: number;

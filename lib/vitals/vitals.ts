@@ -36,7 +36,11 @@ export type Vital = Static<typeof Vital>;
 export const Vital = Type.Object({
   ...Sample.properties,
   version: Type.String(),
+  host: Type.String({ description: "The name of its node." }),
   started: Type.Number({ description: "Seconds since 1970." }),
+  staleAfter: Type.Number({
+    description: "The age from which on the state counts as stale, in seconds.",
+  }),
   stale: Type.Boolean({ description: "The state is older than it may be." }),
   problems: Type.Array(Type.String()),
   source: Type.String({ description: "Where the state comes from." }),
@@ -102,15 +106,25 @@ export class Vitals {
 
   /** How it is at present; the rates are of the last seconds. */
   get present(): Vital {
-    const { cluster, counters, limits, store, staleAfter, version, views } =
-      this.readings;
+    const {
+      cluster,
+      counters,
+      host,
+      limits,
+      store,
+      staleAfter,
+      version,
+      views,
+    } = this.readings;
     const { source, revision, reconnects, missed, problems } = store.status;
     const sample = this.#since(this.#recent[0] ?? this.#last);
     const watchers = Object.values(cluster);
     return {
       ...sample,
       version,
+      host: host.hostname,
       started: this.#started,
+      staleAfter: staleAfter / 1000,
       stale: sample.lag * 1000 > staleAfter ||
         watchers.some(({ saved }) => saved() !== undefined),
       problems: [...problems],

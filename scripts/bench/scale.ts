@@ -91,6 +91,7 @@ async function cost(
       method: "GET",
       url: `http://bench${path}`,
       peer: "127.0.0.1",
+      accept: null,
       acceptEncoding: null,
       ifNoneMatch: null,
       isNamed: true,

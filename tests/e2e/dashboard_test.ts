@@ -99,6 +99,33 @@ Deno.test("dashboard: it is for super callers, and loads nothing from elsewhere"
   assert(bytes < 150_000, `${bytes} bytes`);
 });
 
+Deno.test("dashboard: who may not see it reads how to look", async () => {
+  const store = new MemoryStore(Object.entries(cluster));
+  await using lainlet = await new TestLainlet(store).ready();
+  const { hostname, port } = new URL(lainlet.url);
+  const ask = (accept: string) =>
+    get(`${lainlet.url}/`, "127.20.0.12", { headers: { Accept: accept } });
+  for (const accept of ["*/*", "text/plain", "application/json"]) {
+    const { body } = await ask(accept);
+    assertEquals([accept, body], [accept, "authorize failed, super required"]);
+  }
+  // As Chromium asks, which cannot be given an address to ask from.
+  const refused = await ask("text/html,application/xhtml+xml,*/*;q=0.8");
+  await using way = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => new Response(refused.body, refused),
+  );
+  await using browser = await TestBrowser.launch();
+  const { page, problems } = await browser.open(
+    `http://127.0.0.1:${way.addr.port}/`,
+  );
+  await page.getByText(`ssh -L 9001:127.0.0.1:${port} ${hostname}`).waitFor();
+  await page.getByText("authorize failed, super required").waitFor();
+  assertEquals(await violations(page), []);
+  // That it was refused, and nothing of the policy.
+  assertEquals(problems.filter((one) => !one.includes("403")), []);
+});
+
 Deno.test("dashboard: every view, in light and dark and on a phone, is without serious violations", async (t) => {
   await using s = await scene();
   for (const colorScheme of ["light", "dark"] as const) {

@@ -18,6 +18,7 @@ const ASK = {
   url: "http://x/",
   peer: "127.0.0.1",
   isNamed: true,
+  accept: null,
   acceptEncoding: null,
   ifNoneMatch: null,
 };
