@@ -4,65 +4,21 @@ import {
   type ContainerSchema,
   Coreinfo,
 } from "../lib/grpc/proto/message_pb.ts";
-import type { Json } from "../lib/view/endpoint.ts";
+import type { Json } from "../lib/schema.ts";
 import type { Member } from "../lib/json.ts";
+import { PodInfo, podInfo } from "../lib/overview/group.ts";
 import { int32, int64 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
 import type { Container, PodGroup } from "../lib/watcher/podgroup.ts";
 
-const Strings = Type.Union([Type.Array(Type.String()), Type.Null()]);
+/** All that is known of a group's pods, but how they are. */
+const Group = Type.Object({ PodInfos: Type.Array(PodInfo) }, { $id: "Group" });
 
-/** All that is known of a group's pods. */
-export const Group = Type.Object({
-  PodInfos: Type.Array(Type.Object({
-    Annotation: Type.String(),
-    ContainerInfos: Type.Array(Type.Object({
-      Command: Strings,
-      ContainerId: Type.String(),
-      ContainerIp: Type.String({ description: "Empty while it has none." }),
-      Cpu: Type.Number(),
-      Env: Strings,
-      Expose: Type.Number(),
-      Image: Type.String(),
-      Memory: Type.Number({ description: "In bytes." }),
-      NodeIp: Type.String(),
-      NodeName: Type.String(),
-      Volumes: Strings,
-    })),
-    Dependencies: Type.Array(Type.Object({
-      PodName: Type.String(),
-      Policy: Type.Number(),
-    })),
-    InstanceNo: Type.Number(),
-  })),
-}, { $id: "Group" });
-
-/** A group's pods as JSON text of {@linkcode Group}. */
-export function encodeGroup(group: PodGroup): string {
+function encode(group: PodGroup): string {
   return JSON.stringify(
     {
-      PodInfos: group.pods.map((pod) => ({
-        Annotation: group.annotation,
-        ContainerInfos: pod.containers.map((container) => ({
-          Command: container.spec.command,
-          ContainerId: container.id,
-          ContainerIp: container.ip,
-          Cpu: container.spec.cpu,
-          Env: container.spec.env,
-          Expose: container.spec.expose,
-          Image: container.spec.image,
-          Memory: container.spec.memory,
-          NodeIp: container.nodeIp,
-          NodeName: container.nodeName,
-          Volumes: container.spec.volumes,
-        })),
-        Dependencies: group.dependencies.map(({ podName, policy }) => ({
-          PodName: podName,
-          Policy: policy,
-        })),
-        InstanceNo: pod.instanceNo,
-      })),
+      PodInfos: group.pods.map((pod) => podInfo(group, pod)),
     } satisfies Json<typeof Group>,
   );
 }
@@ -120,7 +76,7 @@ export default view({
   },
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
-  piece: (group): Member[] => [[group.name, encodeGroup(group)]],
+  piece: (group): Member[] => [[group.name, encode(group)]],
   members: flat,
   rpc: {
     service: Coreinfo,

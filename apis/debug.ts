@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { STATUS_CODE } from "@std/http/status";
-import type { Json } from "../lib/view/endpoint.ts";
+import type { Json } from "../lib/schema.ts";
 import { Lainlet } from "../lib/grpc/proto/message_pb.ts";
 import { type Page, unary } from "../lib/view/page.ts";
 

@@ -4,51 +4,12 @@ import {
   Depends,
   type DependsItemSchema,
 } from "../lib/grpc/proto/message_pb.ts";
-import type { Json } from "../lib/view/endpoint.ts";
-import { type Member, object } from "../lib/json.ts";
+import type { Member } from "../lib/json.ts";
+import { encodeService, Service } from "../lib/overview/service.ts";
 import { prefixParam, superOnly } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
 import type * as watched from "../lib/watcher/depends.ts";
 import { int32 } from "../lib/view/rpc.ts";
-
-const PortalSchema = Type.Object({
-  Annotation: Type.String(),
-  Containers: Type.Array(Type.Object({
-    ContainerID: Type.String(),
-    IP: Type.String({ description: "Empty while it has none." }),
-    NodeIP: Type.String(),
-    Port: Type.Number(),
-  })),
-}, { $id: "Portal" });
-
-/** The portals of a service, by node and app. */
-export const Service = Type.Record(
-  Type.String(),
-  Type.Record(Type.String(), PortalSchema),
-  { $id: "Portals" },
-);
-
-/** The portals of a service as JSON text of {@linkcode Service}. */
-export function encodeService({ nodes }: watched.Depends): string {
-  return object(nodes.map(({ name, portals }) => [
-    name,
-    object(portals.map((portal) => [portal.app, encodePortal(portal)])),
-  ]));
-}
-
-function encodePortal({ annotation, containers }: watched.Portal): string {
-  return JSON.stringify(
-    {
-      Annotation: annotation,
-      Containers: containers.map(({ id, nodeIp, ip, port }) => ({
-        ContainerID: id,
-        IP: ip,
-        NodeIP: nodeIp,
-        Port: port,
-      })),
-    } satisfies Json<typeof PortalSchema>,
-  );
-}
 
 function apps(
   portals: readonly watched.Portal[],

@@ -18,6 +18,7 @@ export { default as metrics } from "./metrics.ts";
 export { default as nodes } from "./nodes.ts";
 export { default as openapi } from "./openapi.ts";
 export { default as overview } from "./overview.ts";
+export { default as pods } from "./pods.ts";
 export { default as procwatcher } from "./procwatcher.ts";
 export { default as prometheus } from "./prometheus.ts";
 export { default as proxywatcher } from "./proxywatcher.ts";

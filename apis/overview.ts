@@ -2,13 +2,13 @@ import { type Static, Type } from "@sinclair/typebox";
 import type { Cluster } from "../lib/watcher/cluster.ts";
 import type { Member } from "../lib/json.ts";
 import { memo } from "../lib/memo.ts";
+import { encodeGroup, Group } from "../lib/overview/group.ts";
+import { encodeService, Service } from "../lib/overview/service.ts";
 import { superOnly } from "../lib/view/select.ts";
 import { type Feed, kept, ofMembers } from "../lib/view/sources.ts";
 import type { LiveState, View } from "../lib/view/view.ts";
 import { Sample, Vital, type Vitals } from "../lib/vitals/vitals.ts";
 import type { Watcher } from "../lib/watcher/watcher.ts";
-import { encodeGroup, Group } from "./coreinfowatcher.ts";
-import { encodeService, Service } from "./depends.ts";
 
 type Watched = Pick<
   Watcher<object>,

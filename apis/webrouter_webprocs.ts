@@ -4,7 +4,7 @@ import {
   type CoreInfoForWebrouterSchema,
   WebrouterWebprocs,
 } from "../lib/grpc/proto/message_pb.ts";
-import type { Json } from "../lib/view/endpoint.ts";
+import type { Json } from "../lib/schema.ts";
 import type { Member } from "../lib/json.ts";
 import { addressed, guardRouters, ROUTERS_GUARD } from "../lib/view/routers.ts";
 import { int32 } from "../lib/view/rpc.ts";

@@ -1,5 +1,4 @@
 import type { Static, TSchema } from "@sinclair/typebox";
-import type { RawNumber } from "../json.ts";
 
 /** A query parameter. */
 export interface Param {
@@ -31,11 +30,3 @@ export interface Endpoint<
   /** An answer: the one of `tests/util/example.ts`. */
   readonly example?: Static<A>;
 }
-
-/** What `JSON.stringify` makes a schema's value of. */
-export type Json<S extends TSchema> = Encodable<Static<S>>;
-
-type Encodable<T> = T extends number ? number | RawNumber
-  : T extends readonly (infer U)[] ? readonly Encodable<U>[]
-  : T extends object ? { readonly [K in keyof T]: Encodable<T[K]> }
-  : T;

@@ -28,6 +28,11 @@ export class Fields {
     return new Fields(value, "");
   }
 
+  /** Whatever is there: for what a value is not to be rejected for. */
+  raw(name: string): unknown {
+    return this.json[name];
+  }
+
   /** A string; "" when it is missing. */
   string(name: string): string {
     const value = this.json[name] ?? "";

@@ -1,3 +1,4 @@
+import { type Condition, condition, count, time } from "./condition.ts";
 import { BadValue, Fields } from "./fields.ts";
 import { parse, type RawNumber } from "../json.ts";
 import { shared } from "./shared.ts";
@@ -12,6 +13,11 @@ export interface PodGroup {
   readonly appVersion: string;
   readonly dependencies: readonly Dependency[];
   readonly pods: readonly Pod[];
+  /** How many instances there are to be, if that is known. */
+  readonly instances: number | undefined;
+  readonly condition: Condition;
+  /** When the scheduler last wrote of it, in RFC 3339, if that is known. */
+  readonly updated: string | undefined;
 }
 
 /** A service that the pods use, by the name of its portal pod. */
@@ -24,6 +30,9 @@ export interface Dependency {
 export interface Pod {
   readonly instanceNo: number;
   readonly containers: readonly Container[];
+  readonly condition: Condition;
+  /** As {@linkcode PodGroup.updated}. */
+  readonly updated: string | undefined;
 }
 
 /** A container that runs, with what was specified for it. */
@@ -36,6 +45,8 @@ export interface Container {
   readonly port: number;
   /** The name of its proc, from its environment. */
   readonly procName: string;
+  /** The release that it runs, which may not be the group's; "" when not known. */
+  readonly version: string;
   readonly spec: ContainerSpec;
 }
 
@@ -80,7 +91,12 @@ export const podgroup: Subtree<PodGroup> = {
           }
           return container(c, spec);
         }),
+        condition: condition(p),
+        updated: time(p.raw("UpdatedAt")),
       })),
+      instances: count(spec.raw("NumInstances")),
+      condition: condition(group),
+      updated: time(group.raw("UpdatedAt")),
     };
   },
 };
@@ -98,7 +114,8 @@ function containerSpec(spec: Fields): ContainerSpec {
 }
 
 function container(c: Fields, spec: ContainerSpec): Container {
-  const env = c.object("Runtime").object("Config").strings("Env");
+  const config = c.object("Runtime").object("Config");
+  const env = config.strings("Env");
   return {
     id: c.string("Id"),
     nodeName: c.shared("NodeName"),
@@ -106,6 +123,7 @@ function container(c: Fields, spec: ContainerSpec): Container {
     ip: c.string("ContainerIp"),
     port: c.number("ContainerPort"),
     procName: variable(env, "LAIN_PROCNAME"),
+    version: release(config.raw("Image")),
     spec,
   };
 }
@@ -114,4 +132,11 @@ function container(c: Fields, spec: ContainerSpec): Container {
 function variable(env: readonly string[] | null, name: string): string {
   const found = env?.find((item) => item.startsWith(`${name}=`));
   return shared(found?.slice(name.length + 1) ?? "");
+}
+
+/** The release in the name of an image, `registry.lain.local/shop:release-26`; "" when there is none. */
+function release(image: unknown): string {
+  const [, version = ""] =
+    typeof image === "string" && /:release-(.+)$/.exec(image) || [];
+  return shared(version);
 }

@@ -1,24 +1,33 @@
-/** How many strings each of two generations holds at most, and how long they may be. */
+/** How many values each of two generations holds at most, and how long their keys may be. */
 const MOST = 4_096;
 const LONGEST = 256;
 
-let recent = new Map<string, string>();
-let before = new Map<string, string>();
-
 /**
- * A string that others are likely to be equal to: while it comes again and
- * again, there is one of them in memory. What does not come again is
- * forgotten.
+ * Values that others are likely to be equal to: while one comes again and
+ * again, there is one of it in memory. What does not come again is forgotten.
  */
-export function shared(text: string): string {
-  if (text.length > LONGEST) return text;
-  const known = recent.get(text);
-  if (known !== undefined) return known;
-  const one = before.get(text) ?? text;
-  if (recent.size === MOST) {
-    before = recent;
-    recent = new Map();
+export class Pool<T> {
+  #recent = new Map<string, T>();
+  #before = new Map<string, T>();
+
+  /** The one that stands for all with this key. */
+  one(key: string, value: T): T {
+    if (key.length > LONGEST) return value;
+    const known = this.#recent.get(key);
+    if (known !== undefined) return known;
+    const one = this.#before.get(key) ?? value;
+    if (this.#recent.size === MOST) {
+      this.#before = this.#recent;
+      this.#recent = new Map();
+    }
+    this.#recent.set(key, one);
+    return one;
   }
-  recent.set(one, one);
-  return one;
+}
+
+const strings = new Pool<string>();
+
+/** A string that others are likely to be equal to. */
+export function shared(text: string): string {
+  return strings.one(text, text);
 }

@@ -29,6 +29,20 @@ const WEB: GroupSpec = {
   annotation: ROUTED,
   instances: [{ node: HERE, ip: "127.20.1.1" }],
 };
+/** It is not well, which is nothing to the views that deployed clients know. */
+const FAILING: GroupSpec = {
+  ...WEB,
+  state: "fail",
+  error: "container exited with code 137",
+  wanted: 2,
+  instances: WEB.instances.map((one) => ({
+    ...one,
+    state: "fail",
+    health: "unhealthy",
+    oom: true,
+    restarts: 3,
+  })),
+};
 const WORKER: GroupSpec = {
   app: "shop",
   proc: "worker.job",
@@ -80,7 +94,7 @@ const CASES: Record<
       "/v2/streamrouter/ports",
     ].map((path) => [path, {
       update: put(WEB),
-      same: put(WEB),
+      same: put(FAILING),
       delete: { [groupKey(WEB)]: null },
     }]),
   ),

@@ -13,8 +13,15 @@ const shop = {
   proc: "web.web",
   version: "26",
   annotation: { ports: [{ srcport: 4000, dstport: 8080 }] },
-  instances: [{ node, ip: "172.20.1.40" }],
-};
+  instances: [{
+    node,
+    ip: "172.20.1.40",
+    state: "success",
+    health: "healthy",
+    restarts: 0,
+    updated: "2026-01-15T12:00:00Z",
+  }],
+} as const;
 
 /** The cluster that the examples of `/openapi.json` are answers for. */
 export const exampleCluster: Readonly<Record<string, string>> = {

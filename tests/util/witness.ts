@@ -21,6 +21,7 @@ export const PATHS = [
   "/v2/coreinfowatcher?appname=app1",
   "/v2/procwatcher?appname=*",
   "/v2/proxywatcher?appname=app2",
+  "/v2/pods",
   "/v2/webrouter/webprocs",
   "/v2/webrouter/webprocs?appname=app1",
   "/v2/streamrouter/streamprocs",

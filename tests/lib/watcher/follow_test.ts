@@ -86,6 +86,18 @@ Deno.test("pod groups that are not what the layout says are rejected", async () 
   });
 });
 
+/** How a group is of which the store says nothing. */
+const UNSAID = {
+  state: undefined,
+  health: undefined,
+  target: undefined,
+  oom: undefined,
+  error: undefined,
+  restarts: undefined,
+  restarted: undefined,
+  drifts: undefined,
+};
+
 Deno.test("what is missing or null is empty", async () => {
   const nulls =
     '{"Spec": {"Name": null, "Pod": {"Annotation": null, "Containers": [null], "Dependencies": [null]}}, ' +
@@ -99,6 +111,9 @@ Deno.test("what is missing or null is empty", async () => {
       appVersion: "",
       dependencies: [],
       pods: [],
+      instances: undefined,
+      condition: UNSAID,
+      updated: undefined,
     });
     const { pods, dependencies } = watcher.get("a/a.web.web") ?? {};
     assertEquals(dependencies, [{ podName: "", policy: 0 }]);
@@ -110,6 +125,7 @@ Deno.test("what is missing or null is empty", async () => {
       ip: "",
       port: 0,
       procName: "",
+      version: "",
       spec: {
         command: null,
         env: null,

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { encodeGroup } from "../../../apis/coreinfowatcher.ts";
+import { encodeGroup } from "../../../lib/overview/group.ts";
 import { EtcdStore } from "../../../lib/store/etcd/store.ts";
 import { followCluster } from "../../../lib/watcher/cluster.ts";
 import { sleep } from "../../../lib/backoff.ts";

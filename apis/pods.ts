@@ -1,0 +1,85 @@
+import { Type } from "@sinclair/typebox";
+import type { Member } from "../lib/json.ts";
+import { Words } from "../lib/overview/group.ts";
+import type { Json } from "../lib/schema.ts";
+import { BY_APP, byApp } from "../lib/view/select.ts";
+import { flat, view } from "../lib/view/view.ts";
+import { HEALTHS, STATES } from "../lib/watcher/condition.ts";
+import type { Pod, PodGroup } from "../lib/watcher/podgroup.ts";
+
+const Row = Type.Object({
+  address: Type.Optional(Type.String()),
+  app: Type.String(),
+  error: Type.Optional(
+    Type.String({ description: "The last thing that went wrong." }),
+  ),
+  group: Type.String(),
+  health: Type.Optional(Words(HEALTHS)),
+  instance: Type.Number(),
+  node: Type.Optional(Type.String()),
+  oom: Type.Optional(
+    Type.Boolean({ description: "It was killed for memory." }),
+  ),
+  port: Type.Optional(Type.Number()),
+  proc: Type.Optional(Type.String()),
+  restarts: Type.Optional(Type.Number()),
+  state: Type.Optional(Words(STATES)),
+  updated: Type.Optional(
+    Type.String({ description: "When that was written, in RFC 3339." }),
+  ),
+  version: Type.Optional(Type.String({ description: "The release it runs." })),
+}, { $id: "Pod" });
+
+/** A pod by its first container, what is not known left out. */
+function row(group: PodGroup, pod: Pod): Json<typeof Row> {
+  const { condition, containers: [first], instanceNo, updated } = pod;
+  return {
+    address: first?.ip || undefined,
+    app: group.app,
+    error: condition.error,
+    group: group.name,
+    health: condition.health,
+    instance: instanceNo,
+    node: first?.nodeName || undefined,
+    oom: condition.oom || undefined,
+    port: first?.port || undefined,
+    proc: first?.procName || undefined,
+    restarts: condition.restarts,
+    state: condition.state,
+    updated,
+    version: first?.version || group.appVersion || undefined,
+  };
+}
+
+/** The pods, and how each is, a flat row each: `{"<group>/<instance>": {app, …}}`. */
+export default view({
+  paths: ["/v2/pods"],
+  summary: "The pods and how they are, a row each, `<group>/<instance>`.",
+  params: BY_APP,
+  mayAsk: "app",
+  answer: Type.Record(Type.String(), Row),
+  example: {
+    "shop.web.web/1": {
+      address: "172.20.1.40",
+      app: "shop",
+      group: "shop.web.web",
+      health: "healthy",
+      instance: 1,
+      node: "node1",
+      port: 8080,
+      proc: "web",
+      restarts: 0,
+      state: "success",
+      updated: "2026-01-15T12:00:00Z",
+      version: "26",
+    },
+  },
+  watcher: (cluster) => cluster.podgroup,
+  select: byApp,
+  piece: (group) =>
+    group.pods.map((pod): Member => [
+      `${group.name}/${pod.instanceNo}`,
+      JSON.stringify(row(group, pod)),
+    ]),
+  members: flat,
+});

@@ -1,0 +1,43 @@
+import { Type } from "@sinclair/typebox";
+import { object } from "../json.ts";
+import type { Json } from "../schema.ts";
+import type { Depends, Portal } from "../watcher/depends.ts";
+
+const PortalSchema = Type.Object({
+  Annotation: Type.String(),
+  Containers: Type.Array(Type.Object({
+    ContainerID: Type.String(),
+    IP: Type.String({ description: "Empty while it has none." }),
+    NodeIP: Type.String(),
+    Port: Type.Number(),
+  })),
+}, { $id: "Portal" });
+
+/** The portals of a service, by node and app. */
+export const Service = Type.Record(
+  Type.String(),
+  Type.Record(Type.String(), PortalSchema),
+  { $id: "Portals" },
+);
+
+/** The portals of a service as JSON text of {@linkcode Service}. */
+export function encodeService({ nodes }: Depends): string {
+  return object(nodes.map(({ name, portals }) => [
+    name,
+    object(portals.map((portal) => [portal.app, encodePortal(portal)])),
+  ]));
+}
+
+function encodePortal({ annotation, containers }: Portal): string {
+  return JSON.stringify(
+    {
+      Annotation: annotation,
+      Containers: containers.map(({ id, nodeIp, ip, port }) => ({
+        ContainerID: id,
+        IP: ip,
+        NodeIP: nodeIp,
+        Port: port,
+      })),
+    } satisfies Json<typeof PortalSchema>,
+  );
+}
