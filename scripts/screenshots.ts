@@ -1,90 +1,71 @@
 /**
- * Takes pictures of the dashboard, of an invented cluster in which something
- * happens: in light, in dark, and on a phone.
+ * Takes pictures of the dashboard: those that the pages show, of the demo's
+ * cluster in which something happens; or, with `all`, of each view in each
+ * look, of the demo's cluster and of a large one.
  *
- *     deno task screenshots [FOLDER]
+ *     deno task screenshots [FOLDER] [all]
  *
  * @module
  */
 import { MemoryStore } from "../lib/store/memory.ts";
 import { TestBrowser } from "../tests/util/browser.ts";
 import { TestLainlet } from "../tests/util/lainlet.ts";
-import {
-  dependsKey,
-  dependsValue,
-  groupKey,
-  type GroupSpec,
-  groupValue,
-  nodeKey,
-  nodeValue,
-} from "./cluster.ts";
+import { content } from "./demo/cluster.ts";
+import { story } from "./demo/story.ts";
+import { LARGE, largeCluster } from "./large_cluster.ts";
 import { ensurePrograms } from "./setup.ts";
 
 /** What is shown, and how; a name is a file's. */
-const SHOTS = [
-  { name: "cluster-light", view: "", colorScheme: "light", width: 1200 },
-  { name: "changes-dark", view: "changes", colorScheme: "dark", width: 1200 },
-  { name: "app-phone", view: "app/shop", colorScheme: "light", width: 390 },
-  { name: "lainlet-dark", view: "lainlet", colorScheme: "dark", width: 1200 },
-] as const;
+interface Shot {
+  readonly name: string;
+  readonly view: string;
+  readonly look: keyof typeof LOOKS;
+}
 
-const NODES = Array.from({ length: 12 }, (_, i) => ({
-  name: `node-${String(i + 1).padStart(2, "0")}`,
-  ip: `192.0.2.${i + 1}`,
-}));
+const LOOKS = {
+  light: { colorScheme: "light", viewport: { width: 1200, height: 720 } },
+  dark: { colorScheme: "dark", viewport: { width: 1200, height: 720 } },
+  phone: { colorScheme: "light", viewport: { width: 390, height: 800 } },
+} as const;
 
-/** Apps, their procs, and how many instances of each there are. */
-const APPS: readonly (readonly [app: string, proc: string, count: number])[] = [
-  ["auth", "web.web", 6],
-  ["blog", "web.web", 4],
-  ["blog", "worker.feed", 2],
-  ["cart", "web.web", 9],
-  ["catalog", "web.web", 14],
-  ["catalog", "worker.index", 3],
-  ["console", "web.web", 2],
-  ["mail", "worker.send", 5],
-  ["metrics", "web.web", 3],
-  ["mysql-service", "portal.mysql", 4],
-  ["payment", "web.web", 8],
-  ["registry", "web.web", 2],
-  ["search", "web.web", 11],
-  ["shop", "web.web", 18],
-  ["shop", "worker.orders", 6],
-  ["wiki", "web.web", 2],
+const SHOTS: readonly Shot[] = [
+  { name: "cluster-light", view: "", look: "light" },
+  { name: "changes-dark", view: "changes", look: "dark" },
+  { name: "app-phone", view: "app/shop", look: "phone" },
+  { name: "lainlet-dark", view: "lainlet", look: "dark" },
 ];
 
-/** A group; one of its instances may have lost its address. */
-function group(
-  [app, proc, count]: typeof APPS[number],
-  version: number,
-  lost = -1,
-): GroupSpec {
-  const first = APPS.findIndex((one) => one[0] === app && one[1] === proc);
-  return {
-    app,
-    proc,
-    version: String(version),
-    annotation: proc.startsWith("web.")
-      ? { mountpoint: [`${app}.lain.example/`] }
-      : {},
-    instances: Array.from({ length: count }, (_, i) => ({
-      node: NODES[(first * 5 + i * 7) % NODES.length] ?? NODES[0]!,
-      ip: i === lost ? "" : `172.20.${first}.${10 * version + i}`,
-      id: `${app}.${proc}-${i + 1}`,
-    })),
+/** How much of the demo has happened when pictures are taken of it: something is wrong there. */
+const CHAPTER = 8;
+
+/** Each view in each look. @param app one that has something to show, as its node has */
+function each(cluster: string, app: string, node: string): Shot[] {
+  const views = {
+    cluster: "",
+    apps: "apps",
+    app: `app/${app}`,
+    node: `node/${node}`,
+    changes: "changes",
+    config: "config",
+    lainlet: "lainlet",
+    search: `search?q=${app}`,
   };
+  return Object.entries(views).flatMap(([name, view]) =>
+    (["light", "dark", "phone"] as const)
+      .map((look) => ({ name: `${cluster}-${name}-${look}`, view, look }))
+  );
 }
 
 async function take(
   browser: TestBrowser,
   url: string,
+  { look, name, view }: Shot,
   happen: () => void,
-  { colorScheme, name, view, width }: typeof SHOTS[number],
 ): Promise<void> {
-  const { page, problems } = await browser.open(`${url}/#/${view}`, {
-    colorScheme,
-    viewport: { width, height: width < 500 ? 800 : 720 },
-  });
+  const { page, problems } = await browser.open(
+    `${url}/#/${view}`,
+    LOOKS[look],
+  );
   await page.getByText("in step", { exact: true }).waitFor();
   happen();
   // Until what happened is shown, and has settled.
@@ -97,34 +78,36 @@ async function take(
   console.log(`${path}, ${Math.round(size / 1000)} KB`);
 }
 
-const [folder = "lib/ui/docs"] = Deno.args;
+/** @param before how much of the demo's story happens before the first picture; nothing of it happens where that is not said */
+async function takeOf(
+  content: Iterable<readonly [key: string, value: string]>,
+  shots: readonly Shot[],
+  before?: number,
+): Promise<void> {
+  const store = new MemoryStore(content);
+  const events = story();
+  const happen = (times: number) => {
+    for (let i = 0; i < times; i++) store.commit(events.next().value.changes);
+  };
+  happen(before ?? 0);
+  await using lainlet = await new TestLainlet(store).ready();
+  await using browser = await TestBrowser.launch();
+  for (const shot of shots) {
+    await take(
+      browser,
+      lainlet.url,
+      shot,
+      () => happen(before === undefined ? 0 : 2),
+    );
+  }
+}
+
+const [folder = "lib/ui/docs", which] = Deno.args;
 await ensurePrograms(["chromium"]);
 await Deno.mkdir(folder, { recursive: true });
-
-const put = (spec: GroupSpec) =>
-  [groupKey(spec), groupValue(spec)] as [key: string, value: string];
-const store = new MemoryStore([
-  ["/lain/config/domain", "lain.example"],
-  ["/lain/config/extra_domains", '["shop.example","例子.example"]'],
-  ["/lain/config/rsyncd_secrets", "not shown"],
-  ["/lain/config/super_apps/console", ""],
-  ["/lain/config/vips", '{"192.0.2.100":{"app":"webrouter","ports":[]}}'],
-  ...NODES.map((node) => [nodeKey(node), nodeValue(node)] as const),
-  [
-    dependsKey("mysql-service"),
-    dependsValue({ name: "node-01", ip: "192.0.2.1" }, "shop", "172.20.0.90"),
-  ],
-  ...APPS.map((app) => put(group(app, 1, app[0] === "search" ? 3 : -1))),
-]);
-await using lainlet = await new TestLainlet(store).ready();
-await using browser = await TestBrowser.launch();
-let version = 1;
-for (const shot of SHOTS) {
-  await take(browser, lainlet.url, () => {
-    version++;
-    for (const [i, app] of APPS.slice(version, version + 3).entries()) {
-      store.put(...put(group(app, version, i)));
-    }
-    store.put("/lain/config/domain", `lain${version}.example`);
-  }, shot);
-}
+if (which === "all") {
+  const { crashed, crowded } = LARGE;
+  const large = each("large", crashed.app, crowded.node);
+  await takeOf(content(), each("demo", "shop", "node3"), CHAPTER);
+  await takeOf(largeCluster(Date.now()), large);
+} else await takeOf(content(), SHOTS, CHAPTER);
