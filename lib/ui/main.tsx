@@ -11,14 +11,12 @@ import { follow, type Live } from "./live.ts";
 import type { Model } from "./model.ts";
 import { href, type Route, setQuery, useRoute } from "./route.ts";
 import "./style.css";
-import { AppView } from "./views/app.tsx";
-import { AppsView } from "./views/apps.tsx";
+import { AppsView, AppView } from "./views/apps.tsx";
 import { ChangesView } from "./views/changes.tsx";
 import { ClusterView } from "./views/cluster.tsx";
 import { ConfigView } from "./views/config.tsx";
-import { ContainerView } from "./views/container.tsx";
 import { LainletView } from "./views/lainlet.tsx";
-import { NodeView } from "./views/node.tsx";
+import { ContainerView, NodeView } from "./views/places.tsx";
 import { SearchView } from "./views/search.tsx";
 import { seconds } from "./parts.tsx";
 
