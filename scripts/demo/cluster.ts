@@ -128,6 +128,7 @@ export const GROUPS: ReadonlyMap<string, GroupSpec> = new Map(
     return [name, {
       app,
       proc: proc.join("."),
+      version: String(10 + number * 7 % 40),
       cpu: 1,
       annotation: isWeb ? { mountpoint: [`${app}.lain.example/`] } : {},
       ...WELL,
