@@ -12,9 +12,12 @@ const WatcherStatus = Type.Object({
   NumReceivers: Count,
   UpdateTime: Type.String({ description: "RFC 3339; empty: never." }),
   LastEvent: Type.Object({
-    Action: Type.Union(
-      ["init", "update", "delete", ""].map((action) => Type.Literal(action)),
-    ),
+    Action: Type.Union([
+      Type.Literal("init"),
+      Type.Literal("update"),
+      Type.Literal("delete"),
+      Type.Literal(""),
+    ]),
     Key: Type.String(),
     ModifiedIndex: Count,
   }),

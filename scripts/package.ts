@@ -26,6 +26,7 @@ const PAGES = [
   "CHANGELOG.md",
   "README.md",
   "lib/README.md",
+  "lib/client/README.md",
   "lib/grpc/README.md",
   "lib/store/README.md",
   "lib/ui/docs/architecture.svg",

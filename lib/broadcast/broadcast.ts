@@ -1,7 +1,7 @@
 import { getLogger } from "@logtape/logtape";
 import { Unavailable } from "../errors.ts";
 import type { Followed, Source } from "./source.ts";
-import { State } from "./state.ts";
+import type { State } from "./state.ts";
 import { Topic } from "./topic.ts";
 
 const log = getLogger(["lainlet", "broadcast"]);

@@ -9,46 +9,17 @@
  *
  * @module
  */
-import type { Static, TSchema } from "@sinclair/typebox";
-import type * as apis from "../../apis/mod.ts";
 import { backoff, sleep } from "../backoff.ts";
-import type { Endpoint, Param } from "../view/endpoint.ts";
+import type { Data, EndpointName, Params, ViewName } from "./declared.ts";
 import { lineOf, PeerError, RefusedError } from "./errors.ts";
 import { events } from "./events.ts";
 import { Exchange } from "./exchange.ts";
 import { parseBounded } from "./json.ts";
 import { oneLine, STEADY } from "./limits.ts";
 import { applyPatch, share } from "./patch.ts";
-import type { View } from "../view/view.ts";
 
 export { lineOf, PeerError, RefusedError };
-
-type Declared = typeof apis[keyof typeof apis];
-type NameOf<P> = P extends `/v2/${infer N}` ? N : P;
-type NamesOf<E> = E extends Endpoint ? NameOf<E["paths"][number]> : never;
-type WithName<N, E> = E extends unknown ? N extends NamesOf<E> ? E : never
-  : never;
-
-/** What can be watched: `nodes`, `webrouter/webprocs`, … */
-export type ViewName = NamesOf<Extract<Declared, View>>;
-
-/** What answers with JSON: the views, and other endpoints by their path, `/debug`. */
-export type EndpointName = NamesOf<Extract<Declared, { answer: TSchema }>>;
-
-/** What an endpoint answers. */
-export type Data<N extends EndpointName> = WithName<N, Declared> extends
-  { answer: infer A extends TSchema } ? Static<A> : never;
-
-/** The query parameters of an endpoint. */
-export type Params<N extends EndpointName> = WithName<N, Declared> extends
-  { params: infer Q extends Readonly<Record<string, Param>> } ?
-    & { readonly [K in keyof Q]?: string }
-    & {
-      readonly [
-        K in keyof Q as Q[K] extends { required: true } ? K : never
-      ]: string;
-    }
-  : never;
+export type { Data, EndpointName, Params, ViewName };
 
 /** A state that differs from the one before. */
 export interface Update<T> {

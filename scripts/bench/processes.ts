@@ -1,4 +1,4 @@
-import { TestEtcd } from "../../tests/util/etcd.ts";
+import type { TestEtcd } from "../../tests/util/etcd.ts";
 import { LainletProcess } from "../../tests/util/lainlet.ts";
 import { groupKey, type GroupSpec, groupValue } from "../cluster.ts";
 import { Child } from "./child.ts";

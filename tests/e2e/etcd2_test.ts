@@ -8,7 +8,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { makeCertificates } from "../util/certificates.ts";
 import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
-import { LainletProcess, TARGETS } from "../util/lainlet.ts";
+import { LainletProcess, type TARGETS } from "../util/lainlet.ts";
 import { eventually } from "../util/process.ts";
 
 const TELLS =

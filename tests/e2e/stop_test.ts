@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { LainletProcess } from "../util/lainlet.ts";
-import { eventually, Program } from "../util/process.ts";
+import { eventually, type Program } from "../util/process.ts";
 
 /** More than the system takes from lainlet for a reader that does not read. */
 const SIZE = 12_000_000;

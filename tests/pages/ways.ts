@@ -9,7 +9,9 @@ import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { LainletProcess } from "../util/lainlet.ts";
 import { eventually, freePort } from "../util/process.ts";
+import { NodeProject } from "../util/npm.ts";
 import { TestZooKeeper } from "../util/zookeeper.ts";
+import { runsAnywhere } from "./npm.ts";
 import { type Block, commandsOf, placeOf, readPages, ROOT } from "./pages.ts";
 import { Workbench } from "./workbench.ts";
 
@@ -54,10 +56,18 @@ export const COMMAND_WAYS: readonly Way[] = [
   {
     name: "ends, and is well",
     fits:
-      /^(npx -y deno@\S+ task (package|compile)\b|(sudo (dpkg|systemctl|journalctl)|systemctl|cat|curl -s|echo|printf|promtool|source|ss) |lainlet (status|get)\b)/,
+      /^(npx -y deno@\S+ task (package|pack|compile)\b|(sudo (dpkg|systemctl|journalctl)|systemctl|cat|curl -s|echo|printf|promtool|source|ss) |lainlet (status|get)\b)/,
     async check(workbench, line) {
       const stdout = await workbench.run(line);
       assertEquals(/^404 /.test(stdout), false, line);
+    },
+  },
+  {
+    name: "an empty project of npm's installs it, without a network",
+    fits: /^npm install dist\/\S+\.tgz$/,
+    async check({ checkout }, line) {
+      const [, , tarball] = line.split(" ");
+      await using _ = await NodeProject.make(`${checkout}/${tarball}`);
     },
   },
   {
@@ -151,7 +161,7 @@ export const BLOCK_WAYS: readonly (Way & { readonly language: string })[] = [
   {
     name: "a program: it has the right types, and prints three lines",
     language: "ts",
-    fits: /^import \{ Client \} from/,
+    fits: /^import \{ Client \} from "\.\//,
     async check(workbench, text) {
       await workbench.serve(DEMO);
       await Deno.writeTextFile(
@@ -164,6 +174,13 @@ export const BLOCK_WAYS: readonly (Way & { readonly language: string })[] = [
         ({ stdout }) => /\nfalse\n(.*\n)*(true|false)\n/.test(stdout),
       );
     },
+  },
+  {
+    name:
+      "a program of the package's: it has the right types, and runs anywhere",
+    language: "ts",
+    fits: /^import \{ Client \} from "@/,
+    check: ({ checkout }, text) => runsAnywhere(`${checkout}/dist`, text),
   },
   {
     name: "promtool takes it, beside the alert rules",

@@ -2,13 +2,16 @@ import {
   dependsKey,
   dependsValue,
   groupKey,
+  type GroupSpec,
   groupValue,
   nodeKey,
   nodeValue,
 } from "../../scripts/cluster.ts";
 
 const node = { name: "node1", ip: "192.168.77.21" };
-const shop = {
+
+/** The one group of the cluster. */
+export const shop: GroupSpec = {
   app: "shop",
   proc: "web.web",
   version: "26",
@@ -21,7 +24,7 @@ const shop = {
     restarts: 0,
     updated: "2026-01-15T12:00:00Z",
   }],
-} as const;
+};
 
 /** The cluster that the examples of `/openapi.json` are answers for. */
 export const exampleCluster: Readonly<Record<string, string>> = {

@@ -1,0 +1,94 @@
+/**
+ * Makes a package for npm of the client in `lib/client`.
+ *
+ *     deno task pack [--output FOLDER]
+ *
+ * What the package is made of is left beside it, in `client`: `deno publish`
+ * takes that folder.
+ *
+ * @module
+ */
+import config from "../deno.json" with { type: "json" };
+import * as apis from "../apis/mod.ts";
+import { readArgs } from "../lib/cli/args.ts";
+import { UsageError } from "../lib/flags.ts";
+import { declaredTypes } from "./pack/declared.ts";
+
+const ROOT = new URL("../", import.meta.url);
+
+const { name, version, license, exports } = config;
+
+/** What is made here, and not copied: it knows the whole of lainlet. */
+const DECLARED = "lib/client/declared.ts";
+
+/** Other files of the package, and where they come from. */
+const OTHERS = { "README.md": "lib/client/README.md", "LICENSE": "LICENSE" };
+
+const output = readOutput();
+const folder = `${output}/client`;
+await Deno.mkdir(output, { recursive: true });
+await Deno.remove(folder, { recursive: true }).catch(() => {});
+for (const path of await modules(exports.replace(/^\.\//, ""))) {
+  await write(path, await own(path));
+}
+await write(DECLARED, declaredTypes(Object.values(apis)));
+for (const [to, from] of Object.entries(OTHERS)) {
+  await write(to, await own(from));
+}
+await write(
+  "deno.json",
+  JSON.stringify({ name, version, license, exports }, null, 2) + "\n",
+);
+const file = `${name.replace("@", "").replace("/", "-")}-${version}.tgz`;
+await deno("fmt", "--quiet", ".");
+await deno("pack", "--allow-dirty", "--no-source-maps", `--output=../${file}`);
+console.error(`${output}/${file} is made.`);
+
+function readOutput(): string {
+  try {
+    const { given, rest: [unexpected] } = readArgs(Deno.args, ["output"], []);
+    if (unexpected === undefined) return given("output") ?? "dist";
+    throw new UsageError(`unexpected argument "${unexpected}"`);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`pack: ${error.message}`);
+    Deno.exit(2);
+  }
+}
+
+/** A module, and all that it imports. */
+async function modules(
+  path: string,
+  found = new Set<string>(),
+): Promise<Set<string>> {
+  if (path === DECLARED || found.has(path)) return found;
+  found.add(path);
+  for (const [, to = ""] of (await own(path)).matchAll(/ from "(\..*)";$/gm)) {
+    const { pathname } = new URL(to, new URL(path, ROOT));
+    await modules(pathname.slice(ROOT.pathname.length), found);
+  }
+  return found;
+}
+
+function own(path: string): Promise<string> {
+  return Deno.readTextFile(new URL(path, ROOT));
+}
+
+async function write(path: string, text: string): Promise<void> {
+  const full = `${folder}/${path}`;
+  await Deno.mkdir(full.slice(0, full.lastIndexOf("/")), { recursive: true });
+  await Deno.writeTextFile(full, text);
+}
+
+/** Runs Deno on the folder; ends this program when that fails. */
+async function deno(...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command("deno", {
+    args,
+    cwd: folder,
+  }).output();
+  if (success) return;
+  console.error(
+    `pack: deno ${args[0]} failed\n${new TextDecoder().decode(stderr)}`,
+  );
+  Deno.exit(1);
+}

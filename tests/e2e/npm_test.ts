@@ -1,0 +1,105 @@
+/**
+ * The npm package of the client, beside what its page shows of it.
+ *
+ * @module
+ */
+import { assertEquals, assertMatch } from "@std/assert";
+import config from "../../deno.json" with { type: "json" };
+import { MemoryStore } from "../../lib/store/memory.ts";
+import { run } from "../util/debian.ts";
+import { exampleCluster } from "../util/example.ts";
+import { TestLainlet } from "../util/lainlet.ts";
+import { NodeProject } from "../util/npm.ts";
+import { freePort } from "../util/process.ts";
+
+const DECLARED = new URL("../../lib/client/declared.ts", import.meta.url);
+const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+
+/** A module that only has the right types when two declare the same, and no `any`. */
+const SAME = `import type * as here from "${DECLARED}";
+import type * as packed from "./lib/client/declared.ts";
+type IsAny<T> = 0 extends 1 & T ? true : false;
+type Same<A, B> = IsAny<B> extends true ? false
+  : [A] extends [B] ? ([B] extends [A] ? true : false)
+  : false;
+type Name = here.EndpointName;
+export const names: Same<Name, packed.EndpointName> = true;
+export const views: Same<here.ViewName, packed.ViewName> = true;
+declare const data: { [N in Name]: Same<here.Data<N>, packed.Data<N>> };
+export const sameData: Record<Name, true> = data;
+declare const params: { [N in Name]: Same<here.Params<N>, packed.Params<N>> };
+export const sameParams: Record<Name, true> = params;
+`;
+
+/** Ends only when nothing is left to do: a client that asked again would keep it. */
+const FAULTS =
+  `import { Client, PeerError, RefusedError } from "${config.name}";
+
+const [url, nowhere] = process.argv.slice(2);
+const own = () => {
+  throw new Error("my own");
+};
+const first = async (watch) => (await watch.next()).value;
+const failed = async (promise) => {
+  const error = await promise.then(() => "nothing", (error) => error);
+  console.log(error.constructor.name, error.message);
+};
+await failed(first(new Client(url, own).watch("nodes", {})));
+await failed(first(new Client(url).watch("nodes", {}, { onStatus: own })));
+await failed(first(new Client(url).watch("procwatcher", { appname: "" })));
+await failed(new Client(nowhere).get("nodes", {}));
+await failed(new Client("no URL").get("nodes", {}));
+console.log(PeerError.name, RefusedError.name);
+`;
+
+Deno.test("npm: the client's package has lainlet's types, can be published, and fails as it should", async (t) => {
+  const folder = await Deno.makeTempDir({ prefix: "lainlet-npm-" });
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const [command = "", ...flags] = config.tasks.pack.split(" ");
+  await run(command, ...flags, `--output=${folder}`);
+
+  await t.step("the types are those that the endpoints declare", async () => {
+    const file = `${folder}/client/same.ts`;
+    await Deno.writeTextFile(file, SAME);
+    await run("deno", "check", "--quiet", `--config=${CONFIG}`, file);
+    await Deno.remove(file);
+  });
+
+  await t.step("what it is made of could be published, too", async () => {
+    const script =
+      `cd ${folder}/client && deno publish --dry-run --allow-dirty`;
+    await run("bash", "-c", script);
+  });
+
+  const file = config.name.slice(1).replace("/", "-");
+  const tarball = `${folder}/${file}-${config.version}.tgz`;
+  const project = stack.use(await NodeProject.make(tarball));
+
+  await t.step("it depends on nothing", async () => {
+    const listed = await project.run("npm", "ls", "--all", "--parseable");
+    assertEquals(
+      listed.trim().split("\n").slice(1),
+      [`${project.folder}/node_modules/${config.name}`],
+    );
+  });
+
+  await t.step("what is no fault of lainlet's is thrown, once", async () => {
+    const store = new MemoryStore(Object.entries(exampleCluster));
+    await using lainlet = await new TestLainlet(store).ready();
+    await project.write("faults.js", FAULTS);
+    for (const [command = "", ...args] of project.runs("faults.js")) {
+      const urls = [lainlet.url, `http://127.0.0.1:${freePort()}`];
+      const printed = await project.run(command, ...args, ...urls);
+      const [parse, status, refused, away, base, names] = printed.split("\n");
+      assertEquals([parse, status, refused, names], [
+        "Error my own",
+        "Error my own",
+        "RefusedError appname required",
+        "PeerError RefusedError",
+      ]);
+      assertMatch(away ?? "", /^PeerError .*refused/i);
+      assertMatch(base ?? "", /^TypeError /);
+    }
+  });
+});
