@@ -6,50 +6,25 @@
  */
 import type { Data } from "../client/client.ts";
 import { memo } from "../memo.ts";
+import {
+  type Container,
+  type Group,
+  groupOf,
+  type GroupValue,
+  type Pod,
+} from "./groups.ts";
+import { byNatural } from "./natural.ts";
+import { type Node, nodesOf } from "./nodes.ts";
+
+export type { Container, Group, Node, Pod };
 
 type Overview = Data<"overview">;
-type GroupValue = Overview[`group/${string}`];
 type DependsValue = Overview[`depends/${string}`];
-type Info = GroupValue["PodInfos"][number]["ContainerInfos"][number];
-
-/** A running container, and where it belongs. */
-export interface Container {
-  readonly id: string;
-  readonly app: string;
-  readonly group: string;
-  readonly instance: number;
-  /** "" while it has none. */
-  readonly ip: string;
-  readonly node: string;
-  readonly info: Info;
-}
-
-/** The equal pods of a proc. */
-export interface Group {
-  readonly app: string;
-  readonly name: string;
-  readonly instances: number;
-  readonly containers: readonly Container[];
-  readonly annotation: string;
-  /** Where routers mount it: `shop.example/`. */
-  readonly mountpoints: readonly string[];
-  /** Services that it uses, by the names of their portal pods. */
-  readonly dependencies: readonly string[];
-}
-
 export interface App {
   readonly name: string;
   readonly version: string;
   readonly groups: readonly Group[];
-}
-
-/** A machine of the cluster, or one that only containers name. */
-export interface Node {
-  readonly name: string;
-  readonly ip: string;
-  /** What the scheduler wrote of it. */
-  readonly value?: Readonly<Record<string, unknown>>;
-  readonly containers: readonly Container[];
+  readonly pods: readonly Pod[];
 }
 
 /** Pods that make a service reachable for an app on a node. */
@@ -60,9 +35,10 @@ export interface Portal {
   readonly addresses: readonly string[];
 }
 
-/** One state of everything. */
+/** One state of everything, sorted as people count. */
 export interface Model {
   readonly apps: ReadonlyMap<string, App>;
+  readonly pods: readonly Pod[];
   readonly nodes: ReadonlyMap<string, Node>;
   readonly portals: readonly Portal[];
   readonly config: readonly (readonly [name: string, value: string])[];
@@ -88,9 +64,12 @@ function members<K extends Kind>(
 export function modelOf(overview: Overview): Model {
   const groups = members(overview, "group")
     .map(([key, value]) => memo(madeGroups, value, () => groupOf(key, value)));
+  const apps = appsOf(groups);
+  const pods = [...apps.values()].flatMap((app) => app.pods);
   return {
-    apps: appsOf(groups),
-    nodes: nodesOf(members(overview, "node"), groups),
+    apps,
+    pods,
+    nodes: nodesOf(members(overview, "node"), pods),
     portals: members(overview, "depends").flatMap(([pod, value]) =>
       memo(madePortals, value, () => portalsOf(pod, value))
     ),
@@ -104,49 +83,6 @@ export function modelOf(overview: Overview): Model {
 
 const madeGroups = new WeakMap<GroupValue, Group>();
 const madePortals = new WeakMap<DependsValue, readonly Portal[]>();
-
-/** @param key `<app>/<group>` */
-function groupOf(key: string, { PodInfos }: GroupValue): Group {
-  const slash = key.indexOf("/");
-  const app = key.slice(0, slash);
-  const name = key.slice(slash + 1);
-  const annotation = PodInfos[0]?.Annotation ?? "";
-  return {
-    app,
-    name,
-    instances: PodInfos.length,
-    annotation,
-    mountpoints: mountpointsOf(annotation),
-    dependencies: [
-      ...new Set(
-        PodInfos.flatMap(({ Dependencies }) =>
-          Dependencies.map(({ PodName }) => PodName)
-        ),
-      ),
-    ],
-    containers: PodInfos.flatMap(({ ContainerInfos, InstanceNo }) =>
-      ContainerInfos.map((info) => ({
-        id: info.ContainerId,
-        app,
-        group: name,
-        instance: InstanceNo,
-        ip: info.ContainerIp,
-        node: info.NodeName || info.NodeIp,
-        info,
-      }))
-    ),
-  };
-}
-
-function mountpointsOf(annotation: string): string[] {
-  try {
-    const { mountpoint } = Object(JSON.parse(annotation));
-    return Array.isArray(mountpoint) ? mountpoint.map(String) : [];
-  } catch {
-    // An annotation may be any text.
-    return [];
-  }
-}
 
 function portalsOf(pod: string, value: DependsValue): Portal[] {
   return Object.entries(value).flatMap(([node, apps]) =>
@@ -162,40 +98,9 @@ function portalsOf(pod: string, value: DependsValue): Portal[] {
 function appsOf(groups: readonly Group[]): Map<string, App> {
   const byApp = Map.groupBy(groups, ({ app }) => app);
   return new Map(
-    [...byApp].sort(([a], [b]) => a < b ? -1 : 1).map(([name, groups]) => [
-      name,
-      { name, groups, version: versionOf(groups) },
-    ]),
+    byNatural(byApp, ([name]) => name).map(([name, groups]) => {
+      const pods = groups.flatMap((group) => group.pods);
+      return [name, { name, groups, pods, version: pods[0]?.version ?? "" }];
+    }),
   );
-}
-
-/** What LAIN released last, from the first container's environment. */
-function versionOf(groups: readonly Group[]): string {
-  const variable = "LAIN_APP_RELEASE_VERSION=";
-  const env = groups[0]?.containers[0]?.info.Env ?? [];
-  return env.find((item) => item.startsWith(variable))
-    ?.slice(variable.length) ?? "";
-}
-
-function nodesOf(
-  declared: readonly (readonly [string, Node["value"]])[],
-  groups: readonly Group[],
-): Map<string, Node> {
-  const running = Map.groupBy(
-    groups.flatMap(({ containers }) => containers),
-    ({ node }) => node,
-  );
-  const nodes = new Map<string, Node>();
-  for (const [key, value] of declared) {
-    // `<name>:<ip>:<ssh port>`, where the address may hold colons.
-    const [, name = key, ip = ""] = /^([^:]*):(.*):[^:]*$/.exec(key) ?? [];
-    const containers = running.get(name) ?? [];
-    nodes.set(name, { name, ip, value, containers });
-  }
-  for (const [name, containers] of running) {
-    if (nodes.has(name)) continue;
-    const ip = containers[0]?.info.NodeIp ?? "";
-    nodes.set(name, { name, ip, containers });
-  }
-  return new Map([...nodes].sort(([a], [b]) => a < b ? -1 : 1));
 }

@@ -1,0 +1,129 @@
+/**
+ * Pod groups, as the dashboard's views need them.
+ *
+ * @module
+ */
+import type { Data } from "../client/client.ts";
+import { type Condition, conditionOf, type Told } from "./condition.ts";
+
+export type GroupValue =
+  & Data<"overview">[`group/${string}`]
+  & Told
+  & { readonly Instances?: number };
+type PodValue = GroupValue["PodInfos"][number] & Told;
+type Info = PodValue["ContainerInfos"][number];
+
+/** A running container, and where it belongs. */
+export interface Container {
+  readonly id: string;
+  readonly app: string;
+  readonly group: string;
+  readonly instance: number;
+  /** "" while it has none. */
+  readonly ip: string;
+  readonly node: string;
+  readonly info: Info;
+}
+
+/** One instance of a group, with what its first container says. */
+export interface Pod extends Condition {
+  /** `<app>/<group>/<instance>` */
+  readonly key: string;
+  readonly app: string;
+  readonly group: string;
+  readonly instance: number;
+  /** "" while it is on none. */
+  readonly node: string;
+  readonly ip: string;
+  /** 0: it has none. */
+  readonly port: number;
+  readonly version: string;
+  readonly containers: readonly Container[];
+}
+
+/** The equal pods of a proc. */
+export interface Group extends Condition {
+  readonly app: string;
+  readonly name: string;
+  /** How many pods there are, and, where the store says so, are to be. */
+  readonly instances: number;
+  readonly wanted?: number;
+  readonly pods: readonly Pod[];
+  readonly containers: readonly Container[];
+  readonly annotation: string;
+  /** Where routers mount it: `shop.example/`. */
+  readonly mountpoints: readonly string[];
+  /** Services that it uses, by the names of their portal pods. */
+  readonly dependencies: readonly string[];
+}
+
+/** @param key `<app>/<group>` */
+export function groupOf(key: string, value: GroupValue): Group {
+  const { PodInfos, Instances } = value;
+  const slash = key.indexOf("/");
+  const app = key.slice(0, slash);
+  const name = key.slice(slash + 1);
+  const annotation = PodInfos[0]?.Annotation ?? "";
+  const pods = PodInfos.map((pod) => podOf(app, name, pod));
+  return {
+    ...conditionOf(value, true),
+    app,
+    name,
+    instances: pods.length,
+    wanted: Instances,
+    annotation,
+    mountpoints: mountpointsOf(annotation),
+    dependencies: [
+      ...new Set(
+        PodInfos.flatMap(({ Dependencies }) =>
+          Dependencies.map(({ PodName }) => PodName)
+        ),
+      ),
+    ],
+    pods,
+    containers: pods.flatMap(({ containers }) => containers),
+  };
+}
+
+function podOf(app: string, group: string, value: PodValue): Pod {
+  const { ContainerInfos, InstanceNo: instance } = value;
+  const containers = ContainerInfos.map((info) => ({
+    id: info.ContainerId,
+    app,
+    group,
+    instance,
+    ip: info.ContainerIp,
+    node: info.NodeName || info.NodeIp,
+    info,
+  }));
+  const { ip = "", info, node = "" } = containers[0] ?? {};
+  return {
+    ...conditionOf(value, ip !== ""),
+    key: `${app}/${group}/${instance}`,
+    app,
+    group,
+    instance,
+    node,
+    ip,
+    port: info?.Expose ?? 0,
+    version: versionOf(info?.Env ?? []),
+    containers,
+  };
+}
+
+/** What LAIN released last, from a container's environment. */
+function versionOf(env: readonly string[]): string {
+  const variable = "LAIN_APP_RELEASE_VERSION=";
+  return env.find((item) => item.startsWith(variable))
+    ?.slice(variable.length) ?? "";
+}
+
+function mountpointsOf(annotation: string): string[] {
+  try {
+    const { mountpoint } = Object(JSON.parse(annotation));
+    return Array.isArray(mountpoint) ? mountpoint.map(String) : [];
+  } catch {
+    // An annotation may be any text.
+    return [];
+  }
+}

@@ -1,0 +1,182 @@
+import { assertEquals } from "@std/assert";
+import type { Entry, Step } from "../../../lib/ui/entry.ts";
+import { plainly, sentenceOf } from "../../../lib/ui/sentences.ts";
+
+function entry(
+  kind: Entry["kind"],
+  name: string,
+  change: Entry["change"],
+  ...diff: Step[]
+): Entry {
+  return {
+    time: "2026-01-15T12:00:00Z",
+    revision: 7,
+    kind,
+    name,
+    change,
+    diff,
+  };
+}
+
+const shop = (...diff: Step[]) =>
+  entry("group", "shop/shop.web.web", "changed", ...diff);
+const pod = (i: number, field: string, before: unknown, after: unknown) => ({
+  path: ["PodInfos", i, field],
+  before,
+  after,
+});
+const container = (
+  i: number,
+  field: string,
+  before: unknown,
+  after: unknown,
+) => ({
+  path: ["PodInfos", i, "ContainerInfos", 0, field],
+  before,
+  after,
+});
+const release = (i: number) => ({
+  path: ["PodInfos", i, "ContainerInfos", 0, "Env", 2],
+  before: "LAIN_APP_RELEASE_VERSION=26",
+  after: "LAIN_APP_RELEASE_VERSION=1501708030-536c4499d863386ce10c",
+});
+
+/** What changed, and what is said of it. */
+const SAID: readonly (readonly [string, Entry])[] = [
+  [
+    "shop.web.web: release 26 → 1501708030-536c449; instance 1 moved from node1 to node2",
+    shop(
+      release(0),
+      release(1),
+      container(0, "Image", "shop:26", "shop:27"),
+      container(0, "NodeName", "node1", "node2"),
+      container(0, "NodeIp", "192.0.2.1", "192.0.2.2"),
+      container(0, "ContainerIp", "172.20.1.1", "172.20.2.1"),
+      container(0, "ContainerId", "a", "b"),
+    ),
+  ],
+  [
+    "shop.web.web: instances 1 and 2 lost the address 172.20.1.1; instance 3 got the address 172.20.1.3; instance 4 has a new container",
+    shop(
+      container(0, "ContainerIp", "172.20.1.1", ""),
+      container(1, "ContainerIp", "172.20.1.1", ""),
+      container(2, "ContainerIp", "", "172.20.1.3"),
+      container(3, "ContainerId", "a", "b"),
+    ),
+  ],
+  [
+    "shop.web.web: instance 1 restarted 3 times, 417 in all; instance 1 was killed for memory; instance 1 went success → fail; instance 1 went healthy → unhealthy; " +
+    'instance 1 has the error "exit 137"',
+    shop(
+      pod(0, "State", "success", "fail"),
+      pod(0, "Health", "healthy", "unhealthy"),
+      pod(0, "OOMKilled", false, true),
+      pod(0, "Restarts", 414, 417),
+      pod(0, "LastError", "", "exit 137"),
+      pod(0, "Updated", 1, 2),
+      container(0, "ContainerId", "a", "b"),
+    ),
+  ],
+  [
+    "shop.web.web: instances 2 → 3; memory limit 32 MiB → 64 MiB; environment: TZ; instance 2 removed on node1; instance 3 added on node7",
+    shop(
+      { path: ["Instances"], before: 2, after: 3 },
+      container(0, "Memory", 2 ** 25, 2 ** 26),
+      container(1, "Memory", 2 ** 25, 2 ** 26),
+      {
+        path: ["PodInfos", 0, "ContainerInfos", 0, "Env", 4],
+        after: "TZ=UTC",
+      },
+      {
+        path: ["PodInfos", 5],
+        after: { InstanceNo: 3, ContainerInfos: [{ NodeName: "node7" }] },
+      },
+      {
+        path: ["PodInfos", 1],
+        before: { InstanceNo: 2, ContainerInfos: [{ NodeName: "node1" }] },
+      },
+    ),
+  ],
+  [
+    "shop.web.web: added with 2 instances",
+    entry("group", "shop/shop.web.web", "added", {
+      path: [],
+      after: { PodInfos: [{}, {}] },
+    }),
+  ],
+  ["shop.web.web changed", shop(pod(0, "Updated", 1, 2))],
+  [
+    'domain: "lain.local" → "lain.example"',
+    entry("config", "domain", "changed", {
+      path: [],
+      before: "lain.local",
+      after: "lain.example",
+    }),
+  ],
+  [
+    "motd removed",
+    entry("config", "motd", "removed", { path: [], before: "x" }),
+  ],
+  [
+    'node2: mem 8 → 16; labels.zone set to "b"; deployd removed',
+    entry(
+      "node",
+      "node2:192.0.2.2:22",
+      "changed",
+      { path: ["mem"], before: 8, after: 16 },
+      { path: ["labels", "zone"], after: "b" },
+      { path: ["deployd"], before: true },
+    ),
+  ],
+  [
+    "node2: left the cluster",
+    entry("node", "node2:192.0.2.2:22", "removed", { path: [], before: {} }),
+  ],
+  [
+    "mysql.portal.portal-mysql: portal for shop on node1 added; portal for blog on node1 changed; portal for wiki on node2 removed",
+    entry(
+      "depends",
+      "mysql.portal.portal-mysql",
+      "changed",
+      { path: ["node1", "shop"], after: { Containers: [] } },
+      {
+        path: ["node1", "blog", "Containers", 0, "IP"],
+        before: "172.20.0.1",
+        after: "172.20.0.2",
+      },
+      { path: ["node2"], before: { wiki: {} } },
+    ),
+  ],
+];
+
+Deno.test("a change is said as one would say it", () => {
+  for (const [said, change] of SAID) {
+    assertEquals(plainly(sentenceOf(change)), said);
+  }
+});
+
+Deno.test("a sentence leads to what it is about", () => {
+  const sentence = sentenceOf(
+    shop(container(0, "NodeName", "node1", "node2")),
+  );
+  const paths = sentence.flatMap((part) =>
+    typeof part === "string" ? [] : [part.path]
+  );
+  assertEquals(paths, [["app", "shop"], ["node", "node1"], ["node", "node2"]]);
+});
+
+Deno.test("what a store may hold never breaks a sentence", () => {
+  for (const value of [null, 0, "", [], {}, "x".repeat(1000), [null]]) {
+    for (const path of [[], ["PodInfos"], ["PodInfos", 0], ["x", 1, "y"]]) {
+      for (const kind of ["config", "depends", "group", "node"] as const) {
+        for (const change of ["added", "changed", "removed"] as const) {
+          const steps = [{ path, before: value }, { path, after: value }];
+          const said = plainly(
+            sentenceOf(entry(kind, "a/b", change, ...steps)),
+          );
+          assertEquals(said.length < 500, true, said);
+        }
+      }
+    }
+  }
+});
