@@ -16,7 +16,9 @@ import { ChangesView } from "./views/changes.tsx";
 import { ClusterView } from "./views/cluster.tsx";
 import { ConfigView } from "./views/config.tsx";
 import { LainletView } from "./views/lainlet.tsx";
+import { NodesView } from "./views/nodes.tsx";
 import { ContainerView, NodeView } from "./views/places.tsx";
+import { PodsView } from "./views/pods.tsx";
 import { SearchView } from "./views/search.tsx";
 import { seconds } from "./parts.tsx";
 
@@ -26,6 +28,8 @@ const PACE = 250;
 const TABS = [
   ["Cluster", []],
   ["Apps", ["apps"]],
+  ["Pods", ["pods"]],
+  ["Nodes", ["nodes"]],
   ["Changes", ["changes"]],
   ["Config", ["config"]],
   ["lainlet", ["lainlet"]],
@@ -124,12 +128,16 @@ function Status({ live: { heard, model, problem } }: { live: Live }) {
 function View(
   { live, model, route }: { live: Live; model: Model; route: Route },
 ) {
-  const { path: [view = "", name = "", id = ""], query } = route;
+  const { path: [view = "", name = "", id = ""], params, query } = route;
   switch (view) {
     case "":
-      return <ClusterView model={model} />;
+      return <ClusterView model={model} params={params} />;
     case "apps":
-      return <AppsView model={model} />;
+      return <AppsView model={model} params={params} />;
+    case "pods":
+      return <PodsView model={model} params={params} />;
+    case "nodes":
+      return <NodesView model={model} params={params} />;
     case "app": {
       const app = model.apps.get(name);
       return app
@@ -152,7 +160,7 @@ function View(
     case "changes":
       return <ChangesView changes={live.changes} query={query} />;
     case "config":
-      return <ConfigView model={model} />;
+      return <ConfigView model={model} params={params} />;
     case "lainlet":
       return <LainletView model={model} />;
     case "search":

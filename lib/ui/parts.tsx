@@ -5,7 +5,7 @@
  */
 import type { ComponentChildren } from "preact";
 import type { Difference } from "../client/diff.ts";
-import type { Container, Portal } from "./model.ts";
+import type { Container } from "./model.ts";
 import { href } from "./route.ts";
 
 export function AppLink({ name }: { name: string }) {
@@ -42,55 +42,6 @@ export function Facts(
         </div>
       ))}
     </dl>
-  );
-}
-
-/** A table that scrolls by itself where the page is narrow. */
-export function Table({ label, columns, rows }: {
-  label: string;
-  columns: readonly string[];
-  rows: readonly (readonly [key: string, ...cells: ComponentChildren[]])[];
-}) {
-  return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={label}>
-      <table>
-        <thead>
-          <tr>
-            {columns.map((name) => <th key={name} scope="col">{name}</th>)}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(([key, ...cells]) => (
-            <tr key={key}>{cells.map((cell, i) => <td key={i}>{cell}</td>)}</tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-/** Portals with their addresses; beside each the node that it is on, or the app that it is for. */
-export function Portals({ title, label, portals, beside }: {
-  title: string;
-  label: string;
-  portals: readonly Portal[];
-  beside: "node" | "app";
-}) {
-  if (portals.length === 0) return null;
-  return (
-    <section>
-      <h2>{title}</h2>
-      <Table
-        label={label}
-        columns={["portal", beside === "node" ? "node" : "for", "addresses"]}
-        rows={portals.map(({ addresses, app, node, service }) => [
-          `${service} ${node} ${app}`,
-          service,
-          beside === "node" ? <NodeLink name={node} /> : <AppLink name={app} />,
-          addresses.map((one) => <Address key={one} ip={one} />),
-        ])}
-      />
-    </section>
   );
 }
 

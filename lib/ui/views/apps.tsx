@@ -1,62 +1,164 @@
+/// <reference lib="dom" />
+import { useMemo } from "preact/hooks";
+import { type Look, Mark, StateMark, Version } from "../marks.tsx";
 import type { App, Group, Model } from "../model.ts";
-import {
-  Address,
-  AppLink,
-  ContainerLink,
-  Facts,
-  NodeLink,
-  Portals,
-  Table,
-  Value,
-} from "../parts.tsx";
-import { href } from "../route.ts";
+import { gravity, isShort } from "../needs.ts";
+import { AppLink, Facts, Value } from "../parts.tsx";
+import { href, type Params, setQuery } from "../route.ts";
+import { type Column, Table } from "../table.tsx";
+import { plural } from "../words.ts";
+import { keyOf, PODS } from "./pods.tsx";
+import { Portals } from "./portals.tsx";
+
+const COLUMNS: readonly Column<App>[] = [
+  {
+    name: "app",
+    width: 30,
+    text: ({ name }) => name,
+    show: ({ name }) => <AppLink name={name} />,
+  },
+  {
+    name: "state",
+    width: 26,
+    text: stateOf,
+    order: (app) => Math.min(...app.pods.map(gravity)),
+    show: (app) => <Mark look={lookOf(app)} text={stateOf(app)} />,
+  },
+  {
+    name: "pods",
+    width: 10,
+    text: ({ groups, pods }) => {
+      const wanted = wantedOf(groups);
+      return wanted === pods.length
+        ? String(wanted)
+        : `${pods.length} of ${wanted}`;
+    },
+    order: ({ pods }) => pods.length,
+    isNumber: true,
+  },
+  {
+    name: "groups",
+    width: 10,
+    text: ({ groups }) => String(groups.length),
+    order: ({ groups }) => groups.length,
+    isNumber: true,
+    isMinor: true,
+  },
+  {
+    name: "restarts",
+    width: 10,
+    text: ({ pods }) => String(restartsOf(pods)),
+    order: ({ pods }) => restartsOf(pods),
+    isNumber: true,
+    isMinor: true,
+  },
+  {
+    name: "version",
+    width: 20,
+    text: ({ version }) => version,
+    show: ({ version }) => <Version version={version} />,
+    isMinor: true,
+  },
+];
+
+function restartsOf(pods: App["pods"]): number {
+  return pods.reduce((sum, { restarts }) => sum + restarts, 0);
+}
+
+function wantedOf(groups: readonly Group[]): number {
+  return groups.reduce(
+    (sum, { instances, wanted = instances }) => sum + wanted,
+    0,
+  );
+}
+
+function badOf({ pods }: App): number {
+  return pods.filter(({ troubles }) => troubles.length > 0).length;
+}
+
+function stateOf(app: App): string {
+  const bad = badOf(app);
+  if (bad > 0) return `${bad} not well`;
+  if (app.groups.some(isShort)) return "fewer than asked for";
+  return app.pods.every(({ isStopped }) => isStopped) ? "stopped" : "well";
+}
+
+function lookOf(app: App): Look {
+  if (badOf(app) > 0 || app.groups.some(isShort)) return "bad";
+  return app.pods.every(({ isStopped }) => isStopped) ? "off" : "good";
+}
+
+/** Which apps are listed, by what is asked for in the URL. */
+const SHOWN: Readonly<
+  Record<string, readonly [string, (app: App) => boolean]>
+> = {
+  "": ["all", () => true],
+  bad: ["not well", (app) => badOf(app) > 0],
+  short: ["with fewer than asked for", ({ groups }) => groups.some(isShort)],
+};
 
 /** All apps, with what of them runs. */
-export function AppsView({ model }: { model: Model }) {
+export function AppsView({ model, params }: { model: Model; params: Params }) {
+  const { show = "" } = params;
+  const apps = useMemo(() => [...model.apps.values()], [model.apps]);
+  const change = (next: Params) => setQuery(["apps"], next);
   return (
     <>
       <h1>Apps</h1>
       <Table
         label="Apps"
-        columns={["app", "version", "groups", "instances", "without address"]}
-        rows={[...model.apps.values()].map((app) => [
-          app.name,
-          <AppLink name={app.name} />,
-          <span class="mono">{app.version}</span>,
-          app.groups.length,
-          sum(app.groups, ({ instances }) => instances),
-          <Missing
-            count={sum(app.groups, ({ containers }) =>
-              containers.filter(({ ip }) => ip === "").length)}
-          />,
-        ])}
-      />
+        columns={COLUMNS}
+        items={apps}
+        keyOf={({ name }) => name}
+        only={SHOWN[show]?.[1]}
+        params={params}
+        onParams={change}
+        empty="There are no apps."
+      >
+        <label>
+          show{" "}
+          <select
+            value={show}
+            onChange={({ currentTarget: { value } }) =>
+              change({ ...params, show: value })}
+          >
+            {Object.entries(SHOWN).map(([value, [text]]) => (
+              <option key={value} value={value}>{text}</option>
+            ))}
+          </select>
+        </label>
+      </Table>
     </>
   );
 }
 
-function sum<T>(items: readonly T[], count: (item: T) => number): number {
-  return items.reduce((sum, item) => sum + count(item), 0);
-}
-
-function Missing({ count }: { count: number }) {
-  return count > 0 ? <strong class="bad">{count}</strong> : <>0</>;
-}
-
 /** One app: its groups and their pods, where it is mounted, what it uses. */
 export function AppView({ model, app }: { model: Model; app: App }) {
-  const portals = model.portals.filter((portal) => portal.app === app.name);
+  const { groups, name, pods, version } = app;
+  const portals = model.portals.filter((portal) => portal.app === name);
+  const wanted = wantedOf(groups);
   return (
     <>
-      <h1>{app.name}</h1>
+      <h1>{name}</h1>
       <Facts
         facts={[
-          ["version", <span class="mono">{app.version || "unknown"}</span>],
-          ["groups", app.groups.length],
-          ["instances", sum(app.groups, ({ instances }) => instances)],
+          ["state", <Mark look={lookOf(app)} text={stateOf(app)} />],
+          [
+            "pods",
+            wanted === pods.length ? wanted : `${pods.length} of ${wanted}`,
+          ],
+          ["groups", groups.length],
+          [
+            "version",
+            version ? <Version version={version} /> : "unknown",
+          ],
         ]}
       />
-      {app.groups.map((group) => <GroupPart key={group.name} group={group} />)}
+      <p>
+        <a href={href([], { app: name })}>On the map</a>,{" "}
+        <a href={href(["changes"], { app: name })}>what changed</a>
+      </p>
+      {groups.map((group) => <GroupPart key={group.name} group={group} />)}
       <Portals
         title="Portals to what it uses"
         label="Portals"
@@ -68,27 +170,31 @@ export function AppView({ model, app }: { model: Model; app: App }) {
 }
 
 function GroupPart({ group }: { group: Group }) {
-  const { annotation, containers, dependencies, mountpoints, name } = group;
+  const { annotation, dependencies, mountpoints, name, pods } = group;
+  const { containers: [first], instances, wanted = instances } = group;
   return (
     <section>
       <h2>{name}</h2>
       <Facts
         facts={[
+          ["state", <StateMark of={group} />],
+          [
+            "pods",
+            isShort(group)
+              ? <Mark look="bad" text={`${instances} of ${wanted}`} />
+              : plural(instances, "pod"),
+          ],
           ["mount points", mountpoints.join(", ") || "none"],
           ["dependencies", dependencies.join(", ") || "none"],
-          ["image", <span class="mono">{containers[0]?.info.Image}</span>],
+          ["image", <span class="mono">{first?.info.Image ?? "unknown"}</span>],
         ]}
       />
       <Table
         label={`Pods of ${name}`}
-        columns={["instance", "container", "address", "node"]}
-        rows={containers.map((one) => [
-          `${one.instance} ${one.id}`,
-          one.instance,
-          <ContainerLink container={one} />,
-          <Address ip={one.ip} port={one.info.Expose} />,
-          <NodeLink name={one.node} />,
-        ])}
+        columns={PODS}
+        items={pods}
+        keyOf={keyOf}
+        empty="It has no pods."
       />
       {annotation !== "" && (
         <details>
@@ -96,9 +202,6 @@ function GroupPart({ group }: { group: Group }) {
           <Value value={annotation} />
         </details>
       )}
-      <p>
-        <a href={href(["changes"], name)}>What changed in {name}</a>
-      </p>
     </section>
   );
 }

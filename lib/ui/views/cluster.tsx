@@ -1,148 +1,145 @@
-import { memo } from "preact/compat";
+/// <reference lib="dom" />
 import { useMemo } from "preact/hooks";
-import type { Container, Model, Node } from "../model.ts";
-import { AppLink, counted } from "../parts.tsx";
-import { href } from "../route.ts";
+import { Bar, Mark } from "../marks.tsx";
+import type { Model, Node } from "../model.ts";
+import { gravity, loadOf } from "../needs.ts";
+import { byNatural } from "../natural.ts";
+import { href, type Params, setQuery } from "../route.ts";
+import { plural } from "../words.ts";
+import { useHighlight } from "./highlight.ts";
+import { NodeMap } from "./map.tsx";
+import { Needs } from "./needs.tsx";
+import "./cluster.css";
 
-/** Up to this many apps their colours are listed at once. */
-const FEW = 40;
+const ORDERS = ["name", "load", "trouble"] as const;
 
-/** The nodes as a map of their containers: colour is the app, hollow has no address. */
-export function ClusterView({ model }: { model: Model }) {
-  const nodes = [...model.nodes.values()];
-  const containers = nodes.flatMap((node) => node.containers);
-  const apps = [...model.apps.keys()];
-  const colours = useMemo(() => coloursOf(apps), [apps.join("/")]);
-  const hollow = containers.filter(({ ip }) => ip === "").length;
+/** What needs somebody, and the nodes as a map of their pods. */
+export function ClusterView(
+  { model, params }: { model: Model; params: Params },
+) {
+  const { app = "", sort = "" } = params;
+  const highlight = useHighlight(app);
+  const nodes = useMemo(
+    () => ordered([...model.nodes.values()], sort),
+    [model.nodes, sort],
+  );
+  const change = (next: Params) => setQuery([], { ...params, ...next });
+  const here = app === "" ? undefined : model.apps.get(app)?.pods ?? [];
   return (
     <>
       <h1>Cluster</h1>
       <p class="summary">
-        {counted(nodes.length, "node")}, {counted(model.apps.size, "app")},{" "}
-        {counted(containers.length, "container")}
-        {hollow > 0 && (
-          <>
-            , <strong class="bad">{hollow} without an address</strong>
-          </>
-        )}
+        <a href={href(["nodes"])}>{plural(model.nodes.size, "node")}</a>,{" "}
+        <a href={href(["apps"])}>{plural(model.apps.size, "app")}</a>,{" "}
+        <a href={href(["pods"])}>{plural(model.pods.length, "pod")}</a>;{" "}
+        <a href={href(["changes"], { since: "5m" })}>
+          what changed in the last 5 minutes
+        </a>, <a href={href(["lainlet"])}>who listens</a>
       </p>
-      <Legend colours={colours} />
-      <ul class="nodes">
-        {nodes.map((node) => (
-          <NodeCard key={node.name} node={node} colours={colours} />
-        ))}
-      </ul>
+      <Needs model={model} />
+      <section aria-label="Map">
+        <div class="controls">
+          <h2>Where everything runs</h2>
+          <label>
+            Nodes by{" "}
+            <select
+              value={sort || "name"}
+              onChange={({ currentTarget: { value } }) =>
+                change({ sort: value === "name" ? "" : value })}
+            >
+              {ORDERS.map((one) => <option key={one}>{one}</option>)}
+            </select>
+          </label>
+          <label>
+            Show app{" "}
+            <input
+              type="search"
+              list="apps"
+              value={app}
+              onInput={({ currentTarget: { value } }) => change({ app: value })}
+            />
+          </label>
+          <datalist id="apps">
+            {[...model.apps.keys()].map((name) => (
+              <option key={name} value={name} />
+            ))}
+          </datalist>
+          {here !== undefined && (
+            <span>
+              {here.length === 0 ? `There is no ${app}.` : (
+                <>
+                  <a href={href(["app", app])}>{app}</a>:{" "}
+                  {plural(here.length, "pod")} on {plural(
+                    new Set(here.map(({ node }) => node)).size,
+                    "node",
+                  )}
+                </>
+              )}
+            </span>
+          )}
+        </div>
+        <Key />
+        <ul class="nodes" {...highlight}>
+          {nodes.map((node) => <NodeCard key={node.name} node={node} />)}
+        </ul>
+      </section>
     </>
   );
 }
 
-interface NodeCardProps {
-  node: Node;
-  colours: ReadonlyMap<string, number>;
+/** @param sort one of {@linkcode ORDERS}; by name when it is another */
+function ordered(nodes: readonly Node[], sort: string): readonly Node[] {
+  if (sort === "load") return nodes.toSorted((a, b) => loadOf(b) - loadOf(a));
+  if (sort !== "trouble") return byNatural(nodes, ({ name }) => name);
+  const troubles = ({ pods }: Node) =>
+    pods.filter((pod) => pod.troubles.length > 0);
+  const count = new Map(nodes.map((node) => [node, troubles(node).length]));
+  const worst = ({ pods }: Node) => Math.min(...pods.map(gravity));
+  return nodes.toSorted((a, b) =>
+    (count.get(b) ?? 0) - (count.get(a) ?? 0) || worst(a) - worst(b)
+  );
 }
 
-const NodeCard = memo(
-  function NodeCard({ colours, node }: NodeCardProps) {
-    const { name, ip, containers } = node;
-    return (
-      <li class="node">
-        <h2>
-          <a href={href(["node", name])}>{name}</a>
-        </h2>
-        <p class="dim">{ip}, {counted(containers.length, "container")}</p>
-        <div class="map">
-          {containers.map((one) => (
-            <Cell
-              key={one.id}
-              container={one}
-              colour={colours.get(one.app) ?? 0}
-            />
-          ))}
-        </div>
+/** What the marks mean. */
+function Key() {
+  return (
+    <ul class="key">
+      <li>
+        <span class="cell" /> well
       </li>
-    );
-  },
-  // Lists are made anew for each state, what is in them is not.
-  ({ colours, node: a }, { colours: next, node: b }) =>
-    colours === next && a.name === b.name && a.ip === b.ip &&
-    a.containers.length === b.containers.length &&
-    a.containers.every((one, i) => one === b.containers[i]),
-);
-
-/** The keyboard goes to the node, whose page lists what is here. */
-function Cell(
-  { colour, container }: { colour: number; container: Container },
-) {
-  const { group, id, instance, ip, node } = container;
-  const text = `${group} ${instance}, ${ip || "no address"}`;
-  return (
-    <a
-      class={ip === "" ? "cell hollow" : "cell"}
-      href={href(["container", node, id])}
-      style={styleOf(colour)}
-      tabIndex={-1}
-      title={text}
-      aria-label={text}
-    />
+      <li>
+        <span class="cell bad" /> not well
+      </li>
+      <li>
+        <span class="cell off" /> stopped
+      </li>
+    </ul>
   );
 }
 
-/** What the colours mean. */
-function Legend({ colours }: { colours: ReadonlyMap<string, number> }) {
+function NodeCard({ node }: { node: Node }) {
+  const { cpu, ip, memory, name, pods } = node;
+  const bad = pods.filter(({ troubles }) => troubles.length > 0).length;
   return (
-    <details class="legend" open={colours.size <= FEW}>
-      <summary>Colours</summary>
-      <ul>
-        {[...colours].map(([app, colour]) => (
-          <li key={app}>
-            <span class="cell" style={styleOf(colour)} />
-            <AppLink name={app} />
-          </li>
-        ))}
-        <li>
-          <span class="cell hollow" style={styleOf(0)} /> no address
-        </li>
-      </ul>
-    </details>
+    <li class="node">
+      <div class="title">
+        <h3>
+          <a href={href(["node", name])}>{name}</a>
+        </h3>
+        <small>{ip}</small>
+        {bad > 0 && (
+          <a
+            href={href(["pods"], { node: name, state: "bad" })}
+            title={`${bad} of ${plural(pods.length, "pod")} not well`}
+          >
+            <Mark look="bad" text={String(bad)} />
+          </a>
+        )}
+        <small>{plural(pods.length, "pod")}</small>
+      </div>
+      <Bar unit="CPU" load={cpu} />
+      <Bar unit="memory" load={memory} />
+      <NodeMap pods={pods} />
+    </li>
   );
-}
-
-/** 24 hues in three shades. */
-const COLOURS = 72;
-
-/**
- * The apps' colours: of each its own, by its name, or the next one that is
- * left. So they hardly ever change when apps come and go.
- *
- * @returns numbers of colours
- */
-function coloursOf(apps: readonly string[]): Map<string, number> {
-  const colours = new Map<string, number>();
-  const taken = new Set<number>();
-  for (const app of apps) {
-    let colour = hashOf(app) % COLOURS;
-    while (taken.has(colour)) colour = (colour + 1) % COLOURS;
-    colours.set(app, colour);
-    taken.add(colour);
-    if (taken.size === COLOURS) taken.clear();
-  }
-  return colours;
-}
-
-function hashOf(name: string): number {
-  let hash = 0x811c9dc5;
-  for (const char of name) {
-    hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193);
-  }
-  // Names that are alike differ in the low bits only: these are spread.
-  hash = Math.imul(hash ^ hash >>> 16, 0x85ebca6b);
-  return (hash ^ hash >>> 13) >>> 0;
-}
-
-/** Neighbours have hues that are far apart. */
-function styleOf(colour: number): Record<string, string> {
-  return {
-    "--hue": String(colour * 7 % 24 * 15),
-    "--light": `${(Math.floor(colour / 24) - 1) * 14}%`,
-  };
 }

@@ -1,23 +1,46 @@
 import { useState } from "preact/hooks";
 import { isSecret } from "../../access/secrets.ts";
 import type { Model } from "../model.ts";
-import { Table, Value } from "../parts.tsx";
+import { Value } from "../parts.tsx";
+import { type Params, setQuery } from "../route.ts";
+import { type Column, Table } from "../table.tsx";
+
+type Setting = Model["config"][number];
+
+const COLUMNS: readonly Column<Setting>[] = [
+  {
+    name: "name",
+    width: 35,
+    text: ([name]) => name,
+    show: ([name]) => <span class="mono">{name}</span>,
+  },
+  {
+    name: "value",
+    width: 65,
+    text: ([name, value]) => isSecret(name) ? "masked" : value,
+    show: ([name, value]) =>
+      isSecret(name)
+        ? <Secret name={name} value={value} />
+        : <Value value={value} />,
+  },
+];
 
 /** The cluster's settings; secret ones are masked until they are asked for. */
-export function ConfigView({ model }: { model: Model }) {
+export function ConfigView(
+  { model, params }: { model: Model; params: Params },
+) {
   return (
     <>
       <h1>Config</h1>
       <Table
         label="Settings"
-        columns={["name", "value"]}
-        rows={model.config.map(([name, value]) => [
-          name,
-          <span class="mono">{name}</span>,
-          isSecret(name)
-            ? <Secret name={name} value={value} />
-            : <Value value={value} />,
-        ])}
+        columns={COLUMNS}
+        items={model.config}
+        keyOf={([name]) => name}
+        params={params}
+        onParams={(next) => setQuery(["config"], next)}
+        isTall
+        empty="There are no settings."
       />
     </>
   );

@@ -1,7 +1,8 @@
 import { useMemo } from "preact/hooks";
 import { Chart } from "../chart.tsx";
 import type { Model } from "../model.ts";
-import { brief, bytes, Facts, round, seconds, Table } from "../parts.tsx";
+import { brief, bytes, Facts, round, seconds } from "../parts.tsx";
+import { type Column, Table } from "../table.tsx";
 
 type Sample = Model["samples"][number][1];
 
@@ -28,6 +29,21 @@ const CHARTS: readonly {
   { title: "Listeners", lines: [["streams", "listeners"]], format: round },
   { title: "CPU", lines: [["cores", "cpu"]], format: round },
   { title: "Memory", lines: [["resident", "memory"]], format: bytes },
+];
+
+const STREAMS: readonly Column<[path: string, count: number]>[] = [
+  { name: "endpoint", width: 60, text: ([path]) => path },
+  {
+    name: "streams",
+    width: 40,
+    text: ([, count]) => String(count),
+    order: ([, count]) => count,
+  },
+];
+
+const REJECTED: readonly Column<[key: string, why: string]>[] = [
+  { name: "key", width: 50, text: ([key]) => key },
+  { name: "why", width: 50, text: ([, why]) => why },
 ];
 
 /** How this lainlet is, and was in the last hour. */
@@ -104,12 +120,10 @@ export function LainletView({ model }: { model: Model }) {
         <h2>Listeners by endpoint</h2>
         <Table
           label="Listeners by endpoint"
-          columns={["endpoint", "streams"]}
-          rows={Object.entries(present.endpoints)
-            .filter(([, count]) => count > 0)
-            .map((
-              [path, count],
-            ) => [path, <span class="mono">{path}</span>, count])}
+          columns={STREAMS}
+          items={Object.entries(present.endpoints)
+            .filter(([, count]) => count > 0)}
+          keyOf={([path]) => path}
         />
       </section>
       {rejected.length > 0 && (
@@ -117,12 +131,9 @@ export function LainletView({ model }: { model: Model }) {
           <h2>Values that are not taken</h2>
           <Table
             label="Rejected values"
-            columns={["key", "why"]}
-            rows={rejected.map(([key, why]) => [
-              key,
-              <span class="mono">{key}</span>,
-              why,
-            ])}
+            columns={REJECTED}
+            items={rejected}
+            keyOf={([key]) => key}
           />
         </section>
       )}

@@ -1,19 +1,15 @@
+import { Bar } from "../marks.tsx";
 import type { Container, Model, Node } from "../model.ts";
-import {
-  Address,
-  AppLink,
-  bytes,
-  ContainerLink,
-  Facts,
-  NodeLink,
-  Portals,
-  Table,
-  Value,
-} from "../parts.tsx";
+import { Address, AppLink, bytes, Facts, NodeLink, Value } from "../parts.tsx";
+import { href } from "../route.ts";
+import { Table } from "../table.tsx";
+import { keyOf, PODS_OF_NODE } from "./pods.tsx";
+import { Portals } from "./portals.tsx";
 
 /** One node: what the scheduler wrote of it, and what runs there. */
 export function NodeView({ model, node }: { model: Model; node: Node }) {
-  const { containers, ip, name, value } = node;
+  const { cpu, ip, memory, name, pods, value } = node;
+  const bad = pods.filter(({ troubles }) => troubles.length > 0).length;
   const portals = model.portals.filter((portal) => portal.node === name);
   return (
     <>
@@ -21,25 +17,34 @@ export function NodeView({ model, node }: { model: Model; node: Node }) {
       <Facts
         facts={[
           ["address", <Address ip={ip} />],
-          ["containers", containers.length],
+          ["pods", pods.length],
           [
-            "memory limits",
-            bytes(containers.reduce((all, { info }) => all + info.Memory, 0)),
+            "not well",
+            bad === 0 ? 0 : (
+              <a
+                class="bad"
+                href={href(["pods"], { node: name, state: "bad" })}
+              >
+                {bad}
+              </a>
+            ),
           ],
         ]}
       />
-      <Table
-        label={`Containers on ${name}`}
-        columns={["app", "group", "instance", "container", "address"]}
-        rows={containers.map((one) => [
-          one.id,
-          <AppLink name={one.app} />,
-          one.group,
-          one.instance,
-          <ContainerLink container={one} />,
-          <Address ip={one.ip} port={one.info.Expose} />,
-        ])}
-      />
+      <div class="loads">
+        <Bar unit="CPU" load={cpu} />
+        <Bar unit="memory" load={memory} />
+      </div>
+      <section>
+        <h2>Pods</h2>
+        <Table
+          label={`Pods on ${name}`}
+          columns={PODS_OF_NODE}
+          items={pods}
+          keyOf={keyOf}
+          empty="Nothing runs here."
+        />
+      </section>
       <Portals
         title="Portals"
         label={`Portals on ${name}`}

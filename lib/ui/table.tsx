@@ -1,0 +1,273 @@
+/**
+ * Tables: they sort, filter, keep their head in view, and draw of many rows
+ * only those that are seen.
+ *
+ * @module
+ */
+import { Component, type ComponentChildren, createRef } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { glow } from "./glow.ts";
+import type { Params } from "./route.ts";
+import { found, sorted } from "./rows.ts";
+import { useWindow } from "./window.ts";
+import { plural } from "./words.ts";
+import "./table.css";
+
+/** What a table says of its items. */
+export interface Column<T> {
+  readonly name: string;
+  /** What it is found by, and, when this differs from before, seen to have changed. */
+  readonly text: (item: T) => string;
+  /** What it is sorted by, where that is not its text. */
+  readonly order?: (item: T) => number | string;
+  /** What is shown, where that is not its text. */
+  readonly show?: (item: T) => ComponentChildren;
+  /** Its part of the table's width; 1 when not given. */
+  readonly width?: number;
+  readonly isNumber?: boolean;
+  /** It is left out where there is no room. */
+  readonly isMinor?: boolean;
+}
+
+export interface TableProps<T> {
+  readonly label: string;
+  readonly columns: readonly Column<T>[];
+  readonly items: readonly T[];
+  readonly keyOf: (item: T) => string;
+  /** Which of them are wanted; all when not given. */
+  readonly only?: (item: T) => boolean;
+  /** How it is filtered (`q`) and sorted (`sort`), where that is in the URL. */
+  readonly params?: Params;
+  readonly onParams?: (params: Params) => void;
+  /** What is said when there is nothing. */
+  readonly empty?: string;
+  /** More to choose by, beside the filter. */
+  readonly children?: ComponentChildren;
+  /** Its rows may be of any height: of very many only the first are drawn. */
+  readonly isTall?: boolean;
+}
+
+/** From so many on they can be filtered. */
+const MANY = 8;
+
+/** How many tall rows are drawn. */
+const TALL = 300;
+
+export function Table<T extends object>(props: TableProps<T>) {
+  const {
+    children,
+    columns,
+    empty = "None.",
+    isTall,
+    items,
+    keyOf,
+    label,
+    only,
+  } = props;
+  const [own, setOwn] = useState<Params>({});
+  const { onParams = setOwn, params = own } = props;
+  const { q = "", sort = "" } = params;
+  const shown = useMemo(
+    () =>
+      sorted(
+        found(only ? items.filter(only) : items, columns, q),
+        columns,
+        sort,
+      ),
+    [items, columns, only, q, sort],
+  );
+  const known = useKnown(items, keyOf);
+  const body = useRef<HTMLTableSectionElement>(null);
+  const near = useWindow(body, isTall ? 0 : shown.length);
+  const { first, last, before, after } = isTall
+    ? { first: 0, last: TALL, before: 0, after: 0 }
+    : near;
+  return (
+    <div
+      class={isTall ? "table tall" : "table"}
+      role="region"
+      aria-label={label}
+    >
+      {(children || items.length > MANY || q !== "") && (
+        <div class="controls">
+          {children}
+          <label>
+            filter{" "}
+            <input
+              type="search"
+              value={q}
+              aria-label={`Filter ${label}`}
+              onInput={({ currentTarget: { value } }) =>
+                onParams({ ...params, q: value })}
+            />
+          </label>
+          <span class="dim">
+            {shown.length === items.length
+              ? plural(items.length, "row")
+              : `${shown.length.toLocaleString("en")} of ${
+                plural(items.length, "row")
+              }`}
+          </span>
+        </div>
+      )}
+      <table role="table" aria-label={label} aria-rowcount={shown.length + 1}>
+        <colgroup>
+          {columns.map(({ isMinor, name, width = 1 }) => (
+            <col
+              key={name}
+              class={isMinor ? "minor" : undefined}
+              style={{ width: `${width}%` }}
+            />
+          ))}
+        </colgroup>
+        <thead role="rowgroup">
+          <tr role="row">
+            {columns.map((column) => (
+              <Head
+                key={column.name}
+                column={column}
+                sort={sort}
+                onSort={(sort) => onParams({ ...params, sort })}
+              />
+            ))}
+          </tr>
+        </thead>
+        <tbody role="rowgroup" ref={body}>
+          {before > 0 && <Space height={before} />}
+          {shown.slice(first, last).map((item, i) => (
+            <Row
+              key={keyOf(item)}
+              index={first + i + 2}
+              item={item}
+              columns={columns}
+              isNew={known !== undefined && !known.has(keyOf(item))}
+            />
+          ))}
+          {after > 0 && <Space height={after} />}
+        </tbody>
+      </table>
+      {isTall && shown.length > TALL && (
+        <p class="dim none">
+          {plural(shown.length - TALL, "more row")}: a filter finds them.
+        </p>
+      )}
+      {shown.length === 0 && (
+        <p class="dim none">
+          {items.length === 0 ? empty : "Nothing is like that."}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Head<T>({ column, onSort, sort }: {
+  column: Column<T>;
+  sort: string;
+  onSort: (sort: string) => void;
+}) {
+  const { isMinor, isNumber, name } = column;
+  const isUp = sort === name;
+  const isDown = sort === `-${name}`;
+  // What is much comes first, and names from the beginning.
+  const next = isNumber
+    ? isDown ? name : isUp ? "" : `-${name}`
+    : isUp
+    ? `-${name}`
+    : isDown
+    ? ""
+    : name;
+  return (
+    <th
+      role="columnheader"
+      scope="col"
+      class={classOf(isMinor, isNumber)}
+      aria-sort={isUp ? "ascending" : isDown ? "descending" : undefined}
+    >
+      <button type="button" class="sort" onClick={() => onSort(next)}>
+        {name}
+        <span aria-hidden="true">{isUp ? " ▲" : isDown ? " ▼" : ""}</span>
+      </button>
+    </th>
+  );
+}
+
+/** In the place of rows that are not seen. */
+function Space({ height }: { height: number }) {
+  return (
+    <tr aria-hidden="true" class="space" style={{ height: `${height}px` }} />
+  );
+}
+
+interface RowProps<T> {
+  readonly index: number;
+  readonly item: T;
+  readonly columns: readonly Column<T>[];
+  readonly isNew: boolean;
+}
+
+/** Drawn again when its item is another; what then reads otherwise is marked. */
+class Row<T> extends Component<RowProps<T>> {
+  readonly #row = createRef<HTMLTableRowElement>();
+  #texts: readonly string[] = [];
+
+  override shouldComponentUpdate({ columns, index, item }: RowProps<T>) {
+    return item !== this.props.item || columns !== this.props.columns ||
+      index !== this.props.index;
+  }
+
+  override componentDidMount() {
+    this.#texts = this.#read();
+    if (this.props.isNew) this.#glow(() => true);
+  }
+
+  override componentDidUpdate() {
+    const old = this.#texts;
+    this.#texts = this.#read();
+    this.#glow((i) => this.#texts[i] !== old[i]);
+  }
+
+  override render({ columns, index, item }: RowProps<T>) {
+    return (
+      <tr role="row" ref={this.#row} aria-rowindex={index}>
+        {columns.map(({ isMinor, isNumber, name, show, text }) => (
+          <td
+            key={name}
+            role="cell"
+            class={classOf(isMinor, isNumber)}
+            title={text(item)}
+          >
+            {show ? show(item) : text(item)}
+          </td>
+        ))}
+      </tr>
+    );
+  }
+
+  #read(): string[] {
+    return this.props.columns.map(({ text }) => text(this.props.item));
+  }
+
+  #glow(isChanged: (i: number) => boolean): void {
+    [...this.#row.current?.cells ?? []].filter((_, i) => isChanged(i))
+      .forEach(glow);
+  }
+}
+
+function classOf(isMinor = false, isNumber = false): string | undefined {
+  const names = [isMinor && "minor", isNumber && "number"].filter(Boolean);
+  return names.length > 0 ? names.join(" ") : undefined;
+}
+
+/** The keys that there were when it was drawn last, if it was. */
+function useKnown<T>(
+  items: readonly T[],
+  keyOf: (item: T) => string,
+): ReadonlySet<string> | undefined {
+  const last = useRef<ReadonlySet<string>>(undefined);
+  const keys = useMemo(() => new Set(items.map(keyOf)), [items]);
+  const known = last.current;
+  useEffect(() => {
+    last.current = keys;
+  }, [keys]);
+  return known;
+}
