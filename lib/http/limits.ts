@@ -11,8 +11,11 @@ export interface LimitsOptions {
 export class Limits {
   readonly #perAddress = new Map<string, number>();
   readonly #perEndpoint = new Map<string, number>();
+  readonly #refusals = new Map([
+    ["max.listeners", 0],
+    ["max.listeners.per.address", 0],
+  ]);
   #listeners = 0;
-  #refused = 0;
 
   constructor(private readonly options: LimitsOptions) {}
 
@@ -28,7 +31,12 @@ export class Limits {
 
   /** Streams that were one too many. */
   get refused(): number {
-    return this.#refused;
+    return this.#refusals.values().reduce((sum, count) => sum + count, 0);
+  }
+
+  /** The same by the flag that limits them. */
+  get refusals(): ReadonlyMap<string, number> {
+    return this.#refusals;
   }
 
   /**
@@ -42,11 +50,11 @@ export class Limits {
     const address = canonicalAddress(peer);
     const count = this.#perAddress.get(address) ?? 0;
     if (this.#listeners >= listeners) {
-      this.#refused++;
+      this.#refuse("max.listeners");
       return `too many listeners: ${listeners} are served at a time`;
     }
     if (count >= listenersPerAddress) {
-      this.#refused++;
+      this.#refuse("max.listeners.per.address");
       return `too many listeners: ${listenersPerAddress} are served at a time to one address`;
     }
     this.#listeners++;
@@ -59,6 +67,10 @@ export class Limits {
       if (left > 0) this.#perAddress.set(address, left);
       else this.#perAddress.delete(address);
     };
+  }
+
+  #refuse(flag: string): void {
+    this.#refusals.set(flag, (this.#refusals.get(flag) ?? 0) + 1);
   }
 
   #add(endpoint: string, by: number): void {

@@ -1,7 +1,9 @@
 import process from "node:process";
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram } from "prom-client";
 import { ONE_OF } from "./delays.ts";
+import { Figures } from "./figures.ts";
 import { histogramText } from "./histogram_text.ts";
+import { whyNotReady } from "./readiness.ts";
 import type { Readings } from "./readings.ts";
 import { changesOf } from "./vitals.ts";
 import type { Watcher } from "../watcher/watcher.ts";
@@ -28,7 +30,7 @@ const BUCKETS = [
  * @see https://prometheus.io/docs/practices/naming/
  */
 export class Metrics {
-  readonly #registry = new Registry();
+  readonly #figures = new Figures();
   readonly #durations: Histogram<"endpoint" | "code">;
 
   constructor(private readonly readings: Readings) {
@@ -38,7 +40,7 @@ export class Metrics {
         "Time to make an answer, sending it not included; streams are not here. The code is HTTP's, or gRPC's where the endpoint is a method of it.",
       labelNames: ["endpoint", "code"],
       buckets: BUCKETS,
-      registers: [this.#registry],
+      registers: [this.#figures],
     });
     this.#addProcess();
     this.#addStore();
@@ -47,7 +49,7 @@ export class Metrics {
 
   /** Of {@linkcode text}. */
   get contentType(): string {
-    return this.#registry.contentType;
+    return this.#figures.contentType;
   }
 
   /** All metrics, in Prometheus' text format. */
@@ -57,7 +59,7 @@ export class Metrics {
       `Time from reading the newest change in an event from the store until a listener took the event, of one event in ${ONE_OF}. First states are not here.`,
       this.readings.counters.delays,
     );
-    return `${await this.#registry.metrics()}\n${delays}`;
+    return `${await this.#figures.metrics()}\n${delays}`;
   }
 
   /**
@@ -72,12 +74,12 @@ export class Metrics {
 
   #addProcess(): void {
     const start = Date.now() / 1000 - process.uptime();
-    this.#gauge(
+    this.#figures.gauge(
       "process_start_time_seconds",
       "When the process started, in seconds since 1970.",
       () => start,
     );
-    this.#counter(
+    this.#figures.counter(
       "process_cpu_seconds_total",
       "CPU time of all threads, in user and in system mode.",
       () => {
@@ -85,12 +87,12 @@ export class Metrics {
         return (user + system) / 1e6;
       },
     );
-    this.#gauge(
+    this.#figures.gauge(
       "process_resident_memory_bytes",
       "Resident memory.",
       () => Deno.memoryUsage().rss,
     );
-    this.#gauge(
+    this.#figures.gauge(
       "lainlet_heap_bytes",
       "Memory of the main thread's objects.",
       () => Deno.memoryUsage().heapUsed,
@@ -100,56 +102,58 @@ export class Metrics {
       name: "lainlet_build_info",
       help: "1; the version is a label.",
       labelNames: ["version"],
-      registers: [this.#registry],
+      registers: [this.#figures],
     }).set({ version }, 1);
   }
 
   #addStore(): void {
     const { cluster, store, staleAfter } = this.readings;
-    this.#gauge(
+    this.#figures.gauge(
+      "lainlet_ready",
+      "1 when the state is complete and current, as /readyz says; else 0.",
+      () => Number(whyNotReady(this.readings).length === 0),
+    );
+    this.#figures.gauge(
       "lainlet_store_revision",
       "The last revision of the store that was read.",
       () => store.status.revision,
     );
-    this.#counter(
+    this.#figures.counter(
       "lainlet_store_reconnects_total",
       "Connections to the store after the first one.",
       () => store.status.reconnects,
     );
-    this.#counter(
+    this.#figures.counter(
       "lainlet_store_missed_changes_total",
       "Changes that a watch of the store proved to have missed, which was mended.",
       () => store.status.missed,
     );
-    this.#counter(
+    this.#figures.counter(
       "lainlet_store_changes_total",
       "Entries that were written or removed.",
       () => changesOf(cluster),
     );
-    this.#gauge(
+    this.#figures.gauge(
       "lainlet_stale_after_seconds",
       "The lag from which on the state counts as stale.",
       () => staleAfter / 1000,
     );
     const perWatcher = (
-      kind: typeof Gauge<"watcher"> | typeof Counter<"watcher">,
+      kind: typeof Gauge | typeof Counter,
       name: string,
       help: string,
       value: (watcher: Watcher<unknown>) => number,
-    ) => {
-      new kind({
+    ) =>
+      this.#figures.labelled(
+        kind,
         name,
         help,
-        labelNames: ["watcher"],
-        registers: [this.#registry],
-        collect() {
-          this.reset();
-          for (const watcher of Object.values(cluster)) {
-            this.inc({ watcher: watcher.name }, value(watcher));
-          }
-        },
-      });
-    };
+        "watcher",
+        () =>
+          Object.values(cluster).map((
+            watcher,
+          ) => [watcher.name, value(watcher)]),
+      );
     perWatcher(
       Gauge,
       "lainlet_store_lag_seconds",
@@ -178,80 +182,54 @@ export class Metrics {
 
   #addStreams(): void {
     const { counters, limits, views } = this.readings;
-    this.#gauge(
+    this.#figures.gauge(
       "lainlet_connections",
       "Open requests and streams.",
       () => counters.connections,
     );
-    this.#counter(
+    this.#figures.counter(
       "lainlet_out_of_descriptors_seconds_total",
       "Time without file descriptors for new connections, looked at each second.",
       () => counters.starved,
     );
-    this.#gauge(
+    this.#figures.gauge(
       "lainlet_topics",
       "Different states that streams are fed from.",
       () => views.topics,
     );
-    new Gauge({
-      name: "lainlet_listeners",
-      help: "Open streams.",
-      labelNames: ["endpoint"],
-      registers: [this.#registry],
-      collect() {
-        for (const [endpoint, count] of limits.perEndpoint) {
-          this.set({ endpoint }, count);
-        }
-      },
-    });
-    this.#counter(
-      "lainlet_listeners_refused_total",
-      "Streams that were one too many.",
-      () => limits.refused,
+    this.#figures.labelled(
+      Gauge,
+      "lainlet_listeners",
+      "Open streams.",
+      "endpoint",
+      () => limits.perEndpoint,
     );
-    this.#counter(
+    this.#figures.labelled(
+      Counter,
+      "lainlet_listeners_refused_total",
+      "Streams that were one too many; the reason is the flag that limits them.",
+      "reason",
+      () => limits.refusals,
+    );
+    this.#figures.counter(
       "lainlet_listeners_slow_total",
       "Streams that were ended because their client did not read.",
       () => counters.slow,
     );
-    this.#counter(
+    this.#figures.counter(
       "lainlet_deliveries_total",
       "States and patches that were sent in streams.",
       () => counters.deliveries,
     );
-    this.#counter(
+    this.#figures.counter(
       "lainlet_conflated_states_total",
       "States that were not sent to a slow listener, as there was a newer one.",
       () => counters.conflated,
     );
-    this.#counter(
+    this.#figures.counter(
       "lainlet_stream_bytes_total",
       "Bytes that were sent in streams.",
       () => counters.bytes,
     );
-  }
-
-  #gauge(name: string, help: string, value: () => number): void {
-    new Gauge({
-      name,
-      help,
-      registers: [this.#registry],
-      collect() {
-        this.set(value());
-      },
-    });
-  }
-
-  /** A counter of something that is counted elsewhere. */
-  #counter(name: string, help: string, value: () => number): void {
-    new Counter({
-      name,
-      help,
-      registers: [this.#registry],
-      collect() {
-        this.reset();
-        this.inc(value());
-      },
-    });
   }
 }

@@ -14,6 +14,8 @@ export interface Readings {
     readonly perEndpoint: ReadonlyMap<string, number>;
     /** Streams that were one too many. */
     readonly refused: number;
+    /** The same by the flag that limits them. */
+    readonly refusals: ReadonlyMap<string, number>;
   };
   /** The age from which on the state counts as stale, in ms. */
   readonly staleAfter: number;

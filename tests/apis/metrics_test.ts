@@ -82,6 +82,8 @@ Deno.test("/metrics counts requests, streams, what they carry, and the state", a
   });
   const grown = (name: string) =>
     (after.get(name) ?? NaN) - (before.get(name) ?? 0);
+  const refusals = (flag: string) =>
+    `lainlet_listeners_refused_total{reason="${flag}"}`;
   const answers = (endpoint: string, code: number) =>
     grown(
       `lainlet_request_duration_seconds_count{endpoint="${endpoint}",code="${code}"}`,
@@ -91,7 +93,8 @@ Deno.test("/metrics counts requests, streams, what they carry, and the state", a
   // Paths that do not exist are no label: anyone could make as many as they like.
   assertEquals(answers("unknown", 404), 2);
   assertEquals(grown('lainlet_listeners{endpoint="/v2/configwatcher"}'), 2);
-  assertEquals(grown("lainlet_listeners_refused_total"), 1);
+  assertEquals(grown(refusals("max.listeners")), 1);
+  assertEquals(grown(refusals("max.listeners.per.address")), 0);
   assertEquals(grown("lainlet_topics"), 1);
   assertEquals(grown("lainlet_store_changes_total"), 1);
   assertEquals(grown("lainlet_store_revision"), 1);
@@ -101,6 +104,7 @@ Deno.test("/metrics counts requests, streams, what they carry, and the state", a
     0,
   );
   assertEquals(after.get('lainlet_store_lag_seconds{watcher="config"}'), 0);
+  assertEquals(after.get("lainlet_ready"), 1);
   assert(grown("lainlet_stream_bytes_total") > 1_000);
   assert((after.get("process_cpu_seconds_total") ?? 0) > 0);
   assert((after.get("process_resident_memory_bytes") ?? 0) > 1e7);
@@ -145,4 +149,5 @@ Deno.test("/metrics: a store that was never read lags without end", async () => 
   const { status, body } = await get(`${lainlet.url}/metrics`);
   assertEquals(status, 200);
   assertMatch(body, /^lainlet_store_lag_seconds\{watcher="config"\} \+Inf$/m);
+  assertMatch(body, /^lainlet_ready 0$/m);
 });
