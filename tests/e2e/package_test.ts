@@ -256,26 +256,3 @@ Deno.test("package: the Dockerfile is without errors, and takes the tarball as i
   assertMatch(text, /^USER 65534:65534$/m);
   assertMatch(text, /^# NOT BUILT/);
 });
-
-Deno.test("monitoring: the alerts are good rules, and they and the dashboard use metrics that there are", async () => {
-  const folder = new URL("../../scripts/package/monitoring/", import.meta.url);
-  const alerts = new URL("alerts.yml", folder).pathname;
-  assertMatch(await run("promtool", "check", "rules", alerts), /3 rules found/);
-  const metrics = await Deno.readTextFile(
-    new URL("../../lib/vitals/metrics.ts", import.meta.url),
-  );
-  const known = new Set(metrics.match(/"(?:lainlet|process)_\w+"/g));
-  const grafana = await Deno.readTextFile(new URL("grafana.json", folder));
-  const dashboard: { panels: { targets: { expr: string }[] }[] } = JSON.parse(
-    grafana,
-  );
-  const expressions = dashboard.panels.flatMap(({ targets }) =>
-    targets.map(({ expr }) => expr)
-  );
-  const used = [await Deno.readTextFile(alerts), ...expressions].join("\n")
-    .match(/\b(?:lainlet|process)_\w+/g) ?? [];
-  assert(expressions.length >= 12);
-  for (const name of used) {
-    assert(known.has(`"${name.replace(/_bucket$/, "")}"`), name);
-  }
-});

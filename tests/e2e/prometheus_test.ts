@@ -4,7 +4,8 @@ import { groupKey, type GroupSpec, groupValue } from "../../scripts/cluster.ts";
 import { readPages } from "../pages/pages.ts";
 import { get } from "../util/client.ts";
 import { TestLainlet } from "../util/lainlet.ts";
-import { eventually, freePort, Program } from "../util/process.ts";
+import { eventually, freePort } from "../util/process.ts";
+import { TestPrometheus } from "../util/prometheus.ts";
 
 /** The nodes of the cluster. */
 const [N1, N2] = [
@@ -20,38 +21,6 @@ async function printed(lainlet: string): Promise<string> {
   const text = block?.text.replace("http://127.0.0.1:9001", lainlet)
     .replace(/(?<=refresh_interval: )\S+/, "1s");
   return `global:\n  scrape_interval: 1s\n${text}`;
-}
-
-/** A Prometheus that does as it is configured, with a folder of its own. */
-async function prometheus(config: string) {
-  await using stack = new AsyncDisposableStack();
-  const folder = await Deno.makeTempDir({ prefix: "lainlet-prometheus-" });
-  stack.defer(() => Deno.remove(folder, { recursive: true }));
-  await Deno.writeTextFile(`${folder}/prometheus.yml`, config);
-  const address = `127.0.0.1:${freePort()}`;
-  const program = stack.use(
-    new Program("prometheus", [
-      `--config.file=${folder}/prometheus.yml`,
-      `--storage.tsdb.path=${folder}/data`,
-      `--web.listen-address=${address}`,
-    ]),
-  );
-  const owned = stack.move();
-  return {
-    /** The labels of what a metric is at present, sorted by instance. */
-    async labels(metric: string): Promise<Record<string, string>[]> {
-      const { body } = await get(
-        `http://${address}/api/v1/query?query=${metric}`,
-      ).catch((cause) => {
-        throw new Error(program.stderr, { cause });
-      });
-      const { data } = JSON.parse(body);
-      const results: { metric: Record<string, string> }[] = data.result;
-      return results.map(({ metric }) => metric)
-        .sort((a, b) => Number(a.instance) - Number(b.instance));
-    },
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  };
 }
 
 Deno.test("a real Prometheus scrapes the procs that /v2/prometheus tells it of", async () => {
@@ -106,11 +75,15 @@ Deno.test("a real Prometheus scrapes the procs that /v2/prometheus tells it of",
   const other = await get(`${path}?appname=mail`, "127.0.0.11");
   assertEquals(other.status, 403);
 
-  const scraper = stack.use(await prometheus(await printed(lainlet.url)));
+  const scraper = stack.use(
+    await TestPrometheus.start(await printed(lainlet.url)),
+  );
   const scrapes = (what: string, targets: typeof own) =>
     eventually(what, async () => {
+      const samples = await scraper.query("shop_orders");
       assertEquals(
-        await scraper.labels("shop_orders"),
+        samples.map(({ metric }) => metric)
+          .sort((a, b) => Number(a.instance) - Number(b.instance)),
         targets.map(({ labels }) => (
           { __name__: "shop_orders", job: "lain", ...labels }
         )),
