@@ -8,13 +8,16 @@ import { superOnly } from "../lib/view/select.ts";
 import { type Feed, kept, ofMembers } from "../lib/view/sources.ts";
 import type { LiveState, View } from "../lib/view/view.ts";
 import { Sample, Vital, type Vitals } from "../lib/vitals/vitals.ts";
+import { JointProgress } from "../lib/watcher/progress.ts";
 import type { Watcher } from "../lib/watcher/watcher.ts";
 
 type Watched = Pick<
   Watcher<object>,
   | "age"
   | "isSynced"
+  | "progress"
   | "receivers"
+  | "revision"
   | "saved"
   | "subscribe"
   | "synced"
@@ -137,6 +140,10 @@ class Watchers {
     this.#receivers = count;
   }
 
+  get revision(): number {
+    return Math.min(...this.#all.map((one) => one.revision));
+  }
+
   get version(): number {
     return this.#all.reduce((sum, one) => sum + one.version, 0) +
       this.vitals.version;
@@ -185,6 +192,9 @@ export default {
       age: () => Math.max(...all.map((one) => one.age())),
       saved: () => all.map((one) => one.saved()).find((file) => file),
       isSynced: all.every((one) => one.isSynced),
+      progress: new JointProgress(
+        all.map(({ progress }) => progress).filter((one) => one !== undefined),
+      ),
       synced: Promise.all(all.map((one) => one.synced)).then(() => {}),
     };
   },

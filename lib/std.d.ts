@@ -61,8 +61,6 @@ declare module "@std/fmt/duration" {
 }
 
 declare module "@std/http/etag" {
-  /** The strong entity tag of a body (RFC 9110, 8.8.3). */
-  export function eTag(entity: Uint8Array): Promise<string>;
   /** Whether the answer must be sent: false when `If-None-Match` names the tag. */
   export function ifNoneMatch(value: string | null, etag: string): boolean;
 }

@@ -2,6 +2,12 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import type { Item } from "./item.ts";
 
+/** How long a block's hash is, in bytes. */
+const HASH = 32;
+
+/** What an item, and a block, take in memory besides bytes, about. */
+const POINTER = 8;
+
 /** Items that follow each other, sorted by name; never changed. */
 export class Block {
   /** Of all items, in bytes. */
@@ -66,11 +72,11 @@ export class Blocks {
     this.size = size;
   }
 
-  /** A hash by which equal sequences are known, in base64. */
+  /** A hash by which equal sequences are known, in base64url: it is said in URLs, too. */
   get hash(): string {
-    const hash = createHash("sha256");
-    for (const block of this.blocks) hash.update(block.hash);
-    return hash.digest("base64");
+    const hashes = new Uint8Array(HASH * this.blocks.length);
+    this.blocks.forEach(({ hash }, i) => hashes.set(hash, HASH * i));
+    return createHash("sha256").update(hashes).digest("base64url");
   }
 
   *[Symbol.iterator](): Generator<Item> {
@@ -132,6 +138,18 @@ export class Blocks {
   equals(other: Blocks): boolean {
     return this.size === other.size && this.count === other.count &&
       this.differences(other).next().done === true;
+  }
+
+  /** How many bytes of memory these take, about, that others do not: of blocks that are not shared. */
+  unshared(others: Blocks): number {
+    let bytes = POINTER * this.blocks.length;
+    let next = 0;
+    for (const block of this.blocks) {
+      while ((others.blocks[next]?.first ?? block.first) < block.first) next++;
+      if (others.blocks[next] === block) continue;
+      bytes += block.size + POINTER * block.items.length;
+    }
+    return bytes;
   }
 
   /** The block that holds a name, or would. */

@@ -1,6 +1,6 @@
 import { Unavailable } from "../errors.ts";
 import type { Delays } from "../vitals/delays.ts";
-import { COMMENT, errorFrame, HEARTBEAT } from "./frame.ts";
+import { COMMENT, errorFrame, HEARTBEAT, notesOf, unchanged } from "./frame.ts";
 import type { State } from "./state.ts";
 import type { Follower, Topic } from "./topic.ts";
 
@@ -10,6 +10,8 @@ export interface BranchOptions {
   readonly heartbeat: number;
   /** Send what changed as a JSON Merge Patch, where that can be said. */
   readonly patch: boolean;
+  /** Say the entity tag of each state, and the revision that it rests on, before it. */
+  readonly tag: boolean;
 }
 
 /** What streams carried. */
@@ -37,6 +39,8 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
   /** The number of the topic's state that was looked at last. */
   #seen = 0;
   #sent?: State;
+  /** What the reader has from another stream. */
+  #had?: State;
   /** The last thing sent of the topic was an error. */
   #broken = false;
   #heartbeatDue = false;
@@ -86,10 +90,11 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     this.#leave();
   }
 
-  /** Carries a topic's states from now on. */
-  attach(topic: Topic): void {
+  /** Carries a topic's states from now on. @param had the one that the reader has */
+  attach(topic: Topic, had?: State): void {
     if (!this.#isOpen) return;
     this.#topic = topic;
+    this.#had = had;
     topic.join(this);
     this.wake();
   }
@@ -165,6 +170,8 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     const seen = this.#seen;
     this.#seen = topic.number;
     const state = topic.latest;
+    const had = this.#had;
+    this.#had = undefined;
     if (state instanceof Unavailable) {
       if (this.#broken) return;
       this.#broken = true;
@@ -176,17 +183,26 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
       !this.#broken && sent !== undefined && topic.number !== seen + 1 &&
       state.equals(sent)
     ) return;
+    const notes = this.options.tag
+      ? notesOf(state.etag, topic.revision)
+      : undefined;
     const isBroken = this.#broken;
     this.#broken = false;
     this.#sent = state;
+    if (had?.equals(state)) return [unchanged(notes ?? "")];
     const id = ++this.#id;
     // Before the first one there was nothing to miss.
     if (sent !== undefined) this.#conflated += topic.number - seen - 1;
-    if (sent === undefined) return state.frame(id, "init");
-    this.delays.taken(topic.readAt);
-    if (isBroken) return state.frame(id, "update");
-    const patch = this.options.patch ? state.patchFrom(sent) : undefined;
-    return patch?.frame(id, "patch") ?? state.frame(id, topic.kindSince(seen));
+    if (sent !== undefined) this.delays.taken(topic.readAt);
+    const from = isBroken ? undefined : sent ?? had;
+    const patch = this.options.patch && from && state.patchFrom(from);
+    if (patch) return patch.frame(id, "patch", notes);
+    const event = sent === undefined
+      ? "init"
+      : isBroken
+      ? "update"
+      : topic.kindSince(seen);
+    return state.frame(id, event, notes);
   }
 
   /** Whether states can still be carried. */

@@ -1,5 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { Unavailable } from "../errors.ts";
+import type { History } from "./history.ts";
 import type { Followed, Source } from "./source.ts";
 import type { State } from "./state.ts";
 import { Topic } from "./topic.ts";
@@ -24,6 +25,8 @@ interface Live {
 interface Kept {
   readonly version: number;
   readonly state: State;
+  /** Of those who followed it. */
+  readonly history?: History;
 }
 
 /** The answers of all sources: a topic for each that someone follows, and those last asked for. */
@@ -46,7 +49,12 @@ export class Broadcast {
   use(source: Source): { topic: Topic; release: () => void } {
     let live = this.#live.get(source.id);
     if (live === undefined) {
-      const topic = new Topic(this.latest(source));
+      const first = this.latest(source);
+      const topic = new Topic(
+        first,
+        () => source.watcher.revision ?? 0,
+        this.#kept.get(source.id)?.history,
+      );
       const followed = source.follow((kind, readAt) =>
         topic.publish(render(source, followed), kind, readAt)
       );
@@ -72,7 +80,8 @@ export class Broadcast {
       // Whoever comes back finds it, but not the frames of those who left.
       latest.supersede();
       const { version } = source.watcher;
-      this.#keep(source.id, { version, state: latest });
+      const { history } = topic;
+      this.#keep(source.id, { version, state: latest, history });
     };
   }
 
@@ -90,13 +99,13 @@ export class Broadcast {
       // What was made of the same bytes (tag, compressed form) still holds.
       if (state === undefined || !fresh.equals(state)) state = fresh;
     }
-    this.#keep(source.id, { version, state });
+    this.#keep(source.id, { version, state, history: kept?.history });
     return state;
   }
 
   #keep(id: string, kept: Kept): void {
     this.#kept.set(id, kept);
-    this.#keptBytes += kept.state.size;
+    this.#keptBytes += sizeOf(kept);
     for (const oldest of this.#kept.keys()) {
       const isWithin = this.#keptBytes <= KEPT &&
         this.#kept.size <= KEPT_ANSWERS;
@@ -106,9 +115,15 @@ export class Broadcast {
   }
 
   #forget(id: string): void {
-    this.#keptBytes -= this.#kept.get(id)?.state.size ?? 0;
+    const kept = this.#kept.get(id);
+    if (kept === undefined) return;
+    this.#keptBytes -= sizeOf(kept);
     this.#kept.delete(id);
   }
+}
+
+function sizeOf({ state, history }: Kept): number {
+  return state.size + (history?.bytes ?? 0);
 }
 
 /** A source's answer; a view that fails is unavailable, not fatal. */

@@ -12,6 +12,21 @@ export const HEARTBEAT = encoder.encode("id: 0\nevent: heartbeat\n\n");
 /** A line that every client skips. */
 export const COMMENT = encoder.encode(":\n");
 
+/**
+ * Lines before a frame that name its state, which clients skip that do not ask
+ * for them.
+ *
+ * @param revision of the store; 0: not known
+ */
+export function notesOf(etag: string, revision: number): string {
+  return `: etag ${etag}\n${revision > 0 ? `: revision ${revision}\n` : ""}`;
+}
+
+/** Says that the state is the one that the reader has. @param notes see {@linkcode notesOf} */
+export function unchanged(notes: string): Uint8Array {
+  return encoder.encode(`${notes}: unchanged\n\n`);
+}
+
 /** @param message one line */
 export function errorFrame(message: string): Uint8Array {
   return encoder.encode(`id: 0\nevent: error\ndata: ${message}\n\n`);

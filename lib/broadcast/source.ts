@@ -14,7 +14,10 @@ export type OnChange = (kind: ChangeKind, readAt?: number) => void;
 /** What feeds a topic: equal ids are equal answers. */
 export interface Source {
   readonly id: string;
-  readonly watcher: Pick<Watcher<unknown>, "receivers" | "version">;
+  readonly watcher:
+    & Pick<Watcher<unknown>, "receivers" | "version">
+    /** Not of what is no store's. */
+    & Partial<Pick<Watcher<unknown>, "revision">>;
   /**
    * The answer in the present state, made anew.
    *

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { eTag } from "@std/http/etag";
 import { escapeLineEnds, type Member, sortedByName } from "../json.ts";
 import { Blocks } from "./blocks.ts";
 import { memberItem, valueOf } from "./item.ts";
@@ -36,12 +36,12 @@ const FRAMES = 16;
 /** One answer, encoded once for everybody who gets it. */
 export class State {
   #bytes?: Bytes;
-  #etag?: Promise<string>;
+  #etag?: string;
   #gzip?: Promise<Bytes>;
-  /** Frames by id, of one event: who is slow may get another one. */
-  readonly #frames = new Map<number, readonly Uint8Array[]>();
-  #event = "";
-  readonly #patches = new WeakMap<State, { readonly patch?: State }>();
+  readonly #frames = new Frames();
+  /** Those that name the state. */
+  readonly #tagged = new Frames();
+  #patches = new WeakMap<State, { readonly patch?: State }>();
 
   /** @param join how blocks become bytes */
   constructor(
@@ -69,6 +69,11 @@ export class State {
     );
   }
 
+  /** Whether it is a JSON object, of which patches can be made. */
+  get isObject(): boolean {
+    return this.content instanceof Blocks && this.join === object;
+  }
+
   /** As they are sent; joined when someone needs them. */
   get bytes(): Bytes {
     if (!(this.content instanceof Blocks)) return this.content;
@@ -86,11 +91,11 @@ export class State {
     return this.bytes.subarray(0, -2);
   }
 
-  /** A strong entity tag (RFC 9110, 8.8.3). */
-  get etag(): Promise<string> {
+  /** A strong entity tag (RFC 9110, 8.8.3), the same on every lainlet. */
+  get etag(): string {
     return this.#etag ??= this.content instanceof Blocks
-      ? Promise.resolve(`"${this.content.hash}"`)
-      : eTag(this.body);
+      ? `"${this.content.hash}"`
+      : `"${createHash("sha256").update(this.body).digest("base64url")}"`;
   }
 
   /** The body, compressed. */
@@ -113,27 +118,19 @@ export class State {
     this.#bytes = undefined;
     this.#gzip = undefined;
     this.#frames.clear();
+    this.#tagged.clear();
+    this.#patches = new WeakMap();
   }
 
   /**
    * The frame that carries this state, in chunks; the same bytes for
-   * everybody who asks for the same id and event.
+   * everybody who asks for the same.
+   *
+   * @param notes lines that come before it
    */
-  frame(id: number, event: string): readonly Uint8Array[] {
-    if (event !== this.#event) {
-      this.#event = event;
-      this.#frames.clear();
-    }
-    const known = this.#frames.get(id);
-    if (known !== undefined) return known;
-    const head = `id: ${id}\nevent: ${event}\ndata: `;
-    const { bytes } = this;
-    const isKept = this.#frames.size < FRAMES;
-    const frame = bytes.length > (isKept ? MEDIUM : SMALL)
-      ? [encoder.encode(head), bytes]
-      : [concat(encoder.encode(head), bytes)];
-    if (isKept) this.#frames.set(id, frame);
-    return frame;
+  frame(id: number, event: string, notes = ""): readonly Uint8Array[] {
+    const frames = notes === "" ? this.#frames : this.#tagged;
+    return frames.get(this.bytes, id, event, notes);
   }
 
   /**
@@ -149,6 +146,41 @@ export class State {
       this.#patches.set(old, made);
     }
     return made.patch;
+  }
+}
+
+/** The frames of a state by id, of one event, with the same notes: who is slow may get another one. */
+class Frames {
+  readonly #made = new Map<number, readonly Uint8Array[]>();
+  #event = "";
+  #notes = "";
+
+  get(
+    bytes: Bytes,
+    id: number,
+    event: string,
+    notes: string,
+  ): readonly Uint8Array[] {
+    if (event !== this.#event || notes !== this.#notes) {
+      this.#event = event;
+      this.#notes = notes;
+      this.clear();
+    }
+    const known = this.#made.get(id);
+    if (known !== undefined) return known;
+    const head = encoder.encode(
+      `${notes}id: ${id}\nevent: ${event}\ndata: `,
+    );
+    const isKept = this.#made.size < FRAMES;
+    const frame = bytes.length > (isKept ? MEDIUM : SMALL)
+      ? [head, bytes]
+      : [concat(head, bytes)];
+    if (isKept) this.#made.set(id, frame);
+    return frame;
+  }
+
+  clear(): void {
+    this.#made.clear();
   }
 }
 

@@ -1,4 +1,5 @@
 import { Unavailable } from "../errors.ts";
+import { History } from "./history.ts";
 import type { ChangeKind } from "./source.ts";
 import { State } from "./state.ts";
 
@@ -20,8 +21,17 @@ export class Topic {
   #lastUpdate = 0;
   #readAt?: number;
 
-  constructor(first: State | Unavailable) {
+  /**
+   * @param revisionOf the revision of the store that the latest state rests on at present, 0 when that is not known
+   * @param history of the same source, from before
+   */
+  constructor(
+    first: State | Unavailable,
+    private readonly revisionOf: () => number = () => 0,
+    readonly history: History = new History(),
+  ) {
     this.#latest = first;
+    if (first instanceof State) this.history.add(first);
   }
 
   get latest(): State | Unavailable {
@@ -36,6 +46,18 @@ export class Topic {
   /** When the change that made the latest state was read from the store, if one did: see {@linkcode OnChange}. */
   get readAt(): number | undefined {
     return this.#readAt;
+  }
+
+  /** The revision of the store that the latest state rests on, or a later one; 0: not known. */
+  get revision(): number {
+    return this.revisionOf();
+  }
+
+  /** The state that has an entity tag, if that is known still. */
+  known(etag: string): State | undefined {
+    const { latest } = this;
+    const isLatest = latest instanceof State && latest.etag === etag;
+    return isLatest ? latest : this.history.find(etag);
   }
 
   /** How many follow. */
@@ -71,6 +93,7 @@ export class Topic {
     // Though it is the same, the next one has more in common with it.
     if (isSame(next, last)) return;
     if (last instanceof State) last.supersede();
+    if (next instanceof State) this.history.add(next);
     this.#number++;
     this.#readAt = readAt;
     if (kind === "update") this.#lastUpdate = this.#number;

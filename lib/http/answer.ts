@@ -21,8 +21,8 @@ export interface Feed {
 
 /** What answers: the one thread that knows the cluster, or a way to it. */
 export interface Origin {
-  /** Never throws. */
-  answer(ask: Ask): Promise<Answer | Feed>;
+  /** Never throws. @param gone aborts when who asked has gone; for what may take long */
+  answer(ask: Ask, gone?: AbortSignal): Promise<Answer | Feed>;
 }
 
 const JSON_TYPE = { "Content-Type": "application/json; charset=utf-8" };
@@ -67,20 +67,13 @@ export async function conditional(
   state: State,
   own: Readonly<Record<string, string>> = JSON_TYPE,
 ): Promise<Answer> {
-  const isCompressed = ask.acceptEncoding !== null &&
-    acceptsEncodings(
-        { headers: new Headers({ "Accept-Encoding": ask.acceptEncoding }) },
-        "gzip",
-        "identity",
-      ) === "gzip";
-  const tag = await state.etag;
-  const etag = isCompressed ? tag.replace(/"$/, '-gzip"') : tag;
+  const isCompressed = takesGzip(ask);
   const headers = {
     "Cache-Control": "no-cache",
-    "ETag": etag,
+    "ETag": tagOf(ask, state),
     "Vary": "Accept-Encoding",
   };
-  if (!ifNoneMatch(ask.ifNoneMatch, etag)) {
+  if (isKnown(ask, state)) {
     return { status: STATUS_CODE.NotModified, headers, body: null };
   }
   return {
@@ -92,6 +85,33 @@ export async function conditional(
     },
     body: isCompressed ? await state.gzip : state.body,
   };
+}
+
+/** Whether who asks has a state already. */
+export function isKnown(ask: Ask, state: State): boolean {
+  return !ifNoneMatch(ask.ifNoneMatch, tagOf(ask, state));
+}
+
+function tagOf(ask: Ask, { etag }: State): string {
+  return takesGzip(ask) ? etag.replace(/"$/, '-gzip"') : etag;
+}
+
+function takesGzip({ acceptEncoding }: Ask): boolean {
+  return acceptEncoding !== null &&
+    acceptsEncodings(
+        { headers: new Headers({ "Accept-Encoding": acceptEncoding }) },
+        "gzip",
+        "identity",
+      ) === "gzip";
+}
+
+/** An answer, with headers that the whole of it has. */
+export function withHeaders<T extends Answer | Feed>(
+  answer: T,
+  headers: Readonly<Record<string, string>> | undefined,
+): T {
+  if (headers === undefined) return answer;
+  return { ...answer, headers: { ...answer.headers, ...headers } };
 }
 
 /**

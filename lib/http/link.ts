@@ -12,6 +12,8 @@ import { StateReader, StateWriter, type WireState } from "./wire.ts";
 export type ToOrigin =
   | { readonly type: "ask"; readonly id: number; readonly ask: Ask }
   | { readonly type: "start" | "stop"; readonly id: number }
+  /** Who asked has gone. */
+  | { readonly type: "gone"; readonly id: number }
   /** The topic's state was taken: another one may come. */
   | { readonly type: "taken"; readonly topic: number };
 
@@ -24,7 +26,14 @@ export type ToWorker =
     readonly headers: Readonly<Record<string, string>>;
     readonly options: BranchOptions;
   }
-  | { readonly type: "attach"; readonly id: number; readonly topic: number }
+  | {
+    readonly type: "attach";
+    readonly id: number;
+    readonly topic: number;
+    readonly revision: number;
+    /** What the reader has, if that is known. */
+    readonly had?: { readonly etag: string; readonly state: WireState };
+  }
   | {
     readonly type: "fail";
     readonly id: number;
@@ -36,6 +45,7 @@ export type ToWorker =
     readonly topic: number;
     readonly kind: ChangeKind;
     readonly readAt: number | undefined;
+    readonly revision: number;
     /** Or why there is none. */
     readonly state: WireState | string;
   }
@@ -46,6 +56,8 @@ type Post<T> = (message: T) => void;
 /** Answers a worker's requests; the end of the link where the origin is. */
 export class OriginLink {
   readonly #feeds = new Map<number, Feed>();
+  /** Requests that may wait for long. */
+  readonly #waiting = new Map<number, AbortController>();
   readonly #stops = new Map<number, () => void>();
   readonly #topics = new Map<Topic, LinkedTopic>();
   readonly #byId = new Map<number, LinkedTopic>();
@@ -59,8 +71,11 @@ export class OriginLink {
   async receive(message: ToOrigin): Promise<void> {
     switch (message.type) {
       case "ask": {
-        const { id } = message;
-        const answer = await this.origin.answer(message.ask);
+        const { id, ask } = message;
+        const gone = ask.prefer === null ? undefined : new AbortController();
+        if (gone) this.#waiting.set(id, gone);
+        const answer = await this.origin.answer(ask, gone?.signal);
+        this.#waiting.delete(id);
         if ("start" in answer) {
           const { headers, options } = answer;
           this.#feeds.set(id, answer);
@@ -75,6 +90,9 @@ export class OriginLink {
         this.#stops.get(message.id)?.();
         this.#stops.delete(message.id);
         break;
+      case "gone":
+        this.#waiting.get(message.id)?.abort();
+        break;
       case "taken":
         this.#byId.get(message.topic)?.taken();
         break;
@@ -87,7 +105,7 @@ export class OriginLink {
     this.#feeds.delete(id);
     let leave = () => {};
     const stop = feed.start({
-      attach: (topic) => leave = this.#attach(id, topic),
+      attach: (topic, had) => leave = this.#attach(id, topic, had),
       fail: (message, status) =>
         this.post({ type: "fail", id, message, status }),
     });
@@ -98,7 +116,7 @@ export class OriginLink {
   }
 
   /** Lets a stream carry a topic, which is followed once for all streams of the worker. */
-  #attach(id: number, topic: Topic): () => void {
+  #attach(id: number, topic: Topic, had?: State): () => void {
     let linked = this.#topics.get(topic);
     if (linked === undefined) {
       linked = new LinkedTopic(this.#topicCount++, topic, this.post);
@@ -109,7 +127,13 @@ export class OriginLink {
     }
     const used = linked;
     used.users++;
-    this.post({ type: "attach", id, topic: used.id });
+    this.post({
+      type: "attach",
+      id,
+      topic: used.id,
+      revision: topic.revision,
+      had: had && { etag: had.etag, state: used.writeAside(had) },
+    });
     return () => {
       if (--used.users > 0) return;
       topic.leave(used);
@@ -138,8 +162,13 @@ class LinkedTopic implements Follower {
     this.wake();
   }
 
+  /** A state that is not the latest, to be read after what was posted. */
+  writeAside(state: State): WireState {
+    return this.#writer.writeAside(state);
+  }
+
   wake(): void {
-    const { number, latest, readAt } = this.topic;
+    const { number, latest, readAt, revision } = this.topic;
     if (!this.#isFree || number === this.#seen) return;
     const kind = this.topic.kindSince(this.#seen);
     this.#seen = number;
@@ -147,7 +176,41 @@ class LinkedTopic implements Follower {
     const state = latest instanceof State
       ? this.#writer.write(latest)
       : latest.message;
-    this.post({ type: "state", topic: this.id, kind, readAt, state });
+    this.post({
+      type: "state",
+      topic: this.id,
+      kind,
+      readAt,
+      revision,
+      state,
+    });
+  }
+}
+
+/** A topic of the origin's, as a worker has it. */
+class RemoteTopic {
+  topic?: Topic;
+  revision = 0;
+  readonly #reader = new StateReader();
+
+  take(
+    { state: wire, kind, readAt, revision }: ToWorker & { type: "state" },
+  ): void {
+    const state = typeof wire === "string"
+      ? new Unavailable(wire)
+      : this.#reader.read(wire);
+    this.revision = revision;
+    if (this.topic !== undefined) this.topic.publish(state, kind, readAt);
+    else this.topic = new Topic(state, () => this.revision);
+  }
+
+  /** The state that has an entity tag: one and the same for all readers, so that a patch from it is made once. */
+  known(etag: string, wire: WireState): State {
+    const known = this.topic?.known(etag);
+    if (known !== undefined) return known;
+    const state = this.#reader.readAside(wire);
+    this.topic?.history.prepend(state);
+    return state;
   }
 }
 
@@ -155,17 +218,17 @@ class LinkedTopic implements Follower {
 export class RemoteOrigin implements Origin {
   readonly #asked = new Map<number, (answer: Answer | Feed) => void>();
   readonly #listeners = new Map<number, Listener>();
-  readonly #topics = new Map<number, Topic>();
-  readonly #readers = new Map<number, StateReader>();
+  readonly #topics = new Map<number, RemoteTopic>();
   #count = 0;
 
   constructor(private readonly post: Post<ToOrigin>) {}
 
-  answer(ask: Ask): Promise<Answer | Feed> {
+  answer(ask: Ask, gone?: AbortSignal): Promise<Answer | Feed> {
     const id = this.#count++;
     const { promise, resolve } = Promise.withResolvers<Answer | Feed>();
     this.#asked.set(id, resolve);
     this.post({ type: "ask", id, ask });
+    gone?.addEventListener("abort", () => this.post({ type: "gone", id }));
     return promise;
   }
 
@@ -181,29 +244,31 @@ export class RemoteOrigin implements Origin {
         break;
       }
       case "attach": {
-        const topic = this.#topics.get(message.topic);
-        if (topic !== undefined) {
-          this.#listeners.get(message.id)?.attach(topic);
-        }
+        const { id, topic: number, revision, had } = message;
+        const remote = this.#topics.get(number);
+        if (remote?.topic === undefined) break;
+        remote.revision = revision;
+        this.#listeners.get(id)?.attach(
+          remote.topic,
+          had && remote.known(had.etag, had.state),
+        );
         break;
       }
       case "fail":
         this.#listeners.get(message.id)?.fail(message.message, message.status);
         break;
       case "state": {
-        const { kind, readAt, topic: number } = message;
-        this.post({ type: "taken", topic: number });
-        const state = typeof message.state === "string"
-          ? new Unavailable(message.state)
-          : this.#readerOf(number).read(message.state);
-        const topic = this.#topics.get(number);
-        if (topic === undefined) this.#topics.set(number, new Topic(state));
-        else topic.publish(state, kind, readAt);
+        this.post({ type: "taken", topic: message.topic });
+        let remote = this.#topics.get(message.topic);
+        if (remote === undefined) {
+          remote = new RemoteTopic();
+          this.#topics.set(message.topic, remote);
+        }
+        remote.take(message);
         break;
       }
       case "drop":
         this.#topics.delete(message.topic);
-        this.#readers.delete(message.topic);
         break;
     }
   }
@@ -211,15 +276,6 @@ export class RemoteOrigin implements Origin {
   #resolve(id: number, answer: Answer | Feed): void {
     this.#asked.get(id)?.(answer);
     this.#asked.delete(id);
-  }
-
-  #readerOf(topic: number): StateReader {
-    let reader = this.#readers.get(topic);
-    if (reader === undefined) {
-      reader = new StateReader();
-      this.#readers.set(topic, reader);
-    }
-    return reader;
   }
 
   #start(id: number, listener: Listener): () => void {

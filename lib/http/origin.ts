@@ -3,24 +3,38 @@ import { STATUS_CODE } from "@std/http/status";
 import {
   conditional,
   type Feed,
+  isKnown,
   type Origin,
   refused,
   staleness,
   text,
   unavailable,
+  withHeaders,
 } from "./answer.ts";
 import { type Cluster, followCluster, type Host } from "../watcher/cluster.ts";
+import type { State } from "../broadcast/state.ts";
 import { Counters } from "../vitals/counters.ts";
 import { badRequest, Refusal, Unavailable } from "../errors.ts";
 import { Limits, type LimitsOptions } from "./limits.ts";
 import { Metrics } from "../vitals/metrics.ts";
 import type { Answer, Ask, Page, Service } from "../view/page.ts";
-import { heartbeatOf, isPatch, isWatch } from "../view/params.ts";
+import {
+  heartbeatOf,
+  isFresh,
+  isPatch,
+  isTagged,
+  isWatch,
+  revisionOf,
+  takeSince,
+} from "../view/params.ts";
+import { otherState, waitOf } from "./poll.ts";
+import { reach } from "../watcher/progress.ts";
 import { Rights } from "../access/rights.ts";
 import type { Store } from "../store/store.ts";
 import type { View } from "../view/view.ts";
-import { Views } from "../view/views.ts";
+import { type Demand, Views } from "../view/views.ts";
 import { Vitals } from "../vitals/vitals.ts";
+import { Waits } from "./waits.ts";
 
 const log = getLogger(["lainlet", "origin"]);
 
@@ -28,6 +42,9 @@ const BAD_HEARTBEAT = "heartbeat must be a whole number of seconds";
 
 /** When a client that got no place for its stream may come back, in seconds. */
 const RETRY_AFTER = 10;
+
+/** How long an answer may wait for a revision, or a proof, in ms. */
+const PATIENCE = 5_000;
 
 /** What a stream's answer says of itself. */
 const STREAM = {
@@ -65,6 +82,7 @@ export class Lainlet implements Origin, Service {
   readonly endpoints: readonly (View | Page)[];
   readonly #byPath = new Map<string, View | Page>();
   readonly #closing = new AbortController();
+  readonly #waits = new Waits();
 
   constructor(options: LainletOptions) {
     this.store = options.store;
@@ -86,29 +104,29 @@ export class Lainlet implements Origin, Service {
   /** Leaves the store. */
   close(): void {
     this.vitals.close();
+    this.#waits.close();
     this.#closing.abort();
   }
 
-  async answer(ask: Ask): Promise<Answer | Feed> {
-    const begin = performance.now();
+  async answer(ask: Ask, gone?: AbortSignal): Promise<Answer | Feed> {
+    const work = { begin: performance.now() };
     let endpoint: View | Page | undefined;
     let answer: Answer | Feed;
     try {
       if (!URL.canParse(ask.url)) throw badRequest("the URL is malformed");
       const { pathname, searchParams } = new URL(ask.url);
       endpoint = this.#byPath.get(pathname.replace(/([^/])\/$/, "$1"));
-      answer = await this.#answer(endpoint, searchParams, ask);
+      const request = { ask, params: searchParams, gone, work };
+      answer = await this.#answer(endpoint, request);
     } catch (error) {
       answer = failure(ask, error);
     }
     if ("status" in answer) {
-      const time = performance.now() - begin;
+      const time = performance.now() - work.begin;
       const path = endpoint?.paths[0] ?? "unknown";
       this.metrics.observe(path, answer.status, time);
     }
-    const stale = this.#staleness(endpoint);
-    if (stale === undefined) return answer;
-    return { ...answer, headers: { ...answer.headers, ...stale } };
+    return withHeaders(answer, this.#staleness(endpoint));
   }
 
   /** Headers that say so, when what an answer rests on may be old. */
@@ -128,9 +146,9 @@ export class Lainlet implements Origin, Service {
 
   #answer(
     endpoint: View | Page | undefined,
-    params: URLSearchParams,
-    ask: Ask,
+    request: Request,
   ): Answer | Feed | Promise<Answer> {
+    const { ask, params } = request;
     if (endpoint === undefined) {
       return text("404 not found", STATUS_CODE.NotFound);
     }
@@ -144,11 +162,82 @@ export class Lainlet implements Origin, Service {
     }
     return isWatch(params)
       ? this.#watch(endpoint, params, ask)
-      : this.#get(endpoint, params, ask);
+      : this.#get(endpoint, request);
   }
 
-  #get(view: View, params: URLSearchParams, ask: Ask): Promise<Answer> {
-    return conditional(ask, this.views.read({ view, params, peer: ask.peer }));
+  async #get(view: View, request: Request): Promise<Answer> {
+    const { ask, params, work } = request;
+    const demand = { view, params, peer: ask.peer };
+    const [isFirst, revision] = [isFresh(params), revisionOf(params)];
+    if (isFirst || revision > 0) {
+      await this.#current(demand, isFirst, revision);
+      work.begin = performance.now();
+    }
+    const seconds = ask.ifNoneMatch === null ? undefined : waitOf(ask.prefer);
+    if (seconds === undefined) return this.#read(demand, ask);
+    if (isKnown(ask, this.views.read(demand))) {
+      const why = await this.#poll(demand, request, seconds);
+      if (why !== undefined) return unavailable(why, RETRY_AFTER);
+      work.begin = performance.now();
+    }
+    const answer = await this.#read(demand, ask);
+    return withHeaders(answer, {
+      "Preference-Applied": `wait=${seconds}`,
+      "Vary": "Accept-Encoding, Prefer",
+    });
+  }
+
+  /** The present state, and which revision it rests on. */
+  async #read(demand: Demand, ask: Ask): Promise<Answer> {
+    const state = this.views.read(demand);
+    const revision = demand.view.watcher(this.cluster).progress?.revision;
+    const answer = await conditional(ask, state);
+    // 0 and none: it is not known.
+    if (!revision) return answer;
+    return withHeaders(answer, { "Lainlet-Revision": String(revision) });
+  }
+
+  /**
+   * Waits until a view has a revision, and for a proof of what it is then.
+   *
+   * @throws {Refusal} when the caller may not read it
+   * @throws {Unavailable} when that takes too long
+   */
+  async #current(
+    demand: Demand,
+    isProven: boolean,
+    revision: number,
+  ): Promise<void> {
+    this.views.check(demand);
+    const { progress } = demand.view.watcher(this.cluster);
+    if (progress === undefined) return;
+    using wait = this.#waits.begin(PATIENCE);
+    try {
+      if (isProven) await progress.proven(wait.signal);
+      await reach(progress, revision, wait.signal);
+    } catch (error) {
+      if (!wait.signal.aborted) throw error;
+      throw new Unavailable(
+        progress.revision < revision
+          ? `revision ${revision} is not here yet`
+          : "the store does not say whether the state is current",
+      );
+    }
+  }
+
+  /** Waits for another state, as a listener. @returns why there is no place for one */
+  async #poll(
+    demand: Demand & { readonly view: View },
+    { ask, gone }: Request,
+    seconds: number,
+  ): Promise<string | undefined> {
+    const { paths: [path] } = demand.view;
+    const giveBack = this.limits.take(ask.peer, path);
+    if (typeof giveBack === "string") return giveBack;
+    using wait = this.#waits.begin(seconds * 1000, gone);
+    const has = (state: State) => isKnown(ask, state);
+    await otherState(this.views, demand, has, wait.signal);
+    giveBack();
   }
 
   #watch(view: View, params: URLSearchParams, ask: Ask): Answer | Feed {
@@ -160,22 +249,35 @@ export class Lainlet implements Origin, Service {
       return { status: STATUS_CODE.OK, headers: STREAM, body: null };
     }
     const { peer } = ask;
+    const since = takeSince(params, view.params);
+    const tag = isTagged(params);
     const giveBack = this.limits.take(peer, view.paths[0]);
     if (typeof giveBack === "string") return unavailable(giveBack, RETRY_AFTER);
     const heartbeat = heartbeatOf(params);
     return {
       headers: STREAM,
-      options: { heartbeat: heartbeat ?? 0, patch },
+      options: { heartbeat: heartbeat ?? 0, patch, tag },
       start: (listener) => {
         if (heartbeat === undefined) {
           listener.fail(BAD_HEARTBEAT, STATUS_CODE.BadRequest);
           return giveBack;
         }
-        const stop = this.views.follow({ view, params, peer }, listener);
+        const demand = { view, params, peer, since };
+        const stop = this.views.follow(demand, listener);
         return both(stop, giveBack);
       },
     };
   }
+}
+
+/** A request that is being answered. */
+interface Request {
+  readonly ask: Ask;
+  readonly params: URLSearchParams;
+  /** Aborts when who asked has gone. */
+  readonly gone?: AbortSignal;
+  /** When the work for it began: waiting is none. As `performance.now()`. */
+  readonly work: { begin: number };
 }
 
 /** Of its own, to keep nothing of the request alive: there is one for each listener. */

@@ -40,6 +40,7 @@ export class Server {
     this.options.counters.add("connections", 1);
     const { method, url, headers } = request;
     const peer = info.remoteAddr.hostname;
+    const prefer = headers.get("Prefer");
     const isNamed = this.#hosts.include(headers.get("Host"));
     const answer = tooLong(request) ?? toBrowser(headers, isNamed) ??
       await this.options.origin.answer({
@@ -50,7 +51,8 @@ export class Server {
         accept: headers.get("Accept"),
         acceptEncoding: headers.get("Accept-Encoding"),
         ifNoneMatch: headers.get("If-None-Match"),
-      });
+        prefer,
+      }, prefer === null ? undefined : request.signal);
     const [response, stop] = this.#respond(answer, { url, peer });
     const { status } = response;
     const done = () => {

@@ -28,6 +28,14 @@ export class StateWriter {
     this.#places = new Map(content.blocks.map((block, i) => [block, i]));
     return content.blocks.map((block) => last.get(block) ?? packed(block));
   }
+
+  /** A state besides: the next one is told by the last that was written, as is this one. */
+  writeAside({ content }: State): WireState {
+    if (!(content instanceof Blocks)) return content;
+    return content.blocks.map((block) =>
+      this.#places.get(block) ?? packed(block)
+    );
+  }
 }
 
 /** Reads what a {@linkcode StateWriter} has written. */
@@ -36,13 +44,23 @@ export class StateReader {
 
   read(state: WireState): State {
     if (state instanceof Uint8Array) return new State(state);
+    this.#last = this.#blocksOf(state);
+    return new State(new Blocks(this.#last));
+  }
+
+  /** What {@linkcode StateWriter.writeAside} has written. */
+  readAside(state: WireState): State {
+    if (state instanceof Uint8Array) return new State(state);
+    return new State(new Blocks(this.#blocksOf(state)));
+  }
+
+  #blocksOf(state: readonly (number | WireBlock)[]): Block[] {
     const last = this.#last;
-    this.#last = state.map((block) => {
+    return state.map((block) => {
       const known = typeof block === "number" ? last[block] : unpacked(block);
       if (known === undefined) throw new Error("a state names no block");
       return known;
     });
-    return new State(new Blocks(this.#last));
   }
 }
 

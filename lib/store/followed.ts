@@ -8,6 +8,8 @@ export interface Followed<I> {
   readonly prefix: string;
   /** The last revision that was delivered. */
   readonly revision: number;
+  /** Up to which revision everything was delivered; undefined: that is not known. */
+  readonly complete?: number;
   /** Why the store does not serve this prefix. */
   readonly problem?: string;
   /** Whether what happens is delivered. */
@@ -16,6 +18,30 @@ export interface Followed<I> {
   beginInventory(): void;
   /** Delivers an inventory, unless a snapshot came after its beginning. */
   deliver(inventory: I): void;
+}
+
+/** Someone who waits for a proof that begins after he asked. */
+interface Asking {
+  readonly prefix: string;
+  /** As `performance.now()`. */
+  readonly at: number;
+  resolve(revision: number): void;
+}
+
+/**
+ * Time before a proof that was asked for, in ms: who asks in the meantime has
+ * his part in it, and whoever asks all the time has 50 a second at the most.
+ */
+const GATHERING = 20;
+
+/** Time between two proofs while somebody waits for one, in ms. */
+const IMPATIENCE = 250;
+
+/** Who reads a watch. */
+interface Reader {
+  readonly controller: ReadableStreamDefaultController<Item>;
+  /** The last revision that progress said. */
+  told: number;
 }
 
 /** How a store is followed. */
@@ -49,6 +75,11 @@ export abstract class FollowedStore<
   readonly #verifyEvery: number;
   #verifyAt = Infinity;
   #wake = new AbortController();
+  readonly #asking = new Set<Asking>();
+  /** Ends the pause before the next check. */
+  #hurry = new AbortController();
+  /** How each watch is read, and the revision it was told last. */
+  readonly #readers = new WeakMap<W, Reader>();
 
   constructor({ checkEvery = 5_000, verifyEvery = 0 }: FollowOptions) {
     this.#checkEvery = checkEvery;
@@ -106,12 +137,25 @@ export abstract class FollowedStore<
     return performance.now() - (this.#confirmed.get(prefix) ?? -Infinity);
   }
 
+  prove(prefix: string, signal: AbortSignal): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const asking = { prefix, at: performance.now(), resolve };
+    this.#asking.add(asking);
+    signal.addEventListener("abort", () => {
+      this.#asking.delete(asking);
+      reject(signal.reason);
+    }, { once: true });
+    this.#hurry.abort();
+    return promise;
+  }
+
   watch(prefix: string, signal: AbortSignal): ReadableStream<Item> {
     let watch: W;
     return new ReadableStream<Item>({
       start: (controller) => {
         if (signal.aborted) return controller.close();
         watch = this.begin(prefix, controller);
+        this.#readers.set(watch, { controller, told: 0 });
         this.watches.add(watch);
         signal.addEventListener("abort", () => {
           if (this.#remove(watch)) controller.close();
@@ -156,7 +200,9 @@ export abstract class FollowedStore<
   /** Checks the watches of a connection again and again, until it is over. */
   protected async keepChecking(connection: C, use: Use): Promise<void> {
     const pause = Math.min(this.#checkEvery, this.#verifyEvery || Infinity);
+    connection.signal.addEventListener("abort", () => this.#hurry.abort());
     while (!connection.signal.aborted) {
+      this.#hurry = new AbortController();
       const at = performance.now();
       const live = [...this.watches].filter((one) => one.isLive);
       try {
@@ -165,12 +211,33 @@ export abstract class FollowedStore<
           this.confirm(watch.prefix, at);
           const inventory = inventories.get(watch);
           if (inventory !== undefined) watch.deliver(inventory);
+          this.#tell(watch, at);
         }
         use.proven();
       } catch (error) {
         this.lose(connection, error);
       }
-      await sleep(pause * (0.9 + Math.random() / 10), connection.signal);
+      await sleep(
+        this.#asking.size > 0 ? IMPATIENCE : pause * (0.9 + Math.random() / 10),
+        this.#hurry.signal,
+      );
+      if (this.#asking.size > 0) await sleep(GATHERING, connection.signal);
+    }
+  }
+
+  /** Says up to which revision all was delivered, to the reader and to who asked for that. @param at when the proof began */
+  #tell(watch: W, at: number): void {
+    const reader = this.#readers.get(watch);
+    const { prefix, complete } = watch;
+    if (!reader || complete === undefined || !this.watches.has(watch)) return;
+    if (complete !== reader.told) {
+      reader.controller.enqueue({ type: "progress", revision: complete });
+      reader.told = complete;
+    }
+    for (const asking of this.#asking) {
+      if (asking.prefix !== prefix || asking.at > at) continue;
+      this.#asking.delete(asking);
+      asking.resolve(complete);
     }
   }
 

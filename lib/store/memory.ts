@@ -63,6 +63,16 @@ export class MemoryStore implements Store {
     return 0;
   }
 
+  /** There is nothing to ask: it is told where this stands. */
+  prove(prefix: string): Promise<number> {
+    const revision = this.#revision;
+    for (const follower of this.#followers) {
+      if (follower.prefix !== prefix) continue;
+      follower.controller.enqueue({ type: "progress", revision });
+    }
+    return Promise.resolve(revision);
+  }
+
   put(key: string, value: string | Uint8Array): void {
     this.commit([{ key, value: encode(value) }]);
   }

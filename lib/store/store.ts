@@ -42,6 +42,8 @@ export interface Batch {
   readonly type: "batch";
   readonly revision: number;
   readonly changes: readonly Change[];
+  /** Up to which revision nothing is still to come, where that is not the batch's own. */
+  readonly complete?: number;
 }
 
 /**
@@ -59,8 +61,14 @@ export interface Inventory {
   readonly unsettled: ReadonlySet<string>;
 }
 
+/** That everything under the prefix up to a revision was delivered: nothing may have been written there. */
+export interface Progress {
+  readonly type: "progress";
+  readonly revision: number;
+}
+
 /** What a watch delivers. */
-export type Item = Snapshot | Batch | Inventory;
+export type Item = Snapshot | Batch | Inventory | Progress;
 
 /** How a store is doing, for `/readyz` and `/debug`. */
 export interface StoreStatus {
@@ -95,8 +103,8 @@ export interface Store {
    * snapshot; then a batch for each revision that touched the prefix, in
    * order, none missing, none twice. When history is gone another snapshot
    * follows instead, and the reader works out the difference. A store may put
-   * inventories between the batches, and what was saved before the first
-   * snapshot.
+   * inventories and progress between the batches, and what was saved before
+   * the first snapshot.
    *
    * The stream does not fail while the store is out of reach: the store
    * retries, says so in its status, and resumes after the last revision it
@@ -109,6 +117,17 @@ export interface Store {
    * to be all that it holds; Infinity: never. What was saved tells that itself.
    */
   age(prefix: string): number;
+
+  /**
+   * Asks the store now whether what was delivered of a prefix is all that it
+   * holds. Those who wait at a time share one proof. It takes as long as it
+   * takes: the signal ends the wait.
+   *
+   * @returns a revision not older than the call: what the prefix held then is
+   * there for the reader, and progress up to it
+   * @throws the signal's reason
+   */
+  prove(prefix: string, signal: AbortSignal): Promise<number>;
 
   readonly status: StoreStatus;
 }

@@ -26,6 +26,7 @@ export interface Ask {
   readonly accept: string | null;
   readonly acceptEncoding: string | null;
   readonly ifNoneMatch: string | null;
+  readonly prefer: string | null;
 }
 
 /** An answer of one piece, to whoever asked; can be sent to another thread. */
@@ -56,7 +57,10 @@ export interface Page extends Endpoint {
   /** How gRPC asks for it. */
   readonly rpc?: readonly UnaryRpc[];
   /** What the answer rests on, when that is the cluster's state. */
-  watcher?(cluster: Cluster): Pick<Watcher<unknown>, "age" | "saved">;
+  watcher?(cluster: Cluster): Pick<
+    Watcher<unknown>,
+    "age" | "progress" | "saved"
+  >;
   /**
    * @throws {Refusal} when the request is malformed, or not for this caller
    * @throws {Unavailable} when there is no answer yet

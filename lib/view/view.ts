@@ -46,9 +46,10 @@ export interface LiveState {
 
 /** What can be read and followed, in one form. */
 export interface Viewable {
-  watcher(
-    cluster: Cluster,
-  ): Pick<Watcher<unknown>, "age" | "isSynced" | "saved" | "synced">;
+  watcher(cluster: Cluster): Pick<
+    Watcher<unknown>,
+    "age" | "isSynced" | "progress" | "saved" | "synced"
+  >;
   /**
    * Makes a request concrete.
    *

@@ -18,8 +18,8 @@ const log = getLogger(["lainlet", "views"]);
 
 /** A stream that carries a view's states. */
 export interface Listener {
-  /** Carries a topic's states from now on. */
-  attach(topic: Topic): void;
+  /** Carries a topic's states from now on. @param had the one that the reader has, if that is known */
+  attach(topic: Topic, had?: State): void;
   /** Ends the stream, as there is nothing for it any more. @param status of HTTP */
   fail(message: string, status: number): void;
 }
@@ -30,6 +30,8 @@ export interface Demand {
   readonly params: URLSearchParams;
   /** The address of who asks. */
   readonly peer: string;
+  /** The entity tag of the state that who asks has. */
+  readonly since?: string;
 }
 
 /** The views of a cluster, for callers who may see them. */
@@ -67,6 +69,17 @@ export class Views {
   }
 
   /**
+   * Looks whether a view may be read.
+   *
+   * @throws as {@linkcode read} does
+   */
+  check(demand: Demand): void {
+    const { view, params, peer } = demand;
+    if (!this.#isReady(demand)) throw new Unavailable(NOT_READ_YET);
+    view.select(this.query(params, peer));
+  }
+
+  /**
    * Feeds a listener for as long as it may see what it asked for, as soon as
    * there is a state.
    *
@@ -84,14 +97,15 @@ export class Views {
   }
 
   #feed(demand: Demand, listener: Listener, ends: Ends): void {
-    const { view, params, peer } = demand;
+    const { view, params, peer, since } = demand;
     try {
       const selection = view.select(this.query(params, peer));
       ends.add(this.#guard(peer, selection.right, listener));
       const source = view.source(this.state, selection);
       const { topic, release } = this.#broadcast.use(source);
       ends.add(release);
-      listener.attach(topic);
+      const had = since === undefined ? since : topic.known(since);
+      listener.attach(topic, had);
     } catch (error) {
       if (error instanceof Refusal) {
         listener.fail(error.message, error.status);

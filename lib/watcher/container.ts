@@ -21,6 +21,7 @@ export function containers(
     "container",
     podgroups.age,
     podgroups.saved,
+    podgroups.progress,
   );
   podgroups.subscribe((changes, readAt) => {
     const placed = new Map<string, PlacedContainer | undefined>();

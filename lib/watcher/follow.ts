@@ -9,6 +9,7 @@ import type {
 } from "../store/store.ts";
 import { BadValue } from "./fields.ts";
 import type { FirstRead } from "./first_read.ts";
+import { SubtreeProgress } from "./progress.ts";
 import { Watcher } from "./watcher.ts";
 
 const log = getLogger(["lainlet", "watcher"]);
@@ -50,10 +51,12 @@ export function follow<T>(
 ): Watcher<T> {
   /** The file that the state is from, and since when it is unconfirmed, as `performance.now()`. */
   let saved: { readonly file: string; readonly since: number } | undefined;
+  const progress = new SubtreeProgress((signal) => store.prove(prefix, signal));
   const watcher = new Watcher<T>(
     name,
     () => saved ? performance.now() - saved.since : store.age(prefix),
     () => saved?.file,
+    progress,
   );
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   /** The revision that last wrote each key, whether its value was taken or not. */
@@ -111,6 +114,8 @@ export function follow<T>(
       if (!written.has(key)) watcher.rejected.delete(key);
     }
     watcher.note("init", "", snapshot.revision);
+    // What was saved may never have been the store's.
+    progress.set(snapshot.saved ? 0 : snapshot.revision);
     watcher.apply(changes);
     watcher.sync();
   };
@@ -136,7 +141,9 @@ export function follow<T>(
     watcher.isHeldBack = !firstRead.read(name, take);
   };
 
-  const applyBatch = ({ revision, changes: batch }: Batch) => {
+  const applyBatch = (
+    { revision, changes: batch, complete = revision }: Batch,
+  ) => {
     const readAt = now();
     firstRead.found();
     const changes = new Map<string, T | undefined>();
@@ -153,6 +160,7 @@ export function follow<T>(
         watcher.note("update", full, revision);
       }
     }
+    progress.set(complete);
     watcher.apply(changes, readAt);
   };
 
@@ -199,6 +207,7 @@ export function follow<T>(
     });
     if (item.type === "snapshot") await applySnapshot(item);
     else if (item.type === "batch") applyBatch(item);
+    else if (item.type === "progress") progress.set(item.revision);
     else return watcher.isHeldBack || verify(item);
     return true;
   };

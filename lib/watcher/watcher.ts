@@ -1,4 +1,5 @@
 import { getLogger } from "@logtape/logtape";
+import type { Progress } from "./progress.ts";
 import { Sorted } from "./sorted.ts";
 
 const log = getLogger(["lainlet", "watcher"]);
@@ -66,11 +67,13 @@ export class Watcher<T> {
    * @param name how `/debug` calls it
    * @param age how long ago this was last known to be the store's state, in ms; Infinity: never
    * @param saved the file that this is from, until it is read from the store
+   * @param progress up to which revision of the store this is
    */
   constructor(
     readonly name: string,
     readonly age: () => number,
     readonly saved: () => string | undefined = () => undefined,
+    readonly progress?: Progress,
   ) {}
 
   /**
@@ -83,6 +86,11 @@ export class Watcher<T> {
 
   get isSynced(): boolean {
     return this.#isSynced;
+  }
+
+  /** Everything up to this revision of the store is here; 0: not known. */
+  get revision(): number {
+    return this.progress?.revision ?? 0;
   }
 
   /** Another one after every change. */

@@ -94,6 +94,7 @@ async function cost(
       accept: null,
       acceptEncoding: null,
       ifNoneMatch: null,
+      prefer: null,
       isNamed: true,
     });
     if (!("start" in feed)) throw new Error(`${path} is no stream`);

@@ -12,7 +12,8 @@ export class Collector implements AsyncDisposable {
   constructor(store: Store, prefix: string) {
     this.#done = (async () => {
       for await (const item of store.watch(prefix, this.#abort.signal)) {
-        this.items.push(await told(item));
+        // Progress comes whenever the state is proven.
+        if (item.type !== "progress") this.items.push(await told(item));
       }
     })();
   }

@@ -49,6 +49,11 @@ export class EtcdWatch {
     return this.#proven;
   }
 
+  /** Up to which revision everything was delivered; undefined: a snapshot is due. */
+  get complete(): number | undefined {
+    return this.#proven === undefined ? undefined : this.revision;
+  }
+
   /** A change of the last revision that was delivered, a put if there was one; undefined: there was nothing yet. */
   get landmark(): Landmark | undefined {
     return this.#landmark;

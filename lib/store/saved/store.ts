@@ -83,6 +83,10 @@ export class SavedStore implements Store {
     return this.inner.age(prefix);
   }
 
+  prove(prefix: string, signal: AbortSignal): Promise<number> {
+    return this.inner.prove(prefix, signal);
+  }
+
   watch(prefix: string, signal: AbortSignal): ReadableStream<Item> {
     const heard = new Heard(prefix);
     this.#heard.set(prefix, heard);

@@ -70,6 +70,11 @@ export class ZooKeeperWatch implements Followed<Finds> {
     return Math.max(this.#complete, this.#revision);
   }
 
+  /** Up to which transaction everything was delivered. */
+  get complete(): number {
+    return this.#complete;
+  }
+
   /** Why ZooKeeper does not serve this prefix, or not all of it. */
   get problem(): string | undefined {
     const [first] = this.#refused.has(this.root) ? [this.root] : this.#refused;
@@ -163,13 +168,13 @@ export class ZooKeeperWatch implements Followed<Finds> {
       (isLate ? late : this.#found).set(path, found);
     }
     if (isDue && (this.#isHeld || !this.#refused.has(this.root))) {
+      const complete = isQuiet ? zxid : this.#stoodBefore;
+      this.#complete = Math.max(this.#complete, complete);
       if (this.#isHeld) this.#change(this.#found);
       else this.#reset(this.#found, zxid);
       this.#found = late;
       this.#rounds = 0;
       this.isLive = true;
-      const complete = isQuiet ? zxid : this.#stoodBefore;
-      this.#complete = Math.max(this.#complete, complete);
     }
     this.#stoodBefore = this.#stood;
     this.#stood = zxid;
@@ -267,7 +272,8 @@ export class ZooKeeperWatch implements Followed<Finds> {
       this.#known.set(path, { mzxid, mtime, revision });
     }
     if (changes.length === 0) return;
-    this.controller.enqueue({ type: "batch", revision, changes });
+    const complete = this.#complete;
+    this.controller.enqueue({ type: "batch", revision, changes, complete });
   }
 
   #keyOf(path: string): string {

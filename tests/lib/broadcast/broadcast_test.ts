@@ -61,12 +61,18 @@ class Listener {
 
   readonly #release: () => void;
 
-  constructor(setup: Setup, { heartbeat = 0, patch = false } = {}) {
+  constructor(
+    setup: Setup,
+    { heartbeat = 0, patch = false, tag = false, since = "" } = {},
+  ) {
     const { branches, broadcast, source } = setup;
-    this.branch = branches.open({ heartbeat, patch }, () => setup.slow++);
+    this.branch = branches.open(
+      { heartbeat, patch, tag },
+      () => setup.slow++,
+    );
     const { topic, release } = broadcast.use(source);
     this.#release = release;
-    this.branch.attach(topic);
+    this.branch.attach(topic, topic.known(since));
     this.#reader = this.branch.stream.getReader();
   }
 
@@ -231,7 +237,10 @@ Deno.test("states of any size arrive whole", async () => {
   for (const size of [0, 1, 16_383, 16_384, 1_000_000]) {
     const json = JSON.stringify("x".repeat(size));
     s.source.set(json);
-    const branch = s.branches.open({ heartbeat: 0, patch: false }, () => {});
+    const branch = s.branches.open(
+      { heartbeat: 0, patch: false, tag: false },
+      () => {},
+    );
     branch.attach(s.broadcast.use(s.source).topic);
     let text = "";
     for await (const chunk of branch.stream) {

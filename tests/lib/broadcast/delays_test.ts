@@ -25,7 +25,7 @@ class Listeners implements Disposable {
   constructor(heartbeat = 0) {
     this.#readers = Array.from({ length: ONE_OF }, () => {
       const branch = this.#branches.open(
-        { heartbeat, patch: false },
+        { heartbeat, patch: false, tag: false },
         () => {},
       );
       branch.attach(this.topic);

@@ -21,6 +21,7 @@ const ASK = {
   accept: null,
   acceptEncoding: null,
   ifNoneMatch: null,
+  prefer: null,
 };
 
 /** An origin that feeds everybody from one topic. */
@@ -36,7 +37,7 @@ class TestOrigin implements Origin {
     }
     return Promise.resolve({
       headers: { c: "d" },
-      options: { heartbeat: 3, patch: true },
+      options: { heartbeat: 3, patch: true, tag: false },
       start: (listener) => {
         this.fed.push(listener);
         listener.attach(this.topic);
@@ -98,7 +99,7 @@ class Link implements Disposable {
     const feed = await this.remote.answer({ ...ASK, url: "http://x/watch" });
     if (!("start" in feed)) throw new Error("no feed");
     assertEquals(feed.headers, { c: "d" });
-    assertEquals(feed.options, { heartbeat: 3, patch: true });
+    assertEquals(feed.options, { heartbeat: 3, patch: true, tag: false });
     const listener = new TestListener();
     return { listener, stop: feed.start(listener) };
   }

@@ -246,6 +246,10 @@ class SlowStore implements Store {
     return this.time;
   }
 
+  prove(prefix: string): Promise<number> {
+    return this.#store.prove(prefix);
+  }
+
   /** Lets the subtrees be read whose prefix holds the text. */
   open(text = ""): void {
     for (const [prefix, { resolve }] of this.#opened) {

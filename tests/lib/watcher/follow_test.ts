@@ -173,7 +173,12 @@ function scripted(): {
 } {
   const { readable, writable } = new TransformStream<Item>();
   const { status } = new MemoryStore();
-  const store = { watch: () => readable, age: () => 0, status };
+  const store = {
+    watch: () => readable,
+    age: () => 0,
+    prove: () => Promise.resolve(0),
+    status,
+  };
   return { store, writer: writable.getWriter() };
 }
 

@@ -57,6 +57,7 @@ async function delivered(
 /** What an item does to each key; a removal is null. */
 function effect(item: Told): unknown {
   if (item.type === "inventory") return [...item.keys];
+  if (item.type === "progress") return item.revision;
   const list = item.type === "batch" ? item.changes : item.entries;
   const entries = list.map(({ key, value }) =>
     [key, value ? new TextDecoder().decode(value) : null] as const

@@ -1,0 +1,71 @@
+import { State } from "../broadcast/state.ts";
+import type { Follower, Topic } from "../broadcast/topic.ts";
+import type { Demand, Listener, Views } from "../view/views.ts";
+
+/** As long as a request may wait, in seconds: what is between may think it dead. */
+const LONGEST = 300;
+
+/**
+ * How long a request would wait for another state than the one it names.
+ *
+ * @param prefer the header
+ * @returns seconds; undefined: it does not say
+ * @see https://www.rfc-editor.org/rfc/rfc7240#section-4.3
+ */
+export function waitOf(prefer: string | null): number | undefined {
+  const [, text] = /(?:^|[,;\s])wait\s*=\s*"?(\d+)/i.exec(prefer ?? "") ?? [];
+  return text === undefined ? undefined : Math.min(Number(text), LONGEST);
+}
+
+/**
+ * Waits until a view has a state that is not known, or until there is nothing
+ * to be had any more, or until the signal aborts.
+ */
+export async function otherState(
+  views: Views,
+  demand: Demand,
+  isKnown: (state: State) => boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const poll = new Poll(isKnown);
+  const stop = views.follow(demand, poll);
+  try {
+    signal.addEventListener("abort", poll.end);
+    if (signal.aborted) poll.end();
+    await poll.over;
+  } finally {
+    signal.removeEventListener("abort", poll.end);
+    poll.leave();
+    stop();
+  }
+}
+
+class Poll implements Listener, Follower {
+  readonly #over = Promise.withResolvers<void>();
+  #topic?: Topic;
+
+  readonly over = this.#over.promise;
+  readonly end = () => this.#over.resolve();
+
+  constructor(private readonly isKnown: (state: State) => boolean) {}
+
+  attach(topic: Topic): void {
+    this.#topic = topic;
+    topic.join(this);
+    this.wake();
+  }
+
+  wake(): void {
+    const latest = this.#topic?.latest;
+    if (latest instanceof State && !this.isKnown(latest)) this.end();
+  }
+
+  /** Whoever asks again is told why. */
+  fail(): void {
+    this.end();
+  }
+
+  leave(): void {
+    this.#topic?.leave(this);
+  }
+}

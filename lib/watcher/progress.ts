@@ -1,0 +1,111 @@
+import { sleep } from "../backoff.ts";
+
+/** How soon what was written under a prefix is there by itself, in ms; otherwise it is asked for. */
+const SOON = 100;
+
+/** Time between two proofs that a revision is there which is not, in ms. */
+const PAUSE = 1_000;
+
+/** Up to which revision of the store some state is known. */
+export interface Progress {
+  /** Everything up to this revision is in the state; 0: that is not known, as the state was saved. */
+  readonly revision: number;
+  /**
+   * Resolves when everything up to a revision is in the state.
+   *
+   * @throws the signal's reason
+   */
+  reached(revision: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Asks the store now, and resolves when everything that it held then is in
+   * the state.
+   *
+   * @throws the signal's reason
+   */
+  proven(signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * As {@linkcode Progress.reached}. What was written elsewhere in the store
+ * brings nothing by which this would be known: so the store is asked, when it
+ * takes long.
+ *
+ * @throws the signal's reason
+ */
+export async function reach(
+  progress: Progress,
+  revision: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const reached = progress.reached(revision, signal);
+  await Promise.race([reached, sleep(SOON, signal)]);
+  while (progress.revision < revision) {
+    await Promise.race([reached, progress.proven(signal)]);
+    if (progress.revision >= revision) break;
+    await Promise.race([reached, sleep(PAUSE, signal)]);
+  }
+}
+
+/** The progress of a subtree of a store. */
+export class SubtreeProgress implements Progress {
+  #revision = 0;
+  readonly #waiting = new Map<() => void, number>();
+
+  /** @param prove asks the store, see {@linkcode Store.prove} */
+  constructor(
+    private readonly prove: (signal: AbortSignal) => Promise<number>,
+  ) {}
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /**
+   * To be called before anybody is told what the revision brought, and in one
+   * step with that: whoever waits goes on after it.
+   */
+  set(revision: number): void {
+    this.#revision = revision;
+    for (const [resolve, needed] of this.#waiting) {
+      if (needed > revision) continue;
+      this.#waiting.delete(resolve);
+      resolve();
+    }
+  }
+
+  reached(revision: number, signal: AbortSignal): Promise<void> {
+    if (this.#revision >= revision) return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.set(resolve, revision);
+    const abort = () => {
+      this.#waiting.delete(resolve);
+      reject(signal.reason);
+    };
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    // Who waits for several things may have heard of another one first.
+    promise.catch(() => {});
+    return promise;
+  }
+
+  async proven(signal: AbortSignal): Promise<void> {
+    await this.reached(await this.prove(signal), signal);
+  }
+}
+
+/** The progress of a state that is made of several subtrees. */
+export class JointProgress implements Progress {
+  constructor(private readonly parts: readonly Progress[]) {}
+
+  get revision(): number {
+    return Math.min(...this.parts.map((part) => part.revision));
+  }
+
+  async reached(revision: number, signal: AbortSignal): Promise<void> {
+    await Promise.all(this.parts.map((one) => one.reached(revision, signal)));
+  }
+
+  async proven(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.parts.map((one) => one.proven(signal)));
+  }
+}
