@@ -51,8 +51,8 @@ const ERROR_GRACE = 200;
 /** How long a watch may have nothing to say at its beginning, in ms. */
 const PATIENCE = 2_000;
 
-/** Events that carry a state, or what makes one of the last. */
-const STATES = ["init", "update", "delete", "patch"];
+/** Events that carry a state, or what makes one of the last, or say why there is none, or no other. */
+const EVENTS = ["init", "update", "delete", "patch", "error", "unchanged"];
 
 /**
  * Asks one lainlet. It trusts in no more than that what lainlet answers is of
@@ -134,14 +134,15 @@ export class Client {
           failure.abort(error);
         }
       }, ms);
-    let last: { readonly data: unknown } | undefined;
+    let last: { readonly data: unknown; readonly etag?: string } | undefined;
     let isAfterGap = false;
     let patch: "merge" | undefined = "merge";
     for (let failures = 0; !end.aborted; failures++) {
       /** Why there is no state at the moment. */
       let problem: string | undefined;
-      /** What there is to patch. */
-      let isWhole = false;
+      const since = last?.etag;
+      /** Whether lainlet knows what there is to patch. */
+      let isWhole = since !== undefined;
       let isSilent = true;
       let timer = later(PATIENCE, async () => {
         const why = await this.#whySilent(signal);
@@ -151,11 +152,18 @@ export class Client {
       });
       const begin = performance.now();
       try {
-        const url = this.#url(name, { ...params, watch: "1", patch });
-        for await (const { event, text } of events(url, signal)) {
-          if (event !== "error" && !STATES.includes(event)) continue;
+        const asked = { ...params, watch: "1", patch, tag: "1" };
+        const url = this.#url(name, asked) +
+          // A view may have a parameter of this name, too.
+          (since === undefined ? "" : `&since=${encodeURIComponent(since)}`);
+        for await (const { event, text, etag } of events(url, signal)) {
+          if (!EVENTS.includes(event)) continue;
           isSilent = false;
           clearTimeout(timer);
+          if (event === "unchanged") {
+            onStatus?.({ isOpen: true });
+            continue;
+          }
           if (event === "error") {
             problem = oneLine(text);
             // Of a stream that ends with this, it is no status.
@@ -173,9 +181,9 @@ export class Client {
           const data = event === "patch"
             ? applyPatch(last?.data, value)
             : share(last?.data, value);
-          if (last !== undefined && data === last.data) continue;
           const previous = last;
-          last = { data };
+          last = { data, etag };
+          if (previous !== undefined && data === previous.data) continue;
           yield {
             kind: kindOf(event, previous),
             data,

@@ -8,14 +8,24 @@ export interface StreamEvent {
   readonly event: string;
   /** Its data. */
   readonly text: string;
+  /** The entity tag of the state that it makes, where lainlet says it in a comment. */
+  readonly etag?: string;
 }
+
+/** What lainlet says in comments: how a state is called, and that it is the one that the listener has. */
+const ETAG = "etag ";
+const UNCHANGED = "unchanged";
+
+/** Longer tags are none of lainlet's, in bytes. */
+const MAX_ETAG = 100;
 
 const [LF, CR, SPACE, COLON] = [10, 13, 32, 58];
 
 /**
  * Reads an event stream, in pieces of any size; what it costs grows with the
- * bytes alone. It knows `data` and `event`; ids and times to reconnect are
- * passed over, since a client of lainlet's has no use for them.
+ * bytes alone. It knows `data` and `event`, and lainlet's comments: that the
+ * state is the one that the listener has is an event `unchanged`. Ids and times
+ * to reconnect are passed over, since a client of lainlet's has no use for them.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
@@ -26,6 +36,8 @@ export class EventParser {
   #line = 0;
   #lines = 0;
   #event = "";
+  #etag?: string;
+  #isUnchanged = false;
   #isAfterCr = false;
   #isFirst = true;
   // A byte order mark is one at the beginning of the stream only.
@@ -93,24 +105,35 @@ export class EventParser {
       // A character takes four bytes at the most.
       this.#event = this.#decoder.decode(value.subarray(0, 4 * MAX_NAME + 4))
         .slice(0, MAX_NAME);
+    } else if (colon === 0 && value.length <= ETAG.length + MAX_ETAG) {
+      this.#note(this.#decoder.decode(value));
     }
     this.#bytes.length = this.#line;
+  }
+
+  #note(comment: string): void {
+    if (comment.startsWith(ETAG)) this.#etag = comment.slice(ETAG.length);
+    else if (comment === UNCHANGED) this.#isUnchanged = true;
   }
 
   #dispatch(): StreamEvent | undefined {
     const event = this.#event || "message";
     const end = this.#line - 1;
+    const etag = this.#etag;
+    const isUnchanged = this.#isUnchanged;
     this.blanks++;
     this.#event = "";
+    this.#etag = undefined;
+    this.#isUnchanged = false;
     this.#line = 0;
     this.#lines = 0;
     if (end === -1) {
       this.#bytes.clear();
-      return undefined;
+      return isUnchanged ? { event: UNCHANGED, text: "", etag } : undefined;
     }
     const text = this.#decoder.decode(this.#bytes.array.subarray(0, end));
     this.#bytes.clear();
-    return { event, text };
+    return { event, text, etag };
   }
 }
 

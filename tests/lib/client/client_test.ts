@@ -151,12 +151,14 @@ Deno.test("client: numbers are as exact as the parser that it is given", async (
   assertEquals(JSON.stringify(data).includes("9223372036854771712"), true);
 });
 
-Deno.test("client: it reconnects, marks the gap, and does not repeat a state", async () => {
-  await using s = await serve();
+Deno.test("client: it reconnects, marks the gap, does not repeat a state, and is sent only what changed", async () => {
+  const big = "x".repeat(100_000);
+  await using s = await serve([[`${CONFIG}big`, big], [`${CONFIG}a`, "1"]]);
   await using reading = new Reading((options) =>
     s.client.watch("configwatcher", {}, options)
   );
   await reading.nth(1);
+  const { sent } = s.proxy;
   s.proxy.fault = "cut";
   await reading.status("it is lost", ({ isOpen }) => !isOpen);
   s.proxy.fault = "none";
@@ -173,6 +175,7 @@ Deno.test("client: it reconnects, marks the gap, and does not repeat a state", a
   assertEquals({ ...previous, a: "2" }, data);
   s.store.put(`${CONFIG}a`, "3");
   assertEquals((await reading.nth(3)).isAfterGap, false);
+  assert(sent > big.length && s.proxy.sent - sent < big.length / 10);
 });
 
 Deno.test("client: an answer that cannot be patched is watched as it is", async () => {

@@ -67,6 +67,29 @@ Deno.test("event stream: it is read as WHATWG has it, in pieces of any size", ()
   }
 });
 
+Deno.test("event stream: what lainlet says in comments is heard, in pieces of any size", () => {
+  const tag = '"abc-_"';
+  const stream =
+    `: etag ${tag}\n: revision 7\nid: 1\nevent: init\ndata: 1\n\n` +
+    ":\n: etagx\ndata: 2\n\n" +
+    `: etag ${tag}\n: unchanged\n\n` +
+    `: etag ${"x".repeat(1_000)}\ndata: 3\n\n`;
+  for (const size of [1, 3, 1_000]) {
+    const parser = new EventParser();
+    const bytes = encoder.encode(stream);
+    const events = [];
+    for (let i = 0; i < bytes.length; i += size) {
+      events.push(...parser.push(bytes.subarray(i, i + size)));
+    }
+    assertEquals(events, [
+      { event: "init", text: "1", etag: tag },
+      { event: "message", text: "2", etag: undefined },
+      { event: "unchanged", text: "", etag: tag },
+      { event: "message", text: "3", etag: undefined },
+    ]);
+  }
+});
+
 Deno.test("event stream: what is not UTF-8 is replaced", () => {
   const bytes = Uint8Array.of(
     ...encoder.encode("data: "),

@@ -28,6 +28,8 @@ const ASK = {
 class TestOrigin implements Origin {
   readonly topic = new Topic(State.of("1"));
   readonly fed: Listener[] = [];
+  /** What a reader says that it has. */
+  had?: State;
   stopped = 0;
 
   answer({ url }: typeof ASK): Promise<Answer | Feed> {
@@ -40,7 +42,7 @@ class TestOrigin implements Origin {
       options: { heartbeat: 3, patch: true, tag: false },
       start: (listener) => {
         this.fed.push(listener);
-        listener.attach(this.topic);
+        listener.attach(this.topic, this.had);
         return () => this.stopped++;
       },
     });
@@ -51,10 +53,12 @@ class TestOrigin implements Origin {
 class TestListener implements Listener {
   readonly heard: string[] = [];
   topic?: Topic;
+  had?: State;
   #seen = 0;
 
-  attach(topic: Topic): void {
+  attach(topic: Topic, had?: State): void {
     this.topic = topic;
+    this.had = had;
     topic.join(this);
     this.wake();
   }
@@ -157,6 +161,34 @@ Deno.test("link: when a state's change was read goes with it", async () => {
   link.origin.topic.publish(State.of("3"), "update");
   await heard(listener, "3 update");
   assertEquals(listener.topic?.readAt, undefined);
+});
+
+Deno.test("link: what a reader has goes with it, as far as it is no part of the present state", async () => {
+  using link = new Link();
+  const { topic } = link.origin;
+  const members = (value: string) =>
+    Array.from({ length: 500 }, (_, i): [string, string] => [
+      `m${i}`,
+      i === 7 ? value : "1",
+    ]);
+  const states = ["1", "2", "3"].map((value) => State.of(members(value)));
+  for (const state of states) topic.publish(state, "update");
+  const listeners = [];
+  for (const had of [states[0], states[0], states[2]]) {
+    link.origin.had = had;
+    const { listener } = await link.watch();
+    await eventually("it is attached", () => listener.topic && true);
+    assertEquals(listener.had?.etag, had?.etag);
+    listeners.push(listener);
+  }
+  const [one, two, three] = listeners;
+  // One for both, so that a patch from it is made once.
+  assertEquals(one?.had === two?.had, true);
+  assertEquals(three?.had === three?.topic?.latest, true);
+  const latest = one?.topic?.latest;
+  if (!(latest instanceof State && one?.had)) throw new Error("no state");
+  const patch = latest.patchFrom(one.had);
+  assertEquals(patch && new TextDecoder().decode(patch.body), '{"m7":3}');
 });
 
 Deno.test("link: what comes while the worker is busy is one state, and what happened meanwhile", async () => {
