@@ -140,14 +140,17 @@ export class Blocks {
       this.differences(other).next().done === true;
   }
 
-  /** How many bytes of memory these take, about, that others do not: of blocks that are not shared. */
+  /** How many bytes of memory these take, about, that others do not: blocks and items that are not shared. */
   unshared(others: Blocks): number {
     let bytes = POINTER * this.blocks.length;
     let next = 0;
     for (const block of this.blocks) {
       while ((others.blocks[next]?.first ?? block.first) < block.first) next++;
       if (others.blocks[next] === block) continue;
-      bytes += block.size + POINTER * block.items.length;
+      bytes += POINTER * block.items.length;
+    }
+    for (const [, mine] of others.differences(this)) {
+      bytes += mine?.bytes.length ?? 0;
     }
     return bytes;
   }

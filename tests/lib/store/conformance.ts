@@ -39,9 +39,24 @@ class Reader implements AsyncDisposable {
     this.#reader = store.watch(prefix, this.#abort.signal).getReader();
   }
 
+  /** What comes next, but progress, which may come at any time. */
   async next(): Promise<Told | undefined> {
-    const { value } = await this.#reader.read();
-    return value && await told(value);
+    for (;;) {
+      const { value } = await this.#reader.read();
+      if (value?.type !== "progress") return value && await told(value);
+    }
+  }
+
+  /** Reads until everything up to a revision was there. @returns what came last of each key */
+  async upTo(revision: number): Promise<Record<string, string | null>> {
+    const heard = {};
+    for (;;) {
+      const { value } = await this.#reader.read();
+      if (value === undefined) throw new Error("the watch has ended");
+      if (value.type === "batch") Object.assign(heard, changesOf(value));
+      if (value.type === "inventory" || value.revision < revision) continue;
+      return heard;
+    }
   }
 
   async snapshot(): Promise<Whole> {
@@ -302,6 +317,31 @@ export function testConformance(
       await write({ "/a/1": "x" });
       assertEquals(changesOf(await stays.batch()), { "/a/1": "x" });
     });
+
+    await step(
+      "what was written is there when the store was asked after it",
+      async () => {
+        await write({ "/a/1": "0", "/b/1": "0" });
+        await using reader = new Reader(store, "/a/");
+        const { revision } = await reader.snapshot();
+        const { signal } = new AbortController();
+        for (let i = 1; i <= 5; i++) {
+          await write({ "/a/1": `${i}` });
+          const proven = await store.prove("/a/", signal);
+          assertEquals(proven > revision, true);
+          assertEquals(await reader.upTo(proven), { "/a/1": `${i}` });
+        }
+        // What is written elsewhere brings nothing but progress.
+        await write({ "/b/1": "1" });
+        const proofs = Array.from(
+          { length: 100 },
+          () => store.prove("/a/", signal),
+        );
+        const [proven = 0, ...others] = await Promise.all(proofs);
+        assertEquals(new Set(others), new Set([proven]));
+        assertEquals(await reader.upTo(proven), {});
+      },
+    );
 
     await step(
       "the status and the age tell that the store is followed",
