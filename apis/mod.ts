@@ -6,6 +6,7 @@
 export { default as appname } from "./appname.ts";
 export { default as appswatcher } from "./appswatcher.ts";
 export { default as backupspec } from "./backupspec.ts";
+export { default as changes } from "./changes.ts";
 export { default as configwatcher } from "./configwatcher.ts";
 export { default as containers } from "./containers.ts";
 export { default as coreinfowatcher } from "./coreinfowatcher.ts";

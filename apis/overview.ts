@@ -2,39 +2,34 @@ import { type Static, Type } from "@sinclair/typebox";
 import type { Cluster } from "../lib/watcher/cluster.ts";
 import type { Member } from "../lib/json.ts";
 import { memo } from "../lib/memo.ts";
-import { encodeGroup, Group } from "../lib/overview/group.ts";
-import { encodeService, Service } from "../lib/overview/service.ts";
+import { Group } from "../lib/overview/group.ts";
+import {
+  CONFIG,
+  DEPENDS,
+  GROUP,
+  type Kind,
+  NODE,
+  together,
+} from "../lib/overview/kinds.ts";
+import { Service } from "../lib/overview/service.ts";
 import { superOnly } from "../lib/view/select.ts";
 import { type Feed, kept, ofMembers } from "../lib/view/sources.ts";
 import type { LiveState, View } from "../lib/view/view.ts";
 import { Sample, Vital, type Vitals } from "../lib/vitals/vitals.ts";
-import { JointProgress } from "../lib/watcher/progress.ts";
 import type { Watcher } from "../lib/watcher/watcher.ts";
-
-type Watched = Pick<
-  Watcher<object>,
-  | "age"
-  | "isSynced"
-  | "progress"
-  | "receivers"
-  | "revision"
-  | "saved"
-  | "subscribe"
-  | "synced"
-  | "version"
->;
 
 /** The members of one watcher. */
 interface Part {
-  watcher(cluster: Cluster): Watched;
+  watcher(cluster: Cluster): Pick<
+    Watcher<object>,
+    "receivers" | "revision" | "version"
+  >;
   feed(cluster: Cluster): Omit<Feed<Member>, "watcher">;
 }
 
 /** Each value is encoded once, as a member that can be known again. */
 function part<T extends object>(
-  kind: string,
-  watcher: (cluster: Cluster) => Watcher<T>,
-  encode: (value: T) => string,
+  { name: kind, watcher, encode }: Kind<T>,
 ): Part {
   const made = new WeakMap<T, Member>();
   const memberOf = (key: string, value: T) =>
@@ -61,12 +56,7 @@ function part<T extends object>(
   };
 }
 
-const PARTS = [
-  part("config", (c) => c.config, ({ value }) => JSON.stringify(value)),
-  part("depends", (c) => c.depends, encodeService),
-  part("group", (c) => c.podgroup, encodeGroup),
-  part("node", (c) => c.nodes, ({ json }) => json),
-];
+const PARTS = [part(CONFIG), part(DEPENDS), part(GROUP), part(NODE)];
 
 const samples = new WeakMap<Sample, Member>();
 
@@ -125,7 +115,7 @@ function feedOf({ cluster, vitals }: LiveState): Feed<Member> {
 /** What the watchers are together, as far as a stream is concerned. */
 class Watchers {
   #receivers = 0;
-  readonly #all: readonly Watched[];
+  readonly #all: readonly ReturnType<Part["watcher"]>[];
 
   constructor(cluster: Cluster, private readonly vitals: Vitals) {
     this.#all = PARTS.map(({ watcher }) => watcher(cluster));
@@ -186,18 +176,7 @@ export default {
   mayAsk: "super",
   answer: Overview,
   isObject: true,
-  watcher: (cluster) => {
-    const all = PARTS.map(({ watcher }) => watcher(cluster));
-    return {
-      age: () => Math.max(...all.map((one) => one.age())),
-      saved: () => all.map((one) => one.saved()).find((file) => file),
-      isSynced: all.every((one) => one.isSynced),
-      progress: new JointProgress(
-        all.map(({ progress }) => progress).filter((one) => one !== undefined),
-      ),
-      synced: Promise.all(all.map((one) => one.synced)).then(() => {}),
-    };
-  },
+  watcher: together,
   select: (query) => superOnly(query, ""),
   source: (state) =>
     kept(

@@ -16,6 +16,7 @@ import type { State } from "../broadcast/state.ts";
 import { Counters } from "../vitals/counters.ts";
 import { badRequest, Refusal, Unavailable } from "../errors.ts";
 import { Limits, type LimitsOptions } from "./limits.ts";
+import { History } from "../overview/history.ts";
 import { Metrics } from "../vitals/metrics.ts";
 import type { Answer, Ask, Page, Service } from "../view/page.ts";
 import {
@@ -70,6 +71,7 @@ export interface LainletOptions {
 export class Lainlet implements Origin, Service {
   readonly cluster: Cluster;
   readonly counters = new Counters();
+  readonly history: History;
   readonly host: Host;
   readonly limits: Limits;
   readonly metrics: Metrics;
@@ -91,6 +93,7 @@ export class Lainlet implements Origin, Service {
     this.staleAfter = options.staleAfter;
     this.limits = new Limits(options.limits);
     this.cluster = followCluster(options.store, this.#closing.signal);
+    this.history = new History(this.cluster);
     this.rights = new Rights(this.cluster, options.host, options.auth);
     this.endpoints = options.endpoints;
     for (const endpoint of this.endpoints) {

@@ -44,22 +44,22 @@ export function superOnly(query: Query, prefix: string): Selection {
   return { prefix, right: SUPER };
 }
 
-/** The prefix of the keys of the app that `appname` names. */
-export function appPrefix(query: Query): string {
-  return prefixParam(query, "appname", "/");
+/** The prefix of the keys of the app that a parameter names. */
+export function appPrefix(query: Query, name = "appname"): string {
+  return prefixParam(query, name, "/");
 }
 
-/** Selects by `appname`. Callers who may not see all get their own app when they name none. */
-export function byApp(query: Query): Selection {
+/** Selects by an app, `appname` as a rule. Callers who may not see all get their own app when they name none. */
+export function byApp(query: Query, name = "appname"): Selection {
   const { caller } = query;
-  const prefix = appPrefix(query);
+  const prefix = appPrefix(query, name);
   if (prefix !== "") {
     const app = prefix.slice(0, -1);
     if (!caller.may({ kind: "app", app })) throw forbidden(NO_PERMISSION);
     return { prefix, right: { kind: "app", app } };
   }
   if (caller.isSuper) return { prefix, right: SUPER };
-  if (param(query, "appname") !== "") throw forbidden(NO_PERMISSION);
+  if (param(query, name) !== "") throw forbidden(NO_PERMISSION);
   if (caller.app === undefined) {
     throw forbidden("can not confirm the app by request ip");
   }

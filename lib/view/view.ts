@@ -8,6 +8,7 @@ import { State } from "../broadcast/state.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
 import type { Endpoint, Param } from "./endpoint.ts";
 import type { Member } from "../json.ts";
+import type { History } from "../overview/history.ts";
 import type { Caller, Right } from "../access/rights.ts";
 import { memo } from "../memo.ts";
 import type { Vitals } from "../vitals/vitals.ts";
@@ -28,6 +29,8 @@ import {
 export interface Selection extends KeyRange {
   /** What the caller must be to see it. */
   readonly right: Right;
+  /** Of what happened: from then on, in ms since 1970. */
+  readonly since?: number;
 }
 
 /** A request as a view sees it. */
@@ -40,6 +43,7 @@ export interface Query {
 /** What views are views of. */
 export interface LiveState {
   readonly cluster: Cluster;
+  readonly history: History;
   readonly host: Host;
   readonly vitals: Vitals;
 }

@@ -1,0 +1,66 @@
+import type { Cluster } from "../watcher/cluster.ts";
+import type { Config } from "../watcher/config.ts";
+import type { Depends } from "../watcher/depends.ts";
+import type { Node } from "../watcher/nodes.ts";
+import type { PodGroup } from "../watcher/podgroup.ts";
+import { JointProgress } from "../watcher/progress.ts";
+import type { Watcher } from "../watcher/watcher.ts";
+import { encodeGroup } from "./group.ts";
+import { encodeService } from "./service.ts";
+
+/** What the overview has of one watcher: members whose names begin with the kind's. */
+export interface Kind<T extends object> {
+  readonly name: "config" | "depends" | "group" | "node";
+  watcher(cluster: Cluster): Watcher<T>;
+  /** A value as JSON text. */
+  encode(value: T): string;
+  /** The app that a value belongs to, if there is one. */
+  app?(key: string, value: T): string;
+}
+
+export const CONFIG: Kind<Config> = {
+  name: "config",
+  watcher: (cluster) => cluster.config,
+  encode: ({ value }) => JSON.stringify(value),
+};
+
+export const DEPENDS: Kind<Depends> = {
+  name: "depends",
+  watcher: (cluster) => cluster.depends,
+  encode: encodeService,
+  app: (_key, { service }) => service,
+};
+
+export const GROUP: Kind<PodGroup> = {
+  name: "group",
+  watcher: (cluster) => cluster.podgroup,
+  encode: encodeGroup,
+  app: (key) => key.slice(0, key.indexOf("/")),
+};
+
+export const NODE: Kind<Node> = {
+  name: "node",
+  watcher: (cluster) => cluster.nodes,
+  encode: ({ json }) => json,
+};
+
+const ALL = [CONFIG, DEPENDS, GROUP, NODE];
+
+/** What the watchers of all kinds are together, as far as a view is concerned. */
+export function together(
+  cluster: Cluster,
+): Pick<
+  Watcher<unknown>,
+  "age" | "isSynced" | "progress" | "saved" | "synced"
+> {
+  const all = ALL.map(({ watcher }) => watcher(cluster));
+  return {
+    age: () => Math.max(...all.map((one) => one.age())),
+    saved: () => all.map((one) => one.saved()).find((file) => file),
+    isSynced: all.every((one) => one.isSynced),
+    progress: new JointProgress(
+      all.map(({ progress }) => progress).filter((one) => one !== undefined),
+    ),
+    synced: Promise.all(all.map((one) => one.synced)).then(() => {}),
+  };
+}
