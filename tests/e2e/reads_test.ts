@@ -1,0 +1,210 @@
+/**
+ * GETs that wait: for another state, for a revision, for a proof; of a lainlet
+ * that runs as a process and follows a real etcd.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { get } from "../util/client.ts";
+import { TestEtcd } from "../util/etcd.ts";
+import { GOLDEN_HOST, LainletProcess } from "../util/lainlet.ts";
+import { eventually } from "../util/process.ts";
+import { Proxy } from "../util/proxy.ts";
+import { stop } from "../util/state_folder.ts";
+
+const KEY = "/lain/config/a";
+const SUPER = "/lain/config/super_apps/console";
+const GROUP = "/lain/deployd/pod_groups/console/console.web.web";
+/** An address of the app `console`. */
+const CONSOLE = "127.0.0.5";
+
+const CONTENT = {
+  [KEY]: "0",
+  [SUPER]: "x",
+  [GROUP]: JSON.stringify({
+    Spec: {
+      Name: "console.web.web",
+      Namespace: "console",
+      Pod: { Containers: [{}] },
+    },
+    Pods: [{ InstanceNo: 1, Containers: [{ ContainerIp: CONSOLE }] }],
+  }),
+};
+
+const PATH = "/v2/configwatcher?target=a";
+
+/** Waits for another state than the one that has this tag. */
+const poll = (
+  url: string,
+  etag: string | null,
+  wait: number,
+  from?: string,
+) =>
+  get(url, from, {
+    headers: { "If-None-Match": etag ?? "", "Prefer": `wait=${wait}` },
+  });
+
+/** Live streams, and polls. */
+const listeners = async (url: string): Promise<number> =>
+  JSON.parse((await get(`${url}/debug`)).body).goroutines;
+
+const areListening = (url: string, count: number) =>
+  eventually(
+    `${count} listen`,
+    async () => await listeners(url) === count || undefined,
+  );
+
+for (const [target, threads] of [["source", 1], ["binary", 2]] as const) {
+  Deno.test(`${target}, threads: ${threads}: GETs that wait`, async (t) => {
+    await using etcd = await TestEtcd.start();
+    await etcd.write(CONTENT);
+    await using way = new Proxy(etcd.endpoint);
+    await using lainlet = await LainletProcess.start(target, [
+      `--etcd=${way.url}`,
+      `--workers=${threads}`,
+      `--ip=${GOLDEN_HOST.ip}`,
+    ]);
+    const url = lainlet.url + PATH;
+
+    await t.step("a poll is answered when the state differs", async () => {
+      const { headers } = await get(url);
+      const tag = headers.get("etag");
+      const answers = [poll(url, tag, 60), poll(url, tag, 60)];
+      await areListening(lainlet.url, 2);
+      const revision = await etcd.write({ [KEY]: "1" });
+      for (const { status, body, headers } of await Promise.all(answers)) {
+        assertEquals([status, body], [200, '{"a":"1"}']);
+        assertNotEquals(headers.get("etag"), tag);
+        assertEquals(headers.get("preference-applied"), "wait=60");
+        assertEquals(headers.get("lainlet-revision"), `${revision}`);
+      }
+      // Who has an older one need not wait.
+      assertEquals((await poll(url, tag, 60)).status, 200);
+      assertEquals(await listeners(lainlet.url), 0);
+    });
+
+    await t.step("or its time is over", async () => {
+      const tag = (await get(url)).headers.get("etag");
+      const { status, headers } = await poll(url, tag, 1);
+      assertEquals(
+        [status, headers.get("preference-applied"), headers.get("etag")],
+        [304, "wait=1", tag],
+      );
+    });
+
+    await t.step("or its caller's rights are lost", async () => {
+      const nodes = `${lainlet.url}/v2/nodes`;
+      const tag = (await get(nodes, CONSOLE)).headers.get("etag");
+      const answer = poll(nodes, tag, 60, CONSOLE);
+      await areListening(lainlet.url, 1);
+      await etcd.write({ [SUPER]: null });
+      const { status, body } = await answer;
+      assertEquals(
+        [status, body],
+        [403, "authorize failed, super required"],
+      );
+    });
+
+    await t.step("or who asked has gone, which makes room", async () => {
+      const tag = (await get(url)).headers.get("etag");
+      const { hostname, port } = new URL(url);
+      const conn = await Deno.connect({ hostname, port: Number(port) });
+      const request =
+        `GET ${PATH} HTTP/1.1\r\nHost: ${hostname}\r\nAccept-Encoding: gzip\r\nIf-None-Match: ${tag}\r\nPrefer: wait=300\r\n\r\n`;
+      await conn.write(new TextEncoder().encode(request));
+      await areListening(lainlet.url, 1);
+      conn.close();
+      await areListening(lainlet.url, 0);
+    });
+
+    await t.step(
+      "who has written reads what he wrote, 1,000 times",
+      async () => {
+        for (let i = 0; i < 1_000; i++) {
+          const revision = await etcd.write({ [KEY]: `${i}` });
+          const { body, headers } = await get(`${url}&revision=${revision}`);
+          assertEquals(body, `{"a":"${i}"}`);
+          assert(Number(headers.get("lainlet-revision")) >= revision);
+        }
+      },
+    );
+
+    await t.step(
+      "what was written elsewhere keeps nobody waiting",
+      async () => {
+        const revision = await etcd.write({ "/elsewhere": "1" });
+        const { status, headers } = await get(`${url}&revision=${revision}`);
+        assertEquals(status, 200);
+        assert(Number(headers.get("lainlet-revision")) >= revision);
+        const overview = `${lainlet.url}/v2/overview?revision=`;
+        const last = await etcd.write({ "/elsewhere": "2" });
+        assertEquals((await get(overview + last)).status, 200);
+      },
+    );
+
+    await t.step(
+      "a revision that is not there yet is waited for, and not for ever",
+      async () => {
+        const revision = await etcd.write({ [KEY]: "x" });
+        const early = get(`${url}&revision=${revision + 1}`);
+        const never = get(`${url}&revision=${revision + 1_000_000}`);
+        await etcd.write({ [KEY]: "y" });
+        assertEquals((await early).body, '{"a":"y"}');
+        const { status, headers } = await never;
+        assertEquals([status, headers.get("retry-after")], [503, "1"]);
+        assertEquals((await get(`${url}&revision=new`)).status, 400);
+      },
+    );
+
+    await t.step(
+      "what is fresh is the store's, 1,000 times for one proof",
+      async () => {
+        const count = () => etcd.metric("etcd_debugging_mvcc_range_total");
+        await etcd.write({ [KEY]: "fresh" });
+        const before = await count();
+        const answers = await Promise.all(
+          Array.from({ length: 1_000 }, () => get(`${url}&fresh=1`)),
+        );
+        const asked = await count() - before;
+        for (const { status, body } of answers) {
+          assertEquals([status, body], [200, '{"a":"fresh"}']);
+        }
+        // They do not come at one moment; and a check may be due by itself.
+        assert(asked > 0 && asked < 100, `${asked}`);
+      },
+    );
+
+    await t.step("an old answer is never called fresh", async () => {
+      for (
+        const fault of [
+          "silent",
+          "silent to client",
+          "silent to server",
+        ] as const
+      ) {
+        way.fault = fault;
+        await etcd.write({ [KEY]: fault });
+        const { status, headers } = await get(`${url}&fresh=1`);
+        assertEquals([status, headers.get("retry-after")], [503, "1"]);
+        assertEquals((await get(url)).status, 200);
+        way.fault = "none";
+        await eventually("there is a proof again", async () => {
+          const { status, body } = await get(`${url}&fresh=1`);
+          if (status === 503) return;
+          assertEquals([status, body], [200, `{"a":"${fault}"}`]);
+          return true;
+        });
+      }
+    });
+
+    await t.step("a stop ends polls, and all that waits", async () => {
+      const tag = (await get(url)).headers.get("etag");
+      const answer = poll(url, tag, 60);
+      await areListening(lainlet.url, 1);
+      const never = get(`${url}&revision=${2 ** 40}`);
+      assertEquals(await stop(lainlet), 0);
+      assertEquals((await answer).status, 304);
+      assertEquals((await never).status, 503);
+    });
+  });
+}
