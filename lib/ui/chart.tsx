@@ -1,6 +1,7 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { clock } from "./parts.tsx";
 
 /** Values at times, in seconds since 1970; one list for each line. */
 export interface Series {
@@ -11,6 +12,10 @@ export interface Series {
   readonly format: (value: number) => string;
   /** The least that the chart is high, whatever the values are. */
   readonly least?: number;
+  /** Round values are powers of two. */
+  readonly isBinary?: boolean;
+  /** A line from which on it is bad, and its name. */
+  readonly limit?: { readonly name: string; readonly value: number };
 }
 
 const HEIGHT = 160;
@@ -18,21 +23,28 @@ const HEIGHT = 160;
 /** In seconds. */
 const HOUR = 3600;
 
-/** A chart over time; what it shows is also said in words. */
+/** How far round values in bytes are from each other. */
+const POWERS = Array.from({ length: 40 }, (_, i) => 2 ** i);
+
+/** A chart over time; what it shows, at present or under the pointer, is also said in words. */
 export function Chart(series: Series) {
-  const { title, names, times, values, format, least = 0.1 } = series;
+  const { title, names, times, values, format, limit } = series;
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
+  /** Under the pointer; the newest when it is elsewhere. */
+  const [index, setIndex] = useState<number | null>(null);
 
   useEffect(() => {
     const element = place.current;
     if (element === null) return;
-    const nothing = (): uPlot.AlignedData => [[], ...names.map(() => [])];
+    const lines = limit === undefined ? names : [...names, limit.name];
+    const nothing = (): uPlot.AlignedData => [[], ...lines.map(() => [])];
     const draw = () => {
       plot.current?.destroy();
       plot.current = new uPlot(
         {
-          ...options(element, names, format, least),
+          ...options(element, series),
+          hooks: { setCursor: [({ cursor }) => setIndex(cursor.idx ?? null)] },
           width: element.clientWidth,
           height: HEIGHT,
         },
@@ -55,19 +67,33 @@ export function Chart(series: Series) {
   }, []);
 
   useEffect(() => {
-    plot.current?.setData([[...times], ...values.map((line) => [...line])]);
+    const limits = limit === undefined ? [] : [times.map(() => limit.value)];
+    plot.current?.setData([
+      [...times],
+      ...values.map((line) => [...line]),
+      ...limits,
+    ]);
   }, [times, values]);
 
+  const at = index ?? times.length - 1;
+  const time = times[at];
   return (
     <figure class="chart">
       <figcaption>
-        {title}{" "}
+        <span>{title}</span>
         {names.map((name, i) => (
           <span key={name} class={`mono line-${i + 1}`}>
-            {name} {format(values[i]?.at(-1) ?? 0)}
-            {" "}
+            {name} {format(values[i]?.[at] ?? 0)}
           </span>
         ))}
+        {limit && (
+          <span class="mono line-limit">
+            {limit.name} from {format(limit.value)}
+          </span>
+        )}
+        {index !== null && time !== undefined && (
+          <time>{clock(new Date(time * 1000))}</time>
+        )}
       </figcaption>
       <div ref={place} role="img" aria-label={`${title} in the last hour`} />
     </figure>
@@ -77,9 +103,7 @@ export function Chart(series: Series) {
 /** With the page's colours, which follow the light: a canvas takes no variables. */
 function options(
   place: HTMLElement,
-  names: readonly string[],
-  format: (value: number) => string,
-  least: number,
+  { format, isBinary, least = 0.1, limit, names }: Series,
 ): Omit<uPlot.Options, "width" | "height"> {
   const colour = (name: string) => {
     const probe = place.appendChild(document.createElement("i"));
@@ -95,7 +119,7 @@ function options(
   };
   return {
     legend: { show: false },
-    cursor: { show: false },
+    cursor: { y: false, drag: { x: false }, points: { size: 6 } },
     scales: {
       x: { range: (_plot, _min, max) => [max - HOUR, max] },
       y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, least)] },
@@ -107,15 +131,26 @@ function options(
         stroke: colour(`line-${i + 1}`),
         width: 1.5,
       })),
+      ...limit === undefined ? [] : [{
+        label: limit.name,
+        stroke: colour("line-limit"),
+        dash: [6, 4],
+        points: { show: false },
+      }],
     ],
     axes: [
-      { ...axis, size: 28, values: (_plot, ticks) => ticks.map(clock) },
-      { ...axis, size: 64, values: (_plot, ticks) => ticks.map(format) },
+      { ...axis, size: 28, values: (_plot, ticks) => ticks.map(hour) },
+      {
+        ...axis,
+        size: 72,
+        values: (_plot, ticks) => ticks.map(format),
+        ...isBinary ? { incrs: POWERS } : {},
+      },
     ],
   };
 }
 
 /** @param time in seconds since 1970 */
-function clock(time: number): string {
-  return new Date(time * 1000).toTimeString().slice(0, 5);
+function hour(time: number): string {
+  return clock(new Date(time * 1000)).slice(0, 5);
 }

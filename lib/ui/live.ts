@@ -6,6 +6,7 @@
 import {
   Client,
   type Data,
+  lineOf,
   RefusedError,
   type Update,
   type WatchStatus,
@@ -18,6 +19,9 @@ const CHANGES = 500;
 
 /** How long to wait before a refused page asks again, in ms. */
 const REFUSED_RETRY = 10_000;
+
+/** For how long nothing may come, in ms: lainlet tells how it is each second. */
+const SILENCE = 10_000;
 
 /** Something that changed in the cluster. */
 export interface Change {
@@ -36,8 +40,10 @@ export interface Live {
   readonly model?: Model;
   /** The newest first. */
   readonly changes: readonly Change[];
-  /** Why there is no connection; undefined while there is one. */
+  /** Why nothing comes; undefined while something does. */
   readonly problem?: string;
+  /** The page was hidden, and asks again. */
+  readonly isResuming?: boolean;
   /** Why lainlet has nothing to say yet. */
   readonly waiting?: string;
   /** When something came last. */
@@ -56,6 +62,7 @@ export function follow(base: string, onLive: (live: Live) => void): () => void {
   let count = 0;
   let last: Data<"overview"> | undefined;
   let watching: AbortController | undefined;
+  let silence: ReturnType<typeof setTimeout> | undefined;
   /** There may be states that were not seen. */
   let isGap = false;
 
@@ -65,7 +72,7 @@ export function follow(base: string, onLive: (live: Live) => void): () => void {
   };
   const lose = (problem: string) => {
     isGap = true;
-    become({ problem });
+    become({ problem, isResuming: false });
   };
   const take = ({ data }: Update<Data<"overview">>) => {
     const time = new Date();
@@ -77,7 +84,13 @@ export function follow(base: string, onLive: (live: Live) => void): () => void {
     }));
     isGap = false;
     last = data;
+    clearTimeout(silence);
+    silence = setTimeout(
+      () => become({ problem: `nothing came for ${SILENCE / 1000} s` }),
+      SILENCE,
+    );
     become({
+      isResuming: false,
       model: modelOf(data),
       changes: [...fresh.reverse(), ...live.changes].slice(0, CHANGES),
       problem: undefined,
@@ -92,21 +105,24 @@ export function follow(base: string, onLive: (live: Live) => void): () => void {
           if (!isOpen) lose(problem);
           else if (problem !== "") {
             become({ problem: undefined, waiting: problem });
-          } else if (live.problem !== undefined) become({ problem: undefined });
+          }
         };
         for await (
           const update of client.watch("overview", {}, { signal, onStatus })
         ) take(update);
       } catch (error) {
+        lose(lineOf(error));
         if (!(error instanceof RefusedError)) throw error;
-        lose(error.message);
         await new Promise((resolve) => setTimeout(resolve, REFUSED_RETRY));
       }
     }
   };
   const look = () => {
     watching?.abort();
-    if (document.hidden) return lose("the page was hidden");
+    clearTimeout(silence);
+    isGap = live.model !== undefined;
+    become({ isResuming: true, problem: undefined });
+    if (document.hidden) return;
     watching = new AbortController();
     watch(watching.signal);
   };
@@ -115,6 +131,7 @@ export function follow(base: string, onLive: (live: Live) => void): () => void {
   return () => {
     document.removeEventListener("visibilitychange", look);
     watching?.abort();
+    clearTimeout(silence);
   };
 }
 

@@ -7,9 +7,13 @@
  */
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { leave, useArrival } from "./arrival.ts";
+import { Frame } from "./frame.tsx";
+import { useKeys } from "./keys.ts";
 import { follow, type Live } from "./live.ts";
 import type { Model } from "./model.ts";
-import { href, type Route, setQuery, useRoute } from "./route.ts";
+import { type Route, useRoute } from "./route.ts";
+import { isOld, type Standing, standingOf } from "./standing.ts";
 import "./style.css";
 import { AppsView, AppView } from "./views/apps.tsx";
 import { ChangesView } from "./views/changes.tsx";
@@ -20,20 +24,9 @@ import { NodesView } from "./views/nodes.tsx";
 import { ContainerView, NodeView } from "./views/places.tsx";
 import { PodsView } from "./views/pods.tsx";
 import { SearchView } from "./views/search.tsx";
-import { seconds } from "./parts.tsx";
 
 /** How often the page is drawn at most, in ms. */
 const PACE = 250;
-
-const TABS = [
-  ["Cluster", []],
-  ["Apps", ["apps"]],
-  ["Pods", ["pods"]],
-  ["Nodes", ["nodes"]],
-  ["Changes", ["changes"]],
-  ["Config", ["config"]],
-  ["lainlet", ["lainlet"]],
-] as const;
 
 function useLive(): Live {
   const [live, setLive] = useState<Live>({ changes: [] });
@@ -58,43 +51,32 @@ function useLive(): Live {
 
 function Page() {
   const live = useLive();
-  const route = useRoute();
-  const [first = ""] = route.path;
-  useEffect(() => {
-    document.title = ["lainlet", ...route.path].join(" · ");
-  }, [route.path.join("/")]);
+  const { model } = live;
+  const route = useRoute(leave);
+  const standing = standingOf(live);
+  useArrival(route, model !== undefined);
+  useKeys(route);
   return (
     <>
       <a class="skip" href="#main" onClick={toMain}>To the content</a>
-      <header>
-        <nav aria-label="Views">
-          {TABS.map(([name, path]) => (
-            <a
-              key={name}
-              href={href(path)}
-              aria-current={first === (path[0] ?? "") ? "page" : undefined}
-            >
-              {name}
-            </a>
-          ))}
-        </nav>
-        <input
-          type="search"
-          aria-label="Search apps, groups, nodes, containers, settings"
-          placeholder="Search"
-          value={first === "search" ? route.query : ""}
-          onInput={(event) => setQuery(["search"], event.currentTarget.value)}
-        />
-        <Status live={live} />
-      </header>
-      <main id="main" tabIndex={-1}>
-        {live.model === undefined
+      <Frame model={model} route={route} standing={standing} />
+      <main id="main" tabIndex={-1} class={isOld(standing) ? "old" : undefined}>
+        {model === undefined
           ? (
             <p class="loading">
               {live.problem ?? live.waiting ?? "Asking lainlet …"}
             </p>
           )
-          : <View live={live} model={live.model} route={route} />}
+          : (
+            // Nothing of one view becomes a part of the next one, which would have its focus.
+            <View
+              key={route.path.join("/")}
+              live={live}
+              model={model}
+              route={route}
+              standing={standing}
+            />
+          )}
       </main>
     </>
   );
@@ -106,28 +88,14 @@ function toMain(event: Event): void {
   document.getElementById("main")?.focus();
 }
 
-/** Whether what the page shows is the cluster's present state. */
-function Status({ live: { heard, model, problem } }: { live: Live }) {
-  const time = heard?.toTimeString().slice(0, 8);
-  const text = problem !== undefined
-    ? `no connection, trying again (${problem})` +
-      (time === undefined ? "" : `; this is from ${time}`)
-    : model === undefined
-    ? "asking"
-    : model.present.stale
-    ? `behind by ${seconds(model.present.lag)}`
-    : "in step";
-  const isGood = text === "in step";
-  return (
-    <p class={isGood ? "status good" : "status bad"} role="status">
-      {text}
-    </p>
-  );
+interface ViewProps {
+  readonly live: Live;
+  readonly model: Model;
+  readonly route: Route;
+  readonly standing: Standing;
 }
 
-function View(
-  { live, model, route }: { live: Live; model: Model; route: Route },
-) {
+function View({ live, model, route, standing }: ViewProps) {
   const { path: [view = "", name = "", id = ""], params, query } = route;
   switch (view) {
     case "":
@@ -162,7 +130,7 @@ function View(
     case "config":
       return <ConfigView model={model} params={params} />;
     case "lainlet":
-      return <LainletView model={model} />;
+      return <LainletView model={model} standing={standing} />;
     case "search":
       return <SearchView model={model} query={query} />;
     default:

@@ -113,10 +113,22 @@ export function round(value: number): string {
   return value >= 100 ? String(Math.round(value)) : String(+value.toFixed(2));
 }
 
+/** `32 MiB`: what is counted in bytes is asked for in powers of two. */
 export function bytes(value: number): string {
-  const units = ["B", "KB", "MB", "GB"];
-  const power = Math.min(3, Math.floor(Math.log10(Math.max(1, value)) / 3));
-  return `${round(value / 1000 ** power)} ${units[power]}`;
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const power = Math.floor(Math.log2(Math.max(1, value)) / 10);
+  const most = Math.min(units.length - 1, power);
+  return `${round(value / 1024 ** most)} ${units[most]}`;
+}
+
+/** A time of the day, `18:05:33`. */
+export function clock(time: Date): string {
+  return time.toTimeString().slice(0, 8);
+}
+
+/** A day and a time, `2026-11-24 18:05`; Sweden writes them as ISO 8601 does. */
+export function stamp(time: Date): string {
+  return time.toLocaleString("sv", { dateStyle: "short", timeStyle: "short" });
 }
 
 export function seconds(value: number): string {

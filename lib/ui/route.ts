@@ -8,10 +8,19 @@ export interface Route {
   readonly query: string;
   /** How a view is filtered and ordered: `?app=shop&sort=-restarts`. */
   readonly params: Params;
+  /** The entry of the browser's history that this is. */
+  readonly entry: Entry;
 }
 
 /** A query's parameters; one that is empty is as if it were not there. */
 export type Params = Readonly<Record<string, string>>;
+
+/** What is kept in the browser's history with each of its entries. */
+export interface Entry {
+  readonly key: string;
+  /** One came from another view by {@linkcode setQuery}: one step back is there. */
+  readonly isAside: boolean;
+}
 
 /** The URL of a view. @param query `q`, or all parameters */
 export function href(
@@ -32,6 +41,7 @@ function read(): Route {
     path: way.split("/").filter((step) => step !== "").map(decoded),
     query: params.q ?? "",
     params,
+    entry: entry(),
   };
 }
 
@@ -43,22 +53,46 @@ function decoded(step: string): string {
   }
 }
 
-/** The present route; follows the URL. */
-export function useRoute(): Route {
+/** The present entry of the history; a new one gets its key when it is first read. */
+function entry(): Entry {
+  const { key, isAside } = Object(history.state);
+  if (typeof key === "string") return { key, isAside: isAside === true };
+  const fresh = newEntry(false);
+  history.replaceState(fresh, "");
+  return fresh;
+}
+
+function newEntry(isAside: boolean): Entry {
+  return { key: String(performance.timeOrigin + performance.now()), isAside };
+}
+
+/** The present route; follows the URL. @param onLeave is told of the one before, which is still shown */
+export function useRoute(onLeave: (route: Route) => void): Route {
   const [route, setRoute] = useState(read);
   useEffect(() => {
-    const follow = () => setRoute(read());
+    let last = route;
+    const follow = () => {
+      onLeave(last);
+      last = read();
+      setRoute(last);
+    };
     addEventListener("hashchange", follow);
     return () => removeEventListener("hashchange", follow);
   }, []);
   return route;
 }
 
-/** Changes the query of the present view's URL, without a step in the history. */
+/**
+ * Changes the query: of the present view without a step in the history, so
+ * that each letter typed is none; else with one, to where the path leads.
+ */
 export function setQuery(
   path: readonly string[],
   query: string | Params,
 ): void {
-  history.replaceState(null, "", href(path, query));
+  const url = href(path, query);
+  const now = read();
+  if (href(now.path) === href(path)) history.replaceState(now.entry, "", url);
+  else history.pushState(newEntry(true), "", url);
   dispatchEvent(new Event("hashchange"));
 }

@@ -1,7 +1,8 @@
 import { useMemo } from "preact/hooks";
 import { Chart } from "../chart.tsx";
 import type { Model } from "../model.ts";
-import { brief, bytes, Facts, round, seconds } from "../parts.tsx";
+import { brief, bytes, Facts, round, seconds, stamp } from "../parts.tsx";
+import type { Standing } from "../standing.ts";
 import { type Column, Table } from "../table.tsx";
 
 type Sample = Model["samples"][number][1];
@@ -13,8 +14,16 @@ const CHARTS: readonly {
   readonly format: (value: number) => string;
   /** The least that the chart is high. */
   readonly least?: number;
+  readonly isBinary?: boolean;
+  /** From where on it is bad. */
+  readonly limit?: "staleAfter";
 }[] = [
-  { title: "Confirmed", lines: [["seconds ago", "lag"]], format: round },
+  {
+    title: "Confirmed",
+    lines: [["seconds ago", "lag"]],
+    format: round,
+    limit: "staleAfter",
+  },
   {
     title: "Events a second",
     lines: [["changes", "changes"], ["deliveries", "deliveries"]],
@@ -28,7 +37,12 @@ const CHARTS: readonly {
   },
   { title: "Listeners", lines: [["streams", "listeners"]], format: round },
   { title: "CPU", lines: [["cores", "cpu"]], format: round },
-  { title: "Memory", lines: [["resident", "memory"]], format: bytes },
+  {
+    title: "Memory",
+    lines: [["resident", "memory"]],
+    format: bytes,
+    isBinary: true,
+  },
 ];
 
 const STREAMS: readonly Column<[path: string, count: number]>[] = [
@@ -47,7 +61,9 @@ const REJECTED: readonly Column<[key: string, why: string]>[] = [
 ];
 
 /** How this lainlet is, and was in the last hour. */
-export function LainletView({ model }: { model: Model }) {
+export function LainletView(
+  { model, standing }: { model: Model; standing: Standing },
+) {
   const { present, samples } = model;
   const newest = samples.at(-1)?.[0];
   // A second is too short for a line to move: charts are drawn anew with each sample.
@@ -57,10 +73,12 @@ export function LainletView({ model }: { model: Model }) {
       ? samples
       : [[Date.now() / 1000, present] as const];
     const times = points.map(([time]) => time);
-    return CHARTS.map(({ title, lines, format, least }) => ({
-      title,
-      format,
-      least,
+    return CHARTS.map(({ lines, limit, ...chart }) => ({
+      ...chart,
+      limit: limit && {
+        name: "stale",
+        value: present[limit],
+      },
       times,
       names: lines.map(([name]) => name),
       values: lines.map(([, key]) => points.map(([, sample]) => sample[key])),
@@ -74,9 +92,9 @@ export function LainletView({ model }: { model: Model }) {
         facts={[
           [
             "state",
-            present.stale
-              ? <strong class="bad">stale for {seconds(present.lag)}</strong>
-              : <>in step, confirmed {seconds(present.lag)} ago</>,
+            standing.kind === "good"
+              ? <>in step, confirmed {seconds(present.lag)} ago</>
+              : <strong class="bad">{standing.words}</strong>,
           ],
           ["source", <span class="mono">{present.source || "none"}</span>],
           ["revision", present.revision],
@@ -103,10 +121,7 @@ export function LainletView({ model }: { model: Model }) {
           ["memory", bytes(present.memory)],
           [
             "up since",
-            new Date(present.started * 1000).toLocaleString(undefined, {
-              dateStyle: "short",
-              timeStyle: "short",
-            }),
+            <time>{stamp(new Date(present.started * 1000))}</time>,
           ],
         ]}
       />

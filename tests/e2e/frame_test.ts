@@ -1,0 +1,320 @@
+/**
+ * What stands around the dashboard's views, in a real browser: where one is,
+ * whether it is true, and that going from view to view is as going from page
+ * to page.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { MemoryStore } from "../../lib/store/memory.ts";
+import {
+  groupKey,
+  groupValue,
+  nodeKey,
+  nodeValue,
+} from "../../scripts/cluster.ts";
+import { type Page, TestBrowser, violations } from "../util/browser.ts";
+import { GOLDEN_HOST, TestLainlet } from "../util/lainlet.ts";
+import { eventually } from "../util/process.ts";
+import { Proxy } from "../util/proxy.ts";
+
+const NODES = Array.from({ length: 30 }, (_, i) => ({
+  name: `node${i + 1}`,
+  ip: `192.0.2.${i + 1}`,
+}));
+
+/** A store of which it can be said how old it is. */
+class AgedStore extends MemoryStore {
+  /** In ms. */
+  old = 0;
+  override age(): number {
+    return this.old;
+  }
+}
+
+function content(): [string, string][] {
+  const groups = Array.from({ length: 60 }, (_, i) => ({
+    app: `app${i + 1}`,
+    proc: "web.web",
+    annotation: { mountpoint: [`app${i + 1}.example/`] },
+    instances: [{
+      node: NODES[i % NODES.length] ?? NODES[0]!,
+      ip: `172.20.1.${i + 1}`,
+      id: `container-${i + 1}`,
+    }],
+  }));
+  return [
+    ["/lain/config/domain", "lain.example"],
+    ...NODES.map((node): [string, string] => [nodeKey(node), nodeValue(node)]),
+    ...groups.map((one): [string, string] => [groupKey(one), groupValue(one)]),
+  ];
+}
+
+/** A lainlet, a way to it that can fail, and a browser. */
+async function scene() {
+  const stack = new AsyncDisposableStack();
+  const store = new AgedStore(content());
+  const lainlet = stack.use(new TestLainlet(store));
+  await lainlet.ready();
+  const proxy = stack.use(new Proxy(lainlet.url));
+  const browser = stack.use(await TestBrowser.launch());
+  return {
+    store,
+    proxy,
+    browser,
+    [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
+  };
+}
+
+const PHONE = { width: 390, height: 800 };
+
+const hashOf = (page: Page) => new URL(page.url()).hash;
+const y = async (page: Page) => Number(await page.evaluate("scrollY"));
+
+/** Until it is so; says what is instead. */
+async function becomes<T>(what: string, read: () => Promise<T>, wanted: T) {
+  let last: T | undefined;
+  try {
+    await eventually(what, async () => {
+      last = await read();
+      return JSON.stringify(last) === JSON.stringify(wanted) || undefined;
+    });
+  } catch {
+    assertEquals(last, wanted, what);
+  }
+}
+
+Deno.test("frame: it names the host and the domain, and says when what is shown is old", async (t) => {
+  await using s = await scene();
+  const { page, problems } = await s.browser.open(`${s.proxy.url}/#/lainlet`);
+  const status = page.getByRole("status");
+  const banner = page.locator(".banner");
+  const iconOf = () => page.locator("link[rel=icon]").getAttribute("href");
+  const said: string[] = [];
+  await page.exposeFunction("say", (text: string) => said.push(text));
+  await status.getByText("in step", { exact: true }).waitFor();
+  await page.evaluate(`new MutationObserver(() => {
+    say(document.querySelector("[role=status]").innerText);
+  }).observe(document.querySelector("[role=status]"), {
+    characterData: true, childList: true, subtree: true,
+  })`);
+  const good = await iconOf();
+  await t.step("in step", async () => {
+    await page.locator(".brand").getByText(GOLDEN_HOST.hostname).waitFor();
+    await page.locator(".brand").getByText("lain.example").waitFor();
+    assertEquals(await page.title(), "lainlet · node1 · lain.example");
+    assertEquals(await banner.count(), 0);
+    assert(good?.startsWith("data:image/svg+xml,"));
+  });
+
+  const old = async (words: string) => {
+    await status.getByText(words, { exact: true }).waitFor();
+    await banner.waitFor();
+    assertEquals(await page.title(), "(!) lainlet · node1 · lain.example");
+    assert(await iconOf() !== good);
+    // Nowhere is it said that all is well, and what is shown is dimmed.
+    assertEquals(await page.getByText(/in step/).count(), 0);
+    const opacity: unknown = await page.evaluate(
+      "getComputedStyle(document.querySelector('main')).opacity",
+    );
+    assert(Number(opacity) < 0.9, `${opacity}`);
+    assertEquals(await violations(page), []);
+    // Its age counts, and in view it stays.
+    const age = await banner.locator(".age").innerText();
+    await banner.locator(".age").getByText(age, { exact: true })
+      .waitFor({ state: "detached" });
+    await page.evaluate("scrollTo(0, document.documentElement.scrollHeight)");
+    const top = (await banner.boundingBox())?.y ?? -1;
+    assert(top >= 0 && top < 200, `${top}`);
+  };
+  const isGoodAgain = async () => {
+    await status.getByText("in step", { exact: true }).waitFor();
+    await banner.waitFor({ state: "detached" });
+    assertEquals(await page.title(), "lainlet · node1 · lain.example");
+    assertEquals(await iconOf(), good);
+  };
+  await t.step("the store is not heard of", async () => {
+    s.store.old = 45_000;
+    await old("behind");
+    assertStringIncludes(
+      await banner.innerText(),
+      "lainlet on node1 does not know whether this is still true.",
+    );
+    s.store.old = 0;
+    await isGoodAgain();
+  });
+  await t.step("lainlet is away", async () => {
+    s.proxy.fault = "cut";
+    await old("no connection");
+    await page.setViewportSize(PHONE);
+    await old("no connection");
+    s.proxy.fault = "none";
+    await isGoodAgain();
+  });
+  await t.step("lainlet says nothing", async () => {
+    s.proxy.fault = "silent";
+    await banner.getByText("nothing came for 10 s").waitFor();
+    s.proxy.fault = "cut";
+    s.proxy.fault = "none";
+    await isGoodAgain();
+  });
+  // A screen reader heard of each change, and of nothing else.
+  assertEquals(said, [
+    "behind",
+    "in step",
+    "no connection",
+    "in step",
+    "no connection",
+    "in step",
+  ]);
+  assertEquals(problems, []);
+});
+
+Deno.test("frame: a view begins at its top, Back is where one was, a reload shows the same", async (t) => {
+  await using s = await scene();
+  const { page, problems } = await s.browser.open(`${s.proxy.url}/#/`, {
+    viewport: { width: 900, height: 400 },
+  });
+  const at = (hash: string, top: number) =>
+    becomes("where one is", async () => [hashOf(page), await y(page)], [
+      hash,
+      top,
+    ]);
+  const main = page.locator("main");
+  const focused = () => page.evaluate("document.activeElement.outerHTML");
+  await page.getByText("in step", { exact: true }).waitFor();
+  await t.step("a click, and back", async () => {
+    await page.getByRole("link", { name: "Apps", exact: true }).click();
+    const link = main.getByRole("link", { name: "app40", exact: true });
+    await page.getByRole("region", { name: "Apps", exact: true }).waitFor();
+    // Of a long table only what is seen is drawn.
+    await page.evaluate(
+      "scrollTo(0, document.documentElement.scrollHeight / 2)",
+    );
+    await link.scrollIntoViewIfNeeded();
+    const left = await y(page);
+    assert(left > 100, `${left}`);
+    await link.click();
+    await at("#/app/app40", 0);
+    assertStringIncludes(String(await focused()), 'id="main"');
+    await page.goBack();
+    await at("#/apps", left);
+    assertStringIncludes(String(await focused()), ">app40<");
+    await page.reload();
+    await at("#/apps", left);
+    await page.goForward();
+    await at("#/app/app40", 0);
+  });
+  await t.step("ten steps, back and forward", async () => {
+    const hashes = [hashOf(page)];
+    for (let i = 1; i <= 10; i++) {
+      await page.evaluate(`location.hash = "#/node/node${i}"`);
+      await main.getByRole("heading", { name: `node${i}`, exact: true })
+        .waitFor();
+      hashes.push(hashOf(page));
+    }
+    for (const hash of hashes.toReversed().slice(1)) {
+      await page.goBack();
+      await at(hash, 0);
+    }
+    for (const hash of hashes.slice(1)) {
+      await page.goForward();
+      await at(hash, 0);
+    }
+    const before = await main.innerText();
+    await page.reload();
+    await becomes("the same", () => main.innerText(), before);
+  });
+  assertEquals(problems, []);
+});
+
+Deno.test("frame: the search is a step of its own, and the keyboard is enough for it", async () => {
+  await using s = await scene();
+  const { page, problems } = await s.browser.open(`${s.proxy.url}/#/apps`);
+  await page.getByText("in step", { exact: true }).waitFor();
+  const main = page.locator("main");
+  const focused = () => page.evaluate("document.activeElement.textContent");
+  await page.keyboard.press("/");
+  await page.keyboard.type("app1");
+  await main.getByRole("heading", { name: "Apps (11)" }).waitFor();
+  assertEquals(hashOf(page), "#/search?q=app1");
+  // The likeliest is first.
+  await page.keyboard.press("ArrowDown");
+  assertEquals(await focused(), "app1");
+  await page.keyboard.press("ArrowDown");
+  assertEquals(await focused(), "app10");
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("ArrowUp");
+  assertEquals(await page.evaluate("document.activeElement.id"), "search");
+  await page.keyboard.press("Enter");
+  await main.getByRole("heading", { name: "app1", exact: true }).waitFor();
+  assertEquals(hashOf(page), "#/app/app1");
+  // One step back are the results, whatever was typed, and one more is what was before.
+  await page.goBack();
+  await main.getByRole("heading", { name: "Apps (11)" }).waitFor();
+  await page.goBack();
+  await becomes("where one was", () => Promise.resolve(hashOf(page)), "#/apps");
+
+  await page.keyboard.press("/");
+  await page.keyboard.type("x");
+  await page.keyboard.press("Backspace");
+  await main.getByText("For instance:").waitFor();
+  await main.getByRole("link", { name: "node1", exact: true }).waitFor();
+  await page.keyboard.press("Escape");
+  await becomes("where one was", () => Promise.resolve(hashOf(page)), "#/apps");
+  // Elsewhere a slash is a slash.
+  const field = page.getByRole("searchbox", { name: /^Search apps/ });
+  await field.fill("app1.example");
+  await field.press("End");
+  await page.keyboard.press("/");
+  await main.getByRole("heading", { name: "Groups (1)" }).waitFor();
+  assertEquals(await field.inputValue(), "app1.example/");
+  assertEquals(problems, []);
+});
+
+Deno.test("frame: a phone, forced colours, an older browser", async (t) => {
+  await using s = await scene();
+  await t.step("a phone's header does not jump", async () => {
+    const { page, problems } = await s.browser.open(`${s.proxy.url}/#/apps`, {
+      viewport: PHONE,
+    });
+    const header = page.locator("header");
+    const height = async () => (await header.boundingBox())?.height;
+    await page.getByText("in step", { exact: true }).waitFor();
+    const before = await height();
+    s.proxy.fault = "cut";
+    await page.getByText("no connection", { exact: true }).waitFor();
+    assertEquals(await height(), before);
+    s.proxy.fault = "none";
+    await page.getByText("in step", { exact: true }).waitFor();
+    for (const view of ["apps", "app/app1", "node/node1", "lainlet"]) {
+      await page.goto(`${s.proxy.url}/#/${view}`);
+      await page.locator("h1").waitFor();
+      assertEquals([view, await height()], [view, before]);
+    }
+    assertEquals(problems, []);
+    await page.close();
+  });
+  await t.step("in forced colours", async () => {
+    const { page, problems } = await s.browser.open(`${s.proxy.url}/#/`, {
+      forcedColors: "active",
+    });
+    await page.getByText("in step", { exact: true }).waitFor();
+    assertEquals(await violations(page), []);
+    assertEquals(problems, []);
+    await page.close();
+  });
+  await t.step("without JSON.rawJSON", async () => {
+    const { page, problems } = await s.browser.open("about:blank");
+    await page.addInitScript("delete JSON.rawJSON; delete JSON.isRawJSON;");
+    const before = s.proxy.accepted;
+    await page.goto(`${s.proxy.url}/#/config`);
+    await page.getByText("in step", { exact: true }).waitFor();
+    s.store.put("/lain/config/domain", "new.example");
+    await page.locator(".brand").getByText("new.example").waitFor();
+    // One for the watch; the files may take more.
+    assert(s.proxy.accepted - before <= 4, `${s.proxy.accepted - before}`);
+    assertEquals(problems.filter((one) => !one.startsWith("it asked")), []);
+    await page.close();
+  });
+});
