@@ -158,10 +158,7 @@ const Overview = Type.Unsafe<Overview>({
     "^depends/": Service,
     "^group/": Group,
     "^node/": Type.Record(Type.String(), Type.Unknown()),
-    "^sample/": {
-      ...Sample,
-      description: "Up to a time in seconds since 1970.",
-    },
+    "^sample/": Sample,
   },
   required: ["lainlet/present"],
   additionalProperties: false,

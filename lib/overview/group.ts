@@ -20,11 +20,11 @@ export const PodInfo = Type.Object({
     NodeIp: Type.String(),
     NodeName: Type.String(),
     Volumes: Strings,
-  })),
+  }, { $id: "ContainerInfo" })),
   Dependencies: Type.Array(Type.Object({
     PodName: Type.String(),
     Policy: Type.Number(),
-  })),
+  }, { $id: "Dependency" })),
   InstanceNo: Type.Number(),
 });
 

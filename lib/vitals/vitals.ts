@@ -29,6 +29,9 @@ export const Sample = Type.Object({
   listeners: Count,
   cpu: Type.Number({ description: "Cores in use." }),
   memory: Type.Number({ description: "Bytes of resident memory." }),
+}, {
+  $id: "Sample",
+  description: "Of the 10 s up to a time in seconds since 1970.",
 });
 
 /** How a lainlet is. */
@@ -61,7 +64,7 @@ export const Vital = Type.Object({
   slow: Count,
   conflated: Count,
   topics: Count,
-});
+}, { $id: "Vital" });
 
 /** Counts that only grow. */
 interface Totals {

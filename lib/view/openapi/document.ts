@@ -39,7 +39,7 @@ const TAGS = {
 const RIGHTS: Readonly<Record<MayAsk, string>> = {
   all: "Every caller may ask.",
   app:
-    "An app may ask for itself, super callers for all. Without `appname` an app gets what is its own.",
+    "An app may ask for itself, super callers for all. Without one named an app gets what is its own.",
   super: "For super callers.",
 };
 

@@ -68,18 +68,26 @@ export class Parameters {
     }
   }
 
-  /** What an operation has: its own parameters, and the ways in which it can be asked. */
+  /**
+   * What an operation has: its own parameters, and the ways in which it can be
+   * asked. One of its own that is called like such a way is both.
+   */
   of(
     params: Readonly<Record<string, Param>>,
     askable: ReadonlySet<Askable>,
   ): unknown[] {
     const common = Object.entries(COMMON)
       .filter(([, { of }]) => askable.has(of));
+    const both = new Map(common);
     return [
-      ...Object.entries(params).map(([name, param]) =>
-        this.#shared.get(name) === param ? reference(name) : own(name, param)
-      ),
-      ...common.map(([name]) => reference(name)),
+      ...Object.entries(params).map(([name, param]) => {
+        if (this.#shared.get(name) === param) return reference(name);
+        const { description = "" } = both.get(name) ?? {};
+        const whole = `${param.description} ${description}`.trim();
+        return own(name, { ...param, description: whole });
+      }),
+      ...common.filter(([name]) => !(name in params))
+        .map(([name]) => reference(name)),
     ];
   }
 }
