@@ -10,6 +10,7 @@ import {
   type RefusedStatus,
   responseComponents,
   TAGGED,
+  VIEWED,
 } from "./responses.ts";
 import { Schemas } from "./schemas.ts";
 
@@ -27,7 +28,9 @@ With \`watch=1\` an answer is a stream of Server-Sent Events, each with \`id\`,
 \`patch=merge\`, \`patch\`, what has changed since the last of these. \`error\` says
 in its data, as text, why there is no state at present: it, and \`heartbeat\`,
 have the id 0. A listener that is slow gets the latest state, and not what it
-missed. What is malformed or refused behind \`watch=1\` is told by a status, or
+missed; one that comes back with the entity tag of the state that it has
+(\`tag=1\`, \`since="…"\`) gets what it missed, and nothing when that is nothing.
+What is malformed or refused behind \`watch=1\` is told by a status, or
 by an \`error\`, with which the stream ends.`;
 
 const TAGS = {
@@ -121,6 +124,7 @@ function answerOf(endpoint: View | Page, schemas: Schemas): unknown {
   const { answer, example } = endpoint;
   const headers = headersOf([
     ...statusesOf(endpoint).includes(304) ? TAGGED : [],
+    ..."select" in endpoint ? VIEWED : [],
     ...endpoint.watcher === undefined ? [] : AGED,
   ]);
   const schema = answer === undefined ? { type: "string" } : schemas.of(answer);

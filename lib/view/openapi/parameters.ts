@@ -12,13 +12,15 @@ interface CommonParameter {
   readonly schema: Readonly<Record<string, unknown>>;
 }
 
+const SWITCH = { enum: [...WATCH.on, ...WATCH.off] };
+
 /** All ways to ask that do not belong to one endpoint, by their names. */
 const COMMON: Readonly<Record<string, CommonParameter>> = {
   "watch": {
     in: "query",
     of: "view",
     description: "`1`: a live stream of Server-Sent Events. In any case.",
-    schema: { enum: [...WATCH.on, ...WATCH.off] },
+    schema: SWITCH,
   },
   "heartbeat": {
     in: "query",
@@ -34,11 +36,46 @@ const COMMON: Readonly<Record<string, CommonParameter>> = {
       "For a stream, `merge`: after the first state, what changed as a JSON Merge Patch (RFC 7396) in `patch` events.",
     schema: { enum: ["merge", ""] },
   },
+  "tag": {
+    in: "query",
+    of: "view",
+    description:
+      "For a stream, `1`: before each event that has a state comes its entity tag, in a comment.",
+    schema: SWITCH,
+  },
+  "since": {
+    in: "query",
+    of: "view",
+    description:
+      "For a stream: the entity tag of the state that the listener has, in double quotes, from any lainlet of the cluster. Nothing is sent while that is the present one; if it is still known, a patch from it, where patches were asked for; else `init`.",
+    schema: { type: "string" },
+  },
+  "revision": {
+    in: "query",
+    of: "view",
+    description:
+      "For an answer: waits until lainlet has this revision of the store, for 5 s.",
+    schema: { type: "integer", minimum: 0 },
+  },
+  "fresh": {
+    in: "query",
+    of: "view",
+    description:
+      "For an answer, `1`: waits for a proof, asked of the store now, that the state is current, for 5 s.",
+    schema: SWITCH,
+  },
   "If-None-Match": {
     in: "header",
     of: "tagged",
     description:
       "Entity tags: a state that has one of them is not sent, but a 304 (RFC 9110, 13.1.2).",
+    schema: { type: "string" },
+  },
+  "Prefer": {
+    in: "header",
+    of: "view",
+    description:
+      "For an answer, `wait=SECONDS` beside `If-None-Match`: the 304 comes only after that time, and before it the state, if it becomes another one (RFC 7240, 4.3); 300 at most.",
     schema: { type: "string" },
   },
 };

@@ -6,6 +6,7 @@ const HEADERS = {
     schema: { type: "integer", minimum: 0 },
   },
   "Cache-Control": {
+    required: true,
     description: "`no-cache`: ask again, with the entity tag.",
     schema: { type: "string" },
   },
@@ -14,24 +15,38 @@ const HEADERS = {
     schema: { type: "string" },
   },
   "ETag": {
+    required: true,
     description:
       "The state's entity tag. Equal states have equal ones, on every lainlet.",
     schema: { type: "string" },
   },
+  "Lainlet-Revision": {
+    description:
+      "The store's revision that the answer rests on, at least; none when that is not known.",
+    schema: { type: "integer", minimum: 1 },
+  },
+  "Preference-Applied": {
+    description: "`wait=SECONDS`, when `Prefer` had it.",
+    schema: { type: "string" },
+  },
   "Retry-After": {
+    required: true,
     description: "When to ask again, in seconds.",
     schema: { type: "integer", minimum: 1 },
   },
   "Vary": {
-    description: "`Accept-Encoding`: there is gzip for those who take it.",
+    required: true,
+    description:
+      "`Accept-Encoding`: there is gzip for those who take it; and `Prefer`.",
     schema: { type: "string" },
   },
 } as const;
 
 export type HeaderName = keyof typeof HEADERS;
 
-/** Headers of a state, and those that come when it may be old. */
+/** Headers of what has an entity tag, of a view's state besides, and those that come when it may be old. */
 export const TAGGED = ["Cache-Control", "ETag", "Vary"] as const;
+export const VIEWED = ["Lainlet-Revision", "Preference-Applied"] as const;
 export const AGED = ["Age", "Cache-Status"] as const;
 
 /** What an answer other than 200 is. */
@@ -48,7 +63,7 @@ const REFUSED = {
   304: {
     name: "NotModified",
     description: "The state is that of `If-None-Match`.",
-    headers: [...TAGGED, ...AGED],
+    headers: [...TAGGED, ...VIEWED, ...AGED],
   },
   400: {
     name: "BadRequest",
@@ -98,7 +113,7 @@ const REFUSED = {
   503: {
     name: "Unavailable",
     description:
-      "There is no answer at present, or no place for one more stream.",
+      "There is no answer at present, not the revision or the proof that was asked for, or no place for one more listener.",
     headers: ["Retry-After"],
     example: "the store has not been read yet",
   },
