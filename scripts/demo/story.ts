@@ -138,7 +138,7 @@ function* crashLoop(version: number): Generator<Event> {
     state: "fail",
     health: "unhealthy",
     oom: true,
-    error: "container exited with code 137: killed for memory",
+    error: "container exited with code 137",
   } as const;
   for (let restarts = 1; restarts <= 6; restarts++) {
     const how = { ...killed, restarts, restarted: now() };
