@@ -1,7 +1,8 @@
 import { getLogger } from "@logtape/logtape";
 import * as apis from "./apis/mod.ts";
 import config from "./deno.json" with { type: "json" };
-import { isCommand, parseCommand } from "./lib/cli/command.ts";
+import { parseCommand } from "./lib/cli/command.ts";
+import { isCommand } from "./lib/cli/commands.ts";
 import { type Flags, parseFlags } from "./lib/cli/flags.ts";
 import { readPem, UsageError } from "./lib/flags.ts";
 import type { Http2Address } from "./lib/http2/server.ts";
@@ -122,10 +123,14 @@ function logLevel({ debug }: Flags): "debug" | "info" {
   return debug ? "debug" : "info";
 }
 
+function variable(name: string): string | undefined {
+  return Deno.env.get(name);
+}
+
 /** Reads the command line; ends the process when that asks for a text, or is wrong. */
 export function readFlags(args: readonly string[]): Flags {
   const environment = {
-    variable: (name: string) => Deno.env.get(name),
+    variable,
     cores: navigator.hardwareConcurrency,
     hostname: Deno.hostname,
   };
@@ -152,7 +157,7 @@ if (import.meta.main) {
   start(async () => {
     const [word, ...rest] = Deno.args;
     if (isCommand(word)) {
-      const command = parseCommand(word, rest);
+      const command = parseCommand(word, rest, variable);
       const { runCommand } = await import("./lib/cli/mod.ts");
       Deno.exit(await runCommand(command));
     }

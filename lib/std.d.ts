@@ -50,6 +50,8 @@ declare module "@std/fmt/colors" {
   export const green: Paint;
   export const red: Paint;
   export const yellow: Paint;
+  export function getColorEnabled(): boolean;
+  export function setColorEnabled(isEnabled: boolean): void;
 }
 
 declare module "@std/fmt/duration" {
@@ -105,4 +107,17 @@ declare module "@std/http/status" {
     readonly InternalServerError: 500;
     readonly ServiceUnavailable: 503;
   };
+}
+
+declare module "@std/text/levenshtein-distance" {
+  /** How many letters must be put in, taken out or changed. */
+  export function levenshteinDistance(a: string, b: string): number;
+}
+
+declare module "@std/yaml/stringify" {
+  /** @throws {TypeError} when a value has no place in YAML */
+  export function stringify(value: unknown, options: {
+    readonly lineWidth: number;
+    readonly skipInvalid: true;
+  }): string;
 }

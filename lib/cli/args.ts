@@ -1,8 +1,15 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { type Given, UsageError } from "../flags.ts";
+import { suggestion } from "./suggest.ts";
 
 /** Letters that stand for flags. */
-export const SHORT: Record<string, string> = { v: "version", h: "help" };
+export const SHORT: Readonly<Record<string, string>> = {
+  v: "version",
+  h: "help",
+  o: "output",
+  w: "watch",
+  f: "watch",
+};
 
 /** What may follow a switch's `=`, in any case: what Go's `flag` takes. */
 const SWITCH_VALUES: Record<string, boolean> = {
@@ -33,7 +40,8 @@ export function readArgs(
   const normal: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] ?? "";
-    const [, name, rest = ""] = /^--?([a-z][a-zA-Z.]*)(=.*)?$/s.exec(arg) ?? [];
+    const [, name, rest = ""] = /^--?([a-z][a-zA-Z.-]*)(=.*)?$/s.exec(arg) ??
+      [];
     if (name === undefined) {
       normal.push(arg);
       continue;
@@ -51,7 +59,14 @@ export function readArgs(
         throw new UsageError(`--${long} is a switch: give it without a value`);
       }
       normal.push(`--${inner(long)}=${isOn}`);
-    } else throw new UsageError(`unknown flag ${arg.replace(/=.*/s, "")}`);
+    } else {
+      const known = [...values, ...switches].map((flag) => `--${flag}`);
+      throw new UsageError(
+        `unknown flag ${arg.replace(/=.*/s, "")}${
+          suggestion(`--${name}`, known)
+        }`,
+      );
+    }
   }
   const parsed = parseArgs(normal, {
     string: values.map(inner),

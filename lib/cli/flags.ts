@@ -1,10 +1,12 @@
 import { isAddress } from "../access/address.ts";
 import { readArgs } from "./args.ts";
 import { type Given, UsageError } from "../flags.ts";
+import { WORDS } from "./commands.ts";
 import { FLAGS, HELP } from "./help.ts";
 import type { LimitsOptions } from "../http/limits.ts";
 import type { Source } from "../store/kind.ts";
 import { readStore } from "../store/stores.ts";
+import { suggestion } from "./suggest.ts";
 
 /** Where to listen; hostname "" is every address, port 0 a free one. */
 export interface ListenAddress {
@@ -79,7 +81,11 @@ export function parseFlags(
     SWITCHES,
   );
   if (unexpected !== undefined) {
-    throw new UsageError(`unexpected argument "${unexpected}"`);
+    throw new UsageError(
+      `unexpected argument "${unexpected}"${
+        suggestion(unexpected, WORDS.keys())
+      }`,
+    );
   }
   const variables = new Map(FLAGS.map(({ name, env }) => [name, env]));
   const given = (name: string) => {

@@ -1,6 +1,14 @@
 import { SHORT } from "./args.ts";
 import type { Flag } from "../flags.ts";
 import { STORES, termOf } from "../store/stores.ts";
+import {
+  CLIENT_FLAGS,
+  type CommandName,
+  COMMANDS,
+  type Word,
+  WORDS,
+} from "./commands.ts";
+import { endpointsOf } from "./endpoints.ts";
 
 /** The flags, as `--help` lists them; a default is told where there is one. */
 const SECTIONS: Readonly<Record<string, readonly Flag[]>> = {
@@ -111,7 +119,7 @@ const SECTIONS: Readonly<Record<string, readonly Flag[]>> = {
   ],
 };
 
-/** All flags. */
+/** All flags of a lainlet that serves. */
 export const FLAGS: readonly Flag[] = Object.values(SECTIONS).flat();
 
 /** Where the text about a flag begins, and where a line ends at the latest. */
@@ -124,14 +132,20 @@ lainlet serves a LAIN cluster's state, kept current from etcd or ZooKeeper, over
 HTTP and gRPC: each view as an answer (GET) or as a live stream (watch).
 
 Usage: lainlet [flags]     (a flag is -name value, -name=value, or with --)
-       lainlet get ENDPOINT [--PARAMETER VALUE] [--addr ADDRESS]
-       lainlet watch ENDPOINT [--PARAMETER VALUE] [--addr ADDRESS]
-       lainlet status [--addr ADDRESS]
-       lainlet completions bash|zsh|fish
+       lainlet COMMAND [ARGUMENT] [flags of it]
 
-The first serves; the others ask a lainlet that does (at 127.0.0.1:9001), and
-print JSON, a document a line, when stdout is not a terminal. lainlet get --help
-lists the endpoints and their parameters.
+The first serves. A command asks a lainlet that does: it prints tables, or what
+the API answers; lainlet help COMMAND tells of its flags.
+
+Commands:
+${
+  [...WORDS].map(([word, { argument, about }]) =>
+    columns(`${word} ${argument}`.trimEnd(), about)
+  ).join("\n")
+}
+
+Flags of commands:
+${CLIENT_FLAGS.map(told).join("\n")}
 
 ${
   Object.entries(SECTIONS).map(([title, flags]) =>
@@ -144,28 +158,60 @@ Examples:
 
 Then look at http://127.0.0.1:9001 in a browser, or ask it:
   lainlet status
+  lainlet pods --trouble
   lainlet watch coreinfowatcher --appname console
   curl -N 'http://127.0.0.1:9001/v2/webrouter/webprocs?watch=1&heartbeat=10'`;
 
-/** A flag and the text about it, in two columns. */
-function told({ name, value, help }: Flag): string {
-  const [short] = Object.keys(SHORT).filter((letter) => SHORT[letter] === name);
-  const term = `  ${short === undefined ? "" : `-${short}, `}--${name}${
-    value === undefined ? "" : ` ${value}`
-  }`;
-  const lines = [""];
-  for (const word of help.split(" ")) {
-    const last = lines.at(-1) ?? "";
-    const line = last === "" ? word : `${last} ${word}`;
-    if (COLUMN + line.length <= WIDTH) lines[lines.length - 1] = line;
-    else lines.push(word);
+/** What `lainlet help COMMAND` prints. */
+export function commandHelp(name: CommandName): string {
+  const { argument, about, flags }: Word = COMMANDS[name];
+  const parts = [
+    wrapped(`lainlet ${name} prints ${about}.`, 0).join("\n"),
+    `Usage: lainlet ${name} ${argument}${flags.length > 0 ? " [flags]" : ""}`,
+  ];
+  if (flags.length > 0) parts.push(`Flags:\n${flags.map(told).join("\n")}`);
+  if (name === "get" || name === "watch") {
+    const all = endpointsOf(name).map(({ name, summary, params }) =>
+      [
+        `  ${name}`,
+        ...wrapped(summary, 6),
+        ...Object.entries(params).flatMap(([param, { description }]) =>
+          columns(`    --${param}`, description).split("\n")
+        ),
+      ].join("\n")
+    );
+    parts.push(`Endpoints, and their parameters:\n${all.join("\n")}`);
   }
-  const [first, ...rest] = term.length + 2 > COLUMN
-    ? [term, ...lines.map(inColumn)]
-    : [term.padEnd(COLUMN) + lines[0], ...lines.slice(1).map(inColumn)];
-  return [first, ...rest].join("\n");
+  return parts.map((part) => part.replace(/  +$/gm, "")).join("\n\n");
 }
 
-function inColumn(line: string): string {
-  return " ".repeat(COLUMN) + line;
+/** A flag and the text about it, in two columns. */
+function told({ name, value, help }: Flag): string {
+  const letters = Object.keys(SHORT).filter((letter) => SHORT[letter] === name);
+  const dashed = [...letters.map((letter) => `-${letter}`), `--${name}`];
+  return columns(
+    `${dashed.join(", ")}${value === undefined ? "" : ` ${value}`}`,
+    help,
+  );
+}
+
+/** A term, and the text about it behind or under it. */
+function columns(term: string, text: string): string {
+  const [first = "", ...rest] = wrapped(text, COLUMN);
+  const indented = `  ${term}`;
+  return indented.length + 2 > COLUMN
+    ? [indented, first, ...rest].join("\n")
+    : [indented.padEnd(COLUMN) + first.trimStart(), ...rest].join("\n");
+}
+
+/** Words in lines that are not too long. */
+function wrapped(text: string, indent: number): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1) ?? "";
+    const line = last === "" ? word : `${last} ${word}`;
+    if (indent + line.length <= WIDTH) lines[lines.length - 1] = line;
+    else lines.push(word);
+  }
+  return lines.map((line) => " ".repeat(indent) + line);
 }

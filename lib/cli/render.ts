@@ -146,7 +146,39 @@ function widest(texts: readonly string[]): number {
   }, 0);
 }
 
-/** Colours take no place, but a few characters each. */
-function widthOf(text: string): number {
-  return text.length > 100 * LINE ? text.length : stringWidth(text);
+/** How many characters wide a text is; colours take no place, but a few characters each. */
+export function widthOf(text: string): number {
+  const isPlain = text.length > 100 * LINE || /^[ -~]*$/.test(text);
+  return isPlain ? text.length : stringWidth(text);
+}
+
+const segmenter = new Intl.Segmenter();
+
+/** How many UTF-16 units of a text are looked at for each character of room. */
+const UNITS = 16;
+
+/** A text without colours in no more than so many characters; what is left out is told by `…`. */
+export function cut(
+  text: string,
+  width: number,
+  where: "end" | "middle" = "end",
+): string {
+  if (text.length <= UNITS * width && widthOf(text) <= width) return text;
+  if (width < 1) return "";
+  const behind = where === "middle" ? Math.floor((width - 1) / 2) : 0;
+  const head = segments(text.slice(0, UNITS * width));
+  const tail = segments(text.slice(-UNITS * width)).reverse();
+  const begin = fitting(head, width - 1 - behind).join("");
+  return `${begin}…${fitting(tail, behind).reverse().join("")}`;
+}
+
+function segments(text: string): string[] {
+  return Array.from(segmenter.segment(text), ({ segment }) => segment);
+}
+
+/** As many of them as there is room for. */
+function fitting(segments: readonly string[], width: number): string[] {
+  let left = width;
+  const end = segments.findIndex((segment) => (left -= widthOf(segment)) < 0);
+  return end < 0 ? [...segments] : segments.slice(0, end);
 }

@@ -51,11 +51,11 @@ export async function readStatus(base: string): Promise<Status> {
 export function renderStatus(status: Status): string[] {
   const { addr, version, ready, reason, debug } = status;
   const { store, watchers } = debug;
-  const state = ready
-    ? green("in step")
-    : red(`not ready: ${printable(reason)}`);
   return [
-    `${bold("lainlet")} ${printable(version)} at ${addr}: ${state}`,
+    ready
+      ? green("in step with the store")
+      : red(`not ready: ${printable(reason)}`),
+    `${bold("lainlet")} ${printable(version)} at ${addr}`,
     "",
     ...table([
       [

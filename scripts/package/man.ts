@@ -24,7 +24,7 @@ export function manPage(help: string, version: string, date: string): string {
     ...about.split("\n").map(escaped),
     ...sections.filter((part) => !isSection(part))
       .flatMap((part) => [".PP", ...part.split("\n").map(escaped)]),
-    ".SH OPTIONS",
+    ".SH COMMANDS AND OPTIONS",
     "A flag is \\-name value, \\-name=value, or the same with two dashes.",
     ...sections.filter(isSection).flatMap((part) => {
       const [title = "", ...lines] = part.split("\n");
@@ -53,7 +53,7 @@ export function manPage(help: string, version: string, date: string): string {
 }
 
 function isSection(part: string): boolean {
-  return /^[^\n]*:\n {2}-/.test(part);
+  return /^[^\n]*:\n {2}\S/.test(part);
 }
 
 function usageLines(usage: string): string[] {
@@ -66,7 +66,7 @@ function usageLines(usage: string): string[] {
 function items(lines: readonly string[]): Item[] {
   const all: Item[] = [];
   for (const line of lines) {
-    const [, term, text] = /^ {2}(-.*?)(?: {2,}(.*))?$/.exec(line) ?? [];
+    const [, term, text] = /^ {2}(\S.*?)(?: {2,}(.*))?$/.exec(line) ?? [];
     const last = all.at(-1);
     if (term !== undefined) all.push([term, text === undefined ? [] : [text]]);
     else if (last !== undefined) {

@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { commandHelp } from "../../lib/cli/help.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { get } from "../util/client.ts";
@@ -213,7 +214,10 @@ Deno.test("command line: status tells people and programs, and the exit code whe
   assertEquals(debug.watchers.config.TotalKeys, 1);
   await using program = inTerminal("status", s.addr);
   assertEquals((await program.ended()).code, 0);
-  assertMatch(shown(program), /^lainlet \S+ at http:\S+: in step\n/);
+  assertMatch(
+    shown(program),
+    /^in step with the store\nlainlet \S+ at http:\S+\n/,
+  );
   assertMatch(shown(program), /\n {2}config +1 +0 +0 +0 +init/);
   assertMatch(shown(program), /\n {2}rejected \S*bad:192.0.2.1:22\n/);
 
@@ -235,15 +239,44 @@ Deno.test("command line: status tells people and programs, and the exit code whe
 });
 
 Deno.test("command line: what is wrong is one line, with 2 for the command and 1 for the answer", async () => {
-  await using s = await serve([["/lain/config/a", "1"]]);
+  const group = groupAt("192.0.2.2", "shop");
+  await using s = await serve([[groupKey(group), groupValue(group)]]);
   const nobody = freePort();
   const cases: [code: number, line: RegExp, ...args: string[]][] = [
-    [2, /^lainlet: what to get\? one of appname, /, "get"],
+    [2, /^lainlet: what to get\? lainlet get --help lists it/, "get"],
     [
       2,
-      /^lainlet: there is nothing to get that is called "nope"/,
+      /^lainlet: there is nothing to get that is called "zebra" /,
       "get",
-      "nope",
+      "zebra",
+    ],
+    [2, /"proxy"; did you mean proxywatcher\? \(/, "get", "proxy"],
+    [2, /"proxywacher"; did you mean proxywatcher\? /, "get", "proxywacher"],
+    [
+      2,
+      /^lainlet: unexpected argument "stauts"; did you mean status\? /,
+      "stauts",
+    ],
+    [
+      2,
+      /^lainlet: unknown flag --troubel; did you mean --trouble\? /,
+      "pods",
+      "--troubel",
+    ],
+    [
+      2,
+      /^lainlet: --output must be .*"yml"; did you mean yaml\? /,
+      "pods",
+      "-o",
+      "yml",
+    ],
+    [2, /^lainlet: what to find\? /, "find"],
+    [
+      1,
+      /^lainlet: .* called "shpo"; did you mean shop\?/,
+      "pods",
+      "shpo",
+      s.addr,
     ],
     [
       2,
@@ -262,8 +295,8 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
     [2, /^lainlet: unexpected argument "more"/, "get", "nodes", "more"],
     [2, /^lainlet: --addr must be an address/, "status", "--addr=http://a/b"],
     [2, /^lainlet: completions are for bash, zsh, fish/, "completions", "sh"],
-    [1, /^lainlet: appname required/, "get", "procwatcher", s.addr],
-    [1, /^lainlet: appname required/, "watch", "procwatcher", s.addr],
+    [1, /^lainlet: --appname is required/, "get", "procwatcher", s.addr],
+    [1, /^lainlet: --appname is required/, "watch", "procwatcher", s.addr],
     [
       1,
       /^lainlet: no lainlet answers at http:\/\/127/,
@@ -284,12 +317,11 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
     assertMatch(result.stderr, /^[^\n]*\n$/);
     assertEquals([result.code, result.stdout], [code, ""]);
   }
-  for (const word of ["get", "watch", "status", "completions"]) {
+  for (const word of ["get", "find"] as const) {
     const { code, stdout } = await run(word, "--help");
     assertEquals(code, 0);
-    assertMatch(stdout, new RegExp(`^Prints .*\n\nUsage: lainlet ${word} `));
+    assertEquals(stdout, `${commandHelp(word)}\n`);
   }
-  assertMatch((await run("get", "-h")).stdout, /\n {2}procwatcher\n/);
 });
 
 Deno.test("command line: shells complete it", async (t) => {

@@ -83,7 +83,7 @@ Deno.test("pages: they name every endpoint and every flag, and files that there 
   for (const { paths } of Object.values(apis)) {
     for (const path of paths) assert(FRONT?.text.includes(`\`${path}\``), path);
   }
-  for (const [, flag = ""] of HELP.matchAll(/--([a-z][a-zA-Z.]+)/g)) {
+  for (const [, flag = ""] of HELP.matchAll(/--([a-z][a-zA-Z.-]+)/g)) {
     assert(all.includes(`\`${flag}\``), flag);
   }
   for (const page of PAGES) {

@@ -34,10 +34,7 @@ case "$1 $2" in
 "task package") exec deno "$@" --binary "$HERE/serve" ;;
 *) exec deno "$@" ;;
 esac`,
-  lainlet: `case $1 in
-get | watch | status) exec "$HERE/binary" "$@" --addr ":$(cat "$HERE/port")" ;;
-*) exec "$HERE/binary" "$@" ;;
-esac`,
+  lainlet: `LAINLET_ADDR=":$(cat "$HERE/port")" exec "$HERE/binary" "$@"`,
   sudo: `exec "$@"`,
   dpkg: `exec fakeroot "$(PATH=$REST && command -v dpkg)" $DPKG "$@"`,
   systemctl: `echo "$*" >>"$HERE/asked"
@@ -103,7 +100,7 @@ export class Workbench implements AsyncDisposable {
   async etcd(): Promise<TestEtcd> {
     if (this.#etcd === undefined) {
       this.#etcd = await TestEtcd.start();
-      const group = groupAt("192.0.2.2");
+      const group = groupAt("172.20.1.40", "shop");
       await this.#etcd.write({
         [groupKey(group)]: groupValue(group),
         "/lain/config/domain": "lain.example",

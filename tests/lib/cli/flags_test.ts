@@ -7,6 +7,7 @@ import {
   SWITCHES,
   VALUES,
 } from "../../../lib/cli/flags.ts";
+import { CLIENT_FLAGS } from "../../../lib/cli/commands.ts";
 import { FLAGS, HELP } from "../../../lib/cli/help.ts";
 import { UsageError } from "../../../lib/flags.ts";
 
@@ -189,7 +190,8 @@ Deno.test("flags: help names every flag, and nothing is wider than a terminal", 
 });
 
 Deno.test("flags: the environment is what the permissions name", () => {
-  const variables = FLAGS.flatMap(({ env = [] }) => env).sort();
+  const variables = [...FLAGS, ...CLIENT_FLAGS].flatMap(({ env = [] }) => env)
+    .sort();
   for (const task of [config.tasks.start, config.tasks.demo.command]) {
     const [, allowed = ""] = /--allow-env=(\S+)/.exec(task) ?? [];
     assertEquals(allowed.split(",").sort(), variables);

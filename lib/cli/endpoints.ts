@@ -1,0 +1,62 @@
+import * as apis from "../../apis/mod.ts";
+import { UsageError } from "../flags.ts";
+import type { Param } from "../view/endpoint.ts";
+import type { Page } from "../view/page.ts";
+import type { View } from "../view/view.ts";
+import { suggestion } from "./suggest.ts";
+
+/** An endpoint as the command line has it. */
+export interface Known {
+  /** Its path, for a view without `/v2/`. */
+  readonly name: string;
+  readonly path: string;
+  readonly summary: string;
+  readonly params: Readonly<Record<string, Param>>;
+  readonly isView: boolean;
+  readonly isJson: boolean;
+}
+
+/** All endpoints that a client can ask. */
+export const ENDPOINTS: readonly Known[] = Object.values<View | Page>(apis)
+  .flatMap((endpoint) =>
+    endpoint.paths.map((path) => ({
+      name: path.replace(/^\/(v2\/)?/, ""),
+      path,
+      summary: endpoint.summary,
+      params: endpoint.params,
+      isView: "select" in endpoint,
+      isJson: endpoint.answer !== undefined,
+    }))
+  )
+  .filter(({ name }) => name !== "" && !name.startsWith("ui/"));
+
+/** The names of all parameters. */
+export const PARAMS: ReadonlySet<string> = new Set(
+  ENDPOINTS.flatMap(({ params }) => Object.keys(params)),
+);
+
+/** What a command can ask. */
+export function endpointsOf(command: "get" | "watch"): readonly Known[] {
+  return command === "get"
+    ? ENDPOINTS
+    : ENDPOINTS.filter(({ isView }) => isView);
+}
+
+/**
+ * The endpoint of a name, or of a path.
+ *
+ * @throws {UsageError} when there is none
+ */
+export function endpointOf(command: "get" | "watch", word = ""): Known {
+  const all = endpointsOf(command);
+  const name = word.replace(/\/$/, "");
+  const found = all.find((one) => one.name === name || one.path === name);
+  if (found !== undefined) return found;
+  throw new UsageError(
+    word === ""
+      ? `what to ${command}? lainlet ${command} --help lists it`
+      : `there is nothing to ${command} that is called "${word}"${
+        suggestion(name.replace(/^\/(v2\/)?/, ""), all.map(({ name }) => name))
+      }`,
+  );
+}

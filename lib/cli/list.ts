@@ -1,0 +1,107 @@
+import { Client } from "../client/client.ts";
+import type { TableCommand } from "./command.ts";
+import { Layout } from "./layout.ts";
+import { print, tell, terminal } from "./output.ts";
+import { reach, whyStale } from "./reach.ts";
+import { suggestion } from "./suggest.ts";
+import type { Listing, Row } from "./tables/listing.ts";
+import { listingOf } from "./tables/mod.ts";
+import { shown, yamlOf } from "./texts.ts";
+
+/**
+ * Prints a list, once or for as long as there is one.
+ *
+ * @returns the exit code
+ */
+export async function list(command: TableCommand): Promise<number> {
+  const { base, format, isWatch, onlyTrouble } = command;
+  const all = listingOf(command);
+  const listing = onlyTrouble ? troubled(all) : all;
+  if (isWatch) {
+    const { follow } = await import("./follow.ts");
+    await follow(command, listing);
+    return 0;
+  }
+  const client = new Client(base);
+  const [rows, stale] = await reach(
+    base,
+    () => Promise.all([listing.read(client), whyStale(base)]),
+  );
+  if (stale !== "") tell(`not current: ${stale}`);
+  print(await linesOf(listing, rows, format));
+  return rows.length > 0 ? 0 : await tellOfNothing(command, client);
+}
+
+/** Only what is not well. */
+function troubled(listing: Listing): Listing {
+  const unwell = (rows: readonly Row[]) => rows.filter(({ isWell }) => !isWell);
+  return {
+    ...listing,
+    read: async (client) => unwell(await listing.read(client)),
+    async *watch(client, options) {
+      for await (const rows of listing.watch(client, options)) {
+        yield unwell(rows);
+      }
+    },
+  };
+}
+
+async function linesOf(
+  { columns }: Listing,
+  rows: readonly Row[],
+  format: TableCommand["format"],
+): Promise<string[]> {
+  switch (format) {
+    case "name":
+      return shown(rows.map(({ name }) => name));
+    case "json":
+      return shown([
+        JSON.stringify(
+          rows.map(({ value }) => value),
+          undefined,
+          Deno.stdout.isTerminal() ? 2 : undefined,
+        ),
+      ]);
+    case "yaml":
+      return shown([await yamlOf(rows.map(({ value }) => value))]);
+    case "table":
+    case "wide": {
+      const width = terminal()?.columns ?? Infinity;
+      const layout = new Layout(columns, rows, format === "wide", width);
+      return [layout.header(), ...rows.map((row) => layout.line(row))];
+    }
+  }
+}
+
+/** Says on stderr that there is nothing. @returns the exit code */
+async function tellOfNothing(
+  { name, argument, onlyTrouble }: TableCommand,
+  client: Client,
+): Promise<number> {
+  if (onlyTrouble) {
+    console.error("all is well");
+    return 0;
+  }
+  if (argument === "") {
+    console.error("there is nothing");
+    return 0;
+  }
+  const what = `lainlet: there is nothing that is called "${argument}"`;
+  console.error(what + await likeIt(name, argument, client));
+  return 1;
+}
+
+/** What else may be meant, as far as the caller may know. */
+async function likeIt(
+  name: TableCommand["name"],
+  argument: string,
+  client: Client,
+): Promise<string> {
+  if (name !== "pods" && name !== "find") return "";
+  try {
+    const apps = await client.get("appswatcher", {});
+    return suggestion(argument, Object.keys(apps));
+  } catch {
+    return "";
+  }
+}

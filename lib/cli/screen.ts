@@ -1,0 +1,98 @@
+import { dim, yellow } from "@std/fmt/colors";
+import type { WatchStatus } from "../client/client.ts";
+import type { TableCommand } from "./command.ts";
+import { Layout } from "./layout.ts";
+import { terminal, time, write } from "./output.ts";
+import { whyStale } from "./reach.ts";
+import { cut, printable } from "./render.ts";
+import type { Column, Row } from "./tables/listing.ts";
+
+/** How often it is drawn at least, as ages grow, and how often lainlet is asked whether it is current; in ms. */
+const REDRAW = 1_000;
+const ASK = 5_000;
+
+/** @see ECMA-48 and xterm's control sequences: the other screen, the cursor, erasing */
+const ENTER = "\x1b[?1049h\x1b[?25l";
+const LEAVE = "\x1b[?25h\x1b[?1049l";
+const HOME = "\x1b[H";
+const END_OF_LINE = "\x1b[K";
+const BELOW = "\x1b[J";
+
+/** The numbers of signals, which make the exit code; 128 and these, as shells say it. */
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+
+/** A table that fills the terminal, and is drawn anew. */
+export class Screen implements Disposable {
+  #rows?: readonly Row[];
+  #problem = "";
+  #stale = "";
+  readonly #timers: readonly ReturnType<typeof setInterval>[];
+  readonly #draw = () => this.draw();
+
+  constructor(
+    private readonly command: TableCommand,
+    private readonly columns: readonly Column[],
+  ) {
+    write(ENTER);
+    for (const [signal, number] of Object.entries(SIGNALS)) {
+      Deno.addSignalListener(signal as Deno.Signal, () => {
+        write(LEAVE);
+        Deno.exit(128 + number);
+      });
+    }
+    Deno.addSignalListener("SIGWINCH", this.#draw);
+    const ask = async () => this.#stale = await whyStale(command.base);
+    this.#timers = [setInterval(this.#draw, REDRAW), setInterval(ask, ASK)];
+    ask();
+    this.draw();
+  }
+
+  /** How the watch is doing, for its options. */
+  readonly onStatus = ({ problem = "" }: WatchStatus) => {
+    this.#problem = printable(problem);
+    this.draw();
+  };
+
+  show(rows: readonly Row[]): void {
+    this.#rows = rows;
+    this.draw();
+  }
+
+  draw(): void {
+    const { columns, rows } = terminal() ?? { columns: 80, rows: 24 };
+    const lines = [this.#title(columns), ...this.#table(columns, rows - 2)];
+    const text = lines.slice(0, rows).map((line) => line + END_OF_LINE);
+    write(HOME + text.join("\r\n") + BELOW);
+  }
+
+  #title(width: number): string {
+    const { name, argument, base } = this.command;
+    const problem = this.#problem ||
+      this.#stale && `not current: ${this.#stale}`;
+    const left = printable(`lainlet ${name} ${argument}`.trimEnd());
+    if (problem === "") {
+      return cut(`${left}   ${base}   ${time()}`, width);
+    }
+    return yellow(cut(`${time()} ${problem}`, width));
+  }
+
+  #table(width: number, height: number): string[] {
+    if (this.#rows === undefined) return [];
+    const { columns } = this;
+    const rows = this.#rows.length > height
+      ? this.#rows.slice(0, height - 1)
+      : this.#rows;
+    const isWide = this.command.format === "wide";
+    const layout = new Layout(columns, rows, isWide, width);
+    const lines = [layout.header(), ...rows.map((row) => layout.line(row))];
+    const hidden = this.#rows.length - rows.length;
+    if (hidden > 0) lines.push(dim(`${hidden} more`));
+    return lines;
+  }
+
+  [Symbol.dispose](): void {
+    for (const timer of this.#timers) clearInterval(timer);
+    Deno.removeSignalListener("SIGWINCH", this.#draw);
+    write(LEAVE);
+  }
+}

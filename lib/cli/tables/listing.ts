@@ -1,0 +1,121 @@
+import type {
+  Client,
+  Data,
+  Params,
+  ViewName,
+  WatchOptions,
+} from "../../client/client.ts";
+import { printable } from "../render.ts";
+
+/** A column of a table. */
+export interface Column {
+  readonly title: string;
+  /** Only for `-o wide`. */
+  readonly isWide?: true;
+  /** Where there is no room for all, the lowest of these goes first. */
+  readonly spare?: number;
+  /** What its cells may be cut to, in characters; absent: they stay whole. */
+  readonly least?: number;
+  /** Where it is cut; the end when absent. */
+  readonly cut?: "middle";
+  readonly align?: "right";
+}
+
+/** How a cell stands out. */
+export type Tone = "bad" | "good" | "name";
+
+/** What stands in a row under a column. */
+export type Cell = string | { readonly text: string; readonly tone: Tone };
+
+/** One thing of a list. */
+export interface Row {
+  /** What it is called, which is told of no other row. */
+  readonly name: string;
+  /** What `-o json` prints of it. */
+  readonly value: Readonly<Record<string, unknown>>;
+  /** One for each column. */
+  readonly cells: readonly Cell[];
+  readonly isWell: boolean;
+}
+
+/** What can be printed as a table. */
+export interface Listing {
+  readonly columns: readonly Column[];
+  /** The rows at present, in order. @throws as the client does */
+  read(client: Client): Promise<Row[]>;
+  /** The rows from now on. @throws as the client does */
+  watch(
+    client: Client,
+    options: WatchOptions,
+  ): AsyncIterable<Row[]>;
+}
+
+/**
+ * A list that is made of a view.
+ *
+ * @param rowsOf its rows, in order
+ */
+export function listing<N extends ViewName>(
+  view: N,
+  params: Params<N>,
+  columns: readonly Column[],
+  rowsOf: (data: Data<N>) => Row[],
+): Listing {
+  const checked = (data: Data<N>) => {
+    try {
+      return rowsOf(data);
+    } catch {
+      throw new Error(
+        `its ${view} are of a shape that this lainlet does not know`,
+      );
+    }
+  };
+  return {
+    columns,
+    read: async (client) => checked(await client.get(view, params)),
+    async *watch(client, options) {
+      for await (const { data } of client.watch(view, params, options)) {
+        yield checked(data);
+      }
+    },
+  };
+}
+
+const collator = new Intl.Collator("en", { numeric: true });
+
+/** Puts node2 before node10. */
+export function natural(a: string, b: string): number {
+  return collator.compare(a, b);
+}
+
+/** The rows by their names, in natural order. */
+export function inOrder(rows: readonly Row[]): Row[] {
+  return rows.toSorted((a, b) => natural(a.name, b.name));
+}
+
+/** What stands for nothing, so that columns can be told apart. */
+export const NOTHING = "-";
+
+/** A cell of what may be missing. */
+export function cell(value: string | number | undefined, tone?: Tone): Cell {
+  if (value === undefined || value === "") return NOTHING;
+  const text = printable(String(value));
+  return tone === undefined ? text : { text, tone };
+}
+
+/** A release as it is told apart: of a long commit the first digits. */
+export function shortVersion(version: string): string {
+  return version.replace(/[\da-f]{16,}/g, (hex) => hex.slice(0, 7));
+}
+
+const UNITS = [[86_400, "d"], [3_600, "h"], [60, "m"], [1, "s"]] as const;
+
+/** How long ago a time is, `5m`; "" when it is none. @param time RFC 3339, or seconds since 1970 */
+export function age(time: string | number | undefined): string {
+  const at = typeof time === "number" ? time * 1000 : Date.parse(time ?? "");
+  // A scheduler that is written in Go says the year 1 for never.
+  if (!(at > 0)) return "";
+  const seconds = Math.max(0, Math.round((Date.now() - at) / 1000));
+  const [size, unit] = UNITS.find(([size]) => seconds >= 2 * size) ?? [1, "s"];
+  return `${Math.floor(seconds / size)}${unit}`;
+}

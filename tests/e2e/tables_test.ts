@@ -1,0 +1,192 @@
+/**
+ * The command line's tables, of a large cluster: in terminals, and in pipes.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { MemoryStore } from "../../lib/store/memory.ts";
+import { nodeKey, nodeValue } from "../../scripts/cluster.ts";
+import { LARGE, largeCluster } from "../../scripts/large_cluster.ts";
+import { TARGETS, TestLainlet } from "../util/lainlet.ts";
+import { eventually, Program } from "../util/process.ts";
+
+const [LAINLET] = TARGETS.binary;
+
+async function serve() {
+  const store = new MemoryStore(largeCluster());
+  const lainlet = await new TestLainlet(store).ready();
+  return {
+    store,
+    env: { LAINLET_ADDR: lainlet.url },
+    [Symbol.asyncDispose]: () => lainlet[Symbol.asyncDispose](),
+  };
+}
+
+type Served = Awaited<ReturnType<typeof serve>>;
+
+/** Runs a command in a pipe. */
+async function piped({ env }: Served, line: string) {
+  await using program = new Program(LAINLET, line.split(" "), env);
+  const { code } = await program.ended();
+  const { stdout, stderr } = program;
+  return { code, stdout, stderr, lines: stdout.trimEnd().split("\n") };
+}
+
+/** Starts a command in a terminal of its own. */
+function inTerminal(
+  { env }: Served,
+  line: string,
+  { columns = 80, rows = 24, colours = true } = {},
+): Program {
+  const size = `stty cols ${columns} rows ${rows}`;
+  const start = colours ? "env -u NO_COLOR" : "env NO_COLOR=1";
+  // Its first line is the process that signals are for: script keeps its own.
+  const script = `${size}; echo $$; exec ${start} ${LAINLET} ${line}`;
+  return new Program("script", ["-qec", script, "/dev/null"], env);
+}
+
+// deno-lint-ignore no-control-regex
+const CONTROL = /\x1b\[[?\d;]*[A-Za-z]/g;
+
+/** What a terminal shows of a command that ends. */
+async function shown(...args: Parameters<typeof inTerminal>) {
+  await using program = inTerminal(...args);
+  await program.ended();
+  return program.stdout.trimEnd().split("\r\n").slice(1);
+}
+
+Deno.test("tables: an operator's questions, each by one command", async (t) => {
+  await using s = await serve();
+  const { crashed, crowded, short } = LARGE;
+  const found = (lines: string[], start: string) =>
+    lines.find((line) => line.startsWith(start)) ?? "";
+
+  await t.step("where is my app", async () => {
+    const { code, stderr, lines } = await piped(s, "pods shop");
+    assertEquals([code, stderr, lines.length], [0, "", 25]);
+    assertMatch(lines[0] ?? "", /^POD +NODE +ADDRESS +STATUS +RESTARTS /);
+    // As people count.
+    assertEquals(
+      lines.slice(1).map((line) => line.split(/\s/)[0]),
+      Array.from({ length: 24 }, (_, i) => `shop.web.web/${i + 1}`),
+    );
+    assertMatch(lines[3] ?? "", /^\S+ +node\d+ +172\.20\.0\.\d+:8080 /);
+    const { lines: names } = await piped(s, "find SHOP -o name");
+    assertEquals(names.slice(0, 2), ["app/shop", "pod/shop.web.web/1"]);
+  });
+
+  await t.step("which pods have no address, or are not well", async () => {
+    const { lines } = await piped(s, "pods --trouble");
+    const lost = LARGE.withoutAddress - LARGE.stopped;
+    const without = lines.filter((line) => line.includes("no address"));
+    assertEquals(without.length, lost);
+    assertMatch(
+      found(lines, `${crashed.group}/1 `),
+      /out of memory, failed, unhealthy, .* 417 /,
+    );
+    const { lines: apps } = await piped(s, "apps --trouble");
+    assertMatch(found(apps, short.app), / 3\/12 .* 9 too few/);
+    assertEquals(found(apps, "shop "), "");
+  });
+
+  await t.step("which node is overloaded", async () => {
+    const { stdout } = await piped(s, "nodes -o json");
+    const nodes: { node: string; memory: object }[] = JSON.parse(stdout);
+    assertEquals(
+      nodes.map(({ node }) => node),
+      Array.from({ length: LARGE.nodes }, (_, i) => `node${i + 1}`),
+    );
+    const node = nodes.find(({ node }) => node === crowded.node);
+    assertEquals(node?.memory, {
+      limits: crowded.limits,
+      capacity: crowded.mem,
+    });
+    const { lines } = await piped(s, "nodes --trouble");
+    assertMatch(found(lines, crowded.node), /151\/8 GB +1888%/);
+  });
+
+  await t.step("whose is this address", async () => {
+    const { stdout } = await piped(s, "find 172.20.0.22 -o json");
+    const [{ kind, name, ...rest }, ...more] = JSON.parse(stdout);
+    assertEquals([kind, name, more], ["pod", "shop.web.web/1", []]);
+    assertEquals(rest.address, "172.20.0.22:8080");
+    const { code, stderr } = await piped(s, "find 192.0.2.250");
+    assertEquals(code, 1);
+    assertMatch(stderr, /^lainlet: there is nothing .*"192.0.2.250"\n$/);
+  });
+
+  await t.step("as YAML, and in no colour in a pipe", async () => {
+    const { stdout } = await piped(s, "config domain -o yaml");
+    assertEquals(stdout, "- name: domain\n  value: lain.example\n");
+    for (const command of ["apps", "nodes", "pods shop"]) {
+      assertEquals((await piped(s, command)).stdout.match(CONTROL), null);
+    }
+  });
+});
+
+Deno.test("tables: they fit the terminal, and it sees no secret", async () => {
+  await using s = await serve();
+  const { longName, secret } = LARGE;
+  for (const command of ["apps", "pods", "nodes", "config", "find northern"]) {
+    for (const columns of [80, 160]) {
+      const lines = await shown(s, command, { columns });
+      const plain = lines.map((line) => line.replace(CONTROL, ""));
+      assertEquals(plain.filter((line) => line.length > columns), []);
+      assert(lines.length > 2 && lines[0] !== plain[0], command);
+      // One name that is very long costs nobody else his columns.
+      const isWhole = plain.some((line) => line.includes(longName));
+      if (command === "pods") {
+        assertEquals([columns, isWhole], [columns, false]);
+      }
+      if (command === "find northern") assertEquals(isWhole, columns === 160);
+    }
+    const plain = await shown(s, command, { colours: false });
+    assertEquals(plain.join("\n").match(CONTROL), null);
+  }
+  for (
+    const [command, isTold] of [
+      ["config", false],
+      ["config -o yaml", false],
+      ["get configwatcher", false],
+      ["config --show-secrets", true],
+    ] as const
+  ) {
+    const text = (await shown(s, command)).join("\n");
+    assertEquals(text.includes(secret), isTold, command);
+    assertEquals(text.includes("(secret)"), !isTold, command);
+  }
+  assert((await piped(s, "config")).stdout.includes(secret));
+});
+
+Deno.test("tables: --watch keeps one current in a terminal, and tells of rows in a pipe", async () => {
+  await using s = await serve();
+  const added = { name: "node61", ip: "192.0.2.61" };
+  await using pipe = new Program(LAINLET, ["nodes", "-w"], s.env);
+  await using names = new Program(LAINLET, ["nodes", "-w", "-o=name"], s.env);
+  await using screen = inTerminal(s, "nodes -f", { rows: 70 });
+  await using small = inTerminal(s, "nodes -f", { rows: 10 });
+  const all = [pipe, names, screen, small];
+  const seen = (text: string | RegExp, programs = all) =>
+    eventually(
+      `all show ${text}`,
+      () => programs.every(({ stdout }) => stdout.match(text)) || undefined,
+    );
+  await seen("node60", [pipe, names, screen]);
+  await seen("53 more", [small]);
+  s.store.put(nodeKey(added), nodeValue(added, 4, 1));
+  await seen("node61", [pipe, names, screen]);
+  await seen("54 more", [small]);
+  const lines = () => pipe.stdout.trimEnd().split("\n");
+  assertEquals(lines().length, 1 + LARGE.nodes + 1);
+  assertMatch(lines()[0] ?? "", /^TIME +EVENT +NODE +ADDRESS /);
+  assertMatch(lines()[1] ?? "", /^\d\d:\d\d:\d\d +init +node1 /);
+  assertMatch(lines().at(-1) ?? "", /^\d\d:\d\d:\d\d +added +node61 .* 0\/4 /);
+  assertEquals(names.stdout.trimEnd().split("\n").length, LARGE.nodes + 1);
+  s.store.delete(nodeKey(added));
+  await seen(/ removed +node61 /, [pipe]);
+  // It leaves the terminal as it was.
+  Deno.kill(parseInt(screen.stdout), "SIGINT");
+  assertEquals((await screen.ended()).code, 130);
+  const [, drawn = ""] = screen.stdout.split("\r\n\x1b[?1049h\x1b[?25l");
+  assert(drawn.endsWith("\x1b[?25h\x1b[?1049l"));
+});

@@ -1,0 +1,54 @@
+import { assertEquals } from "@std/assert";
+import { Layout } from "../../../lib/cli/layout.ts";
+import type { Column, Row } from "../../../lib/cli/tables/listing.ts";
+
+const COLUMNS: readonly Column[] = [
+  { title: "NAME", least: 6, cut: "middle" },
+  { title: "N", align: "right" },
+  { title: "VERSION", spare: 1 },
+  { title: "TEXT", least: 5 },
+  { title: "ID", isWide: true },
+];
+
+/** A table's lines, without colours. */
+function lines(rows: string[][], width: number, isWide = false): string[] {
+  const all = rows.map((cells): Row => ({
+    name: cells[0] ?? "",
+    value: {},
+    cells,
+    isWell: true,
+  }));
+  const layout = new Layout(COLUMNS, all, isWide, width);
+  return [layout.header(), ...all.map((row) => layout.line(row))]
+    // deno-lint-ignore no-control-regex
+    .map((line) => line.replace(/\x1b\[\d+m/g, ""));
+}
+
+Deno.test("tables: all that there is room for; then less, and last it is cut", () => {
+  const rows = [["shop.web.web/1", "1", "26", "all is well", "x"]];
+  const whole = [
+    "NAME            N  VERSION  TEXT",
+    "shop.web.web/1  1  26       all is well",
+  ];
+  assertEquals(lines(rows, Infinity), whole);
+  assertEquals(lines(rows, 39), whole);
+  assertEquals(lines(rows, 46, true), [
+    "NAME            N  VERSION  TEXT         ID",
+    "shop.web.web/1  1  26       all is well  x",
+  ]);
+  // The version could stay, if names were cut to their least.
+  assertEquals(lines(rows, 30), [
+    "NAME      N  VERSION  TEXT",
+    "shop…b/1  1  26       all is …",
+  ]);
+  assertEquals(lines(rows, 20), ["NAME     N  TEXT", "sho…b/1  1  all is …"]);
+  // There is an end to it: then the line is.
+  assertEquals(lines(rows, 10), ["NAME    N", "sho…/1  1"]);
+});
+
+Deno.test("tables: what is wide for a terminal is measured so", () => {
+  assertEquals(lines([["例子例子", "1", "", "例子例子例子", ""]], 20), [
+    "NAME     N  TEXT",
+    "例…子    1  例子例…",
+  ]);
+});
