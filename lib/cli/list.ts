@@ -8,19 +8,14 @@ import type { Listing, Row } from "./tables/listing.ts";
 import { listingOf } from "./tables/mod.ts";
 import { shown, yamlOf } from "./texts.ts";
 
-/**
- * Prints a list, once or for as long as there is one.
- *
- * @returns the exit code
- */
-export async function list(command: TableCommand): Promise<number> {
+/** Prints a list, once or for as long as there is one. */
+export async function list(command: TableCommand): Promise<void> {
   const { base, format, isWatch, onlyTrouble } = command;
   const all = listingOf(command);
   const listing = onlyTrouble ? troubled(all) : all;
   if (isWatch) {
     const { follow } = await import("./follow.ts");
-    await follow(command, listing);
-    return 0;
+    return await follow(command, listing);
   }
   const client = new Client(base);
   const [rows, stale] = await reach(
@@ -28,8 +23,8 @@ export async function list(command: TableCommand): Promise<number> {
     () => Promise.all([listing.read(client), whyStale(base)]),
   );
   if (stale !== "") tell(`not current: ${stale}`);
+  if (rows.length === 0) await tellOfNothing(command, client);
   print(await linesOf(listing, rows, format));
-  return rows.length > 0 ? 0 : await tellOfNothing(command, client);
 }
 
 /** Only what is not well. */
@@ -73,22 +68,20 @@ async function linesOf(
   }
 }
 
-/** Says on stderr that there is nothing. @returns the exit code */
+/** Says on stderr that there is nothing. @throws {Error} when it was asked for by its name */
 async function tellOfNothing(
   { name, argument, onlyTrouble }: TableCommand,
   client: Client,
-): Promise<number> {
-  if (onlyTrouble) {
-    console.error("all is well");
-    return 0;
-  }
-  if (argument === "") {
-    console.error("there is nothing");
-    return 0;
-  }
-  const what = `lainlet: there is nothing that is called "${argument}"`;
-  console.error(what + await likeIt(name, argument, client));
-  return 1;
+): Promise<void> {
+  if (onlyTrouble) return console.error("all is well");
+  if (argument === "") return console.error("there is nothing");
+  throw new Error(
+    `there is nothing that is called "${argument}"${await likeIt(
+      name,
+      argument,
+      client,
+    )}`,
+  );
 }
 
 /** What else may be meant, as far as the caller may know. */

@@ -56,7 +56,8 @@ async function run(command: Command): Promise<number> {
     }
     default: {
       const { list } = await import("./list.ts");
-      return await list(command);
+      await list(command);
+      return 0;
     }
   }
 }
