@@ -1,7 +1,11 @@
 import { conditional } from "../lib/http/answer.ts";
 import { State } from "../lib/broadcast/state.ts";
+import { memo } from "../lib/memo.ts";
 import { openapi } from "../lib/view/openapi/document.ts";
-import type { Page } from "../lib/view/page.ts";
+import type { Page, Service } from "../lib/view/page.ts";
+
+/** Of what can be asked, made once. */
+const documents = new WeakMap<Service["endpoints"], State>();
 
 /** What can be asked, and what is answered: an OpenAPI 3.1 document. */
 export default {
@@ -12,5 +16,9 @@ export default {
   statuses: [304],
   mediaType: "application/json",
   respond: ({ endpoints, version }, _query, ask) =>
-    conditional(ask, State.of(JSON.stringify(openapi(endpoints, version)))),
+    conditional(
+      ask,
+      memo(documents, endpoints, () =>
+        State.of(JSON.stringify(openapi(endpoints, version)))),
+    ),
 } satisfies Page;
