@@ -14,6 +14,7 @@ export { default as dashboard } from "./dashboard.ts";
 export { default as debug } from "./debug.ts";
 export { default as depends } from "./depends.ts";
 export { default as healthz } from "./healthz.ts";
+export { default as listeners } from "./listeners.ts";
 export { default as localspec } from "./localspec.ts";
 export { default as metrics } from "./metrics.ts";
 export { default as nodes } from "./nodes.ts";

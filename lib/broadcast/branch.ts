@@ -12,6 +12,8 @@ export interface BranchOptions {
   readonly patch: boolean;
   /** Say the entity tag of each state, and the revision that it rests on, before it. */
   readonly tag: boolean;
+  /** Where it is noted how the stream stands; undefined: nowhere. */
+  readonly place?: number;
 }
 
 /** What streams carried. */
@@ -125,6 +127,21 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
       this.wake();
     }
     return 0;
+  }
+
+  get place(): number | undefined {
+    return this.options.place;
+  }
+
+  /** Frames with a state or a patch that were sent. */
+  get sent(): number {
+    return this.#id;
+  }
+
+  /** Whether there is a newer state than the reader has taken. */
+  get isBehind(): boolean {
+    return !this.#hungry && this.#topic !== undefined &&
+      this.#topic.number !== this.#seen;
   }
 
   /** Adds what was carried since the last time. */

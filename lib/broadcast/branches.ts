@@ -1,4 +1,5 @@
 import type { Counters } from "../vitals/counters.ts";
+import type { Stand } from "../vitals/places.ts";
 import { Branch, type BranchOptions, type Sent } from "./branch.ts";
 
 /** A stream that carries nothing for so long gets a comment, in ms. */
@@ -15,7 +16,9 @@ export interface BranchesOptions {
 }
 
 /** A stream that is looked after: a {@linkcode Branch}, or one of another protocol. */
-export interface Carrier {
+export interface Carrier extends Stand {
+  /** Where that is noted; undefined: nowhere. */
+  readonly place: number | undefined;
   /** Adds what was carried since the last time. */
   report(sent: Sent): void;
   /**
@@ -47,6 +50,8 @@ export class Branches {
       last += elapsed;
       for (const [branch, onSlow] of this.#branches) {
         branch.report(this.#sent);
+        const { place } = branch;
+        if (place !== undefined) this.#counters.places.note(place, branch);
         if (branch.tick(elapsed, idle) < slowAfter) continue;
         branch.end();
         onSlow();

@@ -26,6 +26,8 @@ export class RpcBranch implements Carrier, Follower, Listener {
   #hasLeft = false;
   readonly #onTaken = (bytes: number, isLast: boolean) =>
     this.#taken(bytes, isLast);
+  /** Messages, and how many of them were not reported yet. */
+  #sentCount = 0;
   #deliveries = 0;
   #conflated = 0;
   #bytes = 0;
@@ -35,10 +37,12 @@ export class RpcBranch implements Carrier, Follower, Listener {
   #idle = 0;
 
   /**
+   * @param place where it is noted how the stream stands
    * @param delays where it is noted when states were taken
    * @param finish ends the call; called once at most
    */
   constructor(
+    readonly place: number,
     private readonly stream: Http2Stream,
     private readonly delays: Delays,
     private readonly finish: (code: Code, message: string) => void,
@@ -83,9 +87,19 @@ export class RpcBranch implements Carrier, Follower, Listener {
       this.#readAt = topic.readAt;
     }
     this.#sent = latest;
+    this.#sentCount++;
     this.#deliveries++;
     this.#isBusy = true;
     this.stream.write(latest.bytes, this.#onTaken);
+  }
+
+  get sent(): number {
+    return this.#sentCount;
+  }
+
+  get isBehind(): boolean {
+    return this.#isBusy && this.#topic !== undefined &&
+      this.#topic.number !== this.#seen;
   }
 
   tick(elapsed: number): number {

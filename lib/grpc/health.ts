@@ -50,6 +50,10 @@ export function healthMethods(
     }],
     [`/${Health.typeName}/Watch`, {
       kind: "stream",
+      params(request) {
+        const { service } = decode(HealthCheckRequestSchema, request);
+        return new URLSearchParams({ service });
+      },
       demand(request) {
         const status = statusOf(request);
         return (listener) => {

@@ -26,6 +26,8 @@ export type Method =
      * @throws {RpcError} when the request is malformed
      */
     demand(request: Uint8Array, peer: Peer): (listener: Listener) => () => void;
+    /** What is asked for, as parameters. @throws {RpcError} as above */
+    params(request: Uint8Array): URLSearchParams;
   }
   | {
     readonly kind: "dialogue";
@@ -63,6 +65,7 @@ function viewMethods(view: RpcView, views: Views): [string, Method][] {
             const demanded = demand(request, peer);
             return (listener) => views.follow(demanded, listener);
           },
+          params: (request) => paramsOf(method.input, request),
         }
         : {
           kind: "unary",

@@ -5,6 +5,7 @@ import { type Http2Address, Http2Server } from "../http2/server.ts";
 import type { Http2Stream, StreamHandler } from "../http2/stream.ts";
 import { listenAt } from "../listen.ts";
 import type { Counters } from "../vitals/counters.ts";
+import type { Asked, Place } from "../vitals/listening.ts";
 import type { Readings } from "../vitals/readings.ts";
 import type { Service } from "../view/page.ts";
 import type { Views } from "../view/views.ts";
@@ -29,7 +30,7 @@ const log = getLogger(["lainlet", "grpc"]);
 interface Served extends Service, Readings {
   readonly counters: Counters;
   readonly limits: Readings["limits"] & {
-    take(peer: string, endpoint: string): (() => void) | string;
+    take(asked: Asked): Place | string;
   };
   readonly views: Views;
 }
@@ -165,12 +166,24 @@ export class GrpcServer implements CallEvents {
     const { path, peer, stream } = call;
     const { counters, limits } = this.options.lainlet;
     const demand = method.demand(request, peer);
-    const giveBack = limits.take(peer, path);
-    if (typeof giveBack === "string") {
-      throw new RpcError(CODE.resourceExhausted, giveBack);
+    const params = method.params(request);
+    const place = limits.take({
+      peer,
+      endpoint: path,
+      protocol: "grpc",
+      params,
+      names: params.keys(),
+    });
+    if (typeof place === "string") {
+      throw new RpcError(CODE.resourceExhausted, place);
     }
     const finish = (code: Code, text: string) => call.finish(code, text);
-    const branch = new RpcBranch(stream, counters.delays, finish);
+    const branch = new RpcBranch(
+      place.number,
+      stream,
+      counters.delays,
+      finish,
+    );
     call.open();
     const stop = demand(branch);
     this.#branches.add(branch, () => {
@@ -182,7 +195,7 @@ export class GrpcServer implements CallEvents {
       branch.leave();
       this.#branches.remove(branch);
       stop();
-      giveBack();
+      place.giveBack();
     };
   }
 }

@@ -1,4 +1,7 @@
 import { canonicalAddress } from "../access/address.ts";
+import type { Asked, Listening, Place } from "../vitals/listening.ts";
+import type { Places } from "../vitals/places.ts";
+import { shared } from "../watcher/shared.ts";
 
 /** How many streams there may be at a time. */
 export interface LimitsOptions {
@@ -6,6 +9,9 @@ export interface LimitsOptions {
   /** To one address. */
   readonly listenersPerAddress: number;
 }
+
+/** How much is kept of a parameter's value, in characters. */
+const LONGEST = 100;
 
 /** Counts the streams of all threads. */
 export class Limits {
@@ -15,13 +21,26 @@ export class Limits {
     ["max.listeners", 0],
     ["max.listeners.per.address", 0],
   ]);
-  #listeners = 0;
+  /** By their places. */
+  readonly #open = new Map<number, Listening>();
+  /** Places that were given back, and how many there ever were. */
+  readonly #free: number[] = [];
+  #places = 0;
 
-  constructor(private readonly options: LimitsOptions) {}
+  /** @param places where it is noted how streams stand */
+  constructor(
+    private readonly options: LimitsOptions,
+    private readonly places: Places,
+  ) {}
 
   /** Live streams. */
   get listeners(): number {
-    return this.#listeners;
+    return this.#open.size;
+  }
+
+  /** The same, by their places. */
+  get open(): ReadonlyMap<number, Listening> {
+    return this.#open;
   }
 
   /** Live streams of each endpoint that ever had one, by path. */
@@ -39,17 +58,13 @@ export class Limits {
     return this.#refusals;
   }
 
-  /**
-   * Takes a place for a stream.
-   *
-   * @param endpoint its path, as {@linkcode perEndpoint} is to count it
-   * @returns gives it back; or, when there is none, why not
-   */
-  take(peer: string, endpoint: string): (() => void) | string {
+  /** Takes a place for a stream. @returns it, or why there is none */
+  take(asked: Asked): Place | string {
     const { listeners, listenersPerAddress } = this.options;
-    const address = canonicalAddress(peer);
+    const { endpoint } = asked;
+    const address = canonicalAddress(asked.peer);
     const count = this.#perAddress.get(address) ?? 0;
-    if (this.#listeners >= listeners) {
+    if (this.listeners >= listeners) {
       this.#refuse("max.listeners");
       return `too many listeners: ${listeners} are served at a time`;
     }
@@ -57,16 +72,20 @@ export class Limits {
       this.#refuse("max.listeners.per.address");
       return `too many listeners: ${listenersPerAddress} are served at a time to one address`;
     }
-    this.#listeners++;
+    const number = this.#free.pop() ?? this.#places++;
+    this.#open.set(number, listeningOf(asked));
     this.#perAddress.set(address, count + 1);
     this.#add(endpoint, 1);
-    return () => {
-      this.#listeners--;
+    const giveBack = () => {
+      this.#open.delete(number);
+      this.places.clear(number);
+      this.#free.push(number);
       this.#add(endpoint, -1);
       const left = (this.#perAddress.get(address) ?? 0) - 1;
       if (left > 0) this.#perAddress.set(address, left);
       else this.#perAddress.delete(address);
     };
+    return { number, giveBack };
   }
 
   #refuse(flag: string): void {
@@ -77,4 +96,17 @@ export class Limits {
     const count = this.#perEndpoint.get(endpoint) ?? 0;
     this.#perEndpoint.set(endpoint, count + by);
   }
+}
+
+/** What is told of a stream: of its own, as it is kept for long, and the request is not. */
+function listeningOf(
+  { peer, endpoint, protocol, params, names }: Asked,
+): Listening {
+  const told = new URLSearchParams();
+  for (const name of names) {
+    const value = params.get(name);
+    if (value) told.set(name, value.slice(0, LONGEST));
+  }
+  const since = Math.floor(Date.now() / 1000);
+  return { peer, endpoint, protocol, params: shared(`${told}`), since };
 }

@@ -16,6 +16,7 @@ import type { State } from "../broadcast/state.ts";
 import { Counters } from "../vitals/counters.ts";
 import { badRequest, Refusal, Unavailable } from "../errors.ts";
 import { Limits, type LimitsOptions } from "./limits.ts";
+import type { Place } from "../vitals/listening.ts";
 import { History } from "../overview/history.ts";
 import { Metrics } from "../vitals/metrics.ts";
 import type { Answer, Ask, Page, Service } from "../view/page.ts";
@@ -26,6 +27,7 @@ import {
   isTagged,
   isWatch,
   revisionOf,
+  STREAM_PARAMS,
   takeSince,
 } from "../view/params.ts";
 import { otherState, waitOf } from "./poll.ts";
@@ -70,7 +72,7 @@ export interface LainletOptions {
 /** The state of a cluster, and the answers that are made of it. */
 export class Lainlet implements Origin, Service {
   readonly cluster: Cluster;
-  readonly counters = new Counters();
+  readonly counters: Counters;
   readonly history: History;
   readonly host: Host;
   readonly limits: Limits;
@@ -91,7 +93,8 @@ export class Lainlet implements Origin, Service {
     this.host = options.host;
     this.version = options.version;
     this.staleAfter = options.staleAfter;
-    this.limits = new Limits(options.limits);
+    this.counters = Counters.of(options.limits.listeners);
+    this.limits = new Limits(options.limits, this.counters.places);
     this.cluster = followCluster(options.store, this.#closing.signal);
     this.history = new History(this.cluster);
     this.rights = new Rights(this.cluster, options.host, options.auth);
@@ -234,13 +237,25 @@ export class Lainlet implements Origin, Service {
     { ask, gone }: Request,
     seconds: number,
   ): Promise<string | undefined> {
-    const { paths: [path] } = demand.view;
-    const giveBack = this.limits.take(ask.peer, path);
-    if (typeof giveBack === "string") return giveBack;
+    const place = this.#take(demand);
+    if (typeof place === "string") return place;
     using wait = this.#waits.begin(seconds * 1000, gone);
     const has = (state: State) => isKnown(ask, state);
     await otherState(this.views, demand, has, wait.signal);
-    giveBack();
+    place.giveBack();
+  }
+
+  /** A place for a listener, or why there is none. */
+  #take(
+    { view, params, peer }: Demand & { readonly view: View },
+  ): Place | string {
+    return this.limits.take({
+      peer,
+      endpoint: view.paths[0],
+      protocol: "http",
+      params,
+      names: [...Object.keys(view.params), ...STREAM_PARAMS],
+    });
   }
 
   #watch(view: View, params: URLSearchParams, ask: Ask): Answer | Feed {
@@ -254,12 +269,13 @@ export class Lainlet implements Origin, Service {
     const { peer } = ask;
     const since = takeSince(params, view.params);
     const tag = isTagged(params);
-    const giveBack = this.limits.take(peer, view.paths[0]);
-    if (typeof giveBack === "string") return unavailable(giveBack, RETRY_AFTER);
+    const place = this.#take({ view, params, peer });
+    if (typeof place === "string") return unavailable(place, RETRY_AFTER);
+    const { giveBack } = place;
     const heartbeat = heartbeatOf(params);
     return {
       headers: STREAM,
-      options: { heartbeat: heartbeat ?? 0, patch, tag },
+      options: { heartbeat: heartbeat ?? 0, patch, tag, place: place.number },
       start: (listener) => {
         if (heartbeat === undefined) {
           listener.fail(BAD_HEARTBEAT, STATUS_CODE.BadRequest);

@@ -6,6 +6,9 @@ export const WATCH = {
   off: ["", "0", "false", "no", "off"],
 };
 
+/** How a stream may be asked for, beside what its view takes. */
+export const STREAM_PARAMS = ["watch", "patch", "heartbeat", "tag", "since"];
+
 /** Whether a watch is asked for. @throws {Refusal} when that is not clear */
 export function isWatch(params: URLSearchParams): boolean {
   return isOn(params, "watch");

@@ -9,8 +9,10 @@ import type { Cluster, Host } from "../watcher/cluster.ts";
 import type { Endpoint, Param } from "./endpoint.ts";
 import type { Member } from "../json.ts";
 import type { History } from "../overview/history.ts";
-import type { Caller, Right } from "../access/rights.ts";
+import type { Caller, Right, Rights } from "../access/rights.ts";
 import { memo } from "../memo.ts";
+import type { Counters } from "../vitals/counters.ts";
+import type { Readings } from "../vitals/readings.ts";
 import type { Vitals } from "../vitals/vitals.ts";
 import type { Watcher } from "../watcher/watcher.ts";
 import { encode, type ViewService } from "./rpc.ts";
@@ -43,6 +45,9 @@ export interface Query {
 /** What views are views of. */
 export interface LiveState {
   readonly cluster: Cluster;
+  readonly counters: Pick<Counters, "places">;
+  readonly limits: Pick<Readings["limits"], "open">;
+  readonly rights: Pick<Rights, "appOf">;
   readonly history: History;
   readonly host: Host;
   readonly vitals: Vitals;

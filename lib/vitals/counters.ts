@@ -1,4 +1,5 @@
 import { DELAY_NUMBERS, Delays } from "./delays.ts";
+import { Places } from "./places.ts";
 
 const NAMES = [
   "connections",
@@ -12,20 +13,28 @@ const NAMES = [
 /** What is counted. */
 export type CounterName = typeof NAMES[number];
 
+/** Where the places begin, in bytes. */
+const COUNTED = (NAMES.length + DELAY_NUMBERS) *
+  BigInt64Array.BYTES_PER_ELEMENT;
+
 /** What all threads count together. */
 export class Counters {
   readonly #counts: BigInt64Array<SharedArrayBuffer>;
   /** How long deliveries took. */
   readonly delays: Delays;
+  /** How streams stand. */
+  readonly places: Places;
+
+  /** @param places as many streams there may be at a time */
+  static of(places: number): Counters {
+    return new Counters(new SharedArrayBuffer(COUNTED + Places.bytes(places)));
+  }
 
   /** @param buffer of another thread's counters, to count in these */
-  constructor(
-    readonly buffer = new SharedArrayBuffer(
-      (NAMES.length + DELAY_NUMBERS) * BigInt64Array.BYTES_PER_ELEMENT,
-    ),
-  ) {
-    this.#counts = new BigInt64Array(buffer);
+  constructor(readonly buffer = new SharedArrayBuffer(COUNTED)) {
+    this.#counts = new BigInt64Array(buffer, 0, NAMES.length + DELAY_NUMBERS);
     this.delays = new Delays(this.#counts.subarray(NAMES.length));
+    this.places = new Places(new Uint32Array(buffer, COUNTED));
   }
 
   /** Open requests and streams. */

@@ -204,6 +204,14 @@ export class Metrics {
       "endpoint",
       () => limits.perEndpoint,
     );
+    this.#figures.gauge(
+      "lainlet_listeners_behind",
+      "Open streams that have a newer state to take than they took, looked at each second.",
+      () =>
+        limits.open.keys()
+          .filter((place) => counters.places.behindSince(place) > 0)
+          .reduce((count) => count + 1, 0),
+    );
     this.#figures.labelled(
       Counter,
       "lainlet_listeners_refused_total",

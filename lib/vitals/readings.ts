@@ -1,6 +1,7 @@
 import type { Store } from "../store/store.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
 import type { Counters } from "./counters.ts";
+import type { Listening } from "./listening.ts";
 
 /** What the figures of a lainlet are read from. */
 export interface Readings {
@@ -10,6 +11,8 @@ export interface Readings {
   readonly limits: {
     /** Live streams. */
     readonly listeners: number;
+    /** The same, by their places. */
+    readonly open: ReadonlyMap<number, Listening>;
     /** Live streams of each endpoint that ever had one, by path. */
     readonly perEndpoint: ReadonlyMap<string, number>;
     /** Streams that were one too many. */
