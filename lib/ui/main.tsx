@@ -12,7 +12,7 @@ import { Frame } from "./frame.tsx";
 import { useKeys } from "./keys.ts";
 import { follow, type Live } from "./live.ts";
 import type { Model } from "./model.ts";
-import { type Route, useRoute } from "./route.ts";
+import { href, type Route, useRoute } from "./route.ts";
 import { isOld, type Standing, standingOf } from "./standing.ts";
 import "./style.css";
 import { AppsView, AppView } from "./views/apps.tsx";
@@ -142,7 +142,11 @@ function Missing({ name }: { name: string }) {
   return (
     <>
       <h1>{name}</h1>
-      <p class="dim">There is no {name} at present.</p>
+      <p>There is no {name} at present.</p>
+      <p>
+        <a href={href(["search"], name)}>Search for it</a>, or see{" "}
+        <a href={href(["changes"], name)}>what changed of it</a>.
+      </p>
     </>
   );
 }

@@ -8,8 +8,11 @@ import type { Difference } from "../client/diff.ts";
 import type { Container } from "./model.ts";
 import { href } from "./route.ts";
 
-export function AppLink({ name }: { name: string }) {
-  return <a href={href(["app", name])}>{name}</a>;
+/** A way to an app, which says its name when nothing else. */
+export function AppLink(
+  { name, children = name }: { name: string; children?: ComponentChildren },
+) {
+  return <a href={href(["app", name])}>{children}</a>;
 }
 
 export function NodeLink({ name }: { name: string }) {

@@ -1,5 +1,6 @@
 import { Fields } from "./fields.ts";
 import { parse } from "../json.ts";
+import { serviceOf } from "./service.ts";
 import type { Subtree } from "./follow.ts";
 
 /** The portal pods of a service: one for each app that uses it, on each node. */
@@ -51,9 +52,3 @@ export const depends: Subtree<Depends> = {
     })),
   }),
 };
-
-/** `a.b.portal.portal-x` is a portal of `a.b`, `a.portal.portal-x` of `a`. */
-function serviceOf(podName: string): string {
-  const parts = podName.split(".");
-  return parts.slice(0, parts.length > 3 ? -2 : 1).join(".");
-}

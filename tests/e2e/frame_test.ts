@@ -8,7 +8,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import {
+  dependsKey,
   groupKey,
+  type GroupSpec,
   groupValue,
   nodeKey,
   nodeValue,
@@ -317,4 +319,65 @@ Deno.test("frame: a phone, forced colours, an older browser", async (t) => {
     assertEquals(problems.filter((one) => !one.startsWith("it asked")), []);
     await page.close();
   });
+});
+
+Deno.test("frame: what a page says can be read, followed both ways, and pointed at", async () => {
+  await using s = await scene();
+  const mysql: GroupSpec = {
+    app: "mysql-service",
+    proc: "portal.mysql",
+    instances: [{ node: NODES[0]!, ip: "172.20.2.1", id: "mysql-1" }],
+    memory: 32 * 2 ** 20,
+  };
+  const user: GroupSpec = {
+    app: "user",
+    proc: "web.web",
+    instances: [{ node: NODES[1]!, ip: "172.20.2.2", id: "user-1" }],
+    services: ["mysql-service", "gone-service"],
+  };
+  for (const one of [mysql, user]) s.store.put(groupKey(one), groupValue(one));
+  // English as of the United States, where clocks have twelve hours.
+  const { page, problems } = await s.browser.open(
+    `${s.proxy.url}/#/app/user`,
+    { locale: "en-US", viewport: PHONE },
+  );
+  const main = page.locator("main");
+  const fact = (name: string) =>
+    main.locator(".facts > div").filter({
+      has: page.getByText(name, { exact: true }),
+    }).locator("dd").last();
+  await fact("uses").waitFor();
+  const [portal = ""] = dependsKey("gone-service").split("/").slice(-1);
+  assertStringIncludes(
+    await fact("uses").innerText(),
+    `${portal} (there is no such app)`,
+  );
+  // An image is on one line, even here.
+  const image = fact("image").locator(".mono");
+  assert(Number((await image.boundingBox())?.height) < 30);
+  await fact("uses").getByRole("link").click();
+  assertEquals(hashOf(page), "#/app/mysql-service");
+  await fact("used by").getByRole("link", { name: "user" }).waitFor();
+  await page.goto(`${s.proxy.url}/#/container/node1/mysql-1`);
+  assertEquals(await fact("memory limit").innerText(), "32 MiB");
+
+  await page.setViewportSize({ width: 900, height: 1200 });
+  await page.goto(`${s.proxy.url}/#/lainlet`);
+  const since = await fact("up since").innerText();
+  assert(/^\d{4}-\d\d-\d\d \d\d:\d\d$/.test(since), since);
+  const chart = main.locator(".chart", { hasText: "Confirmed" });
+  await chart.getByText("stale from 30").waitFor();
+  assertEquals(await chart.locator("time").count(), 0);
+  const box = await chart.locator(".u-over").boundingBox();
+  assert(box);
+  await page.mouse.move(box.x + box.width - 1, box.y + box.height / 2);
+  const time = await chart.locator("time").innerText();
+  assert(/^\d\d:\d\d:\d\d$/.test(time), time);
+  await page.mouse.move(0, 0);
+  await chart.locator("time").waitFor({ state: "detached" });
+  await page.goto(`${s.proxy.url}/#/app/nobody`);
+  await main.getByRole("link", { name: "Search for it" }).click();
+  await main.getByRole("heading", { name: "Nothing has nobody in it." })
+    .waitFor();
+  assertEquals(problems, []);
 });

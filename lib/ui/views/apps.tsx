@@ -9,6 +9,7 @@ import { type Column, Table } from "../table.tsx";
 import { plural } from "../words.ts";
 import { keyOf, PODS } from "./pods.tsx";
 import { Portals } from "./portals.tsx";
+import { UsedBy, Uses } from "./uses.tsx";
 
 const COLUMNS: readonly Column<App>[] = [
   {
@@ -148,6 +149,7 @@ export function AppView({ model, app }: { model: Model; app: App }) {
             wanted === pods.length ? wanted : `${pods.length} of ${wanted}`,
           ],
           ["groups", groups.length],
+          ["used by", <UsedBy model={model} app={app} />],
           [
             "version",
             version ? <Version version={version} /> : "unknown",
@@ -158,7 +160,9 @@ export function AppView({ model, app }: { model: Model; app: App }) {
         <a href={href([], { app: name })}>On the map</a>,{" "}
         <a href={href(["changes"], { app: name })}>what changed</a>
       </p>
-      {groups.map((group) => <GroupPart key={group.name} group={group} />)}
+      {groups.map((group) => (
+        <GroupPart key={group.name} model={model} group={group} />
+      ))}
       <Portals
         title="Portals to what it uses"
         label="Portals"
@@ -169,8 +173,8 @@ export function AppView({ model, app }: { model: Model; app: App }) {
   );
 }
 
-function GroupPart({ group }: { group: Group }) {
-  const { annotation, dependencies, mountpoints, name, pods } = group;
+function GroupPart({ model, group }: { model: Model; group: Group }) {
+  const { annotation, mountpoints, name, pods } = group;
   const { containers: [first], instances, wanted = instances } = group;
   return (
     <section>
@@ -185,7 +189,7 @@ function GroupPart({ group }: { group: Group }) {
               : plural(instances, "pod"),
           ],
           ["mount points", mountpoints.join(", ") || "none"],
-          ["dependencies", dependencies.join(", ") || "none"],
+          ["uses", <Uses model={model} group={group} />],
           ["image", <span class="mono">{first?.info.Image ?? "unknown"}</span>],
         ]}
       />
