@@ -4,7 +4,7 @@ import { Words } from "../lib/overview/group.ts";
 import type { Json } from "../lib/schema.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
-import { HEALTHS, STATES } from "../lib/watcher/condition.ts";
+import { HEALTHS, STATES, TARGETS } from "../lib/watcher/condition.ts";
 import type { Pod, PodGroup } from "../lib/watcher/podgroup.ts";
 
 const Row = Type.Object({
@@ -24,6 +24,7 @@ const Row = Type.Object({
   proc: Type.Optional(Type.String()),
   restarts: Type.Optional(Type.Number()),
   state: Type.Optional(Words(STATES)),
+  target: Type.Optional(Words(TARGETS)),
   updated: Type.Optional(
     Type.String({ description: "When that was written, in RFC 3339." }),
   ),
@@ -46,6 +47,7 @@ function row(group: PodGroup, pod: Pod): Json<typeof Row> {
     proc: first?.procName || undefined,
     restarts: condition.restarts,
     state: condition.state,
+    target: condition.target,
     updated,
     version: first?.version || group.appVersion || undefined,
   };

@@ -26,6 +26,8 @@ export interface TableCommand {
   readonly format: typeof FORMATS[number];
   readonly isWatch: boolean;
   readonly onlyTrouble: boolean;
+  /** How far back changes go. */
+  readonly since: string;
   readonly showsSecrets: boolean;
 }
 
@@ -106,6 +108,7 @@ export function parseCommand(
     format: formatOf(given("output") ?? FORMATS[0]),
     isWatch: given("watch") !== undefined,
     onlyTrouble: given("trouble") !== undefined,
+    since: given("since") ?? "5m",
     showsSecrets: given("show-secrets") !== undefined,
   };
 }

@@ -40,6 +40,12 @@ const TROUBLE: Flag = {
   help: "only what is not well: what fails, lacks something, or is behind",
 };
 
+const SINCE: Flag = {
+  name: "since",
+  value: "TIME",
+  help: "how far back: 5m, 1h, or a time as 2026-11-24T17:40:00Z (default 5m)",
+};
+
 const SECRETS: Flag = {
   name: "show-secrets",
   help: "print secrets in a terminal, too",
@@ -65,6 +71,17 @@ export const COMMANDS = {
     argument: "",
     about: "the nodes: what their pods may use of their CPUs and memory",
     flags: TABLE,
+  },
+  listeners: {
+    argument: "",
+    about: "who listens to this lainlet, and who is behind",
+    flags: TABLE,
+  },
+  changes: {
+    argument: "[APP]",
+    takes: "app",
+    about: "what changed, the oldest first",
+    flags: [SINCE, OUTPUT, WATCH, ADDR],
   },
   find: {
     argument: "ADDRESS|NAME",

@@ -1,7 +1,7 @@
 import { Client } from "../client/client.ts";
 import type { TableCommand } from "./command.ts";
 import { Layout } from "./layout.ts";
-import { print, time } from "./output.ts";
+import { print, terminal, time } from "./output.ts";
 import { telling } from "./reach.ts";
 import { Screen } from "./screen.ts";
 import { cell, type Column, type Listing, type Row } from "./tables/listing.ts";
@@ -20,7 +20,8 @@ export async function follow(
   const { base, format } = command;
   const client = new Client(base);
   const isTable = format === "table" || format === "wide";
-  if (isTable && Deno.stdout.isTerminal()) {
+  const width = terminal()?.columns;
+  if (isTable && width !== undefined && listing.isLog === undefined) {
     using screen = new Screen(command, listing.columns);
     const options = { onStatus: screen.onStatus };
     for await (const rows of listing.watch(client, options)) screen.show(rows);
@@ -29,11 +30,15 @@ export async function follow(
   let known: readonly Row[] | undefined;
   const options = { onStatus: telling() };
   for await (const rows of listing.watch(client, options)) {
-    const news = newsOf(known, rows);
+    const news = newsOf(known, rows, listing.isLog);
     print(
       isTable
-        ? tableOf(command, listing, news, known === undefined)
-        : shown(await Promise.all(news.map((one) => textOf(format, one)))),
+        ? tableOf(command, listing, news, known === undefined, width)
+        : shown(
+          await Promise.all(
+            news.map((one) => textOf(format, one, listing.isLog)),
+          ),
+        ),
     );
     known = rows;
   }
@@ -49,6 +54,7 @@ interface News {
 function newsOf(
   known: readonly Row[] | undefined,
   rows: readonly Row[],
+  isLog = false,
 ): News[] {
   if (known === undefined) return rows.map((row) => ({ event: "init", row }));
   const before = new Map(known.map((row) => [row.name, row]));
@@ -59,25 +65,27 @@ function newsOf(
     const isSame = JSON.stringify(last.value) === JSON.stringify(row.value);
     return isSame ? [] : [{ event: "changed", row }];
   });
+  if (isLog) return news;
   const gone = [...before.values()];
   return [...gone.map((row): News => ({ event: "removed", row })), ...news];
 }
 
 const MARKS: readonly Column[] = [{ title: "TIME" }, { title: "EVENT" }];
 
-/** Rows as lines, with what became of them. */
+/** Rows as lines, with what became of them, but of a log's, which say it. */
 function tableOf(
   { format }: TableCommand,
-  { columns }: Listing,
+  { columns, isLog }: Listing,
   news: readonly News[],
   isFirst: boolean,
+  width = Infinity,
 ): string[] {
   const rows = news.map(({ event, row }) => ({
     ...row,
-    cells: [time(), cell(event), ...row.cells],
+    cells: [...isLog ? [] : [time(), cell(event)], ...row.cells],
   }));
-  const isWide = format === "wide";
-  const layout = new Layout([...MARKS, ...columns], rows, isWide, Infinity);
+  const all = [...isLog ? [] : MARKS, ...columns];
+  const layout = new Layout(all, rows, format === "wide", width);
   const lines = rows.map((row) => layout.line(row));
   return isFirst ? [layout.header(), ...lines] : lines;
 }
@@ -86,9 +94,10 @@ function tableOf(
 async function textOf(
   format: TableCommand["format"],
   { event, row: { name, value } }: News,
+  isLog = false,
 ): Promise<string> {
   if (format === "name") return name;
-  const told = { event, ...value };
+  const told = isLog ? value : { event, ...value };
   return format === "json"
     ? JSON.stringify(told)
     : `---\n${await yamlOf(told)}`;

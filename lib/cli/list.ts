@@ -74,7 +74,9 @@ async function tellOfNothing(
   client: Client,
 ): Promise<void> {
   if (onlyTrouble) return console.error("all is well");
-  if (argument === "") return console.error("there is nothing");
+  if (argument === "" || name === "changes") {
+    return console.error("there is nothing");
+  }
   throw new Error(
     `there is nothing that is called "${argument}"${await likeIt(
       name,

@@ -55,6 +55,7 @@ Deno.test("pods: a row each, with how it is, where the store says so", async () 
       oom: true,
       error: "killed",
       restarts: 417,
+      target: "stop",
       updated: "2026-01-15T11:59:00Z",
     },
     "shop.web.web/2": {

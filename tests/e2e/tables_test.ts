@@ -82,7 +82,7 @@ Deno.test("tables: an operator's questions, each by one command", async (t) => {
     assertEquals(without.length, lost);
     assertMatch(
       found(lines, `${crashed.group}/1 `),
-      /out of memory, failed, unhealthy, .* 417 /,
+      /killed for memory, failed, unhealthy, .* 417 /,
     );
     const { lines: apps } = await piped(s, "apps --trouble");
     assertMatch(found(apps, short.app), / 3\/12 .* 9 too few/);
@@ -98,11 +98,41 @@ Deno.test("tables: an operator's questions, each by one command", async (t) => {
     );
     const node = nodes.find(({ node }) => node === crowded.node);
     assertEquals(node?.memory, {
-      limits: crowded.limits,
-      capacity: crowded.mem,
+      limits: crowded.limits * 2 ** 30,
+      capacity: crowded.mem * 2 ** 30,
     });
     const { lines } = await piped(s, "nodes --trouble");
     assertMatch(found(lines, crowded.node), /151\/8 GB +1888%/);
+  });
+
+  await t.step("what changed in five minutes", async () => {
+    assertEquals((await piped(s, "changes")).stderr, "there is nothing\n");
+    await using log = new Program(LAINLET, ["changes", "-f"], s.env);
+    const shows = (text: RegExp) =>
+      eventually(`${text}`, () => log.stdout.match(text) ?? undefined);
+    await shows(/^TIME +KIND +WHAT\n/);
+    s.store.put("/lain/config/motd", "welcome");
+    await shows(/\n\d\d:\d\d:\d\d +config +motd: set to "welcome"\n/);
+    s.store.put("/lain/config/ssl", LARGE.secret);
+    await shows(/ config +ssl: /);
+    const { stdout } = await piped(s, "changes --since 1h -o json");
+    assertEquals(
+      JSON.parse(stdout).map(({ name }: { name: string }) => name),
+      ["motd", "ssl"],
+    );
+    assertEquals((stdout + log.stdout).includes(LARGE.secret), false);
+  });
+
+  await t.step("who listens, and is behind", async () => {
+    await using watch = new Program(LAINLET, ["nodes", "-w"], s.env);
+    await eventually("it listens", () => watch.stdout || undefined);
+    const { lines } = await piped(s, "listeners");
+    assertMatch(
+      lines.find((line) => line.includes("overview")) ?? "",
+      /^127\.0\.0\.1 .* no$/,
+    );
+    const { stderr } = await piped(s, "listeners --trouble");
+    assertEquals(stderr, "all is well\n");
   });
 
   await t.step("whose is this address", async () => {

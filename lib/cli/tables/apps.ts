@@ -1,14 +1,7 @@
-import { troublesOf } from "../../client/trouble.ts";
-import { groupsOf, type PodGroup } from "./cluster.ts";
-import {
-  age,
-  cell,
-  inOrder,
-  type Listing,
-  listing,
-  type Row,
-  shortVersion,
-} from "./listing.ts";
+import { type App, modelOf } from "../../ui/model.ts";
+import { shortVersion } from "../../ui/words.ts";
+import { age, cell, type Listing, listing, type Row } from "./listing.ts";
+import { shortly } from "./pods.ts";
 
 /** The apps, and how they are. */
 export function apps(): Listing {
@@ -20,64 +13,47 @@ export function apps(): Listing {
     { title: "UPDATED", align: "right" },
     { title: "VERSION", spare: 2, least: 18 },
     { title: "TROUBLE", least: 20 },
-  ], (overview) =>
-    inOrder(
-      [...Map.groupBy(groupsOf(overview), ({ app }) => app)]
-        .map(([app, groups]) => rowOf(app, groups)),
-    ));
+  ], (overview) => Array.from(modelOf(overview).apps.values(), rowOf));
 }
 
-function rowOf(app: string, groups: readonly PodGroup[]): Row {
-  const pods = groups.flatMap(({ pods }) => pods);
-  const troubles = pods.map(troublesOf);
-  const well = troubles.filter(({ length }) => length === 0).length;
+function rowOf({ name, groups, pods }: App): Row {
+  const well = pods.filter(({ troubles }) => troubles.length === 0).length;
   const wanted = groups.reduce(
-    (sum, { wanted = 0, pods }) => sum + Math.max(wanted, pods.length),
+    (sum, { wanted = 0, instances }) => sum + Math.max(wanted, instances),
     0,
   );
-  const counts = [...Map.groupBy(troubles.flat(), (trouble) => trouble)]
-    .map(([trouble, { length }]) => `${length} ${trouble}`);
-  if (wanted > pods.length) counts.unshift(`${wanted - pods.length} too few`);
+  const troubles = pods.flatMap(({ troubles }) => shortly(troubles));
+  const trouble = [...Map.groupBy(troubles, (text) => text)]
+    .map(([text, { length }]) => `${length} ${text}`);
+  if (wanted > pods.length) trouble.unshift(`${wanted - pods.length} too few`);
   const versions = [...new Set(pods.map(({ version }) => version))];
-  const restarts = sumOf(pods.map(({ restarts }) => restarts));
-  const updated = latest(pods.map(({ updated }) => updated));
-  const isWell = counts.length === 0;
+  const restarts = pods.reduce((sum, { restarts }) => sum + restarts, 0);
+  const updated = pods.reduce(
+    (last, { updated = 0 }) => Math.max(last, updated),
+    0,
+  );
+  const isWell = trouble.length === 0;
   return {
-    name: app,
+    name,
     value: {
-      app,
+      app: name,
       well,
       wanted,
       groups: groups.map(({ name }) => name),
       restarts,
-      updated,
+      updated: updated === 0 ? undefined : new Date(updated).toISOString(),
       versions,
-      trouble: counts,
+      trouble,
     },
     cells: [
-      cell(app),
+      cell(name),
       cell(`${well}/${wanted}`, isWell ? "good" : "bad"),
       String(groups.length),
-      cell(restarts, restarts ? "bad" : undefined),
+      cell(restarts, restarts > 0 ? "bad" : undefined),
       cell(age(updated)),
       cell(versions.map(shortVersion).join(", ")),
-      cell(counts.join(", "), "bad"),
+      cell(trouble.join(", "), "bad"),
     ],
     isWell,
   };
-}
-
-/** Undefined when nothing is known. */
-function sumOf(counts: readonly (number | undefined)[]): number | undefined {
-  const known = counts.filter((count) => count !== undefined);
-  return known.length === 0
-    ? undefined
-    : known.reduce((sum, count) => sum + count, 0);
-}
-
-function latest(
-  times: readonly (string | number | undefined)[],
-): string | number | undefined {
-  return times.filter((time) => time !== undefined)
-    .toSorted((a, b) => Number(new Date(a)) - Number(new Date(b))).at(-1);
 }

@@ -1,8 +1,8 @@
 import type { Data } from "../../client/client.ts";
-import { statusOf, troublesOf } from "../../client/trouble.ts";
-import { groupsOf, membersOf, nodeOf } from "./cluster.ts";
-import { cell, type Listing, listing, natural } from "./listing.ts";
-import { addressOf, podName } from "./pods.ts";
+import { modelOf } from "../../ui/model.ts";
+import { byNatural } from "../../ui/natural.ts";
+import { cell, type Listing, listing } from "./listing.ts";
+import { addressOf, statusOf } from "./pods.ts";
 
 /** What can be found, in the order in which it is told. */
 const KINDS = ["app", "node", "pod", "portal", "config"] as const;
@@ -40,7 +40,7 @@ export function find(text: string): Listing {
     const found = named.length > 0
       ? named
       : all.filter(({ words }) => words.some((one) => one.includes(word)));
-    return found.map(({ thing }) => thing).sort(inKindsOrder).map((thing) => {
+    return found.map(({ thing }) => thing).map((thing) => {
       const { kind, name, node, address, status, isWell = true } = thing;
       return {
         name: `${kind}/${name}`,
@@ -58,45 +58,41 @@ export function find(text: string): Listing {
   });
 }
 
-function inKindsOrder(a: Thing, b: Thing): number {
-  return KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) ||
-    natural(a.name, b.name);
-}
-
+/** All that can be found, in the order of the kinds, and then as people count. */
 function everything(overview: Data<"overview">): Thing[] {
-  const groups = groupsOf(overview);
-  return [
-    ...[...new Set(groups.map(({ app }) => app))]
-      .map((name) => ({ kind: "app" as const, name })),
-    ...membersOf(overview, "node").map(([key]) => {
-      const { name, ip } = nodeOf(key);
-      return { kind: "node" as const, name, node: name, address: ip };
-    }),
-    ...groups.flatMap(({ app, name: group, pods }) =>
-      pods.map((pod) => ({
-        kind: "pod" as const,
-        name: podName(pod),
-        node: pod.node,
-        address: addressOf(pod),
-        status: statusOf(pod),
-        isWell: troublesOf(pod).length === 0,
-        words: [app, group, pod.address, pod.containerId],
+  const { apps, nodes, pods, portals, config } = modelOf(overview);
+  const found: Thing[] = [
+    ...Array.from(apps.keys(), (name) => ({ kind: "app" as const, name })),
+    ...Array.from(nodes.values(), ({ name, ip }) => ({
+      kind: "node" as const,
+      name,
+      node: name,
+      address: ip,
+    })),
+    ...pods.map((pod) => ({
+      kind: "pod" as const,
+      name: `${pod.group}/${pod.instance}`,
+      node: pod.node,
+      address: addressOf(pod.ip, pod.port),
+      status: statusOf(pod),
+      isWell: pod.troubles.length === 0,
+      words: [
+        pod.app,
+        pod.group,
+        pod.ip,
+        ...pod.containers.map(({ id }) => id),
+      ],
+    })),
+    ...portals.flatMap(({ service, node, app, addresses }) =>
+      addresses.map((address) => ({
+        kind: "portal" as const,
+        name: `${service} for ${app}`,
+        node,
+        address,
+        words: [service, address.replace(/:\d+$/, "")],
       }))
     ),
-    ...membersOf(overview, "depends").flatMap(([service, value]) =>
-      Object.entries(value).flatMap(([node, apps]) =>
-        Object.entries(apps).flatMap(([app, { Containers }]) =>
-          Containers.map(({ IP, Port, ContainerID }) => ({
-            kind: "portal" as const,
-            name: `${service} for ${app}`,
-            node,
-            address: IP && `${IP}:${Port}`,
-            words: [service, IP, ContainerID],
-          }))
-        )
-      )
-    ),
-    ...membersOf(overview, "config")
-      .map(([name]) => ({ kind: "config" as const, name })),
+    ...config.map(([name]) => ({ kind: "config" as const, name })),
   ];
+  return byNatural(found, ({ kind, name }) => `${KINDS.indexOf(kind)} ${name}`);
 }

@@ -5,6 +5,7 @@ import type {
   ViewName,
   WatchOptions,
 } from "../../client/client.ts";
+import { byNatural } from "../../ui/natural.ts";
 import { printable } from "../render.ts";
 
 /** A column of a table. */
@@ -41,6 +42,8 @@ export interface Row {
 /** What can be printed as a table. */
 export interface Listing {
   readonly columns: readonly Column[];
+  /** Rows only come, at its end; what is too old is left out. */
+  readonly isLog?: true;
   /** The rows at present, in order. @throws as the client does */
   read(client: Client): Promise<Row[]>;
   /** The rows from now on. @throws as the client does */
@@ -81,16 +84,9 @@ export function listing<N extends ViewName>(
   };
 }
 
-const collator = new Intl.Collator("en", { numeric: true });
-
-/** Puts node2 before node10. */
-export function natural(a: string, b: string): number {
-  return collator.compare(a, b);
-}
-
 /** The rows by their names, in natural order. */
 export function inOrder(rows: readonly Row[]): Row[] {
-  return rows.toSorted((a, b) => natural(a.name, b.name));
+  return byNatural(rows, ({ name }) => name);
 }
 
 /** What stands for nothing, so that columns can be told apart. */
@@ -103,19 +99,12 @@ export function cell(value: string | number | undefined, tone?: Tone): Cell {
   return tone === undefined ? text : { text, tone };
 }
 
-/** A release as it is told apart: of a long commit the first digits. */
-export function shortVersion(version: string): string {
-  return version.replace(/[\da-f]{16,}/g, (hex) => hex.slice(0, 7));
-}
-
 const UNITS = [[86_400, "d"], [3_600, "h"], [60, "m"], [1, "s"]] as const;
 
-/** How long ago a time is, `5m`; "" when it is none. @param time RFC 3339, or seconds since 1970 */
-export function age(time: string | number | undefined): string {
-  const at = typeof time === "number" ? time * 1000 : Date.parse(time ?? "");
-  // A scheduler that is written in Go says the year 1 for never.
-  if (!(at > 0)) return "";
-  const seconds = Math.max(0, Math.round((Date.now() - at) / 1000));
+/** How long ago a time was, `5m`; "" when there is none. @param time in ms since 1970 */
+export function age(time = 0): string {
+  if (time === 0) return "";
+  const seconds = Math.max(0, Math.round((Date.now() - time) / 1000));
   const [size, unit] = UNITS.find(([size]) => seconds >= 2 * size) ?? [1, "s"];
   return `${Math.floor(seconds / size)}${unit}`;
 }

@@ -5,9 +5,11 @@
  */
 import type { TableCommand } from "../command.ts";
 import { apps } from "./apps.ts";
+import { changes } from "./changes.ts";
 import { config } from "./config.ts";
 import { find } from "./find.ts";
 import type { Listing } from "./listing.ts";
+import { listeners } from "./listeners.ts";
 import { nodes } from "./nodes.ts";
 import { pods } from "./pods.ts";
 
@@ -21,6 +23,10 @@ export function listingOf(command: TableCommand): Listing {
       return pods(argument);
     case "nodes":
       return nodes();
+    case "listeners":
+      return listeners();
+    case "changes":
+      return changes(argument, command.since);
     case "find":
       return find(argument);
     case "config":

@@ -1,9 +1,8 @@
-import { troublesOf } from "../../client/trouble.ts";
-import { groupsOf, membersOf, nodeOf, type Pod } from "./cluster.ts";
+import { modelOf, type Node } from "../../ui/model.ts";
+import { isOver, type Load, partOf } from "../../ui/nodes.ts";
 import {
   type Cell,
   cell,
-  inOrder,
   type Listing,
   listing,
   NOTHING,
@@ -23,76 +22,35 @@ export function nodes(): Listing {
     { title: "CPU%", align: "right" },
     { title: "MEMORY", align: "right" },
     { title: "MEM%", align: "right" },
-  ], (overview) => {
-    const pods = Map.groupBy(
-      groupsOf(overview).flatMap(({ pods }) => pods),
-      ({ node }) => node,
-    );
-    const declared = membersOf(overview, "node").map(([key, value]) => {
-      const { name, ip } = nodeOf(key);
-      return rowOf(name, ip, value, pods.get(name) ?? []);
-    });
-    const names = new Set(declared.map(({ name }) => name));
-    // Of these the scheduler wrote nothing but where its containers are.
-    const others = [...pods].filter(([name]) => name !== "" && !names.has(name))
-      .map(([name, pods]) => rowOf(name, pods[0]?.nodeAddress ?? "", {}, pods));
-    return inOrder([...declared, ...others]);
-  });
+  ], (overview) => Array.from(modelOf(overview).nodes.values(), rowOf));
 }
 
-function rowOf(
-  name: string,
-  address: string,
-  value: Readonly<Record<string, unknown>>,
-  pods: readonly Pod[],
-): Row {
-  const sum = (of: "cpu" | "memory") =>
-    pods.reduce((sum, pod) => sum + pod[of], 0);
-  const cpu = loadOf(sum("cpu"), value.cpus);
-  const memory = loadOf(sum("memory") / GB, value.mem);
-  const unwell = pods.filter((pod) => troublesOf(pod).length > 0).length;
+function rowOf(node: Node): Row {
+  const { name, ip, pods, cpu, memory } = node;
+  const unwell = pods.filter(({ troubles }) => troubles.length > 0).length;
   return {
     name,
-    value: { node: name, address, pods: pods.length, unwell, cpu, memory },
+    value: { node: name, address: ip, pods: pods.length, unwell, cpu, memory },
     cells: [
       cell(name),
-      cell(address),
+      cell(ip),
       String(pods.length),
       cell(unwell, unwell > 0 ? "bad" : undefined),
-      ...loadCells(cpu, ""),
-      ...loadCells(memory, " GB"),
+      ...loadCells(cpu, 1, ""),
+      ...loadCells(memory, GB, " GB"),
     ],
-    isWell: unwell === 0 && !isOver(cpu) && !isOver(memory),
+    isWell: unwell === 0 && !isOver(node),
   };
 }
 
-/** What pods may use, and what there is, where that is known. */
-interface Load {
-  readonly limits: number;
-  readonly capacity?: number;
-}
-
-function loadOf(limits: number, told: unknown): Load {
-  const capacity = Number(told);
-  return {
-    limits: Math.round(100 * limits) / 100,
-    ...capacity > 0 ? { capacity } : {},
-  };
-}
-
-function isOver({ limits, capacity = Infinity }: Load): boolean {
-  return limits > capacity;
-}
-
-function loadCells(load: Load, unit: string): [Cell, Cell] {
-  const { limits, capacity } = load;
-  const used = limits < 10 ? limits : Math.round(limits);
-  if (capacity === undefined) return [`${used}/?${unit}`, NOTHING];
+/** What may be used of what there is, and which part that is. */
+function loadCells(load: Load, unit: number, name: string): [Cell, Cell] {
+  const limits = load.limits / unit;
+  const used = limits < 10 ? Math.round(10 * limits) / 10 : Math.round(limits);
+  if (load.capacity === undefined) return [`${used}/?${name}`, NOTHING];
+  const part = partOf(load);
   return [
-    `${used}/${capacity}${unit}`,
-    cell(
-      `${Math.round(100 * limits / capacity)}%`,
-      isOver(load) ? "bad" : undefined,
-    ),
+    `${used}/${Math.round(load.capacity / unit)}${name}`,
+    cell(`${Math.round(100 * part)}%`, part > 1 ? "bad" : undefined),
   ];
 }

@@ -1,5 +1,6 @@
-import { statusOf, troublesOf } from "../../client/trouble.ts";
-import { groupsOf, type Pod } from "./cluster.ts";
+import type { Data } from "../../client/client.ts";
+import { type Condition, conditionOf, TROUBLES } from "../../ui/condition.ts";
+import { shortVersion } from "../../ui/words.ts";
 import {
   age,
   type Cell,
@@ -8,12 +9,13 @@ import {
   type Listing,
   listing,
   type Row,
-  shortVersion,
 } from "./listing.ts";
 
-/** The pods of an app; "": of all. */
+type Pod = Data<"pods">[string];
+
+/** The pods of an app; "": of all that the caller may see. */
 export function pods(app: string): Listing {
-  return listing("overview", {}, [
+  return listing("pods", app === "" ? {} : { appname: app }, [
     { title: "POD", least: 24, cut: "middle" },
     { title: "NODE", least: 12 },
     { title: "ADDRESS" },
@@ -22,48 +24,63 @@ export function pods(app: string): Listing {
     { title: "UPDATED", align: "right", spare: 3 },
     { title: "VERSION", spare: 1, least: 18 },
     { title: "ERROR", spare: 2, least: 20 },
-    { title: "CONTAINER", isWide: true },
-  ], (overview) =>
-    inOrder(
-      groupsOf(overview).filter((group) => app === "" || group.app === app)
-        .flatMap(({ pods }) => pods.map(rowOf)),
-    ));
+    { title: "PROC", isWide: true },
+  ], (pods) => inOrder(Object.entries(pods).map(rowOf)));
 }
 
-function rowOf(pod: Pod): Row {
-  const name = podName(pod);
-  const { node, restarts, version, error, containerId } = pod;
+function rowOf([name, pod]: [name: string, pod: Pod]): Row {
+  const { address = "", error, node, oom, port, proc, restarts, version = "" } =
+    pod;
+  const condition = conditionOf({
+    State: pod.state,
+    Health: pod.health,
+    Restarts: restarts,
+    Updated: pod.updated,
+    LastError: error,
+    OOMKilled: oom,
+    Target: pod.target,
+  }, address !== "");
   return {
     name,
-    value: { ...pod },
+    value: pod,
     cells: [
       cell(name),
       cell(node),
-      cell(addressOf(pod)),
-      statusCell(pod),
-      restarts === undefined || restarts === 0
-        ? cell(restarts)
-        : cell(restarts, "bad"),
-      cell(age(pod.updated)),
+      cell(addressOf(address, port)),
+      statusCell(condition),
+      cell(restarts, restarts ? "bad" : undefined),
+      cell(age(condition.updated)),
       cell(shortVersion(version)),
       cell(error),
-      cell(containerId),
+      cell(proc),
     ],
-    isWell: troublesOf(pod).length === 0,
+    isWell: condition.troubles.length === 0,
   };
 }
 
-/** `shop.web.web/1` */
-export function podName({ group, instance }: Pod): string {
-  return `${group}/${instance}`;
-}
-
 /** Where a pod is reached; "" while it has no address. */
-export function addressOf({ address, port }: Pod): string {
+export function addressOf(address: string, port = 0): string {
   return address === "" || port === 0 ? address : `${address}:${port}`;
 }
 
 /** How a pod is. */
-export function statusCell(pod: Pod): Cell {
-  return cell(statusOf(pod), troublesOf(pod).length > 0 ? "bad" : "good");
+export function statusCell(condition: Condition): Cell {
+  const isWell = condition.troubles.length === 0;
+  return cell(statusOf(condition), isWell ? "good" : "bad");
+}
+
+/** How a pod is, in a few words; "" when the store does not say. */
+export function statusOf(condition: Condition): string {
+  const { troubles, isStopped, state, health } = condition;
+  if (troubles.length > 0) return shortly(troubles).join(", ");
+  if (isStopped) return state === "paused" ? state : "stopped";
+  if (health !== "" && health !== "none") return health;
+  return state === "success" ? "running" : state;
+}
+
+/** What is wrong, without the words of errors, which have a column of their own. */
+export function shortly(troubles: Condition["troubles"]): string[] {
+  return troubles.map(({ kind, text }) =>
+    kind === "told" ? TROUBLES.told : text
+  );
 }

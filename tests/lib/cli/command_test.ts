@@ -48,6 +48,7 @@ Deno.test("commands: what tables are asked for, in kubectl's letters, too", () =
     format: "wide",
     isWatch: true,
     onlyTrouble: true,
+    since: "5m",
     showsSecrets: false,
   });
   assertEquals(parse("pods -o=wide shop -f -trouble --addr=:1"), table);

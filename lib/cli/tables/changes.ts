@@ -1,0 +1,32 @@
+import type { Data } from "../../client/client.ts";
+import { plainly, sentenceOf } from "../../ui/sentences.ts";
+import { cell, inOrder, type Listing, listing, type Row } from "./listing.ts";
+
+/**
+ * What changed, the oldest first.
+ *
+ * @param app "": all that the caller may see
+ * @param since how long ago it begins, or when
+ */
+export function changes(app: string, since: string): Listing {
+  const params = app === "" ? { since } : { since, app };
+  const list = listing("changes", params, [
+    { title: "TIME" },
+    { title: "KIND" },
+    { title: "WHAT", least: 40 },
+  ], (changes) => inOrder(Object.entries(changes).map(rowOf)));
+  return { ...list, isLog: true };
+}
+
+function rowOf([name, change]: [string, Data<"changes">[string]]): Row {
+  return {
+    name,
+    value: change,
+    cells: [
+      new Date(change.time).toTimeString().slice(0, 8),
+      cell(change.kind),
+      cell(plainly(sentenceOf(change))),
+    ],
+    isWell: true,
+  };
+}
