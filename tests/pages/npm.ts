@@ -36,7 +36,7 @@ export async function runsAnywhere(dist: string, text: string): Promise<void> {
       eventually(`it prints ${line}`, () => {
         if (printed().includes(`${line}\n`)) return true;
         throw new Error(printed());
-      });
+      }, 60_000);
     store.put(groupKey(shop), groupValue(shop));
     await prints(BEGINNING);
     store.put(groupKey(shop), groupValue({ ...shop, instances: MORE }));
