@@ -40,7 +40,7 @@ const COMMON: Readonly<Record<string, CommonParameter>> = {
     in: "query",
     of: "view",
     description:
-      "For a stream, `1`: before each event that has a state comes its entity tag, in a comment.",
+      "For a stream, `1`: before each event that has a state, comments say its entity tag and the revision that it rests on.",
     schema: SWITCH,
   },
   "since": {
