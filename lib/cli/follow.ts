@@ -17,19 +17,24 @@ export async function follow(
   command: TableCommand,
   listing: Listing,
 ): Promise<void> {
-  const { base, format } = command;
+  const { base, format, onlyTrouble } = command;
+  const shownOf = (rows: readonly Row[]) =>
+    onlyTrouble ? rows.filter(({ isWell }) => !isWell) : rows;
   const client = new Client(base);
   const isTable = format === "table" || format === "wide";
   const width = terminal()?.columns;
   if (isTable && width !== undefined && listing.isLog === undefined) {
     using screen = new Screen(command, listing.columns);
     const options = { onStatus: screen.onStatus };
-    for await (const rows of listing.watch(client, options)) screen.show(rows);
+    for await (const rows of listing.watch(client, options)) {
+      screen.show(shownOf(rows));
+    }
     return;
   }
   let known: readonly Row[] | undefined;
   const options = { onStatus: telling() };
-  for await (const rows of listing.watch(client, options)) {
+  for await (const all of listing.watch(client, options)) {
+    const rows = shownOf(all);
     const news = newsOf(known, rows, listing.isLog);
     print(
       isTable

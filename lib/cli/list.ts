@@ -11,34 +11,23 @@ import { shown, yamlOf } from "./texts.ts";
 /** Prints a list, once or for as long as there is one. */
 export async function list(command: TableCommand): Promise<void> {
   const { base, format, isWatch, onlyTrouble } = command;
-  const all = listingOf(command);
-  const listing = onlyTrouble ? troubled(all) : all;
+  const listing = listingOf(command);
   if (isWatch) {
     const { follow } = await import("./follow.ts");
     return await follow(command, listing);
   }
   const client = new Client(base);
-  const [rows, stale] = await reach(
+  const [all, stale] = await reach(
     base,
     () => Promise.all([listing.read(client), whyStale(base)]),
   );
   if (stale !== "") tell(`not current: ${stale}`);
-  if (rows.length === 0) await tellOfNothing(command, client);
+  if (all.length === 0) await tellOfNothing(command, client);
+  const rows = onlyTrouble ? all.filter(({ isWell }) => !isWell) : all;
+  if (rows.length < all.length && rows.length === 0) {
+    console.error("all is well");
+  }
   print(await linesOf(listing, rows, format));
-}
-
-/** Only what is not well. */
-function troubled(listing: Listing): Listing {
-  const unwell = (rows: readonly Row[]) => rows.filter(({ isWell }) => !isWell);
-  return {
-    ...listing,
-    read: async (client) => unwell(await listing.read(client)),
-    async *watch(client, options) {
-      for await (const rows of listing.watch(client, options)) {
-        yield unwell(rows);
-      }
-    },
-  };
 }
 
 async function linesOf(
@@ -70,10 +59,9 @@ async function linesOf(
 
 /** Says on stderr that there is nothing. @throws {Error} when it was asked for by its name */
 async function tellOfNothing(
-  { name, argument, onlyTrouble }: TableCommand,
+  { name, argument }: TableCommand,
   client: Client,
 ): Promise<void> {
-  if (onlyTrouble) return console.error("all is well");
   if (argument === "" || name === "changes") {
     return console.error("there is nothing");
   }

@@ -103,6 +103,7 @@ Deno.test("tables: an operator's questions, each by one command", async (t) => {
     });
     const { lines } = await piped(s, "nodes --trouble");
     assertMatch(found(lines, crowded.node), /151\/8 GB +1888%/);
+    assertEquals(lines.length, 2);
   });
 
   await t.step("what changed in five minutes", async () => {

@@ -39,7 +39,8 @@ function rowOf(node: Node): Row {
       ...loadCells(cpu, 1, ""),
       ...loadCells(memory, GB, " GB"),
     ],
-    isWell: unwell === 0 && !isOver(node),
+    // A pod that is not well says nothing of its node.
+    isWell: !isOver(node),
   };
 }
 
