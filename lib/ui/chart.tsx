@@ -37,14 +37,12 @@ export function Chart(series: Series) {
   useEffect(() => {
     const element = place.current;
     if (element === null) return;
-    const lines = limit === undefined ? names : [...names, limit.name];
-    const nothing = (): uPlot.AlignedData => [[], ...lines.map(() => [])];
+    const nothing = (): uPlot.AlignedData => [[], ...names.map(() => [])];
     const draw = () => {
       plot.current?.destroy();
       plot.current = new uPlot(
         {
-          ...options(element, series),
-          hooks: { setCursor: [({ cursor }) => setIndex(cursor.idx ?? null)] },
+          ...options(element, series, setIndex),
           width: element.clientWidth,
           height: HEIGHT,
         },
@@ -67,12 +65,7 @@ export function Chart(series: Series) {
   }, []);
 
   useEffect(() => {
-    const limits = limit === undefined ? [] : [times.map(() => limit.value)];
-    plot.current?.setData([
-      [...times],
-      ...values.map((line) => [...line]),
-      ...limits,
-    ]);
+    plot.current?.setData([[...times], ...values.map((line) => [...line])]);
   }, [times, values]);
 
   const at = index ?? times.length - 1;
@@ -104,6 +97,7 @@ export function Chart(series: Series) {
 function options(
   place: HTMLElement,
   { format, isBinary, least = 0.1, limit, names }: Series,
+  onIndex: (index: number | null) => void,
 ): Omit<uPlot.Options, "width" | "height"> {
   const colour = (name: string) => {
     const probe = place.appendChild(document.createElement("i"));
@@ -112,17 +106,35 @@ function options(
     probe.remove();
     return color;
   };
+  /** From one side to the other, whatever is known of the time. */
+  const drawLimit = ({ bbox, ctx, valToPos }: uPlot) => {
+    if (limit === undefined) return;
+    const y = valToPos(limit.value, "y", true);
+    ctx.save();
+    ctx.strokeStyle = colour("line-limit");
+    ctx.setLineDash([6, 4]);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    ctx.restore();
+  };
+  const most = (max: number) => Math.max(max, limit?.value ?? 0) * 1.1;
   const axis = {
     stroke: colour("dim"),
     grid: { stroke: colour("grid"), width: 1 },
     ticks: { show: false },
   };
   return {
+    hooks: {
+      draw: [drawLimit],
+      setCursor: [({ cursor }) => onIndex(cursor.idx ?? null)],
+    },
     legend: { show: false },
     cursor: { y: false, drag: { x: false }, points: { size: 6 } },
     scales: {
       x: { range: (_plot, _min, max) => [max - HOUR, max] },
-      y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, least)] },
+      y: { range: (_plot, _min, max) => [0, Math.max(most(max), least)] },
     },
     series: [
       {},
@@ -131,12 +143,6 @@ function options(
         stroke: colour(`line-${i + 1}`),
         width: 1.5,
       })),
-      ...limit === undefined ? [] : [{
-        label: limit.name,
-        stroke: colour("line-limit"),
-        dash: [6, 4],
-        points: { show: false },
-      }],
     ],
     axes: [
       { ...axis, size: 28, values: (_plot, ticks) => ticks.map(hour) },

@@ -36,6 +36,11 @@ export function Frame({ model, route, standing }: FrameProps) {
   const domain = model && domainOf(model);
   const [first = ""] = route.path;
   useMarks(standing, [...route.path, host, domain ?? ""]);
+  useLayoutEffect(() => {
+    // Where there is no room for all views, the present one is seen at least.
+    const link = place.current?.querySelector<HTMLElement>("[aria-current]");
+    link?.parentElement?.scrollTo({ left: link.offsetLeft - link.offsetWidth });
+  }, [first]);
   return (
     <div class="top" ref={place}>
       <header>
