@@ -29,4 +29,5 @@ export { default as rebellionLocalprocs } from "./rebellion_localprocs.ts";
 export { default as streamrouterPorts } from "./streamrouter_ports.ts";
 export { default as streamrouterStreamprocs } from "./streamrouter_streamprocs.ts";
 export { default as version } from "./version.ts";
+export { default as watch } from "./watch.ts";
 export { default as webrouterWebprocs } from "./webrouter_webprocs.ts";

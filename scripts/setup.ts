@@ -52,6 +52,7 @@ const SERVICES: Record<string, string> = {
 export const TEST_FLAGS: readonly string[] = [
   "--no-prompt",
   "--unstable-net",
+  "--unstable-no-legacy-abort",
   "--allow-net",
   "--allow-read",
   "--allow-write",

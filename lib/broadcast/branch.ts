@@ -12,8 +12,27 @@ export interface BranchOptions {
   readonly patch: boolean;
   /** Say the entity tag of each state, and the revision that it rests on, before it. */
   readonly tag: boolean;
+  /** What is behind an event's name, for each of several topics that the stream carries; undefined: it carries one. */
+  readonly names?: readonly string[];
   /** Where it is noted how the stream stands; undefined: nowhere. */
   readonly place?: number;
+}
+
+/** A topic that a stream carries. */
+interface Carried {
+  /** Behind an event's name. */
+  readonly suffix: string;
+  topic?: Topic;
+  /** The number of the topic's state that was looked at last. */
+  seen: number;
+  sent?: State;
+  /** What the reader has from another stream. */
+  had?: State;
+  /** The last thing sent of the topic was an error. */
+  isBroken: boolean;
+  /** Why the reader may see it no more. */
+  failure?: string;
+  isOver: boolean;
 }
 
 /** What streams carried. */
@@ -30,21 +49,18 @@ export interface Sent {
  * reader is ready and there is something to say, the frame is made then, from
  * what is newest then. So memory per listener is one frame, however slow it
  * is, and ids count what was really sent.
+ *
+ * A stream of several topics, which are gated together, carries what is new of
+ * all of them at once, when all stand at one revision.
  */
 export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
   readonly stream: ReadableStream<Uint8Array>;
   #controller?: ReadableStreamDefaultController<Uint8Array>;
-  #topic?: Topic;
+  readonly #carried: readonly Carried[];
+  #isLooking = false;
   /** The reader waits for a frame. */
   #hungry = false;
   #id = 0;
-  /** The number of the topic's state that was looked at last. */
-  #seen = 0;
-  #sent?: State;
-  /** What the reader has from another stream. */
-  #had?: State;
-  /** The last thing sent of the topic was an error. */
-  #broken = false;
   #heartbeatDue = false;
   #commentDue = false;
   #timer?: ReturnType<typeof setInterval>;
@@ -68,7 +84,10 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     private readonly delays: Delays,
     private readonly onOver: () => void,
   ) {
-    const { heartbeat } = options;
+    const { heartbeat, names } = options;
+    this.#carried = (names?.map((name) => ` ${name}`) ?? [""]).map((
+      suffix,
+    ) => ({ suffix, seen: 0, isBroken: false, isOver: false }));
     this.stream = new ReadableStream<Uint8Array>(this, { highWaterMark: 0 });
     if (heartbeat > 0) {
       this.#timer = setInterval(() => {
@@ -92,21 +111,38 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     this.#leave();
   }
 
-  /** Carries a topic's states from now on. @param had the one that the reader has */
-  attach(topic: Topic, had?: State): void {
-    if (!this.#isOpen) return;
-    this.#topic = topic;
-    this.#had = had;
+  /**
+   * Carries a topic's states from now on.
+   *
+   * @param had the one that the reader has
+   * @param which of several topics
+   */
+  attach(topic: Topic, had?: State, which = 0): void {
+    const carried = this.#carried[which];
+    if (!this.#isOpen || carried === undefined || carried.isOver) return;
+    carried.topic = topic;
+    carried.had = had;
     topic.join(this);
     this.wake();
   }
 
-  /** Ends the stream with an error event. */
-  fail(message: string): void {
+  /**
+   * Ends the stream with an error event.
+   *
+   * @param which of several topics it ends; undefined: all
+   */
+  fail(message: string, _status?: number, which?: number): void {
     if (!this.#isOpen) return;
-    this.#failure = message;
-    this.#topic?.leave(this);
-    this.#topic = undefined;
+    const carried = which === undefined ? undefined : this.#carried[which];
+    if (carried === undefined) {
+      this.#failure = message;
+      this.#leaveAll();
+    } else if (!carried.isOver) {
+      carried.failure = message;
+      carried.isOver = true;
+      carried.topic?.leave(this);
+      carried.topic = undefined;
+    }
     this.wake();
   }
 
@@ -140,8 +176,10 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
 
   /** Whether there is a newer state than the reader has taken. */
   get isBehind(): boolean {
-    return !this.#hungry && this.#topic !== undefined &&
-      this.#topic.number !== this.#seen;
+    return !this.#hungry &&
+      this.#carried.some(({ topic, seen }) =>
+        topic !== undefined && topic.number !== seen
+      );
   }
 
   /** Adds what was carried since the last time. */
@@ -155,13 +193,25 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
 
   /** Looks for something to send; called by the topic when there is a new state. */
   wake(): void {
+    if (!this.#hungry || this.#isOver || this.#isLooking) return;
+    if (this.#carried.length === 1) return this.#look();
+    // All topics that change together have changed by then.
+    this.#isLooking = true;
+    queueMicrotask(() => {
+      this.#isLooking = false;
+      this.#look();
+    });
+  }
+
+  #look(): void {
     if (!this.#hungry || this.#isOver) return;
     const chunks = this.#next();
     if (chunks === undefined) return;
     this.#hungry = false;
     this.#hasMoved = true;
     this.#commentDue = false;
-    const over = this.#failure !== undefined;
+    const over = this.#failure !== undefined ||
+      this.#carried.every(({ isOver }) => isOver);
     if (over) this.#leave();
     for (const chunk of chunks) {
       this.#bytes += chunk.length;
@@ -172,8 +222,8 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
 
   #next(): readonly Uint8Array[] | undefined {
     if (this.#failure !== undefined) return [errorFrame(this.#failure)];
-    const frame = this.#nextState();
-    if (frame !== undefined) return frame;
+    const frames = this.#nextStates();
+    if (frames !== undefined) return frames;
     if (this.#heartbeatDue) {
       this.#heartbeatDue = false;
       return [HEARTBEAT];
@@ -181,45 +231,77 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     if (this.#commentDue) return [COMMENT];
   }
 
-  #nextState(): readonly Uint8Array[] | undefined {
-    const topic = this.#topic;
-    if (topic === undefined || topic.number === this.#seen) return;
-    const seen = this.#seen;
-    this.#seen = topic.number;
-    const state = topic.latest;
-    const had = this.#had;
-    this.#had = undefined;
-    if (state instanceof Unavailable) {
-      if (this.#broken) return;
-      this.#broken = true;
-      return [errorFrame(state.message)];
+  #nextStates(): readonly Uint8Array[] | undefined {
+    const [only] = this.#carried;
+    if (this.#carried.length === 1 && only && !only.isOver) {
+      return this.#nextState(only);
     }
-    const sent = this.#sent;
+    const frames: Uint8Array[] = [];
+    for (const carried of this.#carried) {
+      const { failure, suffix } = carried;
+      if (failure === undefined) continue;
+      carried.failure = undefined;
+      frames.push(errorFrame(failure, `error${suffix}`));
+    }
+    if (this.#isTogether) {
+      for (const one of this.#carried) {
+        frames.push(...this.#nextState(one) ?? []);
+      }
+    }
+    return frames.length > 0 ? frames : undefined;
+  }
+
+  /** Whether all topics stand at one revision. */
+  get #isTogether(): boolean {
+    const open = this.#carried.filter(({ isOver }) => !isOver);
+    return open.every(({ topic }) =>
+      topic !== undefined && topic.revision === open[0]?.topic?.revision
+    );
+  }
+
+  #nextState(carried: Carried): readonly Uint8Array[] | undefined {
+    const { topic, seen, had, sent, isBroken, suffix } = carried;
+    if (topic === undefined || topic.number === seen) return;
+    carried.seen = topic.number;
+    const state = topic.latest;
+    carried.had = undefined;
+    if (state instanceof Unavailable) {
+      if (isBroken) return;
+      carried.isBroken = true;
+      return [errorFrame(state.message, `error${suffix}`)];
+    }
     // Two that follow each other differ, but not those further apart.
     if (
-      !this.#broken && sent !== undefined && topic.number !== seen + 1 &&
+      !isBroken && sent !== undefined && topic.number !== seen + 1 &&
       state.equals(sent)
     ) return;
     const notes = this.options.tag
       ? notesOf(state.etag, topic.revision)
       : undefined;
-    const isBroken = this.#broken;
-    this.#broken = false;
-    this.#sent = state;
+    carried.isBroken = false;
+    carried.sent = state;
     if (had?.equals(state)) return [unchanged(notes ?? "")];
     const id = ++this.#id;
     // Before the first one there was nothing to miss.
     if (sent !== undefined) this.#conflated += topic.number - seen - 1;
     if (sent !== undefined) this.delays.taken(topic.readAt);
     const from = isBroken ? undefined : sent ?? had;
-    const patch = this.options.patch && from && state.patchFrom(from);
-    if (patch) return patch.frame(id, "patch", notes);
+    const patch = this.options.patch && from?.isObject && state.isObject &&
+      state.patchFrom(from);
+    if (patch) return patch.frame(id, `patch${suffix}`, notes);
     const event = sent === undefined
       ? "init"
       : isBroken
       ? "update"
       : topic.kindSince(seen);
-    return state.frame(id, event, notes);
+    return state.frame(id, event + suffix, notes);
+  }
+
+  #leaveAll(): void {
+    for (const carried of this.#carried) {
+      carried.topic?.leave(this);
+      carried.topic = undefined;
+    }
   }
 
   /** Whether states can still be carried. */
@@ -231,7 +313,7 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     if (this.#isOver) return;
     this.#isOver = true;
     clearInterval(this.#timer);
-    this.#topic?.leave(this);
+    this.#leaveAll();
     this.onOver();
   }
 }

@@ -27,7 +27,10 @@ export function unchanged(notes: string): Uint8Array {
   return encoder.encode(`${notes}: unchanged\n\n`);
 }
 
-/** @param message one line */
-export function errorFrame(message: string): Uint8Array {
-  return encoder.encode(`id: 0\nevent: error\ndata: ${message}\n\n`);
+/**
+ * @param message one line
+ * @param event its name
+ */
+export function errorFrame(message: string, event = "error"): Uint8Array {
+  return encoder.encode(`id: 0\nevent: ${event}\ndata: ${message}\n\n`);
 }

@@ -29,6 +29,8 @@ export class Topic {
     first: State | Unavailable,
     private readonly revisionOf: () => number = () => 0,
     readonly history: History = new History(),
+    /** Whether its states come together with those of others, see {@linkcode Together}. */
+    readonly isGated = false,
   ) {
     this.#latest = first;
     if (first instanceof State) this.history.add(first);
@@ -76,6 +78,11 @@ export class Topic {
 
   leave(follower: Follower): void {
     this.#followers.delete(follower);
+  }
+
+  /** Tells all followers that the latest state rests on another revision. */
+  touch(): void {
+    for (const follower of this.#followers) follower.wake();
   }
 
   /**

@@ -1,23 +1,9 @@
 import { ifNoneMatch } from "@std/http/etag";
 import { acceptsEncodings } from "@std/http/negotiation";
 import { STATUS_CODE } from "@std/http/status";
-import type { BranchOptions } from "../broadcast/branch.ts";
 import type { State } from "../broadcast/state.ts";
 import type { Refusal } from "../errors.ts";
-import type { Answer, Ask } from "../view/page.ts";
-import type { Listener } from "../view/views.ts";
-
-/** Where a stream's events come from. */
-export interface Feed {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly options: BranchOptions;
-  /**
-   * Begins to feed a stream; to be called once.
-   *
-   * @returns to be called once, when the request is over
-   */
-  start(listener: Listener): () => void;
-}
+import type { Answer, Ask, Feed } from "../view/page.ts";
 
 /** What answers: the one thread that knows the cluster, or a way to it. */
 export interface Origin {

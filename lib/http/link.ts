@@ -1,5 +1,5 @@
-import type { Answer, Ask } from "../view/page.ts";
-import type { Feed, Origin } from "./answer.ts";
+import type { Answer, Ask, Feed } from "../view/page.ts";
+import type { Origin } from "./answer.ts";
 import type { Listener } from "../view/views.ts";
 import type { BranchOptions } from "../broadcast/branch.ts";
 import { State } from "../broadcast/state.ts";
@@ -30,6 +30,7 @@ export type ToWorker =
     readonly type: "attach";
     readonly id: number;
     readonly topic: number;
+    readonly which?: number;
     readonly revision: number;
     /** What the reader has, if that is known. */
     readonly had?: { readonly etag: string; readonly state: WireState };
@@ -39,6 +40,7 @@ export type ToWorker =
     readonly id: number;
     readonly message: string;
     readonly status: number;
+    readonly which?: number;
   }
   | {
     readonly type: "state";
@@ -46,8 +48,8 @@ export type ToWorker =
     readonly kind: ChangeKind;
     readonly readAt: number | undefined;
     readonly revision: number;
-    /** Or why there is none. */
-    readonly state: WireState | string;
+    /** Or why there is none; undefined: it is the same. */
+    readonly state: WireState | string | undefined;
   }
   | { readonly type: "drop"; readonly topic: number };
 
@@ -103,20 +105,26 @@ export class OriginLink {
     const feed = this.#feeds.get(id);
     if (feed === undefined) return;
     this.#feeds.delete(id);
-    let leave = () => {};
+    const leaves: (() => void)[] = [];
     const stop = feed.start({
-      attach: (topic, had) => leave = this.#attach(id, topic, had),
-      fail: (message, status) =>
-        this.post({ type: "fail", id, message, status }),
+      attach: (topic, had, which) =>
+        leaves.push(this.#attach(id, topic, had, which)),
+      fail: (message, status, which) =>
+        this.post({ type: "fail", id, message, status, which }),
     });
     this.#stops.set(id, () => {
-      leave();
+      for (const leave of leaves) leave();
       stop();
     });
   }
 
   /** Lets a stream carry a topic, which is followed once for all streams of the worker. */
-  #attach(id: number, topic: Topic, had?: State): () => void {
+  #attach(
+    id: number,
+    topic: Topic,
+    had?: State,
+    which?: number,
+  ): () => void {
     let linked = this.#topics.get(topic);
     if (linked === undefined) {
       linked = new LinkedTopic(this.#topicCount++, topic, this.post);
@@ -131,7 +139,8 @@ export class OriginLink {
       type: "attach",
       id,
       topic: used.id,
-      revision: topic.revision,
+      which,
+      revision: used.revision,
       had: had && { etag: had.etag, state: used.writeAside(had) },
     });
     return () => {
@@ -149,6 +158,7 @@ class LinkedTopic implements Follower {
   users = 0;
   readonly #writer = new StateWriter();
   #seen = 0;
+  #revision = 0;
   #isFree = true;
 
   constructor(
@@ -156,6 +166,11 @@ class LinkedTopic implements Follower {
     private readonly topic: Topic,
     private readonly post: Post<ToWorker>,
   ) {}
+
+  /** The one that the worker is to know: of topics that are gated, the one of what was posted. */
+  get revision(): number {
+    return this.topic.isGated ? this.#revision : this.topic.revision;
+  }
 
   taken(): void {
     this.#isFree = true;
@@ -169,11 +184,16 @@ class LinkedTopic implements Follower {
 
   wake(): void {
     const { number, latest, readAt, revision } = this.topic;
-    if (!this.#isFree || number === this.#seen) return;
+    const isNew = number !== this.#seen;
+    const isMoved = this.topic.isGated && revision !== this.#revision;
+    if (!this.#isFree || !isNew && !isMoved) return;
     const kind = this.topic.kindSince(this.#seen);
     this.#seen = number;
+    this.#revision = revision;
     this.#isFree = false;
-    const state = latest instanceof State
+    const state = !isNew
+      ? undefined
+      : latest instanceof State
       ? this.#writer.write(latest)
       : latest.message;
     this.post({
@@ -196,10 +216,11 @@ class RemoteTopic {
   take(
     { state: wire, kind, readAt, revision }: ToWorker & { type: "state" },
   ): void {
+    this.revision = revision;
+    if (wire === undefined) return this.topic?.touch();
     const state = typeof wire === "string"
       ? new Unavailable(wire)
       : this.#reader.read(wire);
-    this.revision = revision;
     if (this.topic !== undefined) this.topic.publish(state, kind, readAt);
     else this.topic = new Topic(state, () => this.revision);
   }
@@ -244,18 +265,20 @@ export class RemoteOrigin implements Origin {
         break;
       }
       case "attach": {
-        const { id, topic: number, revision, had } = message;
+        const { id, topic: number, revision, had, which } = message;
         const remote = this.#topics.get(number);
         if (remote?.topic === undefined) break;
         remote.revision = revision;
         this.#listeners.get(id)?.attach(
           remote.topic,
           had && remote.known(had.etag, had.state),
+          which,
         );
         break;
       }
       case "fail":
-        this.#listeners.get(message.id)?.fail(message.message, message.status);
+        this.#listeners.get(message.id)
+          ?.fail(message.message, message.status, message.which);
         break;
       case "state": {
         this.post({ type: "taken", topic: message.topic });

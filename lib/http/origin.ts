@@ -2,7 +2,6 @@ import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import {
   conditional,
-  type Feed,
   isKnown,
   type Origin,
   refused,
@@ -19,7 +18,14 @@ import { Limits, type LimitsOptions } from "./limits.ts";
 import type { Place } from "../vitals/listening.ts";
 import { History } from "../overview/history.ts";
 import { Metrics } from "../vitals/metrics.ts";
-import type { Answer, Ask, Page, Service } from "../view/page.ts";
+import type {
+  Answer,
+  Ask,
+  Feed,
+  NamedView,
+  Page,
+  Service,
+} from "../view/page.ts";
 import {
   heartbeatOf,
   isFresh,
@@ -256,6 +262,37 @@ export class Lainlet implements Origin, Service {
       params,
       names: [...Object.keys(view.params), ...STREAM_PARAMS],
     });
+  }
+
+  watchTogether(
+    views: readonly NamedView[],
+    params: URLSearchParams,
+    ask: Ask,
+  ): Answer | Feed {
+    const heartbeat = heartbeatOf(params);
+    if (heartbeat === undefined) throw badRequest(BAD_HEARTBEAT);
+    const [patch, tag] = [isPatch(params), isTagged(params)];
+    if (ask.method === "HEAD") {
+      return { status: STATUS_CODE.OK, headers: STREAM, body: null };
+    }
+    const { peer } = ask;
+    const place = this.limits.take({
+      peer,
+      endpoint: "/v2/watch",
+      protocol: "http",
+      params,
+      names: ["view", ...STREAM_PARAMS],
+    });
+    if (typeof place === "string") return unavailable(place, RETRY_AFTER);
+    const { giveBack, number } = place;
+    const names = views.map(({ name }) => name);
+    const demands = views.map(({ view, params }) => ({ view, params, peer }));
+    return {
+      headers: STREAM,
+      options: { heartbeat, patch, tag, names, place: number },
+      start: (listener) =>
+        both(this.views.followTogether(demands, listener), giveBack),
+    };
   }
 
   #watch(view: View, params: URLSearchParams, ask: Ask): Answer | Feed {

@@ -1,7 +1,7 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
-import type { Answer, Ask } from "../view/page.ts";
-import { type Feed, type Origin, refused, text } from "./answer.ts";
+import type { Answer, Ask, Feed } from "../view/page.ts";
+import { type Origin, refused, text } from "./answer.ts";
 import { Hosts, isBrowser, isCrossSite } from "../access/hosts.ts";
 import { Branches } from "../broadcast/branches.ts";
 import { forbidden, misdirected } from "../errors.ts";

@@ -4,6 +4,7 @@ import type {
   MessageInitShape,
 } from "@bufbuild/protobuf";
 import type { Rights } from "../access/rights.ts";
+import type { BranchOptions } from "../broadcast/branch.ts";
 import type { Bytes } from "../broadcast/state.ts";
 import type { Store } from "../store/store.ts";
 import type { Metrics } from "../vitals/metrics.ts";
@@ -13,6 +14,7 @@ import type { Endpoint } from "./endpoint.ts";
 import type { RefusedStatus } from "./openapi/responses.ts";
 import { encode } from "./rpc.ts";
 import type { LiveState, Query, View } from "./view.ts";
+import type { Listener } from "./views.ts";
 
 /** What an answer depends on of a request; can be sent to another thread. */
 export interface Ask {
@@ -36,6 +38,26 @@ export interface Answer {
   readonly body: string | Bytes | null;
 }
 
+/** Where a stream's events come from. */
+export interface Feed {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly options: BranchOptions;
+  /**
+   * Begins to feed a stream; to be called once.
+   *
+   * @returns to be called once, when the request is over
+   */
+  start(listener: Listener): () => void;
+}
+
+/** A view as a stream of several carries it. */
+export interface NamedView {
+  /** What is behind the names of its events. */
+  readonly name: string;
+  readonly view: View;
+  readonly params: URLSearchParams;
+}
+
 /** A running lainlet, as its endpoints see it. */
 export interface Service extends LiveState {
   /** All that can be asked. */
@@ -46,9 +68,15 @@ export interface Service extends LiveState {
   readonly staleAfter: number;
   readonly store: Pick<Store, "status">;
   readonly version: string;
+  /** A stream of several views, whose states come together; each may be refused by itself. */
+  watchTogether(
+    views: readonly NamedView[],
+    params: URLSearchParams,
+    ask: Ask,
+  ): Answer | Feed;
 }
 
-/** An endpoint outside `/v2`: an answer of its own kind, which cannot be watched. */
+/** An endpoint that is no view: an answer of its own kind. */
 export interface Page extends Endpoint {
   /** Of the answer, without parameters. */
   readonly mediaType: string;
@@ -65,7 +93,11 @@ export interface Page extends Endpoint {
    * @throws {Refusal} when the request is malformed, or not for this caller
    * @throws {Unavailable} when there is no answer yet
    */
-  respond(service: Service, query: Query, ask: Ask): Answer | Promise<Answer>;
+  respond(
+    service: Service,
+    query: Query,
+    ask: Ask,
+  ): Answer | Feed | Promise<Answer>;
 }
 
 /** A call of a page: a request, a reply. */

@@ -2,7 +2,9 @@ import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import type { Right, Rights } from "../access/rights.ts";
 import { Broadcast } from "../broadcast/broadcast.ts";
+import type { Source } from "../broadcast/source.ts";
 import type { State } from "../broadcast/state.ts";
+import { Together } from "../broadcast/together.ts";
 import type { Topic } from "../broadcast/topic.ts";
 import {
   forbidden,
@@ -12,6 +14,7 @@ import {
   SUPER_REQUIRED,
   Unavailable,
 } from "../errors.ts";
+import type { Progress } from "../watcher/progress.ts";
 import type { LiveState, Query, Viewable } from "./view.ts";
 
 const log = getLogger(["lainlet", "views"]);
@@ -19,9 +22,14 @@ const log = getLogger(["lainlet", "views"]);
 /** A stream that carries a view's states. */
 export interface Listener {
   /** Carries a topic's states from now on. @param had the one that the reader has, if that is known */
-  attach(topic: Topic, had?: State): void;
-  /** Ends the stream, as there is nothing for it any more. @param status of HTTP */
-  fail(message: string, status: number): void;
+  attach(topic: Topic, had?: State, which?: number): void;
+  /**
+   * Ends the stream, as there is nothing for it any more.
+   *
+   * @param status of HTTP
+   * @param which of several views it is about; undefined: all
+   */
+  fail(message: string, status: number, which?: number): void;
 }
 
 /** A request for a view. */
@@ -37,6 +45,7 @@ export interface Demand {
 /** The views of a cluster, for callers who may see them. */
 export class Views {
   readonly #broadcast = new Broadcast();
+  readonly #joint = new Map<string, Joint>();
 
   constructor(
     private readonly state: LiveState,
@@ -96,32 +105,111 @@ export class Views {
     return stopper(ends);
   }
 
+  /**
+   * Feeds a listener with several views, each for as long as it may see that;
+   * their states come together.
+   *
+   * @returns ends that; to be called once
+   */
+  followTogether(
+    demands: readonly Demand[],
+    listener: Listener,
+  ): () => void {
+    const ends = new Ends();
+    Promise.all(demands.map((demand) => this.#ready(demand))).then(() => {
+      if (!ends.isOver) this.#feedTogether(demands, listener, ends);
+    });
+    return stopper(ends);
+  }
+
+  #feedTogether(
+    demands: readonly Demand[],
+    listener: Listener,
+    ends: Ends,
+  ): void {
+    const shown: { which: number; source: Source; progress?: Progress }[] = [];
+    demands.forEach(({ view, params, peer }, which) => {
+      const fail = (message: string, status: number) =>
+        listener.fail(message, status, which);
+      try {
+        const selection = view.select(this.query(params, peer));
+        ends.add(this.#guard(peer, selection.right, fail));
+        const source = view.source(this.state, selection);
+        const { progress } = view.watcher(this.state.cluster);
+        shown.push({ which, source, progress });
+      } catch (error) {
+        refuse(params, error, fail);
+      }
+    });
+    if (shown.length === 0) return;
+    const joint = this.#join(shown);
+    ends.add(joint.leave);
+    joint.topics.then((topics) => {
+      if (ends.isOver) return;
+      shown.forEach(({ which }, i) => {
+        const topic = topics[i];
+        if (topic !== undefined) listener.attach(topic, undefined, which);
+      });
+    });
+  }
+
+  /** Topics that are let through together, once for all who follow the same. */
+  #join(
+    shown: readonly { readonly source: Source; readonly progress?: Progress }[],
+  ): { topics: Promise<readonly Topic[]>; leave: () => void } {
+    const id = JSON.stringify(shown.map(({ source }) => source.id));
+    let joint = this.#joint.get(id);
+    if (joint === undefined) {
+      const used = shown.map(({ source }) => this.#broadcast.use(source));
+      const { promise, resolve } = Promise.withResolvers<readonly Topic[]>();
+      const parts = used.map(({ topic }, i) => (
+        { topic, progress: shown[i]?.progress }
+      ));
+      const together = new Together(parts, resolve);
+      const end = () => {
+        together.end();
+        for (const { release } of used) release();
+      };
+      joint = { topics: promise, users: 0, end };
+      this.#joint.set(id, joint);
+    }
+    const used = joint;
+    used.users++;
+    const leave = () => {
+      if (--used.users > 0) return;
+      this.#joint.delete(id);
+      used.end();
+    };
+    return { topics: used.topics, leave };
+  }
+
   #feed(demand: Demand, listener: Listener, ends: Ends): void {
     const { view, params, peer, since } = demand;
     try {
       const selection = view.select(this.query(params, peer));
-      ends.add(this.#guard(peer, selection.right, listener));
+      const fail = (message: string, status: number) =>
+        listener.fail(message, status);
+      ends.add(this.#guard(peer, selection.right, fail));
       const source = view.source(this.state, selection);
       const { topic, release } = this.#broadcast.use(source);
       ends.add(release);
       const had = since === undefined ? since : topic.known(since);
       listener.attach(topic, had);
     } catch (error) {
-      if (error instanceof Refusal) {
-        listener.fail(error.message, error.status);
-      } else {
-        log.error("a view failed", { params: `${params}`, error: `${error}` });
-        listener.fail("internal error", STATUS_CODE.InternalServerError);
-      }
+      refuse(
+        params,
+        error,
+        (message, status) => listener.fail(message, status),
+      );
     }
   }
 
   /** Ends a stream when its caller loses the right to it. */
-  #guard(peer: string, right: Right, listener: Listener): () => void {
+  #guard(peer: string, right: Right, fail: Fail): () => void {
     return this.rights.subscribe(peer, () => {
       if (this.rights.caller(peer).may(right)) return;
       const { message, status } = lacking(right);
-      listener.fail(message, status);
+      fail(message, status);
     });
   }
 
@@ -134,6 +222,22 @@ export class Views {
     await view.watcher(this.state.cluster).synced;
     if (!this.rights.isReadyFor(peer)) await this.rights.synced;
   }
+}
+
+/** Tells a listener that there is nothing for it any more, as {@linkcode Listener.fail} does. */
+type Fail = (message: string, status: number) => void;
+
+/** Views that somebody follows together. */
+interface Joint {
+  readonly topics: Promise<readonly Topic[]>;
+  readonly end: () => void;
+  users: number;
+}
+
+function refuse(params: URLSearchParams, error: unknown, fail: Fail): void {
+  if (error instanceof Refusal) return fail(error.message, error.status);
+  log.error("a view failed", { params: `${params}`, error: `${error}` });
+  fail("internal error", STATUS_CODE.InternalServerError);
 }
 
 /** What is to be done when a stream is over. */

@@ -160,7 +160,7 @@ export function follow<T>(
         watcher.note("update", full, revision);
       }
     }
-    progress.set(complete);
+    progress.set(complete, revision);
     watcher.apply(changes, readAt);
   };
 

@@ -10,6 +10,8 @@ const PAUSE = 1_000;
 export interface Progress {
   /** Everything up to this revision is in the state; 0: that is not known, as the state was saved. */
   readonly revision: number;
+  /** Nothing of a later revision is in the state. */
+  readonly newest: number;
   /**
    * Resolves when everything up to a revision is in the state.
    *
@@ -49,6 +51,7 @@ export async function reach(
 /** The progress of a subtree of a store. */
 export class SubtreeProgress implements Progress {
   #revision = 0;
+  #newest = 0;
   readonly #waiting = new Map<() => void, number>();
 
   /** @param prove asks the store, see {@linkcode Store.prove} */
@@ -60,12 +63,19 @@ export class SubtreeProgress implements Progress {
     return this.#revision;
   }
 
+  get newest(): number {
+    return this.#newest;
+  }
+
   /**
    * To be called before anybody is told what the revision brought, and in one
    * step with that: whoever waits goes on after it.
+   *
+   * @param newest when some of a later one is there, too
    */
-  set(revision: number): void {
+  set(revision: number, newest = revision): void {
     this.#revision = revision;
+    this.#newest = newest;
     for (const [resolve, needed] of this.#waiting) {
       if (needed > revision) continue;
       this.#waiting.delete(resolve);
@@ -99,6 +109,10 @@ export class JointProgress implements Progress {
 
   get revision(): number {
     return Math.min(...this.parts.map((part) => part.revision));
+  }
+
+  get newest(): number {
+    return Math.max(...this.parts.map((part) => part.newest));
   }
 
   async reached(revision: number, signal: AbortSignal): Promise<void> {

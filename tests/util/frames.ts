@@ -54,7 +54,9 @@ export class Frames implements AsyncDisposable {
       isUnchanged: line(": unchanged") !== undefined,
       id: line("id: "),
       event: line("event: "),
-      data: data === undefined ? undefined : JSON.parse(data),
+      data: data === undefined || /^event: error/m.test(text)
+        ? data
+        : JSON.parse(data),
     };
   }
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import type { Feed, Origin } from "../../../lib/http/answer.ts";
+import type { Origin } from "../../../lib/http/answer.ts";
 import type { Listener } from "../../../lib/view/views.ts";
-import type { Answer } from "../../../lib/view/page.ts";
+import type { Answer, Feed } from "../../../lib/view/page.ts";
 import { State } from "../../../lib/broadcast/state.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
 import { Unavailable } from "../../../lib/errors.ts";

@@ -1,0 +1,152 @@
+import type { Unavailable } from "../errors.ts";
+import type { Progress } from "../watcher/progress.ts";
+import type { ChangeKind } from "./source.ts";
+import type { State } from "./state.ts";
+import { type Follower, Topic } from "./topic.ts";
+
+/** So many states of one topic wait for the others; then those in between are left out. */
+const MOST = 1_000;
+
+/** A topic, and up to which revision its state is known; without: it is no store's. */
+export interface Part {
+  readonly topic: Topic;
+  readonly progress?: Progress;
+}
+
+/** A state, and the revision from which on it was there. */
+interface Heard {
+  readonly from: number;
+  readonly state: State | Unavailable;
+  readonly kind: ChangeKind;
+  readonly readAt?: number;
+}
+
+/** A topic that is followed, and the one that is let through. */
+class Gate implements Follower {
+  /** The first is the one that was let through last, or is to be first. */
+  heard: Heard[] = [];
+  #seen = 0;
+  gated?: Topic;
+
+  constructor(readonly part: Part, private readonly onNews: () => void) {
+    this.part.topic.join(this);
+    this.wake();
+  }
+
+  wake(): void {
+    const { topic, progress } = this.part;
+    if (topic.number === this.#seen) return;
+    const kind = topic.kindSince(this.#seen);
+    this.#seen = topic.number;
+    const { latest: state, readAt } = topic;
+    const from = progress?.newest ?? 0;
+    this.heard.push({ from, state, kind, readAt });
+    if (this.heard.length > MOST) this.heard.splice(0, MOST);
+    this.onNews();
+  }
+
+  /** Where the state that was there at a revision is among those that were heard; -1: that is not known. */
+  at(revision: number): number {
+    const newest = this.part.progress?.newest ?? 0;
+    const last = this.heard.at(-1);
+    // History went back: what is there is of now.
+    if (last !== undefined && last.from > newest) {
+      this.heard = [{ ...last, from: newest }];
+    }
+    return this.heard.findLastIndex(({ from }) => from <= revision);
+  }
+}
+
+/**
+ * Topics that are let through together: what they hold is always of one
+ * revision of the store. A change of one waits until it is known that there is
+ * no earlier one of another: where that is fed by another subtree, this takes a
+ * proof, which is asked for.
+ */
+export class Together {
+  readonly #gates: readonly Gate[];
+  readonly #over = new AbortController();
+  #revision = 0;
+  #isDue = false;
+  #isProving = false;
+  #isOpen = false;
+
+  /** @param onOpen called with the topics, when there is a first state of all */
+  constructor(
+    parts: readonly Part[],
+    private readonly onOpen: (topics: readonly Topic[]) => void,
+  ) {
+    this.#gates = parts.map((part) => new Gate(part, () => this.#news()));
+    this.#news();
+  }
+
+  end(): void {
+    this.#over.abort();
+    for (const gate of this.#gates) gate.part.topic.leave(gate);
+  }
+
+  /** Something has changed; what changes with it has, too, in a moment. */
+  #news(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    queueMicrotask(() => {
+      this.#isDue = false;
+      if (!this.#over.signal.aborted) this.#pass();
+    });
+  }
+
+  #pass(): void {
+    const progresses = this.#gates.map(({ part }) => part.progress)
+      .filter((one) => one !== undefined);
+    const revision = progresses.length === 0
+      ? 0
+      : Math.min(...progresses.map((one) => one.revision));
+    const places = this.#gates.map((gate) => gate.at(revision));
+    if (!places.includes(-1)) {
+      this.#revision = revision;
+      this.#gates.forEach((gate, i) => this.#let(gate, places[i] ?? 0));
+      if (this.#isOpen) { for (const { gated } of this.#gates) gated?.touch(); }
+      else this.#open();
+    }
+    const isBehind = progresses.some((one) => one.newest > revision);
+    if (isBehind) this.#prove(progresses);
+  }
+
+  #let(gate: Gate, place: number): void {
+    const passed = gate.heard.splice(0, place);
+    const [present] = gate.heard;
+    if (present === undefined || gate.gated === undefined) return;
+    const all = passed.slice(1).concat(place > 0 ? present : []);
+    const kind = all.some(({ kind }) => kind === "update")
+      ? "update"
+      : "delete";
+    gate.gated.publish(present.state, kind, present.readAt);
+  }
+
+  #open(): void {
+    this.#isOpen = true;
+    const topics = this.#gates.flatMap((gate) => {
+      const [first] = gate.heard;
+      if (first === undefined) return [];
+      const at = () => this.#revision;
+      return [gate.gated = new Topic(first.state, at, undefined, true)];
+    });
+    this.onOpen(topics);
+  }
+
+  async #prove(progresses: readonly Progress[]): Promise<void> {
+    if (this.#isProving) return;
+    this.#isProving = true;
+    const newest = Math.max(...progresses.map((one) => one.newest));
+    try {
+      await Promise.all(
+        progresses.filter(({ revision }) => revision < newest)
+          .map((one) => one.proven(this.#over.signal)),
+      );
+    } catch {
+      return; // Nobody follows any more.
+    }
+    this.#isProving = false;
+    this.#news();
+  }
+}

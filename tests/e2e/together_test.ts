@@ -1,0 +1,162 @@
+/**
+ * Several views on one stream belong together, whatever is written; of a
+ * lainlet that runs as a process and follows a real etcd.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { get } from "../util/client.ts";
+import { applyPatch } from "../../lib/client/patch.ts";
+import { TestEtcd } from "../util/etcd.ts";
+import { Frames } from "../util/frames.ts";
+import { LainletProcess } from "../util/lainlet.ts";
+import { Random } from "../util/model.ts";
+
+const NODE = "n:10.0.0.1:22";
+const GROUP = "/lain/deployd/pod_groups/console/console.web.web";
+const SUPER = "/lain/config/super_apps/console";
+/** An address of the app `console`. */
+const CONSOLE = "127.0.0.5";
+
+const group = (number: number) =>
+  JSON.stringify({
+    Spec: {
+      Name: "console.web.web",
+      Namespace: "console",
+      Pod: { Containers: [{ Expose: number }] },
+    },
+    Pods: [{ InstanceNo: 1, Containers: [{ ContainerIp: CONSOLE }] }],
+  });
+
+/** What belongs together: a number in three subtrees. */
+const trio = (number: number) => ({
+  "/lain/config/n": `${number}`,
+  [`/lain/nodes/nodes/${NODE}`]: `{"n":${number}}`,
+  [GROUP]: group(number),
+});
+
+const VIEWS = [
+  "configwatcher?target=n",
+  "nodes",
+  "proxywatcher?appname=console",
+];
+const SEARCH = new URLSearchParams(VIEWS.map((view) => ["view", view]));
+
+/** The number in the state of each view. */
+const NUMBERS: Record<string, (state: unknown) => unknown> = {
+  "configwatcher?target=n": (state) => Number(at(state, "n")),
+  "nodes": (state) => at(state, NODE, "n"),
+  "proxywatcher?appname=console": (state) =>
+    at(state, "console.web.web", "containers", "0", "container_port"),
+};
+
+function at(value: unknown, ...path: string[]): unknown {
+  return path.reduce((inner, name) => Object(inner)[name], value);
+}
+
+/** Reads until a number has come, and looks that at each revision all are the same. */
+async function follow(frames: Frames, last: number): Promise<number> {
+  const states = new Map<string, unknown>();
+  const numbers = () => VIEWS.map((view) => NUMBERS[view]?.(states.get(view)));
+  let [revision, revisions] = [0, 0];
+  for (;;) {
+    const frame = await frames.frame();
+    if (frame.revision !== revision) {
+      assert(frame.revision > revision, "a revision comes once, in order");
+      if (revision > 0) assertEquals(new Set(numbers()).size, 1);
+      revision = frame.revision;
+      revisions++;
+    }
+    const [event = "", view = ""] = frame.event?.split(/ (.*)/) ?? [];
+    const state = event === "patch"
+      ? applyPatch(states.get(view), frame.data)
+      : frame.data;
+    assertEquals(states.has(view), event !== "init");
+    states.set(view, state);
+    if (numbers().every((number) => number === last)) return revisions;
+  }
+}
+
+for (const [target, threads] of [["source", 1], ["binary", 3]] as const) {
+  Deno.test(`${target}, threads: ${threads}: views on one stream belong together`, async (t) => {
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    const random = new Random(seed);
+    await using etcd = await TestEtcd.start();
+    const big = "x".repeat(500_000);
+    await etcd.write({ ...trio(0), [SUPER]: "x", "/lain/config/nbig": big });
+    await using lainlet = await LainletProcess.start(target, [
+      `--etcd=${etcd.endpoint}`,
+      `--workers=${threads}`,
+    ]);
+    const url = `${lainlet.url}/v2/watch?${SEARCH}`;
+    const ones = () => Array.from({ length: 2 * threads }, (_, i) => i);
+
+    await t.step(`under random transactions (seed ${seed})`, async () => {
+      await using stack = new AsyncDisposableStack();
+      const listeners = await Promise.all(
+        ones().map(async () =>
+          stack.use(await Frames.open(`${url}&patch=merge`))
+        ),
+      );
+      const last = 200;
+      const followed = listeners.map((one) => follow(one, last));
+      for (let i = 1; i <= last; i++) {
+        const foreign = random.below(3) === 0
+          ? { [`/lain/config/other${random.below(5)}`]: `${i}` }
+          : {};
+        await etcd.write({ ...trio(i), ...foreign });
+        // What one of them alone is written with changes nothing that is shown.
+        if (random.below(2) === 0) {
+          await etcd.write({ "/lain/config/m": `${i}` });
+        }
+      }
+      for (const revisions of await Promise.all(followed)) {
+        assert(revisions > 1, `${revisions}`);
+      }
+    });
+
+    await t.step("also for who is slow, and gets not all", async () => {
+      await using stack = new AsyncDisposableStack();
+      const slow = await Promise.all(
+        ones().map(async () => stack.use(await Frames.open(url))),
+      );
+      const last = 300;
+      for (let i = 201; i <= last; i++) await etcd.write(trio(i));
+      for (const one of slow) {
+        assert(await follow(one, last) < 100);
+      }
+    });
+
+    await t.step("each with its rights", async () => {
+      await using listener = await Frames.open(url, undefined, CONSOLE);
+      const events = [];
+      for (let i = 0; i < 3; i++) events.push((await listener.frame()).event);
+      assertEquals(events, VIEWS.map((view) => `init ${view}`));
+      await etcd.write({ [SUPER]: null });
+      // What super callers see of the config is not what others see.
+      for (const view of ["configwatcher?target=n", "nodes"]) {
+        const text =
+          `id: 0\nevent: error ${view}\ndata: authorize failed, super required`;
+        assertEquals(await listener.next(), text);
+      }
+      await etcd.write(trio(1_000));
+      const { event, data } = await listener.frame();
+      const [, , view = ""] = VIEWS;
+      assertEquals([event, NUMBERS[view]?.(data)], [`update ${view}`, 1_000]);
+      await using none = await Frames.open(
+        `${lainlet.url}/v2/watch?view=nodes&view=appswatcher`,
+        undefined,
+        CONSOLE,
+      );
+      for (const view of ["nodes", "appswatcher"]) {
+        const { event } = await none.frame();
+        assertEquals(event, `error ${view}`);
+      }
+      assertEquals(await none.next(), undefined);
+      for (const search of ["", "?view=nosuch", "?view=nodes%0Aid:%201"]) {
+        const { status } = await get(`${lainlet.url}/v2/watch${search}`);
+        assertEquals(status, 400);
+      }
+    });
+  });
+}
