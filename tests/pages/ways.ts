@@ -56,7 +56,7 @@ export const COMMAND_WAYS: readonly Way[] = [
   {
     name: "ends, and is well",
     fits:
-      /^(npx -y deno@\S+ task (package|pack|compile)\b|(sudo (dpkg|systemctl|journalctl)|systemctl|cat|curl -s|echo|printf|promtool|source|ss) |lainlet (apps|changes|config|find|get|listeners|nodes|pods|status)\b)/,
+      /^(npx -y deno@\S+ task (package|pack|compile)\b|(sudo (dpkg|systemctl|journalctl)|systemctl|cat|curl -s|echo|printf|promtool|source|ss) |lainlet (apps|changes(?!.* -f\b)|config|find|get|listeners|nodes|pods|status)\b)/,
     async check(workbench, line) {
       const stdout = await workbench.run(line);
       assertEquals(/^404 /.test(stdout), false, line);
@@ -72,7 +72,7 @@ export const COMMAND_WAYS: readonly Way[] = [
   },
   {
     name: "goes on, and has said something",
-    fits: /^lainlet watch\b/,
+    fits: /^lainlet (watch\b|changes\b.* -f\b)/,
     check: (workbench, line) =>
       workbench.until(line, ({ stdout }) => stdout.includes("\n")),
   },
