@@ -1,8 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import {
-  conditional,
-  isKnown,
   type Origin,
   refused,
   staleness,
@@ -11,11 +9,9 @@ import {
   withHeaders,
 } from "./answer.ts";
 import { type Cluster, followCluster, type Host } from "../watcher/cluster.ts";
-import type { State } from "../broadcast/state.ts";
 import { Counters } from "../vitals/counters.ts";
 import { badRequest, Refusal, Unavailable } from "../errors.ts";
 import { Limits, type LimitsOptions } from "./limits.ts";
-import type { Place } from "../vitals/listening.ts";
 import { History } from "../overview/history.ts";
 import { Metrics } from "../vitals/metrics.ts";
 import type {
@@ -28,32 +24,22 @@ import type {
 } from "../view/page.ts";
 import {
   heartbeatOf,
-  isFresh,
   isPatch,
   isTagged,
   isWatch,
-  revisionOf,
   STREAM_PARAMS,
   takeSince,
 } from "../view/params.ts";
-import { otherState, waitOf } from "./poll.ts";
-import { reach } from "../watcher/progress.ts";
+import { askedOf, Reads, type Request, RETRY_AFTER } from "./reads.ts";
 import { Rights } from "../access/rights.ts";
 import type { Store } from "../store/store.ts";
 import type { View } from "../view/view.ts";
-import { type Demand, Views } from "../view/views.ts";
+import { Views } from "../view/views.ts";
 import { Vitals } from "../vitals/vitals.ts";
-import { Waits } from "./waits.ts";
 
 const log = getLogger(["lainlet", "origin"]);
 
 const BAD_HEARTBEAT = "heartbeat must be a whole number of seconds";
-
-/** When a client that got no place for its stream may come back, in seconds. */
-const RETRY_AFTER = 10;
-
-/** How long an answer may wait for a revision, or a proof, in ms. */
-const PATIENCE = 5_000;
 
 /** What a stream's answer says of itself. */
 const STREAM = {
@@ -92,7 +78,7 @@ export class Lainlet implements Origin, Service {
   readonly endpoints: readonly (View | Page)[];
   readonly #byPath = new Map<string, View | Page>();
   readonly #closing = new AbortController();
-  readonly #waits = new Waits();
+  readonly #reads: Reads;
 
   constructor(options: LainletOptions) {
     this.store = options.store;
@@ -109,6 +95,7 @@ export class Lainlet implements Origin, Service {
       for (const path of endpoint.paths) this.#byPath.set(path, endpoint);
     }
     this.views = new Views(this, this.rights);
+    this.#reads = new Reads(this);
     this.metrics = new Metrics(this);
     this.vitals = new Vitals(this);
   }
@@ -116,7 +103,7 @@ export class Lainlet implements Origin, Service {
   /** Leaves the store. */
   close(): void {
     this.vitals.close();
-    this.#waits.close();
+    this.#reads.close();
     this.#closing.abort();
   }
 
@@ -174,94 +161,7 @@ export class Lainlet implements Origin, Service {
     }
     return isWatch(params)
       ? this.#watch(endpoint, params, ask)
-      : this.#get(endpoint, request);
-  }
-
-  async #get(view: View, request: Request): Promise<Answer> {
-    const { ask, params, work } = request;
-    const demand = { view, params, peer: ask.peer };
-    const [isFirst, revision] = [isFresh(params), revisionOf(params)];
-    if (isFirst || revision > 0) {
-      await this.#current(demand, isFirst, revision);
-      work.begin = performance.now();
-    }
-    const seconds = ask.ifNoneMatch === null ? undefined : waitOf(ask.prefer);
-    if (seconds === undefined) return this.#read(demand, ask);
-    if (isKnown(ask, this.views.read(demand))) {
-      const why = await this.#poll(demand, request, seconds);
-      if (why !== undefined) return unavailable(why, RETRY_AFTER);
-      work.begin = performance.now();
-    }
-    const answer = await this.#read(demand, ask);
-    return withHeaders(answer, {
-      "Preference-Applied": `wait=${seconds}`,
-      "Vary": "Accept-Encoding, Prefer",
-    });
-  }
-
-  /** The present state, and which revision it rests on. */
-  async #read(demand: Demand, ask: Ask): Promise<Answer> {
-    const state = this.views.read(demand);
-    const revision = demand.view.watcher(this.cluster).progress?.revision;
-    const answer = await conditional(ask, state);
-    // 0 and none: it is not known.
-    if (!revision) return answer;
-    return withHeaders(answer, { "Lainlet-Revision": String(revision) });
-  }
-
-  /**
-   * Waits until a view has a revision, and for a proof of what it is then.
-   *
-   * @throws {Refusal} when the caller may not read it
-   * @throws {Unavailable} when that takes too long
-   */
-  async #current(
-    demand: Demand,
-    isProven: boolean,
-    revision: number,
-  ): Promise<void> {
-    this.views.check(demand);
-    const { progress } = demand.view.watcher(this.cluster);
-    if (progress === undefined) return;
-    using wait = this.#waits.begin(PATIENCE);
-    try {
-      if (isProven) await progress.proven(wait.signal);
-      await reach(progress, revision, wait.signal);
-    } catch (error) {
-      if (!wait.signal.aborted) throw error;
-      throw new Unavailable(
-        progress.revision < revision
-          ? `revision ${revision} is not here yet`
-          : "the store does not say whether the state is current",
-      );
-    }
-  }
-
-  /** Waits for another state, as a listener. @returns why there is no place for one */
-  async #poll(
-    demand: Demand & { readonly view: View },
-    { ask, gone }: Request,
-    seconds: number,
-  ): Promise<string | undefined> {
-    const place = this.#take(demand);
-    if (typeof place === "string") return place;
-    using wait = this.#waits.begin(seconds * 1000, gone);
-    const has = (state: State) => isKnown(ask, state);
-    await otherState(this.views, demand, has, wait.signal);
-    place.giveBack();
-  }
-
-  /** A place for a listener, or why there is none. */
-  #take(
-    { view, params, peer }: Demand & { readonly view: View },
-  ): Place | string {
-    return this.limits.take({
-      peer,
-      endpoint: view.paths[0],
-      protocol: "http",
-      params,
-      names: [...Object.keys(view.params), ...STREAM_PARAMS],
-    });
+      : this.#reads.get(endpoint, request);
   }
 
   watchTogether(
@@ -306,7 +206,7 @@ export class Lainlet implements Origin, Service {
     const { peer } = ask;
     const since = takeSince(params, view.params);
     const tag = isTagged(params);
-    const place = this.#take({ view, params, peer });
+    const place = this.limits.take(askedOf({ view, params, peer }));
     if (typeof place === "string") return unavailable(place, RETRY_AFTER);
     const { giveBack } = place;
     const heartbeat = heartbeatOf(params);
@@ -324,16 +224,6 @@ export class Lainlet implements Origin, Service {
       },
     };
   }
-}
-
-/** A request that is being answered. */
-interface Request {
-  readonly ask: Ask;
-  readonly params: URLSearchParams;
-  /** Aborts when who asked has gone. */
-  readonly gone?: AbortSignal;
-  /** When the work for it began: waiting is none. As `performance.now()`. */
-  readonly work: { begin: number };
 }
 
 /** Of its own, to keep nothing of the request alive: there is one for each listener. */

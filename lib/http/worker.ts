@@ -4,7 +4,8 @@
  * @module
  */
 import { Counters } from "../vitals/counters.ts";
-import { RemoteOrigin, type ToOrigin, type ToWorker } from "./link.ts";
+import type { ToOrigin, ToWorker } from "./link.ts";
+import { RemoteOrigin } from "./remote.ts";
 import { logUncaught, startLogging } from "../log.ts";
 import { Port } from "./port.ts";
 import { Server } from "./server.ts";

@@ -7,10 +7,10 @@ import { Topic } from "../../../lib/broadcast/topic.ts";
 import { Unavailable } from "../../../lib/errors.ts";
 import {
   OriginLink,
-  RemoteOrigin,
   type ToOrigin,
   type ToWorker,
 } from "../../../lib/http/link.ts";
+import { RemoteOrigin } from "../../../lib/http/remote.ts";
 import { eventually } from "../../util/process.ts";
 
 const ASK = {

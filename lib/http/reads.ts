@@ -1,0 +1,134 @@
+import type { State } from "../broadcast/state.ts";
+import { Unavailable } from "../errors.ts";
+import { isFresh, revisionOf, STREAM_PARAMS } from "../view/params.ts";
+import type { Answer, Ask } from "../view/page.ts";
+import type { View } from "../view/view.ts";
+import type { Demand, Views } from "../view/views.ts";
+import type { Asked } from "../vitals/listening.ts";
+import type { Cluster } from "../watcher/cluster.ts";
+import { reach } from "../watcher/progress.ts";
+import { conditional, isKnown, unavailable, withHeaders } from "./answer.ts";
+import type { Limits } from "./limits.ts";
+import { otherState, waitOf } from "./poll.ts";
+import { Waits } from "./waits.ts";
+
+/** When a client that got no place for its stream may come back, in seconds. */
+export const RETRY_AFTER = 10;
+
+/** How long an answer may wait for a revision, or a proof, in ms. */
+const PATIENCE = 5_000;
+
+/** A request that is being answered. */
+export interface Request {
+  readonly ask: Ask;
+  readonly params: URLSearchParams;
+  /** Aborts when who asked has gone. */
+  readonly gone?: AbortSignal;
+  /** When the work for it began: waiting is none. As `performance.now()`. */
+  readonly work: { begin: number };
+}
+
+/** Whoever listens to a view by HTTP. */
+export function askedOf(
+  { view, params, peer }: Demand & { readonly view: View },
+): Asked {
+  return {
+    peer,
+    endpoint: view.paths[0],
+    protocol: "http",
+    params,
+    names: [...Object.keys(view.params), ...STREAM_PARAMS],
+  };
+}
+
+/** Answers that are states of views: of now, or when there is what is waited for. */
+export class Reads {
+  readonly #waits = new Waits();
+
+  constructor(
+    private readonly state: {
+      readonly cluster: Cluster;
+      readonly limits: Limits;
+      readonly views: Views;
+    },
+  ) {}
+
+  /** Ends all waits. */
+  close(): void {
+    this.#waits.close();
+  }
+
+  async get(view: View, request: Request): Promise<Answer> {
+    const { ask, params, work } = request;
+    const demand = { view, params, peer: ask.peer };
+    const [isFirst, revision] = [isFresh(params), revisionOf(params)];
+    if (isFirst || revision > 0) {
+      await this.#current(demand, isFirst, revision);
+      work.begin = performance.now();
+    }
+    const seconds = ask.ifNoneMatch === null ? undefined : waitOf(ask.prefer);
+    if (seconds === undefined) return this.#read(demand, ask);
+    if (isKnown(ask, this.state.views.read(demand))) {
+      const why = await this.#poll(demand, request, seconds);
+      if (why !== undefined) return unavailable(why, RETRY_AFTER);
+      work.begin = performance.now();
+    }
+    const answer = await this.#read(demand, ask);
+    return withHeaders(answer, {
+      "Preference-Applied": `wait=${seconds}`,
+      "Vary": "Accept-Encoding, Prefer",
+    });
+  }
+
+  /** The present state, and which revision it rests on. */
+  async #read(demand: Demand, ask: Ask): Promise<Answer> {
+    const state = this.state.views.read(demand);
+    const revision = demand.view.watcher(this.state.cluster).progress?.revision;
+    const answer = await conditional(ask, state);
+    // 0 and none: it is not known.
+    if (!revision) return answer;
+    return withHeaders(answer, { "Lainlet-Revision": String(revision) });
+  }
+
+  /**
+   * Waits until a view has a revision, and for a proof of what it is then.
+   *
+   * @throws {Refusal} when the caller may not read it
+   * @throws {Unavailable} when that takes too long
+   */
+  async #current(
+    demand: Demand,
+    isProven: boolean,
+    revision: number,
+  ): Promise<void> {
+    this.state.views.check(demand);
+    const { progress } = demand.view.watcher(this.state.cluster);
+    if (progress === undefined) return;
+    using wait = this.#waits.begin(PATIENCE);
+    try {
+      if (isProven) await progress.proven(wait.signal);
+      await reach(progress, revision, wait.signal);
+    } catch (error) {
+      if (!wait.signal.aborted) throw error;
+      throw new Unavailable(
+        progress.revision < revision
+          ? `revision ${revision} is not here yet`
+          : "the store does not say whether the state is current",
+      );
+    }
+  }
+
+  /** Waits for another state, as a listener. @returns why there is no place for one */
+  async #poll(
+    demand: Demand & { readonly view: View },
+    { ask, gone }: Request,
+    seconds: number,
+  ): Promise<string | undefined> {
+    const place = this.state.limits.take(askedOf(demand));
+    if (typeof place === "string") return place;
+    using wait = this.#waits.begin(seconds * 1000, gone);
+    const has = (state: State) => isKnown(ask, state);
+    await otherState(this.state.views, demand, has, wait.signal);
+    place.giveBack();
+  }
+}

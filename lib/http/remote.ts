@@ -1,0 +1,112 @@
+import { Topic } from "../broadcast/topic.ts";
+import type { State } from "../broadcast/state.ts";
+import { Unavailable } from "../errors.ts";
+import type { Answer, Ask, Feed } from "../view/page.ts";
+import type { Listener } from "../view/views.ts";
+import type { Origin } from "./answer.ts";
+import type { Post, ToOrigin, ToWorker } from "./link.ts";
+import { StateReader, type WireState } from "./wire.ts";
+
+/** A topic of the origin's, as a worker has it. */
+class RemoteTopic {
+  topic?: Topic;
+  revision = 0;
+  readonly #reader = new StateReader();
+
+  take(
+    { state: wire, kind, readAt, revision }: ToWorker & { type: "state" },
+  ): void {
+    this.revision = revision;
+    if (wire === undefined) return this.topic?.touch();
+    const state = typeof wire === "string"
+      ? new Unavailable(wire)
+      : this.#reader.read(wire);
+    if (this.topic !== undefined) this.topic.publish(state, kind, readAt);
+    else this.topic = new Topic(state, () => this.revision);
+  }
+
+  /** The state that has an entity tag: one and the same for all readers, so that a patch from it is made once. */
+  known(etag: string, wire: WireState): State {
+    const known = this.topic?.known(etag);
+    if (known !== undefined) return known;
+    const state = this.#reader.readAside(wire);
+    this.topic?.history.prepend(state);
+    return state;
+  }
+}
+
+/** Asks the origin for a worker; the worker's end of the link. */
+export class RemoteOrigin implements Origin {
+  readonly #asked = new Map<number, (answer: Answer | Feed) => void>();
+  readonly #listeners = new Map<number, Listener>();
+  readonly #topics = new Map<number, RemoteTopic>();
+  #count = 0;
+
+  constructor(private readonly post: Post<ToOrigin>) {}
+
+  answer(ask: Ask, gone?: AbortSignal): Promise<Answer | Feed> {
+    const id = this.#count++;
+    const { promise, resolve } = Promise.withResolvers<Answer | Feed>();
+    this.#asked.set(id, resolve);
+    this.post({ type: "ask", id, ask });
+    gone?.addEventListener("abort", () => this.post({ type: "gone", id }));
+    return promise;
+  }
+
+  receive(message: ToWorker): void {
+    switch (message.type) {
+      case "answer":
+        this.#resolve(message.id, message.answer);
+        break;
+      case "feed": {
+        const { id, headers, options } = message;
+        const start = (listener: Listener) => this.#start(id, listener);
+        this.#resolve(id, { headers, options, start });
+        break;
+      }
+      case "attach": {
+        const { id, topic: number, revision, had, which } = message;
+        const remote = this.#topics.get(number);
+        if (remote?.topic === undefined) break;
+        remote.revision = revision;
+        this.#listeners.get(id)?.attach(
+          remote.topic,
+          had && remote.known(had.etag, had.state),
+          which,
+        );
+        break;
+      }
+      case "fail":
+        this.#listeners.get(message.id)
+          ?.fail(message.message, message.status, message.which);
+        break;
+      case "state": {
+        this.post({ type: "taken", topic: message.topic });
+        let remote = this.#topics.get(message.topic);
+        if (remote === undefined) {
+          remote = new RemoteTopic();
+          this.#topics.set(message.topic, remote);
+        }
+        remote.take(message);
+        break;
+      }
+      case "drop":
+        this.#topics.delete(message.topic);
+        break;
+    }
+  }
+
+  #resolve(id: number, answer: Answer | Feed): void {
+    this.#asked.get(id)?.(answer);
+    this.#asked.delete(id);
+  }
+
+  #start(id: number, listener: Listener): () => void {
+    this.#listeners.set(id, listener);
+    this.post({ type: "start", id });
+    return () => {
+      this.#listeners.delete(id);
+      this.post({ type: "stop", id });
+    };
+  }
+}
