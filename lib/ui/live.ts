@@ -11,11 +11,7 @@ import {
   type Update,
   type WatchStatus,
 } from "../client/client.ts";
-import { changedMembers, diff, type Difference } from "../client/diff.ts";
 import { type Model, modelOf } from "./model.ts";
-
-/** How many changes are kept. */
-const CHANGES = 500;
 
 /** How long to wait before a refused page asks again, in ms. */
 const REFUSED_RETRY = 10_000;
@@ -23,23 +19,9 @@ const REFUSED_RETRY = 10_000;
 /** For how long nothing may come, in ms: lainlet tells how it is each second. */
 const SILENCE = 10_000;
 
-/** Something that changed in the cluster. */
-export interface Change {
-  readonly number: number;
-  readonly time: Date;
-  /** A member's name: `group/console/console.web.web`. */
-  readonly key: string;
-  readonly kind: "added" | "changed" | "removed";
-  readonly differences: readonly Difference[];
-  /** The connection was lost before: there may have been more to it. */
-  readonly isAfterGap: boolean;
-}
-
 /** What is known, and whether it is current. */
 export interface Live {
   readonly model?: Model;
-  /** The newest first. */
-  readonly changes: readonly Change[];
   /** Why nothing comes; undefined while something does. */
   readonly problem?: string;
   /** The page was hidden, and asks again. */
@@ -58,32 +40,19 @@ export interface Live {
  */
 export function follow(base: string, onLive: (live: Live) => void): () => void {
   const client = new Client(base);
-  let live: Live = { changes: [] };
-  let count = 0;
-  let last: Data<"overview"> | undefined;
+  let live: Live = {};
   let watching: AbortController | undefined;
   let silence: ReturnType<typeof setTimeout> | undefined;
-  /** There may be states that were not seen. */
-  let isGap = false;
 
   const become = (next: Partial<Live>) => {
     live = { ...live, ...next };
     onLive(live);
   };
   const lose = (problem: string) => {
-    isGap = true;
     become({ problem, isResuming: false });
   };
   const take = ({ data }: Update<Data<"overview">>) => {
     const time = new Date();
-    const fresh = changesOf(last ?? data, data).map((one) => ({
-      ...one,
-      number: ++count,
-      time,
-      isAfterGap: isGap,
-    }));
-    isGap = false;
-    last = data;
     clearTimeout(silence);
     silence = setTimeout(
       () => become({ problem: `nothing came for ${SILENCE / 1000} s` }),
@@ -92,7 +61,6 @@ export function follow(base: string, onLive: (live: Live) => void): () => void {
     become({
       isResuming: false,
       model: modelOf(data),
-      changes: [...fresh.reverse(), ...live.changes].slice(0, CHANGES),
       problem: undefined,
       waiting: undefined,
       heard: time,
@@ -120,7 +88,6 @@ export function follow(base: string, onLive: (live: Live) => void): () => void {
   const look = () => {
     watching?.abort();
     clearTimeout(silence);
-    isGap = live.model !== undefined;
     become({ isResuming: true, problem: undefined });
     if (document.hidden) return;
     watching = new AbortController();
@@ -133,27 +100,4 @@ export function follow(base: string, onLive: (live: Live) => void): () => void {
     watching?.abort();
     clearTimeout(silence);
   };
-}
-
-const CLUSTER = /^(config|depends|group|node)\//;
-
-/** What of the cluster differs between two states; most members are the same objects. */
-function changesOf(
-  before: object,
-  after: object,
-): Pick<Change, "key" | "kind" | "differences">[] {
-  return changedMembers(before, after)
-    .filter(([key]) => CLUSTER.test(key))
-    .map(([key, old, now]) => ({
-      key,
-      kind: kindOf(old, now),
-      differences: diff(old, now),
-    }))
-    // A watch that began anew shares nothing with the one before.
-    .filter(({ differences }) => differences.length > 0);
-}
-
-function kindOf(old: unknown, now: unknown): Change["kind"] {
-  if (old === undefined) return "added";
-  return now === undefined ? "removed" : "changed";
 }

@@ -19,6 +19,7 @@ import { AppsView, AppView } from "./views/apps.tsx";
 import { ChangesView } from "./views/changes.tsx";
 import { ClusterView } from "./views/cluster.tsx";
 import { ConfigView } from "./views/config.tsx";
+import { Gone } from "./views/gone.tsx";
 import { LainletView } from "./views/lainlet.tsx";
 import { NodesView } from "./views/nodes.tsx";
 import { ContainerView, NodeView } from "./views/places.tsx";
@@ -29,7 +30,7 @@ import { SearchView } from "./views/search.tsx";
 const PACE = 250;
 
 function useLive(): Live {
-  const [live, setLive] = useState<Live>({ changes: [] });
+  const [live, setLive] = useState<Live>({});
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let newest: Live;
@@ -71,7 +72,6 @@ function Page() {
             // Nothing of one view becomes a part of the next one, which would have its focus.
             <View
               key={route.path.join("/")}
-              live={live}
               model={model}
               route={route}
               standing={standing}
@@ -89,13 +89,12 @@ function toMain(event: Event): void {
 }
 
 interface ViewProps {
-  readonly live: Live;
   readonly model: Model;
   readonly route: Route;
   readonly standing: Standing;
 }
 
-function View({ live, model, route, standing }: ViewProps) {
+function View({ model, route, standing }: ViewProps) {
   const { path: [view = "", name = "", id = ""], params, query } = route;
   switch (view) {
     case "":
@@ -110,23 +109,23 @@ function View({ live, model, route, standing }: ViewProps) {
       const app = model.apps.get(name);
       return app
         ? <AppView model={model} app={app} />
-        : <Missing name={name} />;
+        : <Gone view="app" name={name} />;
     }
     case "node": {
       const node = model.nodes.get(name);
       return node
         ? <NodeView model={model} node={node} />
-        : <Missing name={name} />;
+        : <Gone view="node" name={name} />;
     }
     case "container": {
       const container = model.nodes.get(name)?.containers
         .find((one) => one.id === id);
       return container
         ? <ContainerView container={container} />
-        : <Missing name={id} />;
+        : <Gone view="container" name={name} id={id} />;
     }
     case "changes":
-      return <ChangesView changes={live.changes} query={query} />;
+      return <ChangesView model={model} params={params} />;
     case "config":
       return <ConfigView model={model} params={params} />;
     case "lainlet":

@@ -9,6 +9,7 @@ import { type Column, Table } from "../table.tsx";
 import { plural } from "../words.ts";
 import { keyOf, PODS } from "./pods.tsx";
 import { Portals } from "./portals.tsx";
+import { RecentOfApp } from "./recent.tsx";
 import { UsedBy, Uses } from "./uses.tsx";
 
 const COLUMNS: readonly Column<App>[] = [
@@ -157,9 +158,9 @@ export function AppView({ model, app }: { model: Model; app: App }) {
         ]}
       />
       <p>
-        <a href={href([], { app: name })}>On the map</a>,{" "}
-        <a href={href(["changes"], { app: name })}>what changed</a>
+        <a href={href([], { app: name })}>On the map</a>
       </p>
+      <RecentOfApp app={name} />
       {groups.map((group) => (
         <GroupPart key={group.name} model={model} group={group} />
       ))}

@@ -1,84 +1,114 @@
-import { useState } from "preact/hooks";
-import { isSecret } from "../../access/secrets.ts";
-import type { Change } from "../live.ts";
-import { Diff } from "../parts.tsx";
-import { setQuery } from "../route.ts";
+/// <reference lib="dom" />
+import { useMemo, useState } from "preact/hooks";
+import { Changes, type Numbered, saidOf } from "../history.tsx";
+import type { Model } from "../model.ts";
+import { type Params, setQuery } from "../route.ts";
+import { useView } from "../watch.ts";
 
-const KINDS = ["all", "added", "changed", "removed"] as const;
+const KINDS = ["group", "config", "node", "depends"] as const;
 
-/** What changed since the page was opened, as it happens. */
+/** From when on, as it is asked of lainlet, and in words. */
+const SINCE = [
+  ["5m", "5 minutes"],
+  ["1h", "hour"],
+  ["24h", "day"],
+  ["all", "all that is known"],
+] as const;
+
+/** What changed, as it happens and before. */
 export function ChangesView(
-  { changes, query }: { changes: readonly Change[]; query: string },
+  { model, params }: { model: Model; params: Params },
 ) {
-  const [held, setHeld] = useState<readonly Change[]>();
-  const [kind, setKind] = useState<typeof KINDS[number]>("all");
-  const wanted = (change: Change) =>
-    (kind === "all" || change.kind === kind) &&
-    change.key.toLowerCase().includes(query.toLowerCase());
-  const shown = (held ?? changes).filter(wanted);
-  const more = changes.filter(wanted).length - shown.length;
+  const { app = "", kind = "", q = "", since = "1h" } = params;
+  const isApp = model.apps.has(app);
+  const { data, problem } = useView("changes", {
+    since: since === "all" ? undefined : since,
+    app: isApp ? app : undefined,
+  });
+  const [held, setHeld] = useState<Numbered>();
+  const change = (next: Params) =>
+    setQuery(["changes"], { ...params, ...next });
+  const filter = (entries: Numbered = {}) =>
+    saidOf(entries).filter(({ entry, text }) =>
+      (kind === "" || entry.kind === kind) &&
+      (app === "" || isApp || (entry.app ?? "").includes(app)) &&
+      `${text} ${entry.name} ${entry.change}`.toLowerCase()
+        .includes(q.toLowerCase())
+    );
+  const all = useMemo(() => filter(data), [data, app, isApp, kind, q]);
+  const shown = useMemo(
+    () => held === undefined ? all : filter(held),
+    [held, all],
+  );
   return (
     <>
       <h1>Changes</h1>
       <div class="controls">
-        <button
-          type="button"
-          aria-pressed={held !== undefined}
-          onClick={() => setHeld(held === undefined ? changes : undefined)}
-        >
-          {held === undefined ? "Pause" : `Go on (${more} more)`}
-        </button>
         <label>
-          Only keys with{" "}
-          <input
-            type="search"
-            value={query}
-            onInput={(event) =>
-              setQuery(["changes"], event.currentTarget.value)}
-          />
+          since{" "}
+          <select
+            value={since}
+            onChange={({ currentTarget: { value } }) =>
+              change({ since: value })}
+          >
+            {SINCE.map(([value, text]) => (
+              <option key={value} value={value}>{text}</option>
+            ))}
+          </select>
         </label>
         <label>
-          Kind{" "}
+          kind{" "}
           <select
             value={kind}
-            onChange={({ currentTarget: { value } }) =>
-              setKind(KINDS.find((one) => one === value) ?? "all")}
+            onChange={({ currentTarget: { value } }) => change({ kind: value })}
           >
+            <option value="">all</option>
             {KINDS.map((one) => <option key={one}>{one}</option>)}
           </select>
         </label>
+        <label>
+          app{" "}
+          <input
+            type="search"
+            value={app}
+            onInput={({ currentTarget: { value } }) => change({ app: value })}
+          />
+        </label>
+        <label>
+          filter{" "}
+          <input
+            type="search"
+            aria-label="Filter changes"
+            value={q}
+            onInput={({ currentTarget: { value } }) => change({ q: value })}
+          />
+        </label>
+        <button
+          type="button"
+          aria-pressed={held !== undefined}
+          onClick={() => setHeld(held === undefined ? data : undefined)}
+        >
+          {held === undefined
+            ? "Pause"
+            : `Go on (${all.length - shown.length} more)`}
+        </button>
       </div>
-      {shown.length === 0 && (
+      {problem !== undefined && <p class="bad">{problem}</p>}
+      {data === undefined && problem === undefined && (
+        <p class="dim">Asking lainlet …</p>
+      )}
+      {data !== undefined && shown.length === 0 && (
         <p class="dim">
-          {changes.length === 0
-            ? "Nothing has changed since this page was opened."
+          {Object.keys(data).length === 0
+            ? "Nothing has changed since then."
             : "Nothing that changed is like that."}
         </p>
       )}
-      <ol class="changes">
-        {shown.map((change) => <Item key={change.number} change={change} />)}
-      </ol>
+      {data !== undefined && <Changes changes={shown} />}
+      <p class="dim">
+        lainlet began to take note at{" "}
+        {new Date(model.present.started * 1000).toLocaleString("sv")}.
+      </p>
     </>
-  );
-}
-
-function Item({ change }: { change: Change }) {
-  const { differences, isAfterGap, key, kind, time } = change;
-  const isHidden = key.startsWith("config/") &&
-    isSecret(key.slice("config/".length));
-  return (
-    <li>
-      <h2>
-        <time dateTime={time.toISOString()}>
-          {time.toTimeString().slice(0, 8)}
-        </time>{" "}
-        <span class={`kind ${kind}`}>{kind}</span>{" "}
-        <span class="mono">{key}</span>
-      </h2>
-      {isAfterGap && <p class="dim">after a gap in the connection</p>}
-      {isHidden
-        ? <p class="dim">a secret value, not shown here</p>
-        : <Diff differences={differences} />}
-    </li>
   );
 }

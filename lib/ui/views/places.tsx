@@ -5,6 +5,7 @@ import { href } from "../route.ts";
 import { Table } from "../table.tsx";
 import { keyOf, PODS_OF_NODE } from "./pods.tsx";
 import { Portals } from "./portals.tsx";
+import { RecentOfNode } from "./recent.tsx";
 
 /** One node: what the scheduler wrote of it, and what runs there. */
 export function NodeView({ model, node }: { model: Model; node: Node }) {
@@ -35,6 +36,7 @@ export function NodeView({ model, node }: { model: Model; node: Node }) {
         <Bar unit="CPU" load={cpu} />
         <Bar unit="memory" load={memory} />
       </div>
+      <RecentOfNode node={node} />
       <section>
         <h2>Pods</h2>
         <Table
