@@ -129,7 +129,7 @@ function View({ model, route, standing }: ViewProps) {
     case "config":
       return <ConfigView model={model} params={params} />;
     case "lainlet":
-      return <LainletView model={model} standing={standing} />;
+      return <LainletView model={model} standing={standing} params={params} />;
     case "search":
       return <SearchView model={model} query={query} />;
     default:

@@ -343,13 +343,14 @@ Deno.test("dashboard: lainlet's own figures are those of /debug, and follow", as
       .getByText(value, { exact: true }).waitFor();
   const { store } = await s.client.get("/debug", {});
   await fact("revision", String(store.revision));
-  await fact("listeners", "1");
+  // The page follows the overview, and who listens.
+  await fact("listeners", "2");
   await fact("rejected values", "1");
   await shows(page, "nodes: bad:192.0.2.1:22");
   const stop = new AbortController();
   const watch = s.client.watch("nodes", {}, { signal: stop.signal });
   await watch.next();
-  await fact("listeners", "2");
+  await fact("listeners", "3");
   await shows(page, "/v2/nodes");
   assertEquals(await page.locator(".chart canvas").count(), 6);
   // The first delivery of a change is looked at.
@@ -359,7 +360,7 @@ Deno.test("dashboard: lainlet's own figures are those of /debug, and follow", as
     .getByText(/^[\d.]+ (ms|s)$/).waitFor();
   stop.abort();
   await watch.next();
-  await fact("listeners", "1");
+  await fact("listeners", "2");
   assertEquals(problems, []);
 });
 

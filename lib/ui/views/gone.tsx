@@ -2,6 +2,7 @@ import { isObject } from "../../json.ts";
 import type { Entry } from "../entry.ts";
 import { type Said, saidOf } from "../history.tsx";
 import { Value } from "../parts.tsx";
+import { href } from "../route.ts";
 import { useView } from "../watch.ts";
 
 /** An app, a node or a container that is not there: as it was, if lainlet remembers. */
@@ -13,7 +14,10 @@ export function Gone(
   return (
     <>
       <h1>{id ?? name}</h1>
-      <p class="dim">There is no {id ?? name} at present.</p>
+      <p>There is no {id ?? name} at present.</p>
+      <p>
+        <a href={href(["search"], id ?? name)}>Search for it</a>
+      </p>
       {last && (
         <>
           <p>

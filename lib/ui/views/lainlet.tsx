@@ -2,8 +2,10 @@ import { useMemo } from "preact/hooks";
 import { Chart } from "../chart.tsx";
 import type { Model } from "../model.ts";
 import { brief, bytes, Facts, round, seconds, stamp } from "../parts.tsx";
+import type { Params } from "../route.ts";
 import type { Standing } from "../standing.ts";
 import { type Column, Table } from "../table.tsx";
+import { Listeners } from "./listeners.tsx";
 
 type Sample = Model["samples"][number][1];
 
@@ -62,7 +64,11 @@ const REJECTED: readonly Column<[key: string, why: string]>[] = [
 
 /** How this lainlet is, and was in the last hour. */
 export function LainletView(
-  { model, standing }: { model: Model; standing: Standing },
+  { model, params, standing }: {
+    model: Model;
+    params: Params;
+    standing: Standing;
+  },
 ) {
   const { present, samples } = model;
   const newest = samples.at(-1)?.[0];
@@ -128,6 +134,7 @@ export function LainletView(
       {present.problems.map((problem) => (
         <p key={problem} class="bad">{problem}</p>
       ))}
+      <Listeners params={params} />
       <section class="charts" aria-label="The last hour">
         {charts.map((chart) => <Chart key={chart.title} {...chart} />)}
       </section>
