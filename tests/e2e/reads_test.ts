@@ -202,6 +202,11 @@ for (const [target, threads] of [["source", 1], ["binary", 2]] as const) {
       const answer = poll(url, tag, 60);
       await areListening(lainlet.url, 1);
       const never = get(`${url}&revision=${2 ** 40}`);
+      // That request is there, and the one that asks.
+      await eventually("all wait", async () => {
+        const { body } = await get(`${lainlet.url}/debug`);
+        return JSON.parse(body).connections === 3 || undefined;
+      }, 4_000);
       assertEquals(await stop(lainlet), 0);
       assertEquals((await answer).status, 304);
       assertEquals((await never).status, 503);
