@@ -140,7 +140,7 @@ export function Table<T extends object>(props: TableProps<T>) {
               index={first + i + 2}
               item={item}
               columns={columns}
-              isNew={known !== undefined && !known.has(keyOf(item))}
+              isNew={known.size > 0 && !known.has(keyOf(item))}
             />
           ))}
           {after > 0 && <Space height={after} />}
@@ -258,12 +258,12 @@ function classOf(isMinor = false, isNumber = false): string | undefined {
   return names.length > 0 ? names.join(" ") : undefined;
 }
 
-/** The keys that there were when it was drawn last, if it was. */
+/** The keys that there were when it was drawn last; none: all are new, so none is. */
 function useKnown<T>(
   items: readonly T[],
   keyOf: (item: T) => string,
-): ReadonlySet<string> | undefined {
-  const last = useRef<ReadonlySet<string>>(undefined);
+): ReadonlySet<string> {
+  const last = useRef<ReadonlySet<string>>(new Set());
   const keys = useMemo(() => new Set(items.map(keyOf)), [items]);
   const known = last.current;
   useEffect(() => {
