@@ -88,8 +88,9 @@ export class Lainlet implements Origin, Service {
     this.counters = Counters.of(options.limits.listeners);
     this.limits = new Limits(options.limits, this.counters.places);
     this.cluster = followCluster(options.store, this.#closing.signal);
-    this.history = new History(this.cluster);
+    // Before anything that is told to listeners: who loses a right gets no more.
     this.rights = new Rights(this.cluster, options.host, options.auth);
+    this.history = new History(this.cluster);
     this.endpoints = options.endpoints;
     for (const endpoint of this.endpoints) {
       for (const path of endpoint.paths) this.#byPath.set(path, endpoint);

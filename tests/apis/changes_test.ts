@@ -136,6 +136,27 @@ Deno.test("changes: what differs is told, in order, and no secret", async () => 
   assert(!(await get(`${lainlet.url}/v2/changes`)).body.includes('secret"'));
 });
 
+Deno.test("changes: who loses the right is not told what happened with that", async () => {
+  const store = new MemoryStore([
+    [groupKey(SHOP), groupValue(SHOP)],
+    ["/lain/config/super_apps/shop", "true"],
+  ]);
+  await using lainlet = new TestLainlet(store);
+  await lainlet.ready();
+  await using stream = await Stream.open(
+    `${lainlet.url}/v2/changes?watch=1`,
+    "127.20.1.1",
+  );
+  assertEquals((await stream.next())?.event, "init");
+  const value = new TextEncoder().encode("lain.example");
+  store.commit([
+    { key: "/lain/config/super_apps/shop" },
+    { key: "/lain/config/domain", value },
+  ]);
+  assertEquals((await stream.next())?.event, "error");
+  assertEquals(await stream.next(), undefined);
+});
+
 Deno.test("changes: by app for apps, and from a time on", async () => {
   const store = new MemoryStore([
     [groupKey(SHOP), groupValue(SHOP)],
