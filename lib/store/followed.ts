@@ -141,10 +141,15 @@ export abstract class FollowedStore<
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     const asking = { prefix, at: performance.now(), resolve };
     this.#asking.add(asking);
-    signal.addEventListener("abort", () => {
+    const abort = () => {
       this.#asking.delete(asking);
       reject(signal.reason);
-    }, { once: true });
+    };
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort);
+    // One signal may stand for many proofs.
+    const forget = () => signal.removeEventListener("abort", abort);
+    promise.then(forget, forget);
     this.#hurry.abort();
     return promise;
   }

@@ -64,13 +64,15 @@ export class MemoryStore implements Store {
   }
 
   /** There is nothing to ask: it is told where this stands. */
-  prove(prefix: string): Promise<number> {
+  // deno-lint-ignore require-await
+  async prove(prefix: string, signal: AbortSignal): Promise<number> {
+    signal.throwIfAborted();
     const revision = this.#revision;
     for (const follower of this.#followers) {
       if (follower.prefix !== prefix) continue;
       follower.controller.enqueue({ type: "progress", revision });
     }
-    return Promise.resolve(revision);
+    return revision;
   }
 
   put(key: string, value: string | Uint8Array): void {

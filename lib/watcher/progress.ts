@@ -92,9 +92,11 @@ export class SubtreeProgress implements Progress {
       reject(signal.reason);
     };
     if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    // Who waits for several things may have heard of another one first.
-    promise.catch(() => {});
+    signal.addEventListener("abort", abort);
+    // One signal may stand for many waits; and who waits for several things
+    // may have heard of another one first.
+    const forget = () => signal.removeEventListener("abort", abort);
+    promise.then(forget, forget);
     return promise;
   }
 

@@ -1,6 +1,7 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Batch, Item, Store } from "../../../lib/store/store.ts";
 import { type Told, told } from "../../util/items.ts";
+import { ListenedSignal } from "../../util/signal.ts";
 
 /** What a kind of store may do without. */
 export type Ability =
@@ -324,7 +325,8 @@ export function testConformance(
         await write({ "/a/1": "0", "/b/1": "0" });
         await using reader = new Reader(store, "/a/");
         const { revision } = await reader.snapshot();
-        const { signal } = new AbortController();
+        const listened = new ListenedSignal();
+        const { signal } = listened;
         for (let i = 1; i <= 5; i++) {
           await write({ "/a/1": `${i}` });
           const proven = await store.prove("/a/", signal);
@@ -340,6 +342,12 @@ export function testConformance(
         const [proven = 0, ...others] = await Promise.all(proofs);
         assertEquals(new Set(others), new Set([proven]));
         assertEquals(await reader.upTo(proven), {});
+        assertEquals(listened.listeners, 0);
+        // Nobody asks for what is not wanted any more.
+        await assertRejects(
+          () => store.prove("/a/", AbortSignal.abort()),
+          DOMException,
+        );
       },
     );
 

@@ -164,7 +164,7 @@ Deno.test("what is unchanged is written for its age alone, and not while that is
   const store: Store = {
     watch: (prefix, signal) => memory.watch(prefix, signal),
     age: () => age,
-    prove: (prefix) => memory.prove(prefix),
+    prove: (prefix, signal) => memory.prove(prefix, signal),
     status: memory.status,
   };
   const saved = await folder.open(store, { every: 1, confirmEvery: 1 });
