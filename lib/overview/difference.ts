@@ -10,6 +10,12 @@ export interface Difference {
   readonly after?: unknown;
 }
 
+/**
+ * How many steps all paths may have: each is written out, so a value of 1 MB
+ * could be told in gigabytes.
+ */
+const MOST_STEPS = 100_000;
+
 /** What tells the items of a list apart, and stays when one of them changes. */
 const IDENTITIES = ["InstanceNo", "PodName"];
 
@@ -18,30 +24,47 @@ const IDENTITIES = ["InstanceNo", "PodName"];
  * name are compared with themselves, wherever they stand; their place in a
  * path is that afterwards, or where they were when they are gone.
  *
- * @throws {RangeError} when they are nested too deep
+ * @throws {RangeError} when they are nested too deep, or differ in too many places
  */
-export function differences(
-  before: unknown,
-  after: unknown,
-  path: Path = [],
-): Difference[] {
-  if (before === after) return [];
+export function differences(before: unknown, after: unknown): Difference[] {
+  const found = new Found();
+  find(before, after, found);
+  return found.all;
+}
+
+/** What was found, and where one is in both values. */
+class Found {
+  readonly all: Difference[] = [];
+  readonly path: (string | number)[] = [];
+  #steps = 0;
+
+  add(difference: Omit<Difference, "path">): void {
+    this.#steps += this.path.length;
+    if (this.#steps > MOST_STEPS) throw new RangeError("too many differences");
+    this.all.push({ path: [...this.path], ...difference });
+  }
+}
+
+function find(before: unknown, after: unknown, found: Found): void {
+  if (before === after) return;
   const [old, now] = partsOf(before, after) ?? [];
   if (old === undefined || now === undefined) {
-    return canonical(before) === canonical(after)
-      ? []
-      : [{ path, before, after }];
+    if (canonical(before) !== canonical(after)) found.add({ before, after });
+    return;
   }
-  const gone = [...old].filter(([name]) => !now.has(name))
-    .map(([, [step, before]]) => ({ path: [...path, step], before }));
-  const here = [...now].flatMap(([name, [step, after]]): Difference[] => {
-    const place = [...path, step];
+  for (const [name, [step, before]] of old) {
+    if (now.has(name)) continue;
+    found.path.push(step);
+    found.add({ before });
+    found.path.pop();
+  }
+  for (const [name, [step, after]] of now) {
     const known = old.get(name);
-    return known === undefined
-      ? [{ path: place, after }]
-      : differences(known[1], after, place);
-  });
-  return [...gone, ...here];
+    found.path.push(step);
+    if (known === undefined) found.add({ after });
+    else find(known[1], after, found);
+    found.path.pop();
+  }
 }
 
 /** Parts of a value, by what they are told by. */

@@ -170,17 +170,18 @@ function differing(
   before: string | undefined,
   after: string | undefined,
 ): string | undefined {
+  const whole: Member[] = [["path", "[]"]];
+  if (before !== undefined) whole.push(["before", before]);
+  if (after !== undefined) whole.push(["after", after]);
   if (before === undefined || after === undefined || before === after) {
-    const whole: Member[] = [["path", "[]"]];
-    if (before !== undefined) whole.push(["before", before]);
-    if (after !== undefined) whole.push(["after", after]);
     return array([object(whole)]);
   }
   try {
     const found = differences(parse(before), parse(after));
     return found.length === 0 ? undefined : JSON.stringify(found);
   } catch (error) {
-    if (error instanceof RangeError) return array([]); // Nested too deep to look at.
+    // Too much to look at, or to tell.
+    if (error instanceof RangeError) return array([object(whole)]);
     throw error;
   }
 }

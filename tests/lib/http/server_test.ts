@@ -246,8 +246,8 @@ class SlowStore implements Store {
     return this.time;
   }
 
-  prove(prefix: string): Promise<number> {
-    return this.#store.prove(prefix);
+  prove(prefix: string, signal: AbortSignal): Promise<number> {
+    return this.#store.prove(prefix, signal);
   }
 
   /** Lets the subtrees be read whose prefix holds the text. */

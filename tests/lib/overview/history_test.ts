@@ -72,3 +72,25 @@ Deno.test("history: what differs, wherever it is", () => {
     assertEquals(differences(before, after), found);
   }
 });
+
+Deno.test("history: what differs deep down in very many places is told whole", async () => {
+  const deep = (first: number) =>
+    `${'{"a":'.repeat(500)}[${
+      Array.from({ length: 1_000 }, (_, i) => first + i)
+    }]${"}".repeat(500)}`;
+  const stop = new AbortController();
+  const key = "/lain/nodes/nodes/node1:10.0.0.1:22";
+  const store = new MemoryStore([[key, deep(0)]]);
+  const cluster = followCluster(store, stop.signal);
+  const history = new History(cluster);
+  await Promise.all(Object.values(cluster).map(({ synced }) => synced));
+  store.put(key, deep(1_000));
+  const [, text] = await eventually(
+    "it is heard",
+    () => history.entries[0]?.member,
+  );
+  assertEquals(JSON.parse(text).diff, [
+    { path: [], before: JSON.parse(deep(0)), after: JSON.parse(deep(1_000)) },
+  ]);
+  stop.abort();
+});
