@@ -61,6 +61,9 @@ export function together(
     progress: new JointProgress(
       all.map(({ progress }) => progress).filter((one) => one !== undefined),
     ),
-    synced: Promise.all(all.map((one) => one.synced)).then(() => {}),
+    // Made for who wants it: each stays with the watchers until they are read.
+    get synced() {
+      return Promise.all(all.map((one) => one.synced)).then(() => {});
+    },
   };
 }
