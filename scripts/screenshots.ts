@@ -44,6 +44,8 @@ function each(cluster: string, app: string, node: string): Shot[] {
     cluster: "",
     apps: "apps",
     app: `app/${app}`,
+    pods: "pods",
+    nodes: "nodes",
     node: `node/${node}`,
     changes: "changes",
     config: "config",

@@ -216,7 +216,9 @@ Deno.test("tables: --watch keeps one current in a terminal, and tells of rows in
   s.store.delete(nodeKey(added));
   await seen(/ removed +node61 /, [pipe]);
   // It leaves the terminal as it was.
-  Deno.kill(parseInt(screen.stdout), "SIGINT");
+  const pid = String(parseInt(screen.stdout));
+  await new Deno.Command("bash", { args: ["-c", "kill -INT $0", pid] })
+    .output();
   assertEquals((await screen.ended()).code, 130);
   const [, drawn = ""] = screen.stdout.split("\r\n\x1b[?1049h\x1b[?25l");
   assert(drawn.endsWith("\x1b[?25h\x1b[?1049l"));
