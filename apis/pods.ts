@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import type { Member } from "../lib/json.ts";
-import { Words } from "../lib/overview/group.ts";
+import { versionOf, Words } from "../lib/overview/group.ts";
 import type { Json } from "../lib/schema.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
@@ -49,7 +49,7 @@ function row(group: PodGroup, pod: Pod): Json<typeof Row> {
     state: condition.state,
     target: condition.target,
     updated,
-    version: first?.version || group.appVersion || undefined,
+    version: versionOf(group, pod),
   };
 }
 

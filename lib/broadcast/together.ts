@@ -5,7 +5,7 @@ import type { State } from "./state.ts";
 import { type Follower, Topic } from "./topic.ts";
 
 /** So many states of one topic wait for the others; then those in between are left out. */
-const MOST = 1_000;
+const MOST = 64;
 
 /** A topic, and up to which revision its state is known; without: it is no store's. */
 export interface Part {

@@ -87,7 +87,13 @@ export const Group = Type.Object({
   Instances: Type.Optional(
     Type.Integer({ description: "How many there are to be." }),
   ),
-  PodInfos: Type.Array(Type.Object({ ...PodInfo.properties, ...Facts })),
+  PodInfos: Type.Array(Type.Object({
+    ...PodInfo.properties,
+    ...Facts,
+    Version: Type.Optional(
+      Type.String({ description: "The release it runs." }),
+    ),
+  })),
 }, { $id: "GroupAndState" });
 
 type Facts = Static<TObject<typeof Facts>>;
@@ -108,6 +114,11 @@ function factsOf(
   };
 }
 
+/** The release that a pod runs: its own, or the group's where the store does not say. */
+export function versionOf(group: PodGroup, pod: Pod): string | undefined {
+  return pod.containers[0]?.version || group.appVersion || undefined;
+}
+
 /** A group as JSON text of {@linkcode Group}. */
 export function encodeGroup(group: PodGroup): string {
   return JSON.stringify(
@@ -116,6 +127,7 @@ export function encodeGroup(group: PodGroup): string {
       PodInfos: group.pods.map((pod) => ({
         ...podInfo(group, pod),
         ...factsOf(pod),
+        Version: versionOf(group, pod),
       })),
       ...factsOf(group),
     } satisfies Json<typeof Group>,

@@ -18,6 +18,11 @@ export function groupClauses(entry: Entry): Clause[] {
       else addClause(group, specClause(rest, step));
     } else addClause(group, groupClause(step));
   }
+  const isReleased = [...group.values()].some(([word]) => word === "release ");
+  // Then it is said of the group.
+  if (isReleased) {
+    for (const { steps } of pods.values()) steps.delete("Version");
+  }
   return [...group.values(), ...podClauses(pods)];
 }
 
@@ -158,6 +163,11 @@ function ofPod({ steps, whole }: Changes): Clause[] {
       [String(step.before ?? ""), String(step.after ?? "")] as const;
   };
   const clauses: Clause[] = [];
+  const release = pairOf("Version");
+  if (release) {
+    const [from, to] = release;
+    clauses.push(["went from release ", version(from), " to ", version(to)]);
+  }
   const restarts = steps.get("Restarts");
   const moved = pairOf("NodeName");
   const address = pairOf("ContainerIp");

@@ -86,7 +86,7 @@ export function groupOf(key: string, value: GroupValue): Group {
 }
 
 function podOf(app: string, group: string, value: PodValue): Pod {
-  const { ContainerInfos, InstanceNo: instance } = value;
+  const { ContainerInfos, InstanceNo: instance, Version = "" } = value;
   const containers = ContainerInfos.map((info) => ({
     id: info.ContainerId,
     app,
@@ -106,16 +106,9 @@ function podOf(app: string, group: string, value: PodValue): Pod {
     node,
     ip,
     port: info?.Expose ?? 0,
-    version: versionOf(info?.Env ?? []),
+    version: Version,
     containers,
   };
-}
-
-/** What LAIN released last, from a container's environment. */
-function versionOf(env: readonly string[]): string {
-  const variable = "LAIN_APP_RELEASE_VERSION=";
-  return env.find((item) => item.startsWith(variable))
-    ?.slice(variable.length) ?? "";
 }
 
 function mountpointsOf(annotation: string): string[] {

@@ -93,12 +93,14 @@ Deno.test("pods: a row each, with how it is, where the store says so", async () 
     Restarts: 417,
     Restarted: "2026-01-15T11:59:00+08:00",
     Drifts: 2,
+    Version: "26",
   });
   assertEquals(Object.keys(second ?? {}).sort(), [
     "Annotation",
     "ContainerInfos",
     "Dependencies",
     "InstanceNo",
+    "Version",
   ]);
   const { body } = await get(`${lainlet.url}/v2/pods`, "127.20.1.1");
   assertEquals(Object.keys(JSON.parse(body)).length, 2);

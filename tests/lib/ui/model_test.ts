@@ -51,6 +51,12 @@ Deno.test("model: a large cluster's troubles are found, and each leads to where 
   }]);
   assertEquals(values?.items.map(({ why }) => why), ["not JSON"]);
   assertEquals([...model.nodes.values()].filter(isOver).length, 1);
+  const { mixed } = LARGE;
+  const [, ...versions] = new Set(
+    model.pods.filter(({ group }) => group === mixed.group)
+      .map(({ version }) => version),
+  );
+  assertEquals(versions.length, 1);
   // As people count.
   assertEquals([...model.nodes.keys()].slice(0, 11).at(-1), "node11");
 });

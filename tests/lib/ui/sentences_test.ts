@@ -53,6 +53,14 @@ const SAID: readonly (readonly [string, Entry])[] = [
       container(0, "NodeIp", "192.0.2.1", "192.0.2.2"),
       container(0, "ContainerIp", "172.20.1.1", "172.20.2.1"),
       container(0, "ContainerId", "a", "b"),
+      pod(0, "Version", "26", "1501708030-536c4499d863386ce10c"),
+    ),
+  ],
+  [
+    "shop.web.web: instance 2 went from release 26 to 27; instance 2 has a new container",
+    shop(
+      pod(1, "Version", "26", "27"),
+      container(1, "ContainerId", "a", "b"),
     ),
   ],
   [
