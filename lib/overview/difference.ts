@@ -49,7 +49,7 @@ function find(before: unknown, after: unknown, found: Found): void {
   if (before === after) return;
   const [old, now] = partsOf(before, after) ?? [];
   if (old === undefined || now === undefined) {
-    if (canonical(before) !== canonical(after)) found.add({ before, after });
+    if (!isSame(before, after)) found.add({ before, after });
     return;
   }
   for (const [name, [step, before]] of old) {
@@ -65,6 +65,13 @@ function find(before: unknown, after: unknown, found: Found): void {
     else find(known[1], after, found);
     found.path.pop();
   }
+}
+
+/** Whether two values that differ are written in two ways only. */
+function isSame(before: unknown, after: unknown): boolean {
+  // Of texts, which may be long, nothing has to be written out.
+  return typeof before !== "string" && typeof after !== "string" &&
+    canonical(before) === canonical(after);
 }
 
 /** Parts of a value, by what they are told by. */

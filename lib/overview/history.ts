@@ -108,7 +108,10 @@ export class History {
       const revision = watcher.lastEvent.ModifiedIndex;
       const time = Date.now();
       // Of a store that was restored no more are looked at than will be kept.
-      const made = changes.filter(isReal).slice(-this.#most)
+      const some = changes.length > this.#most
+        ? changes.filter(isReal).slice(-this.#most)
+        : changes;
+      const made = some
         .flatMap((change) => this.#entryOf(kind, change, time, revision) ?? []);
       if (made.length > 0) this.#add(made);
     });
@@ -120,9 +123,13 @@ export class History {
     time: number,
     revision: number,
   ): Entry | undefined {
+    const before = previous && encode(previous);
+    const after = value && encode(value);
+    if (before === after) return undefined;
     const isHidden = kind === "config" && isSecret(key);
-    const told = (value: T) => isHidden ? SECRET : encode(value);
-    const diff = differing(previous && told(previous), value && told(value));
+    const diff = isHidden
+      ? differing(before && SECRET, after && SECRET)
+      : differing(before, after);
     if (diff === undefined) return undefined;
     const known = value ?? previous;
     const owner = known && app?.(key, known) || "";
