@@ -13,6 +13,9 @@ const MOST_BYTES = 32 * 1024 * 1024;
 /** What an entry takes beside its text, in bytes. */
 const OVERHEAD = 512;
 
+/** A text that is longer is neither compared nor kept, in UTF-16 units: only how long it is. */
+const LONGEST = 64 * 1024;
+
 /** What stands in the place of a secret. */
 const SECRET = JSON.stringify("(secret)");
 
@@ -178,11 +181,12 @@ function differing(
   after: string | undefined,
 ): string | undefined {
   const whole: Member[] = [["path", "[]"]];
-  if (before !== undefined) whole.push(["before", before]);
-  if (after !== undefined) whole.push(["after", after]);
-  if (before === undefined || after === undefined || before === after) {
-    return array([object(whole)]);
-  }
+  if (before !== undefined) whole.push(["before", told(before)]);
+  if (after !== undefined) whole.push(["after", told(after)]);
+  if (
+    before === undefined || after === undefined || before === after ||
+    Math.max(before.length, after.length) > LONGEST
+  ) return array([object(whole)]);
   try {
     const found = differences(parse(before), parse(after));
     return found.length === 0 ? undefined : JSON.stringify(found);
@@ -191,6 +195,11 @@ function differing(
     if (error instanceof RangeError) return array([object(whole)]);
     throw error;
   }
+}
+
+/** A text, or how long it is. */
+function told(text: string): string {
+  return text.length > LONGEST ? `"(${text.length} characters)"` : text;
 }
 
 /** What a text takes, with its bytes, which are made when somebody reads it. */

@@ -42,9 +42,13 @@ function read(
       i += size;
     }
   } catch (error) {
-    return { events, error: String(error) };
+    return { events, error: messageOf(error) };
   }
   return { events };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** The same by the words of the specification, for a stream that is at hand as a whole. */
@@ -59,7 +63,8 @@ function readSimply(bytes: Uint8Array): StreamEvent[] {
     const [, name = line, value = ""] = /^(.*?): ?(.*)$/s.exec(line) ?? [];
     if (line === "") {
       if (data !== "") {
-        events.push({ event: event || "message", text: data.slice(0, -1) });
+        const text = data.slice(0, -1);
+        events.push({ event: event || "message", text, etag: undefined });
       }
       [event, data] = ["", ""];
     } else if (name === "data") data += `${value}\n`;
@@ -79,7 +84,7 @@ export async function frames(check: Check): Promise<void> {
     assertEquals(read(bytes, sizes, LIMIT), bounded);
     assertEquals(
       bounded.error,
-      bounded.error && `Error: an event is longer than ${LIMIT} bytes`,
+      bounded.error && `an event is longer than ${LIMIT} bytes`,
     );
     assertEquals(bounded.events, whole.events.slice(0, bounded.events.length));
     if (bounded.error === undefined) assertEquals(bounded, whole);
@@ -96,7 +101,7 @@ export async function values(check: Check): Promise<void> {
     try {
       value = parseBounded(text, JSON.parse);
     } catch (thrown) {
-      error = String(thrown);
+      error = messageOf(thrown);
     }
     if (error === undefined) {
       assert(depthOf(value) <= MAX_DEPTH, "it is nested too deep");
@@ -105,7 +110,7 @@ export async function values(check: Check): Promise<void> {
         JSON.stringify(JSON.parse(text)),
       );
     }
-    assert(/^Error: it (is not JSON|is nested deeper than 500)$/.test(error));
+    assert(/^it (is not JSON|is nested deeper than 500)$/.test(error));
   }));
 }
 

@@ -73,6 +73,24 @@ Deno.test("history: what differs, wherever it is", () => {
   }
 });
 
+Deno.test("history: of a long text only the length is told", async () => {
+  const stop = new AbortController();
+  const key = "/lain/config/long";
+  const store = new MemoryStore([[key, "x".repeat(100_000)]]);
+  const cluster = followCluster(store, stop.signal);
+  const history = new History(cluster);
+  await Promise.all(Object.values(cluster).map(({ synced }) => synced));
+  store.put(key, "short");
+  const [, text] = await eventually(
+    "it is heard",
+    () => history.entries[0]?.member,
+  );
+  assertEquals(JSON.parse(text).diff, [
+    { path: [], before: "(100002 characters)", after: "short" },
+  ]);
+  stop.abort();
+});
+
 Deno.test("history: what differs deep down in very many places is told whole", async () => {
   const deep = (first: number) =>
     `${'{"a":'.repeat(500)}[${
