@@ -8,7 +8,7 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { icon } from "./icon.ts";
 import { SEARCH } from "./keys.ts";
-import type { Model } from "./model.ts";
+import type { Model } from "../model/mod.ts";
 import { clock, seconds } from "./parts.tsx";
 import { href, type Route, setQuery } from "./route.ts";
 import { isOld, type Standing, useNow } from "./standing.ts";

@@ -7,13 +7,13 @@
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { diff } from "../client/diff.ts";
 import { memo } from "../memo.ts";
-import type { Clause, Entry, Step } from "./entry.ts";
+import type { Clause, Entry, Step } from "../model/entry.ts";
 import { glow } from "./glow.ts";
 import { Ago } from "./marks.tsx";
 import { Diff } from "./parts.tsx";
 import { href } from "./route.ts";
-import { plainly, sentenceOf } from "./sentences.ts";
-import { plural } from "./words.ts";
+import { plainly, sentenceOf } from "../model/sentences.ts";
+import { plural } from "../model/words.ts";
 import "./history.css";
 
 /** By numbers that count up, as `/v2/changes` has them. */

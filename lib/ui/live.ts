@@ -11,7 +11,7 @@ import {
   type Update,
   type WatchStatus,
 } from "../client/client.ts";
-import { type Model, modelOf } from "./model.ts";
+import { whileShown } from "./pace.ts";
 
 /** How long to wait before a refused page asks again, in ms. */
 const REFUSED_RETRY = 10_000;
@@ -21,7 +21,7 @@ const SILENCE = 10_000;
 
 /** What is known, and whether it is current. */
 export interface Live {
-  readonly model?: Model;
+  readonly overview?: Data<"overview">;
   /** Why nothing comes; undefined while something does. */
   readonly problem?: string;
   /** The page was hidden, and asks again. */
@@ -33,15 +33,13 @@ export interface Live {
 }
 
 /**
- * Follows the cluster while the page is seen, and tells of every state; a
- * hidden page takes no connection, of which browsers have six for a host.
+ * Follows the cluster while the page is seen, and tells of every state.
  *
  * @returns ends that
  */
 export function follow(base: string, onLive: (live: Live) => void): () => void {
   const client = new Client(base);
   let live: Live = {};
-  let watching: AbortController | undefined;
   let silence: ReturnType<typeof setTimeout> | undefined;
 
   const become = (next: Partial<Live>) => {
@@ -60,7 +58,7 @@ export function follow(base: string, onLive: (live: Live) => void): () => void {
     );
     become({
       isResuming: false,
-      model: modelOf(data),
+      overview: data,
       problem: undefined,
       waiting: undefined,
       heard: time,
@@ -85,19 +83,11 @@ export function follow(base: string, onLive: (live: Live) => void): () => void {
       }
     }
   };
-  const look = () => {
-    watching?.abort();
-    clearTimeout(silence);
-    become({ isResuming: true, problem: undefined });
-    if (document.hidden) return;
-    watching = new AbortController();
-    watch(watching.signal);
-  };
-  document.addEventListener("visibilitychange", look);
-  look();
-  return () => {
-    document.removeEventListener("visibilitychange", look);
-    watching?.abort();
-    clearTimeout(silence);
-  };
+  return whileShown((signal) => {
+    signal.addEventListener("abort", () => {
+      clearTimeout(silence);
+      become({ isResuming: true, problem: undefined });
+    });
+    watch(signal);
+  });
 }

@@ -6,12 +6,13 @@
  * @module
  */
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { leave, useArrival } from "./arrival.ts";
 import { Frame } from "./frame.tsx";
 import { useKeys } from "./keys.ts";
 import { follow, type Live } from "./live.ts";
-import type { Model } from "./model.ts";
+import { type Model, modelOf } from "../model/mod.ts";
+import { Paced } from "./pace.ts";
 import { href, type Route, useRoute } from "./route.ts";
 import { isOld, type Standing, standingOf } from "./standing.ts";
 import "./style.css";
@@ -26,25 +27,14 @@ import { ContainerView, NodeView } from "./views/places.tsx";
 import { PodsView } from "./views/pods.tsx";
 import { SearchView } from "./views/search.tsx";
 
-/** How often the page is drawn at most, in ms. */
-const PACE = 250;
-
 function useLive(): Live {
   const [live, setLive] = useState<Live>({});
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let newest: Live;
-    const end = follow(location.origin, (next) => {
-      newest = next;
-      // States may come faster than anybody can look.
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        setLive(newest);
-      }, PACE);
-    });
+    const drawn = new Paced(setLive);
+    const end = follow(location.origin, (live) => drawn.tell(live));
     return () => {
-      clearTimeout(timer);
       end();
+      drawn.end();
     };
   }, []);
   return live;
@@ -52,7 +42,8 @@ function useLive(): Live {
 
 function Page() {
   const live = useLive();
-  const { model } = live;
+  const { overview } = live;
+  const model = useMemo(() => overview && modelOf(overview), [overview]);
   const route = useRoute(leave);
   const standing = standingOf(live);
   useArrival(route, model !== undefined);

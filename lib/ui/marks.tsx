@@ -6,11 +6,11 @@
  * @module
  */
 import { useEffect, useState } from "preact/hooks";
-import { type Condition, reasonOf } from "./condition.ts";
-import type { Pod } from "./groups.ts";
-import { type Load, partOf } from "./nodes.ts";
+import { type Condition, reasonOf } from "../model/condition.ts";
+import type { Pod } from "../model/groups.ts";
+import { type Load, partOf } from "../model/nodes.ts";
 import { href } from "./route.ts";
-import { ago, loadText, shortVersion, type UNITS } from "./words.ts";
+import { ago, loadText, shortVersion, type UNITS } from "../model/words.ts";
 import "./marks.css";
 
 export type Look = "good" | "bad" | "off";

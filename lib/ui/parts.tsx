@@ -5,7 +5,7 @@
  */
 import type { ComponentChildren } from "preact";
 import type { Difference } from "../client/diff.ts";
-import type { Container } from "./model.ts";
+import type { Container } from "../model/mod.ts";
 import { href } from "./route.ts";
 
 /** A way to an app, which says its name when nothing else. */

@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import type { Params } from "../model/place.ts";
 
 /** What the page shows: the path and the query of its URL's fragment, so that each view can be shared and reloaded. */
 export interface Route {
@@ -11,9 +12,6 @@ export interface Route {
   /** The entry of the browser's history that this is. */
   readonly entry: Entry;
 }
-
-/** A query's parameters; one that is empty is as if it were not there. */
-export type Params = Readonly<Record<string, string>>;
 
 /** What is kept in the browser's history with each of its entries. */
 export interface Entry {

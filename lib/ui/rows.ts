@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { natural } from "./natural.ts";
+import { natural } from "../model/natural.ts";
 
 /** As much of a column as is looked at. */
 interface Told<T> {

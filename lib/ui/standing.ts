@@ -14,18 +14,19 @@ export interface Standing {
 
 /** @returns how that is which {@linkcode follow} tells of */
 export function standingOf(
-  { heard, isResuming, model, problem }: Live,
+  { heard, isResuming, overview, problem }: Live,
 ): Standing {
-  const lag = model?.present.lag ?? 0;
+  const present = overview?.["lainlet/present"];
+  const lag = present?.lag ?? 0;
   const trueAt = heard && heard.getTime() - lag * 1000;
   if (problem !== undefined) {
     return { kind: "away", words: "no connection", why: problem, trueAt };
   }
-  if (model === undefined || isResuming) {
+  if (present === undefined || isResuming) {
     return { kind: "asking", words: "asking", why: "", trueAt };
   }
-  if (model.present.stale) {
-    const why = model.present.problems.join("; ");
+  if (present.stale) {
+    const why = present.problems.join("; ");
     return { kind: "stale", words: "behind", why, trueAt };
   }
   return { kind: "good", words: "in step", why: "", trueAt };

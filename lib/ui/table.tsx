@@ -7,10 +7,10 @@
 import { Component, type ComponentChildren, createRef } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { glow } from "./glow.ts";
-import type { Params } from "./route.ts";
+import type { Params } from "../model/place.ts";
 import { found, sorted } from "./rows.ts";
 import { useWindow } from "./window.ts";
-import { plural } from "./words.ts";
+import { plural } from "../model/words.ts";
 import "./table.css";
 
 /** What a table says of its items. */

@@ -7,9 +7,7 @@ import {
   type Params,
   type ViewName,
 } from "../client/client.ts";
-
-/** How often a view is drawn at most, in ms. */
-const PACE = 250;
+import { Paced, whileShown } from "./pace.ts";
 
 /** What a view of lainlet says, as far as it is known. */
 export interface Seen<T> {
@@ -26,16 +24,11 @@ export function useView<N extends ViewName>(
   const [seen, setSeen] = useState<Seen<Data<N>>>({});
   useEffect(() => {
     const client = new Client(location.origin);
-    let watching: AbortController | undefined;
-    let timer: ReturnType<typeof setTimeout> | undefined;
     let newest: Seen<Data<N>> = {};
+    const drawn = new Paced(setSeen);
     const become = (next: Seen<Data<N>>) => {
       newest = next;
-      // States may come faster than anybody can look.
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        setSeen(newest);
-      }, newest.data === undefined ? 0 : PACE);
+      drawn.tell(next);
     };
     const watch = async (signal: AbortSignal) => {
       try {
@@ -46,18 +39,10 @@ export function useView<N extends ViewName>(
         become({ ...newest, problem: lineOf(error) });
       }
     };
-    const look = () => {
-      watching?.abort();
-      if (document.hidden) return;
-      watching = new AbortController();
-      watch(watching.signal);
-    };
-    document.addEventListener("visibilitychange", look);
-    look();
+    const end = whileShown(watch);
     return () => {
-      document.removeEventListener("visibilitychange", look);
-      watching?.abort();
-      clearTimeout(timer);
+      end();
+      drawn.end();
     };
   }, [name, JSON.stringify(params)]);
   return seen;

@@ -1,5 +1,5 @@
 import type { Data } from "../../client/client.ts";
-import { plainly, sentenceOf } from "../../ui/sentences.ts";
+import { plainly, sentenceOf } from "../../model/sentences.ts";
 import { cell, inOrder, type Listing, listing, type Row } from "./listing.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { Data } from "../../client/client.ts";
-import { modelOf } from "../../ui/model.ts";
-import { byNatural } from "../../ui/natural.ts";
+import { modelOf } from "../../model/mod.ts";
+import { byNatural } from "../../model/natural.ts";
 import { cell, type Listing, listing } from "./listing.ts";
 import { addressOf, statusOf } from "./pods.ts";
 

@@ -1,5 +1,5 @@
 import type { Data } from "../../client/client.ts";
-import { byNatural } from "../../ui/natural.ts";
+import { byNatural } from "../../model/natural.ts";
 import { age, type Cell, cell, type Listing, listing } from "./listing.ts";
 
 type Listener = Data<"listeners">[string];

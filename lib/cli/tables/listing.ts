@@ -5,7 +5,7 @@ import type {
   ViewName,
   WatchOptions,
 } from "../../client/client.ts";
-import { byNatural } from "../../ui/natural.ts";
+import { byNatural } from "../../model/natural.ts";
 import { printable } from "../render.ts";
 
 /** A column of a table. */

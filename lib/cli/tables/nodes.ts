@@ -1,5 +1,5 @@
-import { modelOf, type Node } from "../../ui/model.ts";
-import { isOver, type Load, partOf } from "../../ui/nodes.ts";
+import { modelOf, type Node } from "../../model/mod.ts";
+import { isOver, type Load, partOf } from "../../model/nodes.ts";
 import {
   type Cell,
   cell,

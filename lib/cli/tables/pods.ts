@@ -1,6 +1,10 @@
 import type { Data } from "../../client/client.ts";
-import { type Condition, conditionOf, TROUBLES } from "../../ui/condition.ts";
-import { shortVersion } from "../../ui/words.ts";
+import {
+  type Condition,
+  conditionOf,
+  TROUBLES,
+} from "../../model/condition.ts";
+import { shortVersion } from "../../model/words.ts";
 import {
   age,
   type Cell,

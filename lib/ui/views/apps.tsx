@@ -1,12 +1,13 @@
 /// <reference lib="dom" />
 import { useMemo } from "preact/hooks";
 import { type Look, Mark, StateMark, Version } from "../marks.tsx";
-import type { App, Group, Model } from "../model.ts";
-import { gravity, isShort } from "../needs.ts";
+import type { App, Group, Model } from "../../model/mod.ts";
+import { gravity, isShort } from "../../model/needs.ts";
 import { AppLink, Facts, Value } from "../parts.tsx";
-import { href, type Params, setQuery } from "../route.ts";
+import type { Params } from "../../model/place.ts";
+import { href, setQuery } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
-import { plural } from "../words.ts";
+import { plural } from "../../model/words.ts";
 import { keyOf, PODS } from "./pods.tsx";
 import { Portals } from "./portals.tsx";
 import { RecentOfApp } from "./recent.tsx";

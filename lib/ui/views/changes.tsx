@@ -1,8 +1,9 @@
 /// <reference lib="dom" />
 import { useMemo, useState } from "preact/hooks";
 import { Changes, type Numbered, saidOf } from "../history.tsx";
-import type { Model } from "../model.ts";
-import { type Params, setQuery } from "../route.ts";
+import type { Model } from "../../model/mod.ts";
+import type { Params } from "../../model/place.ts";
+import { setQuery } from "../route.ts";
 import { useView } from "../watch.ts";
 
 const KINDS = ["group", "config", "node", "depends"] as const;

@@ -1,11 +1,12 @@
 /// <reference lib="dom" />
 import { useMemo } from "preact/hooks";
 import { Bar, Mark } from "../marks.tsx";
-import type { Model, Node } from "../model.ts";
-import { gravity, loadOf } from "../needs.ts";
-import { byNatural } from "../natural.ts";
-import { href, type Params, setQuery } from "../route.ts";
-import { plural } from "../words.ts";
+import type { Model, Node } from "../../model/mod.ts";
+import { gravity, loadOf } from "../../model/needs.ts";
+import { byNatural } from "../../model/natural.ts";
+import type { Params } from "../../model/place.ts";
+import { href, setQuery } from "../route.ts";
+import { plural } from "../../model/words.ts";
 import { useHighlight } from "./highlight.ts";
 import { NodeMap } from "./map.tsx";
 import { Needs } from "./needs.tsx";

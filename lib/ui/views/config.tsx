@@ -1,8 +1,9 @@
 import { useState } from "preact/hooks";
 import { isSecret } from "../../access/secrets.ts";
-import type { Model } from "../model.ts";
+import type { Model } from "../../model/mod.ts";
 import { Value } from "../parts.tsx";
-import { type Params, setQuery } from "../route.ts";
+import type { Params } from "../../model/place.ts";
+import { setQuery } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
 
 type Setting = Model["config"][number];

@@ -1,5 +1,5 @@
 import { isObject } from "../../json.ts";
-import type { Entry } from "../entry.ts";
+import type { Entry } from "../../model/entry.ts";
 import { type Said, saidOf } from "../history.tsx";
 import { Value } from "../parts.tsx";
 import { href } from "../route.ts";

@@ -1,8 +1,8 @@
 import { useMemo } from "preact/hooks";
 import { Chart } from "../chart.tsx";
-import type { Model } from "../model.ts";
+import type { Model } from "../../model/mod.ts";
 import { brief, bytes, Facts, round, seconds, stamp } from "../parts.tsx";
-import type { Params } from "../route.ts";
+import type { Params } from "../../model/place.ts";
 import type { Standing } from "../standing.ts";
 import { type Column, Table } from "../table.tsx";
 import { Listeners } from "./listeners.tsx";

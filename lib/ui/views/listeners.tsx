@@ -2,7 +2,8 @@ import { useMemo } from "preact/hooks";
 import type { Data } from "../../client/client.ts";
 import { Ago, Mark } from "../marks.tsx";
 import { AppLink, seconds } from "../parts.tsx";
-import { type Params, setQuery } from "../route.ts";
+import type { Params } from "../../model/place.ts";
+import { setQuery } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
 import { useView } from "../watch.ts";
 

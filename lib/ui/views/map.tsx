@@ -2,7 +2,7 @@
 import { Component, createRef } from "preact";
 import { glow } from "../glow.ts";
 import { lookOf, stateText } from "../marks.tsx";
-import type { Pod } from "../model.ts";
+import type { Pod } from "../../model/mod.ts";
 import { href } from "../route.ts";
 
 interface NodeMapProps {

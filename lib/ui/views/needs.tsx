@@ -1,8 +1,8 @@
 import { Mark } from "../marks.tsx";
-import type { Model } from "../model.ts";
-import { type Need, needsOf } from "../needs.ts";
+import type { Model } from "../../model/mod.ts";
+import { type Need, needsOf } from "../../model/needs.ts";
 import { href } from "../route.ts";
-import { plural } from "../words.ts";
+import { plural } from "../../model/words.ts";
 
 /** How much of each kind is listed. */
 const MOST = 4;

@@ -1,11 +1,12 @@
 import { useMemo } from "preact/hooks";
 import { Bar, Mark } from "../marks.tsx";
-import type { Model, Node } from "../model.ts";
-import { loadOf } from "../needs.ts";
+import type { Model, Node } from "../../model/mod.ts";
+import { loadOf } from "../../model/needs.ts";
 import { Address, NodeLink } from "../parts.tsx";
-import { href, type Params, setQuery } from "../route.ts";
+import type { Params } from "../../model/place.ts";
+import { href, setQuery } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
-import { loadText } from "../words.ts";
+import { loadText } from "../../model/words.ts";
 
 const COLUMNS: readonly Column<Node>[] = [
   {

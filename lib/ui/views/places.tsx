@@ -1,5 +1,5 @@
 import { Bar } from "../marks.tsx";
-import type { Container, Model, Node } from "../model.ts";
+import type { Container, Model, Node } from "../../model/mod.ts";
 import { Address, AppLink, bytes, Facts, NodeLink, Value } from "../parts.tsx";
 import { href } from "../route.ts";
 import { Table } from "../table.tsx";

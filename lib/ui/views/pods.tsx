@@ -1,11 +1,12 @@
 /// <reference lib="dom" />
 import { useMemo } from "preact/hooks";
-import { TROUBLE_KINDS, TROUBLES } from "../condition.ts";
+import { TROUBLE_KINDS, TROUBLES } from "../../model/condition.ts";
 import { Ago, PodLink, StateMark, stateText, Version } from "../marks.tsx";
-import type { Model, Pod } from "../model.ts";
-import { gravity } from "../needs.ts";
+import type { Model, Pod } from "../../model/mod.ts";
+import { gravity } from "../../model/needs.ts";
 import { Address, NodeLink } from "../parts.tsx";
-import { type Params, setQuery } from "../route.ts";
+import type { Params } from "../../model/place.ts";
+import { setQuery } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
 
 const POD: Column<Pod> = {

@@ -1,4 +1,4 @@
-import type { Portal } from "../model.ts";
+import type { Portal } from "../../model/mod.ts";
 import { Address, AppLink, NodeLink } from "../parts.tsx";
 import { type Column, Table } from "../table.tsx";
 

@@ -1,7 +1,8 @@
 import { useMemo } from "preact/hooks";
 import { Changes, type Said, saidOf } from "../history.tsx";
-import type { Node } from "../model.ts";
-import { href, type Params } from "../route.ts";
+import type { Node } from "../../model/mod.ts";
+import type { Params } from "../../model/place.ts";
+import { href } from "../route.ts";
 import { useView } from "../watch.ts";
 
 /** How far back a page begins, and how many changes it shows. */

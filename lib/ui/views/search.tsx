@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
-import type { Model } from "../model.ts";
+import type { Model } from "../../model/mod.ts";
 import { Address, AppLink, ContainerLink, NodeLink } from "../parts.tsx";
 import { href } from "../route.ts";
 

@@ -1,6 +1,6 @@
 import { serviceOf } from "../../watcher/service.ts";
-import type { App, Group, Model } from "../model.ts";
-import { byNatural } from "../natural.ts";
+import type { App, Group, Model } from "../../model/mod.ts";
+import { byNatural } from "../../model/natural.ts";
 import { AppLink } from "../parts.tsx";
 
 /** What a group uses, by the names of the portals, each of which leads to the app that offers it. */

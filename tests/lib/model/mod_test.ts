@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { Client } from "../../../lib/client/client.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
-import { modelOf } from "../../../lib/ui/model.ts";
-import { natural } from "../../../lib/ui/natural.ts";
-import { needsOf } from "../../../lib/ui/needs.ts";
-import { isOver } from "../../../lib/ui/nodes.ts";
+import { modelOf } from "../../../lib/model/mod.ts";
+import { natural } from "../../../lib/model/natural.ts";
+import { needsOf } from "../../../lib/model/needs.ts";
+import { isOver } from "../../../lib/model/nodes.ts";
 import { found, sorted } from "../../../lib/ui/rows.ts";
 import { LARGE, largeCluster } from "../../../scripts/large_cluster.ts";
 import { TestLainlet } from "../../util/lainlet.ts";

@@ -5,6 +5,9 @@
  */
 import type { Load } from "./nodes.ts";
 
+/** To make one takes long, so there is one. */
+const NUMBERS = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+
 /** What a node has, in what that is counted, and what this is called. */
 export const UNITS = { CPU: [1, ""], memory: [2 ** 30, " GB"] } as const;
 
@@ -14,8 +17,7 @@ export function loadText(
   of: keyof typeof UNITS,
 ): string {
   const [unit, name] = UNITS[of];
-  const count = (value: number) =>
-    (value / unit).toLocaleString("en", { maximumFractionDigits: 1 });
+  const count = (value: number) => NUMBERS.format(value / unit);
   return capacity === undefined
     ? `${count(limits)}${name}`
     : `${count(limits)} of ${count(capacity)}${name}`;
@@ -27,7 +29,7 @@ export function plural(
   one: string,
   many = `${one}s`,
 ): string {
-  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+  return `${NUMBERS.format(count)} ${count === 1 ? one : many}`;
 }
 
 /** A version as one can tell it: of a commit's name the beginning. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Params } from "./route.ts";
+import type { Place } from "./place.ts";
 
 /** Something that changed in the cluster, as `/v2/changes` tells. */
 export interface Entry {
@@ -26,13 +26,14 @@ export interface Step {
 }
 
 /** Text in parts; a part may lead somewhere, or have more to it. */
-export type Clause = readonly (string | {
-  readonly text: string;
-  readonly path?: readonly string[];
-  readonly params?: Params;
-  /** The whole of a text that is shortened. */
-  readonly whole?: string;
-})[];
+export type Clause = readonly (
+  | string
+  | Partial<Place> & {
+    readonly text: string;
+    /** The whole of a text that is shortened. */
+    readonly whole?: string;
+  }
+)[];
 
 export function node(name: string): Clause[number] {
   return { text: name, path: ["node", name] };

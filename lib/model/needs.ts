@@ -5,16 +5,10 @@
  */
 import { reasonOf, TROUBLE_KINDS, type TroubleKind } from "./condition.ts";
 import type { Group, Pod } from "./groups.ts";
-import type { Model } from "./model.ts";
+import type { Model } from "./mod.ts";
 import { isOver, type Load, type Node, partOf } from "./nodes.ts";
-import type { Params } from "./route.ts";
+import type { Place } from "./place.ts";
 import { loadText, plural, type UNITS } from "./words.ts";
-
-/** Where something is shown. */
-export interface Place {
-  readonly path: readonly string[];
-  readonly params?: Params;
-}
 
 /** One kind of trouble: how much of it there is, and what the worst is. */
 export interface Need {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { Entry, Step } from "../../../lib/ui/entry.ts";
-import { plainly, sentenceOf } from "../../../lib/ui/sentences.ts";
+import type { Entry, Step } from "../../../lib/model/entry.ts";
+import { plainly, sentenceOf } from "../../../lib/model/sentences.ts";
 
 function entry(
   kind: Entry["kind"],
