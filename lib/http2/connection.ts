@@ -1,49 +1,28 @@
-import { Buffer } from "node:buffer";
+import { ConnectionError, ERROR, type ErrorCode } from "./errors.ts";
 import {
   encodeFrame,
-  ERROR,
-  type ErrorCode,
   FIRST_WINDOW,
   FLAG,
   type Frame,
-  FRAME_HEAD,
   FrameReader,
   MAX_WINDOW,
   SETTING,
   settingsFrame,
   TYPE,
+  unpadded,
   wordAt,
   words,
 } from "./frame.ts";
 import { Outbox } from "./outbox.ts";
-import { type Header, HpackDecoder, HpackError } from "./hpack.ts";
+import { type HeaderBlock, HeaderBlocks, MAX_HEADERS } from "./header_block.ts";
+import { HpackError } from "./hpack.ts";
 import { type Carrier, Http2Stream, type StreamHandler } from "./stream.ts";
-
-/** The most of headers that a request may have, in bytes. */
-const MAX_HEADERS = 32 * 1024;
 
 /** How many streams a connection may have at a time. */
 const MAX_STREAMS = 2_000;
 
 /** After so many bytes the peer is told that there is room again. */
 const REPLENISH = FIRST_WINDOW >> 1;
-
-/** What breaks a connection. */
-class ConnectionError extends Error {
-  override readonly name = "ConnectionError";
-
-  constructor(readonly code: ErrorCode, message: string) {
-    super(message);
-  }
-}
-
-/** A header block that goes on. */
-interface Block {
-  readonly stream: number;
-  readonly isEnd: boolean;
-  readonly parts: Uint8Array[];
-  size: number;
-}
 
 /**
  * One connection of HTTP/2, at the server's end, after the preface. What it
@@ -55,12 +34,11 @@ interface Block {
 export class Http2Connection implements Carrier {
   readonly #streams = new Map<number, Http2Stream>();
   readonly #frames = new FrameReader();
-  readonly #hpack = new HpackDecoder();
+  readonly #blocks = new HeaderBlocks();
   readonly #outbox: Outbox;
   #firstWindow = FIRST_WINDOW;
   #received = 0;
   #lastStream = 0;
-  #block?: Block;
   /** No new stream is taken. */
   #isEnding = false;
   #isOver = false;
@@ -159,16 +137,17 @@ export class Http2Connection implements Carrier {
 
   #take(frame: Frame): void {
     const { type } = frame;
-    if ((this.#block === undefined) === (type === TYPE.continuation)) {
+    if (this.#blocks.isOpen !== (type === TYPE.continuation)) {
       throw new ConnectionError(ERROR.protocol, "a header block is broken off");
     }
     switch (type) {
       case TYPE.data:
         return this.#takeData(frame);
       case TYPE.headers:
-        return this.#takeHeaders(frame);
-      case TYPE.continuation:
-        return this.#takeContinuation(frame);
+      case TYPE.continuation: {
+        const block = this.#blocks.take(frame, type === TYPE.headers);
+        return block && this.#takeHeaders(block);
+      }
       case TYPE.rstStream: {
         const stream = this.#streams.get(frame.stream);
         if (stream !== undefined) this.#drop(stream);
@@ -221,50 +200,14 @@ export class Http2Connection implements Carrier {
     stream.handler?.end();
   }
 
-  #takeHeaders(frame: Frame): void {
-    let block = unpadded(frame);
-    if (frame.flags & FLAG.priority) block = block.subarray(5);
-    if (frame.stream % 2 === 0) {
-      throw new ConnectionError(ERROR.protocol, "headers of no stream");
-    }
-    this.#block = {
-      stream: frame.stream,
-      isEnd: (frame.flags & FLAG.endStream) !== 0,
-      parts: [],
-      size: 0,
-    };
-    this.#addToBlock(this.#block, block, frame);
-  }
-
-  #takeContinuation(frame: Frame): void {
-    const block = this.#block;
-    if (block === undefined || block.stream !== frame.stream) {
-      throw new ConnectionError(ERROR.protocol, "a header block is broken off");
-    }
-    this.#addToBlock(block, frame.payload, frame);
-  }
-
-  #addToBlock(block: Block, part: Uint8Array, { flags }: Frame): void {
-    // An empty one costs something, too.
-    block.size += part.length + FRAME_HEAD;
-    if (block.size > MAX_HEADERS) {
-      throw new ConnectionError(ERROR.enhanceYourCalm, "too many headers");
-    }
-    block.parts.push(part.slice());
-    if ((flags & FLAG.endHeaders) === 0) return;
-    this.#block = undefined;
-    const headers = this.#hpack.decode(Buffer.concat(block.parts), MAX_HEADERS);
-    const known = this.#streams.get(block.stream);
+  #takeHeaders({ stream: id, isEnd, headers }: HeaderBlock): void {
+    const known = this.#streams.get(id);
     if (known !== undefined) {
       // Trailers: they say no more than that.
-      if (block.isEnd) return this.#endRequest(known);
+      if (isEnd) return this.#endRequest(known);
       throw new ConnectionError(ERROR.protocol, "headers amid a request");
     }
-    if (block.stream <= this.#lastStream) return; // It was on its way.
-    this.#begin(block, headers);
-  }
-
-  #begin({ stream: id, isEnd }: Block, headers: readonly Header[]): void {
+    if (id <= this.#lastStream) return; // It was on its way.
     this.#lastStream = id;
     const stream = new Http2Stream(
       id,
@@ -345,15 +288,6 @@ export class Http2Connection implements Carrier {
     this.#streams.clear();
     this.#sendGoaway(code);
   }
-}
-
-function unpadded({ flags, payload }: Frame): Uint8Array {
-  if ((flags & FLAG.padded) === 0) return payload;
-  const padding = payload[0] ?? 0;
-  if (padding >= payload.length) {
-    throw new ConnectionError(ERROR.protocol, "nothing but padding");
-  }
-  return payload.subarray(1, payload.length - padding);
 }
 
 function toConnectionError(error: unknown): ConnectionError {

@@ -1,3 +1,5 @@
+import { ConnectionError, ERROR } from "./errors.ts";
+
 /**
  * The frames of HTTP/2.
  *
@@ -26,20 +28,6 @@ export const FLAG = {
   padded: 8,
   priority: 32,
 } as const;
-
-/** Why a stream or a connection ends: RFC 9113, 7. */
-export const ERROR = {
-  none: 0,
-  protocol: 1,
-  flowControl: 3,
-  frameSize: 6,
-  refusedStream: 7,
-  cancel: 8,
-  compression: 9,
-  enhanceYourCalm: 11,
-} as const;
-
-export type ErrorCode = typeof ERROR[keyof typeof ERROR];
 
 export const SETTING = {
   maxConcurrentStreams: 3,
@@ -172,4 +160,18 @@ export function join(a: Uint8Array, b: Uint8Array): Uint8Array {
   both.set(a);
   both.set(b, a.length);
   return both;
+}
+
+/**
+ * What a frame carries, without its padding.
+ *
+ * @throws {ConnectionError} when there is nothing but that
+ */
+export function unpadded({ flags, payload }: Frame): Uint8Array {
+  if ((flags & FLAG.padded) === 0) return payload;
+  const padding = payload[0] ?? 0;
+  if (padding >= payload.length) {
+    throw new ConnectionError(ERROR.protocol, "nothing but padding");
+  }
+  return payload.subarray(1, payload.length - padding);
 }

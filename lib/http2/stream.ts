@@ -1,5 +1,6 @@
 import { encodeHeaders, type Header } from "./hpack.ts";
-import { encodeFrame, ERROR, type ErrorCode, FLAG, TYPE } from "./frame.ts";
+import { ERROR, type ErrorCode } from "./errors.ts";
+import { encodeFrame, FLAG, TYPE } from "./frame.ts";
 
 /** Who looks after a request. */
 export interface StreamHandler {

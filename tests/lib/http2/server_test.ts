@@ -4,9 +4,9 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { ERROR } from "../../../lib/http2/errors.ts";
 import {
   encodeFrame,
-  ERROR,
   FLAG,
   type Frame,
   PREFACE,
