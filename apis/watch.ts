@@ -1,5 +1,6 @@
+import { etagsOf } from "../lib/broadcast/event_id.ts";
 import { badRequest } from "../lib/errors.ts";
-import type { NamedView, Page, Service } from "../lib/view/page.ts";
+import type { Ask, NamedView, Page, Service } from "../lib/view/page.ts";
 
 /** As many views may come on one stream. */
 const MOST = 20;
@@ -21,7 +22,11 @@ export default {
     },
     tag: {
       description:
-        "`1`: comments before each frame say the state's entity tag and the revision that it rests on.",
+        "`1`: comments before each frame say the state's entity tag and the revision that it rests on, and its id names what the listener has after it, of all views.",
+    },
+    since: {
+      description:
+        "The id of the last event that the listener has, of a stream with `tag=1` and the same views, from any lainlet of the cluster. Of a view whose state is still that, nothing is sent until it changes; if it is still known, a patch from it, where patches were asked for; else `init`.",
     },
     heartbeat: {
       description: "Seconds between `heartbeat` events; 0 or none: none.",
@@ -36,10 +41,25 @@ export default {
     if (names.length > MOST) {
       throw badRequest(`there may be ${MOST} views on a stream`);
     }
-    const views = names.map((name) => viewOf(service, name));
+    const since = sinceOf(params, ask, names.length);
+    const views = names.map((name, i) => ({
+      ...viewOf(service, name),
+      since: since?.[i],
+    }));
     return service.watchTogether(views, params, ask);
   },
 } satisfies Page;
+
+/** The entity tags of the states that who asks has. @throws {Refusal} when they are malformed */
+function sinceOf(params: URLSearchParams, { lastEventId }: Ask, views: number) {
+  // The last id may be that of a stream that was not named, which tells nothing.
+  const last = lastEventId ? etagsOf(lastEventId, views) : undefined;
+  if (last !== undefined) return last;
+  const text = params.get("since") ?? "";
+  const since = etagsOf(text, views);
+  if (since !== undefined || text === "") return since;
+  throw badRequest("since must be the id of an event that names these views");
+}
 
 function viewOf({ endpoints }: Service, name: string): NamedView {
   const [path = ""] = name.split("?", 1);

@@ -1,6 +1,13 @@
 import { Unavailable } from "../errors.ts";
 import type { Delays } from "../vitals/delays.ts";
-import { COMMENT, errorFrame, HEARTBEAT, notesOf, unchanged } from "./frame.ts";
+import { eventId } from "./event_id.ts";
+import {
+  COMMENT,
+  errorFrame,
+  heartbeatFrame,
+  notesOf,
+  unchanged,
+} from "./frame.ts";
 import type { State } from "./state.ts";
 import type { Follower, Topic } from "./topic.ts";
 
@@ -14,6 +21,8 @@ export interface BranchOptions {
   readonly tag: boolean;
   /** What is behind an event's name, for each of several topics that the stream carries; undefined: it carries one. */
   readonly names?: readonly string[];
+  /** The entity tag of the state that the reader says it has, for each of them. */
+  readonly since?: readonly (string | undefined)[];
   /** Where it is noted how the stream stands; undefined: nowhere. */
   readonly place?: number;
 }
@@ -26,6 +35,8 @@ interface Carried {
   /** The number of the topic's state that was looked at last. */
   seen: number;
   sent?: State;
+  /** Of several topics: the entity tag of the state that the reader has; for ids. */
+  etag?: string;
   /** What the reader has from another stream. */
   had?: State;
   /** The last thing sent of the topic was an error. */
@@ -84,10 +95,17 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     private readonly delays: Delays,
     private readonly onOver: () => void,
   ) {
-    const { heartbeat, names } = options;
+    const { heartbeat, names, since } = options;
     this.#carried = (names?.map((name) => ` ${name}`) ?? [""]).map((
       suffix,
-    ) => ({ suffix, seen: 0, isBroken: false, isOver: false }));
+      i,
+    ) => ({
+      suffix,
+      seen: 0,
+      etag: since?.[i],
+      isBroken: false,
+      isOver: false,
+    }));
     this.stream = new ReadableStream<Uint8Array>(this, { highWaterMark: 0 });
     if (heartbeat > 0) {
       this.#timer = setInterval(() => {
@@ -139,6 +157,7 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
       this.#leaveAll();
     } else if (!carried.isOver) {
       carried.failure = message;
+      carried.etag = undefined;
       carried.isOver = true;
       carried.topic?.leave(this);
       carried.topic = undefined;
@@ -221,12 +240,14 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
   }
 
   #next(): readonly Uint8Array[] | undefined {
-    if (this.#failure !== undefined) return [errorFrame(this.#failure)];
+    if (this.#failure !== undefined) {
+      return [errorFrame(this.#failure, this.#idOf(0))];
+    }
     const frames = this.#nextStates();
     if (frames !== undefined) return frames;
     if (this.#heartbeatDue) {
       this.#heartbeatDue = false;
-      return [HEARTBEAT];
+      return [heartbeatFrame(this.#idOf(0))];
     }
     if (this.#commentDue) return [COMMENT];
   }
@@ -241,7 +262,7 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
       const { failure, suffix } = carried;
       if (failure === undefined) continue;
       carried.failure = undefined;
-      frames.push(errorFrame(failure, `error${suffix}`));
+      frames.push(errorFrame(failure, this.#idOf(0), `error${suffix}`));
     }
     if (this.#isTogether) {
       for (const one of this.#carried) {
@@ -268,7 +289,7 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     if (state instanceof Unavailable) {
       if (isBroken) return;
       carried.isBroken = true;
-      return [errorFrame(state.message, `error${suffix}`)];
+      return [errorFrame(state.message, this.#idOf(0), `error${suffix}`)];
     }
     // Two that follow each other differ, but not those further apart.
     if (
@@ -280,8 +301,9 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
       : undefined;
     carried.isBroken = false;
     carried.sent = state;
-    if (had?.equals(state)) return [unchanged(notes ?? "")];
-    const id = ++this.#id;
+    if (this.#areIdsNames) carried.etag = state.etag;
+    if (had?.equals(state)) return [unchanged(notes ?? "", suffix)];
+    const id = this.#idOf(++this.#id);
     // Before the first one there was nothing to miss.
     if (sent !== undefined) this.#conflated += topic.number - seen - 1;
     if (sent !== undefined) this.delays.taken(topic.readAt);
@@ -295,6 +317,17 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
       ? "update"
       : topic.kindSince(seen);
     return state.frame(id, event + suffix, notes);
+  }
+
+  /** Whether ids tell what the reader has, so that it can go on from there. */
+  get #areIdsNames(): boolean {
+    return this.options.tag && this.options.names !== undefined;
+  }
+
+  /** The id of an event. @param count where ids count */
+  #idOf(count: number): number | string {
+    if (!this.#areIdsNames) return count;
+    return eventId(this.#carried.map(({ etag }) => etag));
   }
 
   #leaveAll(): void {

@@ -7,7 +7,9 @@ const encoder = new TextEncoder();
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
-export const HEARTBEAT = encoder.encode("id: 0\nevent: heartbeat\n\n");
+export function heartbeatFrame(id: number | string): Uint8Array {
+  return encoder.encode(`id: ${id}\nevent: heartbeat\n\n`);
+}
 
 /** A line that every client skips. */
 export const COMMENT = encoder.encode(":\n");
@@ -22,15 +24,24 @@ export function notesOf(etag: string, revision: number): string {
   return `: etag ${etag}\n${revision > 0 ? `: revision ${revision}\n` : ""}`;
 }
 
-/** Says that the state is the one that the reader has. @param notes see {@linkcode notesOf} */
-export function unchanged(notes: string): Uint8Array {
-  return encoder.encode(`${notes}: unchanged\n\n`);
+/**
+ * Says that the state is the one that the reader has.
+ *
+ * @param notes see {@linkcode notesOf}
+ * @param suffix of which of several views
+ */
+export function unchanged(notes: string, suffix: string): Uint8Array {
+  return encoder.encode(`${notes}: unchanged${suffix}\n\n`);
 }
 
 /**
  * @param message one line
  * @param event its name
  */
-export function errorFrame(message: string, event = "error"): Uint8Array {
-  return encoder.encode(`id: 0\nevent: ${event}\ndata: ${message}\n\n`);
+export function errorFrame(
+  message: string,
+  id: number | string,
+  event = "error",
+): Uint8Array {
+  return encoder.encode(`id: ${id}\nevent: ${event}\ndata: ${message}\n\n`);
 }

@@ -128,7 +128,11 @@ export class State {
    *
    * @param notes lines that come before it
    */
-  frame(id: number, event: string, notes = ""): readonly Uint8Array[] {
+  frame(
+    id: number | string,
+    event: string,
+    notes = "",
+  ): readonly Uint8Array[] {
     const frames = notes === "" ? this.#frames : this.#tagged;
     return frames.get(this.bytes, id, event, notes);
   }
@@ -151,13 +155,13 @@ export class State {
 
 /** The frames of a state by id, of one event, with the same notes: who is slow may get another one. */
 class Frames {
-  readonly #made = new Map<number, readonly Uint8Array[]>();
+  readonly #made = new Map<number | string, readonly Uint8Array[]>();
   #event = "";
   #notes = "";
 
   get(
     bytes: Bytes,
-    id: number,
+    id: number | string,
     event: string,
     notes: string,
   ): readonly Uint8Array[] {

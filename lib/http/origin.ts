@@ -186,11 +186,12 @@ export class Lainlet implements Origin, Service {
     });
     if (typeof place === "string") return unavailable(place, RETRY_AFTER);
     const { giveBack, number } = place;
+    const demands = views.map((one) => ({ ...one, peer }));
     const names = views.map(({ name }) => name);
-    const demands = views.map(({ view, params }) => ({ view, params, peer }));
+    const since = views.map(({ since }) => since);
     return {
       headers: STREAM,
-      options: { heartbeat, patch, tag, names, place: number },
+      options: { heartbeat, patch, tag, names, since, place: number },
       start: (listener) =>
         both(this.views.followTogether(demands, listener), giveBack),
     };

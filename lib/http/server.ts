@@ -52,6 +52,7 @@ export class Server {
         acceptEncoding: headers.get("Accept-Encoding"),
         ifNoneMatch: headers.get("If-None-Match"),
         prefer,
+        lastEventId: headers.get("Last-Event-ID"),
       }, prefer === null ? undefined : request.signal);
     const [response, stop] = this.#respond(answer, { url, peer });
     const { status } = response;

@@ -29,6 +29,8 @@ export interface Ask {
   readonly acceptEncoding: string | null;
   readonly ifNoneMatch: string | null;
   readonly prefer: string | null;
+  /** Of the last event that it got, as browsers say when they come back. */
+  readonly lastEventId: string | null;
 }
 
 /** An answer of one piece, to whoever asked; can be sent to another thread. */
@@ -56,6 +58,8 @@ export interface NamedView {
   readonly name: string;
   readonly view: View;
   readonly params: URLSearchParams;
+  /** The entity tag of the state of it that the reader has. */
+  readonly since?: string;
 }
 
 /** A running lainlet, as its endpoints see it. */

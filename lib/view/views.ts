@@ -148,7 +148,10 @@ export class Views {
       if (ends.isOver) return;
       shown.forEach(({ which }, i) => {
         const topic = topics[i];
-        if (topic !== undefined) listener.attach(topic, undefined, which);
+        if (topic === undefined) return;
+        const since = demands[which]?.since;
+        const had = since === undefined ? since : joint.known(since, i);
+        listener.attach(topic, had, which);
       });
     });
   }
@@ -156,7 +159,7 @@ export class Views {
   /** Topics that are let through together, once for all who follow the same. */
   #join(
     shown: readonly { readonly source: Source; readonly progress?: Progress }[],
-  ): { topics: Promise<readonly Topic[]>; leave: () => void } {
+  ): Pick<Joint, "topics" | "known"> & { leave: () => void } {
     const id = JSON.stringify(shown.map(({ source }) => source.id));
     let joint = this.#joint.get(id);
     if (joint === undefined) {
@@ -170,7 +173,9 @@ export class Views {
         together.end();
         for (const { release } of used) release();
       };
-      joint = { topics: promise, users: 0, end };
+      // What was let through was theirs before; and they are kept for longer.
+      const known = (etag: string, i: number) => used[i]?.topic.known(etag);
+      joint = { topics: promise, known, users: 0, end };
       this.#joint.set(id, joint);
     }
     const used = joint;
@@ -180,7 +185,7 @@ export class Views {
       this.#joint.delete(id);
       used.end();
     };
-    return { topics: used.topics, leave };
+    return { ...used, leave };
   }
 
   #feed(demand: Demand, listener: Listener, ends: Ends): void {
@@ -230,6 +235,8 @@ type Fail = (message: string, status: number) => void;
 /** Views that somebody follows together. */
 interface Joint {
   readonly topics: Promise<readonly Topic[]>;
+  /** The state of one of them that has an entity tag, if that is known still. */
+  known(etag: string, which: number): State | undefined;
   readonly end: () => void;
   users: number;
 }

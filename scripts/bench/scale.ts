@@ -95,6 +95,7 @@ async function cost(
       acceptEncoding: null,
       ifNoneMatch: null,
       prefer: null,
+      lastEventId: null,
       isNamed: true,
     });
     if (!("start" in feed)) throw new Error(`${path} is no stream`);

@@ -11,6 +11,7 @@ import { TestEtcd } from "../util/etcd.ts";
 import { Frames } from "../util/frames.ts";
 import { LainletProcess } from "../util/lainlet.ts";
 import { Random } from "../util/model.ts";
+import { eventually } from "../util/process.ts";
 
 const NODE = "n:10.0.0.1:22";
 const GROUP = "/lain/deployd/pod_groups/console/console.web.web";
@@ -135,9 +136,11 @@ for (const [target, threads] of [["source", 1], ["binary", 3]] as const) {
       await etcd.write({ [SUPER]: null });
       // What super callers see of the config is not what others see.
       for (const view of ["configwatcher?target=n", "nodes"]) {
-        const text =
-          `id: 0\nevent: error ${view}\ndata: authorize failed, super required`;
-        assertEquals(await listener.next(), text);
+        const { event, data } = await listener.frame();
+        assertEquals(
+          [event, data],
+          [`error ${view}`, "authorize failed, super required"],
+        );
       }
       await etcd.write(trio(1_000));
       const { event, data } = await listener.frame();
@@ -157,6 +160,91 @@ for (const [target, threads] of [["source", 1], ["binary", 3]] as const) {
         const { status } = await get(`${lainlet.url}/v2/watch${search}`);
         assertEquals(status, 400);
       }
+    });
+
+    const path = `/v2/watch?${SEARCH}&patch=merge`;
+    let id = "";
+    /** What comes of each view first: its event, or that it is unchanged; and the number in it. */
+    const first = async (stream: Frames) => {
+      const came = [];
+      for (const view of VIEWS) {
+        const { isUnchanged, event, data, ...frame } = await stream.frame();
+        id = frame.id ?? id;
+        came.push(
+          isUnchanged ? "unchanged" : [event, NUMBERS[view]?.(data)],
+        );
+      }
+      return came;
+    };
+    const goOn = async (base: string, since: string, from?: string) => {
+      await using stream = await Frames.open(base + path, since, from);
+      return await first(stream);
+    };
+    const each = (event: string, number: number) =>
+      VIEWS.map((view) => [`${event} ${view}`, number]);
+    const nothing = VIEWS.map(() => "unchanged");
+
+    await t.step("who comes back goes on, here and elsewhere", async () => {
+      await using other = await LainletProcess.start("source", [
+        `--etcd=${etcd.endpoint}`,
+      ]);
+      await using here = await Frames.open(lainlet.url + path);
+      assertEquals(await first(here), each("init", 1_000));
+      const old = id;
+      await using there = await Frames.open(other.url + path, old);
+      assertEquals(await first(there), nothing);
+      await etcd.write(trio(1_001));
+      for (const stream of [here, there]) {
+        assertEquals(await first(stream), each("patch", 1_001));
+      }
+      const newest = id;
+      for (const base of [...ones().map(() => lainlet.url), other.url]) {
+        assertEquals(await goOn(base, old), each("patch", 1_001));
+        assertEquals(id, newest);
+        assertEquals(await goOn(base, newest), nothing);
+      }
+    });
+
+    await t.step(
+      "after a restart, with what was written meanwhile",
+      async () => {
+        const known = id;
+        await etcd.write({ "/lain/config/n": "1002" });
+        await using again = await LainletProcess.start(target, [
+          `--etcd=${etcd.endpoint}`,
+          `--workers=${threads}`,
+        ]);
+        const [config = ""] = VIEWS;
+        const came = [[`init ${config}`, 1_002], "unchanged", "unchanged"];
+        assertEquals(await goOn(again.url, known), came);
+        assertEquals(await goOn(again.url, id), nothing);
+      },
+    );
+
+    await t.step("as far as it may see that", async () => {
+      const [config, nodes, proxy] = VIEWS;
+      await using less = await Frames.open(lainlet.url + path, id, CONSOLE);
+      const { event, id: left = "" } = await less.frame();
+      assertEquals(event, `error ${nodes}`);
+      // What it may see no more is not what it has.
+      assertEquals(left, id.replace(/\..*\./, ".."));
+      for (const view of [config, proxy]) {
+        assertEquals(
+          (await less.next())?.split("\n").at(-1),
+          `: unchanged ${view}`,
+        );
+      }
+      await etcd.write(trio(1_003));
+      assertEquals((await less.frame()).event, `patch ${config}`);
+      const { event: last, id: own = "" } = await less.frame();
+      assertEquals([last, own.split(".")[1]], [`patch ${proxy}`, ""]);
+      await etcd.write({ [SUPER]: "x" });
+      await eventually("it may see all again", async () => {
+        const { status } = await get(`${lainlet.url}/v2/nodes`, CONSOLE);
+        return status === 200 || undefined;
+      });
+      const came = ["unchanged", [`init ${nodes}`, 1_003], "unchanged"];
+      assertEquals(await goOn(lainlet.url, own, CONSOLE), came);
     });
   });
 }

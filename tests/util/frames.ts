@@ -11,18 +11,27 @@ export class Frames implements AsyncDisposable {
       .getReader();
   }
 
-  /** Watches, with each state named. @param since what the listener has */
+  /**
+   * Watches, with each state named.
+   *
+   * @param since what the listener has
+   * @param lastEventId the same, as browsers say it
+   */
   static async open(
     url: string,
     since?: string,
     from = "127.0.0.1",
+    lastEventId?: string,
   ): Promise<Frames> {
     const all = new URL(url);
     all.searchParams.set("watch", "1");
     all.searchParams.set("tag", "1");
     if (since !== undefined) all.searchParams.append("since", since);
     const client = Deno.createHttpClient({ localAddress: from });
-    return new Frames(await fetch(all, { client }), client);
+    const headers = lastEventId === undefined
+      ? undefined
+      : { "Last-Event-ID": lastEventId };
+    return new Frames(await fetch(all, { client, headers }), client);
   }
 
   /** Up to the next blank line; undefined when the stream ended. */

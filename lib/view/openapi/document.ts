@@ -110,7 +110,10 @@ function tagOf(endpoint: View | Page): keyof typeof TAGS {
 function askablesOf(endpoint: View | Page): Set<Askable> {
   const askables = new Set<Askable>();
   if (statusesOf(endpoint).includes(304)) askables.add("tagged");
-  if (!("select" in endpoint)) return askables;
+  if (!("select" in endpoint)) {
+    if (endpoint.mediaType === "text/event-stream") askables.add("stream");
+    return askables;
+  }
   askables.add("view");
   if (endpoint.isObject) askables.add("object");
   return askables;

@@ -1,8 +1,8 @@
 import type { Param } from "../endpoint.ts";
 import { WATCH } from "../params.ts";
 
-/** What answers can be asked in a way: all views, those that are objects, or whatever has an entity tag. */
-export type Askable = "view" | "object" | "tagged";
+/** What answers can be asked in a way: all views, those that are objects, whatever has an entity tag, or streams alone. */
+export type Askable = "view" | "object" | "tagged" | "stream";
 
 /** A way to ask that is the same for many endpoints. */
 interface CommonParameter {
@@ -69,6 +69,13 @@ const COMMON: Readonly<Record<string, CommonParameter>> = {
     of: "tagged",
     description:
       "Entity tags: a state that has one of them is not sent, but a 304 (RFC 9110, 13.1.2).",
+    schema: { type: "string" },
+  },
+  "Last-Event-ID": {
+    in: "header",
+    of: "stream",
+    description:
+      "As `since`, and before it; browsers send it by themselves when they come back (HTML, 9.2). What it cannot be is not looked at.",
     schema: { type: "string" },
   },
   "Prefer": {

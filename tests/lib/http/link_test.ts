@@ -22,6 +22,7 @@ const ASK = {
   acceptEncoding: null,
   ifNoneMatch: null,
   prefer: null,
+  lastEventId: null,
 };
 
 /** An origin that feeds everybody from one topic. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { MemoryStore } from "../../../lib/store/memory.ts";
-import { get } from "../../util/client.ts";
+import { get, Stream } from "../../util/client.ts";
 import { Frames } from "../../util/frames.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 
@@ -123,4 +123,107 @@ Deno.test("resume: a list is the same or sent whole, and an error is followed by
   );
   store.put(key, group("10.0.0.2"));
   assertEquals((await router.frame()).event, "init");
+});
+
+Deno.test("resume: several views on one stream go on, each from what the reader has of it", async () => {
+  const store = new MemoryStore(content());
+  await using server = await new TestLainlet(store).ready();
+  const views = ["configwatcher", "nodes", "streamrouter/ports"];
+  const search = views.map((view) => `view=${encodeURIComponent(view)}`);
+  const url = `${server.url}/v2/watch?patch=merge&${search.join("&")}`;
+  const tagOf = async (view: string) => {
+    const { headers } = await get(`${server.url}/v2/${view}`, undefined, {
+      headers: { "Accept-Encoding": "identity" },
+    });
+    return headers.get("etag")?.slice(1, -1);
+  };
+  const node = (number: number) =>
+    store.put("/lain/nodes/nodes/n:10.0.0.1:22", `{"n":${number}}`);
+  const ids: string[] = [];
+  {
+    await using first = await Frames.open(`${url}&heartbeat=1`);
+    for (const view of views) {
+      const { id = "", event } = await first.frame();
+      assertEquals(event, `init ${view}`);
+      ids.push(id);
+    }
+    // As far as it got, an id says what there is of each.
+    const [config, nodes, ports] = await Promise.all(views.map(tagOf));
+    assertEquals(ids, [
+      `${config}..`,
+      `${config}.${nodes}.`,
+      `${config}.${nodes}.${ports}`,
+    ]);
+    // One that a browser takes from an event without a state is no less.
+    const beat = `id: ${ids.at(-1)}\nevent: heartbeat`;
+    assertEquals(await first.next(), beat);
+  }
+  const [one = "", two = "", three = ""] = ids;
+  const unchanged = async (stream: Frames, ...views: string[]) => {
+    for (const view of views) {
+      const text = await stream.next();
+      assertEquals(text?.split("\n").at(-1), `: unchanged ${view}`);
+    }
+  };
+
+  {
+    await using same = await Frames.open(url, three);
+    await unchanged(same, ...views);
+    node(1);
+    const { id, event, data } = await same.frame();
+    assertEquals(
+      [id?.split(".")[0], event, data],
+      [one.split(".")[0], "patch nodes", { "n:10.0.0.1:22": { n: 1 } }],
+    );
+    ids.push(id ?? "");
+  }
+  // What a reader has of each may be of different times; what it gets is not.
+  store.put(KEYS.a, "2");
+  node(2);
+  for (const since of [two, three, ids[3]]) {
+    await using mixed = await Frames.open(url, since);
+    const [config, nodes] = [await mixed.frame(), await mixed.frame()];
+    assertEquals(
+      [config.event, config.data],
+      ["patch configwatcher", { a: "2" }],
+    );
+    assertEquals(
+      [nodes.event, nodes.data],
+      ["patch nodes", { "n:10.0.0.1:22": { n: 2 } }],
+    );
+    assertEquals(nodes.revision, config.revision);
+    if (since === two) {
+      assertEquals((await mixed.frame()).event, "init streamrouter/ports");
+    } else await unchanged(mixed, "streamrouter/ports");
+  }
+  // What a browser says by itself is later than what is in the URL.
+  const all = await Promise.all(views.map(tagOf));
+  {
+    await using browser = await Frames.open(url, one, "127.0.0.1", three);
+    assertEquals((await browser.frame()).event, "patch configwatcher");
+    assertEquals((await browser.frame()).event, "patch nodes");
+    await unchanged(browser, "streamrouter/ports");
+  }
+  {
+    await using other = await Frames.open(url, all.join("."), undefined, "7");
+    await unchanged(other, ...views);
+  }
+  // Nobody knows one of them, and what nobody has is not told.
+  {
+    const nobodys = "x".repeat(43);
+    await using stream = await Frames.open(
+      url,
+      [nobodys, all[1], undefined].join("."),
+    );
+    assertEquals((await stream.frame()).event, "init configwatcher");
+    await unchanged(stream, "nodes");
+    assertEquals((await stream.frame()).id, all.join("."));
+  }
+  for (const since of ["1", `"${all[0]}"..`, "...", "a.b.c", "yesterday"]) {
+    const { status } = await get(`${url}&since=${encodeURIComponent(since)}`);
+    assertEquals(status, 400);
+  }
+  // Without `tag` ids count, as they do of one view.
+  await using plain = await Stream.open(url);
+  for (const id of ["1", "2", "3"]) assertEquals((await plain.next())?.id, id);
 });
