@@ -4,27 +4,31 @@ import type { ChangeKind } from "./source.ts";
 import type { State } from "./state.ts";
 import { type Follower, Topic } from "./topic.ts";
 
-/** So many states of one topic wait for the others; then those in between are left out. */
-const MOST = 64;
-
 /** A topic, and up to which revision its state is known; without: it is no store's. */
 export interface Part {
   readonly topic: Topic;
   readonly progress?: Progress;
 }
 
-/** A state, and the revision from which on it was there. */
+/** A state, the revision from which on it was there, and the one from which on another one was. */
 interface Heard {
   readonly from: number;
+  until: number;
   readonly state: State | Unavailable;
-  readonly kind: ChangeKind;
+  kind: ChangeKind;
   readonly readAt?: number;
 }
 
-/** A topic that is followed, and the one that is let through. */
+/**
+ * A topic that is followed, and the one that is let through. It holds three
+ * states at the most: the one that was let through last, the one of the
+ * revision that is being proven, and the newest.
+ */
 class Gate implements Follower {
   /** The first is the one that was let through last, or is to be first. */
   heard: Heard[] = [];
+  /** The revision that is being proven. */
+  awaited = 0;
   #seen = 0;
   gated?: Topic;
 
@@ -40,9 +44,26 @@ class Gate implements Follower {
     this.#seen = topic.number;
     const { latest: state, readAt } = topic;
     const from = progress?.newest ?? 0;
-    this.heard.push({ from, state, kind, readAt });
-    if (this.heard.length > MOST) this.heard.splice(0, MOST);
+    const last = this.heard.at(-1);
+    if (last !== undefined) last.until = from;
+    this.heard.push({ from, until: Infinity, state, kind, readAt });
+    this.#conflate();
     this.onNews();
+  }
+
+  /** Leaves out what came between those that are held. */
+  #conflate(): void {
+    const kept = this.#at(this.awaited);
+    for (let i = this.heard.length - 2; i > 0; i--) {
+      if (i === kept) continue;
+      const [left] = this.heard.splice(i, 1);
+      const next = this.heard[i];
+      if (next !== undefined && left?.kind === "update") next.kind = left.kind;
+    }
+  }
+
+  #at(revision: number): number {
+    return this.heard.findLastIndex(({ from }) => from <= revision);
   }
 
   /** Where the state that was there at a revision is among those that were heard; -1: that is not known. */
@@ -53,7 +74,7 @@ class Gate implements Follower {
     if (last !== undefined && last.from > newest) {
       this.heard = [{ ...last, from: newest }];
     }
-    return this.heard.findLastIndex(({ from }) => from <= revision);
+    return this.#at(revision);
   }
 }
 
@@ -98,18 +119,36 @@ export class Together {
   #pass(): void {
     const progresses = this.#gates.map(({ part }) => part.progress)
       .filter((one) => one !== undefined);
-    const revision = progresses.length === 0
+    const known = progresses.length === 0
       ? 0
       : Math.min(...progresses.map((one) => one.revision));
-    const places = this.#gates.map((gate) => gate.at(revision));
-    if (!places.includes(-1)) {
+    const common = this.#common(known);
+    if (common !== undefined) {
+      const { revision, places } = common;
       this.#revision = revision;
       this.#gates.forEach((gate, i) => this.#let(gate, places[i] ?? 0));
       if (this.#isOpen) { for (const { gated } of this.#gates) gated?.touch(); }
       else this.#open();
     }
-    const isBehind = progresses.some((one) => one.newest > revision);
+    const isBehind = progresses.some((one) => one.newest > this.#revision);
     if (isBehind) this.#prove(progresses);
+  }
+
+  /** The last revision, up to one, of which all hold their states, and where these are; undefined: there is none. */
+  #common(
+    known: number,
+  ): { revision: number; places: readonly number[] } | undefined {
+    for (let revision = known;;) {
+      const places = this.#gates.map((gate) => gate.at(revision));
+      if (places.includes(-1)) return undefined;
+      const until = Math.min(
+        ...this.#gates.map(({ heard }, i) =>
+          heard[places[i] ?? 0]?.until ?? Infinity
+        ),
+      );
+      if (until > revision) return { revision, places };
+      revision = until - 1;
+    }
   }
 
   #let(gate: Gate, place: number): void {
@@ -138,6 +177,7 @@ export class Together {
     if (this.#isProving) return;
     this.#isProving = true;
     const newest = Math.max(...progresses.map((one) => one.newest));
+    for (const gate of this.#gates) gate.awaited = newest;
     try {
       await Promise.all(
         progresses.filter(({ revision }) => revision < newest)

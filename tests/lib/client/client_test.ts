@@ -12,6 +12,7 @@ import { groupKey, groupValue } from "../../../scripts/cluster.ts";
 import { cluster } from "../../util/golden.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 import { groupAt } from "../../util/group.ts";
+import { collectGarbage } from "../../util/garbage.ts";
 import { eventually } from "../../util/process.ts";
 import { Proxy } from "../../util/proxy.ts";
 
@@ -116,15 +117,6 @@ Deno.test("client: a watch yields each state once, with what it was before", asy
   s.store.delete(`${CONFIG}a`);
   assertEquals((await reading.nth(3)).data, init.data);
 });
-
-/** Waits until garbage was collected, the old, too. */
-async function collectGarbage(): Promise<void> {
-  const one = new WeakRef({});
-  await eventually("garbage is collected", () => {
-    const more = Array.from({ length: 100 }, () => new Array(100_000).fill(0));
-    return more.length > 0 && one.deref() === undefined || undefined;
-  });
-}
 
 Deno.test("client: a watch ends when it is told to, also after long", async () => {
   await using s = await serve();

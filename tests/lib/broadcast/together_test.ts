@@ -1,0 +1,157 @@
+import { assert, assertEquals } from "@std/assert";
+import { State } from "../../../lib/broadcast/state.ts";
+import { type Part, Together } from "../../../lib/broadcast/together.ts";
+import { Topic } from "../../../lib/broadcast/topic.ts";
+import { SubtreeProgress } from "../../../lib/watcher/progress.ts";
+import { collectGarbage } from "../../util/garbage.ts";
+import { Random } from "../../util/model.ts";
+
+/** A subtree of a store that writes numbers, and answers when the test lets it. */
+class Subtree implements Part {
+  /** Its number at each revision. */
+  readonly #truth: number[] = [];
+  readonly #states: WeakRef<State>[] = [];
+  readonly #asked: ((revision: number) => void)[] = [];
+  /** The store's revision when a proof was asked for last. */
+  asked = 1;
+  readonly progress = new SubtreeProgress(() => {
+    const { promise, resolve } = Promise.withResolvers<number>();
+    this.#asked.push(resolve);
+    this.asked = this.newest();
+    return promise;
+  });
+  readonly topic = new Topic(this.#state(0));
+
+  /** @param newest the store's revision */
+  constructor(private readonly newest = () => 1) {
+    this.progress.set(1);
+    this.#truth[1] = 0;
+  }
+
+  /** Proofs that are asked for. */
+  get proofs(): number {
+    return this.#asked.length;
+  }
+
+  write(revision: number, number: number, isRemoval = false): void {
+    this.#truth[revision] = number;
+    this.progress.set(revision);
+    const kind = isRemoval ? "delete" : "update";
+    this.topic.publish(this.#state(number), kind);
+  }
+
+  /** Answers all proofs, as of a revision. */
+  answer(revision: number): void {
+    this.progress.set(Math.max(revision, this.progress.revision));
+    for (const resolve of this.#asked.splice(0)) resolve(revision);
+  }
+
+  /** The number that there was at a revision. */
+  at(revision: number): number {
+    return this.#truth.slice(0, revision + 1).findLast((one) =>
+      one !== undefined
+    ) ?? NaN;
+  }
+
+  /** States that somebody holds. */
+  get held(): number {
+    return this.#states.filter((one) => one.deref() !== undefined).length;
+  }
+
+  #state(number: number): State {
+    const state = State.of(`${number}`);
+    this.#states.push(new WeakRef(state));
+    return state;
+  }
+}
+
+/** What was let through. */
+async function through(
+  parts: readonly Subtree[],
+): Promise<{ topics: readonly Topic[]; together: Together }> {
+  const { promise, resolve } = Promise.withResolvers<readonly Topic[]>();
+  const together = new Together(parts, resolve);
+  return { topics: await promise, together };
+}
+
+/** The number of a state. */
+const numberOf = ({ latest }: Topic): unknown =>
+  latest instanceof State && JSON.parse(new TextDecoder().decode(latest.body));
+
+/** All that is due now is done. */
+const done = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+Deno.test("together: of each view one state waits besides the newest and the one that is out", async () => {
+  const [one, two] = [new Subtree(), new Subtree()];
+  const { topics, together } = await through([one, two]);
+  const [first, second] = topics;
+  assert(first && second);
+  for (let i = 2; i <= 100; i++) {
+    one.write(i, i, i !== 50);
+    await done();
+  }
+  assertEquals([numberOf(first), two.proofs], [0, 1]);
+  await collectGarbage();
+  assertEquals([one.held, two.held], [3, 1]);
+
+  // What the proof was asked for is let through, though much has come since.
+  const { number } = first;
+  two.answer(60);
+  await done();
+  assertEquals([numberOf(first), first.revision], [2, 2]);
+  assertEquals([second.revision, two.proofs], [2, 1]);
+  assertEquals(first.kindSince(number), "delete");
+  two.answer(100);
+  await done();
+  assertEquals([numberOf(first), first.revision], [100, 100]);
+  // One of those that were left out was no removal.
+  assertEquals(first.kindSince(number), "update");
+  together.end();
+});
+
+Deno.test("together: what is let through is of one revision, whatever is left out, and goes on with each proof", async () => {
+  const seed = Math.floor(Math.random() * 2 ** 31) + 1;
+  const random = new Random(seed);
+  let revision = 1;
+  const newest = () => revision;
+  const parts = [
+    new Subtree(newest),
+    new Subtree(newest),
+    new Subtree(newest),
+  ] as const;
+  const { topics, together } = await through(parts);
+  const look = () => {
+    const revisions = new Set(topics.map(({ revision }) => revision));
+    const [at = 0] = revisions;
+    assertEquals(revisions.size, 1);
+    assertEquals(
+      topics.map(numberOf),
+      parts.map((part) => part.at(at)),
+      `at ${at}, seed ${seed}`,
+    );
+    return at;
+  };
+  let passed = 1;
+  for (let i = 0; i < 1_000; i++) {
+    if (random.below(4) > 0) {
+      random.pick(parts).write(++revision, random.below(5));
+    } else {
+      const asked = Math.max(...parts.map(({ asked }) => asked));
+      const proven = asked + random.below(revision - asked + 1);
+      for (const part of parts) part.answer(proven);
+      await done();
+      // Each proof brings them on.
+      assert(look() >= asked, `seed ${seed}`);
+    }
+    if (random.below(2) === 0) await done();
+    const now = look();
+    assert(now >= passed, `seed ${seed}`);
+    passed = now;
+  }
+  for (let i = 0; i < 2; i++) {
+    for (const part of parts) part.answer(revision);
+    await done();
+  }
+  assertEquals(look(), revision);
+  together.end();
+});
