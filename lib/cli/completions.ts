@@ -63,12 +63,11 @@ function bash(): string {
     return `  ${names}) words=$(_lainlet_names ${list}) ;;`;
   });
   return `_lainlet_names() {
-  local i list addr=()
-  for ((i = 3; i < COMP_CWORD; i++)); do
-    [ "\${COMP_WORDS[i - 1]}" = --addr ] && addr=(--addr "\${COMP_WORDS[i]}")
-  done
+  # Bash takes the colon before a port, too, for the end of a word.
+  local list addr=\${COMP_LINE#*--addr[ =]}
+  [ "$addr" = "$COMP_LINE" ] && addr=
   for list; do
-    timeout ${PATIENCE} "\${COMP_WORDS[0]}" "$list" -o name "\${addr[@]}" 2>/dev/null
+    timeout ${PATIENCE} "\${COMP_WORDS[0]}" "$list" -o name \${addr:+--addr="\${addr%% *}"} 2>/dev/null
   done
 }
 _lainlet_params() {
@@ -82,8 +81,13 @@ ${
   esac
 }
 _lainlet() {
-  local word=\${COMP_WORDS[COMP_CWORD]} words
-  case \${COMP_WORDS[COMP_CWORD - 1]} in
+  local word=\${COMP_WORDS[COMP_CWORD]} flag=\${COMP_WORDS[COMP_CWORD - 1]} words
+  if [ "$word" = = ]; then
+    word=
+  elif [ "$flag" = = ]; then
+    flag=\${COMP_WORDS[COMP_CWORD - 2]}
+  fi
+  case $flag in
   -o | --output) words="${FORMATS.join(" ")}" ;;
   --addr | --since) ;;
 ${values.join("\n")}

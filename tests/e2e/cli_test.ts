@@ -3,10 +3,20 @@
  *
  * @module
  */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { commandHelp } from "../../lib/cli/help.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
-import { groupKey, groupValue } from "../../scripts/cluster.ts";
+import {
+  groupKey,
+  groupValue,
+  nodeKey,
+  nodeValue,
+} from "../../scripts/cluster.ts";
 import { get } from "../util/client.ts";
 import { cluster } from "../util/golden.ts";
 import { TARGETS, TestLainlet } from "../util/lainlet.ts";
@@ -369,6 +379,65 @@ Deno.test("command line: shells complete it", async (t) => {
       await program.ended();
       assertEquals(program.stderr, "");
       assertMatch(program.stdout, /lainlet.* 1\n$/);
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("command line: shells complete names of what runs", async (t) => {
+  const folder = await Deno.makeTempDir({ prefix: "lainlet-test-" });
+  try {
+    const node = { name: "quiet-node", ip: "192.0.2.1" };
+    const group = groupAt("192.0.2.2", "shop");
+    await using s = await serve([
+      [nodeKey(node), nodeValue(node)],
+      [groupKey(group), groupValue(group)],
+      ["/lain/config/vips/shop", "x"],
+    ]);
+    for (const shell of ["bash", "fish"]) {
+      const { stdout } = await run("completions", shell);
+      await Deno.writeTextFile(`${folder}/${shell}`, stdout);
+    }
+    const env = { LAINLET_ADDR: s.lainlet.url };
+    const path = `PATH=${LAINLET.replace(/\/[^/]*$/, "")}:$PATH`;
+    // As they are typed, and what stands there after a Tab.
+    const asked: [typed: string, stands: string][] = [
+      ["lainlet pods sh", "lainlet pods shop"],
+      ["lainlet find q", "lainlet find quiet-node"],
+      ["lainlet get nodes --name=q", "lainlet get nodes --name=quiet-node"],
+    ];
+    await t.step("bash, in a terminal", async () => {
+      // To bash the colon before a port is the end of a word.
+      const there = s.addr.replace("=", " ");
+      const elsewhere = `lainlet get procwatcher ${there} --appname s`;
+      // Ctrl-A goes to the line's beginning: it is not to be run.
+      const ended = (line: string) => `${line}\t\x01: `;
+      await using program = new Program("bash", [
+        "-c",
+        `${path}; printf '%s\\n' "$@" |
+          script -qec 'bash --rcfile ${folder}/bash -i' /dev/null`,
+        "bash",
+        ...asked.map(([typed]) => ended(typed)),
+        "LAINLET_ADDR=:1",
+        ended(elsewhere),
+      ], env);
+      await program.ended();
+      for (const [, stands] of [...asked, ["", `${elsewhere}hop`]]) {
+        assertStringIncludes(program.stdout, `${stands} `);
+      }
+    });
+    await t.step("fish", async () => {
+      const script = asked.map(([typed]) => `complete -C "${typed}"`);
+      await using program = new Program("bash", [
+        "-c",
+        `${path} exec fish -c 'source ${folder}/fish; ${script.join("; ")}'`,
+      ], env);
+      await program.ended();
+      assertEquals(
+        program.stdout.trimEnd().split("\n"),
+        ["shop", "quiet-node", "--name=quiet-node"],
+      );
     });
   } finally {
     await Deno.remove(folder, { recursive: true });
