@@ -9,6 +9,7 @@ import { nodeKey, nodeValue } from "../../scripts/cluster.ts";
 import { LARGE, largeCluster } from "../../scripts/large_cluster.ts";
 import { TARGETS, TestLainlet } from "../util/lainlet.ts";
 import { eventually, Program } from "../util/process.ts";
+import { Proxy } from "../util/proxy.ts";
 
 const [LAINLET] = TARGETS.binary;
 
@@ -223,3 +224,46 @@ Deno.test("tables: --watch keeps one current in a terminal, and tells of rows in
   const [, drawn = ""] = screen.stdout.split("\r\n\x1b[?1049h\x1b[?25l");
   assert(drawn.endsWith("\x1b[?25h\x1b[?1049l"));
 });
+
+Deno.test("tables: --watch keeps what it knew in a terminal while lainlet is away, and goes on", async () => {
+  await using s = await serve();
+  await using way = new Proxy(s.env.LAINLET_ADDR);
+  const env = { LAINLET_ADDR: way.url };
+  await using screen = inTerminal({ ...s, env }, "nodes -w", { rows: 70 });
+  const seen = (what: string, isSo: (lines: string[]) => boolean) =>
+    eventually(what, () => isSo(lastOf(screen)) || undefined);
+  const title = "lainlet nodes ";
+  const has = (node: string) => (lines: string[]) =>
+    lines.some((line) => line.startsWith(`${node} `));
+  await seen(
+    "the nodes",
+    (lines) => lines[0]?.startsWith(title) === true && has("node60")(lines),
+  );
+  way.fault = "cut";
+  await seen(
+    "why it goes no further, and what it knew",
+    (lines) => /^[\d:]+ \S/.test(lines[0] ?? "") && has("node60")(lines),
+  );
+  // It is drawn anew as long as that lasts.
+  const at = (): string => lastOf(screen)[0]?.split(" ")[0] ?? "";
+  const before = at();
+  await eventually(
+    "the time goes on",
+    () => ![before, ""].includes(at()) || undefined,
+  );
+  const added = { name: "node61", ip: "192.0.2.61" };
+  s.store.put(nodeKey(added), nodeValue(added, 4, 1));
+  way.fault = "none";
+  await seen(
+    "what changed meanwhile",
+    (lines) => lines[0]?.startsWith(title) === true && has("node61")(lines),
+  );
+});
+
+/** What a terminal shows that is drawn anew: what came after the last way to its first line. */
+function lastOf({ stdout }: Program): string[] {
+  const drawn = stdout.split("\x1b[H").at(-1) ?? "";
+  // One that is not whole is not looked at.
+  if (!drawn.endsWith("\x1b[J")) return [];
+  return drawn.replace(CONTROL, "").split("\r\n");
+}
