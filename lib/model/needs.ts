@@ -27,21 +27,21 @@ export interface NeedItem extends Place {
 
 export function needsOf(model: Model): Need[] {
   return [
-    staleness(model),
+    trouble(model),
     podsNotWell(model.pods),
     shortGroups(model),
+    undeclaredNodes([...model.nodes.values()]),
     crowdedNodes([...model.nodes.values()]),
     rejected(model),
   ].filter((need) => need !== undefined);
 }
 
-function staleness({ present }: Model): Need | undefined {
-  if (!present.stale && present.problems.length === 0) return undefined;
+/** What lainlet could not do while its state is current; that it is not is said above each page. */
+function trouble({ present }: Model): Need | undefined {
+  if (present.stale || present.problems.length === 0) return undefined;
   const all = { path: ["lainlet"] };
   return {
-    title: present.stale
-      ? "What is shown here may be out of date"
-      : "lainlet has trouble",
+    title: "lainlet has trouble",
     all,
     items: present.problems.map((why) => ({ name: "lainlet", why, ...all })),
     parts: [],
@@ -133,6 +133,25 @@ function lacking({ instances, wanted = 0 }: Group): number {
 /** Whether there are fewer pods than asked for. */
 export function isShort(group: Group): boolean {
   return lacking(group) > 0;
+}
+
+function undeclaredNodes(nodes: readonly Node[]): Need | undefined {
+  const unknown = nodes.filter(({ value }) => value === undefined);
+  if (unknown.length === 0) return undefined;
+  return {
+    title: `The scheduler has not declared ${
+      plural(unknown.length, "node that is", "nodes that are")
+    } in use`,
+    all: { path: ["nodes"], params: { sort: "state" } },
+    parts: [],
+    items: unknown.map(({ name, pods }) => ({
+      name,
+      why: `${
+        plural(pods.length, "pod says it is", "pods say they are")
+      } there`,
+      path: ["node", name],
+    })),
+  };
 }
 
 function crowdedNodes(nodes: readonly Node[]): Need | undefined {

@@ -13,7 +13,6 @@ export interface Node {
   /** What the scheduler wrote of it. */
   readonly value?: Value;
   readonly pods: readonly Pod[];
-  readonly containers: readonly Container[];
   /** In CPUs. */
   readonly cpu: Load;
   /** In bytes. */
@@ -68,7 +67,6 @@ function nodeOf(
     ip,
     value,
     pods,
-    containers,
     cpu: { limits: sum(({ Cpu }) => Cpu), capacity: cpus },
     memory: {
       limits: sum(({ Memory }) => Memory),
@@ -91,4 +89,13 @@ export function partOf({ capacity, limits }: Load): number {
 /** Whether more may be used than there is. */
 export function isOver({ cpu, memory }: Node): boolean {
   return partOf(cpu) > 1 || partOf(memory) > 1;
+}
+
+/** What is wrong with a node itself, whatever its pods are like. */
+export function faultsOf({ cpu, memory, value }: Node): string[] {
+  return [
+    ...value === undefined ? ["not declared"] : [],
+    ...partOf(memory) > 1 ? ["over its memory"] : [],
+    ...partOf(cpu) > 1 ? ["over its CPUs"] : [],
+  ];
 }

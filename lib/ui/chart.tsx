@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { clock } from "./parts.tsx";
+import "./chart.css";
 
 /** Values at times, in seconds since 1970; one list for each line. */
 export interface Series {

@@ -12,6 +12,7 @@ import type { Model } from "../model/mod.ts";
 import { clock, seconds } from "./parts.tsx";
 import { href, type Route, setQuery } from "./route.ts";
 import { isOld, type Standing, useNow } from "./standing.ts";
+import "./frame.css";
 
 const TABS = [
   ["Cluster", []],

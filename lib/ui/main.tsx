@@ -5,6 +5,7 @@
  *
  * @module
  */
+import "./style.css";
 import { render } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { leave, useArrival } from "./arrival.ts";
@@ -15,7 +16,6 @@ import { type Model, modelOf } from "../model/mod.ts";
 import { Paced } from "./pace.ts";
 import { href, type Route, useRoute } from "./route.ts";
 import { isOld, type Standing, standingOf } from "./standing.ts";
-import "./style.css";
 import { AppsView, AppView } from "./views/apps.tsx";
 import { ChangesView } from "./views/changes.tsx";
 import { ClusterView } from "./views/cluster.tsx";
@@ -26,6 +26,7 @@ import { NodesView } from "./views/nodes.tsx";
 import { ContainerView, NodeView } from "./views/places.tsx";
 import { PodsView } from "./views/pods.tsx";
 import { SearchView } from "./views/search.tsx";
+import "./print.css";
 
 function useLive(): Live {
   const [live, setLive] = useState<Live>({});
@@ -89,7 +90,7 @@ function View({ model, route, standing }: ViewProps) {
   const { path: [view = "", name = "", id = ""], params, query } = route;
   switch (view) {
     case "":
-      return <ClusterView model={model} params={params} />;
+      return <ClusterView model={model} standing={standing} params={params} />;
     case "apps":
       return <AppsView model={model} params={params} />;
     case "pods":
@@ -109,10 +110,11 @@ function View({ model, route, standing }: ViewProps) {
         : <Gone view="node" name={name} />;
     }
     case "container": {
-      const container = model.nodes.get(name)?.containers
-        .find((one) => one.id === id);
-      return container
-        ? <ContainerView container={container} />
+      const pod = model.nodes.get(name)?.pods
+        .find(({ containers }) => containers.some((one) => one.id === id));
+      const container = pod?.containers.find((one) => one.id === id);
+      return pod && container
+        ? <ContainerView pod={pod} container={container} />
         : <Gone view="container" name={name} id={id} />;
     }
     case "changes":

@@ -7,6 +7,7 @@ import type { ComponentChildren } from "preact";
 import type { Difference } from "../client/diff.ts";
 import type { Container } from "../model/mod.ts";
 import { href } from "./route.ts";
+import "./parts.css";
 
 /** A way to an app, which says its name when nothing else. */
 export function AppLink(

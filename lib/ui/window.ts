@@ -13,7 +13,9 @@ export interface Window {
   readonly after: number;
 }
 
-/** Of a long table's rows, which are all of one height, those near what is seen of the page. */
+const PAPER = matchMedia("print");
+
+/** Of a long table's rows, which are all of one height, those near what is seen of the page; on paper all. */
 export function useWindow(
   body: { readonly current: HTMLElement | null },
   count: number,
@@ -22,6 +24,9 @@ export function useWindow(
   useLayoutEffect(() => {
     if (count <= FEW) return;
     const look = () => {
+      if (PAPER.matches) {
+        return setPlace({ first: 0, last: Infinity, height: 0 });
+      }
       const element = body.current;
       const row = element?.querySelector("tr:not(.space)");
       if (!element || !row) return;
@@ -41,9 +46,11 @@ export function useWindow(
     look();
     addEventListener("scroll", look, { passive: true });
     addEventListener("resize", look);
+    PAPER.addEventListener("change", look);
     return () => {
       removeEventListener("scroll", look);
       removeEventListener("resize", look);
+      PAPER.removeEventListener("change", look);
     };
   }, [count]);
   if (count <= FEW) return { first: 0, last: count, before: 0, after: 0 };

@@ -6,9 +6,13 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MemoryStore } from "../../lib/store/memory.ts";
+import { content } from "../../scripts/demo/cluster.ts";
 import { LARGE, largeCluster } from "../../scripts/large_cluster.ts";
 import { type Page, TestBrowser, violations } from "../util/browser.ts";
-import { TestLainlet } from "../util/lainlet.ts";
+import { LainletProcess, TARGETS, TestLainlet } from "../util/lainlet.ts";
+import { TestEtcd } from "../util/etcd.ts";
+import { eventually, Program } from "../util/process.ts";
+import { Proxy } from "../util/proxy.ts";
 
 const store = new MemoryStore(largeCluster(Date.now()));
 
@@ -94,6 +98,55 @@ Deno.test("dashboard of 60 nodes: six questions in at most two clicks", async (t
   });
   assertEquals(problems, []);
 
+  await t.step("on paper is all of it, and trouble by its shape", async () => {
+    const { page, problems } = await browser.open(`${lainlet.url}/#/pods`, {
+      colorScheme: "dark",
+      viewport: PAPER,
+    });
+    const rows = page.locator("tbody tr:not(.space)");
+    await page.getByText("2,700 rows").waitFor();
+    assert(await rows.count() < 200);
+    await page.emulateMedia({ media: "print" });
+    await eventually(
+      "all rows are there",
+      async () => await rows.count() === LARGE.containers || undefined,
+    );
+    const cut = () =>
+      page.evaluate(
+        `[...document.querySelectorAll("main *, .brand")].filter((one) =>
+          getComputedStyle(one).overflow === "hidden" && one.scrollWidth > one.clientWidth
+        ).map((one) => one.textContent)`,
+      );
+    assertEquals(await cut(), []);
+    const marks: unknown = await page.evaluate(
+      `Object.entries(Object.groupBy(document.querySelectorAll(".mark"), (one) =>
+        getComputedStyle(one, "::before").content
+      )).map(([shape, { length }]) => [shape, length]).sort()`,
+    );
+    const lost = LARGE.withoutAddress - LARGE.stopped + 1;
+    assertEquals(marks, [
+      ['"□"', LARGE.stopped],
+      ['"▲"', lost],
+      ['"●"', LARGE.containers - LARGE.stopped - lost],
+    ]);
+    await page.goto(`${lainlet.url}/#/`);
+    await needs(page).waitFor();
+    assertEquals(await cut(), []);
+    const cells: unknown = await page.evaluate(
+      `[...document.querySelectorAll(".map .cell")].filter((one) =>
+        getComputedStyle(one, "::before").content === '"▲"').length`,
+    );
+    assertEquals(cells, lost);
+    // Dark text on white, whatever the screen has.
+    assertEquals(
+      await page.evaluate("getComputedStyle(document.body).backgroundColor"),
+      "rgb(251, 251, 250)",
+    );
+    await page.emulateMedia({ media: "screen" });
+    assertEquals(problems, []);
+    await page.close();
+  });
+
   await t.step(
     "nothing is wider than a phone, and no view has a serious violation in forced colours",
     async () => {
@@ -125,6 +178,55 @@ const VIEWS = [
   `node/${LARGE.crowded.node}`,
 ];
 
+/** A4, without its margins. */
+const PAPER = { width: 718, height: 1047 };
+
 function needs(page: Page) {
   return page.getByRole("region", { name: "What needs you" });
 }
+
+Deno.test("dashboard of a store that is cut off: it is said at once, why by a click, and by one command", async () => {
+  await using etcd = await TestEtcd.start();
+  await etcd.load(Object.fromEntries(content()));
+  await using way = new Proxy(etcd.endpoint);
+  await using lainlet = await LainletProcess.start("binary", [
+    `--etcd=${way.addr}`,
+    "--stale.after=2s",
+  ]);
+  await using browser = await TestBrowser.launch();
+  const { page, problems } = await browser.open(`${lainlet.url}/`);
+  const status = page.getByRole("status");
+  const said = async () => {
+    await using program = new Program(TARGETS.binary[0], [
+      "status",
+      `--addr=${lainlet.url}`,
+    ]);
+    const { code } = await program.ended();
+    return { code, ...JSON.parse(program.stdout) };
+  };
+  await status.getByText("in step", { exact: true }).waitFor();
+  await page.getByRole("heading", { name: "Nothing needs you" }).waitFor();
+  assertEquals((await said()).code, 0);
+
+  way.fault = "silent";
+  await status.getByText("behind", { exact: true }).waitFor();
+  const banner = page.locator(".banner");
+  assertMatch(await banner.innerText(), /What is shown is from \d\d:\d\d/);
+  // It is said once, and not that all is well.
+  const heading = page.getByRole("heading", { name: /needs you$/ });
+  assertEquals(await heading.allInnerTexts(), [
+    "Nothing that is known needs you",
+  ]);
+  assertEquals(await page.locator(".need").count(), 0);
+  await page.getByRole("link", { name: "lainlet", exact: true }).click();
+  await page.locator(".facts").getByText("behind", { exact: true }).waitFor();
+  const { code, ready, reason } = await said();
+  assertEquals([code, ready], [1, false]);
+  const why = await page.locator("main p.bad").first().innerText();
+  assert(reason.includes(why), `${reason} and not ${why}`);
+
+  way.fault = "none";
+  await status.getByText("in step", { exact: true }).waitFor();
+  assertEquals((await said()).code, 0);
+  assertEquals(problems, []);
+});

@@ -1,5 +1,5 @@
 import { modelOf, type Node } from "../../model/mod.ts";
-import { isOver, type Load, partOf } from "../../model/nodes.ts";
+import { faultsOf, type Load, partOf } from "../../model/nodes.ts";
 import {
   type Cell,
   cell,
@@ -17,30 +17,40 @@ export function nodes(): Listing {
     { title: "NODE", least: 16, cut: "middle" },
     { title: "ADDRESS", spare: 1 },
     { title: "PODS", align: "right" },
-    { title: "UNWELL", align: "right" },
     { title: "CPUS", align: "right" },
     { title: "CPU%", align: "right" },
     { title: "MEMORY", align: "right" },
     { title: "MEM%", align: "right" },
+    { title: "STATUS", least: 14 },
   ], (overview) => Array.from(modelOf(overview).nodes.values(), rowOf));
 }
 
 function rowOf(node: Node): Row {
   const { name, ip, pods, cpu, memory } = node;
   const unwell = pods.filter(({ troubles }) => troubles.length > 0).length;
+  const faults = faultsOf(node);
+  const status = [...faults, ...unwell > 0 ? [`${unwell} unwell`] : []];
   return {
     name,
-    value: { node: name, address: ip, pods: pods.length, unwell, cpu, memory },
+    value: {
+      node: name,
+      address: ip,
+      pods: pods.length,
+      unwell,
+      cpu,
+      memory,
+      faults,
+    },
     cells: [
       cell(name),
       cell(ip),
       String(pods.length),
-      cell(unwell, unwell > 0 ? "bad" : undefined),
       ...loadCells(cpu, 1, ""),
       ...loadCells(memory, GB, " GB"),
+      status.length > 0 ? cell(status.join(", "), "bad") : cell("well", "good"),
     ],
     // A pod that is not well says nothing of its node.
-    isWell: !isOver(node),
+    isWell: faults.length === 0,
   };
 }
 

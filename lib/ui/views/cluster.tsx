@@ -6,6 +6,7 @@ import { gravity, loadOf } from "../../model/needs.ts";
 import { byNatural } from "../../model/natural.ts";
 import type { Params } from "../../model/place.ts";
 import { href, setQuery } from "../route.ts";
+import { isOld, type Standing } from "../standing.ts";
 import { plural } from "../../model/words.ts";
 import { useHighlight } from "./highlight.ts";
 import { NodeMap } from "./map.tsx";
@@ -16,7 +17,11 @@ const ORDERS = ["name", "load", "trouble"] as const;
 
 /** What needs somebody, and the nodes as a map of their pods. */
 export function ClusterView(
-  { model, params }: { model: Model; params: Params },
+  { model, params, standing }: {
+    model: Model;
+    params: Params;
+    standing: Standing;
+  },
 ) {
   const { app = "", sort = "" } = params;
   const highlight = useHighlight(app);
@@ -37,7 +42,7 @@ export function ClusterView(
           what changed in the last 5 minutes
         </a>, <a href={href(["lainlet"])}>who listens</a>
       </p>
-      <Needs model={model} />
+      <Needs model={model} isOld={isOld(standing)} />
       <section aria-label="Map">
         <div class="controls">
           <h2>Where everything runs</h2>

@@ -8,12 +8,15 @@ import { plural } from "../../model/words.ts";
 const MOST = 4;
 
 /** What needs somebody, or that nothing does. */
-export function Needs({ model }: { model: Model }) {
+export function Needs({ model, isOld }: { model: Model; isOld: boolean }) {
   const needs = needsOf(model);
+  const nothing = isOld
+    ? "Nothing that is known needs you"
+    : "Nothing needs you";
   return (
     <section class="needs" aria-label="What needs you">
       <h2>
-        {needs.length > 0 ? "What needs you" : "Nothing needs you"}
+        {needs.length > 0 ? "What needs you" : nothing}
       </h2>
       {needs.length === 0 && (
         <p>

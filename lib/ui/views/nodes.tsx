@@ -2,11 +2,12 @@ import { useMemo } from "preact/hooks";
 import { Bar, Mark } from "../marks.tsx";
 import type { Model, Node } from "../../model/mod.ts";
 import { loadOf } from "../../model/needs.ts";
+import { faultsOf } from "../../model/nodes.ts";
 import { Address, NodeLink } from "../parts.tsx";
 import type { Params } from "../../model/place.ts";
 import { href, setQuery } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
-import { loadText } from "../../model/words.ts";
+import { loadText, plural } from "../../model/words.ts";
 
 const COLUMNS: readonly Column<Node>[] = [
   {
@@ -14,6 +15,14 @@ const COLUMNS: readonly Column<Node>[] = [
     width: 14,
     text: ({ name }) => name,
     show: ({ name }) => <NodeLink name={name} />,
+  },
+  {
+    name: "state",
+    width: 24,
+    text: stateOf,
+    // The worst first, what is wrong with the node itself before its pods.
+    order: (node) => -faultsOf(node).length - badOf(node) / 1e6,
+    show: (node) => <NodeState node={node} />,
   },
   {
     name: "address",
@@ -29,22 +38,6 @@ const COLUMNS: readonly Column<Node>[] = [
     order: ({ pods }) => pods.length,
     isNumber: true,
     isMinor: true,
-  },
-  {
-    name: "not well",
-    width: 12,
-    text: (node) => String(badOf(node)),
-    order: badOf,
-    show: (node) => {
-      const bad = badOf(node);
-      if (bad === 0) return "0";
-      return (
-        <a href={href(["pods"], { node: node.name, state: "bad" })}>
-          <Mark look="bad" text={String(bad)} />
-        </a>
-      );
-    },
-    isNumber: true,
   },
   {
     name: "load",
@@ -72,6 +65,21 @@ const COLUMNS: readonly Column<Node>[] = [
 
 function badOf({ pods }: Node): number {
   return pods.filter(({ troubles }) => troubles.length > 0).length;
+}
+
+/** What is wrong with a node, and how many of its pods are not well. */
+function stateOf(node: Node): string {
+  const bad = badOf(node);
+  const pods = bad > 0 ? [`${plural(bad, "pod")} not well`] : [];
+  return [...faultsOf(node), ...pods].join(", ") || "well";
+}
+
+/** The same with its mark; it leads to those of its pods that are not well. */
+export function NodeState({ node }: { node: Node }) {
+  const text = stateOf(node);
+  const mark = <Mark look={text === "well" ? "good" : "bad"} text={text} />;
+  if (badOf(node) === 0) return mark;
+  return <a href={href(["pods"], { node: node.name, state: "bad" })}>{mark}</a>;
 }
 
 /** All nodes, with what of them may be used. */

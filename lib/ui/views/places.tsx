@@ -1,8 +1,8 @@
-import { Bar } from "../marks.tsx";
-import type { Container, Model, Node } from "../../model/mod.ts";
+import { Ago, Bar, StateMark, Version } from "../marks.tsx";
+import type { Container, Model, Node, Pod } from "../../model/mod.ts";
 import { Address, AppLink, bytes, Facts, NodeLink, Value } from "../parts.tsx";
-import { href } from "../route.ts";
 import { Table } from "../table.tsx";
+import { NodeState } from "./nodes.tsx";
 import { keyOf, PODS_OF_NODE } from "./pods.tsx";
 import { Portals } from "./portals.tsx";
 import { RecentOfNode } from "./recent.tsx";
@@ -10,26 +10,15 @@ import { RecentOfNode } from "./recent.tsx";
 /** One node: what the scheduler wrote of it, and what runs there. */
 export function NodeView({ model, node }: { model: Model; node: Node }) {
   const { cpu, ip, memory, name, pods, value } = node;
-  const bad = pods.filter(({ troubles }) => troubles.length > 0).length;
   const portals = model.portals.filter((portal) => portal.node === name);
   return (
     <>
       <h1>{name}</h1>
       <Facts
         facts={[
+          ["state", <NodeState node={node} />],
           ["address", <Address ip={ip} />],
           ["pods", pods.length],
-          [
-            "not well",
-            bad === 0 ? 0 : (
-              <a
-                class="bad"
-                href={href(["pods"], { node: name, state: "bad" })}
-              >
-                {bad}
-              </a>
-            ),
-          ],
         ]}
       />
       <div class="loads">
@@ -64,18 +53,25 @@ export function NodeView({ model, node }: { model: Model; node: Node }) {
 }
 
 /** One container: where it is, and what it was specified to be. */
-export function ContainerView({ container }: { container: Container }) {
+export function ContainerView(
+  { container, pod }: { container: Container; pod: Pod },
+) {
   const { app, group, id, info, instance, ip, node } = container;
+  const { restarts, updated, version } = pod;
   return (
     <>
       <h1 class="mono">{id}</h1>
       <Facts
         facts={[
+          ["state", <StateMark of={pod} />],
+          ["changed", <Ago time={updated} />],
+          ["restarts", restarts],
           ["app", <AppLink name={app} />],
           ["group", group],
           ["instance", instance],
           ["address", <Address ip={ip} port={info.Expose} />],
           ["node", <NodeLink name={node} />],
+          ["version", version ? <Version version={version} /> : "unknown"],
           ["image", <span class="mono">{info.Image}</span>],
           ["CPU limit", info.Cpu],
           ["memory limit", bytes(info.Memory)],

@@ -71,17 +71,29 @@ Deno.test("model: a cluster that is well needs nobody, and what says nothing of 
     State: 3,
     TargetState: 1,
   };
+  const group = [
+    "/lain/deployd/pod_groups/a/a.web.web",
+    JSON.stringify({ Spec: spec, Pods: [pod, stopped] }),
+  ] as const;
   const model = await modelFor([
-    [
-      "/lain/deployd/pod_groups/a/a.web.web",
-      JSON.stringify({ Spec: spec, Pods: [pod, stopped] }),
-    ],
+    group,
     ["/lain/nodes/nodes/n1:192.0.2.1:22", '{"cpus":"4","mem":8}'],
   ]);
   assertEquals(needsOf(model), []);
   assertEquals(model.pods.map(({ isStopped }) => isStopped), [false, true]);
   const { cpu, memory } = model.nodes.get("n1") ?? {};
   assertEquals([cpu?.capacity, memory?.capacity], [4, 8 * 2 ** 30]);
+
+  // The same on a node that the scheduler does not know, or no longer.
+  const lost = await modelFor([group]);
+  assertEquals(
+    needsOf(lost).map(({ title, items }) => [title, items]),
+    [["The scheduler has not declared 1 node that is in use", [{
+      name: "n1",
+      why: "2 pods say they are there",
+      path: ["node", "n1"],
+    }]]],
+  );
 });
 
 const COLUMNS = [
