@@ -5,7 +5,7 @@ import { TestLainlet } from "../util/lainlet.ts";
 import { Model, Random } from "../util/model.ts";
 import type { TestStore } from "../util/store.ts";
 import { KIND_NAMES, KINDS, startStore } from "../util/stores.ts";
-import { Witness } from "../util/witness.ts";
+import { freshAnswers, Witness } from "../util/witness.ts";
 
 /** What is written to, and read again. */
 type Content = Pick<TestStore, "write" | "content">;
@@ -26,7 +26,8 @@ async function agrees(
     for (let i = random.below(80); i >= 0; i--) {
       await content.write(model.next());
     }
-    await witness.agrees(model.served(await content.content()));
+    const served = model.served(await content.content());
+    await witness.agrees(await freshAnswers(served));
   }
 }
 

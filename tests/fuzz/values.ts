@@ -11,7 +11,7 @@ import {
 } from "../../scripts/cluster.ts";
 import { get } from "../util/client.ts";
 import { TestLainlet } from "../util/lainlet.ts";
-import { Witness } from "../util/witness.ts";
+import { freshAnswers, Witness } from "../util/witness.ts";
 import type { Check } from "./check.ts";
 import { json, names } from "./json.ts";
 
@@ -195,8 +195,9 @@ class Tried implements AsyncDisposable {
   }
 
   /** What it answers is what one answers that has just read the last good values. */
-  agrees(): Promise<void> {
-    return this.witness.agrees([...NEIGHBOURS, ...this.#good], 3_000);
+  async agrees(): Promise<void> {
+    const fresh = await freshAnswers([...NEIGHBOURS, ...this.#good]);
+    await this.witness.agrees(fresh, 3_000);
   }
 
   async neighbours(): Promise<string[]> {

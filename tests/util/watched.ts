@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Client, type Data } from "../../lib/client/client.ts";
 import { GOLDEN_HOST, LainletProcess } from "./lainlet.ts";
 import { eventually } from "./process.ts";
-import { Witness } from "./witness.ts";
+import { freshAnswers, Witness } from "./witness.ts";
 
 const HOST = ["--ip", GOLDEN_HOST.ip, "--hostname", GOLDEN_HOST.hostname];
 
@@ -58,8 +58,9 @@ export class Watched implements AsyncDisposable {
     content: readonly (readonly [key: string, value: string])[],
     timeout?: number,
   ): Promise<void> {
+    const fresh = await freshAnswers(content);
     await Promise.all(
-      this.witnesses.map((one) => one.agrees(content, timeout)),
+      this.witnesses.map((one) => one.agrees(fresh, timeout)),
     );
   }
 

@@ -40,6 +40,8 @@ export function isPatchable(path: string): boolean {
 /** Listens to a view; knows the last thing that it was told. */
 export class Follower implements AsyncDisposable {
   last: unknown;
+  /** That, as text; undefined until somebody asks for it. */
+  #text?: string;
   /** Events received, but errors. */
   received = 0;
   /** Why it ended; undefined while it goes on. */
@@ -62,11 +64,17 @@ export class Follower implements AsyncDisposable {
     );
   }
 
+  /** The last thing that it was told, as JSON. */
+  get text(): string | undefined {
+    return this.#text ??= JSON.stringify(this.last);
+  }
+
   async #follow(): Promise<void> {
     for (let event; (event = await this.stream.next(900_000)) !== undefined;) {
       this.last = event.event === "patch"
         ? applyPatch(this.last, event.data)
         : event.data;
+      this.#text = undefined;
       if (event.event === "error") continue;
       assertEquals(event.event === "init", this.received === 0);
       assertEquals(event.id, String(++this.received));
@@ -80,10 +88,13 @@ export class Follower implements AsyncDisposable {
   }
 }
 
-/** What a lainlet that has just read everything answers, by path. */
+/** What a lainlet answers, by path. */
+export type Answers = ReadonlyMap<string, { status: number; body: string }>;
+
+/** What a lainlet that has just read everything answers. @param content what the store holds */
 export async function freshAnswers(
   content: readonly (readonly [key: string, value: string])[],
-): Promise<Map<string, { status: number; body: string }>> {
+): Promise<Answers> {
   // One that is empty from the start would not count as read.
   const some = "/lain/config/some";
   const store = new MemoryStore([...content, [some, ""]]);
@@ -144,26 +155,22 @@ export class Witness implements AsyncDisposable {
    * Waits until all answers and all streams are those of a fresh read; fails
    * when one is not in time, or when a stream has ended.
    *
-   * @param content what the store holds
+   * @param fresh of {@linkcode freshAnswers}
    * @param timeout in ms
    */
-  async agrees(
-    content: readonly (readonly [key: string, value: string])[],
-    timeout?: number,
-  ): Promise<void> {
-    const fresh = await freshAnswers(content);
-    await Promise.all(this.followers.map(async (follower) => {
-      const expected = fresh.get(follower.path);
+  async agrees(fresh: Answers, timeout?: number): Promise<void> {
+    const byPath = Map.groupBy(this.followers, ({ path }) => path);
+    await Promise.all(Array.from(byPath, async ([path, followers]) => {
+      const expected = fresh.get(path);
+      const state = JSON.stringify(stateOf(expected));
       await eventually(
-        `${follower.path} and its stream are as after a fresh read`,
+        `${path} and its streams are as after a fresh read`,
         async () => {
-          const { status, body } = await get(this.url + follower.path);
+          // What is asked is work for all: first what is known already.
+          for (const { text } of followers) assertSameText(text, state);
+          const { status, body } = await get(this.url + path);
           assertEquals(status, expected?.status);
           assertSameText(body, expected?.body ?? "");
-          assertSameText(
-            JSON.stringify(follower.last),
-            JSON.stringify(stateOf(expected)),
-          );
           return true;
         },
         timeout,
