@@ -1,4 +1,5 @@
-import { text, unavailable } from "../lib/http/answer.ts";
+import { Unavailable } from "../lib/errors.ts";
+import { text } from "../lib/http/answer.ts";
 import type { Page } from "../lib/view/page.ts";
 import { whyNotReady } from "../lib/vitals/readiness.ts";
 
@@ -13,6 +14,7 @@ export default {
   example: "ok",
   respond(service) {
     const reasons = whyNotReady(service);
-    return reasons.length === 0 ? text("ok") : unavailable(reasons.join("; "));
+    if (reasons.length > 0) throw new Unavailable(reasons.join("; "));
+    return text("ok");
   },
 } satisfies Page;

@@ -17,6 +17,11 @@ export class Refusal extends Error {
 /** An answer that cannot be made from the present state, but may be from the next one. */
 export class Unavailable extends Error {
   override readonly name = "Unavailable";
+
+  /** @param retryAfter when there may be one, in seconds */
+  constructor(message: string, readonly retryAfter = 1) {
+    super(message);
+  }
 }
 
 /** A request that is malformed: 400. */

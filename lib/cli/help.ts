@@ -60,12 +60,12 @@ const SECTIONS: Readonly<Record<string, readonly Flag[]>> = {
     {
       name: "max.listeners",
       value: "COUNT",
-      help: "streams at a time (default 20000)",
+      help: "streams, and GETs that wait, at a time (default 20000)",
     },
     {
       name: "max.listeners.per.address",
       value: "COUNT",
-      help: "streams at a time to one address (default 1000)",
+      help: "the same to one address (default 1000)",
     },
     {
       name: "slow.after",

@@ -2,7 +2,7 @@ import { ifNoneMatch } from "@std/http/etag";
 import { acceptsEncodings } from "@std/http/negotiation";
 import { STATUS_CODE } from "@std/http/status";
 import type { State } from "../broadcast/state.ts";
-import type { Refusal } from "../errors.ts";
+import type { Refusal, Unavailable } from "../errors.ts";
 import type { Answer, Ask, Feed } from "../view/page.ts";
 
 /** What answers: the one thread that knows the cluster, or a way to it. */
@@ -31,14 +31,10 @@ export function refused({ message, status }: Refusal): Answer {
   return text(message, status);
 }
 
-/**
- * An answer that says to come back: there may be one then.
- *
- * @param after seconds
- */
-export function unavailable(reason: string, after = 1): Answer {
-  return text(reason, STATUS_CODE.ServiceUnavailable, {
-    "Retry-After": String(after),
+/** An answer that says to come back: there may be one then. */
+export function unavailable({ message, retryAfter }: Unavailable): Answer {
+  return text(message, STATUS_CODE.ServiceUnavailable, {
+    "Retry-After": String(retryAfter),
   });
 }
 

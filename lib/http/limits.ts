@@ -3,7 +3,7 @@ import type { Asked, Listening, Place } from "../vitals/listening.ts";
 import type { Places } from "../vitals/places.ts";
 import { shared } from "../watcher/shared.ts";
 
-/** How many streams there may be at a time. */
+/** How many streams there may be at a time, and GETs that wait. */
 export interface LimitsOptions {
   readonly listeners: number;
   /** To one address. */
@@ -48,7 +48,7 @@ export class Limits {
     return this.#perEndpoint;
   }
 
-  /** Streams that were one too many. */
+  /** Those that were one too many. */
   get refused(): number {
     return this.#refusals.values().reduce((sum, count) => sum + count, 0);
   }
@@ -58,7 +58,7 @@ export class Limits {
     return this.#refusals;
   }
 
-  /** Takes a place for a stream. @returns it, or why there is none */
+  /** Takes a place for a stream, or for a GET that waits. @returns it, or why there is none */
   take(asked: Asked): Place | string {
     const { listeners, listenersPerAddress } = this.options;
     const { endpoint } = asked;

@@ -4,6 +4,7 @@ import type { BranchOptions } from "../broadcast/branch.ts";
 import { State } from "../broadcast/state.ts";
 import type { Follower, Topic } from "../broadcast/topic.ts";
 import type { ChangeKind } from "../broadcast/source.ts";
+import { mayWait } from "./waits.ts";
 import { StateWriter, type WireState } from "./wire.ts";
 
 /** What a worker tells the thread that knows the cluster; requests have ids. */
@@ -72,7 +73,7 @@ export class OriginLink {
     switch (message.type) {
       case "ask": {
         const { id, ask } = message;
-        const gone = ask.prefer === null ? undefined : new AbortController();
+        const gone = mayWait(ask) ? new AbortController() : undefined;
         if (gone) this.#waiting.set(id, gone);
         const answer = await this.origin.answer(ask, gone?.signal);
         this.#waiting.delete(id);

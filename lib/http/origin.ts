@@ -30,7 +30,7 @@ import {
   STREAM_PARAMS,
   takeSince,
 } from "../view/params.ts";
-import { askedOf, Reads, type Request, RETRY_AFTER } from "./reads.ts";
+import { askedOf, noPlace, Reads, type Request } from "./reads.ts";
 import { Rights } from "../access/rights.ts";
 import type { Store } from "../store/store.ts";
 import type { View } from "../view/view.ts";
@@ -184,7 +184,7 @@ export class Lainlet implements Origin, Service {
       params,
       names: ["view", ...STREAM_PARAMS],
     });
-    if (typeof place === "string") return unavailable(place, RETRY_AFTER);
+    if (typeof place === "string") throw noPlace(place);
     const { giveBack, number } = place;
     const demands = views.map((one) => ({ ...one, peer }));
     const names = views.map(({ name }) => name);
@@ -209,7 +209,7 @@ export class Lainlet implements Origin, Service {
     const since = takeSince(params, view.params);
     const tag = isTagged(params);
     const place = this.limits.take(askedOf({ view, params, peer }));
-    if (typeof place === "string") return unavailable(place, RETRY_AFTER);
+    if (typeof place === "string") throw noPlace(place);
     const { giveBack } = place;
     const heartbeat = heartbeatOf(params);
     return {
@@ -238,7 +238,7 @@ function both(first: () => void, second: () => void): () => void {
 
 function failure(ask: Ask, error: unknown): Answer {
   if (error instanceof Refusal) return refused(error);
-  if (error instanceof Unavailable) return unavailable(error.message);
+  if (error instanceof Unavailable) return unavailable(error);
   logFailure(ask, error);
   return text("internal error", STATUS_CODE.InternalServerError);
 }

@@ -1,19 +1,24 @@
 import type { State } from "../broadcast/state.ts";
 import { Unavailable } from "../errors.ts";
-import { isFresh, revisionOf, STREAM_PARAMS } from "../view/params.ts";
+import {
+  isFresh,
+  READ_PARAMS,
+  revisionOf,
+  STREAM_PARAMS,
+} from "../view/params.ts";
 import type { Answer, Ask } from "../view/page.ts";
 import type { View } from "../view/view.ts";
 import type { Demand, Views } from "../view/views.ts";
 import type { Asked } from "../vitals/listening.ts";
 import type { Cluster } from "../watcher/cluster.ts";
 import { reach } from "../watcher/progress.ts";
-import { conditional, isKnown, unavailable, withHeaders } from "./answer.ts";
+import { conditional, isKnown, withHeaders } from "./answer.ts";
 import type { Limits } from "./limits.ts";
 import { otherState, waitOf } from "./poll.ts";
 import { Waits } from "./waits.ts";
 
-/** When a client that got no place for its stream may come back, in seconds. */
-export const RETRY_AFTER = 10;
+/** When a client that got no place may come back, in seconds. */
+const RETRY_AFTER = 10;
 
 /** How long an answer may wait for a revision, or a proof, in ms. */
 const PATIENCE = 5_000;
@@ -28,16 +33,24 @@ export interface Request {
   readonly work: { begin: number };
 }
 
+/** A request for a view by HTTP. */
+type ViewDemand = Demand & { readonly view: View };
+
+/** That there is no place for one more listener. */
+export function noPlace(why: string): Unavailable {
+  return new Unavailable(why, RETRY_AFTER);
+}
+
 /** Whoever listens to a view by HTTP. */
 export function askedOf(
-  { view, params, peer }: Demand & { readonly view: View },
+  { view, params, peer }: ViewDemand,
 ): Asked {
   return {
     peer,
     endpoint: view.paths[0],
     protocol: "http",
     params,
-    names: [...Object.keys(view.params), ...STREAM_PARAMS],
+    names: [...Object.keys(view.params), ...STREAM_PARAMS, ...READ_PARAMS],
   };
 }
 
@@ -63,14 +76,19 @@ export class Reads {
     const demand = { view, params, peer: ask.peer };
     const [isFirst, revision] = [isFresh(params), revisionOf(params)];
     if (isFirst || revision > 0) {
-      await this.#current(demand, isFirst, revision);
+      await this.#current(demand, request, isFirst, revision);
       work.begin = performance.now();
     }
     const seconds = ask.ifNoneMatch === null ? undefined : waitOf(ask.prefer);
     if (seconds === undefined) return this.#read(demand, ask);
     if (isKnown(ask, this.state.views.read(demand))) {
-      const why = await this.#poll(demand, request, seconds);
-      if (why !== undefined) return unavailable(why, RETRY_AFTER);
+      const has = (state: State) => isKnown(ask, state);
+      await this.#wait(
+        demand,
+        request,
+        seconds * 1000,
+        (signal) => otherState(this.state.views, demand, has, signal),
+      );
       work.begin = performance.now();
     }
     const answer = await this.#read(demand, ask);
@@ -97,38 +115,50 @@ export class Reads {
    * @throws {Unavailable} when that takes too long
    */
   async #current(
-    demand: Demand,
+    demand: ViewDemand,
+    request: Request,
     isProven: boolean,
     revision: number,
   ): Promise<void> {
     this.state.views.check(demand);
     const { progress } = demand.view.watcher(this.state.cluster);
     if (progress === undefined) return;
-    using wait = this.#waits.begin(PATIENCE);
-    try {
-      if (isProven) await progress.proven(wait.signal);
-      await reach(progress, revision, wait.signal);
-    } catch (error) {
-      if (!wait.signal.aborted) throw error;
-      throw new Unavailable(
-        progress.revision < revision
-          ? `revision ${revision} is not here yet`
-          : "the store does not say whether the state is current",
-      );
-    }
+    if (!isProven && progress.revision >= revision) return;
+    await this.#wait(demand, request, PATIENCE, async (signal) => {
+      try {
+        if (isProven) await progress.proven(signal);
+        await reach(progress, revision, signal);
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        throw new Unavailable(
+          progress.revision < revision
+            ? `revision ${revision} is not here yet`
+            : "the store does not say whether the state is current",
+        );
+      }
+    });
   }
 
-  /** Waits for another state, as a listener. @returns why there is no place for one */
-  async #poll(
-    demand: Demand & { readonly view: View },
-    { ask, gone }: Request,
-    seconds: number,
-  ): Promise<string | undefined> {
+  /**
+   * Waits for something, in a listener's place.
+   *
+   * @param most in ms
+   * @param until what is waited for, as long as the signal lets it
+   * @throws {Unavailable} when there is no place
+   */
+  async #wait(
+    demand: ViewDemand,
+    { gone }: Request,
+    most: number,
+    until: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
     const place = this.state.limits.take(askedOf(demand));
-    if (typeof place === "string") return place;
-    using wait = this.#waits.begin(seconds * 1000, gone);
-    const has = (state: State) => isKnown(ask, state);
-    await otherState(this.state.views, demand, has, wait.signal);
-    place.giveBack();
+    if (typeof place === "string") throw noPlace(place);
+    using wait = this.#waits.begin(most, gone);
+    try {
+      await until(wait.signal);
+    } finally {
+      place.giveBack();
+    }
   }
 }

@@ -6,6 +6,7 @@ import { Hosts, isBrowser, isCrossSite } from "../access/hosts.ts";
 import { Branches } from "../broadcast/branches.ts";
 import { forbidden, misdirected } from "../errors.ts";
 import type { Counters } from "../vitals/counters.ts";
+import { mayWait } from "./waits.ts";
 
 const log = getLogger(["lainlet", "server"]);
 
@@ -53,7 +54,7 @@ export class Server {
         ifNoneMatch: headers.get("If-None-Match"),
         prefer,
         lastEventId: headers.get("Last-Event-ID"),
-      }, prefer === null ? undefined : request.signal);
+      }, mayWait({ url, prefer }) ? request.signal : undefined);
     const [response, stop] = this.#respond(answer, { url, peer });
     const { status } = response;
     const done = () => {

@@ -1,3 +1,14 @@
+import { READ_PARAMS } from "../view/params.ts";
+import type { Ask } from "../view/page.ts";
+
+/** Parameters of a request that may wait, as they stand in a URL. */
+const WAITING = new RegExp(`[?&](?:${READ_PARAMS.join("|")})=`);
+
+/** Whether an answer may take its time, so that it counts whether who asked is still there. */
+export function mayWait({ url, prefer }: Pick<Ask, "url" | "prefer">): boolean {
+  return prefer !== null || WAITING.test(url);
+}
+
 /** Something that a request waits for, for so long, and no longer than who asked. */
 export class Wait implements Disposable {
   readonly #ending = new AbortController();

@@ -9,6 +9,9 @@ export const WATCH = {
 /** How a stream may be asked for, beside what its view takes. */
 export const STREAM_PARAMS = ["watch", "patch", "heartbeat", "tag", "since"];
 
+/** What an answer may have to wait for, beside what its view takes. */
+export const READ_PARAMS = ["fresh", "revision"];
+
 /** Whether a watch is asked for. @throws {Refusal} when that is not clear */
 export function isWatch(params: URLSearchParams): boolean {
   return isOn(params, "watch");

@@ -200,7 +200,7 @@ export class Metrics {
     this.#figures.labelled(
       Gauge,
       "lainlet_listeners",
-      "Open streams.",
+      "Open streams, and GETs that wait.",
       "endpoint",
       () => limits.perEndpoint,
     );

@@ -1,0 +1,63 @@
+import { assertEquals } from "@std/assert";
+import { MemoryStore } from "../../../lib/store/memory.ts";
+import { get } from "../../util/client.ts";
+import { TestLainlet } from "../../util/lainlet.ts";
+import { eventually } from "../../util/process.ts";
+
+/** A revision that does not come. */
+const NEVER = 2 ** 40;
+
+/** Asks, and does not wait for the answer. */
+async function ask(url: string): Promise<Deno.TcpConn> {
+  const { hostname, port, host, pathname, search } = new URL(url);
+  const conn = await Deno.connect({ hostname, port: Number(port) });
+  const request = `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+  await conn.write(new TextEncoder().encode(request));
+  return conn;
+}
+
+Deno.test("reads: who waits for a revision has a listener's place, until it has gone", async () => {
+  const store = new MemoryStore([["/lain/config/a", "1"]]);
+  await using server = await new TestLainlet(store, {
+    limits: { listeners: 3, listenersPerAddress: 2 },
+  }).ready();
+  const { lainlet: { limits } } = server;
+  const url = `${server.url}/v2/configwatcher`;
+  const later = `${url}?revision=${NEVER}`;
+  const areWaiting = (count: number) =>
+    eventually(
+      `${count} wait`,
+      () => limits.listeners === count || undefined,
+      4_000,
+    );
+  const refused = async (url: string, reason: string, from?: string) => {
+    const { status, body, headers } = await get(url, from);
+    assertEquals([status, headers.get("retry-after")], [503, "10"]);
+    assertEquals(body, `too many listeners: ${reason}`);
+  };
+
+  const waiting = [await ask(later), await ask(later)];
+  await areWaiting(2);
+  await refused(later, "2 are served at a time to one address");
+  await refused(`${url}?fresh=1`, "2 are served at a time to one address");
+  const { body } = await get(`${server.url}/v2/listeners`);
+  assertEquals(
+    Object.values(JSON.parse(body)).map((one) => Object(one).params),
+    waiting.map(() => ({ revision: `${NEVER}` })),
+  );
+  // Who need not wait takes no place.
+  for (const search of ["", "?revision=1"]) {
+    assertEquals((await get(url + search)).status, 200);
+  }
+  for (const conn of waiting) conn.close();
+  await areWaiting(0);
+  assertEquals((await get(`${url}?fresh=1`)).status, 200);
+  assertEquals(limits.listeners, 0);
+
+  const metrics = (await get(`${server.url}/metrics`)).body;
+  for (const [flag, count] of limits.refusals) {
+    const line = `lainlet_listeners_refused_total{reason="${flag}"} ${count}`;
+    assertEquals(metrics.includes(line), true, line);
+  }
+  assertEquals(limits.refusals.get("max.listeners.per.address"), 2);
+});
