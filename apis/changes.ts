@@ -2,7 +2,8 @@ import { Type } from "@sinclair/typebox";
 import type { Source } from "../lib/broadcast/source.ts";
 import { SUPER } from "../lib/access/rights.ts";
 import { Words } from "../lib/overview/group.ts";
-import type { Entry, History } from "../lib/overview/history.ts";
+import type { Entry } from "../lib/overview/entry.ts";
+import type { History } from "../lib/overview/history.ts";
 import { together } from "../lib/overview/kinds.ts";
 import { appPrefix, byApp } from "../lib/view/select.ts";
 import { sinceOf } from "../lib/view/since.ts";
@@ -51,7 +52,7 @@ function sourceOf(history: History, selection: Selection): Source {
     {
       watcher: history,
       *all() {
-        for (const entry of history.entries) {
+        for (const entry of history.entries()) {
           if (isSeen(entry)) yield [entry.member[0], entry];
         }
       },

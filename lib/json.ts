@@ -72,7 +72,9 @@ function quietly(run: () => unknown): unknown {
 }
 
 /** Members sorted by name; of equal names the last one counts. */
-export function sortedByName(members: readonly Member[]): Member[] {
+export function sortedByName<T extends readonly [name: string, value: unknown]>(
+  members: readonly T[],
+): T[] {
   return members.toSorted(([a], [b]) => a < b ? -1 : a > b ? 1 : 0)
     .filter(([name], i, sorted) => sorted[i + 1]?.[0] !== name);
 }

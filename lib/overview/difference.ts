@@ -20,50 +20,77 @@ const MOST_STEPS = 100_000;
 const IDENTITIES = ["InstanceNo", "PodName"];
 
 /**
- * Where two JSON values differ. Items of lists that are told by a number or a
- * name are compared with themselves, wherever they stand; their place in a
- * path is that afterwards, or where they were when they are gone.
+ * Where two JSON values differ; a member that is undefined is not there. Items
+ * of lists that are told by a number or a name are compared with themselves,
+ * wherever they stand; their place in a path is that afterwards, or where they
+ * were when they are gone.
  *
  * @throws {RangeError} when they are nested too deep, or differ in too many places
  */
 export function differences(before: unknown, after: unknown): Difference[] {
-  const found = new Found();
-  find(before, after, found);
-  return found.all;
+  const search = new Search();
+  search.compare(before, after);
+  return search.found;
 }
 
-/** What was found, and where one is in both values. */
-class Found {
-  readonly all: Difference[] = [];
-  readonly path: (string | number)[] = [];
+/** What was found, and where one is in both values. What is equal makes nothing. */
+class Search {
+  readonly found: Difference[] = [];
+  readonly #path: (string | number)[] = [];
   #steps = 0;
 
-  add(difference: Omit<Difference, "path">): void {
-    this.#steps += this.path.length;
-    if (this.#steps > MOST_STEPS) throw new RangeError("too many differences");
-    this.all.push({ path: [...this.path], ...difference });
+  compare(before: unknown, after: unknown): void {
+    if (before === after) return;
+    if (isObject(before) && isObject(after)) this.#members(before, after);
+    else if (!Array.isArray(before) || !Array.isArray(after)) {
+      if (!isSame(before, after)) this.#add({ before, after });
+    } else if (isInPlace(before, after)) {
+      after.forEach((item, i) => this.#within(i, before[i], item));
+    } else this.#items(before, after);
   }
-}
 
-function find(before: unknown, after: unknown, found: Found): void {
-  if (before === after) return;
-  const [old, now] = partsOf(before, after) ?? [];
-  if (old === undefined || now === undefined) {
-    if (!isSame(before, after)) found.add({ before, after });
-    return;
+  #members(
+    before: Record<string, unknown>,
+    after: Record<string, unknown>,
+  ): void {
+    for (const name of Object.keys(before)) {
+      if (memberOf(after, name) !== undefined) continue;
+      this.#within(name, before[name], undefined);
+    }
+    for (const name of Object.keys(after)) {
+      if (after[name] === undefined) continue;
+      this.#within(name, memberOf(before, name), after[name]);
+    }
   }
-  for (const [name, [step, before]] of old) {
-    if (now.has(name)) continue;
-    found.path.push(step);
-    found.add({ before });
-    found.path.pop();
+
+  #items(before: readonly unknown[], after: readonly unknown[]): void {
+    const name = IDENTITIES.find((name) =>
+      isTold(before, name) && isTold(after, name)
+    );
+    const old = itemsOf(before, name);
+    const now = itemsOf(after, name);
+    for (const [identity, [place, item]] of old) {
+      if (!now.has(identity)) this.#within(place, item, undefined);
+    }
+    for (const [identity, [place, item]] of now) {
+      this.#within(place, old.get(identity)?.[1], item);
+    }
   }
-  for (const [name, [step, after]] of now) {
-    const known = old.get(name);
-    found.path.push(step);
-    if (known === undefined) found.add({ after });
-    else find(known[1], after, found);
-    found.path.pop();
+
+  /** Compares a part; undefined: it is not there. */
+  #within(step: string | number, before: unknown, after: unknown): void {
+    if (before === after) return;
+    this.#path.push(step);
+    if (before === undefined) this.#add({ after });
+    else if (after === undefined) this.#add({ before });
+    else this.compare(before, after);
+    this.#path.pop();
+  }
+
+  #add(difference: Omit<Difference, "path">): void {
+    this.#steps += this.#path.length;
+    if (this.#steps > MOST_STEPS) throw new RangeError("too many differences");
+    this.found.push({ path: [...this.#path], ...difference });
   }
 }
 
@@ -74,35 +101,42 @@ function isSame(before: unknown, after: unknown): boolean {
     canonical(before) === canonical(after);
 }
 
-/** Parts of a value, by what they are told by. */
-type Parts = ReadonlyMap<
-  unknown,
-  readonly [step: string | number, value: unknown]
->;
-
-/** The parts of two objects, or of two lists. */
-function partsOf(a: unknown, b: unknown): [Parts, Parts] | undefined {
-  if (isObject(a) && isObject(b)) return [membersOf(a), membersOf(b)];
-  if (!Array.isArray(a) || !Array.isArray(b)) return undefined;
-  const name = IDENTITIES.find((name) => isTold(a, name) && isTold(b, name));
-  return [itemsOf(a, name), itemsOf(b, name)];
+/** Whether the items of two lists stand where they stood, whatever they are told by. */
+function isInPlace(
+  before: readonly unknown[],
+  after: readonly unknown[],
+): boolean {
+  return before.length === after.length &&
+    IDENTITIES.every((name) =>
+      after.every((item, i) =>
+        identityOf(item, name) === identityOf(before[i], name)
+      )
+    );
 }
 
-function membersOf(value: Record<string, unknown>): Parts {
-  return new Map(Object.entries(value).map((entry) => [entry[0], entry]));
-}
-
-/** @param name of the member that tells the items; undefined: their places do */
-function itemsOf(list: readonly unknown[], name: string | undefined): Parts {
+/** The items of a list, by what they are told by. @param name of the member that tells them; undefined: their places do */
+function itemsOf(
+  list: readonly unknown[],
+  name: string | undefined,
+): ReadonlyMap<unknown, readonly [place: number, item: unknown]> {
   return new Map(
     list.map((item, i) => [
-      name === undefined ? i : Object(item)[name],
+      name === undefined ? i : identityOf(item, name),
       [i, item],
     ]),
   );
 }
 
 function isTold(list: readonly unknown[], name: string): boolean {
-  const all = new Set(list.map((item) => Object(item)[name]));
+  const all = new Set(list.map((item) => identityOf(item, name)));
   return all.size === list.length && !all.has(undefined);
+}
+
+function identityOf(item: unknown, name: string): unknown {
+  return isObject(item) ? memberOf(item, name) : undefined;
+}
+
+/** A member, not what all objects have. */
+function memberOf(value: Record<string, unknown>, name: string): unknown {
+  return Object.hasOwn(value, name) ? value[name] : undefined;
 }

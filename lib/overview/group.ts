@@ -119,17 +119,20 @@ export function versionOf(group: PodGroup, pod: Pod): string | undefined {
   return pod.containers[0]?.version || group.appVersion || undefined;
 }
 
+/** A group as {@linkcode Group}. */
+export function groupJson(group: PodGroup): Json<typeof Group> {
+  return {
+    Instances: group.instances,
+    PodInfos: group.pods.map((pod) => ({
+      ...podInfo(group, pod),
+      ...factsOf(pod),
+      Version: versionOf(group, pod),
+    })),
+    ...factsOf(group),
+  };
+}
+
 /** A group as JSON text of {@linkcode Group}. */
 export function encodeGroup(group: PodGroup): string {
-  return JSON.stringify(
-    {
-      Instances: group.instances,
-      PodInfos: group.pods.map((pod) => ({
-        ...podInfo(group, pod),
-        ...factsOf(pod),
-        Version: versionOf(group, pod),
-      })),
-      ...factsOf(group),
-    } satisfies Json<typeof Group>,
-  );
+  return JSON.stringify(groupJson(group));
 }

@@ -1,40 +1,12 @@
-import { Buffer } from "node:buffer";
-import { isSecret } from "../access/secrets.ts";
-import { array, type Member, object, parse } from "../json.ts";
 import type { Cluster } from "../watcher/cluster.ts";
+import { Sorted } from "../watcher/sorted.ts";
 import type { Change } from "../watcher/watcher.ts";
-import { differences } from "./difference.ts";
+import { diffOf, type Entry, entryOf } from "./entry.ts";
 import { CONFIG, DEPENDS, GROUP, type Kind, NODE, together } from "./kinds.ts";
 
 /** How many entries are kept at most, and how many bytes of them. */
 const MOST = 10_000;
 const MOST_BYTES = 32 * 1024 * 1024;
-
-/** What an entry takes beside its text, in bytes. */
-const OVERHEAD = 512;
-
-/** A text that is longer is neither compared nor kept, in UTF-16 units: only how long it is. */
-const LONGEST = 64 * 1024;
-
-/** What stands in the place of a secret. */
-const SECRET = JSON.stringify("(secret)");
-
-/** How many digits numbers have, so that they sort as text. */
-const DIGITS = 10;
-
-/** A change that is remembered. */
-export interface Entry {
-  readonly number: number;
-  /** In ms since 1970. */
-  readonly time: number;
-  readonly kind: Kind<object>["name"];
-  /** The app whose it is, "" when it is none's. */
-  readonly app: string;
-  /** By its number: what it was, as JSON text. */
-  readonly member: Member;
-  /** What it takes, in bytes. */
-  readonly size: number;
-}
 
 /** How much is kept. */
 export interface HistoryOptions {
@@ -52,8 +24,8 @@ export class History {
   receivers = 0;
   readonly #most: number;
   readonly #mostBytes: number;
-  /** The oldest first. */
-  readonly #entries: Entry[] = [];
+  /** By their members' names: the oldest first. */
+  readonly #entries = new Sorted<Entry>();
   readonly #listeners = new Set<(changes: readonly Change<Entry>[]) => void>();
   #bytes = 0;
   #count = 0;
@@ -86,14 +58,16 @@ export class History {
   }
 
   /** The entries that are kept, the oldest first. */
-  get entries(): readonly Entry[] {
-    return this.#entries;
+  *entries(): Generator<Entry> {
+    for (const [, entry] of this.#entries.from("")) yield entry;
   }
 
   /** The number of the first entry from a time on, or of the next one. @param time in ms since 1970 */
   numberAt(time: number): number {
-    const found = this.#entries.find((entry) => entry.time >= time);
-    return found?.number ?? this.#count + 1;
+    for (const entry of this.entries()) {
+      if (entry.time >= time) return entry.number;
+    }
+    return this.#count + 1;
   }
 
   /** Calls back with entries that come and go. @returns ends that */
@@ -104,63 +78,43 @@ export class History {
 
   #follow<T extends object>(kind: Kind<T>): void {
     const watcher = kind.watcher(this.cluster);
-    const isReal = ({ value, previous }: Change<T>) =>
-      (value && kind.encode(value)) !== (previous && kind.encode(previous));
+    const isReal = (change: Change<T>) => diffOf(kind, change) !== undefined;
     watcher.subscribe((changes) => {
       if (!watcher.isSynced) return;
-      const revision = watcher.lastEvent.ModifiedIndex;
-      const time = Date.now();
-      // Of a store that was restored no more are looked at than will be kept.
+      const moment = {
+        time: Date.now(),
+        revision: watcher.lastEvent.ModifiedIndex,
+      };
+      // Of a store that was restored no more are told than will be kept.
       const some = changes.length > this.#most
         ? changes.filter(isReal).slice(-this.#most)
         : changes;
-      const made = some
-        .flatMap((change) => this.#entryOf(kind, change, time, revision) ?? []);
+      const made: Entry[] = [];
+      for (const change of some) {
+        const entry = entryOf(kind, change, this.#count + 1, moment);
+        if (entry === undefined) continue;
+        this.#count++;
+        made.push(entry);
+      }
       if (made.length > 0) this.#add(made);
     });
   }
 
-  #entryOf<T extends object>(
-    { name: kind, encode, app }: Kind<T>,
-    { key, value, previous }: Change<T>,
-    time: number,
-    revision: number,
-  ): Entry | undefined {
-    const before = previous && encode(previous);
-    const after = value && encode(value);
-    if (before === after) return undefined;
-    const isHidden = kind === "config" && isSecret(key);
-    const diff = isHidden
-      ? differing(before && SECRET, after && SECRET)
-      : differing(before, after);
-    if (diff === undefined) return undefined;
-    const known = value ?? previous;
-    const owner = known && app?.(key, known) || "";
-    const number = ++this.#count;
-    const text = object([
-      ...owner === "" ? [] : [["app", JSON.stringify(owner)] as const],
-      ["change", `"${changeOf(previous, value)}"`],
-      ["diff", diff],
-      ["kind", `"${kind}"`],
-      ["name", JSON.stringify(key)],
-      ["revision", `${revision}`],
-      ["time", `"${new Date(time).toISOString()}"`],
-    ]);
-    const id = String(number).padStart(DIGITS, "0");
-    const member = [id, text] as const;
-    return { number, time, kind, app: owner, member, size: sizeOf(text) };
-  }
-
   #add(made: readonly Entry[]): void {
     for (const entry of made) {
-      this.#entries.push(entry);
+      this.#entries.set(entry.member[0], entry);
       this.#bytes += entry.size;
     }
-    let gone = 0;
+    const dropped: Entry[] = [];
     while (
-      this.#entries.length - gone > this.#most || this.#bytes > this.#mostBytes
-    ) this.#bytes -= this.#entries[gone++]?.size ?? 0;
-    const dropped = this.#entries.splice(0, gone);
+      this.#entries.size > this.#most || this.#bytes > this.#mostBytes
+    ) {
+      const oldest = this.#entries.first;
+      if (oldest === undefined) break;
+      this.#entries.delete(oldest.member[0]);
+      this.#bytes -= oldest.size;
+      dropped.push(oldest);
+    }
     // One that is too large for all comes and goes.
     const changes = [
       ...made.map((value) => ({ key: value.member[0], value })),
@@ -168,42 +122,4 @@ export class History {
     ];
     for (const listener of this.#listeners) listener(changes);
   }
-}
-
-function changeOf(before: unknown, after: unknown): string {
-  if (before === undefined) return "added";
-  return after === undefined ? "removed" : "changed";
-}
-
-/** What differs between two JSON texts, as one; undefined: no more than how it is written. */
-function differing(
-  before: string | undefined,
-  after: string | undefined,
-): string | undefined {
-  const whole: Member[] = [["path", "[]"]];
-  if (before !== undefined) whole.push(["before", told(before)]);
-  if (after !== undefined) whole.push(["after", told(after)]);
-  if (
-    before === undefined || after === undefined || before === after ||
-    Math.max(before.length, after.length) > LONGEST
-  ) return array([object(whole)]);
-  try {
-    const found = differences(parse(before), parse(after));
-    return found.length === 0 ? undefined : JSON.stringify(found);
-  } catch (error) {
-    // Too much to look at, or to tell.
-    if (error instanceof RangeError) return array([object(whole)]);
-    throw error;
-  }
-}
-
-/** A text, or how long it is. */
-function told(text: string): string {
-  return text.length > LONGEST ? `"(${text.length} characters)"` : text;
-}
-
-/** What a text takes, with its bytes, which are made when somebody reads it. */
-function sizeOf(text: string): number {
-  const bytes = Buffer.byteLength(text);
-  return OVERHEAD + bytes + text.length * (bytes === text.length ? 1 : 2);
 }

@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { object } from "../json.ts";
+import { object, sortedByName } from "../json.ts";
 import type { Json } from "../schema.ts";
 import type { Depends, Portal } from "../watcher/depends.ts";
 
@@ -24,20 +24,36 @@ export const Service = Type.Record(
 export function encodeService({ nodes }: Depends): string {
   return object(nodes.map(({ name, portals }) => [
     name,
-    object(portals.map((portal) => [portal.app, encodePortal(portal)])),
+    object(
+      portals.map((
+        portal,
+      ) => [portal.app, JSON.stringify(portalJson(portal))]),
+    ),
   ]));
 }
 
-function encodePortal({ annotation, containers }: Portal): string {
-  return JSON.stringify(
-    {
-      Annotation: annotation,
-      Containers: containers.map(({ id, nodeIp, ip, port }) => ({
-        ContainerID: id,
-        IP: ip,
-        NodeIP: nodeIp,
-        Port: port,
-      })),
-    } satisfies Json<typeof PortalSchema>,
-  );
+/** The portals of a service as {@linkcode Service}. */
+export function serviceJson({ nodes }: Depends): Json<typeof Service> {
+  return byName(nodes.map(({ name, portals }) => [
+    name,
+    byName(portals.map((portal) => [portal.app, portalJson(portal)])),
+  ]));
+}
+
+function byName<T>(members: readonly (readonly [string, T])[]) {
+  return Object.fromEntries(sortedByName(members));
+}
+
+function portalJson(
+  { annotation, containers }: Portal,
+): Json<typeof PortalSchema> {
+  return {
+    Annotation: annotation,
+    Containers: containers.map(({ id, nodeIp, ip, port }) => ({
+      ContainerID: id,
+      IP: ip,
+      NodeIP: nodeIp,
+      Port: port,
+    })),
+  };
 }

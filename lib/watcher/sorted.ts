@@ -19,6 +19,11 @@ export class Sorted<T> {
     return this.#size;
   }
 
+  /** The value of the first key. */
+  get first(): T | undefined {
+    return this.#blocks[0]?.values[0];
+  }
+
   get(key: string): T | undefined {
     const { keys, values } = this.#blocks[this.#place(key)] ?? EMPTY;
     const at = positionOf(keys, key);
