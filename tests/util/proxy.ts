@@ -8,6 +8,8 @@ export type Fault =
   | "silent to server"
   | "silent to client"
   | "silent"
+  /** Kept on the way to the client, until there is another fault or none. */
+  | "held to client"
   /** Connections are closed at once. */
   | "cut";
 
@@ -22,6 +24,7 @@ export class Proxy implements AsyncDisposable {
   readonly #open = new Set<Deno.TcpConn>();
   readonly #accepting: Promise<void>;
   #fault: Fault = "none";
+  #isReleased = Promise.withResolvers<void>();
   #openEdit: () => Edit = () => (bytes) => bytes;
   /** Connections that were ever made through it. */
   accepted = 0;
@@ -56,6 +59,8 @@ export class Proxy implements AsyncDisposable {
   /** From now on this becomes of all bytes, of open connections and new ones. */
   set fault(fault: Fault) {
     this.#fault = fault;
+    this.#isReleased.resolve();
+    this.#isReleased = Promise.withResolvers();
     if (fault === "cut") this.#closeAll();
   }
 
@@ -117,6 +122,9 @@ export class Proxy implements AsyncDisposable {
   ): Promise<void> {
     const buffer = new Uint8Array(64 * 1024);
     for (let n; (n = await from.read(buffer)) !== null;) {
+      while (this.#fault === "held to client" && direction === "client") {
+        await this.#isReleased.promise;
+      }
       const fault = this.#fault;
       if (fault === "silent" || fault === `silent to ${direction}`) continue;
       if (typeof fault === "object") {
@@ -138,6 +146,7 @@ export class Proxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.fault = "none";
     this.#listener.close();
     this.#closeAll();
     await this.#accepting;
