@@ -5,15 +5,22 @@ import type { Demand, Listener, Views } from "../view/views.ts";
 /** As long as a request may wait, in seconds: what is between may think it dead. */
 const LONGEST = 300;
 
+/** One preference: what is between commas that are in no string. */
+const PREFERENCE = /(?:[^,"]|"[^"]*(?:"|$))+/g;
+const WAIT = /^\s*wait\s*(?:=|;|$)/i;
+const SECONDS = /^\s*wait\s*=\s*("?)(\d+)\1\s*(?:;|$)/i;
+
 /**
  * How long a request would wait for another state than the one it names.
  *
  * @param prefer the header
- * @returns seconds; undefined: it does not say
+ * @returns seconds; undefined: it does not say, or nothing that can be
  * @see https://www.rfc-editor.org/rfc/rfc7240#section-4.3
  */
 export function waitOf(prefer: string | null): number | undefined {
-  const [, text] = /(?:^|[,;\s])wait\s*=\s*"?(\d+)/i.exec(prefer ?? "") ?? [];
+  // Of several the first counts.
+  const wait = prefer?.match(PREFERENCE)?.find((one) => WAIT.test(one));
+  const [, , text] = SECONDS.exec(wait ?? "") ?? [];
   return text === undefined ? undefined : Math.min(Number(text), LONGEST);
 }
 

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { waitOf } from "../../../lib/http/poll.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { get } from "../../util/client.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
@@ -60,4 +61,27 @@ Deno.test("reads: who waits for a revision has a listener's place, until it has 
     assertEquals(metrics.includes(line), true, line);
   }
   assertEquals(limits.refusals.get("max.listeners.per.address"), 2);
+});
+
+Deno.test("reads: how long to wait is a preference, and the first; what is malformed is none", () => {
+  const cases: Record<string, number | undefined> = {
+    "wait=30": 30,
+    'WAIT = "5" ; x=y': 5,
+    "respond-async, wait=10, wait=20": 10,
+    'x="a, wait=9", wait=1': 1,
+    "wait=99999999999999999999": 300,
+    'x="a, wait=9"': undefined,
+    'x="wait=9': undefined,
+    "handling=lenient; wait=20": undefined,
+    "wait=1.5": undefined,
+    "wait=5x, wait=6": undefined,
+    "wait=-1": undefined,
+    'wait="5': undefined,
+    "wait": undefined,
+    "await=3, nowait=5": undefined,
+    [`x=${'"'.repeat(30_001)}\\"`]: undefined,
+  };
+  for (const [prefer, seconds] of Object.entries(cases)) {
+    assertEquals(waitOf(prefer), seconds, prefer.slice(0, 50));
+  }
 });
