@@ -167,7 +167,8 @@ export function commandHelp(name: CommandName): string {
   const { argument, about, flags }: Word = COMMANDS[name];
   const parts = [
     wrapped(`lainlet ${name} prints ${about}.`, 0).join("\n"),
-    `Usage: lainlet ${name} ${argument}${flags.length > 0 ? " [flags]" : ""}`,
+    ["Usage: lainlet", name, argument, flags.length > 0 ? "[flags]" : ""]
+      .filter((word) => word !== "").join(" "),
   ];
   if (flags.length > 0) parts.push(`Flags:\n${flags.map(told).join("\n")}`);
   if (name === "get" || name === "watch") {

@@ -126,7 +126,7 @@ function groupClause({ after, before, path }: Step): Clause | undefined {
   }
 }
 
-/** The same that happened to several pods is said once. */
+/** The same that happened to several pods is said once, and all that happened to one together. */
 function podClauses(pods: ReadonlyMap<string, Changes>): Clause[] {
   const said = new Map<string, { clause: Clause; instances: string[] }>();
   for (const [instance, changes] of pods) {
@@ -137,9 +137,14 @@ function podClauses(pods: ReadonlyMap<string, Changes>): Clause[] {
       else said.set(key, { clause, instances: [instance] });
     }
   }
-  return [...said.values()].map(({ clause, instances }) => [
-    `instance${instances.length > 1 ? "s" : ""} ${listed(instances)} `,
-    ...clause,
+  const together = Map.groupBy(
+    said.values(),
+    ({ instances }) =>
+      `instance${instances.length > 1 ? "s" : ""} ${listed(instances)} `,
+  );
+  return Array.from(together, ([who, what]) => [
+    who,
+    ...what.flatMap(({ clause }, i) => i === 0 ? clause : [", ", ...clause]),
   ]);
 }
 
@@ -182,15 +187,32 @@ function ofPod({ steps, whole }: Changes): Clause[] {
   if (steps.get("OOMKilled")?.after === true) {
     clauses.push(["was killed for memory"]);
   }
-  for (const field of ["State", "Health"]) {
+  for (
+    const [field, words] of [["State", STATES], ["Health", HEALTHS]] as const
+  ) {
     const pair = pairOf(field);
-    if (pair) clauses.push([`went ${pair[0] || "?"} → ${pair[1] || "?"}`]);
+    if (pair === undefined) continue;
+    const [from, to] = pair.map((word) => words[word] ?? word);
+    clauses.push([`went from ${from} to ${to}`]);
   }
   const error = pairOf("LastError")?.[1];
   if (error) clauses.push([`has the error ${quoted(error)}`]);
   if (steps.has("ContainerInfos")) clauses.push(["has other containers"]);
   return clauses;
 }
+
+/** What the store's words mean, where they do not say it themselves. */
+const STATES: Readonly<Record<string, string>> = {
+  "": "unknown",
+  drift: "drifting",
+  exit: "exited",
+  fail: "failed",
+  success: "running",
+};
+const HEALTHS: Readonly<Record<string, string>> = {
+  "": "unchecked",
+  none: "unchecked",
+};
 
 function addressOf(before: string, after: string): string {
   if (before === "") return `got the address ${after}`;
@@ -202,7 +224,7 @@ function restarted({ after, before }: Step): string {
   const count = Number(after) - Number(before ?? 0);
   const times = count === 1 ? "once" : `${count} times`;
   return count > 0
-    ? `restarted ${times}, ${after} in all`
+    ? `restarted ${times} (${after} in all)`
     : `had its restarts counted anew`;
 }
 

@@ -22,7 +22,8 @@ type Overview = Data<"overview">;
 type DependsValue = Overview[`depends/${string}`];
 export interface App {
   readonly name: string;
-  readonly version: string;
+  /** Of its pods, of which some may be behind; each once. */
+  readonly versions: readonly string[];
   readonly groups: readonly Group[];
   readonly pods: readonly Pod[];
 }
@@ -100,7 +101,13 @@ function appsOf(groups: readonly Group[]): Map<string, App> {
   return new Map(
     byNatural(byApp, ([name]) => name).map(([name, groups]) => {
       const pods = groups.flatMap((group) => group.pods);
-      return [name, { name, groups, pods, version: pods[0]?.version ?? "" }];
+      const versions = new Set(pods.map(({ version }) => version));
+      return [name, {
+        name,
+        groups,
+        pods,
+        versions: [...versions].filter((version) => version !== ""),
+      }];
     }),
   );
 }

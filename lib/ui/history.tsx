@@ -86,11 +86,15 @@ function Item({ isNew, said }: { isNew: boolean; said: Said }) {
           {sentence.map((part, i) => <Part key={i} part={part} />)}
         </p>
         <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
-          <summary>
-            {plural(diff.length, "difference")} in{" "}
-            <span class="mono">{kind}/{name}</span>, revision {revision}
-          </summary>
-          {isOpen && <Exactly steps={diff} />}
+          <summary>{plural(diff.length, "difference")}</summary>
+          {isOpen && (
+            <>
+              <p class="dim">
+                <span class="mono">{kind}/{name}</span>, revision {revision}
+              </p>
+              <Exactly steps={diff} />
+            </>
+          )}
         </details>
       </div>
     </li>

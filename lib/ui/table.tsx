@@ -4,30 +4,15 @@
  *
  * @module
  */
-import { Component, type ComponentChildren, createRef } from "preact";
+import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { glow } from "./glow.ts";
+import { type Column, Head } from "./column.tsx";
 import type { Params } from "../model/place.ts";
+import { Row } from "./row.tsx";
 import { found, sorted } from "./rows.ts";
 import { useWindow } from "./window.ts";
 import { plural } from "../model/words.ts";
 import "./table.css";
-
-/** What a table says of its items. */
-export interface Column<T> {
-  readonly name: string;
-  /** What it is found by, and, when this differs from before, seen to have changed. */
-  readonly text: (item: T) => string;
-  /** What it is sorted by, where that is not its text. */
-  readonly order?: (item: T) => number | string;
-  /** What is shown, where that is not its text. */
-  readonly show?: (item: T) => ComponentChildren;
-  /** Its part of the table's width; 1 when not given. */
-  readonly width?: number;
-  readonly isNumber?: boolean;
-  /** It is left out where there is no room. */
-  readonly isMinor?: boolean;
-}
 
 export interface TableProps<T> {
   readonly label: string;
@@ -82,9 +67,10 @@ export function Table<T extends object>(props: TableProps<T>) {
   const { first, last, before, after } = isTall
     ? { first: 0, last: TALL, before: 0, after: 0 }
     : near;
+  const isPaired = columns.some(({ isBeside }) => isBeside);
   return (
     <div
-      class={isTall ? "table tall" : "table"}
+      class={`table${isTall ? " tall" : ""}${isPaired ? " paired" : ""}`}
       role="region"
       aria-label={label}
     >
@@ -160,102 +146,11 @@ export function Table<T extends object>(props: TableProps<T>) {
   );
 }
 
-function Head<T>({ column, onSort, sort }: {
-  column: Column<T>;
-  sort: string;
-  onSort: (sort: string) => void;
-}) {
-  const { isMinor, isNumber, name } = column;
-  const isUp = sort === name;
-  const isDown = sort === `-${name}`;
-  // What is much comes first, and names from the beginning.
-  const next = isNumber
-    ? isDown ? name : isUp ? "" : `-${name}`
-    : isUp
-    ? `-${name}`
-    : isDown
-    ? ""
-    : name;
-  return (
-    <th
-      role="columnheader"
-      scope="col"
-      class={classOf(isMinor, isNumber)}
-      aria-sort={isUp ? "ascending" : isDown ? "descending" : undefined}
-    >
-      <button type="button" class="sort" onClick={() => onSort(next)}>
-        {name}
-        <span aria-hidden="true">{isUp ? " ▲" : isDown ? " ▼" : ""}</span>
-      </button>
-    </th>
-  );
-}
-
 /** In the place of rows that are not seen. */
 function Space({ height }: { height: number }) {
   return (
     <tr aria-hidden="true" class="space" style={{ height: `${height}px` }} />
   );
-}
-
-interface RowProps<T> {
-  readonly index: number;
-  readonly item: T;
-  readonly columns: readonly Column<T>[];
-  readonly isNew: boolean;
-}
-
-/** Drawn again when its item is another; what then reads otherwise is marked. */
-class Row<T> extends Component<RowProps<T>> {
-  readonly #row = createRef<HTMLTableRowElement>();
-  #texts: readonly string[] = [];
-
-  override shouldComponentUpdate({ columns, index, item }: RowProps<T>) {
-    return item !== this.props.item || columns !== this.props.columns ||
-      index !== this.props.index;
-  }
-
-  override componentDidMount() {
-    this.#texts = this.#read();
-    if (this.props.isNew) this.#glow(() => true);
-  }
-
-  override componentDidUpdate() {
-    const old = this.#texts;
-    this.#texts = this.#read();
-    this.#glow((i) => this.#texts[i] !== old[i]);
-  }
-
-  override render({ columns, index, item }: RowProps<T>) {
-    return (
-      <tr role="row" ref={this.#row} aria-rowindex={index}>
-        {columns.map(({ isMinor, isNumber, name, show, text }) => (
-          <td
-            key={name}
-            role="cell"
-            class={classOf(isMinor, isNumber)}
-            title={text(item)}
-          >
-            {show ? show(item) : text(item)}
-          </td>
-        ))}
-      </tr>
-    );
-  }
-
-  #read(): string[] {
-    return this.props.columns.map(({ text }) => text(this.props.item));
-  }
-
-  #glow(isChanged: (i: number) => boolean): void {
-    [...this.#row.current?.cells ?? []].filter((_, i) => isChanged(i))
-      .forEach(glow);
-  }
-}
-
-function classOf(isMinor = false, isNumber = false): string | undefined {
-  const names = [isMinor && "minor", isNumber && "number"].filter(Boolean);
-  return names.length > 0 ? names.join(" ") : undefined;
 }
 
 /** The keys that there were when it was drawn last; none: all are new, so none is. */

@@ -364,6 +364,58 @@ Deno.test("dashboard: lainlet's own figures are those of /debug, and follow", as
   assertEquals(problems, []);
 });
 
+Deno.test("dashboard: what changed glows wherever it is shown, and not for who wants no motion", async () => {
+  await using s = await scene();
+  const [first, second] = SHOP.instances;
+  assert(first && second);
+  for (const reducedMotion of ["no-preference", "reduce"] as const) {
+    // What is marked, and what it says once it has changed.
+    const shown: [view: string, mark: string, says: string][] = [
+      ["", "A", `.cell[title*="${reducedMotion}"]`],
+      ["app/shop", "TD", `td[title="${reducedMotion}:8080"]`],
+      ["changes", "LI", `.changes > li:has-text("${reducedMotion}")`],
+    ];
+    const pages = [];
+    for (const [view, mark, says] of shown) {
+      const { page, problems } = await s.browser.open(`${s.url}/#/${view}`, {
+        reducedMotion,
+      });
+      await page.getByText("in step", { exact: true }).waitFor();
+      await page.locator("h1").waitFor();
+      await page.evaluate(`
+        glowing = new Set();
+        (function look() {
+          for (const { effect } of document.getAnimations()) {
+            glowing.add(effect.target.tagName);
+          }
+          requestAnimationFrame(look);
+        })()`);
+      pages.push({ page, mark, says, problems });
+    }
+    // The page of changes has to have asked for them.
+    await pages.at(-1)?.page.locator(".changes").waitFor({ state: "attached" });
+    const ip = reducedMotion;
+    s.store.put(
+      groupKey(SHOP),
+      groupValue({ ...SHOP, instances: [first, { ...second, ip }] }),
+    );
+    for (const { page, mark, says, problems } of pages) {
+      await page.locator(says).first().waitFor();
+      // What is drawn begins to glow before the next frame but one.
+      await page.evaluate(
+        "new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))",
+      );
+      assertEquals(
+        await page.evaluate(`glowing.has("${mark}")`),
+        reducedMotion === "no-preference",
+        `${reducedMotion}, ${mark}`,
+      );
+      assertEquals(problems, []);
+      await page.close();
+    }
+  }
+});
+
 Deno.test("dashboard: the keyboard is enough", async () => {
   await using s = await scene();
   const { page, problems } = await s.browser.open(`${s.url}/`, {

@@ -16,7 +16,7 @@ export function apps(): Listing {
   ], (overview) => Array.from(modelOf(overview).apps.values(), rowOf));
 }
 
-function rowOf({ name, groups, pods }: App): Row {
+function rowOf({ name, groups, pods, versions }: App): Row {
   const well = pods.filter(({ troubles }) => troubles.length === 0).length;
   const wanted = groups.reduce(
     (sum, { wanted = 0, instances }) => sum + Math.max(wanted, instances),
@@ -26,7 +26,6 @@ function rowOf({ name, groups, pods }: App): Row {
   const trouble = [...Map.groupBy(troubles, (text) => text)]
     .map(([text, { length }]) => `${length} ${text}`);
   if (wanted > pods.length) trouble.unshift(`${wanted - pods.length} too few`);
-  const versions = [...new Set(pods.map(({ version }) => version))];
   const restarts = pods.reduce((sum, { restarts }) => sum + restarts, 0);
   const updated = pods.reduce(
     (last, { updated = 0 }) => Math.max(last, updated),

@@ -6,7 +6,8 @@ import { gravity, isShort } from "../../model/needs.ts";
 import { AppLink, Facts, Value } from "../parts.tsx";
 import type { Params } from "../../model/place.ts";
 import { href, setQuery } from "../route.ts";
-import { type Column, Table } from "../table.tsx";
+import type { Column } from "../column.tsx";
+import { Table } from "../table.tsx";
 import { plural } from "../../model/words.ts";
 import { keyOf, PODS } from "./pods.tsx";
 import { Portals } from "./portals.tsx";
@@ -58,8 +59,8 @@ const COLUMNS: readonly Column<App>[] = [
   {
     name: "version",
     width: 20,
-    text: ({ version }) => version,
-    show: ({ version }) => <Version version={version} />,
+    text: ({ versions }) => versions.join(", "),
+    show: ({ versions }) => <Version version={versions.join(", ")} />,
     isMinor: true,
   },
 ];
@@ -137,7 +138,7 @@ export function AppsView({ model, params }: { model: Model; params: Params }) {
 
 /** One app: its groups and their pods, where it is mounted, what it uses. */
 export function AppView({ model, app }: { model: Model; app: App }) {
-  const { groups, name, pods, version } = app;
+  const { groups, name, pods, versions } = app;
   const portals = model.portals.filter((portal) => portal.app === name);
   const wanted = wantedOf(groups);
   return (
@@ -154,7 +155,7 @@ export function AppView({ model, app }: { model: Model; app: App }) {
           ["used by", <UsedBy model={model} app={app} />],
           [
             "version",
-            version ? <Version version={version} /> : "unknown",
+            <Version version={versions.join(", ") || "unknown"} />,
           ],
         ]}
       />

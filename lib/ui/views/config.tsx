@@ -4,7 +4,8 @@ import type { Model } from "../../model/mod.ts";
 import { Value } from "../parts.tsx";
 import type { Params } from "../../model/place.ts";
 import { setQuery } from "../route.ts";
-import { type Column, Table } from "../table.tsx";
+import type { Column } from "../column.tsx";
+import { Table } from "../table.tsx";
 
 type Setting = Model["config"][number];
 

@@ -4,7 +4,8 @@ import type { Model } from "../../model/mod.ts";
 import { brief, bytes, Facts, round, seconds, stamp } from "../parts.tsx";
 import type { Params } from "../../model/place.ts";
 import type { Standing } from "../standing.ts";
-import { type Column, Table } from "../table.tsx";
+import type { Column } from "../column.tsx";
+import { Table } from "../table.tsx";
 import { Listeners } from "./listeners.tsx";
 
 type Sample = Model["samples"][number][1];

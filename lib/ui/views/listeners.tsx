@@ -4,7 +4,8 @@ import { Ago, Mark } from "../marks.tsx";
 import { AppLink, seconds } from "../parts.tsx";
 import type { Params } from "../../model/place.ts";
 import { setQuery } from "../route.ts";
-import { type Column, Table } from "../table.tsx";
+import type { Column } from "../column.tsx";
+import { Table } from "../table.tsx";
 import { useView } from "../watch.ts";
 
 type Listener = Data<"listeners">[string];

@@ -6,7 +6,8 @@ import { faultsOf } from "../../model/nodes.ts";
 import { Address, NodeLink } from "../parts.tsx";
 import type { Params } from "../../model/place.ts";
 import { href, setQuery } from "../route.ts";
-import { type Column, Table } from "../table.tsx";
+import type { Column } from "../column.tsx";
+import { Table } from "../table.tsx";
 import { loadText, plural } from "../../model/words.ts";
 
 const COLUMNS: readonly Column<Node>[] = [
@@ -45,6 +46,7 @@ const COLUMNS: readonly Column<Node>[] = [
     text: (node) => `${Math.round(loadOf(node) * 100)} %`,
     order: loadOf,
     isNumber: true,
+    isBeside: true,
   },
   {
     name: "CPU",

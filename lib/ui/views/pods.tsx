@@ -7,11 +7,12 @@ import { gravity } from "../../model/needs.ts";
 import { Address, NodeLink } from "../parts.tsx";
 import type { Params } from "../../model/place.ts";
 import { setQuery } from "../route.ts";
-import { type Column, Table } from "../table.tsx";
+import type { Column } from "../column.tsx";
+import { Table } from "../table.tsx";
 
 const POD: Column<Pod> = {
   name: "pod",
-  width: 30,
+  width: 25,
   text: ({ group, instance }) => `${group} ${instance}`,
   show: (pod) => <PodLink pod={pod} />,
 };
@@ -24,13 +25,14 @@ const STATE: Column<Pod> = {
 };
 const NODE: Column<Pod> = {
   name: "node",
-  width: 12,
+  width: 11,
   text: ({ node }) => node || "none",
   show: ({ node }) => node ? <NodeLink name={node} /> : "none",
+  isBeside: true,
 };
 const ADDRESS: Column<Pod> = {
   name: "address",
-  width: 17,
+  width: 16,
   text: ({ ip, port }) => ip ? `${ip}:${port}` : "no address",
   show: ({ ip, isStopped, port }) =>
     ip === "" && isStopped
@@ -39,14 +41,14 @@ const ADDRESS: Column<Pod> = {
 };
 const VERSION: Column<Pod> = {
   name: "version",
-  width: 16,
+  width: 15,
   text: ({ version }) => version,
   show: ({ version }) => <Version version={version} />,
   isMinor: true,
 };
 const RESTARTS: Column<Pod> = {
   name: "restarts",
-  width: 8,
+  width: 9,
   text: ({ restarts }) => String(restarts),
   order: ({ restarts }) => restarts,
   isMinor: true,
@@ -54,7 +56,7 @@ const RESTARTS: Column<Pod> = {
 };
 const UPDATED: Column<Pod> = {
   name: "changed",
-  width: 8,
+  width: 9,
   text: ({ updated }) => String(updated ?? ""),
   order: ({ updated = 0 }) => updated,
   show: ({ updated }) => <Ago time={updated} />,

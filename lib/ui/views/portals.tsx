@@ -1,6 +1,7 @@
 import type { Portal } from "../../model/mod.ts";
 import { Address, AppLink, NodeLink } from "../parts.tsx";
-import { type Column, Table } from "../table.tsx";
+import type { Column } from "../column.tsx";
+import { Table } from "../table.tsx";
 
 const PORTAL: Column<Portal> = {
   name: "portal",

@@ -57,7 +57,7 @@ const SAID: readonly (readonly [string, Entry])[] = [
     ),
   ],
   [
-    "shop.web.web: instance 2 went from release 26 to 27; instance 2 has a new container",
+    "shop.web.web: instance 2 went from release 26 to 27, has a new container",
     shop(
       pod(1, "Version", "26", "27"),
       container(1, "ContainerId", "a", "b"),
@@ -73,8 +73,8 @@ const SAID: readonly (readonly [string, Entry])[] = [
     ),
   ],
   [
-    "shop.web.web: instance 1 restarted 3 times, 417 in all; instance 1 was killed for memory; instance 1 went success → fail; instance 1 went healthy → unhealthy; " +
-    'instance 1 has the error "exit 137"',
+    "shop.web.web: instance 1 restarted 3 times (417 in all), was killed for memory, went from running to failed, went from healthy to unhealthy, " +
+    'has the error "exit 137"',
     shop(
       pod(0, "State", "success", "fail"),
       pod(0, "Health", "healthy", "unhealthy"),
