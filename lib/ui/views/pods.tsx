@@ -12,7 +12,7 @@ import { Table } from "../table.tsx";
 
 const POD: Column<Pod> = {
   name: "pod",
-  width: 25,
+  width: 23,
   text: ({ group, instance }) => `${group} ${instance}`,
   show: (pod) => <PodLink pod={pod} />,
 };
@@ -41,7 +41,7 @@ const ADDRESS: Column<Pod> = {
 };
 const VERSION: Column<Pod> = {
   name: "version",
-  width: 15,
+  width: 18,
   text: ({ version }) => version,
   show: ({ version }) => <Version version={version} />,
   isMinor: true,
