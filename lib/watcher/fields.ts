@@ -63,9 +63,14 @@ export class Fields {
   strings(name: string): readonly string[] | null {
     return this.list(name)?.map((item, i) => {
       const value = item ?? "";
-      if (typeof value === "string") return shared(value);
+      if (typeof value === "string") return value;
       throw wrongType(`${this.at(name)}[${i}]`, "a string", value);
     }) ?? null;
+  }
+
+  /** The same, of strings that other values have, too. */
+  sharedStrings(name: string): readonly string[] | null {
+    return this.strings(name)?.map(shared) ?? null;
   }
 
   /** An object; one without fields when it is missing. */

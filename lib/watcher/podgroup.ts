@@ -103,13 +103,13 @@ export const podgroup: Subtree<PodGroup> = {
 
 function containerSpec(spec: Fields): ContainerSpec {
   return {
-    command: spec.strings("Command"),
-    env: spec.strings("Env"),
+    command: spec.sharedStrings("Command"),
+    env: spec.sharedStrings("Env"),
     image: spec.shared("Image"),
     cpu: spec.exact("CpuLimit"),
     memory: spec.exact("MemoryLimit"),
     expose: spec.number("Expose"),
-    volumes: spec.strings("Volumes"),
+    volumes: spec.sharedStrings("Volumes"),
   };
 }
 
