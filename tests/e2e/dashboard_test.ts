@@ -19,6 +19,8 @@ import { cluster } from "../util/golden.ts";
 import { GOLDEN_HOST, TARGETS, TestLainlet } from "../util/lainlet.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
 
+const takeBrowser = TestBrowser.shared();
+
 const VIEWS = [
   "",
   "apps",
@@ -53,7 +55,7 @@ async function scene() {
   ]);
   const lainlet = stack.use(new TestLainlet(store));
   await lainlet.ready();
-  const browser = stack.use(await TestBrowser.launch());
+  const browser = stack.use(takeBrowser());
   return {
     store,
     url: lainlet.url,
@@ -117,7 +119,7 @@ Deno.test("dashboard: who may not see it reads how to look", async () => {
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     () => new Response(refused.body, refused),
   );
-  await using browser = await TestBrowser.launch();
+  await using browser = takeBrowser();
   const { page, problems } = await browser.open(
     `http://127.0.0.1:${way.addr.port}/`,
   );
@@ -461,7 +463,7 @@ Deno.test("dashboard: it says why there is nothing to see yet", async () => {
     "it serves",
     async () => (await get(`${url}/healthz`)).status === 200 || undefined,
   );
-  await using browser = await TestBrowser.launch();
+  await using browser = takeBrowser();
   const { page, problems } = await browser.open(`${url}/`);
   await page.getByText(/^no state yet: config is not read yet/).waitFor();
   // The browser tells of the 503 that this is taken from.
@@ -489,7 +491,7 @@ Deno.test("dashboard: it says when lainlet is away, and goes on by itself, from 
     return program;
   };
   try {
-    await using browser = await TestBrowser.launch();
+    await using browser = takeBrowser();
     const first = await start("one");
     const { page, problems } = await browser.open(`${url}/#/config`);
     await shows(page, "one");

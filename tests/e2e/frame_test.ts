@@ -20,6 +20,8 @@ import { GOLDEN_HOST, TestLainlet } from "../util/lainlet.ts";
 import { eventually } from "../util/process.ts";
 import { Proxy } from "../util/proxy.ts";
 
+const takeBrowser = TestBrowser.shared();
+
 const NODES = Array.from({ length: 30 }, (_, i) => ({
   name: `node${i + 1}`,
   ip: `192.0.2.${i + 1}`,
@@ -59,7 +61,7 @@ async function scene() {
   const lainlet = stack.use(new TestLainlet(store));
   await lainlet.ready();
   const proxy = stack.use(new Proxy(lainlet.url));
-  const browser = stack.use(await TestBrowser.launch());
+  const browser = stack.use(takeBrowser());
   return {
     store,
     proxy,
@@ -223,6 +225,7 @@ Deno.test("frame: a view begins at its top, Back is where one was, a reload show
       await page.goForward();
       await at(hash, 0);
     }
+    await main.getByText("Asking lainlet").waitFor({ state: "detached" });
     const before = await main.innerText();
     await page.reload();
     await becomes("the same", () => main.innerText(), before);

@@ -11,28 +11,33 @@ const NO_WINDOWS = "__IS_WSL_TEST__";
 
 /** A headless Chromium. */
 export class TestBrowser implements AsyncDisposable {
-  private constructor(private readonly browser: Browser) {}
+  private constructor(
+    private readonly browser: Browser,
+    private readonly end: () => Promise<unknown>,
+  ) {}
 
   /** @param names that are to resolve to 127.0.0.1 */
   static async launch(names: readonly string[] = []): Promise<TestBrowser> {
-    Deno.env.set(NO_WINDOWS, "1");
-    const { chromium } = await import("playwright-core");
-    return new TestBrowser(
-      await chromium.launch({
-        executablePath: CHROMIUM,
-        args: [
-          "--headless",
-          "--no-sandbox",
-          "--disable-gpu",
-          "--disable-background-networking",
-          "--disable-component-update",
-          "--disable-sync",
-          `--host-resolver-rules=${
-            names.map((name) => `MAP ${name} 127.0.0.1`).join(", ")
-          }`,
-        ],
-      }),
-    );
+    const browser = await start(names);
+    return new TestBrowser(browser, () => browser.close());
+  }
+
+  /**
+   * One process for all tests of a file, as its start costs more than most
+   * tests; each that takes it ends with its pages closed.
+   */
+  static shared(): () => TestBrowser {
+    let browser: Browser | undefined;
+    Deno.test.beforeAll(async () => void (browser = await start([])));
+    Deno.test.afterAll(async () => await browser?.close());
+    return () => {
+      if (browser === undefined) throw new Error("no test has begun");
+      const contexts = () => browser?.contexts() ?? [];
+      return new TestBrowser(
+        browser,
+        () => Promise.all(contexts().map((context) => context.close())),
+      );
+    };
   }
 
   /** A page of its own; what it does that it should not is in its problems. */
@@ -61,8 +66,27 @@ export class TestBrowser implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.browser.close();
+    await this.end();
   }
+}
+
+async function start(names: readonly string[]): Promise<Browser> {
+  Deno.env.set(NO_WINDOWS, "1");
+  const { chromium } = await import("playwright-core");
+  return await chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      `--host-resolver-rules=${
+        names.map((name) => `MAP ${name} 127.0.0.1`).join(", ")
+      }`,
+    ],
+  });
 }
 
 /** What axe-core finds in a page that is serious or critical. */
