@@ -1,13 +1,11 @@
 import { getLogger } from "@logtape/logtape";
-import * as apis from "./apis/mod.ts";
 import config from "./deno.json" with { type: "json" };
 import { parseCommand } from "./lib/cli/command.ts";
 import { isCommand } from "./lib/cli/commands.ts";
 import { type Flags, parseFlags } from "./lib/cli/flags.ts";
 import { readPem, UsageError } from "./lib/flags.ts";
 import type { Http2Address } from "./lib/http2/server.ts";
-import { Front } from "./lib/http/front.ts";
-import { Lainlet } from "./lib/http/origin.ts";
+import type { Lainlet } from "./lib/http/origin.ts";
 import { logUncaught, startLogging } from "./lib/log.ts";
 import type { Store } from "./lib/store/store.ts";
 
@@ -51,6 +49,9 @@ export async function run(
   store: Store,
   leave?: () => Promise<void>,
 ): Promise<Served> {
+  const apis = await import("./apis/mod.ts");
+  const { Front } = await import("./lib/http/front.ts");
+  const { Lainlet } = await import("./lib/http/origin.ts");
   const { web, grpc, slowAfter, workers, limits, logFormat } = flags;
   const lainlet = new Lainlet({
     store,

@@ -80,7 +80,10 @@ export function parseCommand(
   );
   const unexpected = argument === "" ? first : second;
   if (unexpected !== "") {
-    throw new UsageError(`unexpected argument "${unexpected}"`);
+    const hint = name === "apps" || name === "nodes"
+      ? `; is it lainlet find ${unexpected}?`
+      : "";
+    throw new UsageError(`unexpected argument "${unexpected}"${hint}`);
   }
   switch (name) {
     case "help":

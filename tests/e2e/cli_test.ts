@@ -267,6 +267,7 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
       /^lainlet: unexpected argument "stauts"; did you mean status\? /,
       "stauts",
     ],
+    [2, /unexpected argument "n1"; is it lainlet find n1\? /, "nodes", "n1"],
     [
       2,
       /^lainlet: unknown flag --troubel; did you mean --trouble\? /,
@@ -413,31 +414,38 @@ Deno.test("command line: shells complete names of what runs", async (t) => {
       const elsewhere = `lainlet get procwatcher ${there} --appname s`;
       // Ctrl-A goes to the line's beginning: it is not to be run.
       const ended = (line: string) => `${line}\t\x01: `;
-      await using program = new Program("bash", [
-        "-c",
-        `${path}; printf '%s\\n' "$@" |
-          script -qec 'bash --rcfile ${folder}/bash -i' /dev/null`,
-        "bash",
-        ...asked.map(([typed]) => ended(typed)),
-        "LAINLET_ADDR=:1",
-        ended(elsewhere),
-      ], env);
-      await program.ended();
-      for (const [, stands] of [...asked, ["", `${elsewhere}hop`]]) {
-        assertStringIncludes(program.stdout, `${stands} `);
-      }
+      // On a busy machine a shell may not wait for long enough.
+      await eventually("all is completed", async () => {
+        await using program = new Program("bash", [
+          "-c",
+          `${path}; printf '%s\\n' "$@" |
+            script -qec 'bash --rcfile ${folder}/bash -i' /dev/null`,
+          "bash",
+          ...asked.map(([typed]) => ended(typed)),
+          "LAINLET_ADDR=:1",
+          ended(elsewhere),
+        ], env);
+        await program.ended();
+        for (const [, stands] of [...asked, ["", `${elsewhere}hop`]]) {
+          assertStringIncludes(program.stdout, `${stands} `);
+        }
+        return true;
+      }, 90_000);
     });
     await t.step("fish", async () => {
       const script = asked.map(([typed]) => `complete -C "${typed}"`);
-      await using program = new Program("bash", [
-        "-c",
-        `${path} exec fish -c 'source ${folder}/fish; ${script.join("; ")}'`,
-      ], env);
-      await program.ended();
-      assertEquals(
-        program.stdout.trimEnd().split("\n"),
-        ["shop", "quiet-node", "--name=quiet-node"],
-      );
+      await eventually("all is completed", async () => {
+        await using program = new Program("bash", [
+          "-c",
+          `${path} exec fish -c 'source ${folder}/fish; ${script.join("; ")}'`,
+        ], env);
+        await program.ended();
+        assertEquals(
+          program.stdout.trimEnd().split("\n"),
+          ["shop", "quiet-node", "--name=quiet-node"],
+        );
+        return true;
+      }, 90_000);
     });
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -142,6 +142,9 @@ Deno.test("tables: an operator's questions, each by one command", async (t) => {
     const [{ kind, name, ...rest }, ...more] = JSON.parse(stdout);
     assertEquals([kind, name, more], ["pod", "shop.web.web/1", []]);
     assertEquals(rest.address, "172.20.0.22:8080");
+    const { lines: there } = await piped(s, "find node17 -o name");
+    assertEquals(there[0], "node/node17");
+    assertEquals(there.filter((name) => name.startsWith("pod/")).length, 50);
     const { code, stderr } = await piped(s, "find 192.0.2.250");
     assertEquals(code, 1);
     assertMatch(stderr, /^lainlet: there is nothing .*"192.0.2.250"\n$/);

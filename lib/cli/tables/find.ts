@@ -20,7 +20,7 @@ interface Thing {
 
 /**
  * What has an address, or a name: what is called so when there is that, else
- * what has it as a part of its name.
+ * what has it as a part of its name. With a node comes what is there.
  */
 export function find(text: string): Listing {
   const word = text.toLowerCase();
@@ -79,6 +79,7 @@ function everything(overview: Data<"overview">): Thing[] {
       words: [
         pod.app,
         pod.group,
+        pod.node,
         pod.ip,
         ...pod.containers.map(({ id }) => id),
       ],
@@ -89,7 +90,7 @@ function everything(overview: Data<"overview">): Thing[] {
         name: `${service} for ${app}`,
         node,
         address,
-        words: [service, address.replace(/:\d+$/, "")],
+        words: [service, node, address.replace(/:\d+$/, "")],
       }))
     ),
     ...config.map(([name]) => ({ kind: "config" as const, name })),

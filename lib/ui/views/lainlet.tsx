@@ -110,13 +110,8 @@ export function LainletView(
           ["mirror differences", <Counted count={present.differences} />],
           ["rejected values", <Counted count={rejected.length} />],
           ["listeners", present.listeners],
-          [
-            "refused, slow",
-            <>
-              <Counted count={present.refused} />,{" "}
-              <Counted count={present.slow} />
-            </>,
-          ],
+          ["refused requests", <Counted count={present.refused} />],
+          ["slow listeners", <Counted count={present.slow} />],
           ["changes a second", round(present.changes)],
           ["deliveries a second", round(present.deliveries)],
           [

@@ -37,7 +37,8 @@ const COLUMNS: readonly Column<Numbered>[] = [
     name: "parameters",
     width: 16,
     text: ([, { params }]) =>
-      Object.entries(params).map((pair) => pair.join("=")).join(" "),
+      Object.entries(params).filter(([name]) => name !== "watch")
+        .map((pair) => pair.join("=")).join(" "),
     isMinor: true,
   },
   {
