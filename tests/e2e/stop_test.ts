@@ -140,7 +140,8 @@ for (const target of ["source", "binary"] as const) {
         await reader.finish();
         const { code, elapsed } = await end;
         assertEquals(code, 0);
-        assert(elapsed < 2_500, `it took ${elapsed} ms`);
+        // Who waits for nothing but the time it has ends after 4.5 s.
+        assert(elapsed < 4_400, `it took ${elapsed} ms`);
         assert(await reader.body() === BODY);
       });
     });

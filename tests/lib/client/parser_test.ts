@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { EventParser } from "../../../lib/client/parser.ts";
 
 const encoder = new TextEncoder();
@@ -145,9 +145,10 @@ Deno.test("event stream: what it costs grows with the bytes alone", () => {
     [(n) => "data: 1\r\n".repeat(n) + "\r\n", 500_000, Infinity],
   ];
   for (const [make, n, size] of streams) {
-    const least = time(make(n / 10), size);
-    // Ten times as long, where a quadratic one takes a hundred times.
-    const most = time(make(n), size);
-    assertEquals(most < 40 * least + 200, true, `${least} and ${most} ms`);
+    // Ten times as long, where a quadratic one takes a hundred times; whoever
+    // else needs the machine may be in the way once, and not each time.
+    const isLinear = () =>
+      time(make(n), size) < 40 * time(make(n / 10), size) + 200;
+    assert(isLinear() || isLinear() || isLinear(), `${make(1)} ${n}`);
   }
 });
