@@ -68,7 +68,7 @@ function bash(): string {
   [ "$addr" = "$COMP_LINE" ] && addr=
   for list; do
     timeout ${PATIENCE} "\${COMP_WORDS[0]}" "$list" -o name \${addr:+--addr="\${addr%% *}"} 2>/dev/null
-  done
+  done | grep -xE '[[:alnum:]._/:@+-]+' # compgen runs what a name may hold
 }
 _lainlet_params() {
   case $1 in

@@ -7,6 +7,7 @@ import {
   assert,
   assertEquals,
   assertMatch,
+  assertRejects,
   assertStringIncludes,
 } from "@std/assert";
 import { commandHelp } from "../../lib/cli/help.ts";
@@ -395,6 +396,8 @@ Deno.test("command line: shells complete names of what runs", async (t) => {
       [nodeKey(node), nodeValue(node)],
       [groupKey(group), groupValue(group)],
       ["/lain/config/vips/shop", "x"],
+      // A name that somebody might wish to have run.
+      [`/lain/config/$(touch\${IFS}${folder}/run)`, "x"],
     ]);
     for (const shell of ["bash", "fish"]) {
       const { stdout } = await run("completions", shell);
@@ -406,6 +409,7 @@ Deno.test("command line: shells complete names of what runs", async (t) => {
     const asked: [typed: string, stands: string][] = [
       ["lainlet pods sh", "lainlet pods shop"],
       ["lainlet find q", "lainlet find quiet-node"],
+      ["lainlet config vi", "lainlet config vips/shop"],
       ["lainlet get nodes --name=q", "lainlet get nodes --name=quiet-node"],
     ];
     await t.step("bash, in a terminal", async () => {
@@ -442,11 +446,12 @@ Deno.test("command line: shells complete names of what runs", async (t) => {
         await program.ended();
         assertEquals(
           program.stdout.trimEnd().split("\n"),
-          ["shop", "quiet-node", "--name=quiet-node"],
+          ["shop", "quiet-node", "vips/shop", "--name=quiet-node"],
         );
         return true;
       }, 90_000);
     });
+    await assertRejects(() => Deno.stat(`${folder}/run`), Deno.errors.NotFound);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
