@@ -68,6 +68,8 @@ async function compileWithNpmRuntime(output: string): Promise<void> {
     DENORT_BIN: await npmRuntime(),
     // Its threads overflow their stack of 2 MB on a program of this size.
     RUST_MIN_STACK: String(64 * 1024 * 1024),
+    // The newer Deno trusts whom the machine trusts; the older one has to be told.
+    DENO_TLS_CA_STORE: "system,mozilla",
   };
   const deno = ["-y", `deno@${NPM_RUNTIME.deno}`];
   const failure = await runCompiler("npx", deno, output, env);
