@@ -14,11 +14,8 @@ export class Block {
   readonly size: number;
   #hash?: Uint8Array;
 
-  /** @param items one at least */
   constructor(readonly items: readonly Item[]) {
-    let size = 0;
-    for (const { bytes } of items) size += bytes.length;
-    this.size = size;
+    this.size = sizeOf(items);
   }
 
   get first(): string {
@@ -46,6 +43,8 @@ export type Difference = readonly [
   after: Item | undefined,
 ];
 
+const NONE = new Block([]);
+
 /**
  * Items, each with another name, sorted by that: a persistent sequence in
  * blocks. A change makes another one, which shares all blocks but those that
@@ -55,22 +54,16 @@ export type Difference = readonly [
 export class Blocks {
   static readonly EMPTY = new Blocks([]);
 
-  /** How many items there are. */
-  readonly count: number;
-  /** Of all items, in bytes. */
-  readonly size: number;
-
-  /** @param blocks sorted; all but the first begin with a border, and none has another one within */
-  constructor(readonly blocks: readonly Block[]) {
-    let count = 0;
-    let size = 0;
-    for (const block of blocks) {
-      count += block.items.length;
-      size += block.size;
-    }
-    this.count = count;
-    this.size = size;
-  }
+  /**
+   * @param blocks sorted; all but the first begin with a border, and none has another one within
+   * @param count how many items there are
+   * @param size of all items, in bytes
+   */
+  constructor(
+    readonly blocks: readonly Block[],
+    readonly count = blocks.reduce((sum, { items }) => sum + items.length, 0),
+    readonly size = blocks.reduce((sum, { size }) => sum + size, 0),
+  ) {}
 
   /** A hash by which equal sequences are known, in base64url: it is said in URLs, too. */
   get hash(): string {
@@ -92,30 +85,36 @@ export class Blocks {
   /** These items with some put (item) or removed (undefined), by name. */
   with(changes: ReadonlyMap<string, Item | undefined>): Blocks {
     const names = [...changes.keys()].sort();
-    const blocks: Block[] = [];
-    let next = 0;
+    const old = this.blocks;
+    let { count, size } = this;
+    // What comes before the first change, and after the last, is copied in one go.
+    let next = this.#place(names[0] ?? "");
+    const blocks = old.slice(0, next);
     for (let i = 0; i < names.length;) {
       const at = this.#place(names[i] ?? "");
-      while (next < at) push(blocks, this.blocks[next++]);
-      const after = this.blocks[at + 1];
+      while (next < at) push(blocks, old[next++]);
+      const after = old[at + 1];
       let end = i + 1;
       while (
         end < names.length &&
         (after === undefined || (names[end] ?? "") < after.first)
       ) end++;
-      const items = this.blocks[at]?.items ?? [];
-      cut(blocks, merged(items, names.slice(i, end), changes));
+      const { items, size: before } = old[at] ?? NONE;
+      const made = merged(items, names.slice(i, end), changes);
+      count += made.length - items.length;
+      size += sizeOf(made) - before;
+      cut(blocks, made);
       next = at + 1;
       i = end;
     }
-    while (next < this.blocks.length) push(blocks, this.blocks[next++]);
-    return new Blocks(blocks);
+    return new Blocks(blocks.concat(old.slice(next)), count, size);
   }
 
   /** Where the items of another sequence are not these, in order; looks at what is not shared only. */
   *differences(before: Blocks): Generator<Difference> {
-    const old = new Cursor(before.blocks);
-    const now = new Cursor(this.blocks);
+    const [left, right] = apart(before.blocks, this.blocks);
+    const old = new Cursor(left);
+    const now = new Cursor(right);
     for (;;) {
       while (old.skipShared(now));
       const { item: a } = old;
@@ -143,14 +142,13 @@ export class Blocks {
   /** How many bytes of memory these take, about, that others do not: blocks and items that are not shared. */
   unshared(others: Blocks): number {
     let bytes = POINTER * this.blocks.length;
-    let next = 0;
-    for (const block of this.blocks) {
-      while ((others.blocks[next]?.first ?? block.first) < block.first) next++;
-      if (others.blocks[next] === block) continue;
-      bytes += POINTER * block.items.length;
+    const [mine, theirs] = apart(this.blocks, others.blocks);
+    const shared = new Set(theirs);
+    for (const block of mine) {
+      if (!shared.has(block)) bytes += POINTER * block.items.length;
     }
-    for (const [, mine] of others.differences(this)) {
-      bytes += mine?.bytes.length ?? 0;
+    for (const [, item] of others.differences(this)) {
+      bytes += item?.bytes.length ?? 0;
     }
     return bytes;
   }
@@ -197,6 +195,27 @@ class Cursor {
     other.#block++;
     return true;
   }
+}
+
+/** Two sequences of blocks without those that both begin with, and both end with. */
+function apart(
+  a: readonly Block[],
+  b: readonly Block[],
+): [a: readonly Block[], b: readonly Block[]] {
+  const most = Math.min(a.length, b.length);
+  let begin = 0;
+  while (begin < most && a[begin] === b[begin]) begin++;
+  let end = 0;
+  while (
+    end < most - begin && a[a.length - 1 - end] === b[b.length - 1 - end]
+  ) end++;
+  return [a.slice(begin, a.length - end), b.slice(begin, b.length - end)];
+}
+
+function sizeOf(items: readonly Item[]): number {
+  let size = 0;
+  for (const { bytes } of items) size += bytes.length;
+  return size;
 }
 
 function isSame(a: Item, b: Item): boolean {
