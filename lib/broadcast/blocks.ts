@@ -197,11 +197,11 @@ class Cursor {
   }
 }
 
-/** Two sequences of blocks without those that both begin with, and both end with. */
-function apart(
+/** How many blocks two sequences both begin with, and of the others, both end with. */
+export function common(
   a: readonly Block[],
   b: readonly Block[],
-): [a: readonly Block[], b: readonly Block[]] {
+): { begin: number; end: number } {
   const most = Math.min(a.length, b.length);
   let begin = 0;
   while (begin < most && a[begin] === b[begin]) begin++;
@@ -209,6 +209,15 @@ function apart(
   while (
     end < most - begin && a[a.length - 1 - end] === b[b.length - 1 - end]
   ) end++;
+  return { begin, end };
+}
+
+/** Two sequences without the blocks that they have in {@linkcode common}. */
+function apart(
+  a: readonly Block[],
+  b: readonly Block[],
+): [a: readonly Block[], b: readonly Block[]] {
+  const { begin, end } = common(a, b);
   return [a.slice(begin, a.length - end), b.slice(begin, b.length - end)];
 }
 

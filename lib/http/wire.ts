@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Block, Blocks } from "../broadcast/blocks.ts";
+import { Block, Blocks, common } from "../broadcast/blocks.ts";
 import { type Item, item } from "../broadcast/item.ts";
 import { type Bytes, State } from "../broadcast/state.ts";
 
@@ -15,26 +15,41 @@ interface WireBlock {
   readonly index: Uint32Array<ArrayBuffer>;
 }
 
-/** A state: bytes, or blocks; a number is the block that had this place in the state before. */
-export type WireState = Bytes | readonly (number | WireBlock)[];
+/** Blocks, by those of the state before. */
+interface WireBlocks {
+  /** So many of them come first. */
+  readonly begin: number;
+  /** A number is the one that had this place. */
+  readonly blocks: readonly (number | WireBlock)[];
+  /** So many, with which they end, come last. */
+  readonly end: number;
+}
+
+/** A state: bytes, or blocks. */
+export type WireState = Bytes | WireBlocks;
 
 /** Writes the states of one topic, in order. */
 export class StateWriter {
-  #places = new Map<Block, number>();
+  #last: readonly Block[] = [];
 
-  write({ content }: State): WireState {
-    if (!(content instanceof Blocks)) return content;
-    const last = this.#places;
-    this.#places = new Map(content.blocks.map((block, i) => [block, i]));
-    return content.blocks.map((block) => last.get(block) ?? packed(block));
+  write(state: State): WireState {
+    const wire = this.writeAside(state);
+    if (state.content instanceof Blocks) this.#last = state.content.blocks;
+    return wire;
   }
 
   /** A state besides: the next one is told by the last that was written, as is this one. */
   writeAside({ content }: State): WireState {
     if (!(content instanceof Blocks)) return content;
-    return content.blocks.map((block) =>
-      this.#places.get(block) ?? packed(block)
+    const last = this.#last;
+    const { begin, end } = common(last, content.blocks);
+    const places = new Map(
+      last.slice(begin, last.length - end)
+        .map((block, i) => [block, begin + i]),
     );
+    const blocks = content.blocks.slice(begin, content.blocks.length - end)
+      .map((block) => places.get(block) ?? packed(block));
+    return { begin, blocks, end };
   }
 }
 
@@ -54,13 +69,15 @@ export class StateReader {
     return new State(new Blocks(this.#blocksOf(state)));
   }
 
-  #blocksOf(state: readonly (number | WireBlock)[]): Block[] {
+  #blocksOf({ begin, blocks, end }: WireBlocks): Block[] {
     const last = this.#last;
-    return state.map((block) => {
+    const between = blocks.map((block) => {
       const known = typeof block === "number" ? last[block] : unpacked(block);
       if (known === undefined) throw new Error("a state names no block");
       return known;
     });
+    return last.slice(0, begin)
+      .concat(between, last.slice(last.length - end));
   }
 }
 

@@ -132,11 +132,44 @@ Deno.test("what goes over to another thread is what changed", () => {
   put("m500", "2");
   const second = writer.write(new State(collection.blocks));
   assert(!(first instanceof Uint8Array || second instanceof Uint8Array));
-  assertEquals(second.filter((block) => typeof block !== "number").length, 1);
+  const { begin, blocks, end } = second;
+  assertEquals(blocks.length, 1);
+  assertEquals(begin + 1 + end, collection.blocks.blocks.length);
   const reader = new StateReader();
   reader.read(structuredClone(first));
   const { body } = reader.read(structuredClone(second));
   assertEquals(JSON.parse(new TextDecoder().decode(body)).m500, 2);
+});
+
+Deno.test("any state that follows another one goes over, and older ones besides", async (t) => {
+  const seed = Number(Deno.env.get("SEED") ?? Date.now() % 1e9) || 1;
+  await t.step(`SEED=${seed}`, () => {
+    const random = new Random(seed);
+    const writer = new StateWriter();
+    const reader = new StateReader();
+    const states = [new State(Blocks.EMPTY)];
+    for (let i = 0; i < 300; i++) {
+      const changes = new Map<string, Item | undefined>();
+      for (let k = random.below(random.pick([2, 30, 1_000])); k >= 0; k--) {
+        const name = `k${random.below(1_000)}`;
+        const isGone = random.below(3) === 0;
+        changes.set(name, isGone ? undefined : memberItem([name, `${i}`]));
+      }
+      const last = states.at(-1)?.content;
+      const state = new State(
+        last instanceof Blocks ? last.with(changes) : Blocks.EMPTY,
+      );
+      const older = random.pick(states);
+      states.push(state);
+      const over = structuredClone([
+        writer.write(state),
+        writer.writeAside(older),
+      ]);
+      const [read, aside] = over;
+      assert(read !== undefined && reader.read(read).equals(state));
+      assert(aside !== undefined && reader.readAside(aside).equals(older));
+    }
+  });
 });
 
 Deno.test("a collection makes items of what keys add, in key order", () => {
