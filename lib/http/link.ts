@@ -166,9 +166,10 @@ class LinkedTopic implements Follower {
     private readonly post: Post<ToWorker>,
   ) {}
 
-  /** The one that the worker is to know: of topics that are gated, the one of what was posted. */
+  /** The one that the worker is to know: of what was posted, unless that is the latest state still. */
   get revision(): number {
-    return this.topic.isGated ? this.#revision : this.topic.revision;
+    const { isGated, number, revision } = this.topic;
+    return isGated || number !== this.#seen ? this.#revision : revision;
   }
 
   taken(): void {

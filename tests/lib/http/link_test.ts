@@ -27,11 +27,15 @@ const ASK = {
 
 /** An origin that feeds everybody from one topic. */
 class TestOrigin implements Origin {
-  readonly topic = new Topic(State.of("1"));
+  /** The store's, at which the topic's state is there. */
+  revision = 1;
+  readonly topic = new Topic(State.of("1"), () => this.revision);
   readonly fed: Listener[] = [];
   /** What a reader says that it has. */
   had?: State;
   stopped = 0;
+  /** Called before a listener is fed. */
+  onStart = () => {};
 
   answer({ url }: typeof ASK): Promise<Answer | Feed> {
     if (!url.endsWith("watch")) {
@@ -42,6 +46,7 @@ class TestOrigin implements Origin {
       headers: { c: "d" },
       options: { heartbeat: 3, patch: true, tag: false },
       start: (listener) => {
+        this.onStart();
         this.fed.push(listener);
         listener.attach(this.topic, this.had);
         return () => this.stopped++;
@@ -53,6 +58,8 @@ class TestOrigin implements Origin {
 /** A listener that notes what its topic says. */
 class TestListener implements Listener {
   readonly heard: string[] = [];
+  /** Of all that was heard. */
+  readonly revisions: number[] = [];
   topic?: Topic;
   had?: State;
   #seen = 0;
@@ -72,6 +79,7 @@ class TestListener implements Listener {
       ? latest.message
       : new TextDecoder().decode(latest.body);
     this.heard.push(`${text} ${topic.kindSince(this.#seen)}`);
+    this.revisions.push(topic.revision);
     this.#seen = number;
   }
 
@@ -202,6 +210,24 @@ Deno.test("link: what comes while the worker is busy is one state, and what happ
   await heard(listener, "100 update");
   // The first was on its way when the others came.
   assertEquals(listener.heard, ["1 delete", "2 delete", "100 update"]);
+});
+
+Deno.test("link: whoever comes while the worker is busy hears no revision that is not there", async () => {
+  using link = new Link();
+  const { origin } = link;
+  const { listener } = await link.watch();
+  await heard(listener, "1 delete");
+  origin.onStart = () => {
+    for (const number of [2, 3]) {
+      origin.revision = number;
+      origin.topic.publish(State.of(`${number}`), "update");
+    }
+  };
+  const late = (await link.watch()).listener;
+  await heard(late, "3 update");
+  assertEquals(late.heard, ["2 update", "3 update"]);
+  assertEquals(late.revisions, [2, 3]);
+  assertEquals(listener.revisions, [1, 2, 3]);
 });
 
 Deno.test("link: a topic is dropped with its last listener, and can be had again", async () => {
