@@ -130,7 +130,9 @@ export class Together {
       if (this.#isOpen) { for (const { gated } of this.#gates) gated?.touch(); }
       else this.#open();
     }
-    const isBehind = progresses.some((one) => one.newest > this.#revision);
+    // Where there is no such revision, history went back, and not for all yet.
+    const isBehind = common === undefined ||
+      progresses.some((one) => one.newest > this.#revision);
     if (isBehind) this.#prove(progresses);
   }
 

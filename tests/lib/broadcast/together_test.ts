@@ -155,3 +155,20 @@ Deno.test("together: what is let through is of one revision, whatever is left ou
   assertEquals(look(), revision);
   together.end();
 });
+
+Deno.test("together: of a history that went back, what was written over is let through, though one of them has nothing new", async () => {
+  const [one, two] = [new Subtree(), new Subtree()];
+  one.write(5, 5);
+  two.answer(5);
+  const { topics: [first, second], together } = await through([one, two]);
+  assert(first && second);
+  one.write(2, 2);
+  await done();
+  assertEquals([numberOf(first), first.revision], [5, 5]);
+  two.progress.set(2);
+  one.answer(2);
+  await done();
+  assertEquals([numberOf(first), first.revision], [2, 2]);
+  assertEquals([numberOf(second), second.revision], [0, 2]);
+  together.end();
+});
