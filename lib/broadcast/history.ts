@@ -13,7 +13,7 @@ const MOST_BYTES = 1024 * 1024;
 /** The last states of an object, by which whoever had one goes on from there. */
 export class History {
   /** Oldest first; the last is the present one. */
-  readonly #states: { readonly state: State; own: number }[] = [];
+  readonly #states: { state: State; own: number }[] = [];
   #bytes = 0;
 
   /** How many bytes it holds that the present state does not. */
@@ -25,6 +25,11 @@ export class History {
   add(state: State): void {
     if (!state.isObject) return;
     const last = this.#states.at(-1);
+    // Who comes and goes while nothing changes brings what is there.
+    if (last?.state.equals(state)) {
+      last.state = state;
+      return;
+    }
     if (last !== undefined) {
       last.own = ownBytes(last.state, state);
       this.#bytes += last.own;

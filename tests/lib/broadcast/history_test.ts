@@ -80,3 +80,11 @@ Deno.test("history: what is kept is bounded in bytes, not by the size of the sta
   assertEquals(topic.known(state.etag), state);
   assertEquals(topic.history.bytes, 0);
 });
+
+Deno.test("history: whoever comes and goes while nothing changes makes nobody forget", () => {
+  const [first, second] = [State.of([["a", "1"]]), State.of([["a", "2"]])];
+  const { history } = new Topic(first);
+  for (let i = 0; i < 100; i++) new Topic(second, undefined, history);
+  assertEquals(history.find(first.etag), first);
+  assertEquals(history.find(second.etag), second);
+});
