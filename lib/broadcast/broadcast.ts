@@ -50,17 +50,19 @@ export class Broadcast {
     let live = this.#live.get(source.id);
     if (live === undefined) {
       const first = this.latest(source);
+      const history = this.#kept.get(source.id)?.history;
+      // Before more is noted there: what it holds is counted as it was.
+      this.#forget(source.id);
       const topic = new Topic(
         first,
         () => source.watcher.revision ?? 0,
-        this.#kept.get(source.id)?.history,
+        history,
       );
       const followed = source.follow((kind, readAt) =>
         topic.publish(render(source, followed), kind, readAt)
       );
       live = { source, topic, followed, users: 0 };
       this.#live.set(source.id, live);
-      this.#forget(source.id);
     }
     live.users++;
     live.source.watcher.receivers++;

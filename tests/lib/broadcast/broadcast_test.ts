@@ -20,11 +20,12 @@ import { eventually } from "../../util/process.ts";
 
 /** A source whose answer the test sets. */
 class TestSource implements Source {
-  readonly id = "test";
   readonly watcher = { receivers: 0, version: 0 };
   renders = 0;
   #json: readonly Member[] | string | Unavailable = '"first"';
   #listener?: (kind: ChangeKind) => void;
+
+  constructor(readonly id = "test") {}
 
   get isSubscribed(): boolean {
     return this.#listener !== undefined;
@@ -409,6 +410,32 @@ Deno.test("an answer is kept when its last listener leaves", () => {
   assert(latest instanceof State);
   assertEquals(new TextDecoder().decode(latest.body), "2");
   release();
+});
+
+Deno.test("what is kept is bounded, whatever was noted while somebody followed", () => {
+  using s = new Setup();
+  const text = "x".repeat(100_000);
+  const content = (number: number, changed = 0) =>
+    Array.from({ length: 11 }, (_, i): Member => [
+      `m${i}`,
+      `"${number} ${i < changed} ${text}"`,
+    ]);
+  for (let i = 0; i < 30; i++) {
+    s.source.set(content(i, 3));
+    const { release } = s.broadcast.use(s.source);
+    // All of it: what was before is forgotten.
+    s.source.set(content(i + 1));
+    release();
+  }
+  const others = Array.from({ length: 40 }, (_, i) => {
+    const other = new TestSource(`other ${i}`);
+    other.set(content(i));
+    s.broadcast.latest(other);
+    return other;
+  });
+  for (const other of others.reverse()) s.broadcast.latest(other);
+  const again = others.filter(({ renders }) => renders === 2);
+  assert(again.length >= 10, `${again.length}`);
 });
 
 Deno.test("the stream of a reader that takes nothing ends", async () => {
