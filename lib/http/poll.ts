@@ -56,10 +56,10 @@ class Poll implements Listener, Follower {
 
   constructor(private readonly isKnown: (state: State) => boolean) {}
 
+  /** The state that is there is known; of who listens, it holds this poll, too. */
   attach(topic: Topic): void {
     this.#topic = topic;
     topic.join(this);
-    this.wake();
   }
 
   wake(): void {

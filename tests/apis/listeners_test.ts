@@ -86,6 +86,32 @@ Deno.test("listeners: who they are and what they asked for, by HTTP and by gRPC"
   assertEquals((await listeners(lainlet)).length, 2);
 });
 
+Deno.test("listeners: a poll waits for others than itself", async () => {
+  await using lainlet = new TestLainlet(
+    new MemoryStore([["/lain/config/a", "1"]]),
+  );
+  await lainlet.ready();
+  const url = `${lainlet.url}/v2/listeners`;
+  const { headers } = await get(url);
+  const answer = get(url, undefined, {
+    headers: {
+      "If-None-Match": headers.get("etag") ?? "",
+      "Prefer": "wait=60",
+    },
+  });
+  await eventually(
+    "it waits",
+    async () => (await listeners(lainlet)).length === 1 || undefined,
+    4_000,
+  );
+  await using other = await Stream.open(`${lainlet.url}/v2/nodes?watch=1`);
+  await other.next();
+  const { status, body } = await answer;
+  assertEquals(status, 200);
+  const [only, ...more] = Object.values(JSON.parse(body));
+  assertEquals([Object(only).endpoint, more], ["/v2/nodes", []]);
+});
+
 Deno.test("listeners: those who do not read are behind, on whatever thread", async () => {
   const large = "x".repeat(4_000_000);
   const store = new MemoryStore([["/lain/config/a", large]]);
