@@ -21,7 +21,6 @@ import {
   freshAnswers,
   isPatchable,
   PATHS,
-  stateOf,
 } from "../tests/util/witness.ts";
 import { ensurePrograms } from "./setup.ts";
 
@@ -194,8 +193,7 @@ isOver = true;
 await working;
 
 const fresh = await freshAnswers(await backend.content());
-const isStale = ({ path, last }: Follower) =>
-  JSON.stringify(last) !== JSON.stringify(stateOf(fresh.get(path)));
+const isStale = ({ path, text }: Follower) => text !== fresh.get(path)?.body;
 await eventually(
   "no listener is stale",
   () => [...followers].some(isStale) ? undefined : true,

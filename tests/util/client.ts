@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { ServerSentEventParseStream } from "@std/http/server-sent-event-parse-stream";
 
 /** An event of a stream as a browser would see it, its data parsed. */
@@ -19,9 +20,12 @@ export async function get(
   return { status, headers, body: await response.text() };
 }
 
+/** An event as it came. */
+type RawEvent = Omit<Event, "data"> & { readonly data?: string };
+
 /** A live watch. */
 export class Stream implements AsyncDisposable {
-  readonly #reader: ReadableStreamDefaultReader<Event>;
+  readonly #reader: ReadableStreamDefaultReader<RawEvent>;
   readonly #client: Deno.HttpClient;
   #isOpen = true;
 
@@ -29,18 +33,13 @@ export class Stream implements AsyncDisposable {
     this.#client = client;
     if (response.body === null) throw new Error("the stream has no body");
     this.#reader = response.body
+      .pipeThrough(wholeLines())
       .pipeThrough(new ServerSentEventParseStream())
       .pipeThrough(
         new TransformStream({
           transform({ id, event, data }, controller) {
             if (event === undefined) return;
-            controller.enqueue({
-              id: String(id),
-              event,
-              data: data === undefined || event === "error"
-                ? data
-                : JSON.parse(data),
-            });
+            controller.enqueue({ id: String(id), event, data });
           },
         }),
       ).getReader();
@@ -52,7 +51,16 @@ export class Stream implements AsyncDisposable {
   }
 
   /** The next event; undefined when the stream ended. Throws when none comes. */
-  async next(timeout = 20_000): Promise<Event | undefined> {
+  async next(timeout?: number): Promise<Event | undefined> {
+    const raw = await this.nextRaw(timeout);
+    if (raw === undefined) return undefined;
+    const { id, event, data } = raw;
+    const isText = data === undefined || event === "error";
+    return { id, event, data: isText ? data : JSON.parse(data) };
+  }
+
+  /** Like {@linkcode next}, its data as they came. */
+  async nextRaw(timeout = 20_000): Promise<RawEvent | undefined> {
     const { promise, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(
       () => reject(new Error(`no event within ${timeout} ms`)),
@@ -71,4 +79,23 @@ export class Stream implements AsyncDisposable {
     await this.#reader.cancel().catch(() => {});
     this.#client.close();
   }
+}
+
+/** Holds back what is no whole line yet: the parser looks at all of it again each time. */
+function wholeLines(): TransformStream<
+  Uint8Array<ArrayBuffer>,
+  Uint8Array<ArrayBuffer>
+> {
+  let held: Uint8Array<ArrayBuffer>[] = [];
+  return new TransformStream({
+    transform(bytes, controller) {
+      const end = bytes.lastIndexOf(0x0a) + 1;
+      if (end > 0) {
+        controller.enqueue(Buffer.concat([...held, bytes.subarray(0, end)]));
+        held = [];
+      }
+      if (end < bytes.length) held.push(bytes.subarray(end));
+    },
+    flush: (controller) => controller.enqueue(Buffer.concat(held)),
+  });
 }
