@@ -56,7 +56,7 @@ function usage(message: string): never {
   Deno.exit(2);
 }
 
-await ensurePrograms(["etcd", "etcdctl", "ps"]);
+await ensurePrograms(["etcd", "etcdctl"]);
 console.log(
   `Measured on ${navigator.hardwareConcurrency} cores, lainlet from ${target}, ` +
     `floor and load on Deno ${Deno.version.deno}.`,

@@ -51,7 +51,7 @@ if (!(duration > 0)) usage("--minutes must be a number");
 const random = new Random(Number(seed) || 1);
 const model = new Model(random, false);
 await ensurePrograms(
-  store === "zookeeper" ? ["java", "ps"] : ["etcd", "etcdctl", "ps"],
+  store === "zookeeper" ? ["java"] : ["etcd", "etcdctl"],
 );
 
 await using backend = await startStore(store);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { constants, deflateRawSync, gzipSync } from "node:zlib";
 import { assertEquals } from "@std/assert";
 import {
   asked,
@@ -24,13 +25,14 @@ import {
 } from "../util/hostile.ts";
 import { eventually } from "../util/process.ts";
 
-/** Zeros without end, of which a thousand are a byte. */
+/** Zeros without end, of which a thousand are a byte: what a million of them is compressed to, again and again. */
 const bomb: Play = async (conn) => {
+  const zeros = deflateRawSync(new Uint8Array(1_000_000), {
+    finishFlush: constants.Z_FULL_FLUSH,
+  });
   await write(conn, head("application/json", "Content-Encoding: gzip\r\n"));
-  const zeros = new Uint8Array(1_000_000);
-  await new ReadableStream<Uint8Array<ArrayBuffer>>({
-    pull: (controller) => controller.enqueue(zeros),
-  }).pipeThrough(new CompressionStream("gzip")).pipeTo(conn.writable);
+  await write(conn, gzipSync("").subarray(0, 10));
+  for (;;) await write(conn, zeros);
 };
 
 const deep = "[".repeat(100_000) + "]".repeat(100_000);
@@ -166,9 +168,21 @@ const CASES: Record<string, Case> = {
 };
 
 Deno.test("whatever answers, get and watch say so in a line, and keep within bounds", async (t) => {
-  for (const [name, one] of Object.entries(CASES)) {
-    await t.step(name, () => tryAll(one, 60));
-  }
+  // As many at a time as keep the cores busy.
+  const waiting = Object.entries(CASES);
+  const lane = async () => {
+    for (let next; (next = waiting.shift()) !== undefined;) {
+      const [name, one] = next;
+      await t.step({
+        name,
+        fn: () => tryAll(one, 60),
+        sanitizeOps: false,
+        sanitizeResources: false,
+        sanitizeExit: false,
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: 3 }, lane));
 });
 
 Deno.test("large answers are good answers", async () => {

@@ -132,7 +132,7 @@ async function peak(
   let [most, isOver] = [0, false];
   const over = happened.then(() => isOver = true, () => isOver = true);
   while (!isOver) {
-    most = Math.max(most, await program.memory());
+    most = Math.max(most, await program.peak());
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, 200);
     await Promise.race([over, promise]);

@@ -37,12 +37,18 @@ export async function eventually<T>(
   }
 }
 
-/** The memory that a process holds (resident set), in MB. */
-export async function memoryOf(pid: number): Promise<number> {
-  const { stdout } = await new Deno.Command("ps", {
-    args: ["-o", "rss=", "-p", String(pid)],
+/** The memory that a process holds (resident set), or the most that it held, in MB. */
+export async function memoryOf(
+  pid: number,
+  figure: "VmRSS" | "VmHWM" = "VmRSS",
+): Promise<number> {
+  // Only with all permissions may Deno itself read it.
+  const { stdout } = await new Deno.Command("cat", {
+    args: [`/proc/${pid}/status`],
+    stderr: "null",
   }).output();
-  return Number(new TextDecoder().decode(stdout)) / 1024;
+  const text = new TextDecoder().decode(stdout);
+  return Number(text.match(`${figure}:\\s+(\\d+)`)?.[1] ?? 0) / 1024;
 }
 
 /** A program that runs beside the test. */
@@ -98,8 +104,13 @@ export class Program implements AsyncDisposable {
   }
 
   /** The memory that it holds (resident set), in MB. */
-  async memory(): Promise<number> {
-    return await memoryOf(this.pid);
+  memory(): Promise<number> {
+    return memoryOf(this.pid);
+  }
+
+  /** The most memory that it held so far, in MB. */
+  peak(): Promise<number> {
+    return memoryOf(this.pid, "VmHWM");
   }
 
   signal(signal: Deno.Signal): void {
