@@ -158,7 +158,7 @@ if (import.meta.main) {
   start(async () => {
     const [word, ...rest] = Deno.args;
     if (isCommand(word)) {
-      const command = parseCommand(word, rest, variable);
+      const command = await parseCommand(word, rest, variable);
       const { runCommand } = await import("./lib/cli/mod.ts");
       Deno.exit(await runCommand(command));
     }

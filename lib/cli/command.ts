@@ -7,7 +7,6 @@ import {
   isCommand,
   type Word,
 } from "./commands.ts";
-import { endpointOf, PARAMS } from "./endpoints.ts";
 import { commandHelp, HELP } from "./help.ts";
 import { suggestion } from "./suggest.ts";
 
@@ -59,23 +58,26 @@ export type Command =
  * @param variable the value of a variable of the environment
  * @throws {UsageError} when it is not one
  */
-export function parseCommand(
+export async function parseCommand(
   name: CommandName,
   args: readonly string[],
   variable: (name: string) => string | undefined,
-): Command {
+): Promise<Command> {
   if (args.some((arg) => /^--?(h|help)$/.test(arg))) {
-    return { name: "help", text: commandHelp(name) };
+    return { name: "help", text: await commandHelp(name) };
   }
   const { flags, argument }: Word = COMMANDS[name];
   const [values, switches] = [true, false].map((hasValue) =>
     flags.filter(({ value }) => (value !== undefined) === hasValue)
       .map(({ name }) => name)
   );
-  const params = name === "get" || name === "watch" ? PARAMS : [];
+  // Most commands need none of the endpoints, which is most of the program.
+  const { PARAMS } = name === "get" || name === "watch"
+    ? await import("./endpoints.ts")
+    : { PARAMS: [] };
   const { given, rest: [first = "", second = ""] } = readArgs(
     args,
-    [...values ?? [], ...params],
+    [...values ?? [], ...PARAMS],
     switches ?? [],
   );
   const unexpected = argument === "" ? first : second;
@@ -87,7 +89,7 @@ export function parseCommand(
   }
   switch (name) {
     case "help":
-      return { name, text: helpOn(first) };
+      return { name, text: await helpOn(first) };
     case "version":
       return { name };
     case "completions": {
@@ -99,7 +101,7 @@ export function parseCommand(
       return { name, base: baseOf(given, variable) };
     case "get":
     case "watch":
-      return rawOf(name, first, given, baseOf(given, variable));
+      return await rawOf(name, first, given, baseOf(given, variable));
   }
   if (name === "find" && first === "") {
     throw new UsageError("what to find? an address, or a part of a name");
@@ -116,12 +118,13 @@ export function parseCommand(
   };
 }
 
-function rawOf(
+async function rawOf(
   name: RawCommand["name"],
   word: string,
   given: Given,
   base: string,
-): RawCommand {
+): Promise<RawCommand> {
+  const { endpointOf, PARAMS } = await import("./endpoints.ts");
   const endpoint = endpointOf(name, word);
   const own = Object.keys(endpoint.params);
   for (const param of PARAMS) {
@@ -141,9 +144,9 @@ function rawOf(
   };
 }
 
-function helpOn(word: string): string {
+async function helpOn(word: string): Promise<string> {
   if (word === "") return HELP;
-  if (isCommand(word)) return commandHelp(word);
+  if (isCommand(word)) return await commandHelp(word);
   throw new UsageError(
     `there is no command ${word}${suggestion(word, Object.keys(COMMANDS))}`,
   );

@@ -8,7 +8,6 @@ import {
   type Word,
   WORDS,
 } from "./commands.ts";
-import { endpointsOf } from "./endpoints.ts";
 
 /** The flags, as `--help` lists them; a default is told where there is one. */
 const SECTIONS: Readonly<Record<string, readonly Flag[]>> = {
@@ -163,7 +162,7 @@ Then look at http://127.0.0.1:9001 in a browser, or ask it:
   curl -N 'http://127.0.0.1:9001/v2/webrouter/webprocs?watch=1&heartbeat=10'`;
 
 /** What `lainlet help COMMAND` prints. */
-export function commandHelp(name: CommandName): string {
+export async function commandHelp(name: CommandName): Promise<string> {
   const { argument, about, flags }: Word = COMMANDS[name];
   const parts = [
     wrapped(`lainlet ${name} prints ${about}.`, 0).join("\n"),
@@ -172,6 +171,7 @@ export function commandHelp(name: CommandName): string {
   ];
   if (flags.length > 0) parts.push(`Flags:\n${flags.map(told).join("\n")}`);
   if (name === "get" || name === "watch") {
+    const { endpointsOf } = await import("./endpoints.ts");
     const all = endpointsOf(name).map(({ name, summary, params }) =>
       [
         `  ${name}`,

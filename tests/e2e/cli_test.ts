@@ -332,7 +332,7 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
   for (const word of ["get", "find"] as const) {
     const { code, stdout } = await run(word, "--help");
     assertEquals(code, 0);
-    assertEquals(stdout, `${commandHelp(word)}\n`);
+    assertEquals(stdout, `${await commandHelp(word)}\n`);
   }
 });
 

@@ -1,22 +1,22 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { parseCommand } from "../../../lib/cli/command.ts";
 import { COMMANDS, isCommand } from "../../../lib/cli/commands.ts";
 import { commandHelp, HELP } from "../../../lib/cli/help.ts";
 import { UsageError } from "../../../lib/flags.ts";
 
-function parse(line: string, addr?: string) {
+async function parse(line: string, addr?: string) {
   const [word = "", ...args] = line.split(" ");
   if (!isCommand(word)) throw new Error(`${word} is no command`);
-  return parseCommand(
+  return await parseCommand(
     word,
     args,
     (name) => name === "LAINLET_ADDR" ? addr : undefined,
   );
 }
 
-Deno.test("commands: where lainlet is", () => {
-  const baseOf = (line: string, addr?: string) => {
-    const command = parse(line, addr);
+Deno.test("commands: where lainlet is", async () => {
+  const baseOf = async (line: string, addr?: string) => {
+    const command = await parse(line, addr);
     return "base" in command ? command.base : undefined;
   };
   const cases: [addr: string, base: string][] = [
@@ -30,17 +30,21 @@ Deno.test("commands: where lainlet is", () => {
     ["https://lainlet.lain/", "https://lainlet.lain"],
   ];
   for (const [addr, base] of cases) {
-    assertEquals(baseOf(`status --addr ${addr}`, "other"), base);
-    assertEquals(baseOf("pods", addr), base);
+    assertEquals(await baseOf(`status --addr ${addr}`, "other"), base);
+    assertEquals(await baseOf("pods", addr), base);
   }
-  assertEquals(baseOf("get nodes", ""), "http://127.0.0.1:9001");
+  assertEquals(await baseOf("get nodes", ""), "http://127.0.0.1:9001");
   for (const bad of ["a/b", "u:secret@a", "http://", "a b:1"]) {
-    assertThrows(() => baseOf("pods", bad), UsageError, "$LAINLET_ADDR must");
+    await assertRejects(
+      () => baseOf("pods", bad),
+      UsageError,
+      "$LAINLET_ADDR must",
+    );
   }
 });
 
-Deno.test("commands: what tables are asked for, in kubectl's letters, too", () => {
-  const table = parse("pods shop -o wide -w --trouble --addr :1");
+Deno.test("commands: what tables are asked for, in kubectl's letters, too", async () => {
+  const table = await parse("pods shop -o wide -w --trouble --addr :1");
   assertEquals(table, {
     name: "pods",
     base: "http://127.0.0.1:1",
@@ -51,19 +55,23 @@ Deno.test("commands: what tables are asked for, in kubectl's letters, too", () =
     since: "5m",
     showsSecrets: false,
   });
-  assertEquals(parse("pods -o=wide shop -f -trouble --addr=:1"), table);
-  assertThrows(() => parse("apps shop"), UsageError, 'argument "shop"');
+  assertEquals(await parse("pods -o=wide shop -f -trouble --addr=:1"), table);
+  await assertRejects(() => parse("apps shop"), UsageError, 'argument "shop"');
 });
 
-Deno.test("commands: help tells of all of them, and nothing of it wraps", () => {
-  assertEquals(parse("help"), { name: "help", text: HELP });
+Deno.test("commands: help tells of all of them, and nothing of it wraps", async () => {
+  assertEquals(await parse("help"), { name: "help", text: HELP });
   for (const name of Object.keys(COMMANDS)) {
-    const command = parse(`help ${name}`);
-    assertEquals(parse(`${name} --help`), command);
+    const command = await parse(`help ${name}`);
+    assertEquals(await parse(`${name} --help`), command);
     const text = command.name === "help" ? command.text : "";
     assertEquals(text.split("\n").filter((line) => line.length > 80), []);
-    assertEquals(isCommand(name) && commandHelp(name), text);
+    assertEquals(isCommand(name) && await commandHelp(name), text);
     assertEquals(HELP.includes(`\n  ${name} `), true, name);
   }
-  assertThrows(() => parse("help pod"), UsageError, "did you mean pods?");
+  await assertRejects(
+    () => parse("help pod"),
+    UsageError,
+    "did you mean pods?",
+  );
 });
