@@ -231,12 +231,13 @@ export class Branch implements Follower, UnderlyingDefaultSource<Uint8Array> {
     this.#commentDue = false;
     const over = this.#failure !== undefined ||
       this.#carried.every(({ isOver }) => isOver);
-    if (over) this.#leave();
     for (const chunk of chunks) {
       this.#bytes += chunk.length;
       this.#controller?.enqueue(chunk);
+      // A reader whose connection has gone leaves when it is given something.
+      if (this.#isOver) return;
     }
-    if (over) this.#controller?.close();
+    if (over) this.end();
   }
 
   #next(): readonly Uint8Array[] | undefined {

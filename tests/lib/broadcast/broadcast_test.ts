@@ -218,6 +218,32 @@ Deno.test("a failed stream says why and ends; nothing follows", async () => {
   assertEquals(await listener.next(), undefined);
 });
 
+Deno.test("a listener that leaves as it is given a state keeps that from nobody", async () => {
+  using s = new Setup();
+  const leaving = new Listener(s);
+  await leaving.next();
+  const listener = new Listener(s);
+  await listener.next();
+  let given = 0;
+  const waiting = leaving.next();
+  // As Deno.serve does, when the connection has gone.
+  leaving.branch.start({
+    desiredSize: 0,
+    enqueue() {
+      if (given++ > 0) throw new TypeError("the stream is closed");
+      leaving.branch.cancel();
+    },
+    close: () => assert(false, "the stream is closed"),
+    error: () => {},
+  });
+  // Of several chunks, as large states are.
+  s.source.set(`"${"x".repeat(1_000_000)}"`);
+  assertEquals(await listener.next(), "id: 2 event: update data:");
+  assertEquals(given, 1);
+  await leaving.leave();
+  assertEquals(await waiting, undefined);
+});
+
 Deno.test("each state is made once, however many listen", async () => {
   using s = new Setup();
   const listeners = Array.from(
