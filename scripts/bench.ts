@@ -17,6 +17,7 @@ import { changes } from "./bench/changes.ts";
 import { latency } from "./bench/latency.ts";
 import { memory } from "./bench/memory.ts";
 import { patches } from "./bench/patches.ts";
+import { proofs } from "./bench/proofs.ts";
 import { state } from "./bench/state.ts";
 import { scale } from "./bench/scale.ts";
 import { markdown, type Section } from "./bench/table.ts";
@@ -32,6 +33,7 @@ const SECTIONS: Record<string, Section> = {
   patches,
   state,
   fleet,
+  proofs,
   dashboard,
 };
 

@@ -1,4 +1,4 @@
-import { sleep } from "../backoff.ts";
+import { sleep, untilBeat } from "../backoff.ts";
 import type { Connection, Dialed } from "./dial.ts";
 import type { Endpoints, Use } from "./endpoints.ts";
 import type { Item, Store, StoreStatus } from "./store.ts";
@@ -223,7 +223,7 @@ export abstract class FollowedStore<
         this.lose(connection, error);
       }
       await sleep(
-        this.#asking.size > 0 ? IMPATIENCE : pause * (0.9 + Math.random() / 10),
+        this.#asking.size > 0 ? IMPATIENCE : untilBeat(pause),
         this.#hurry.signal,
       );
       if (this.#asking.size > 0) await sleep(GATHERING, connection.signal);

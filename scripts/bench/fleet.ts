@@ -1,7 +1,7 @@
 import { TestEtcd } from "../../tests/util/etcd.ts";
 import { GrpcProxy } from "../../tests/util/grpc_proxy.ts";
 import { memoryOf } from "../../tests/util/process.ts";
-import { cpuOf, startLainlet, writeCluster } from "./processes.ts";
+import { pause, shareOf, startLainlet, writeCluster } from "./processes.ts";
 import { figure, type Settings, type Table } from "./table.ts";
 
 /** As many as fit on a machine of 2 cores while there is room to measure. */
@@ -54,9 +54,9 @@ async function measure(
   await pause(5);
   const streams = await etcd.metric("etcd_debugging_mvcc_watch_stream_total");
   const watchers = await etcd.metric("etcd_debugging_mvcc_watcher_total");
-  const quiet = await share(etcd.pid, elapsed, () => pause(elapsed));
+  const quiet = await shareOf(etcd.pid, elapsed, () => pause(elapsed));
   let proxied = NaN;
-  const busy = await share(etcd.pid, elapsed, async () => {
+  const busy = await shareOf(etcd.pid, elapsed, async () => {
     const write = async () => {
       for (let i = 0; i < elapsed * WRITES; i++) {
         await etcd.write({ [key]: value.replace("#000000#", `#${i}#`) });
@@ -64,7 +64,7 @@ async function measure(
       }
     };
     if (proxy === undefined) await write();
-    else proxied = await share(proxy.pid, elapsed, write);
+    else proxied = await shareOf(proxy.pid, elapsed, write);
   });
   return [
     String(count),
@@ -78,19 +78,4 @@ async function measure(
       ? ""
       : `${figure(proxied)}%, ${figure(await memoryOf(proxy.pid))} MB`,
   ];
-}
-
-function pause(seconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-}
-
-/** The share of one core that a process takes meanwhile, in percent. */
-async function share(
-  pid: number,
-  seconds: number,
-  meanwhile: () => Promise<void>,
-): Promise<number> {
-  const before = await cpuOf(pid);
-  await meanwhile();
-  return (await cpuOf(pid) - before) / seconds / 10_000;
 }

@@ -71,6 +71,22 @@ export async function cpuOf(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }
 
+/** Waits. */
+export function pause(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+}
+
+/** The share of one core that a process takes meanwhile, in percent. */
+export async function shareOf(
+  pid: number,
+  seconds: number,
+  meanwhile: () => Promise<void>,
+): Promise<number> {
+  const before = await cpuOf(pid);
+  await meanwhile();
+  return (await cpuOf(pid) - before) / seconds / 10_000;
+}
+
 /** A pod group of eight instances; the last in order, whose annotation holds a number. */
 export function group(i: number, annotation: unknown = {}): GroupSpec {
   return {
