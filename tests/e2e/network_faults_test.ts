@@ -39,7 +39,11 @@ Deno.test("three ways to etcd, each broken in turn while it is in use", async (t
       sanitizeResources: false,
       sanitizeExit: false,
       fn: async () => {
-        await using scene = await Scene.set({ ways: 3 });
+        await using scene = await Scene.set({
+          ways: 3,
+          // The way is chosen in the same way after each fault.
+          targets: /^(cut|silent)$/.test(name) ? undefined : ["binary"],
+        });
         await brokenWays(scene, name);
       },
     })

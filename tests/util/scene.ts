@@ -4,7 +4,7 @@ import { eventually } from "./process.ts";
 import { Proxy } from "./proxy.ts";
 import type { TestStore } from "./store.ts";
 import { type KindName, KINDS } from "./stores.ts";
-import { Watched } from "./watched.ts";
+import { Watched, type WatchedSetup } from "./watched.ts";
 
 /** What a scene is made of. */
 export interface SceneSetup {
@@ -18,6 +18,8 @@ export interface SceneSetup {
   readonly prepare?: (proxy: Proxy, i: number) => void;
   /** More of lainlet's flags. */
   readonly settings?: readonly string[];
+  /** Which lainlets follow it; default: from source and as the binary. */
+  readonly targets?: WatchedSetup["targets"];
 }
 
 /** A cluster with something in it, ways to it, and lainlets that follow it. */
@@ -27,11 +29,10 @@ export class Scene implements AsyncDisposable {
 
   private constructor(
     readonly members: readonly TestStore[],
-    private readonly flag: string,
     readonly proxies: readonly Proxy[],
     private readonly stack: AsyncDisposableStack,
-    /** Flags that they are started with. */
-    private readonly settings: readonly string[],
+    /** How they are started. */
+    private readonly setup: WatchedSetup,
     private lainlets?: Watched,
   ) {}
 
@@ -48,7 +49,7 @@ export class Scene implements AsyncDisposable {
 
   /** One without lainlets; {@linkcode watch} starts them. */
   static async prepare(
-    { store = "etcd", members = 1, ways = 0, prepare, settings = [] }:
+    { store = "etcd", members = 1, ways = 0, prepare, settings = [], targets }:
       SceneSetup,
   ): Promise<Scene> {
     await using stack = new AsyncDisposableStack();
@@ -62,8 +63,11 @@ export class Scene implements AsyncDisposable {
       () => stack.use(new Proxy(first.endpoint)),
     );
     if (prepare) proxies.forEach(prepare);
-    const flags = [`--store=${store}`, ...settings];
-    const scene = new Scene(servers, flag, proxies, stack.move(), flags);
+    const scene = new Scene(servers, proxies, stack.move(), {
+      flag,
+      settings: [`--store=${store}`, ...settings],
+      targets,
+    });
     for (let i = 0; i < 60; i++) await first.write(scene.model.next());
     return scene;
   }
@@ -89,13 +93,11 @@ export class Scene implements AsyncDisposable {
 
   /** Starts the lainlets. @param ready whether to wait until they are */
   async watch(ready = true): Promise<void> {
-    const { flag, settings } = this;
     const ways = this.proxies.map(({ addr }) => addr);
     const members = this.members.map(({ endpoint }) => endpoint);
     this.lainlets = this.stack.use(
       await Watched.start(ways.length > 0 ? ways : members, {
-        flag,
-        settings,
+        ...this.setup,
         ready,
       }),
     );

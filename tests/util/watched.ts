@@ -1,10 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { Client, type Data } from "../../lib/client/client.ts";
-import { GOLDEN_HOST, LainletProcess } from "./lainlet.ts";
+import { GOLDEN_HOST, LainletProcess, type TARGETS } from "./lainlet.ts";
 import { eventually } from "./process.ts";
 import { freshAnswers, Witness } from "./witness.ts";
 
 const HOST = ["--ip", GOLDEN_HOST.ip, "--hostname", GOLDEN_HOST.hostname];
+
+type Target = keyof typeof TARGETS;
 
 /** How the lainlets are started. */
 export interface WatchedSetup {
@@ -16,9 +18,11 @@ export interface WatchedSetup {
   readonly ready?: boolean;
   /** Listen to all views; default. */
   readonly streams?: boolean;
+  /** Which are started; default: both. */
+  readonly targets?: readonly Target[];
 }
 
-/** Lainlets from source and as the binary, each with listeners to all views. */
+/** Lainlets, from source and as the binary, each with listeners to all views. */
 export class Watched implements AsyncDisposable {
   private constructor(
     readonly lainlets: readonly LainletProcess[],
@@ -28,21 +32,24 @@ export class Watched implements AsyncDisposable {
 
   static async start(
     endpoints: readonly string[],
-    { flag = "--etcd", settings = [], ready = true, streams = true }:
-      WatchedSetup = {},
+    {
+      flag = "--etcd",
+      settings = [],
+      ready = true,
+      streams = true,
+      targets = ["source", "binary"],
+    }: WatchedSetup = {},
   ): Promise<Watched> {
     const args = [flag, endpoints.join(), ...HOST, ...settings];
-    const targets = {
+    const flags = {
       // One compares everything with the store all the time and has threads, one has the defaults.
       source: [...args, "--verify.every=2s", "--workers=3"],
       binary: args,
     };
     await using stack = new AsyncDisposableStack();
     const lainlets = await Promise.all(
-      (["source", "binary"] as const).map(async (target) =>
-        stack.use(
-          await LainletProcess.start(target, targets[target], { ready }),
-        )
+      targets.map(async (target) =>
+        stack.use(await LainletProcess.start(target, flags[target], { ready }))
       ),
     );
     const witnesses = await Promise.all(
