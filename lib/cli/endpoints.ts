@@ -18,6 +18,7 @@ export interface Known {
 
 /** All endpoints that a client can ask. */
 export const ENDPOINTS: readonly Known[] = Object.values<View | Page>(apis)
+  .filter((endpoint) => !isStream(endpoint))
   .flatMap((endpoint) =>
     endpoint.paths.map((path) => ({
       name: path.replace(/^\/(v2\/)?/, ""),
@@ -29,6 +30,11 @@ export const ENDPOINTS: readonly Known[] = Object.values<View | Page>(apis)
     }))
   )
   .filter(({ name }) => name !== "" && !name.startsWith("ui/"));
+
+/** Whether it has no answer that ends. */
+function isStream(endpoint: View | Page): boolean {
+  return "mediaType" in endpoint && endpoint.mediaType === "text/event-stream";
+}
 
 /** The names of all parameters. */
 export const PARAMS: ReadonlySet<string> = new Set(

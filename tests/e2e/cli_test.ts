@@ -261,6 +261,8 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
       "get",
       "zebra",
     ],
+    // That is a stream, of views that are watched by themselves here.
+    [2, /there is nothing to get that is called "watch"/, "get", "watch"],
     [2, /"proxy"; did you mean proxywatcher\? \(/, "get", "proxy"],
     [2, /"proxywacher"; did you mean proxywatcher\? /, "get", "proxywacher"],
     [
