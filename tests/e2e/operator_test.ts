@@ -14,12 +14,14 @@ import { TestEtcd } from "../util/etcd.ts";
 import { eventually, Program } from "../util/process.ts";
 import { Proxy } from "../util/proxy.ts";
 
+const takeBrowser = TestBrowser.shared();
+
 const store = new MemoryStore(largeCluster(Date.now()));
 
 /** A lainlet and a browser for all steps; each begins at the first page. */
 Deno.test("dashboard of 60 nodes: six questions in at most two clicks", async (t) => {
   await using lainlet = await new TestLainlet(store).ready();
-  await using browser = await TestBrowser.launch();
+  await using browser = takeBrowser();
   const { page, problems } = await browser.open(`${lainlet.url}/`);
   const ask = (question: string, answer: () => Promise<void>) =>
     t.step(question, async () => {
@@ -193,7 +195,7 @@ Deno.test("dashboard of a store that is cut off: it is said at once, why by a cl
     `--etcd=${way.addr}`,
     "--stale.after=2s",
   ]);
-  await using browser = await TestBrowser.launch();
+  await using browser = takeBrowser();
   const { page, problems } = await browser.open(`${lainlet.url}/`);
   const status = page.getByRole("status");
   const said = async () => {
