@@ -95,6 +95,8 @@ async function runCompiler(
       ...args,
       "compile",
       "--no-check",
+      // It would be looked for in /tmp, where anyone may have put another one.
+      "--no-code-cache",
       "--quiet",
       ...OPTIONS,
       "--config",

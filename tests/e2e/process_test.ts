@@ -127,6 +127,22 @@ Deno.test("binary: help and version go to stdout, with 0", async () => {
   });
 });
 
+Deno.test("binary: what somebody has put into /tmp is not read, not even as a cache of compiled code", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "lainlet-test-" });
+  try {
+    const [command] = TARGETS.binary;
+    // Whoever opens a pipe that nobody writes to waits.
+    await using program = new Program("bash", [
+      "-c",
+      `mkfifo "$TMPDIR/deno-compile-lainlet.cache" && timeout 20 ${command} --version`,
+    ], { TMPDIR: folder });
+    assertEquals((await program.ended()).code, 0, program.stderr);
+    assertEquals(program.stdout, "3.0.0\n");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("binary: a wrong use is one line on stderr, with 2", async () => {
   const wrong = [
     ["--nosuch"],
