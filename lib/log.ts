@@ -5,6 +5,11 @@ import {
   getLogger,
 } from "@logtape/logtape";
 
+/** An error that is a bug, for the log: with where it comes from, if that is known. */
+export function traceOf(error: unknown): string {
+  return error instanceof Error && error.stack ? error.stack : String(error);
+}
+
 /**
  * Logs what nobody caught, and lets the thread go on: that is a bug, but not a
  * reason to leave a node without its state.
@@ -13,11 +18,13 @@ export function logUncaught(): void {
   const log = getLogger(["lainlet"]);
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    log.error("a promise was rejected", { error: String(event.reason) });
+    log.error("a promise was rejected", { error: traceOf(event.reason) });
   });
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
-    log.error("an error was not caught", { error: event.message });
+    log.error("an error was not caught", {
+      error: traceOf(event.error ?? event.message),
+    });
   });
 }
 

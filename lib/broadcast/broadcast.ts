@@ -4,6 +4,7 @@ import type { History } from "./history.ts";
 import type { Followed, Source } from "./source.ts";
 import type { State } from "./state.ts";
 import { Topic } from "./topic.ts";
+import { traceOf } from "../log.ts";
 
 const log = getLogger(["lainlet", "broadcast"]);
 
@@ -137,7 +138,7 @@ function render(
     return from.render();
   } catch (error) {
     if (error instanceof Unavailable) return error;
-    log.error("a view failed", { view: id, error: String(error) });
+    log.error("a view failed", { view: id, error: traceOf(error) });
     return new Unavailable("internal error");
   }
 }

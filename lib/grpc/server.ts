@@ -4,6 +4,7 @@ import { Branches } from "../broadcast/branches.ts";
 import { type Http2Address, Http2Server } from "../http2/server.ts";
 import type { Http2Stream, StreamHandler } from "../http2/stream.ts";
 import { listenAt } from "../listen.ts";
+import { traceOf } from "../log.ts";
 import type { Counters } from "../vitals/counters.ts";
 import type { Asked, Place } from "../vitals/listening.ts";
 import type { Readings } from "../vitals/readings.ts";
@@ -87,10 +88,7 @@ export class GrpcServer implements CallEvents {
   }
 
   onFault({ path }: Call, error: unknown): void {
-    log.error("a call failed", {
-      path,
-      error: error instanceof Error ? error.stack : String(error),
-    });
+    log.error("a call failed", { path, error: traceOf(error) });
   }
 
   onOver({ path, peer, code }: Call): void {

@@ -8,6 +8,7 @@ import {
   unavailable,
   withHeaders,
 } from "./answer.ts";
+import { traceOf } from "../log.ts";
 import { type Cluster, followCluster, type Host } from "../watcher/cluster.ts";
 import { Counters } from "../vitals/counters.ts";
 import { badRequest, Refusal, Unavailable } from "../errors.ts";
@@ -244,8 +245,5 @@ function failure(ask: Ask, error: unknown): Answer {
 }
 
 function logFailure({ url }: Ask, error: unknown): void {
-  log.error("a request failed", {
-    url,
-    error: error instanceof Error ? error.stack : String(error),
-  });
+  log.error("a request failed", { url, error: traceOf(error) });
 }

@@ -1,5 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { now } from "../clock.ts";
+import { traceOf } from "../log.ts";
 import type {
   Batch,
   Inventory,
@@ -230,7 +231,7 @@ export function follow<T>(
     }
   };
   run().catch((error) =>
-    log.fatal("a watcher stopped", { watcher: name, error: String(error) })
+    log.fatal("a watcher stopped", { watcher: name, error: traceOf(error) })
   );
   return watcher;
 }

@@ -1,6 +1,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Progress } from "./progress.ts";
 import { Sorted } from "./sorted.ts";
+import { traceOf } from "../log.ts";
 
 const log = getLogger(["lainlet", "watcher"]);
 
@@ -152,7 +153,7 @@ export class Watcher<T> {
       } catch (error) {
         log.error("a listener of {watcher} failed", {
           watcher: this.name,
-          error: String(error),
+          error: traceOf(error),
         });
       }
     }

@@ -1,0 +1,38 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { Program } from "../util/process.ts";
+
+Deno.test("log: of a bug that nobody caught, a line says where it comes from, and the process lives", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  const module = new URL("../../lib/log.ts", import.meta.url);
+  await Deno.writeTextFile(
+    file,
+    `import { logUncaught, startLogging } from ${JSON.stringify(module.href)};
+     startLogging("logfmt", "info");
+     logUncaught();
+     async function promised() { throw new Error("one"); }
+     function reported() { throw new Error("two"); }
+     promised();
+     setTimeout(reported);
+     setTimeout(() => console.log("alive"), 100);`,
+  );
+  try {
+    await using program = new Program("deno", [
+      "run",
+      "--no-prompt",
+      `--config=${new URL("../../deno.json", import.meta.url).pathname}`,
+      file,
+    ]);
+    assertEquals((await program.ended()).code, 0, program.stderr);
+    assertEquals(program.stdout, "alive\n");
+    const lines = program.stderr.trimEnd().split("\n");
+    assertEquals(lines.length, 2);
+    const told = lines.join("\n");
+    assertMatch(
+      told,
+      /^.*level=error .*a promise was rejected.*one.*promised/m,
+    );
+    assertMatch(told, /^.*level=error .*was not caught.*two.*reported/m);
+  } finally {
+    await Deno.remove(file);
+  }
+});
