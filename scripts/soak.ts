@@ -193,7 +193,8 @@ isOver = true;
 await working;
 
 const fresh = await freshAnswers(await backend.content());
-const isStale = ({ path, text }: Follower) => text !== fresh.get(path)?.body;
+const isStale = (follower: Follower) =>
+  follower.text !== follower.textOf(fresh.get(follower.path)?.body ?? "");
 await eventually(
   "no listener is stale",
   () => [...followers].some(isStale) ? undefined : true,
