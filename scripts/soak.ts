@@ -188,7 +188,11 @@ const work = (ms: number) => Promise.race([working, pause(ms)]);
 await work(Math.min(duration / 2, 60_000));
 const before = await memory();
 await work(Math.max(0, start + duration - 5_000 - Date.now()));
-const after = await memory();
+let after = await memory();
+// Garbage is collected some time; what leaks is there for good.
+for (let tries = 0; tries < 3 && after / before - 1 > GROWTH; tries++) {
+  after = await memory();
+}
 isOver = true;
 await working;
 
