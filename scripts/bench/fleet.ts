@@ -54,9 +54,9 @@ async function measure(
   await pause(5);
   const streams = await etcd.metric("etcd_debugging_mvcc_watch_stream_total");
   const watchers = await etcd.metric("etcd_debugging_mvcc_watcher_total");
-  const quiet = await shareOf(etcd.pid, elapsed, () => pause(elapsed));
+  const { share: quiet } = await shareOf(etcd.pid, () => pause(elapsed));
   let proxied = NaN;
-  const busy = await shareOf(etcd.pid, elapsed, async () => {
+  const { share: busy } = await shareOf(etcd.pid, async () => {
     const write = async () => {
       for (let i = 0; i < elapsed * WRITES; i++) {
         await etcd.write({ [key]: value.replace("#000000#", `#${i}#`) });
@@ -64,7 +64,7 @@ async function measure(
       }
     };
     if (proxy === undefined) await write();
-    else proxied = await shareOf(proxy.pid, elapsed, write);
+    else ({ share: proxied } = await shareOf(proxy.pid, write));
   });
   return [
     String(count),

@@ -76,15 +76,16 @@ export function pause(seconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }
 
-/** The share of one core that a process takes meanwhile, in percent. */
+/** The share of one core that a process takes meanwhile, in percent, and how long that is, in seconds. */
 export async function shareOf(
   pid: number,
-  seconds: number,
   meanwhile: () => Promise<void>,
-): Promise<number> {
-  const before = await cpuOf(pid);
+): Promise<{ share: number; seconds: number }> {
+  const [begin, before] = [performance.now(), await cpuOf(pid)];
   await meanwhile();
-  return (await cpuOf(pid) - before) / seconds / 10_000;
+  const used = await cpuOf(pid) - before;
+  const seconds = (performance.now() - begin) / 1000;
+  return { share: used / seconds / 10_000, seconds };
 }
 
 /** A pod group of eight instances; the last in order, whose annotation holds a number. */

@@ -9,7 +9,7 @@ const LAINLETS = [100, 1_000];
 /** Writes a second of what no lainlet follows, while there are some. */
 const WRITES = 10;
 
-/** What else is asked, one after the other: so many bare reads a second. */
+/** What else is asked, one after the other: so many bare reads a second at the most. */
 const READS = 200;
 
 /** How long a lainlet lets pass between two proofs at most, in seconds. */
@@ -23,8 +23,8 @@ export async function proofs({ seconds }: Settings): Promise<Table> {
   /** The share of a core that etcd takes, in percent, and how often it is read meanwhile. */
   const measure = async (meanwhile = () => pause(elapsed)) => {
     const before = await readsOf(etcd);
-    const share = await shareOf(etcd.pid, elapsed, meanwhile);
-    return { share, reads: (await readsOf(etcd) - before) / elapsed };
+    const { share, seconds } = await shareOf(etcd.pid, meanwhile);
+    return { share, reads: (await readsOf(etcd) - before) / seconds };
   };
   const write = async () => {
     for (let i = 0; i < elapsed * WRITES; i++) {
