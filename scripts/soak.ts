@@ -27,8 +27,11 @@ import { ensurePrograms } from "./setup.ts";
 const LISTENERS = 200;
 /** Time between writes, at most, in ms. */
 const PACE = 40;
-/** Memory may grow by so much. */
+/** Memory may grow by so much; in a run of a few minutes the heap is still getting to its size. */
 const GROWTH = 0.2;
+const EARLY_GROWTH = 0.4;
+/** How long that is, in minutes. */
+const EARLY = 5;
 
 const {
   minutes = "10",
@@ -48,6 +51,7 @@ const store = KIND_NAMES.find((kind) => kind === name) ??
   usage(`--store must be one of ${KIND_NAMES.join(", ")}`);
 const duration = Number(minutes) * 60_000;
 if (!(duration > 0)) usage("--minutes must be a number");
+const mostGrowth = Number(minutes) < EARLY ? EARLY_GROWTH : GROWTH;
 const random = new Random(Number(seed) || 1);
 const model = new Model(random, false);
 await ensurePrograms(
@@ -190,7 +194,7 @@ const before = await memory();
 await work(Math.max(0, start + duration - 5_000 - Date.now()));
 let after = await memory();
 // Garbage is collected some time; what leaks is there for good.
-for (let tries = 0; tries < 3 && after / before - 1 > GROWTH; tries++) {
+for (let tries = 0; tries < 3 && after / before - 1 > mostGrowth; tries++) {
   after = await memory();
 }
 isOver = true;
@@ -240,6 +244,6 @@ for (const line of lainlet.program.stderr.split("\n")) {
 }
 
 await Promise.all([...followers].map((one) => one[Symbol.asyncDispose]()));
-const isGood = cut.length + differences + stale === 0 && growth <= GROWTH;
+const isGood = cut.length + differences + stale === 0 && growth <= mostGrowth;
 console.log(isGood ? "Good." : "NOT good.");
 if (!isGood) Deno.exitCode = 1;
