@@ -214,7 +214,9 @@ Deno.test("dashboard: apps, an app, a node, a container are what the API says, a
     groupKey(SHOP),
     groupValue({ ...SHOP, version: "7", instances: [moved, ...others] }),
   );
-  await page.locator("main").getByRole("link", { name: "n8" }).click();
+  // The sentence of the change leads there, too.
+  await page.getByRole("region", { name: "Pods of shop.web.web" })
+    .getByRole("link", { name: "n8" }).click();
   await shows(page, "The store has no such node; containers name it.");
   assertEquals(
     (await rows(page, "Pods on n8")).map((row) => row.slice(0, 4)),
