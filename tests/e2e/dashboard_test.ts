@@ -13,25 +13,26 @@ import {
   nodeKey,
   nodeValue,
 } from "../../scripts/cluster.ts";
-import { type Page, TestBrowser, violations } from "../util/browser.ts";
+import { type Page, TestBrowser, violations, visit } from "../util/browser.ts";
 import { get } from "../util/client.ts";
 import { cluster } from "../util/golden.ts";
 import { GOLDEN_HOST, TARGETS, TestLainlet } from "../util/lainlet.ts";
-import { eventually, freePort, Program } from "../util/process.ts";
+import { becomes, eventually, freePort, Program } from "../util/process.ts";
 
 const takeBrowser = TestBrowser.shared();
 
-const VIEWS = [
-  "",
-  "apps",
-  "app/console",
-  "pods",
-  "nodes",
-  "node/node1",
-  "changes",
-  "config",
-  "lainlet",
-  "search?q=console",
+/** All views, and what is their heading. */
+const VIEWS: readonly (readonly [view: string, title: string | RegExp])[] = [
+  ["", "Cluster"],
+  ["apps", "Apps"],
+  ["app/console", "console"],
+  ["pods", "Pods"],
+  ["nodes", "Nodes"],
+  ["node/node1", "node1"],
+  ["changes", "Changes"],
+  ["config", "Config"],
+  ["lainlet", /^lainlet /],
+  ["search?q=console", "Search"],
 ];
 
 const NODE = { name: "n9", ip: "192.0.2.9" };
@@ -139,12 +140,11 @@ Deno.test("dashboard: every view, in light and dark and on a phone, is without s
       viewport: { width, height: 720 },
     });
     await page.getByText("in step", { exact: true }).waitFor();
-    for (const view of VIEWS) {
+    for (const [view, title] of VIEWS) {
       await t.step(
         `${view || "cluster"}, ${colorScheme}, ${width} px`,
         async () => {
-          await page.goto(`${s.url}/#/${view}`);
-          await page.locator("h1").waitFor();
+          await visit(page, `${s.url}/#/${view}`, title);
           assertEquals(await violations(page), []);
           const overflow: unknown = await page.evaluate(
             "document.documentElement.scrollWidth - innerWidth",
@@ -242,16 +242,20 @@ Deno.test("dashboard: search finds apps, groups, nodes, containers and settings"
   const { page, problems } = await s.browser.open(`${s.url}/`);
   const search = page.getByRole("searchbox", { name: /^Search apps/ });
   for (
-    const [text, title, found] of [
-      ["SHOP", "Apps (1)", "shop"],
-      ["shop.example", "Groups (1)", "shop.web.web"],
-      ["192.0.2.9", "Nodes (1)", "n9"],
-      ["172.20.9.1", "Containers (1)", "shop-1"],
-      ["rsyncd", "Settings (1)", "rsyncd_secrets"],
+    const [text, titles, found] of [
+      ["SHOP", ["Apps (1)", "Groups (1)", "Containers (2)"], "shop"],
+      ["shop.example", ["Groups (1)"], "shop.web.web"],
+      ["192.0.2.9", ["Nodes (1)"], "n9"],
+      ["172.20.9.1", ["Containers (1)"], "shop-1"],
+      ["rsyncd", ["Settings (1)"], "rsyncd_secrets"],
     ] as const
   ) {
     await search.fill(text);
-    await shows(page, title);
+    await becomes(
+      `what ${text} finds`,
+      () => page.locator("main h2").allInnerTexts(),
+      [...titles],
+    );
     await page.locator("main").getByRole("link", { name: found }).first()
       .waitFor();
   }
@@ -275,10 +279,12 @@ Deno.test("dashboard: changes are told in sentences with what differs beneath, c
   const line = item.locator(".diff li", {
     hasText: "PodInfos[0].ContainerInfos[0].Expose",
   });
-  assertEquals(await line.locator("del, ins").allInnerTexts(), [
-    "8080",
-    "9090",
-  ]);
+  // It is drawn after it was unfolded.
+  await becomes(
+    "what differs",
+    () => line.locator("del, ins").allInnerTexts(),
+    ["8080", "9090"],
+  );
 
   s.store.put("/lain/config/new/name", "x");
   await items.filter({ hasText: 'new/name: set to "x"' }).waitFor();
@@ -289,16 +295,15 @@ Deno.test("dashboard: changes are told in sentences with what differs beneath, c
   await page.getByRole("button", { name: /^Go on/ }).click();
   await items.filter({ hasText: "new/name removed" }).waitFor();
   await page.getByLabel("Filter changes").fill("SHOP");
-  await eventually(
-    "the others are gone",
-    async () => await items.count() === 1 || undefined,
-  );
+  await becomes("how many are left", () => items.count(), 1);
   assertEquals(new URL(page.url()).hash, "#/changes?q=SHOP");
   await page.getByLabel("kind").selectOption("node");
   await shows(page, "Nothing that changed is like that.");
   // An app's page begins with what changed of it, and a sentence leads there.
   await page.goto(`${s.url}/#/changes`);
   await item.getByRole("link", { name: "shop.web.web" }).click();
+  await page.getByRole("heading", { level: 1, name: "shop", exact: true })
+    .waitFor();
   await item.waitFor();
   assertEquals(new URL(page.url()).hash, "#/app/shop");
   assertEquals(problems, []);
@@ -318,6 +323,7 @@ Deno.test("dashboard: a secret is shown when it is asked for, and only then", as
   await page.getByRole("button", { name: "Show rsyncd_secrets" }).click();
   await shows(page, secret);
   await page.getByRole("button", { name: "Hide rsyncd_secrets" }).click();
+  await page.getByRole("button", { name: "Show rsyncd_secrets" }).waitFor();
   assertEquals(await isSeen(secret), false);
   // JSON is laid out.
   await page.locator("pre", { hasText: /^\[\n {2}"lain\.example",/ }).waitFor();
@@ -494,7 +500,7 @@ Deno.test("dashboard: it says when lainlet is away, and goes on by itself, from 
   };
   try {
     await using browser = takeBrowser();
-    const first = await start("one");
+    await using first = await start("one");
     const { page, problems } = await browser.open(`${url}/#/config`);
     await shows(page, "one");
     const status = page.getByRole("status");

@@ -15,9 +15,9 @@ import {
   nodeKey,
   nodeValue,
 } from "../../scripts/cluster.ts";
-import { type Page, TestBrowser, violations } from "../util/browser.ts";
+import { type Page, TestBrowser, violations, visit } from "../util/browser.ts";
 import { GOLDEN_HOST, TestLainlet } from "../util/lainlet.ts";
-import { eventually } from "../util/process.ts";
+import { becomes, eventually } from "../util/process.ts";
 import { Proxy } from "../util/proxy.ts";
 
 const takeBrowser = TestBrowser.shared();
@@ -75,18 +75,11 @@ const PHONE = { width: 390, height: 800 };
 const hashOf = (page: Page) => new URL(page.url()).hash;
 const y = async (page: Page) => Number(await page.evaluate("scrollY"));
 
-/** Until it is so; says what is instead. */
-async function becomes<T>(what: string, read: () => Promise<T>, wanted: T) {
-  let last: T | undefined;
-  try {
-    await eventually(what, async () => {
-      last = await read();
-      return JSON.stringify(last) === JSON.stringify(wanted) || undefined;
-    });
-  } catch {
-    assertEquals(last, wanted, what);
-  }
-}
+/**
+ * The view that is there: its name is in the title when it is drawn, and keys
+ * are for it; in the URL it is before.
+ */
+const viewOf = async (page: Page) => (await page.title()).split(" · ")[0] ?? "";
 
 Deno.test("frame: it names the host and the domain, and says when what is shown is old", async (t) => {
   await using s = await scene();
@@ -102,19 +95,23 @@ Deno.test("frame: it names the host and the domain, and says when what is shown 
   }).observe(document.querySelector("[role=status]"), {
     characterData: true, childList: true, subtree: true,
   })`);
-  const good = await iconOf();
+  // Title and icon are set after the page is drawn, the icon last.
+  const becomesTitled = (title: string) =>
+    becomes("the title", () => page.title(), title);
+  let good: string | null = null;
   await t.step("in step", async () => {
     await page.locator(".brand").getByText(GOLDEN_HOST.hostname).waitFor();
     await page.locator(".brand").getByText("lain.example").waitFor();
-    assertEquals(await page.title(), "lainlet · node1 · lain.example");
+    await becomesTitled("lainlet · node1 · lain.example");
     assertEquals(await banner.count(), 0);
+    good = await iconOf();
     assert(good?.startsWith("data:image/svg+xml,"));
   });
 
   const old = async (words: string) => {
     await status.getByText(words, { exact: true }).waitFor();
     await banner.waitFor();
-    assertEquals(await page.title(), "(!) lainlet · node1 · lain.example");
+    await becomesTitled("(!) lainlet · node1 · lain.example");
     assert(await iconOf() !== good);
     // Nowhere is it said that all is well, and what is shown is dimmed.
     assertEquals(await page.getByText(/in step/).count(), 0);
@@ -134,7 +131,7 @@ Deno.test("frame: it names the host and the domain, and says when what is shown 
   const isGoodAgain = async () => {
     await status.getByText("in step", { exact: true }).waitFor();
     await banner.waitFor({ state: "detached" });
-    assertEquals(await page.title(), "lainlet · node1 · lain.example");
+    await becomesTitled("lainlet · node1 · lain.example");
     assertEquals(await iconOf(), good);
   };
   await t.step("the store is not heard of", async () => {
@@ -163,7 +160,7 @@ Deno.test("frame: it names the host and the domain, and says when what is shown 
     await isGoodAgain();
   });
   // A screen reader heard of each change, and of nothing else.
-  assertEquals(said, [
+  await becomes("what was said", () => said, [
     "behind",
     "in step",
     "no connection",
@@ -179,11 +176,13 @@ Deno.test("frame: a view begins at its top, Back is where one was, a reload show
   const { page, problems } = await s.browser.open(`${s.proxy.url}/#/`, {
     viewport: { width: 900, height: 400 },
   });
-  const at = (hash: string, top: number) =>
-    becomes("where one is", async () => [hashOf(page), await y(page)], [
-      hash,
-      top,
-    ]);
+  const at = (hash: string, top: number) => {
+    const names = hash.split("/").slice(1);
+    return becomes("where one is", async () => {
+      const title = (await page.title()).split(" · ");
+      return [hashOf(page), await y(page), ...title.slice(0, names.length)];
+    }, [hash, top, ...names]);
+  };
   const main = page.locator("main");
   const focused = () => page.evaluate("document.activeElement.outerHTML");
   await page.getByText("in step", { exact: true }).waitFor();
@@ -243,6 +242,7 @@ Deno.test("frame: the search is a step of its own, and the keyboard is enough fo
   await page.keyboard.type("app1");
   await main.getByRole("heading", { name: "Apps (11)" }).waitFor();
   assertEquals(hashOf(page), "#/search?q=app1");
+  await becomes("whom keys are for", () => viewOf(page), "search");
   // The likeliest is first.
   await page.keyboard.press("ArrowDown");
   assertEquals(await focused(), "app1");
@@ -258,15 +258,18 @@ Deno.test("frame: the search is a step of its own, and the keyboard is enough fo
   await page.goBack();
   await main.getByRole("heading", { name: "Apps (11)" }).waitFor();
   await page.goBack();
-  await becomes("where one was", () => Promise.resolve(hashOf(page)), "#/apps");
+  await becomes("where one was", () => viewOf(page), "apps");
+  assertEquals(hashOf(page), "#/apps");
 
   await page.keyboard.press("/");
   await page.keyboard.type("x");
   await page.keyboard.press("Backspace");
   await main.getByText("For instance:").waitFor();
   await main.getByRole("link", { name: "node1", exact: true }).waitFor();
+  await becomes("whom keys are for", () => viewOf(page), "search");
   await page.keyboard.press("Escape");
-  await becomes("where one was", () => Promise.resolve(hashOf(page)), "#/apps");
+  await becomes("where one was", () => viewOf(page), "apps");
+  assertEquals(hashOf(page), "#/apps");
   // Elsewhere a slash is a slash.
   const field = page.getByRole("searchbox", { name: /^Search apps/ });
   await field.fill("app1.example");
@@ -292,9 +295,15 @@ Deno.test("frame: a phone, forced colours, an older browser", async (t) => {
     assertEquals(await height(), before);
     s.proxy.fault = "none";
     await page.getByText("in step", { exact: true }).waitFor();
-    for (const view of ["apps", "app/app1", "node/node1", "lainlet"]) {
-      await page.goto(`${s.proxy.url}/#/${view}`);
-      await page.locator("h1").waitFor();
+    for (
+      const [view, title] of [
+        ["apps", "Apps"],
+        ["app/app1", "app1"],
+        ["node/node1", "node1"],
+        ["lainlet", /^lainlet /],
+      ] as const
+    ) {
+      await visit(page, `${s.proxy.url}/#/${view}`, title);
       assertEquals([view, await height()], [view, before]);
     }
     assertEquals(problems, []);
@@ -359,12 +368,13 @@ Deno.test("frame: what a page says can be read, followed both ways, and pointed 
   const image = fact("image").locator(".mono");
   assert(Number((await image.boundingBox())?.height) < 30);
   await fact("uses").getByRole("link").click();
-  assertEquals(hashOf(page), "#/app/mysql-service");
   await fact("used by").getByRole("link", { name: "user" }).waitFor();
+  assertEquals(hashOf(page), "#/app/mysql-service");
   await page.goto(`${s.proxy.url}/#/container/node1/mysql-1`);
   assertEquals(await fact("memory limit").innerText(), "32 MiB");
 
   await page.setViewportSize({ width: 900, height: 1200 });
+  await page.mouse.move(0, 0);
   await page.goto(`${s.proxy.url}/#/lainlet`);
   const since = await fact("up since").innerText();
   assert(/^\d{4}-\d\d-\d\d \d\d:\d\d$/.test(since), since);

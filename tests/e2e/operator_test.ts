@@ -8,10 +8,10 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { content } from "../../scripts/demo/cluster.ts";
 import { LARGE, largeCluster } from "../../scripts/large_cluster.ts";
-import { type Page, TestBrowser, violations } from "../util/browser.ts";
+import { type Page, TestBrowser, violations, visit } from "../util/browser.ts";
 import { LainletProcess, TARGETS, TestLainlet } from "../util/lainlet.ts";
 import { TestEtcd } from "../util/etcd.ts";
-import { eventually, Program } from "../util/process.ts";
+import { becomes, eventually, Program } from "../util/process.ts";
 import { Proxy } from "../util/proxy.ts";
 
 const takeBrowser = TestBrowser.shared();
@@ -34,10 +34,10 @@ Deno.test("dashboard of 60 nodes: six questions in at most two clicks", async (t
   await ask("where is my app", async () => {
     await page.getByRole("combobox", { name: "Show app" }).fill("shop");
     await main.getByText("24 pods on 24 nodes").waitFor();
-    const seen: unknown = await page.evaluate(
-      `[...document.querySelectorAll(".map .cell")].filter((cell) => getComputedStyle(cell).opacity === "1").map((cell) => cell.dataset.app)`,
-    );
-    assertEquals(seen, Array(24).fill("shop"));
+    await becomes("which cells are seen", () =>
+      page.evaluate(
+        `[...document.querySelectorAll(".map .cell")].filter((cell) => getComputedStyle(cell).opacity === "1").map((cell) => cell.dataset.app)`,
+      ), Array(24).fill("shop"));
     await page.reload();
     await main.getByText("24 pods on 24 nodes").waitFor();
     await main.getByRole("link", { name: "shop", exact: true }).click();
@@ -68,14 +68,19 @@ Deno.test("dashboard of 60 nodes: six questions in at most two clicks", async (t
     await needs(page).getByText("memory: 151 of 8 GB").waitFor();
     await page.getByLabel("Nodes by").selectOption("load");
     const first = page.locator(".node h3").first();
-    assertEquals(await first.innerText(), LARGE.crowded.node);
+    await becomes("the first", () => first.innerText(), LARGE.crowded.node);
   });
 
   await ask("who listens and is behind", async () => {
     await main.getByRole("link", { name: "who listens" }).click();
-    const row = page.getByRole("region", { name: "Listeners", exact: true })
+    const rows = page.getByRole("region", { name: "Listeners", exact: true })
       .locator("tbody tr").filter({ hasText: "/v2/overview" });
-    await row.getByText("up to date").waitFor();
+    // As it was before it was reloaded the page may be there for a while.
+    await becomes(
+      "who follows the overview",
+      () => rows.locator(".mark").allInnerTexts(),
+      ["up to date"],
+    );
   });
 
   await ask("is it stale", async () => {
@@ -156,9 +161,8 @@ Deno.test("dashboard of 60 nodes: six questions in at most two clicks", async (t
         viewport: { width: 390, height: 800 },
         forcedColors: "active",
       });
-      for (const view of ["", ...VIEWS]) {
-        await page.goto(`${lainlet.url}/#/${view}`);
-        await page.locator("h1").waitFor();
+      for (const [view, title] of VIEWS) {
+        await visit(page, `${lainlet.url}/#/${view}`, title);
         const overflow: unknown = await page.evaluate(
           "document.documentElement.scrollWidth - innerWidth",
         );
@@ -172,12 +176,14 @@ Deno.test("dashboard of 60 nodes: six questions in at most two clicks", async (t
   );
 });
 
-const VIEWS = [
-  "pods?state=oom",
-  "changes",
-  "lainlet",
-  `app/${LARGE.longName}`,
-  `node/${LARGE.crowded.node}`,
+/** Views, and what is their heading. */
+const VIEWS: readonly (readonly [view: string, title: string | RegExp])[] = [
+  ["", "Cluster"],
+  ["pods?state=oom", "Pods"],
+  ["changes", "Changes"],
+  ["lainlet", /^lainlet /],
+  [`app/${LARGE.longName}`, LARGE.longName],
+  [`node/${LARGE.crowded.node}`, LARGE.crowded.node],
 ];
 
 /** A4, without its margins. */
@@ -208,7 +214,7 @@ Deno.test("dashboard of a store that is cut off: it is said at once, why by a cl
   };
   await status.getByText("in step", { exact: true }).waitFor();
   await page.getByRole("heading", { name: "Nothing needs you" }).waitFor();
-  assertEquals((await said()).code, 0);
+  await becomes("that it is well", async () => (await said()).code, 0);
 
   way.fault = "silent";
   await status.getByText("behind", { exact: true }).waitFor();
@@ -222,13 +228,17 @@ Deno.test("dashboard of a store that is cut off: it is said at once, why by a cl
   assertEquals(await page.locator(".need").count(), 0);
   await page.getByRole("link", { name: "lainlet", exact: true }).click();
   await page.locator(".facts").getByText("behind", { exact: true }).waitFor();
-  const { code, ready, reason } = await said();
-  assertEquals([code, ready], [1, false]);
-  const why = await page.locator("main p.bad").first().innerText();
-  assert(reason.includes(why), `${reason} and not ${why}`);
+  // They are asked one after the other, and why it is may change meanwhile.
+  await eventually("the page and the command say why", async () => {
+    const { code, ready, reason } = await said();
+    assertEquals([code, ready], [1, false]);
+    const why = await page.locator("main p.bad").first().innerText();
+    assert(reason.includes(why), `${reason} and not ${why}`);
+    return true;
+  });
 
   way.fault = "none";
   await status.getByText("in step", { exact: true }).waitFor();
-  assertEquals((await said()).code, 0);
+  await becomes("that it is well", async () => (await said()).code, 0);
   assertEquals(problems, []);
 });

@@ -31,13 +31,14 @@ export async function runsAnywhere(dist: string, text: string): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const store = new MemoryStore(Object.entries(exampleCluster));
   const lainlet = await stack.use(new TestLainlet(store)).ready();
+  /** For the next program, before it starts, as it may ask at once. */
+  const begin = () => store.put(groupKey(shop), groupValue(shop));
   const follows = async (printed: () => string) => {
     const prints = (line: string) =>
       eventually(`it prints ${line}`, () => {
         if (printed().includes(`${line}\n`)) return true;
         throw new Error(printed());
       }, 60_000);
-    store.put(groupKey(shop), groupValue(shop));
     await prints(BEGINNING);
     store.put(groupKey(shop), groupValue({ ...shop, instances: MORE }));
     await prints(CHANGED);
@@ -46,6 +47,7 @@ export async function runsAnywhere(dist: string, text: string): Promise<void> {
   const sample = text.replace("http://127.0.0.1:9001", lainlet.url);
   await project.write("sample.js", sample);
   for (const [command = "", ...args] of project.runs("sample.js")) {
+    begin();
     await using program = project.start(command, ...args);
     await follows(() => program.stdout + program.stderr);
   }
@@ -53,6 +55,7 @@ export async function runsAnywhere(dist: string, text: string): Promise<void> {
   const script = await project.bundle("sample.js");
   await using browser = await TestBrowser.launch();
   for (const isOld of [false, true]) {
+    begin();
     // A page of lainlet's own: it refuses others.
     const { page } = await browser.open(`${lainlet.url}/healthz`);
     let printed = "";

@@ -89,6 +89,24 @@ async function start(names: readonly string[]): Promise<Browser> {
   });
 }
 
+/**
+ * Goes to a view, and waits until it is there with all that it asks for: until
+ * then the one before it is.
+ *
+ * @param title its heading
+ */
+export async function visit(
+  page: Page,
+  url: string,
+  title: string | RegExp,
+): Promise<void> {
+  await page.goto(url);
+  const main = page.locator("main");
+  await main.getByRole("heading", { level: 1, name: title, exact: true })
+    .waitFor();
+  await main.getByText("Asking lainlet").waitFor({ state: "detached" });
+}
+
 /** What axe-core finds in a page that is serious or critical. */
 export async function violations(page: Page): Promise<string[]> {
   // The page's policy lets no script in but its own: this one comes by the debugger.

@@ -1,3 +1,5 @@
+import { assertEquals } from "@std/assert";
+
 /**
  * A port that nobody listens on. It lies below those that systems give to
  * outgoing connections, so none of these takes it before it is used.
@@ -35,6 +37,18 @@ export async function eventually<T>(
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
+}
+
+/** Reads until that is what is wanted; its cause says what is instead. */
+export async function becomes<T>(
+  what: string,
+  read: () => Promise<T> | T,
+  wanted: T,
+): Promise<void> {
+  await eventually(what, async () => {
+    assertEquals(await read(), wanted);
+    return true;
+  });
 }
 
 /** The memory that a process holds (resident set), or the most that it held, in MB. */
