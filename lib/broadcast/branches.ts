@@ -1,6 +1,6 @@
 import type { Counters } from "../vitals/counters.ts";
-import type { Stand } from "../vitals/places.ts";
-import { Branch, type BranchOptions, type Sent } from "./branch.ts";
+import { Branch, type BranchOptions } from "./branch.ts";
+import type { Carrier, Sent } from "./carrier.ts";
 
 /** A stream that carries nothing for so long gets a comment, in ms. */
 const IDLE = 30_000;
@@ -13,24 +13,6 @@ export interface BranchesOptions {
   readonly idle?: number;
   /** How long a reader may leave alone what is there for it, in ms. */
   readonly slowAfter: number;
-}
-
-/** A stream that is looked after: a {@linkcode Branch}, or one of another protocol. */
-export interface Carrier extends Stand {
-  /** Where that is noted; undefined: nowhere. */
-  readonly place: number | undefined;
-  /** Adds what was carried since the last time. */
-  report(sent: Sent): void;
-  /**
-   * Looks after the stream.
-   *
-   * @param elapsed since the last time, in ms
-   * @param idle the stream gets a sign of life when it carried nothing for so many ms
-   * @returns for how long the reader has not taken what is there for it, in ms
-   */
-  tick(elapsed: number, idle: number): number;
-  /** Ends the stream. */
-  end(): void;
 }
 
 /** All streams of a thread. */

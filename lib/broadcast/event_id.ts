@@ -2,18 +2,45 @@
 const ETAG = /^(?:[\w-]{43})?$/;
 
 /**
- * An id that names what the reader of a stream of several views has after an
- * event: the entity tags of their states, without quotes, with points between
+ * The ids of a stream's events. They count what was sent; or they name what
+ * the reader has after an event, so that it can go on from there: the entity
+ * tags of the states of several views, without quotes, with points between
  * them; nothing for a view of which it has no state.
- *
- * @param etags in the order in which the views were asked for
  */
-export function eventId(etags: readonly (string | undefined)[]): string {
+export class EventIds {
+  #count = 0;
+
+  /** @param etags of the states that the reader has, in the order in which the views were asked for; undefined: ids count */
+  constructor(private readonly etags?: (string | undefined)[]) {}
+
+  /** How many events carried a state or a patch. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Notes which state of one of the views the reader has, or will have with the next event; for ids that name. */
+  note(which: number, etag: string | undefined): void {
+    if (this.etags !== undefined) this.etags[which] = etag;
+  }
+
+  /** Of an event that carries a state, or a patch. */
+  next(): number | string {
+    this.#count++;
+    return this.etags === undefined ? this.#count : nameOf(this.etags);
+  }
+
+  /** Of an event after which the reader has what it had before. */
+  get same(): number | string {
+    return this.etags === undefined ? 0 : nameOf(this.etags);
+  }
+}
+
+function nameOf(etags: readonly (string | undefined)[]): string {
   return etags.map((etag = "") => etag.slice(1, -1)).join(".");
 }
 
 /**
- * The entity tags that an {@linkcode eventId} says.
+ * The entity tags that an id of {@linkcode EventIds} names.
  *
  * @returns undefined when it is none of so many views
  */

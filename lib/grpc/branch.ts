@@ -1,5 +1,4 @@
-import type { Carrier } from "../broadcast/branches.ts";
-import type { Sent } from "../broadcast/branch.ts";
+import type { Carrier, Sent } from "../broadcast/carrier.ts";
 import { State } from "../broadcast/state.ts";
 import type { Follower, Topic } from "../broadcast/topic.ts";
 import type { Http2Stream } from "../http2/stream.ts";
