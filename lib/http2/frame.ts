@@ -29,13 +29,6 @@ export const FLAG = {
   priority: 32,
 } as const;
 
-export const SETTING = {
-  maxConcurrentStreams: 3,
-  initialWindowSize: 4,
-  maxFrameSize: 5,
-  maxHeaderListSize: 6,
-} as const;
-
 /** What a client sends first: RFC 9113, 3.4. */
 export const PREFACE = new TextEncoder().encode(
   "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -108,19 +101,6 @@ export function words(...numbers: readonly number[]): Uint8Array {
 /** The number of 32 bits at a place. */
 export function wordAt(bytes: Uint8Array, at: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(at);
-}
-
-/** A settings frame. @param settings their identifiers and values */
-export function settingsFrame(
-  settings: readonly (readonly [id: number, value: number])[],
-): Uint8Array {
-  const payload = new Uint8Array(6 * settings.length);
-  const view = new DataView(payload.buffer);
-  settings.forEach(([id, value], i) => {
-    view.setUint16(6 * i, id);
-    view.setUint32(6 * i + 2, value);
-  });
-  return encodeFrame(TYPE.settings, 0, 0, payload);
 }
 
 /** Cuts what comes into frames. */

@@ -7,8 +7,6 @@ import {
   FrameReader,
   MAX_WINDOW,
   PREFACE,
-  SETTING,
-  settingsFrame,
   TYPE,
   words,
 } from "../../lib/http2/frame.ts";
@@ -17,6 +15,7 @@ import {
   type Header,
   HpackDecoder,
 } from "../../lib/http2/hpack.ts";
+import { SETTING, settingsFrame } from "../../lib/http2/settings.ts";
 
 /** What a call of gRPC's begins with. */
 export function callHeaders(path: string): Header[] {

@@ -10,14 +10,13 @@ import {
   FLAG,
   type Frame,
   PREFACE,
-  SETTING,
-  settingsFrame,
   TYPE,
   wordAt,
   words,
 } from "../../../lib/http2/frame.ts";
 import { encodeHeaders } from "../../../lib/http2/hpack.ts";
 import { Http2Server } from "../../../lib/http2/server.ts";
+import { SETTING, settingsFrame } from "../../../lib/http2/settings.ts";
 import type { Http2Stream } from "../../../lib/http2/stream.ts";
 import { callHeaders, Http2Peer } from "../../util/http2_peer.ts";
 import { eventually } from "../../util/process.ts";
