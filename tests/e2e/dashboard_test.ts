@@ -334,6 +334,7 @@ Deno.test("dashboard: a secret is shown when it is asked for, and only then", as
   await page.getByRole("link", { name: "Changes" }).click();
   const change = page.locator(".changes > li", { hasText: "rsyncd_secrets" });
   await change.locator("summary").click();
+  await change.getByText("config/rsyncd_secrets").waitFor();
   await change.getByText("(secret)").first().waitFor();
   assertEquals([await isSeen(secret), await isSeen("an0ther-s3cret")], [
     false,

@@ -8,7 +8,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { get, Stream } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { LainletProcess } from "../util/lainlet.ts";
-import { eventually, Program } from "../util/process.ts";
+import { becomes, eventually, Program } from "../util/process.ts";
 import { Proxy } from "../util/proxy.ts";
 
 const LIMIT = 100;
@@ -167,7 +167,7 @@ for (const target of ["source", "binary"] as const) {
           "it says so",
           () => program.stderr.includes(AGAIN) || undefined,
         );
-        assertEquals(await lainlet.sockets(), threads);
+        await becomes("who accepts", () => lainlet.sockets(), threads);
         await follows();
         const { body } = await get(`${url}/metrics`);
         assertMatch(body, /^lainlet_out_of_descriptors_seconds_total [1-9]/m);

@@ -9,7 +9,7 @@ import { makeCertificates } from "../util/certificates.ts";
 import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { LainletProcess, type TARGETS } from "../util/lainlet.ts";
-import { eventually } from "../util/process.ts";
+import { becomes, eventually } from "../util/process.ts";
 
 const TELLS =
   /the cluster's state is in etcd's v2 key space: start lainlet with --store=etcd2/;
@@ -35,9 +35,13 @@ Deno.test("a lainlet that looks for the state in the other key space says which 
         assertMatch(body, TELLS);
         return true;
       });
-      const lines = lainlet.program.stderr.split("\n")
-        .filter((line) => TELLS.test(line));
-      assertEquals(lines.length, 1, lainlet.program.stderr);
+      await becomes(
+        "how many lines tell of it",
+        () =>
+          lainlet.program.stderr.split("\n")
+            .filter((line) => TELLS.test(line)).length,
+        1,
+      );
     }
     const env = { LAINLET_STORE: "etcd2" };
     await using lainlet = await LainletProcess.start(target, args, { env });

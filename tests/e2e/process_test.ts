@@ -94,7 +94,11 @@ for (const target of ["source", "binary"] as const) {
     assertEquals(readyz.status, 503);
     assertEquals((await get(`${url}/v2/nodes`)).status, 503);
     assertEquals((await get(`${url}/healthz`)).status, 200);
-    assertMatch(program.stderr, /level=warning .*etcd is not usable/);
+    await eventually(
+      "it is logged",
+      () =>
+        /level=warning .*etcd is not usable/.test(program.stderr) || undefined,
+    );
     await etcd.launch();
     await eventually(
       "it is ready",

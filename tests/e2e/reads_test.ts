@@ -85,7 +85,7 @@ for (const [target, threads] of [["source", 1], ["binary", 2]] as const) {
       }
       // Who has an older one need not wait.
       assertEquals((await poll(url, tag, 60)).status, 200);
-      assertEquals(await listeners(lainlet.url), 0);
+      await areListening(lainlet.url, 0);
     });
 
     await t.step("or its time is over", async () => {

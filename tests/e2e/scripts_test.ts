@@ -35,7 +35,12 @@ Deno.test("the demo: what it says to try works, and things happen by themselves"
   await using stream = await Stream.open(watch);
   const events = [await stream.next(), await stream.next()];
   assertEquals(events.map((event) => event?.event), ["init", "update"]);
-  assertMatch(demo.stdout, /shop: version 2 rolls out, instance 1 of 3/);
+  await eventually(
+    "it says what happens",
+    () =>
+      demo.stdout.includes("shop: version 2 rolls out, instance 1 of 3") ||
+      undefined,
+  );
   demo.signal("SIGTERM");
   await demo.ended();
 });

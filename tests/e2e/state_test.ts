@@ -231,7 +231,7 @@ Deno.test("binary: where nothing can be written it serves, and says so once", as
   assertEquals(folder.names(), []);
 });
 
-Deno.test("binary: killed ten times while it writes, the file is always one that can be read", async () => {
+Deno.test("binary: killed at least ten times while it writes, the file is always one that can be read", async () => {
   await using etcd = await TestEtcd.start();
   // So much that a write takes a while.
   const keys = Array.from({ length: 8 }, (_, i) => `/lain/config/${i}`);
@@ -244,7 +244,8 @@ Deno.test("binary: killed ten times while it writes, the file is always one that
     assertEquals(await stop(lainlet), 0);
   }
   let halves = 0;
-  for (let i = 0; i < 10; i++) {
+  // On a busy machine a write may be over before it is heard that it began.
+  for (let i = 0; i < 10 || halves === 0 && i < 100; i++) {
     using changes = Deno.watchFs(folder.folder);
     const [command = "", ...rest] = [
       ...folder.within(),

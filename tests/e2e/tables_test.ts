@@ -249,7 +249,7 @@ Deno.test("tables: --watch keeps what it knew in a terminal while lainlet is awa
   );
   // It is drawn anew as long as that lasts.
   const at = (): string => lastOf(screen)[0]?.split(" ")[0] ?? "";
-  const before = at();
+  const before = await eventually("it has a time", () => at() || undefined);
   await eventually(
     "the time goes on",
     () => ![before, ""].includes(at()) || undefined,
