@@ -1,47 +1,7 @@
-import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
+import { Block, HASH, sizeOf } from "./block.ts";
+import { differences } from "./differences.ts";
 import type { Item } from "./item.ts";
-
-/** How long a block's hash is, in bytes. */
-const HASH = 32;
-
-/** What an item, and a block, take in memory besides bytes, about. */
-const POINTER = 8;
-
-/** Items that follow each other, sorted by name; never changed. */
-export class Block {
-  /** Of all items, in bytes. */
-  readonly size: number;
-  #hash?: Uint8Array;
-
-  constructor(readonly items: readonly Item[]) {
-    this.size = sizeOf(items);
-  }
-
-  get first(): string {
-    return this.items[0]?.name ?? "";
-  }
-
-  /** SHA-256 of the items. */
-  get hash(): Uint8Array {
-    if (this.#hash === undefined) {
-      const hash = createHash("sha256");
-      for (const { bytes } of this.items) {
-        // Where an item ends counts, too.
-        hash.update(`${bytes.length}:`).update(bytes);
-      }
-      this.#hash = hash.digest();
-    }
-    return this.#hash;
-  }
-}
-
-/** An item by which two sequences differ, as it is in each of them. */
-export type Difference = readonly [
-  name: string,
-  before: Item | undefined,
-  after: Item | undefined,
-];
 
 const NONE = new Block([]);
 
@@ -110,47 +70,9 @@ export class Blocks {
     return new Blocks(blocks.concat(old.slice(next)), count, size);
   }
 
-  /** Where the items of another sequence are not these, in order; looks at what is not shared only. */
-  *differences(before: Blocks): Generator<Difference> {
-    const [left, right] = apart(before.blocks, this.blocks);
-    const old = new Cursor(left);
-    const now = new Cursor(right);
-    for (;;) {
-      while (old.skipShared(now));
-      const { item: a } = old;
-      const { item: b } = now;
-      if (a === undefined && b === undefined) return;
-      if (b === undefined || a !== undefined && a.name < b.name) {
-        if (a !== undefined) yield [a.name, a, undefined];
-        old.next();
-      } else if (a === undefined || b.name < a.name) {
-        yield [b.name, undefined, b];
-        now.next();
-      } else {
-        if (!isSame(a, b)) yield [a.name, a, b];
-        old.next();
-        now.next();
-      }
-    }
-  }
-
   equals(other: Blocks): boolean {
     return this.size === other.size && this.count === other.count &&
-      this.differences(other).next().done === true;
-  }
-
-  /** How many bytes of memory these take, about, that others do not: blocks and items that are not shared. */
-  unshared(others: Blocks): number {
-    let bytes = POINTER * this.blocks.length;
-    const [mine, theirs] = apart(this.blocks, others.blocks);
-    const shared = new Set(theirs);
-    for (const block of mine) {
-      if (!shared.has(block)) bytes += POINTER * block.items.length;
-    }
-    for (const [, item] of others.differences(this)) {
-      bytes += item?.bytes.length ?? 0;
-    }
-    return bytes;
+      differences(other.blocks, this.blocks).next().done === true;
   }
 
   /** The block that holds a name, or would. */
@@ -164,72 +86,6 @@ export class Blocks {
     }
     return Math.max(0, low - 1);
   }
-}
-
-/** Walks over the items of a sequence. */
-class Cursor {
-  #block = 0;
-  #item = 0;
-
-  constructor(private readonly blocks: readonly Block[]) {}
-
-  get item(): Item | undefined {
-    return this.blocks[this.#block]?.items[this.#item];
-  }
-
-  next(): void {
-    const length = this.blocks[this.#block]?.items.length ?? 0;
-    if (++this.#item < length) return;
-    this.#item = 0;
-    this.#block++;
-  }
-
-  /** Steps over a block that another cursor is at the beginning of, too. */
-  skipShared(other: Cursor): boolean {
-    const block = this.blocks[this.#block];
-    if (
-      block === undefined || this.#item > 0 || other.#item > 0 ||
-      block !== other.blocks[other.#block]
-    ) return false;
-    this.#block++;
-    other.#block++;
-    return true;
-  }
-}
-
-/** How many blocks two sequences both begin with, and of the others, both end with. */
-export function common(
-  a: readonly Block[],
-  b: readonly Block[],
-): { begin: number; end: number } {
-  const most = Math.min(a.length, b.length);
-  let begin = 0;
-  while (begin < most && a[begin] === b[begin]) begin++;
-  let end = 0;
-  while (
-    end < most - begin && a[a.length - 1 - end] === b[b.length - 1 - end]
-  ) end++;
-  return { begin, end };
-}
-
-/** Two sequences without the blocks that they have in {@linkcode common}. */
-function apart(
-  a: readonly Block[],
-  b: readonly Block[],
-): [a: readonly Block[], b: readonly Block[]] {
-  const { begin, end } = common(a, b);
-  return [a.slice(begin, a.length - end), b.slice(begin, b.length - end)];
-}
-
-function sizeOf(items: readonly Item[]): number {
-  let size = 0;
-  for (const { bytes } of items) size += bytes.length;
-  return size;
-}
-
-function isSame(a: Item, b: Item): boolean {
-  return a === b ||
-    a.bytes.length === b.bytes.length && Buffer.compare(a.bytes, b.bytes) === 0;
 }
 
 function push(blocks: Block[], block: Block | undefined): void {

@@ -1,4 +1,5 @@
 import { Blocks } from "./blocks.ts";
+import { apart, differences } from "./differences.ts";
 import type { State } from "./state.ts";
 
 /**
@@ -9,6 +10,9 @@ import type { State } from "./state.ts";
  */
 const MOST = 64;
 const MOST_BYTES = 1024 * 1024;
+
+/** What an item, and a block, take in memory besides bytes, about. */
+const POINTER = 8;
 
 /** The last states of an object, by which whoever had one goes on from there. */
 export class History {
@@ -60,10 +64,20 @@ export class History {
   }
 }
 
-/** What a state holds in memory that the next one does not share. */
+/** What a state holds in memory that the next one does not share, in bytes, about: blocks and items. */
 function ownBytes(old: State, next: State): number {
   if (!(old.content instanceof Blocks && next.content instanceof Blocks)) {
     return old.size;
   }
-  return old.content.unshared(next.content);
+  const { blocks } = old.content;
+  let bytes = POINTER * blocks.length;
+  const [mine, theirs] = apart(blocks, next.content.blocks);
+  const shared = new Set(theirs);
+  for (const block of mine) {
+    if (!shared.has(block)) bytes += POINTER * block.items.length;
+  }
+  for (const [, item] of differences(blocks, next.content.blocks)) {
+    bytes += item?.bytes.length ?? 0;
+  }
+  return bytes;
 }

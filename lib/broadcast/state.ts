@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { escapeLineEnds, type Member, sortedByName } from "../json.ts";
 import { Blocks } from "./blocks.ts";
+import { differences } from "./differences.ts";
 import { memberItem, valueOf } from "./item.ts";
 import { mergePatch } from "./merge_patch.ts";
 import { messageFrame } from "./message.ts";
@@ -194,7 +195,8 @@ function makePatch(old: State, { content, size }: State): State | undefined {
   }
   const patch: Member[] = [];
   let length = 0;
-  for (const [name, before, after] of content.differences(old.content)) {
+  const changed = differences(old.content.blocks, content.blocks);
+  for (const [name, before, after] of changed) {
     const value = mergePatch(
       before && valueOf(before),
       after && valueOf(after),

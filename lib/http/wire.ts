@@ -4,7 +4,9 @@
  *
  * @module
  */
-import { Block, Blocks, common } from "../broadcast/blocks.ts";
+import { Block } from "../broadcast/block.ts";
+import { Blocks } from "../broadcast/blocks.ts";
+import { common } from "../broadcast/differences.ts";
 import { type Item, item } from "../broadcast/item.ts";
 import { type Bytes, State } from "../broadcast/state.ts";
 

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { Blocks } from "../../../lib/broadcast/blocks.ts";
+import { differences } from "../../../lib/broadcast/differences.ts";
 import { Collection } from "../../../lib/broadcast/collection.ts";
 import { type Item, item, memberItem } from "../../../lib/broadcast/item.ts";
 import { State } from "../../../lib/broadcast/state.ts";
@@ -59,7 +60,7 @@ Deno.test("blocks hold what was put, sorted, whatever the order; equal ones are 
       assertEquals(blocks.hash, fresh.hash);
       assert(blocks.equals(fresh));
       const told = Array.from(
-        blocks.differences(before),
+        differences(before.blocks, blocks.blocks),
         ([name, a, b]) => [name, a !== undefined, b !== undefined],
       );
       const names = new Set([...last.keys(), ...state.keys()]);

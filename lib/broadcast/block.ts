@@ -1,0 +1,40 @@
+import { createHash } from "node:crypto";
+import type { Item } from "./item.ts";
+
+/** How long a block's hash is, in bytes. */
+export const HASH = 32;
+
+/** Items that follow each other, sorted by name; never changed. */
+export class Block {
+  /** Of all items, in bytes. */
+  readonly size: number;
+  #hash?: Uint8Array;
+
+  constructor(readonly items: readonly Item[]) {
+    this.size = sizeOf(items);
+  }
+
+  get first(): string {
+    return this.items[0]?.name ?? "";
+  }
+
+  /** SHA-256 of the items. */
+  get hash(): Uint8Array {
+    if (this.#hash === undefined) {
+      const hash = createHash("sha256");
+      for (const { bytes } of this.items) {
+        // Where an item ends counts, too.
+        hash.update(`${bytes.length}:`).update(bytes);
+      }
+      this.#hash = hash.digest();
+    }
+    return this.#hash;
+  }
+}
+
+/** Of items, in bytes. */
+export function sizeOf(items: readonly Item[]): number {
+  let size = 0;
+  for (const { bytes } of items) size += bytes.length;
+  return size;
+}
