@@ -36,12 +36,6 @@ export class Blocks {
     for (const { items } of this.blocks) yield* items;
   }
 
-  get(name: string): Item | undefined {
-    const { items = [] } = this.blocks[this.#place(name)] ?? {};
-    const at = positionOf(items, name);
-    return items[at]?.name === name ? items[at] : undefined;
-  }
-
   /** These items with some put (item) or removed (undefined), by name. */
   with(changes: ReadonlyMap<string, Item | undefined>): Blocks {
     const names = [...changes.keys()].sort();
