@@ -211,7 +211,7 @@ class Reader {
 export function encodeHeaders(headers: readonly Header[]): Uint8Array {
   const bytes: number[] = [];
   const string = (text: string) => {
-    bytes.push(...integer(text.length, 7, 0));
+    bytes.push(...lengthOf(text));
     for (let i = 0; i < text.length; i++) bytes.push(text.charCodeAt(i) & 255);
   };
   for (const [name, value] of headers) {
@@ -222,10 +222,11 @@ export function encodeHeaders(headers: readonly Header[]): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-function integer(value: number, bits: number, flags: number): number[] {
-  const most = (1 << bits) - 1;
-  if (value < most) return [flags | value];
-  const bytes = [flags | most];
-  for (value -= most; value > 127; value >>= 7) bytes.push(value & 127 | 128);
-  return [...bytes, value];
+/** How long a text is, whose first bit says that it is not coded: RFC 7541, 5.1 and 5.2. */
+function lengthOf({ length }: string): number[] {
+  if (length < 127) return [length];
+  const bytes = [127];
+  let rest = length - 127;
+  for (; rest > 127; rest >>= 7) bytes.push(rest & 127 | 128);
+  return [...bytes, rest];
 }
