@@ -4,6 +4,7 @@
  * @module
  */
 import type { Place } from "./place.ts";
+import { shortVersion } from "./words.ts";
 
 /** Something that changed in the cluster, as `/v2/changes` tells. */
 export interface Entry {
@@ -37,6 +38,11 @@ export type Clause = readonly (
 
 export function node(name: string): Clause[number] {
   return { text: name, path: ["node", name] };
+}
+
+/** A version, shortened. */
+export function version(whole: string): Clause[number] {
+  return { text: shortVersion(whole), whole };
 }
 
 /** How long a value may be in a sentence. */
