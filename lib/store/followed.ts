@@ -1,4 +1,5 @@
 import { sleep, untilBeat } from "../backoff.ts";
+import { Asked } from "./asked.ts";
 import type { Connection, Dialed } from "./dial.ts";
 import type { Endpoints, Use } from "./endpoints.ts";
 import type { Item, Store, StoreStatus } from "./store.ts";
@@ -18,14 +19,6 @@ export interface Followed<I> {
   beginInventory(): void;
   /** Delivers an inventory, unless a snapshot came after its beginning. */
   deliver(inventory: I): void;
-}
-
-/** Someone who waits for a proof that begins after he asked. */
-interface Asking {
-  readonly prefix: string;
-  /** As `performance.now()`. */
-  readonly at: number;
-  resolve(revision: number): void;
 }
 
 /**
@@ -75,7 +68,7 @@ export abstract class FollowedStore<
   readonly #verifyEvery: number;
   #verifyAt = Infinity;
   #wake = new AbortController();
-  readonly #asking = new Set<Asking>();
+  readonly #asked = new Asked();
   /** Ends the pause before the next check. */
   #hurry = new AbortController();
   /** How each watch is read, and the revision it was told last. */
@@ -138,20 +131,9 @@ export abstract class FollowedStore<
   }
 
   prove(prefix: string, signal: AbortSignal): Promise<number> {
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    const asking = { prefix, at: performance.now(), resolve };
-    this.#asking.add(asking);
-    const abort = () => {
-      this.#asking.delete(asking);
-      reject(signal.reason);
-    };
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort);
-    // One signal may stand for many proofs.
-    const forget = () => signal.removeEventListener("abort", abort);
-    promise.then(forget, forget);
+    const proof = this.#asked.wait(prefix, signal);
     this.#hurry.abort();
-    return promise;
+    return proof;
   }
 
   watch(prefix: string, signal: AbortSignal): ReadableStream<Item> {
@@ -223,10 +205,10 @@ export abstract class FollowedStore<
         this.lose(connection, error);
       }
       await sleep(
-        this.#asking.size > 0 ? IMPATIENCE : untilBeat(pause),
+        this.#asked.isAwaited ? IMPATIENCE : untilBeat(pause),
         this.#hurry.signal,
       );
-      if (this.#asking.size > 0) await sleep(GATHERING, connection.signal);
+      if (this.#asked.isAwaited) await sleep(GATHERING, connection.signal);
     }
   }
 
@@ -239,11 +221,7 @@ export abstract class FollowedStore<
       reader.controller.enqueue({ type: "progress", revision: complete });
       reader.told = complete;
     }
-    for (const asking of this.#asking) {
-      if (asking.prefix !== prefix || asking.at > at) continue;
-      this.#asking.delete(asking);
-      asking.resolve(complete);
-    }
+    this.#asked.answer(prefix, complete, at);
   }
 
   /** What is held under each prefix, when it is time to compare that. */

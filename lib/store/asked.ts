@@ -1,0 +1,48 @@
+/** Someone who waits for a proof that begins after he asked. */
+interface Asking {
+  readonly prefix: string;
+  /** As `performance.now()`. */
+  readonly at: number;
+  resolve(revision: number): void;
+}
+
+/** Proofs that somebody waits for: see {@linkcode Store.prove}. */
+export class Asked {
+  readonly #asking = new Set<Asking>();
+
+  /** Whether somebody waits. */
+  get isAwaited(): boolean {
+    return this.#asking.size > 0;
+  }
+
+  /** Waits for a proof that begins after now, until the signal aborts. */
+  wait(prefix: string, signal: AbortSignal): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const asking = { prefix, at: performance.now(), resolve };
+    this.#asking.add(asking);
+    const abort = () => {
+      this.#asking.delete(asking);
+      reject(signal.reason);
+    };
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort);
+    // One signal may stand for many proofs.
+    const forget = () => signal.removeEventListener("abort", abort);
+    promise.then(forget, forget);
+    return promise;
+  }
+
+  /**
+   * Tells whoever asked before a proof began.
+   *
+   * @param revision up to which all was delivered
+   * @param at when the proof began, as `performance.now()`
+   */
+  answer(prefix: string, revision: number, at: number): void {
+    for (const asking of this.#asking) {
+      if (asking.prefix !== prefix || asking.at > at) continue;
+      this.#asking.delete(asking);
+      asking.resolve(revision);
+    }
+  }
+}
