@@ -3,7 +3,7 @@ import { State } from "../broadcast/state.ts";
 import type { Follower, Topic } from "../broadcast/topic.ts";
 import type { Http2Stream } from "../http2/stream.ts";
 import type { Delays } from "../vitals/delays.ts";
-import type { Listener } from "../view/views.ts";
+import type { Listener } from "../view/listener.ts";
 import { CODE, type Code, codeOf } from "./status.ts";
 
 /**

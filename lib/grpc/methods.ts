@@ -6,7 +6,8 @@ import {
 import { messageFrame } from "../broadcast/message.ts";
 import type { Page, Service, UnaryRpc } from "../view/page.ts";
 import type { RpcView, View } from "../view/view.ts";
-import type { Listener, Views } from "../view/views.ts";
+import type { Listener } from "../view/listener.ts";
+import type { Views } from "../view/views.ts";
 import { CODE, RpcError } from "./status.ts";
 
 /** Who asks for something: an address. */

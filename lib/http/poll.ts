@@ -1,6 +1,7 @@
 import { State } from "../broadcast/state.ts";
 import type { Follower, Topic } from "../broadcast/topic.ts";
-import type { Demand, Listener, Views } from "../view/views.ts";
+import type { Listener } from "../view/listener.ts";
+import type { Demand, Views } from "../view/views.ts";
 
 /** As long as a request may wait, in seconds: what is between may think it dead. */
 const LONGEST = 300;

@@ -14,7 +14,7 @@ import type { Endpoint } from "./endpoint.ts";
 import type { RefusedStatus } from "./openapi/responses.ts";
 import { encode } from "./rpc.ts";
 import type { LiveState, Query, View } from "./view.ts";
-import type { Listener } from "./views.ts";
+import type { Listener } from "./listener.ts";
 
 /** What an answer depends on of a request; can be sent to another thread. */
 export interface Ask {

@@ -2,10 +2,7 @@ import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import type { Right, Rights } from "../access/rights.ts";
 import { Broadcast } from "../broadcast/broadcast.ts";
-import type { Source } from "../broadcast/source.ts";
 import type { State } from "../broadcast/state.ts";
-import { Together } from "../broadcast/together.ts";
-import type { Topic } from "../broadcast/topic.ts";
 import {
   forbidden,
   NO_PERMISSION,
@@ -14,23 +11,11 @@ import {
   SUPER_REQUIRED,
   Unavailable,
 } from "../errors.ts";
-import type { Progress } from "../watcher/progress.ts";
+import { Joints, type Shown } from "./joints.ts";
+import type { Listener } from "./listener.ts";
 import type { LiveState, Query, Viewable } from "./view.ts";
 
 const log = getLogger(["lainlet", "views"]);
-
-/** A stream that carries a view's states. */
-export interface Listener {
-  /** Carries a topic's states from now on. @param had the one that the reader has, if that is known */
-  attach(topic: Topic, had?: State, which?: number): void;
-  /**
-   * Ends the stream, as there is nothing for it any more.
-   *
-   * @param status of HTTP
-   * @param which of several views it is about; undefined: all
-   */
-  fail(message: string, status: number, which?: number): void;
-}
 
 /** A request for a view. */
 export interface Demand {
@@ -45,7 +30,7 @@ export interface Demand {
 /** The views of a cluster, for callers who may see them. */
 export class Views {
   readonly #broadcast = new Broadcast();
-  readonly #joint = new Map<string, Joint>();
+  readonly #joints = new Joints(this.#broadcast);
 
   constructor(
     private readonly state: LiveState,
@@ -127,7 +112,7 @@ export class Views {
     listener: Listener,
     ends: Ends,
   ): void {
-    const shown: { which: number; source: Source; progress?: Progress }[] = [];
+    const shown: (Shown & { readonly which: number })[] = [];
     demands.forEach(({ view, params, peer }, which) => {
       const fail = (message: string, status: number) =>
         listener.fail(message, status, which);
@@ -142,7 +127,7 @@ export class Views {
       }
     });
     if (shown.length === 0) return;
-    const joint = this.#join(shown);
+    const joint = this.#joints.join(shown);
     ends.add(joint.leave);
     joint.topics.then((topics) => {
       if (ends.isOver) return;
@@ -154,38 +139,6 @@ export class Views {
         listener.attach(topic, had, which);
       });
     });
-  }
-
-  /** Topics that are let through together, once for all who follow the same. */
-  #join(
-    shown: readonly { readonly source: Source; readonly progress?: Progress }[],
-  ): Pick<Joint, "topics" | "known"> & { leave: () => void } {
-    const id = JSON.stringify(shown.map(({ source }) => source.id));
-    let joint = this.#joint.get(id);
-    if (joint === undefined) {
-      const used = shown.map(({ source }) => this.#broadcast.use(source));
-      const { promise, resolve } = Promise.withResolvers<readonly Topic[]>();
-      const parts = used.map(({ topic }, i) => (
-        { topic, progress: shown[i]?.progress }
-      ));
-      const together = new Together(parts, resolve);
-      const end = () => {
-        together.end();
-        for (const { release } of used) release();
-      };
-      // What was let through was theirs before; and they are kept for longer.
-      const known = (etag: string, i: number) => used[i]?.topic.known(etag);
-      joint = { topics: promise, known, users: 0, end };
-      this.#joint.set(id, joint);
-    }
-    const used = joint;
-    used.users++;
-    const leave = () => {
-      if (--used.users > 0) return;
-      this.#joint.delete(id);
-      used.end();
-    };
-    return { ...used, leave };
   }
 
   #feed(demand: Demand, listener: Listener, ends: Ends): void {
@@ -231,15 +184,6 @@ export class Views {
 
 /** Tells a listener that there is nothing for it any more, as {@linkcode Listener.fail} does. */
 type Fail = (message: string, status: number) => void;
-
-/** Views that somebody follows together. */
-interface Joint {
-  readonly topics: Promise<readonly Topic[]>;
-  /** The state of one of them that has an entity tag, if that is known still. */
-  known(etag: string, which: number): State | undefined;
-  readonly end: () => void;
-  users: number;
-}
 
 function refuse(params: URLSearchParams, error: unknown, fail: Fail): void {
   if (error instanceof Refusal) return fail(error.message, error.status);

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Origin } from "../../../lib/http/answer.ts";
-import type { Listener } from "../../../lib/view/views.ts";
+import type { Listener } from "../../../lib/view/listener.ts";
 import type { Answer, Feed } from "../../../lib/view/page.ts";
 import { State } from "../../../lib/broadcast/state.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
