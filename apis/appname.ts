@@ -11,7 +11,7 @@ import {
 import { Appname } from "../lib/grpc/proto/message_pb.ts";
 import { type Page, type Service, unary } from "../lib/view/page.ts";
 import { param } from "../lib/view/select.ts";
-import type { Query } from "../lib/view/view.ts";
+import type { Query } from "../lib/view/query.ts";
 import { STATUS_CODE } from "@std/http/status";
 
 /** Whose an address is: `{"appname": app}`. */

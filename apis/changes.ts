@@ -8,7 +8,8 @@ import { together } from "../lib/overview/kinds.ts";
 import { appPrefix, byApp } from "../lib/view/select.ts";
 import { sinceOf } from "../lib/view/since.ts";
 import { kept, ofMembers } from "../lib/view/sources.ts";
-import type { Selection, View } from "../lib/view/view.ts";
+import type { Selection } from "../lib/view/query.ts";
+import type { View } from "../lib/view/view.ts";
 
 const Difference = Type.Object({
   path: Type.Array(Type.Union([Type.String(), Type.Integer()]), {

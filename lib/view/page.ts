@@ -13,7 +13,8 @@ import type { Watcher } from "../watcher/watcher.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { RefusedStatus } from "./openapi/responses.ts";
 import { encode } from "./rpc.ts";
-import type { LiveState, Query, View } from "./view.ts";
+import type { Query } from "./query.ts";
+import type { LiveState, View } from "./view.ts";
 import type { Listener } from "./listener.ts";
 
 /** What an answer depends on of a request; can be sent to another thread. */

@@ -6,7 +6,7 @@ import {
 } from "../errors.ts";
 import type { Param } from "./endpoint.ts";
 import { SUPER } from "../access/rights.ts";
-import type { Query, Selection } from "./view.ts";
+import type { Query, Selection } from "./query.ts";
 
 /** The parameters of views that go by app. */
 export const BY_APP = {

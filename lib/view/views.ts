@@ -13,7 +13,8 @@ import {
 } from "../errors.ts";
 import { Joints, type Shown } from "./joints.ts";
 import type { Listener } from "./listener.ts";
-import type { LiveState, Query, Viewable } from "./view.ts";
+import type { Query } from "./query.ts";
+import type { LiveState, Viewable } from "./view.ts";
 
 const log = getLogger(["lainlet", "views"]);
 
