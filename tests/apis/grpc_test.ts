@@ -12,12 +12,10 @@ import { MemoryStore } from "../../lib/store/memory.ts";
 import type { Change } from "../../lib/store/store.ts";
 import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
-import { calls, cluster, comparableReply } from "../util/golden.ts";
+import { calls, cluster, comparableReply, golden } from "../util/golden.ts";
 import { type Outcome, RpcClient, type RpcStream } from "../util/grpc.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 import { eventually } from "../util/process.ts";
-
-const golden = () => new MemoryStore(Object.entries(cluster));
 
 /** Services that can be watched. */
 const WATCHED = file_message.services

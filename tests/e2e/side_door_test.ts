@@ -4,9 +4,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { MemoryStore } from "../../lib/store/memory.ts";
 import { TestBrowser } from "../util/browser.ts";
-import { cluster } from "../util/golden.ts";
+import { golden } from "../util/golden.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 
 const EVIL = "evil.example";
@@ -20,8 +19,6 @@ const PATHS = [
   "/healthz",
   "/nowhere",
 ];
-
-const golden = () => new MemoryStore(Object.entries(cluster));
 
 /** Asks with these headers and no others. */
 async function ask(

@@ -1,4 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
+import { MemoryStore } from "../../lib/store/memory.ts";
 
 /** The cluster and the answers that every lainlet must give for it. */
 const FOLDER = new URL("../golden/", import.meta.url);
@@ -25,6 +26,11 @@ export const cluster: Record<string, string> = JSON.parse(
 );
 export const expectations: Expectation[] = JSON.parse(read("expected.json"));
 export const calls: CallExpectation[] = JSON.parse(read("grpc.json"));
+
+/** A store that holds the cluster. */
+export function golden(): MemoryStore {
+  return new MemoryStore(Object.entries(cluster));
+}
 
 function read(name: string): string {
   return Deno.readTextFileSync(new URL(name, FOLDER));

@@ -19,13 +19,12 @@ import {
 import { ONE_OF, quantile } from "../../../lib/vitals/delays.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { get } from "../../util/client.ts";
-import { cluster } from "../../util/golden.ts";
+import { golden } from "../../util/golden.ts";
 import { RpcClient } from "../../util/grpc.ts";
 import { callHeaders, Http2Peer } from "../../util/http2_peer.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 import { eventually } from "../../util/process.ts";
 
-const golden = () => new MemoryStore(Object.entries(cluster));
 const CONFIG = "/message.Config/Get";
 const EMPTY = messageFrame([]);
 
