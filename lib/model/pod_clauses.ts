@@ -32,8 +32,22 @@ export function podClauses(pods: ReadonlyMap<string, Changes>): Clause[] {
   );
   return Array.from(together, ([who, what]) => [
     who,
-    ...what.flatMap(({ clause }, i) => i === 0 ? clause : [", ", ...clause]),
+    ...what.flatMap(({ clause }, i) => joined(clause, what[i - 1]?.clause)),
   ]);
+}
+
+const WENT = "went ";
+
+/** A clause behind the one before it; who went from one to another may go on so. */
+function joined(clause: Clause, last?: Clause): Clause {
+  if (last === undefined) return clause;
+  const [first, ...rest] = clause;
+  const goesOn = [first, last[0]].every((part) =>
+    typeof part === "string" && part.startsWith(WENT)
+  );
+  return goesOn
+    ? [` and ${String(first).slice(WENT.length)}`, ...rest]
+    : [", ", ...clause];
 }
 
 function listed(names: readonly string[]): string {

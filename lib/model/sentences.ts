@@ -10,11 +10,17 @@ import { type Clause, type Entry, node, quoted, type Step } from "./entry.ts";
 
 /** A sentence in parts, some of which lead somewhere. */
 export function sentenceOf(entry: Entry): Clause {
-  const { change, kind, name } = entry;
+  const { change, diff, kind, name } = entry;
   const clauses = CLAUSES[kind](entry);
   const subject = SUBJECTS[kind](name);
   if (clauses.length === 0) {
-    return [...subject, change === "changed" ? " changed" : ` ${change}`];
+    const isSame = diff.every(({ path }) => path.at(-1) === "Updated");
+    return [
+      ...subject,
+      change === "changed" && isSame
+        ? " was written again, as it was"
+        : ` ${change}`,
+    ];
   }
   const more = clauses.length - MOST;
   return [

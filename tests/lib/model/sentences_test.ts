@@ -73,7 +73,7 @@ const SAID: readonly (readonly [string, Entry])[] = [
     ),
   ],
   [
-    "shop.web.web: instance 1 restarted 3 times (417 in all), was killed for memory, went from running to failed, went from healthy to unhealthy, " +
+    "shop.web.web: instance 1 restarted 3 times (417 in all), was killed for memory, went from running to failed and from healthy to unhealthy, " +
     'has the error "exit 137"',
     shop(
       pod(0, "State", "success", "fail"),
@@ -83,6 +83,13 @@ const SAID: readonly (readonly [string, Entry])[] = [
       pod(0, "LastError", "", "exit 137"),
       pod(0, "Updated", 1, 2),
       container(0, "ContainerId", "a", "b"),
+    ),
+  ],
+  [
+    "shop.web.web: instance 1 went from release 26 to 27 and from 172.20.1.1 to 172.20.2.1",
+    shop(
+      pod(0, "Version", "26", "27"),
+      container(0, "ContainerIp", "172.20.1.1", "172.20.2.1"),
     ),
   ],
   [
@@ -112,7 +119,11 @@ const SAID: readonly (readonly [string, Entry])[] = [
       after: { PodInfos: [{}, {}] },
     }),
   ],
-  ["shop.web.web changed", shop(pod(0, "Updated", 1, 2))],
+  [
+    "shop.web.web was written again, as it was",
+    shop(pod(0, "Updated", 1, 2), { path: ["Updated"], before: 1, after: 2 }),
+  ],
+  ["shop.web.web changed", shop(container(0, "Image", "shop:26", "shop:27"))],
   [
     'domain: "lain.local" → "lain.example"',
     entry("config", "domain", "changed", {
