@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import config from "./deno.json" with { type: "json" };
-import { parseCommand } from "./lib/cli/command.ts";
+import { parseCommand, strangeWord } from "./lib/cli/command.ts";
 import { isCommand } from "./lib/cli/commands.ts";
 import { type Flags, parseFlags } from "./lib/cli/flags.ts";
 import { readPem, UsageError } from "./lib/flags.ts";
@@ -161,6 +161,9 @@ if (import.meta.main) {
       const command = await parseCommand(word, rest, variable);
       const { runCommand } = await import("./lib/cli/mod.ts");
       Deno.exit(await runCommand(command));
+    }
+    if (word !== undefined && !word.startsWith("-")) {
+      throw await strangeWord(word);
     }
     const flags = readFlags(Deno.args);
     startLogging(flags.logFormat, logLevel(flags));

@@ -8,7 +8,7 @@ import {
   type Word,
 } from "./commands.ts";
 import { commandHelp, HELP } from "./help.ts";
-import { suggestion } from "./suggest.ts";
+import { closestTo, suggestion } from "./suggest.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
@@ -116,6 +116,18 @@ export async function parseCommand(
     since: given("since") ?? "5m",
     showsSecrets: given("show-secrets") !== undefined,
   };
+}
+
+/**
+ * What to say of a first word that is neither a command nor a flag: it may be
+ * an endpoint's, which is asked by a command.
+ */
+export async function strangeWord(word: string): Promise<UsageError> {
+  const { ENDPOINTS } = await import("./endpoints.ts");
+  const closest = closestTo(word, ENDPOINTS.map(({ name }) => name));
+  const hint = suggestion(word, Object.keys(COMMANDS)) ||
+    (closest === undefined ? "" : `; did you mean lainlet get ${closest}?`);
+  return new UsageError(`unexpected argument "${word}"${hint}`);
 }
 
 async function rawOf(

@@ -14,7 +14,7 @@ export function suggestion(word: string, known: Iterable<string>): string {
 }
 
 /** The word that begins with this one, or has the fewest other letters. */
-function closestTo(
+export function closestTo(
   word: string,
   known: Iterable<string>,
 ): string | undefined {

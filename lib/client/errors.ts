@@ -24,5 +24,8 @@ export function lineOf(error: unknown): string {
   if (!(error instanceof Error)) return oneLine(String(error));
   const { message, cause } = error;
   const isWhole = error instanceof PeerError || !(cause instanceof Error);
-  return oneLine(isWhole ? message : cause.message);
+  // Deno's `fetch` says first to where, which whoever asks knows.
+  const said = (isWhole ? message : cause.message)
+    .replace(/^error sending request .+?: client error \(\w+\): /, "");
+  return oneLine(said);
 }

@@ -150,6 +150,11 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
       /^lainlet: unexpected argument "stauts"; did you mean status\? /,
       "stauts",
     ],
+    [
+      2,
+      /"proxywacher"; did you mean lainlet get proxywatcher\? /,
+      "proxywacher",
+    ],
     [2, /unexpected argument "n1"; is it lainlet find n1\? /, "nodes", "n1"],
     [
       2,
@@ -193,14 +198,14 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
     [1, /^lainlet: --appname is required/, "watch", "procwatcher", s.addr],
     [
       1,
-      /^lainlet: no lainlet answers at http:\/\/127/,
+      /^lainlet: no lainlet answers at http:\/\/127\S+: tcp connect error: /,
       "get",
       "nodes",
       `--addr=:${nobody}`,
     ],
     [
       1,
-      /^lainlet: no lainlet answers at http:\/\/127/,
+      /^lainlet: no lainlet answers at http:\/\/127\S+: tcp connect error: /,
       "status",
       `--addr=:${nobody}`,
     ],
