@@ -1,5 +1,5 @@
 import { bold, cyan, dim, green, red } from "@std/fmt/colors";
-import { cut, widthOf } from "./render.ts";
+import { cut, fold, widthOf } from "./render.ts";
 import {
   type Cell,
   type Column,
@@ -86,25 +86,45 @@ export class Layout {
     return this.#line(({ title }) => [title, bold]);
   }
 
+  /** A row; what is folded goes on under itself. */
   line({ cells }: Row): string {
-    return this.#line((_, index) => {
-      const cell = cells[index] ?? "";
+    const folded = this.#foldedOf(cells);
+    const line = this.#line((_, index) => {
+      const cell = folded?.index === index
+        ? folded.lines[0] ?? ""
+        : cells[index] ?? "";
       if (typeof cell !== "string") return [cell.text, PAINTS[cell.tone]];
       return [cell, cell === NOTHING ? dim : plain];
     });
+    const more = folded?.lines.slice(1)
+      .map((text) => " ".repeat(folded.start) + text) ?? [];
+    return [line, ...more].join("\n");
+  }
+
+  /** The lines of the last cell, if it is one that is folded, and where they start. */
+  #foldedOf(cells: Row["cells"]) {
+    const last = this.#places.at(-1);
+    if (last?.column.isFolded === undefined) return undefined;
+    const { index, width } = last;
+    const start = totalOf(this.#places.map(({ width }) => width)) - width;
+    return { index, start, lines: fold(textOf(cells[index]), width) };
   }
 
   #line(tell: (column: Column, index: number) => [string, Paint]): string {
     let left = this.width;
-    const cells = this.#places.map(({ column, index, width }) => {
+    const cells: string[] = [];
+    for (const { column, index, width } of this.#places) {
+      // The edge of the terminal: nothing of what is beyond, not even blanks.
+      if (left < 1) break;
       const [text, paint] = tell(column, index);
-      const shown = cut(text, Math.min(width, left), column.cut);
-      const blank = " ".repeat(Math.max(0, width - widthOf(shown)));
-      left = Math.max(0, left - width - GAP);
-      return column.align === "right"
-        ? blank + paint(shown)
-        : paint(shown) + blank;
-    });
+      const room = Math.min(width, left);
+      const shown = cut(text, room, column.cut);
+      const blank = " ".repeat(room - widthOf(shown));
+      left -= width + GAP;
+      cells.push(
+        column.align === "right" ? blank + paint(shown) : paint(shown) + blank,
+      );
+    }
     return cells.join(" ".repeat(GAP)).trimEnd();
   }
 }

@@ -62,8 +62,13 @@ async function tellOfNothing(
   { name, argument }: TableCommand,
   client: Client,
 ): Promise<void> {
-  if (argument === "" || name === "changes") {
-    return console.error("there is nothing");
+  if (name === "changes") {
+    return console.error("nothing has changed since then");
+  }
+  if (argument === "") {
+    return console.error(
+      name === "listeners" ? "nobody listens" : "there is nothing",
+    );
   }
   throw new Error(
     `there is nothing that is called "${argument}"${await likeIt(

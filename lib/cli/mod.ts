@@ -6,7 +6,7 @@
 import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
 import config from "../../deno.json" with { type: "json" };
 import type { Command } from "./command.ts";
-import { print } from "./output.ts";
+import { print, terminal } from "./output.ts";
 import { reach, why } from "./reach.ts";
 import { printable } from "./render.ts";
 
@@ -44,8 +44,12 @@ async function run(command: Command): Promise<number> {
     case "status": {
       const { readStatus, renderStatus } = await import("./status.ts");
       const status = await reach(command.base, () => readStatus(command.base));
-      const isTerminal = Deno.stdout.isTerminal();
-      print(isTerminal ? renderStatus(status) : [JSON.stringify(status)]);
+      const width = terminal()?.columns;
+      print(
+        width === undefined
+          ? [JSON.stringify(status)]
+          : renderStatus(status, width),
+      );
       return status.ready ? 0 : 1;
     }
     case "get":

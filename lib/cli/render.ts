@@ -172,6 +172,27 @@ export function cut(
   return `${begin}…${fitting(tail, behind).reverse().join("")}`;
 }
 
+/** A text without colours on lines of no more than so many characters, which end between words where they can. */
+export function fold(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (widthOf(longer) <= width) {
+      line = longer;
+      continue;
+    }
+    if (line !== "") lines.push(line);
+    for (line = word; widthOf(line) > width;) {
+      const all = segments(line.slice(0, UNITS * width));
+      const begin = fitting(all, width).join("") || all[0] || line;
+      lines.push(begin);
+      line = line.slice(begin.length);
+    }
+  }
+  return line === "" && lines.length > 0 ? lines : [...lines, line];
+}
+
 function segments(text: string): string[] {
   return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }

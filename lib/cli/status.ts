@@ -1,9 +1,11 @@
-import { bold, dim, green, red, yellow } from "@std/fmt/colors";
+import { bold, green, red, yellow } from "@std/fmt/colors";
 import { format } from "@std/fmt/duration";
 import debug from "../../apis/debug.ts";
 import { Client, type Data, RefusedError } from "../client/client.ts";
 import { oneLine } from "../client/limits.ts";
+import { Layout } from "./layout.ts";
 import { printable, table } from "./render.ts";
+import { type Cell, cell, type Column } from "./tables/listing.ts";
 
 /** How a lainlet is doing. */
 export interface Status {
@@ -47,8 +49,18 @@ export async function readStatus(base: string): Promise<Status> {
   };
 }
 
-/** A status for people, a line each. */
-export function renderStatus(status: Status): string[] {
+/** What is told of each watcher. */
+const WATCHERS: readonly Column[] = [
+  { title: "" },
+  { title: "KEYS", align: "right" },
+  { title: "STREAMS", align: "right", spare: 1 },
+  { title: "REJECTED", align: "right" },
+  { title: "DIFFERENCES", align: "right" },
+  { title: "LAST EVENT", least: 24, cut: "middle" },
+];
+
+/** A status for people, a line each. @param width of the terminal, in characters */
+export function renderStatus(status: Status, width: number): string[] {
   const { addr, version, ready, reason, debug } = status;
   const { store, watchers } = debug;
   return [
@@ -68,23 +80,42 @@ export function renderStatus(status: Status): string[] {
       ["streams", `${debug.goroutines} of ${debug.topics} states`],
       ["refused, slow", `${counted(debug.refused)}, ${counted(debug.slow)}`],
       ["connections", String(debug.connections)],
-    ]).map((line) => `  ${line}`),
+    ]).map((line) => INDENT + line),
     "",
-    ...table([
-      ["", "keys", "streams", "rejected", "differences", "last event"].map(dim),
-      ...Object.entries(watchers).map(([name, watcher]) => [
-        printable(name),
-        String(watcher.TotalKeys),
-        String(watcher.NumReceivers),
-        counted(watcher.Rejected.length),
-        counted(watcher.Differences),
-        lastOf(watcher),
-      ]),
-    ]).map((line) => `  ${line}`),
+    ...watcherLines(watchers, width - INDENT.length)
+      .map((line) => INDENT + line),
     ...Object.values(watchers).flatMap(({ Rejected }) =>
-      Rejected.map((key) => `  ${yellow("rejected")} ${printable(key)}`)
+      Rejected.map((key) => `${INDENT}${yellow("rejected")} ${printable(key)}`)
     ),
   ];
+}
+
+const INDENT = "  ";
+
+function watcherLines(
+  watchers: Data<"/debug">["watchers"],
+  width: number,
+): string[] {
+  const rows = Object.entries(watchers).map(([name, watcher]) => ({
+    name,
+    value: watcher,
+    cells: [
+      cell(name),
+      cell(watcher.TotalKeys),
+      cell(watcher.NumReceivers),
+      countCell(watcher.Rejected.length),
+      countCell(watcher.Differences),
+      cell(lastOf(watcher)),
+    ],
+    isWell: true,
+  }));
+  const layout = new Layout(WATCHERS, rows, false, width);
+  return [layout.header(), ...rows.map((row) => layout.line(row))];
+}
+
+/** A count that should be 0, in a table. */
+function countCell(count: number): Cell {
+  return cell(count, count === 0 ? undefined : "bad");
 }
 
 /** A count that should be 0. */
@@ -98,7 +129,7 @@ function lastOf(
   >["watchers"][string],
 ): string {
   if (Action === "") return "";
-  const what = Key === "" ? Action : `${Action} ${printable(Key)}`;
+  const what = Key === "" ? Action : `${Action} ${Key}`;
   return `${what}, ${ago(UpdateTime)}`;
 }
 

@@ -108,7 +108,10 @@ Deno.test("tables: an operator's questions, each by one command", async (t) => {
   });
 
   await t.step("what changed in five minutes", async () => {
-    assertEquals((await piped(s, "changes")).stderr, "there is nothing\n");
+    assertEquals(
+      (await piped(s, "changes")).stderr,
+      "nothing has changed since then\n",
+    );
     await using log = new Program(LAINLET, ["changes", "-f"], s.env);
     const shows = (text: RegExp) =>
       eventually(`${text}`, () => log.stdout.match(text) ?? undefined);
@@ -162,7 +165,19 @@ Deno.test("tables: an operator's questions, each by one command", async (t) => {
 Deno.test("tables: they fit the terminal, and it sees no secret", async () => {
   await using s = await serve();
   const { longName, secret } = LARGE;
-  for (const command of ["apps", "pods", "nodes", "config", "find northern"]) {
+  const name = `/lain/config/${"a/name/of/some/length/".repeat(5)}`;
+  s.store.put(name, "a text of some length ".repeat(9));
+  const commands = [
+    "apps",
+    "pods",
+    "pods -o wide",
+    "nodes",
+    "config",
+    "find northern",
+    "changes --since 1h",
+    "status",
+  ];
+  for (const command of commands) {
     for (const columns of [80, 160]) {
       const lines = await shown(s, command, { columns });
       const plain = lines.map((line) => line.replace(CONTROL, ""));

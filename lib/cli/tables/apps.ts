@@ -12,11 +12,12 @@ export function apps(): Listing {
     { title: "RESTARTS", align: "right" },
     { title: "UPDATED", align: "right" },
     { title: "VERSION", spare: 2, least: 18 },
-    { title: "TROUBLE", least: 20 },
+    { title: "STATUS", least: 20 },
   ], (overview) => Array.from(modelOf(overview).apps.values(), rowOf));
 }
 
-function rowOf({ name, groups, pods, versions }: App): Row {
+/** How an app is. */
+export function healthOf({ groups, pods }: App) {
   const well = pods.filter(({ troubles }) => troubles.length === 0).length;
   const wanted = groups.reduce(
     (sum, { wanted = 0, instances }) => sum + Math.max(wanted, instances),
@@ -26,6 +27,18 @@ function rowOf({ name, groups, pods, versions }: App): Row {
   const trouble = [...Map.groupBy(troubles, (text) => text)]
     .map(([text, { length }]) => `${length} ${text}`);
   if (wanted > pods.length) trouble.unshift(`${wanted - pods.length} too few`);
+  const isStopped = pods.every(({ isStopped }) => isStopped);
+  const status = trouble.length > 0
+    ? cell(trouble.join(", "), "bad")
+    : isStopped
+    ? "stopped"
+    : cell("well", "good");
+  return { isStopped, status, trouble, wanted, well };
+}
+
+function rowOf(app: App): Row {
+  const { name, groups, pods, versions } = app;
+  const { isStopped, status, trouble, wanted, well } = healthOf(app);
   const restarts = pods.reduce((sum, { restarts }) => sum + restarts, 0);
   const updated = pods.reduce(
     (last, { updated = 0 }) => Math.max(last, updated),
@@ -46,12 +59,15 @@ function rowOf({ name, groups, pods, versions }: App): Row {
     },
     cells: [
       cell(name),
-      cell(`${well}/${wanted}`, isWell ? "good" : "bad"),
+      cell(
+        `${well}/${wanted}`,
+        isWell ? isStopped ? undefined : "good" : "bad",
+      ),
       String(groups.length),
       cell(restarts, restarts > 0 ? "bad" : undefined),
       cell(age(updated)),
       cell(versions.map(shortVersion).join(", ")),
-      cell(trouble.join(", "), "bad"),
+      status,
     ],
     isWell,
   };

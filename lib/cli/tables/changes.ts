@@ -13,7 +13,7 @@ export function changes(app: string, since: string): Listing {
   const list = listing("changes", params, [
     { title: "TIME" },
     { title: "KIND" },
-    { title: "WHAT", least: 40 },
+    { title: "WHAT", least: 40, isFolded: true },
   ], (changes) => inOrder(Object.entries(changes).map(rowOf)));
   return { ...list, isLog: true };
 }
@@ -23,10 +23,18 @@ function rowOf([name, change]: [string, Data<"changes">[string]]): Row {
     name,
     value: change,
     cells: [
-      new Date(change.time).toTimeString().slice(0, 8),
+      timeOf(new Date(change.time)),
       cell(change.kind),
       cell(plainly(sentenceOf(change))),
     ],
     isWell: true,
   };
+}
+
+/** When, with the day where that is not today. */
+function timeOf(time: Date): string {
+  const time24 = time.toLocaleString("sv");
+  return time.toDateString() === new Date().toDateString()
+    ? time24.slice(-8)
+    : time24;
 }

@@ -1,8 +1,10 @@
 import type { Data } from "../../client/client.ts";
 import { modelOf } from "../../model/mod.ts";
 import { byNatural } from "../../model/natural.ts";
-import { cell, type Listing, listing } from "./listing.ts";
-import { addressOf, statusOf } from "./pods.ts";
+import { healthOf as healthOfApp } from "./apps.ts";
+import { type Cell, cell, type Listing, listing, NOTHING } from "./listing.ts";
+import { healthOf as healthOfNode } from "./nodes.ts";
+import { addressOf, statusCell } from "./pods.ts";
 
 /** What can be found, in the order in which it is told. */
 const KINDS = ["app", "node", "pod", "portal", "config"] as const;
@@ -12,7 +14,7 @@ interface Thing {
   readonly name: string;
   readonly node?: string;
   readonly address?: string;
-  readonly status?: string;
+  readonly status?: Cell;
   readonly isWell?: boolean;
   /** By what it is found, besides. */
   readonly words?: readonly string[];
@@ -42,15 +44,16 @@ export function find(text: string): Listing {
       : all.filter(({ words }) => words.some((one) => one.includes(word)));
     return found.map(({ thing }) => thing).map((thing) => {
       const { kind, name, node, address, status, isWell = true } = thing;
+      const word = typeof status === "object" ? status.text : status;
       return {
         name: `${kind}/${name}`,
-        value: { kind, name, node, address, status },
+        value: { kind, name, node, address, status: word },
         cells: [
           cell(kind),
           cell(name),
           cell(node),
           cell(address),
-          cell(status, isWell ? "good" : "bad"),
+          status ?? NOTHING,
         ],
         isWell,
       };
@@ -62,19 +65,30 @@ export function find(text: string): Listing {
 function everything(overview: Data<"overview">): Thing[] {
   const { apps, nodes, pods, portals, config } = modelOf(overview);
   const found: Thing[] = [
-    ...Array.from(apps.keys(), (name) => ({ kind: "app" as const, name })),
-    ...Array.from(nodes.values(), ({ name, ip }) => ({
-      kind: "node" as const,
-      name,
-      node: name,
-      address: ip,
-    })),
+    ...Array.from(apps.values(), (app) => {
+      const { status, trouble: { length } } = healthOfApp(app);
+      const { name } = app;
+      return { kind: "app" as const, name, status, isWell: length === 0 };
+    }),
+    ...Array.from(nodes.values(), (node) => {
+      const { faults: { length }, status } = healthOfNode(node);
+      const { ip: address, name } = node;
+      const isWell = length === 0;
+      return {
+        kind: "node" as const,
+        name,
+        node: name,
+        address,
+        status,
+        isWell,
+      };
+    }),
     ...pods.map((pod) => ({
       kind: "pod" as const,
       name: `${pod.group}/${pod.instance}`,
       node: pod.node,
       address: addressOf(pod.ip, pod.port),
-      status: statusOf(pod),
+      status: statusCell(pod),
       isWell: pod.troubles.length === 0,
       words: [
         pod.app,

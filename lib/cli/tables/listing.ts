@@ -19,6 +19,8 @@ export interface Column {
   readonly least?: number;
   /** Where it is cut; the end when absent. */
   readonly cut?: "middle";
+  /** Of a last column: what has no room is told on lines of its own. */
+  readonly isFolded?: true;
   readonly align?: "right";
 }
 

@@ -25,11 +25,21 @@ export function nodes(): Listing {
   ], (overview) => Array.from(modelOf(overview).nodes.values(), rowOf));
 }
 
+/** How a node is, and its pods. */
+export function healthOf(node: Node) {
+  const { length: unwell } = node.pods
+    .filter(({ troubles }) => troubles.length > 0);
+  const faults = faultsOf(node);
+  const words = [...faults, ...unwell > 0 ? [`${unwell} unwell`] : []];
+  const status = words.length > 0
+    ? cell(words.join(", "), "bad")
+    : cell("well", "good");
+  return { faults, status, unwell };
+}
+
 function rowOf(node: Node): Row {
   const { name, ip, pods, cpu, memory } = node;
-  const unwell = pods.filter(({ troubles }) => troubles.length > 0).length;
-  const faults = faultsOf(node);
-  const status = [...faults, ...unwell > 0 ? [`${unwell} unwell`] : []];
+  const { faults, status, unwell } = healthOf(node);
   return {
     name,
     value: {
@@ -47,7 +57,7 @@ function rowOf(node: Node): Row {
       String(pods.length),
       ...loadCells(cpu, 1, ""),
       ...loadCells(memory, GB, " GB"),
-      status.length > 0 ? cell(status.join(", "), "bad") : cell("well", "good"),
+      status,
     ],
     // A pod that is not well says nothing of its node.
     isWell: faults.length === 0,

@@ -23,7 +23,7 @@ export function pods(app: string): Listing {
     { title: "POD", least: 24, cut: "middle" },
     { title: "NODE", least: 12 },
     { title: "ADDRESS" },
-    { title: "STATUS", least: 24 },
+    { title: "STATUS", least: 20 },
     { title: "RESTARTS", align: "right", spare: 4 },
     { title: "UPDATED", align: "right", spare: 3 },
     { title: "VERSION", spare: 1, least: 18 },

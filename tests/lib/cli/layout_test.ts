@@ -46,6 +46,33 @@ Deno.test("tables: all that there is room for; then less, and last it is cut", (
   assertEquals(lines(rows, 10), ["NAME    N", "sho…/1  1"]);
 });
 
+Deno.test("tables: with all columns nothing goes beyond the terminal, not even blanks", () => {
+  const rows = [["shop.web.web/1", "1", "26", "all is well", "x"]];
+  assertEquals(lines(rows, 20, true), ["NAME    N  VERSION", "sho…/1  1  26"]);
+  assertEquals(lines(rows, 10, true), ["NAME    N", "sho…/1  1"]);
+});
+
+Deno.test("tables: what is folded goes on under itself", () => {
+  const columns: readonly Column[] = [
+    { title: "TIME" },
+    { title: "WHAT", least: 10, isFolded: true },
+  ];
+  const row = {
+    name: "1",
+    value: {},
+    cells: ["10:00:00", "shop.web.web: instance 1 moved"],
+    isWell: true,
+  };
+  const linesOf = (width: number) =>
+    new Layout(columns, [row], false, width).line(row).split("\n");
+  assertEquals(linesOf(24), [
+    "10:00:00  shop.web.web:",
+    "          instance 1",
+    "          moved",
+  ]);
+  assertEquals(linesOf(40).length, 1);
+});
+
 Deno.test("tables: what is wide for a terminal is measured so", () => {
   assertEquals(lines([["例子例子", "1", "", "例子例子例子", ""]], 20), [
     "NAME     N  TEXT",

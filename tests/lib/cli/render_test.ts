@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { printable, render } from "../../../lib/cli/render.ts";
+import { fold, printable, render } from "../../../lib/cli/render.ts";
 
 const ESCAPE = "\x1b";
 const COLOUR = new RegExp(`${ESCAPE}\\[\\d+m`, "g");
@@ -42,4 +42,12 @@ Deno.test("rendering: lists and objects may be long", () => {
   assertEquals(plain(rows.map(({ i }) => i)).length, count);
   const members = Object.fromEntries(rows.map(({ i }) => [`n${i}`, i]));
   assertEquals(plain(members).length, count);
+});
+
+Deno.test("rendering: text is folded between words, and a long word where it must be", () => {
+  assertEquals(fold("one two three", 7), ["one two", "three"]);
+  assertEquals(fold("a 123456789 b", 4), ["a", "1234", "5678", "9 b"]);
+  assertEquals(fold("例子例子", 5), ["例子", "例子"]);
+  assertEquals(fold("例", 1), ["例"]);
+  assertEquals(fold("", 4), [""]);
 });

@@ -1,0 +1,62 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { Client } from "../../../lib/client/client.ts";
+import { apps } from "../../../lib/cli/tables/apps.ts";
+import { changes } from "../../../lib/cli/tables/changes.ts";
+import { find } from "../../../lib/cli/tables/find.ts";
+import type { Cell, Row } from "../../../lib/cli/tables/listing.ts";
+import { MemoryStore } from "../../../lib/store/memory.ts";
+import { LARGE, largeCluster } from "../../../scripts/large_cluster.ts";
+import { TestLainlet } from "../../util/lainlet.ts";
+
+/** The last cell of the row of a name. */
+function lastOf(rows: readonly Row[], name: string): Cell | undefined {
+  return rows.find((row) => row.name === name)?.cells.at(-1);
+}
+
+Deno.test("tables: apps and nodes say how they are, also where they are found", async () => {
+  const store = new MemoryStore(largeCluster());
+  await using lainlet = await new TestLainlet(store).ready();
+  const client = new Client(lainlet.url);
+  const all = await apps().read(client);
+  const well: Cell = { text: "well", tone: "good" };
+  assertEquals(lastOf(all, "shop"), well);
+  const short: Cell = { text: "9 too few", tone: "bad" };
+  assertEquals(lastOf(all, LARGE.short.app), short);
+  // Its pods are as they are meant to be, but that is not to run.
+  const { name = "" } = all.find(({ cells }) => cells.at(-1) === "stopped") ??
+    {};
+  assertEquals(lastOf(await find(name).read(client), `app/${name}`), "stopped");
+  const found = async (name: string, word = name.split("/")[1] ?? "") =>
+    lastOf(await find(word).read(client), name);
+  assertEquals(await found("app/shop"), well);
+  assertEquals(await found(`app/${LARGE.short.app}`), short);
+  const { node } = LARGE.crowded;
+  const crowded: Cell = { text: "over its memory", tone: "bad" };
+  assertEquals(await found(`node/${node}`), crowded);
+});
+
+Deno.test("tables: a change of another day is told with its day", async () => {
+  const today = new Date();
+  today.setHours(12, 0, 0, 0);
+  const before = new Date(2026, 0, 15, 9, 5, 7);
+  const told = [before, today].map((time, i) => [
+    String(i),
+    {
+      time: time.toISOString(),
+      revision: i,
+      kind: "config",
+      name: "motd",
+      change: "removed",
+      diff: [],
+    },
+  ]);
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => Response.json(Object.fromEntries(told)),
+  );
+  const client = new Client(`http://127.0.0.1:${server.addr.port}`);
+  const rows = await changes("", "90d").read(client);
+  const [first, second] = rows.map(({ cells: [time] }) => String(time));
+  assertEquals(first, "2026-01-15 09:05:07");
+  assertMatch(second ?? "", /^12:00:00$/);
+});
