@@ -130,6 +130,8 @@ export class Reads {
         await reach(progress, revision, signal);
       } catch (error) {
         if (!signal.aborted) throw error;
+        // Whose right has gone meanwhile need not come again.
+        this.state.views.check(demand);
         throw new Unavailable(
           progress.revision < revision
             ? `revision ${revision} is not here yet`

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { waitOf } from "../../../lib/http/poll.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
+import { groupKey, groupValue } from "../../../scripts/cluster.ts";
 import { get } from "../../util/client.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 import { eventually } from "../../util/process.ts";
@@ -61,6 +62,24 @@ Deno.test("reads: who waits for a revision has a listener's place, until it has 
     assertEquals(metrics.includes(line), true, line);
   }
   assertEquals(limits.refusals.get("max.listeners.per.address"), 2);
+});
+
+Deno.test("reads: who may not read any more is told that, also when what he waits for has not come", async () => {
+  const ip = "127.20.1.1";
+  const node = { name: "node1", ip: "192.168.77.21" };
+  const shop = { app: "shop", proc: "web.web", instances: [{ node, ip }] };
+  const right = "/lain/config/super_apps/shop";
+  const store = new MemoryStore([
+    [groupKey(shop), groupValue(shop)],
+    [right, "true"],
+  ]);
+  await using server = await new TestLainlet(store).ready();
+  const answer = get(`${server.url}/v2/nodes?revision=${NEVER}`, ip);
+  const { limits } = server.lainlet;
+  await eventually("it waits", () => limits.listeners === 1 || undefined);
+  store.delete(right);
+  const { status, body } = await answer;
+  assertEquals([status, body], [403, "authorize failed, super required"]);
 });
 
 Deno.test("reads: how long to wait is a preference, and the first; what is malformed is none", () => {
