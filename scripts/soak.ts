@@ -189,7 +189,7 @@ const working = Promise.all([
 /** Lets them work for some time, in ms; throws when one of them fails. */
 const work = (ms: number) => Promise.race([working, pause(ms)]);
 // The heap and its code need a while to get to their size.
-await work(Math.min(duration / 2, 60_000));
+await work(Math.min(duration / 2, 180_000));
 const before = await memory();
 await work(Math.max(0, start + duration - 5_000 - Date.now()));
 let after = await memory();
