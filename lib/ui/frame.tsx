@@ -24,6 +24,19 @@ const TABS = [
   ["lainlet", ["lainlet"]],
 ] as const;
 
+/** What is on a page of its own, and the view that lists it. */
+const LISTS: Readonly<Record<string, string>> = {
+  app: "apps",
+  container: "pods",
+  node: "nodes",
+};
+
+/** Whether a view is the one that is shown, or lists what is shown. */
+function currentOf(tab: string, first: string): "page" | "true" | undefined {
+  if (tab === first) return "page";
+  return tab === LISTS[first] ? "true" : undefined;
+}
+
 interface FrameProps {
   readonly model?: Model;
   readonly route: Route;
@@ -53,7 +66,7 @@ export function Frame({ model, route, standing }: FrameProps) {
             <a
               key={name}
               href={href(path)}
-              aria-current={first === (path[0] ?? "") ? "page" : undefined}
+              aria-current={currentOf(path[0] ?? "", first)}
             >
               {name}
             </a>
