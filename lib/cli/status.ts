@@ -4,7 +4,7 @@ import debug from "../../apis/debug.ts";
 import { Client, type Data, RefusedError } from "../client/client.ts";
 import { oneLine } from "../client/limits.ts";
 import { Layout } from "./layout.ts";
-import { printable, table } from "./render.ts";
+import { fold, printable, table } from "./render.ts";
 import { type Cell, cell, type Column } from "./tables/listing.ts";
 
 /** How a lainlet is doing. */
@@ -64,9 +64,9 @@ export function renderStatus(status: Status, width: number): string[] {
   const { addr, version, ready, reason, debug } = status;
   const { store, watchers } = debug;
   return [
-    ready
-      ? green("in step with the store")
-      : red(`not ready: ${printable(reason)}`),
+    ...ready
+      ? [green("in step with the store")]
+      : fold(`not ready: ${printable(reason)}`, width).map(red),
     `${bold("lainlet")} ${printable(version)} at ${addr}`,
     "",
     ...table([

@@ -2,25 +2,40 @@ import type { Cluster } from "../watcher/cluster.ts";
 import { EMPTY } from "../watcher/first_read.ts";
 import type { Readings } from "./readings.ts";
 
-/** Why the state is not complete and recent; none: it is. */
+/** Why the state is not complete and recent, the cause first; none: it is. */
 export function whyNotReady(
   { cluster, staleAfter, store }: Pick<
     Readings,
     "cluster" | "staleAfter" | "store"
   >,
 ): string[] {
-  const reasons = isEmpty(cluster)
-    ? [EMPTY]
-    : Object.values(cluster).flatMap(({ name, isSynced, age, saved }) => {
-      if (!isSynced) return [`${name} is not read yet`];
+  const reasons = isEmpty(cluster) ? [EMPTY] : missing(cluster, staleAfter);
+  return reasons.length === 0 ? [] : [...store.status.problems, ...reasons];
+}
+
+/** What is not read, or old: of what is so alike it is said once. */
+function missing(cluster: Cluster, staleAfter: number): string[] {
+  const all = Object.values(cluster).flatMap(
+    ({ name, isSynced, age, saved }) => {
       const [file, seconds] = [saved(), Math.floor(age() / 1000)];
-      if (file !== undefined) {
-        return [`${name} is from ${file}, ${seconds} s old`];
-      }
-      if (age() <= staleAfter) return [];
-      return [`${name} was last confirmed ${seconds} s ago`];
-    });
-  return reasons.length === 0 ? [] : [...reasons, ...store.status.problems];
+      const what = !isSynced
+        ? "is not read yet"
+        : file !== undefined
+        ? `is from ${file}, ${seconds} s old`
+        : age() > staleAfter
+        ? `was last confirmed ${seconds} s ago`
+        : "";
+      return what === "" ? [] : [{ name, what }];
+    },
+  );
+  const alike = Map.groupBy(all, ({ what }) => what);
+  return Array.from(alike, ([what, some]) => {
+    const names = some.map(({ name }) => name);
+    const last = names.pop();
+    if (names.length === 0) return `${last} ${what}`;
+    const several = what.replace(/^is/, "are").replace(/^was/, "were");
+    return `${names.join(", ")} and ${last} ${several}`;
+  });
 }
 
 /** Whether all was read, and is not taken, as there is nothing. */

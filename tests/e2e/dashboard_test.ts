@@ -474,7 +474,8 @@ Deno.test("dashboard: it says why there is nothing to see yet", async () => {
   );
   await using browser = takeBrowser();
   const { page, problems } = await browser.open(`${url}/`);
-  await page.getByText(/^no state yet: config is not read yet/).waitFor();
+  await page.getByText(/^no state yet: .*config, .* are not read yet/)
+    .waitFor();
   // The browser tells of the 503 that this is taken from.
   assertEquals(problems.filter((one) => !one.includes("503")), []);
 });

@@ -3,6 +3,7 @@ import { Client } from "../../../lib/client/client.ts";
 import { apps } from "../../../lib/cli/tables/apps.ts";
 import { changes } from "../../../lib/cli/tables/changes.ts";
 import { find } from "../../../lib/cli/tables/find.ts";
+import { readStatus, renderStatus } from "../../../lib/cli/status.ts";
 import type { Cell, Row } from "../../../lib/cli/tables/listing.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { LARGE, largeCluster } from "../../../scripts/large_cluster.ts";
@@ -59,4 +60,17 @@ Deno.test("tables: a change of another day is told with its day", async () => {
   const [first, second] = rows.map(({ cells: [time] }) => String(time));
   assertEquals(first, "2026-01-15 09:05:07");
   assertMatch(second ?? "", /^12:00:00$/);
+});
+
+Deno.test("status: why a lainlet is not ready is told on lines that fit", async () => {
+  const store = new MemoryStore(largeCluster());
+  await using lainlet = await new TestLainlet(store).ready();
+  const status = await readStatus(lainlet.url);
+  const reason = "connect ECONNREFUSED 192.0.2.1:2379; " +
+    "config, container, depends, nodes and podgroup are not read yet";
+  const lines = renderStatus({ ...status, ready: false, reason }, 80)
+    // deno-lint-ignore no-control-regex
+    .map((line) => line.replace(/\x1b\[\d+m/g, ""));
+  assertEquals(lines.filter((line) => line.length > 80), []);
+  assertEquals(`${lines[0]} ${lines[1]}`, `not ready: ${reason}`);
 });

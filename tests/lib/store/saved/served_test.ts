@@ -52,7 +52,7 @@ Deno.test("the state of a store out of reach is served, and its age told", async
       assertMatch(
         readyz.body,
         new RegExp(
-          `^config is from .+/state, ${told} s old; container is from`,
+          `config, container, .+ and podgroup are from .+/state, ${told} s old$`,
         ),
       );
       const { present } = server.lainlet.vitals;
