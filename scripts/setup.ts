@@ -15,9 +15,11 @@ const PACKAGES: Record<string, string> = {
   fakeroot: "fakeroot",
   fish: "fish",
   git: "git",
+  haproxy: "haproxy",
   java: "zookeeper",
   man: "man-db",
   mandoc: "mandoc",
+  nginx: "nginx-light",
   node: "nodejs",
   npm: "npm",
   openssl: "openssl",
@@ -44,6 +46,8 @@ const PROBES: Record<string, readonly string[]> = {
 /** What packages start when they are installed, where there is systemd. */
 const SERVICES: Record<string, string> = {
   etcd: "etcd",
+  haproxy: "haproxy",
+  nginx: "nginx",
   prometheus: "prometheus",
 };
 
@@ -70,9 +74,11 @@ export const TEST_FLAGS: readonly string[] = [
     "fakeroot",
     "fish",
     "git",
+    "haproxy",
     "java",
     "man",
     "mandoc",
+    "nginx",
     "node",
     "npm",
     "openssl",

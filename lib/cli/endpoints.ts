@@ -1,7 +1,7 @@
 import * as apis from "../../apis/mod.ts";
 import { UsageError } from "../flags.ts";
 import type { Param } from "../view/endpoint.ts";
-import type { Page } from "../view/page.ts";
+import { isStream, type Page } from "../view/page.ts";
 import type { View } from "../view/view.ts";
 import { suggestion } from "./suggest.ts";
 
@@ -30,11 +30,6 @@ export const ENDPOINTS: readonly Known[] = Object.values<View | Page>(apis)
     }))
   )
   .filter(({ name }) => name !== "" && !name.startsWith("ui/"));
-
-/** Whether it has no answer that ends. */
-function isStream(endpoint: View | Page): boolean {
-  return "mediaType" in endpoint && endpoint.mediaType === "text/event-stream";
-}
 
 /** The names of all parameters. */
 export const PARAMS: ReadonlySet<string> = new Set(

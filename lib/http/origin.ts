@@ -42,10 +42,14 @@ const log = getLogger(["lainlet", "origin"]);
 
 const BAD_HEARTBEAT = "heartbeat must be a whole number of seconds";
 
-/** What a stream's answer says of itself. */
+/**
+ * Headers of a stream: proxies are to pass on each event as it comes. HAProxy
+ * compresses what `no-transform` (RFC 9111, 5.2.2.6) does not forbid, and holds
+ * back the end of an event until the next one; nginx obeys the last one.
+ */
 const STREAM = {
   "Content-Type": "text/event-stream",
-  "Cache-Control": "no-cache",
+  "Cache-Control": "no-cache, no-transform",
   "X-Accel-Buffering": "no",
 };
 

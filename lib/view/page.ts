@@ -127,3 +127,8 @@ export function unary<R extends DescMessage>(
     reply: (service, query) => encode(method.output, reply(service, query)),
   };
 }
+
+/** Whether an endpoint answers with streams only. */
+export function isStream(endpoint: View | Page): boolean {
+  return "mediaType" in endpoint && endpoint.mediaType === "text/event-stream";
+}

@@ -179,6 +179,10 @@ Deno.test("what answers with JSON, and each stream, is what /openapi.json tells 
     assert(validate(data), `${path} ${ajv.errorsText(validate.errors)}`);
   }
   assert(answers.size >= 18, [...answers].join());
+  const several = document.paths["/v2/watch"]?.get.responses[200];
+  assert(several?.headers?.["Cache-Control"]?.required);
+  await using stream = await Stream.open(`${lainlet.url}/v2/watch?view=nodes`);
+  checkHeaders(stream.response.headers, several, document);
 });
 
 Deno.test("the examples of /openapi.json are what a lainlet with that cluster answers", async () => {

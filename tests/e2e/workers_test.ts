@@ -68,6 +68,10 @@ for (const target of ["source", "binary"] as const) {
           const patch = i % 2 === 0 ? "&patch=merge" : "";
           const stream = await listen(path + patch);
           streams.push(stream);
+          assertEquals(
+            stream.response.headers.get("cache-control"),
+            "no-cache, no-transform",
+          );
           assertEquals(await stream.next(), {
             id: "1",
             event: "init",

@@ -1,5 +1,5 @@
 import type { MayAsk } from "../endpoint.ts";
-import type { Page } from "../page.ts";
+import { isStream, type Page } from "../page.ts";
 import type { View } from "../view.ts";
 import { type Askable, Parameters } from "./parameters.ts";
 import {
@@ -111,7 +111,7 @@ function askablesOf(endpoint: View | Page): Set<Askable> {
   const askables = new Set<Askable>();
   if (statusesOf(endpoint).includes(304)) askables.add("tagged");
   if (!("select" in endpoint)) {
-    if (endpoint.mediaType === "text/event-stream") askables.add("stream");
+    if (isStream(endpoint)) askables.add("stream");
     return askables;
   }
   askables.add("view");
@@ -127,6 +127,7 @@ function answerOf(endpoint: View | Page, schemas: Schemas): unknown {
   const { answer, example } = endpoint;
   const headers = headersOf([
     ...statusesOf(endpoint).includes(304) ? TAGGED : [],
+    ...isStream(endpoint) ? ["Cache-Control"] as const : [],
     ..."select" in endpoint ? VIEWED : [],
     ...endpoint.watcher === undefined ? [] : AGED,
   ]);

@@ -7,7 +7,8 @@ const HEADERS = {
   },
   "Cache-Control": {
     required: true,
-    description: "`no-cache`: ask again, with the entity tag.",
+    description:
+      "`no-cache`: ask again, with the entity tag; of a stream, `no-cache, no-transform`: proxies are to pass on each event as it comes.",
     schema: { type: "string" },
   },
   "Cache-Status": {

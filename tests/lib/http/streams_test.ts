@@ -4,6 +4,13 @@ import { get, Stream } from "../../util/client.ts";
 import { golden } from "../../util/golden.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 
+/** Whether headers say to all on the way that events are to be passed on as they come. */
+function assertIsStream({ response: { headers } }: Pick<Stream, "response">) {
+  assertEquals(headers.get("content-type"), "text/event-stream");
+  assertEquals(headers.get("cache-control"), "no-cache, no-transform");
+  assertEquals(headers.get("x-accel-buffering"), "no");
+}
+
 Deno.test("a refused watch is one error event, and its end", async () => {
   await using server = await new TestLainlet(golden()).ready();
   const refusals: [path: string, from: string, message: string][] = [
@@ -28,10 +35,7 @@ Deno.test("a refused watch is one error event, and its end", async () => {
   for (const [path, from, message] of refusals) {
     await using stream = await Stream.open(server.url + path, from);
     assertEquals(stream.response.status, 200);
-    assertEquals(
-      stream.response.headers.get("content-type"),
-      "text/event-stream",
-    );
+    assertIsStream(stream);
     assertEquals(await stream.next(), {
       id: "0",
       event: "error",
@@ -49,11 +53,14 @@ Deno.test("a refused watch is one error event, and its end", async () => {
 
 Deno.test("a stream says what it is", async () => {
   await using server = await new TestLainlet(golden()).ready();
-  await using stream = await Stream.open(`${server.url}/v2/nodes?watch=1`);
-  const { headers } = stream.response;
-  assertEquals(headers.get("content-type"), "text/event-stream");
-  assertEquals(headers.get("cache-control"), "no-cache");
-  assertEquals(headers.get("x-accel-buffering"), "no");
+  for (const path of ["/v2/nodes?watch=1", "/v2/watch?view=nodes"]) {
+    await using stream = await Stream.open(server.url + path);
+    assertIsStream(stream);
+    const { headers } = await get(server.url + path, "127.0.0.1", {
+      method: "HEAD",
+    });
+    assertIsStream({ response: new Response(null, { headers }) });
+  }
 });
 
 Deno.test("watch and heartbeat take what the contract says", async () => {
