@@ -58,7 +58,7 @@ function sourceOf(history: History, selection: Selection): Source {
         }
       },
       subscribe: (onChange) =>
-        history.subscribe((changes) => {
+        history.subscribe("topics", (changes) => {
           const seen = changes.filter(({ value, previous }) => {
             const entry = value ?? previous;
             return entry !== undefined && isSeen(entry);

@@ -44,7 +44,7 @@ function part<T extends object>(
         }
       },
       subscribe: (onChange) =>
-        watcher(cluster).subscribe((changes, readAt) => {
+        watcher(cluster).subscribe("topics", (changes, readAt) => {
           const members = changes.map(({ key, value, previous }) => ({
             key: `${kind}/${key}`,
             value: value && memberOf(key, value),

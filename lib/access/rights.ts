@@ -40,21 +40,25 @@ export class Rights {
     private readonly enabled: boolean,
   ) {
     this.#local = new Set(["127.0.0.1", "::1", canonicalAddress(host.ip)]);
-    cluster.podgroup.subscribe((changes) =>
-      this.#publish(this.#groups.apply(changes, (group) => [
-        group.app,
-        group.pods.flatMap((pod) => pod.containers.map(({ ip }) => ip)),
-      ]))
+    cluster.podgroup.subscribe(
+      "rights",
+      (changes) =>
+        this.#publish(this.#groups.apply(changes, (group) => [
+          group.app,
+          group.pods.flatMap((pod) => pod.containers.map(({ ip }) => ip)),
+        ])),
     );
-    cluster.depends.subscribe((changes) =>
-      this.#publish(this.#portals.apply(changes, (depends) => [
-        depends.service,
-        depends.nodes.flatMap((node) =>
-          node.portals.flatMap((p) => p.containers.map(({ ip }) => ip))
-        ),
-      ]))
+    cluster.depends.subscribe(
+      "rights",
+      (changes) =>
+        this.#publish(this.#portals.apply(changes, (depends) => [
+          depends.service,
+          depends.nodes.flatMap((node) =>
+            node.portals.flatMap((p) => p.containers.map(({ ip }) => ip))
+          ),
+        ])),
     );
-    cluster.config.subscribe((changes) => {
+    cluster.config.subscribe("rights", (changes) => {
       if (changes.some(({ key }) => key.startsWith(SUPER_APPS))) {
         this.#publish(this.#subscribers.keys());
       }

@@ -19,6 +19,8 @@ interface Live {
   readonly source: Source;
   readonly topic: Topic;
   readonly followed: Followed;
+  /** The version of the source that the topic's latest state was made of. */
+  version: number;
   users: number;
 }
 
@@ -48,32 +50,36 @@ export class Broadcast {
    * @returns the topic, and what ends the use of it
    */
   use(source: Source): { topic: Topic; release: () => void } {
-    let live = this.#live.get(source.id);
-    if (live === undefined) {
-      const first = this.latest(source);
-      const history = this.#kept.get(source.id)?.history;
-      // Before more is noted there: what it holds is counted as it was.
-      this.#forget(source.id);
-      const topic = new Topic(
-        first,
-        () => source.watcher.revision ?? 0,
-        history,
-      );
-      const followed = source.follow((kind, readAt) =>
-        topic.publish(render(source, followed), kind, readAt)
-      );
-      live = { source, topic, followed, users: 0 };
-      this.#live.set(source.id, live);
-    }
+    const live = this.#live.get(source.id) ?? this.#begin(source);
     live.users++;
     live.source.watcher.receivers++;
     return { topic: live.topic, release: this.#releaser(live) };
   }
 
+  #begin(source: Source): Live {
+    const { version } = source.watcher;
+    const first = this.latest(source);
+    const history = this.#kept.get(source.id)?.history;
+    // Before more is noted there: what it holds is counted as it was.
+    this.#forget(source.id);
+    const topic = new Topic(
+      first,
+      () => source.watcher.revision ?? 0,
+      history,
+    );
+    const followed = source.follow((kind, readAt) => {
+      live.version = source.watcher.version;
+      topic.publish(render(source, followed), kind, readAt);
+    });
+    const live: Live = { source, topic, followed, version, users: 0 };
+    this.#live.set(source.id, live);
+    return live;
+  }
+
   /** Of its own, to keep nothing alive but what it needs: there is one for each listener. */
   #releaser(live: Live): () => void {
     return () => {
-      const { source, topic, followed } = live;
+      const { source, topic, followed, version } = live;
       source.watcher.receivers--;
       if (--live.users > 0) return;
       followed.end();
@@ -82,8 +88,8 @@ export class Broadcast {
       if (latest instanceof Unavailable) return;
       // Whoever comes back finds it, but not the frames of those who left.
       latest.supersede();
-      const { version } = source.watcher;
       const { history } = topic;
+      // What is there may be newer: a right that ends comes before the topic.
       this.#keep(source.id, { version, state: latest, history });
     };
   }

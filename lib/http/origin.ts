@@ -93,7 +93,6 @@ export class Lainlet implements Origin, Service {
     this.counters = Counters.of(options.limits.listeners);
     this.limits = new Limits(options.limits, this.counters.places);
     this.cluster = followCluster(options.store, this.#closing.signal);
-    // Before anything that is told to listeners: who loses a right gets no more.
     this.rights = new Rights(this.cluster, options.host, options.auth);
     this.history = new History(this.cluster);
     this.endpoints = options.endpoints;

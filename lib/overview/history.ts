@@ -1,4 +1,5 @@
 import type { Cluster } from "../watcher/cluster.ts";
+import { type Phase, Subscribers } from "../watcher/effects.ts";
 import { Sorted } from "../watcher/sorted.ts";
 import type { Change } from "../watcher/watcher.ts";
 import { diffOf, type Entry, entryOf } from "./entry.ts";
@@ -26,7 +27,7 @@ export class History {
   readonly #mostBytes: number;
   /** By their members' names: the oldest first. */
   readonly #entries = new Sorted<Entry>();
-  readonly #listeners = new Set<(changes: readonly Change<Entry>[]) => void>();
+  readonly #subscribers: Subscribers<[changes: readonly Change<Entry>[]]>;
   #bytes = 0;
   #count = 0;
 
@@ -36,6 +37,7 @@ export class History {
   ) {
     this.#most = most;
     this.#mostBytes = mostBytes;
+    this.#subscribers = new Subscribers("history", cluster.podgroup.effects);
     this.#follow(CONFIG);
     this.#follow(DEPENDS);
     this.#follow(GROUP);
@@ -71,15 +73,17 @@ export class History {
   }
 
   /** Calls back with entries that come and go. @returns ends that */
-  subscribe(onChange: (changes: readonly Change<Entry>[]) => void): () => void {
-    this.#listeners.add(onChange);
-    return () => this.#listeners.delete(onChange);
+  subscribe(
+    phase: Phase,
+    onChange: (changes: readonly Change<Entry>[]) => void,
+  ): () => void {
+    return this.#subscribers.subscribe(phase, onChange);
   }
 
   #follow<T extends object>(kind: Kind<T>): void {
     const watcher = kind.watcher(this.cluster);
     const isReal = (change: Change<T>) => diffOf(kind, change) !== undefined;
-    watcher.subscribe((changes) => {
+    watcher.subscribe("derived", (changes) => {
       if (!watcher.isSynced) return;
       const moment = {
         time: Date.now(),
@@ -116,10 +120,9 @@ export class History {
       dropped.push(oldest);
     }
     // One that is too large for all comes and goes.
-    const changes = [
+    this.#subscribers.publish([
       ...made.map((value) => ({ key: value.member[0], value })),
       ...dropped.map((previous) => ({ key: previous.member[0], previous })),
-    ];
-    for (const listener of this.#listeners) listener(changes);
+    ]);
   }
 }

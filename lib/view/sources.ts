@@ -36,7 +36,7 @@ export function feedOf<T>(
       }
     },
     subscribe: (onChange) =>
-      watcher.subscribe((changes, readAt) => {
+      watcher.subscribe("topics", (changes, readAt) => {
         const seen = changes.filter(({ key }) =>
           key.startsWith(prefix) && keep(key)
         );

@@ -2,6 +2,7 @@ import type { Store } from "../store/store.ts";
 import { type Config, config } from "./config.ts";
 import { containers, type PlacedContainer } from "./container.ts";
 import { type Depends, depends } from "./depends.ts";
+import { Effects } from "./effects.ts";
 import { FirstRead } from "./first_read.ts";
 import { follow, type Subtree } from "./follow.ts";
 import { type Node, nodes } from "./nodes.ts";
@@ -27,8 +28,9 @@ export interface Cluster {
 /** Follows a cluster in a store until the signal aborts. */
 export function followCluster(store: Store, signal: AbortSignal): Cluster {
   const firstRead = new FirstRead(4);
+  const effects = new Effects();
   const watch = <T>(subtree: Subtree<T>) =>
-    follow(store, subtree, firstRead, signal);
+    follow(store, subtree, firstRead, effects, signal);
   const groups = watch(podgroup);
   return {
     config: watch(config),

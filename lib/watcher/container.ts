@@ -22,8 +22,9 @@ export function containers(
     podgroups.age,
     podgroups.saved,
     podgroups.progress,
+    podgroups.effects,
   );
-  podgroups.subscribe((changes, readAt) => {
+  podgroups.subscribe("derived", (changes, readAt) => {
     const placed = new Map<string, PlacedContainer | undefined>();
     for (const { key, previous } of changes) {
       for (const [at] of places(key, previous)) placed.set(at, undefined);

@@ -8,6 +8,7 @@ import type {
   Snapshot,
   Store,
 } from "../store/store.ts";
+import type { Effects } from "./effects.ts";
 import { BadValue } from "./fields.ts";
 import type { FirstRead } from "./first_read.ts";
 import { SubtreeProgress } from "./progress.ts";
@@ -48,6 +49,7 @@ export function follow<T>(
   store: Store,
   { name, prefix, parse }: Subtree<T>,
   firstRead: FirstRead,
+  effects: Effects,
   signal: AbortSignal,
 ): Watcher<T> {
   /** The file that the state is from, and since when it is unconfirmed, as `performance.now()`. */
@@ -58,6 +60,7 @@ export function follow<T>(
     () => saved ? performance.now() - saved.since : store.age(prefix),
     () => saved?.file,
     progress,
+    effects,
   );
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   /** The revision that last wrote each key, whether its value was taken or not. */

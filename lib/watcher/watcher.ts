@@ -1,9 +1,6 @@
-import { getLogger } from "@logtape/logtape";
+import { Effects, type Phase, Subscribers } from "./effects.ts";
 import type { Progress } from "./progress.ts";
 import { Sorted } from "./sorted.ts";
-import { traceOf } from "../log.ts";
-
-const log = getLogger(["lainlet", "watcher"]);
 
 /** What became of one key: a removal has no value, a first put no previous one. */
 export interface Change<T> {
@@ -39,13 +36,13 @@ export interface Rejection {
  * The current state of one kind of thing: parsed values by key, which are
  * replaced and never changed, and the changes as they happen.
  *
- * Listeners are called within {@linkcode apply}, in the order they
- * subscribed: whoever reads in a listener reads the state that the changes
- * made, and nothing comes between two listeners.
+ * Listeners are called within {@linkcode apply}, in their phases: whoever
+ * reads in a listener reads the state that the changes made, and nothing comes
+ * between two listeners.
  */
 export class Watcher<T> {
   readonly #values = new Sorted<T>();
-  readonly #listeners = new Set<ChangeListener<T>>();
+  readonly #subscribers: Subscribers<Parameters<ChangeListener<T>>>;
   readonly #synced = Promise.withResolvers<void>();
   #isSynced = false;
   #version = 0;
@@ -69,13 +66,22 @@ export class Watcher<T> {
    * @param age how long ago this was last known to be the store's state, in ms; Infinity: never
    * @param saved the file that this is from, until it is read from the store
    * @param progress up to which revision of the store this is
+   * @param effects those of all watchers of the cluster
    */
   constructor(
     readonly name: string,
     readonly age: () => number,
     readonly saved: () => string | undefined = () => undefined,
     readonly progress?: Progress,
-  ) {}
+    effects = new Effects(),
+  ) {
+    this.#subscribers = new Subscribers(name, effects);
+  }
+
+  /** Those of the changes: whatever is derived of the values publishes there, too. */
+  get effects(): Effects {
+    return this.#subscribers.effects;
+  }
 
   /**
    * Resolves when there is a state: a saved one, or with a first complete read
@@ -121,13 +127,12 @@ export class Watcher<T> {
   }
 
   /** @returns ends the subscription */
-  subscribe(listener: ChangeListener<T>): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  subscribe(phase: Phase, listener: ChangeListener<T>): () => void {
+    return this.#subscribers.subscribe(phase, listener);
   }
 
   /**
-   * Puts (value) or removes (undefined) keys in one step, and tells all listeners.
+   * Puts (value) or removes (undefined) keys in one step, and calls all listeners.
    *
    * @param readAt as {@linkcode ChangeListener}'s
    */
@@ -147,16 +152,7 @@ export class Watcher<T> {
     if (made.length === 0) return;
     this.#version++;
     this.#changes += made.length;
-    for (const listener of this.#listeners) {
-      try {
-        listener(made, readAt);
-      } catch (error) {
-        log.error("a listener of {watcher} failed", {
-          watcher: this.name,
-          error: traceOf(error),
-        });
-      }
-    }
+    this.#subscribers.publish(made, readAt);
   }
 
   /** Notes that there is a state. */

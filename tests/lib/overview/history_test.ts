@@ -13,7 +13,7 @@ Deno.test("history: no more entries than there may be, and no more bytes", async
   const history = new History(cluster, { most: 10, mostBytes: 20_000 });
   await Promise.all(Object.values(cluster).map(({ synced }) => synced));
   let held = 0;
-  history.subscribe((changes) => {
+  history.subscribe("topics", (changes) => {
     for (const { value } of changes) held += value === undefined ? -1 : 1;
   });
   const write = async (name: string, value: string) => {

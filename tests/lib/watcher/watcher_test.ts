@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { Effects, PHASES } from "../../../lib/watcher/effects.ts";
 import { Watcher } from "../../../lib/watcher/watcher.ts";
 
 Deno.test("watcher: entries of a prefix come in key order, whatever happened", () => {
@@ -30,8 +31,9 @@ Deno.test("watcher: entries of a prefix come in key order, whatever happened", (
 Deno.test("watcher: listeners hear what changed, and read the new state", () => {
   const watcher = new Watcher<string>("test", () => 0);
   const heard: unknown[] = [];
-  const unsubscribe = watcher.subscribe((changes) =>
-    heard.push(changes, [...watcher.entries("")])
+  const unsubscribe = watcher.subscribe(
+    "topics",
+    (changes) => heard.push(changes, [...watcher.entries("")]),
   );
   watcher.apply([["b", "1"], ["a", "1"]]);
   watcher.apply([["a", "2"], ["b", undefined], ["none", undefined]]);
@@ -57,10 +59,47 @@ Deno.test("watcher: listeners hear what changed, and read the new state", () => 
 Deno.test("watcher: a listener that fails does not keep the others from hearing", () => {
   const watcher = new Watcher<string>("test", () => 0);
   let heard = 0;
-  watcher.subscribe(() => {
+  watcher.subscribe("topics", () => {
     throw new Error("broken");
   });
-  watcher.subscribe(() => heard++);
+  watcher.subscribe("topics", () => heard++);
   watcher.apply([["a", "1"]]);
   assertEquals(heard, 1);
+});
+
+Deno.test("watcher: one change takes effect in phases, in whatever order its listeners came", () => {
+  const effects = new Effects();
+  const of = (name: string) =>
+    new Watcher<string>(name, () => 0, undefined, undefined, effects);
+  const [base, derived] = [of("base"), of("derived")];
+  const heard: string[] = [];
+  for (const watcher of [derived, base]) {
+    for (const phase of PHASES.toReversed()) {
+      watcher.subscribe(phase, () => {
+        const values = `${base.get("a")}, ${derived.get("a")}`;
+        heard.push(`${phase}, ${watcher.name}: ${values}`);
+      });
+    }
+  }
+  base.subscribe("derived", (changes) => {
+    derived.apply(changes.map(({ key, value }) => [key, value]));
+  });
+  base.apply([["a", "1"]]);
+  assertEquals(heard, [
+    "derived, base: 1, undefined",
+    "derived, derived: 1, 1",
+    "rights, base: 1, 1",
+    "rights, derived: 1, 1",
+    "topics, base: 1, 1",
+    "topics, derived: 1, 1",
+  ]);
+});
+
+Deno.test("watcher: a listener that leaves in an earlier phase hears no more", () => {
+  const watcher = new Watcher<string>("test", () => 0);
+  let heard = 0;
+  const leave = watcher.subscribe("topics", () => heard++);
+  watcher.subscribe("rights", leave);
+  watcher.apply([["a", "1"]]);
+  assertEquals(heard, 0);
 });
