@@ -5,7 +5,11 @@
  * @module
  */
 import { assertEquals, assertMatch } from "@std/assert";
-import { type Certificates, makeCertificates } from "../util/certificates.ts";
+import {
+  type Certificates,
+  makeCertificates,
+  makeTokenKey,
+} from "../util/certificates.ts";
 import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { LainletProcess } from "../util/lainlet.ts";
@@ -188,22 +192,9 @@ Deno.test("a wrong password is one clear line, without the password", async () =
 });
 
 Deno.test("a token that expires is replaced, and nobody notices", async () => {
-  const folder = await Deno.makeTempDir();
-  const openssl = async (...args: string[]) => {
-    await new Deno.Command("openssl", { args, stderr: "null" }).output();
-  };
-  await openssl("genrsa", "-out", `${folder}/key`, "2048");
-  await openssl(
-    "rsa",
-    "-in",
-    `${folder}/key`,
-    "-pubout",
-    "-out",
-    `${folder}/pub`,
-  );
-  const jwt =
-    `jwt,pub-key=${folder}/pub,priv-key=${folder}/key,sign-method=RS256,ttl=3s`;
-  await using etcd = await TestEtcd.start({ args: [`--auth-token=${jwt}`] });
+  await using key = await makeTokenKey();
+  const token = `--auth-token=${key.jwt("3s")}`;
+  await using etcd = await TestEtcd.start({ args: [token] });
   await etcd.write({ [`${CONFIG}beat`]: "" });
   await etcd.authenticate(["/lain/"]);
   await using watched = await Watched.start([etcd.endpoint], {
@@ -215,7 +206,10 @@ Deno.test("a token that expires is replaced, and nobody notices", async () => {
     await new Promise((resolve) => setTimeout(resolve, 2_000));
   }
   await watched.isFaultless();
-  await Deno.remove(folder, { recursive: true });
+  for (const { store } of await watched.debug()) {
+    assertEquals(store.reconnects, 0);
+  }
+  assertEquals(watched.lainlets.flatMap(complaints), []);
 });
 
 Deno.test("an etcd that restarts has forgotten its tokens, and gives new ones", async () => {

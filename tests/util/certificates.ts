@@ -15,11 +15,6 @@ export interface Certificates extends AsyncDisposable {
 export async function makeCertificates(days = 2): Promise<Certificates> {
   const folder = await Deno.makeTempDir({ prefix: "lainlet-tls-" });
   const file = (name: string) => `${folder}/${name}`;
-  const openssl = async (...args: string[]) => {
-    const { success, stderr } = await new Deno.Command("openssl", { args })
-      .output();
-    if (!success) throw new Error(new TextDecoder().decode(stderr));
-  };
   const key = ["-newkey", "rsa:2048", "-nodes", "-keyout"];
   await openssl(
     "req",
@@ -75,4 +70,30 @@ export async function makeCertificates(days = 2): Promise<Certificates> {
 export function readTls({ ca, cert, key }: Certificates): Login["tls"] {
   const read = Deno.readTextFileSync;
   return { ca: read(ca), client: { cert: read(cert), key: read(key) } };
+}
+
+/** A key that etcd signs its tokens (JWT) with. */
+export interface TokenKey extends AsyncDisposable {
+  /** The value of etcd's `--auth-token`. @param ttl how long a token is valid, `1s` */
+  jwt(ttl: string): string;
+}
+
+/** Makes a {@linkcode TokenKey}. */
+export async function makeTokenKey(): Promise<TokenKey> {
+  const folder = await Deno.makeTempDir({ prefix: "lainlet-jwt-" });
+  const key = `${folder}/key.pem`;
+  const pub = `${folder}/pub.pem`;
+  await openssl("genrsa", "-out", key, "2048");
+  await openssl("rsa", "-in", key, "-pubout", "-out", pub);
+  return {
+    jwt: (ttl) =>
+      `jwt,pub-key=${pub},priv-key=${key},sign-method=RS256,ttl=${ttl}`,
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+  };
+}
+
+async function openssl(...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command("openssl", { args })
+    .output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
 }

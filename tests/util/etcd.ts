@@ -166,14 +166,23 @@ export class TestEtcd implements TestStore {
     await (await this.client.user("lainlet").create("secret"))
       .addRole("reader");
     await (await this.client.user("root").create("root")).addRole("root");
-    await this.client.auth.authEnable();
-    this.#hasLogin = true;
-    this.#connect();
-    const role = this.client.role("reader");
-    return {
-      grant: async (prefix) => void await role.grant(right(prefix)),
-      revoke: async (prefix) => void await role.revoke(right(prefix)),
+    await this.switchAuthentication(true);
+    const change = (what: "grant" | "revoke") => async (prefix: string) => {
+      await this.client.role("reader")[what](right(prefix));
+      // A token (JWT) of the rights before is refused.
+      this.#connect();
     };
+    return { grant: change("grant"), revoke: change("revoke") };
+  }
+
+  /** Asks for the login of {@linkcode authenticate} or not, from now on. */
+  async switchAuthentication(isOn: boolean): Promise<void> {
+    if (this.#v2) return await this.#v2.switchAuthentication(isOn);
+    await (isOn
+      ? this.client.auth.authEnable()
+      : this.client.auth.authDisable());
+    this.#hasLogin = isOn;
+    this.#connect();
   }
 
   /** Ends the process without warning; its data stay. */

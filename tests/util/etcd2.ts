@@ -103,11 +103,17 @@ export class Etcd2Keys implements Disposable {
       password: "secret",
       roles: ["reader"],
     });
-    await put("/enable");
-    this.#headers.Authorization = `Basic ${btoa("root:root")}`;
+    await this.switchAuthentication(true);
     const all = { kv: { read: ["/*"], write: ["/*"] } };
     await put("/roles/guest", { role: "guest", revoke: all });
     return { grant: change("grant"), revoke: change("revoke") };
+  }
+
+  /** Asks for the login of {@linkcode authenticate} or not, from now on. */
+  async switchAuthentication(isOn: boolean): Promise<void> {
+    await this.#ask(isOn ? "PUT" : "DELETE", "/v2/auth/enable");
+    if (isOn) this.#headers.Authorization = `Basic ${btoa("root:root")}`;
+    else delete this.#headers.Authorization;
   }
 
   [Symbol.dispose](): void {

@@ -19,7 +19,7 @@ const APART = 300_000;
  *
  * It asks for the store's revision, linearizable. While that stands, nothing
  * can have been missed. When it has moved, a second watch, a probe, is made on
- * the same stream, of the range that holds all prefixes, from the last proven
+ * the same stream (after a new token, on a new one), of the range that holds all prefixes, from the last proven
  * revision on: etcd replays to it what the watches must have delivered in the
  * meantime. The probe starts at the last known change, when that is not far
  * back, so there is an answer that must come. So this finds a connection, a

@@ -1,20 +1,21 @@
 import { Buffer } from "node:buffer";
 import {
-  Etcd3,
-  type IDuplexStream,
-  type IEvent,
-  type IRangeRequest,
-  type IRangeResponse,
-  type IWatchRequest,
-  type IWatchResponse,
-} from "etcd3";
+  type CallOptions,
+  InterceptingCall,
+  type Interceptor,
+  type StatusObject,
+} from "@grpc/grpc-js";
+import { noop } from "cockatiel";
+import { Etcd3, type IRangeRequest, type IRangeResponse } from "etcd3";
 import "./sockets.ts";
-import { batches, isRefusal, type Range, reasonOf } from "./messages.ts";
+import { isRefusal, type Range } from "./messages.ts";
 import { type Keys, readKeys, readSnapshot } from "./pages.ts";
+import { type Issued, Token } from "./token.ts";
+import { type WatchSink, WatchStream } from "./watch_stream.ts";
 import type { Connection } from "../dial.ts";
 import { lineOf } from "../line.ts";
 import type { Login } from "../login.ts";
-import type { Batch, Change, Snapshot } from "../store.ts";
+import type { Change, Snapshot } from "../store.ts";
 
 /** How long etcd may take to answer a small request, in ms: login and TLS included. */
 export const TIMEOUT = 3_000;
@@ -31,39 +32,31 @@ export interface Head {
   readonly raftTerm: number;
 }
 
-/** Who receives one watch. */
-export interface WatchSink {
-  batch(batch: Batch): void;
-  /** After batches: where etcd's history stood when it sent them. */
-  sent?(revision: number): void;
-  /** The watch is over: its start was compacted away, or etcd's reason not to serve it. */
-  lost(reason: "compacted" | Error): void;
-}
-
-interface ServerWatch {
-  readonly sink: WatchSink;
-  readonly confirm: () => void;
-  events: IEvent[];
-}
-
 /**
  * One connection to one etcd endpoint: calls, and all watches over one gRPC
- * stream. (etcd3 would reconnect its own watcher, but stays for good with an
- * endpoint that accepts and does not answer.)
+ * stream. It makes no call again, but for one whose token etcd refuses.
+ * (etcd3 would reconnect its own watcher, but stays for good with an endpoint
+ * that accepts and does not answer.)
  */
 export class EtcdConnection implements Connection {
   readonly #client: Etcd3;
-  readonly #creating: ServerWatch[] = [];
-  readonly #watches = new Map<string, ServerWatch>();
+  readonly #token: Token;
   readonly #closing = new AbortController();
-  #stream?: Promise<IDuplexStream<IWatchRequest, IWatchResponse>>;
+  /** The stream for the next watch. */
+  #stream?: WatchStream;
+  readonly #streams = new Set<WatchStream>();
   #turn: Promise<void> = Promise.resolve();
 
   readonly signal = this.#closing.signal;
   /** Until when a check compares each prefix by itself, as `performance.now()`. */
   apartUntil = 0;
 
-  constructor(readonly endpoint: string, { tls, auth }: Login) {
+  /** @param onIssued called with each token that etcd gives for the login */
+  constructor(
+    readonly endpoint: string,
+    { tls, auth }: Login,
+    onIssued?: (issued: Issued) => void,
+  ) {
     this.#client = new Etcd3({
       hosts: endpoint,
       credentials: tls && {
@@ -71,9 +64,8 @@ export class EtcdConnection implements Connection {
         privateKey: tls.client && Buffer.from(tls.client.key),
         certChain: tls.client && Buffer.from(tls.client.cert),
       },
-      auth: auth && { ...auth },
-      defaultCallOptions: ({ isStream }) =>
-        isStream ? {} : { deadline: Date.now() + PAGE_TIMEOUT },
+      // Whoever has this connection makes another one.
+      faultHandling: { global: noop, host: () => noop },
       grpcOptions: {
         "grpc.enable_http_proxy": 0,
         // Clients whose options are equal share a socket: all of this
@@ -85,6 +77,14 @@ export class EtcdConnection implements Connection {
         "grpc.max_receive_message_length": -1,
       },
     });
+    // Not by etcd3, which would open a connection for each token.
+    const authenticate = auth && (async () => {
+      const { username: name, password } = auth;
+      const request = { name, password };
+      return (await this.#client.auth.authenticate(request, unaryOptionsOf()))
+        .token;
+    });
+    this.#token = new Token(authenticate, onIssued);
   }
 
   /**
@@ -112,7 +112,7 @@ export class EtcdConnection implements Connection {
    *
    * @param key a key that this login may read
    */
-  async head(key: string): Promise<Head> {
+  async head(key: string | Buffer): Promise<Head> {
     const { header } = await this.#range({
       key: Buffer.from(key),
       count_only: true,
@@ -155,28 +155,57 @@ export class EtcdConnection implements Connection {
   ): Promise<() => void> {
     // One at a time: a confirmation does not say which request it answers.
     const before = this.#turn;
-    const { promise, resolve: confirm } = Promise.withResolvers<void>();
-    this.#turn = promise;
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    this.#turn = done;
     await this.#unlessClosed(before, TIMEOUT);
-    this.#stream ??= this.#openStream();
-    const stream = await this.#unlessClosed(this.#stream, TIMEOUT);
-    const watch: ServerWatch = { sink, confirm, events: [] };
-    this.#creating.push(watch);
-    stream.write({
-      create_request: {
-        ...range,
-        start_revision: revision,
-        fragment: true,
-      },
-    });
-    await this.#unlessClosed(promise, TIMEOUT);
-    return () => {
-      for (const [id, other] of this.#watches) {
-        if (other !== watch) continue;
-        this.#watches.delete(id);
-        stream.write({ cancel_request: { watch_id: id } });
+    const watch = this.#createWatch(range, revision, sink);
+    const stop = await this.#unlessClosed(watch, TIMEOUT);
+    resolve();
+    return stop;
+  }
+
+  /** Makes a watch; once more, on another stream, when etcd refuses the token of the first one. */
+  async #createWatch(
+    range: Range,
+    revision: number,
+    sink: WatchSink,
+  ): Promise<() => void> {
+    for (let isAgain = false;; isAgain = true) {
+      const stream = await this.#streamFor(await this.#token.issued());
+      const answer = await stream.create(range, revision, sink);
+      if (typeof answer === "function") return answer;
+      if (isAgain || !await this.#isStale(stream, range, answer)) {
+        sink.lost(answer);
+        return () => {};
       }
-    };
+    }
+  }
+
+  /** Whether a watch was refused because of the token of its stream. */
+  async #isStale(
+    { issued }: WatchStream,
+    { key }: Range,
+    refusal: "compacted" | Error,
+  ): Promise<boolean> {
+    if (this.#token.refused(issued, refusal)) return true;
+    if (!isRefusal(refusal)) return false;
+    // Before 3.4.22, etcd says the same of a token that has expired; not of a read.
+    await this.head(key).catch(() => {});
+    return issued !== await this.#token.issued();
+  }
+
+  /** The stream for new watches: it is known to etcd by a token for as long as it lasts. */
+  async #streamFor(issued: Issued): Promise<WatchStream> {
+    if (this.#stream?.issued === issued) return this.#stream;
+    const duplex = await this.#client.watchClient.watch(
+      optionsOf(issued.value),
+    );
+    const onFailure = (error: unknown) => this.fail(error);
+    const stream = new WatchStream(duplex, issued, onFailure);
+    if (this.signal.aborted) stream.close();
+    this.#streams.add(stream);
+    this.#stream?.retire();
+    return this.#stream = stream;
   }
 
   /** Ends the connection because of an error. */
@@ -192,46 +221,15 @@ export class EtcdConnection implements Connection {
   #end(reason: Error | null): void {
     if (this.signal.aborted) return;
     this.#closing.abort(reason);
-    this.#stream?.then((stream) => stream.cancel()).catch(() => {});
+    for (const stream of this.#streams) stream.close();
     this.#client.close();
   }
 
   #range(request: IRangeRequest, timeout: number): Promise<IRangeResponse> {
-    return this.#unlessClosed(this.#client.kv.range(request), timeout);
-  }
-
-  async #openStream(): Promise<IDuplexStream<IWatchRequest, IWatchResponse>> {
-    const stream = await this.#client.watchClient.watch();
-    stream.on("data", (response) => this.#receive(response));
-    stream.on("error", (error) => this.fail(error));
-    stream.on("end", () => this.fail("etcd ended the watch stream"));
-    return stream;
-  }
-
-  #receive(response: IWatchResponse): void {
-    if (this.signal.aborted) return;
-    if (response.created) {
-      const watch = this.#creating.shift();
-      if (watch === undefined) {
-        return this.fail("etcd confirmed a watch that was not asked for");
-      }
-      watch.confirm();
-      if (response.canceled) watch.sink.lost(reasonOf(response));
-      else this.#watches.set(response.watch_id, watch);
-      return;
-    }
-    const watch = this.#watches.get(response.watch_id);
-    if (watch === undefined) return;
-    if (response.canceled) {
-      this.#watches.delete(response.watch_id);
-      return watch.sink.lost(reasonOf(response));
-    }
-    watch.events = watch.events.concat(response.events);
-    // A revision's events may be spread over the fragments of a response.
-    if (response.fragment) return;
-    for (const batch of batches(watch.events)) watch.sink.batch(batch);
-    watch.events = [];
-    watch.sink.sent?.(Number(response.header?.revision));
+    const range = this.#token.use((token) =>
+      this.#client.kv.range(request, unaryOptionsOf(token))
+    );
+    return this.#unlessClosed(range, timeout);
   }
 
   async #unlessClosed<T>(work: Promise<T>, timeout: number): Promise<T> {
@@ -251,4 +249,37 @@ export class EtcdConnection implements Connection {
       this.signal.removeEventListener("abort", abort);
     }
   }
+}
+
+/** How a call of etcd's API is made, with a token or without. */
+function optionsOf(token?: string): CallOptions {
+  return { interceptors: [bearing(token)] };
+}
+
+/** The same for a call that is one request and one answer. */
+function unaryOptionsOf(token?: string): CallOptions {
+  return { ...optionsOf(token), deadline: Date.now() + PAGE_TIMEOUT };
+}
+
+/** Sends a token along. */
+function bearing(token?: string): Interceptor {
+  return (options, call) =>
+    new InterceptingCall(call(options), {
+      start(metadata, _listener, next) {
+        if (token !== undefined) metadata.set("token", token);
+        next(metadata, { onReceiveStatus: renameRefusal });
+      },
+    });
+}
+
+/** etcd3 makes a call again, for ever, when it fails with etcd's own words. */
+function renameRefusal(
+  status: StatusObject,
+  next: (status: StatusObject) => void,
+): void {
+  const details = status.details.replace(
+    "etcdserver: invalid auth token",
+    "etcd: invalid auth token",
+  );
+  next({ ...status, details });
 }

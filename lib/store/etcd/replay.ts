@@ -1,5 +1,6 @@
-import { TIMEOUT, type WatchSink } from "./connection.ts";
+import { TIMEOUT } from "./connection.ts";
 import { type EtcdWatch, isSameChange, type Landmark } from "./watch.ts";
+import type { WatchSink } from "./watch_stream.ts";
 import type { Batch } from "../store.ts";
 
 /** How far back, in revisions, etcd is asked to replay what was delivered already. */
@@ -112,7 +113,6 @@ export class Replay implements WatchSink {
    * @throws {Error} when etcd refused, did not serve this, or is not the one it was
    */
   get proven(): EtcdWatch[] {
-    // A login that has expired is refused, too: the next connection has another.
     if (this.#end instanceof Error) throw this.#end;
     const fresh = this.#fresh;
     if (this.#end === "compacted") {

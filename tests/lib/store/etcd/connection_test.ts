@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { Http2Server } from "../../../../lib/http2/server.ts";
+import { EtcdConnection } from "../../../../lib/store/etcd/connection.ts";
 import { EtcdStore } from "../../../../lib/store/etcd/store.ts";
 import { Range } from "etcd3";
 import { makeCertificates, readTls } from "../../../util/certificates.ts";
@@ -99,4 +101,30 @@ Deno.test("etcd: a login, with a right to one subtree only", async () => {
   );
   assertEquals(reason.includes("not it"), false);
   assertEquals(nothing.items, []);
+});
+
+Deno.test("etcd: a connection makes no failed call again", async () => {
+  let calls = 0;
+  const server = new Http2Server(
+    { hostname: "127.0.0.1", port: 0 },
+    (stream) => {
+      calls++;
+      stream.respond([
+        [":status", "200"],
+        ["content-type", "application/grpc"],
+        ["grpc-status", "14"],
+        ["grpc-message", "no leader"],
+      ], true);
+      return { data() {}, end() {}, close() {} };
+    },
+  );
+  const { port } = server.address;
+  const connection = new EtcdConnection(`http://127.0.0.1:${port}`, {});
+  // More than a circuit breaker takes.
+  for (let i = 1; i <= 4; i++) {
+    await assertRejects(() => connection.head("/a/"), Error, "no leader");
+    assertEquals(calls, i);
+  }
+  connection.close();
+  await server.close();
 });

@@ -5,6 +5,7 @@ import { makeCertificates, readTls } from "../../../util/certificates.ts";
 import { Collector } from "../../../util/collector.ts";
 import { TestEtcd } from "../../../util/etcd.ts";
 import { endless, Hostile, type Play, says } from "../../../util/hostile.ts";
+import { Logged } from "../../../util/logged.ts";
 import { eventually, freePort } from "../../../util/process.ts";
 import { Proxy } from "../../../util/proxy.ts";
 import { testConformance } from "../conformance.ts";
@@ -289,6 +290,34 @@ Deno.test("etcd v2: TLS with a CA and a client certificate, and a login", async 
   assertMatch(reason, /^etcd refuses the login in --etcd.user/);
   assertEquals(reason.includes("not it"), false);
   assertEquals(nothing.items, []);
+});
+
+Deno.test("etcd v2: a login does no harm while authentication is off, and is there when it is on", async () => {
+  using logged = new Logged();
+  await using etcd = await TestEtcd.start({ store: "etcd2" });
+  const store = new Etcd2Store([etcd.endpoint], {
+    checkEvery: 200,
+    auth: { username: "lainlet", password: "secret" },
+  });
+  await using all = new Collector(store, "/a/");
+  const follows = async (value: string) => {
+    await etcd.write({ "/a/1": value });
+    await all.holds({ "/a/1": value });
+    const now = performance.now();
+    await eventually(
+      "a check is done",
+      () => performance.now() - store.age("/a/") > now || undefined,
+    );
+  };
+  await follows("off");
+  await etcd.authenticate(["/a/"]);
+  await follows("on");
+  await etcd.switchAuthentication(false);
+  await follows("off again");
+  await etcd.switchAuthentication(true);
+  await follows("on again");
+  assertEquals(logged.about(/^(warning|error)/), []);
+  assertEquals([store.status.reconnects, store.status.missed], [0, 0]);
 });
 
 const HEAD = "HTTP/1.1 200 OK\r\nX-Etcd-Index: 5\r\nX-Etcd-Cluster-Id: 1\r\n";

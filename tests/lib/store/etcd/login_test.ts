@@ -1,0 +1,106 @@
+/**
+ * How a login is kept: tokens that expire, and an etcd whose authentication is
+ * switched on and off.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { EtcdStore } from "../../../../lib/store/etcd/store.ts";
+import { Collector } from "../../../util/collector.ts";
+import { TestEtcd } from "../../../util/etcd.ts";
+import { Logged } from "../../../util/logged.ts";
+import { eventually } from "../../../util/process.ts";
+import { makeTokenKey } from "../../../util/certificates.ts";
+
+const LOGIN = { username: "lainlet", password: "secret" };
+const PREFIXES = ["/a/", "/b/"];
+const KEPT = { checkEvery: 200, auth: LOGIN };
+
+/** What is said when there is no use for a login. */
+const OFF = /etcd's authentication is off/;
+
+/** Follows two prefixes of an etcd, and counts what goes wrong meanwhile. */
+class Follower implements AsyncDisposable {
+  readonly store: EtcdStore;
+  readonly all: readonly Collector[];
+
+  constructor({ endpoint }: TestEtcd) {
+    this.store = new EtcdStore([endpoint], KEPT);
+    this.all = PREFIXES.map((prefix) => new Collector(this.store, prefix));
+  }
+
+  /** Writes to each prefix, and waits until that is delivered and confirmed. */
+  async follows(etcd: TestEtcd, value: string): Promise<void> {
+    await etcd.write({ "/a/1": value, "/b/1": value, "/other": value });
+    await Promise.all(
+      this.all.map((one, i) => one.holds({ [`${PREFIXES[i]}1`]: value })),
+    );
+    await this.isConfirmed();
+  }
+
+  /** Waits for a check that began after now. */
+  async isConfirmed(): Promise<void> {
+    const now = performance.now();
+    await eventually(
+      "a check is done",
+      () =>
+        PREFIXES.every((one) =>
+          performance.now() - this.store.age(one) > now
+        ) || undefined,
+    );
+  }
+
+  /** Nothing went wrong, and no connection was made but the first. */
+  isUnbroken(logged: Logged): void {
+    const { reconnects, missed, problems } = this.store.status;
+    const faults = logged.about(/^(warning|error)/);
+    assertEquals(faults.filter((line) => !OFF.test(line)), []);
+    assertEquals({ reconnects, missed, problems }, {
+      reconnects: 0,
+      missed: 0,
+      problems: [],
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const one of this.all) await one[Symbol.asyncDispose]();
+  }
+}
+
+Deno.test("etcd login: a JWT that expires is replaced without a break", async () => {
+  using logged = new Logged();
+  await using key = await makeTokenKey();
+  await using etcd = await TestEtcd.start({
+    args: [`--auth-token=${key.jwt("1s")}`],
+  });
+  await etcd.write({ "/a/1": "", "/b/1": "" });
+  const { revoke, grant } = await etcd.authenticate(PREFIXES);
+  await using follower = new Follower(etcd);
+  const begin = performance.now();
+  for (let i = 0; performance.now() - begin < 2_500; i++) {
+    await follower.follows(etcd, `${i}`);
+  }
+  // A token is of one revision of all rights: another user's, too.
+  await grant("/c/");
+  await follower.follows(etcd, "granted");
+  await revoke("/c/");
+  await follower.follows(etcd, "revoked");
+  follower.isUnbroken(logged);
+});
+
+Deno.test("etcd login: while authentication is off the login is not used, and is when it is on", async () => {
+  using logged = new Logged();
+  await using etcd = await TestEtcd.start();
+  await etcd.write({ "/a/1": "", "/b/1": "" });
+  await using follower = new Follower(etcd);
+  await follower.follows(etcd, "off");
+  assertEquals(logged.about(OFF).length, 1);
+  await etcd.authenticate(PREFIXES);
+  await follower.follows(etcd, "on");
+  await etcd.switchAuthentication(false);
+  await follower.follows(etcd, "off again");
+  await follower.isConfirmed();
+  await etcd.switchAuthentication(true);
+  await follower.follows(etcd, "on again");
+  follower.isUnbroken(logged);
+});
