@@ -55,6 +55,13 @@ Deno.test("each room knows only those under it", async () => {
   }
 });
 
+Deno.test("no signal is followed by AbortSignal.any, which leaves something on it", async () => {
+  for (const path of (await readImports()).keys()) {
+    const text = await Deno.readTextFile(new URL(path, ROOT));
+    assert(!text.includes("AbortSignal.any("), `${path}: see lib/abort.ts`);
+  }
+});
+
 Deno.test("no files import each other in a circle", async () => {
   const imports = await readImports();
   const done = new Set<string>();

@@ -182,9 +182,11 @@ function baseOf(
   const onLine = given("addr");
   const text = onLine ?? (variable("LAINLET_ADDR") || "127.0.0.1:9001");
   const url = /^https?:\/\//.test(text) ? text : `http://${completed(text)}`;
-  if (URL.canParse(url) && /^https?:\/\/[^/?#@]+\/?$/.test(url)) {
-    return url.replace(/\/$/, "");
-  }
+  // A path is that of a proxy, which has a scheme.
+  const form = url === text
+    ? /^https?:\/\/[^/?#@]+(\/[^?#]*)?$/
+    : /^http:\/\/[^/?#@]+$/;
+  if (URL.canParse(url) && form.test(url)) return url.replace(/\/+$/, "");
   throw new UsageError(
     `${
       onLine === undefined ? "$LAINLET_ADDR" : "--addr"

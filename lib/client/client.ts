@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { ChildController } from "../abort.ts";
 import { backoff, sleep } from "../backoff.ts";
 import type { Data, EndpointName, Params, ViewName } from "./declared.ts";
 import { lineOf, PeerError, RefusedError } from "./errors.ts";
@@ -17,6 +18,7 @@ import { Exchange } from "./exchange.ts";
 import { parseBounded } from "./json.ts";
 import { oneLine, STEADY } from "./limits.ts";
 import { applyPatch, share } from "./patch.ts";
+import { isTemporary } from "./retry.ts";
 
 export { lineOf, PeerError, RefusedError };
 export type { Data, EndpointName, Params, ViewName };
@@ -61,7 +63,7 @@ const EVENTS = ["init", "update", "delete", "patch", "error", "unchanged"];
  */
 export class Client {
   /**
-   * @param base where it is, `http://127.0.0.1:9001`
+   * @param base where it is, `http://127.0.0.1:9001`; behind a proxy perhaps with a path, `https://node1/lainlet/`
    * @param parse for those to whom the numbers of `JSON.parse` are not exact enough
    */
   constructor(
@@ -74,7 +76,7 @@ export class Client {
    *
    * @throws {RefusedError} when lainlet does not answer that
    * @throws {PeerError} when it cannot be reached, does not keep up, or is not lainlet
-   * @throws {TypeError} when the base is no URL
+   * @throws {TypeError} when the base is no URL of HTTP
    */
   async get<N extends EndpointName>(
     name: N,
@@ -107,7 +109,7 @@ export class Client {
    * throw, above all.
    *
    * @throws {RefusedError} when lainlet does not, or no longer, answer that
-   * @throws {TypeError} when the base is no URL
+   * @throws {TypeError} when the base is no URL of HTTP
    */
   watch<N extends ViewName>(
     name: N,
@@ -121,17 +123,30 @@ export class Client {
   async *watchAny(
     name: string,
     params: Readonly<Record<string, string | undefined>>,
-    { signal: end = new AbortController().signal, onStatus }: WatchOptions = {},
+    options: WatchOptions = {},
   ): AsyncGenerator<Update<unknown>, void> {
-    /** Of what is said by a timer, nobody else would hear. */
-    const failure = new AbortController();
-    const signal = AbortSignal.any([end, failure.signal]);
+    const over = new ChildController(options.signal);
+    try {
+      yield* this.#states(name, params, options, over);
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** @param over aborts with the options' signal; aborted, too, with an error of what is said by a timer, of which nobody else would hear */
+  async *#states(
+    name: string,
+    params: Readonly<Record<string, string | undefined>>,
+    { signal: end = new AbortController().signal, onStatus }: WatchOptions,
+    over: AbortController,
+  ): AsyncGenerator<Update<unknown>, void> {
+    const { signal } = over;
     const later = (ms: number, say: () => void | Promise<void>) =>
       setTimeout(async () => {
         try {
           await say();
         } catch (error) {
-          failure.abort(error);
+          over.abort(error);
         }
       }, ms);
     let last: { readonly data: unknown; readonly etag?: string } | undefined;
@@ -151,6 +166,8 @@ export class Client {
         }
       });
       const begin = performance.now();
+      /** How long lainlet asks to wait, in ms. */
+      let retryAfter = 0;
       try {
         const asked = { ...params, watch: "1", patch, tag: "1" };
         const url = this.#url(name, asked) +
@@ -202,13 +219,14 @@ export class Client {
         const isTheirs = isRefused || error instanceof PeerError;
         if (end.aborted && (isTheirs || error === end.reason)) return;
         if (!isTheirs) throw error;
-        const isRefusal = isRefused && error.status < 500;
+        const isRefusal = isRefused && !isTemporary(error.status);
         // Not every answer can be patched, and only the server knows which.
         if (isRefusal && error.status === 400 && patch !== undefined) {
           patch = undefined;
           continue;
         }
         if (isRefusal) throw error;
+        if (isRefused) retryAfter = error.retryAfter ?? 0;
         onStatus?.({ isOpen: false, problem: error.message });
       } finally {
         isSilent = false;
@@ -217,7 +235,7 @@ export class Client {
       // One that says something and ends, again and again, does not go well.
       if (performance.now() - begin > STEADY) failures = 0;
       isAfterGap = last !== undefined;
-      await sleep(backoff(failures), signal);
+      await sleep(retryAfter + backoff(failures), signal);
     }
   }
 
@@ -240,13 +258,19 @@ export class Client {
     name: string,
     params: Readonly<Record<string, string | undefined>>,
   ): string {
+    const url = new URL(this.base);
+    if (!/^https?:$/.test(url.protocol)) {
+      throw new TypeError(`"${this.base}" is no URL of HTTP`);
+    }
     const path = name.startsWith("/") ? name : `/v2/${name}`;
+    url.pathname = url.pathname.replace(/\/+$/, "") + path;
     const query = new URLSearchParams();
     for (const [key, value] of Object.entries(params)) {
       if (value !== undefined) query.set(key, value);
     }
-    const search = query.toString();
-    return new URL(this.base + path + (search && `?${search}`)).href;
+    url.search = query.toString();
+    url.hash = "";
+    return url.href;
   }
 }
 

@@ -4,8 +4,15 @@ import { oneLine } from "./limits.ts";
 export class RefusedError extends Error {
   override readonly name = "RefusedError";
 
-  /** @param status of HTTP */
-  constructor(readonly status: number, message: string) {
+  /**
+   * @param status of HTTP
+   * @param retryAfter how long lainlet, or a proxy before it, asks to wait before the next request, in ms, 60 s at the most
+   */
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly retryAfter?: number,
+  ) {
     super(oneLine(message) || `HTTP ${status}`);
   }
 }

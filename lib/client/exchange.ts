@@ -1,13 +1,15 @@
+import { ChildController } from "../abort.ts";
 import { Bytes } from "./bytes.ts";
 import { lineOf, PeerError, RefusedError } from "./errors.ts";
 import { MAX_REFUSAL, MAX_SIZE, PROGRESS, SILENCE } from "./limits.ts";
+import { retryAfterOf } from "./retry.ts";
 
 /**
  * One request, and what is read of its answer. Whoever is at the other end,
  * it follows no redirect, and does not wait for what is dead or crawls.
  */
 export class Exchange {
-  readonly #closing = new AbortController();
+  readonly #closing: ChildController;
   readonly #signal: AbortSignal;
   #reader?: ReadableStreamDefaultReader<Uint8Array>;
   /** How much longer to wait, in ms. */
@@ -15,11 +17,10 @@ export class Exchange {
   /** Bytes since there was progress. */
   #come = 0;
 
+  /** @param signal ends it, as {@linkcode close} does, which is to be called in any case */
   constructor(signal?: AbortSignal) {
-    const { signal: closing } = this.#closing;
-    this.#signal = signal === undefined
-      ? closing
-      : AbortSignal.any([signal, closing]);
+    this.#closing = new ChildController(signal);
+    this.#signal = this.#closing.signal;
     // Deno's fetch forgets its signal as soon as garbage is collected, once the
     // headers are there.
     this.#signal.addEventListener(
@@ -40,7 +41,10 @@ export class Exchange {
       fetch(url, { signal: this.#signal, redirect: "manual" }),
     );
     this.#reader = body?.getReader();
-    if (status >= 400) throw new RefusedError(status, await this.#refusal());
+    if (status >= 400) {
+      const retryAfter = retryAfterOf(headers.get("Retry-After"));
+      throw new RefusedError(status, await this.#refusal(), retryAfter);
+    }
     // Browsers do not say where to.
     const location = type === "opaqueredirect"
       ? "somewhere else"

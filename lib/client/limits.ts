@@ -40,6 +40,9 @@ export const PROGRESS = 1024 * 1024;
 /** How long a stream must have gone well to be tried again without delay when it ends, in ms. */
 export const STEADY = HEARTBEAT * 1000;
 
+/** How long a watch waits at the most when it is asked to, in ms; and a little more, not to come back in step with others. */
+export const MAX_RETRY_AFTER = 60_000;
+
 /** A text as one line that is not too long to read. */
 export function oneLine(text: string): string {
   const line = text.slice(0, MAX_REFUSAL).replace(/\s+/g, " ").trim();

@@ -1,3 +1,4 @@
+import { ChildController } from "../abort.ts";
 import { backoff, sleep } from "../backoff.ts";
 
 /** How long an endpoint may take before the next one is tried beside it, in ms. */
@@ -42,8 +43,8 @@ export async function dial<C extends Connection, H>(
   signal: AbortSignal,
 ): Promise<Dialed<C, H> | undefined> {
   let winner: Dialed<C, H> | undefined;
-  const won = new AbortController();
-  const over = AbortSignal.any([signal, won.signal]);
+  const won = new ChildController(signal);
+  const over = won.signal;
 
   const attempt = async (endpoint: string) => {
     const connection = connect(endpoint);
@@ -61,10 +62,9 @@ export async function dial<C extends Connection, H>(
     }
   };
 
-  const turns = endpoints.map(() => new AbortController());
+  const turns = endpoints.map(() => new ChildController(over));
   await Promise.all(endpoints.map(async (endpoint, i) => {
-    const turn = turns[i]?.signal ?? over;
-    await sleep(i * PATIENCE, AbortSignal.any([over, turn]));
+    await sleep(i * PATIENCE, turns[i]?.signal ?? over);
     for (let failures = 0; !over.aborted; failures++) {
       const started = performance.now();
       try {

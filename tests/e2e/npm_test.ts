@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { run } from "../util/debian.ts";
@@ -51,6 +51,72 @@ await failed(new Client(nowhere).get("nodes", {}));
 await failed(new Client("no URL").get("nodes", {}));
 console.log(PeerError.name, RefusedError.name);
 `;
+
+/**
+ * Asks again and again with one signal, and prints how many listeners are left
+ * on it, and how many bytes of heap each request took for good: the least of
+ * some rounds, as what is only cached is not taken in each. Each stream of its
+ * server's ends after one event, and time between them is cut short.
+ */
+const SIGNALS = `import { getEventListeners } from "node:events";
+import { createServer } from "node:http";
+import { Client } from "${config.name}";
+
+const [MANY, ROUNDS, SHORT] = [200, 3, 3_000];
+const wait = globalThis.setTimeout;
+globalThis.setTimeout = (act, ms, ...rest) =>
+  wait(act, ms <= SHORT ? 1 : ms, ...rest);
+
+let count = 0;
+const server = createServer(({ url }, response) => {
+  const isStream = url.includes("watch=1");
+  const type = isStream ? "text/event-stream" : "application/json";
+  response.writeHead(200, { "Content-Type": type });
+  const state = \`{"n":\${count++}}\`;
+  response.end(isStream ? \`event: init\\ndata: \${state}\\n\\n\` : state);
+});
+await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+const client = new Client(\`http://127.0.0.1:\${server.address().port}\`);
+const { signal } = new AbortController();
+
+const heap = async () => {
+  for (let i = 0; i < 5; i++) {
+    gc();
+    await new Promise((resolve) => wait(resolve, 20));
+  }
+  return process.memoryUsage().heapUsed;
+};
+const look = async (name, act) => {
+  await act();
+  let least = Infinity;
+  for (let round = 0; round < ROUNDS; round++) {
+    const before = await heap();
+    await act();
+    least = Math.min(least, await heap() - before);
+  }
+  const bytes = least / MANY;
+  console.log(name, getEventListeners(signal, "abort").length, bytes);
+};
+await look("gets", async () => {
+  for (let i = 0; i < MANY; i++) await client.get("nodes", {}, signal);
+});
+await look("watches", async () => {
+  for (let i = 0; i < MANY; i++) {
+    for await (const _ of client.watch("nodes", {}, { signal })) break;
+  }
+});
+const states = client.watch("nodes", {}, { signal });
+await look("reconnects", async () => {
+  for (let i = 0; i < MANY; i++) await states.next();
+});
+await states.return();
+console.log("end", getEventListeners(signal, "abort").length, 0);
+server.closeAllConnections();
+server.close();
+`;
+
+/** What a request may leave behind on the heap, in bytes: less than a signal that is kept for each takes. */
+const LEFT_BEHIND = 2_000;
 
 Deno.test("npm: the client's package has lainlet's types, can be published, and fails as it should", async (t) => {
   const folder = await Deno.makeTempDir({ prefix: "lainlet-npm-" });
@@ -102,4 +168,21 @@ Deno.test("npm: the client's package has lainlet's types, can be published, and 
       assertMatch(base ?? "", /^TypeError /);
     }
   });
+
+  await t.step(
+    "a signal that outlives requests keeps nothing of them",
+    async () => {
+      await project.write("signals.js", SIGNALS);
+      const printed = await project.run("node", "--expose-gc", "signals.js");
+      const lines = printed.trim().split("\n").map((line) => line.split(" "));
+      assertEquals(
+        lines.map(([name, listeners]) => [name, Number(listeners)]),
+        // A watch that goes on listens once.
+        [["gets", 0], ["watches", 0], ["reconnects", 1], ["end", 0]],
+      );
+      for (const [name, , bytes] of lines) {
+        assert(Number(bytes) < LEFT_BEHIND, `${name}: ${bytes} bytes each`);
+      }
+    },
+  );
 });

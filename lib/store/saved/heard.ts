@@ -1,3 +1,4 @@
+import { ChildController } from "../../abort.ts";
 import type { Batch, Entry } from "../store.ts";
 import type { News } from "./write.ts";
 
@@ -7,7 +8,7 @@ export class Heard {
   #isRead = false;
   #isWhole = false;
   #changes = new Map<string, Entry | undefined>();
-  #watch = new AbortController();
+  #watch = new ChildController();
 
   constructor(private readonly prefix: string) {}
 
@@ -69,9 +70,9 @@ export class Heard {
     return this.#watch.signal.aborted;
   }
 
-  /** A watch begins. @returns aborts when there has to be another one */
-  begin(): AbortSignal {
-    this.#watch = new AbortController();
+  /** A watch begins. @returns aborts when that has to end, or when there has to be another one */
+  begin(end: AbortSignal): AbortSignal {
+    this.#watch = new ChildController(end);
     return this.#watch.signal;
   }
 

@@ -1,4 +1,5 @@
 import { getLogger } from "@logtape/logtape";
+import { ChildController } from "../../abort.ts";
 import { sleep } from "../../backoff.ts";
 import { UsageError } from "../../flags.ts";
 import type { Entry, Item, Snapshot, Store, StoreStatus } from "../store.ts";
@@ -90,8 +91,8 @@ export class SavedStore implements Store {
   watch(prefix: string, signal: AbortSignal): ReadableStream<Item> {
     const heard = new Heard(prefix);
     this.#heard.set(prefix, heard);
-    const left = new AbortController();
-    const ends = AbortSignal.any([signal, left.signal]);
+    const left = new ChildController(signal);
+    const ends = left.signal;
     let reader: ReadableStreamDefaultReader<Item> | undefined;
     return new ReadableStream<Item>({
       // Nothing here keeps hold of an item while it waits for the next one.
@@ -123,8 +124,7 @@ export class SavedStore implements Store {
     heard: Heard,
     ends: AbortSignal,
   ): ReadableStreamDefaultReader<Item> {
-    const either = AbortSignal.any([ends, heard.begin()]);
-    return this.inner.watch(prefix, either).getReader();
+    return this.inner.watch(prefix, heard.begin(ends)).getReader();
   }
 
   /** Notes what is delivered; a snapshot when it was taken whole. */

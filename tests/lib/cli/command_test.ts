@@ -28,13 +28,24 @@ Deno.test("commands: where lainlet is", async () => {
     ["[2001:db8::7]", "http://[2001:db8::7]:9001"],
     ["[::1]:9002", "http://[::1]:9002"],
     ["https://lainlet.lain/", "https://lainlet.lain"],
+    ["http://node1/lainlet/", "http://node1/lainlet"],
   ];
   for (const [addr, base] of cases) {
     assertEquals(await baseOf(`status --addr ${addr}`, "other"), base);
     assertEquals(await baseOf("pods", addr), base);
   }
   assertEquals(await baseOf("get nodes", ""), "http://127.0.0.1:9001");
-  for (const bad of ["a/b", "u:secret@a", "http://", "a b:1"]) {
+  for (
+    const bad of [
+      "a/b",
+      "a/b:1",
+      "http://a/?b",
+      "u:secret@a",
+      "http://u:secret@a/b",
+      "http://",
+      "a b:1",
+    ]
+  ) {
     await assertRejects(
       () => baseOf("pods", bad),
       UsageError,
