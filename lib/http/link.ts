@@ -134,15 +134,20 @@ export class OriginLink {
     }
     const used = linked;
     used.users++;
-    this.post({
-      type: "attach",
-      id,
-      topic: used.id,
-      which,
-      revision: used.revision,
-      had: had && { etag: had.etag, state: used.writeAside(had) },
-    });
+    // An older state than the one that was found here, or was read by a GET,
+    // would take the reader back.
+    const cancel = used.whenCurrent(() =>
+      this.post({
+        type: "attach",
+        id,
+        topic: used.id,
+        which,
+        revision: used.revision,
+        had: had && { etag: had.etag, state: used.writeAside(had) },
+      })
+    );
     return () => {
+      cancel();
       if (--used.users > 0) return;
       topic.leave(used);
       this.#topics.delete(topic);
@@ -159,6 +164,8 @@ class LinkedTopic implements Follower {
   #seen = 0;
   #revision = 0;
   #isFree = true;
+  /** What is to be done when the latest state was posted. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(
     readonly id: number,
@@ -170,6 +177,13 @@ class LinkedTopic implements Follower {
   get revision(): number {
     const { isGated, number, revision } = this.topic;
     return isGated || number !== this.#seen ? this.#revision : revision;
+  }
+
+  /** Calls back when the latest state was posted: at once, if it was. @returns ends the wait */
+  whenCurrent(act: () => void): () => void {
+    if (this.topic.number === this.#seen) act();
+    else this.#waiting.add(act);
+    return () => this.#waiting.delete(act);
   }
 
   taken(): void {
@@ -204,5 +218,7 @@ class LinkedTopic implements Follower {
       revision,
       state,
     });
+    for (const act of this.#waiting) act();
+    this.#waiting.clear();
   }
 }

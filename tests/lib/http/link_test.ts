@@ -212,7 +212,7 @@ Deno.test("link: what comes while the worker is busy is one state, and what happ
   assertEquals(listener.heard, ["1 delete", "2 delete", "100 update"]);
 });
 
-Deno.test("link: whoever comes while the worker is busy hears no revision that is not there", async () => {
+Deno.test("link: whoever comes while the worker is behind begins with the state that the origin has", async () => {
   using link = new Link();
   const { origin } = link;
   const { listener } = await link.watch();
@@ -225,9 +225,41 @@ Deno.test("link: whoever comes while the worker is busy hears no revision that i
   };
   const late = (await link.watch()).listener;
   await heard(late, "3 update");
-  assertEquals(late.heard, ["2 update", "3 update"]);
-  assertEquals(late.revisions, [2, 3]);
+  assertEquals(late.heard, ["3 update"]);
+  assertEquals(late.revisions, [3]);
   assertEquals(listener.revisions, [1, 2, 3]);
+});
+
+Deno.test("link: whoever resumes on a worker that is behind is not taken back", async () => {
+  using link = new Link();
+  const { origin } = link;
+  const { topic } = origin;
+  const numbered = (n: number) => State.of([["n", `${n}`]]);
+  const { listener } = await link.watch();
+  await eventually("it is attached", () => listener.topic && true);
+  for (const [begin, back] of [[2, 1], [5, 2], [9, 0]] as const) {
+    origin.onStart = () => {
+      // The first goes to the worker, the others wait until it is taken.
+      for (const n of [begin, begin + 1, begin + 2]) {
+        topic.publish(numbered(n), "update");
+        if (n === begin + 2 - back) origin.had = numbered(n);
+      }
+    };
+    const { listener } = await link.watch();
+    const newest = `{"n":${begin + 2}} update`;
+    await heard(listener, newest);
+    assertEquals(listener.heard, [newest]);
+    assertEquals(listener.had?.etag, origin.had?.etag);
+  }
+  // Who leaves before it begins is not begun with.
+  origin.onStart = () => {
+    for (const n of [20, 21]) topic.publish(numbered(n), "update");
+  };
+  const gone = await link.watch();
+  gone.stop();
+  await heard(listener, '{"n":21} update');
+  assertEquals(gone.listener.heard, []);
+  assertEquals(topic.followers, 1);
 });
 
 Deno.test("link: a topic is dropped with its last listener, and can be had again", async () => {
