@@ -1,4 +1,42 @@
 /**
+ * Signals that may have aborted before anybody waits for them, and that may
+ * live longer than whoever does. A signal dispatches its event once: a
+ * listener that is added later is never called.
+ *
+ * @module
+ */
+
+/**
+ * Calls a function when a signal aborts; at once, within this call, when it
+ * has aborted already.
+ *
+ * @returns removes the listener, as a signal may outlive what waits for it
+ */
+export function onAbort(signal: AbortSignal, call: () => void): () => void {
+  if (signal.aborted) call();
+  else signal.addEventListener("abort", call, { once: true });
+  return () => signal.removeEventListener("abort", call);
+}
+
+/**
+ * Waits for a promise, as long as a signal has not aborted.
+ *
+ * @throws what the promise rejects with, or the signal's reason
+ */
+export async function unlessAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const remove = onAbort(signal, () => reject(signal.reason));
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    remove();
+  }
+}
+
+/**
  * Aborts when a parent signal does, as a child context does in Go. It listens
  * to the parent until it is aborted: whoever makes one aborts it at the end of
  * its own work, and leaves nothing behind on a parent that lives longer.
@@ -7,17 +45,16 @@
  * 22, and in Deno 2.9).
  */
 export class ChildController extends AbortController {
-  readonly #onAbort = () => this.abort(this.parent?.reason);
+  readonly #remove?: () => void;
 
-  constructor(private readonly parent?: AbortSignal) {
+  constructor(parent?: AbortSignal) {
     super();
-    if (parent?.aborted) super.abort(parent.reason);
-    else parent?.addEventListener("abort", this.#onAbort);
+    this.#remove = parent && onAbort(parent, () => this.abort(parent.reason));
   }
 
   override abort(reason?: unknown): void {
     if (this.signal.aborted) return;
-    this.parent?.removeEventListener("abort", this.#onAbort);
+    this.#remove?.();
     super.abort(reason);
   }
 }

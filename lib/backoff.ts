@@ -1,3 +1,5 @@
+import { onAbort } from "./abort.ts";
+
 /**
  * The time to wait before a retry, in ms: doubles from 100 ms to 3 s, and is
  * jittered to between half and all of that, so that the lainlets of many
@@ -31,14 +33,14 @@ export function untilBeat(most: number, now = Date.now()): number {
 
 /** Waits; resolves early when the signal aborts. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => {
+    remove();
+    resolve();
+  }, ms);
+  const remove = onAbort(signal, () => {
+    clearTimeout(timer);
+    resolve();
   });
+  return promise;
 }

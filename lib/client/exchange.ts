@@ -1,4 +1,4 @@
-import { ChildController } from "../abort.ts";
+import { ChildController, onAbort } from "../abort.ts";
 import { Bytes } from "./bytes.ts";
 import { lineOf, PeerError, RefusedError } from "./errors.ts";
 import { MAX_REFUSAL, MAX_SIZE, PROGRESS, SILENCE } from "./limits.ts";
@@ -23,10 +23,7 @@ export class Exchange {
     this.#signal = this.#closing.signal;
     // Deno's fetch forgets its signal as soon as garbage is collected, once the
     // headers are there.
-    this.#signal.addEventListener(
-      "abort",
-      () => this.#reader?.cancel().catch(() => {}),
-    );
+    onAbort(this.#signal, () => this.#reader?.cancel().catch(() => {}));
   }
 
   /**

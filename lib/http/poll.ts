@@ -1,3 +1,4 @@
+import { onAbort } from "../abort.ts";
 import { State } from "../broadcast/state.ts";
 import type { Follower, Topic } from "../broadcast/topic.ts";
 import type { Listener } from "../view/listener.ts";
@@ -37,12 +38,11 @@ export async function otherState(
 ): Promise<void> {
   const poll = new Poll(isKnown);
   const stop = views.follow(demand, poll);
+  const remove = onAbort(signal, poll.end);
   try {
-    signal.addEventListener("abort", poll.end);
-    if (signal.aborted) poll.end();
     await poll.over;
   } finally {
-    signal.removeEventListener("abort", poll.end);
+    remove();
     poll.leave();
     stop();
   }

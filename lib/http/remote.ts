@@ -1,3 +1,4 @@
+import { onAbort } from "../abort.ts";
 import { Topic } from "../broadcast/topic.ts";
 import type { State } from "../broadcast/state.ts";
 import { Unavailable } from "../errors.ts";
@@ -47,9 +48,13 @@ export class RemoteOrigin implements Origin {
   answer(ask: Ask, gone?: AbortSignal): Promise<Answer | Feed> {
     const id = this.#count++;
     const { promise, resolve } = Promise.withResolvers<Answer | Feed>();
-    this.#asked.set(id, resolve);
     this.post({ type: "ask", id, ask });
-    gone?.addEventListener("abort", () => this.post({ type: "gone", id }));
+    const remove = gone &&
+      onAbort(gone, () => this.post({ type: "gone", id }));
+    this.#asked.set(id, (answer) => {
+      remove?.();
+      resolve(answer);
+    });
     return promise;
   }
 

@@ -1,3 +1,4 @@
+import { onAbort } from "../abort.ts";
 import { READ_PARAMS } from "../view/params.ts";
 import type { Ask } from "../view/page.ts";
 
@@ -14,6 +15,7 @@ export class Wait implements Disposable {
   readonly #ending = new AbortController();
   readonly #end = () => this.#ending.abort();
   readonly #timer: ReturnType<typeof setTimeout>;
+  readonly #remove?: () => void;
 
   /** Aborts when there is no more to be waited for. */
   readonly signal = this.#ending.signal;
@@ -26,12 +28,11 @@ export class Wait implements Disposable {
   constructor(
     private readonly waits: Set<Wait>,
     most: number,
-    private readonly gone?: AbortSignal,
+    gone?: AbortSignal,
   ) {
     waits.add(this);
     this.#timer = setTimeout(this.#end, most);
-    if (gone?.aborted) this.#end();
-    gone?.addEventListener("abort", this.#end);
+    this.#remove = gone && onAbort(gone, this.#end);
   }
 
   end(): void {
@@ -40,7 +41,7 @@ export class Wait implements Disposable {
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
-    this.gone?.removeEventListener("abort", this.#end);
+    this.#remove?.();
     this.waits.delete(this);
   }
 }

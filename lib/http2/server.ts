@@ -1,3 +1,4 @@
+import { onAbort } from "../abort.ts";
 import { getLogger } from "@logtape/logtape";
 import { sleep } from "../backoff.ts";
 import { Http2Connection } from "./connection.ts";
@@ -119,18 +120,18 @@ export class Http2Server {
   async #serve(conn: Deno.Conn<Deno.NetAddr>): Promise<void> {
     const end = () => close(conn);
     const timer = setTimeout(end, PATIENCE);
-    this.#closing.signal.addEventListener("abort", end);
+    const remove = onAbort(this.#closing.signal, end);
     try {
       const rest = await readPreface(conn);
       clearTimeout(timer);
-      this.#closing.signal.removeEventListener("abort", end);
+      remove();
       if (rest === undefined) await conn.write(NOT_HTTP2);
       else if (!this.#closing.signal.aborted) await this.#converse(conn, rest);
     } catch (error) {
       log.debug("a connection is lost", { error: String(error) });
     } finally {
       clearTimeout(timer);
-      this.#closing.signal.removeEventListener("abort", end);
+      remove();
       close(conn);
     }
   }

@@ -1,3 +1,5 @@
+import { unlessAborted } from "../abort.ts";
+
 /** Someone who waits for a proof that begins after he asked. */
 interface Asking {
   readonly prefix: string;
@@ -17,19 +19,11 @@ export class Asked {
 
   /** Waits for a proof that begins after now, until the signal aborts. */
   wait(prefix: string, signal: AbortSignal): Promise<number> {
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const { promise, resolve } = Promise.withResolvers<number>();
     const asking = { prefix, at: performance.now(), resolve };
     this.#asking.add(asking);
-    const abort = () => {
-      this.#asking.delete(asking);
-      reject(signal.reason);
-    };
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort);
-    // One signal may stand for many proofs.
-    const forget = () => signal.removeEventListener("abort", abort);
-    promise.then(forget, forget);
-    return promise;
+    return unlessAborted(promise, signal)
+      .finally(() => this.#asking.delete(asking));
   }
 
   /**

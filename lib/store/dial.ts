@@ -1,4 +1,4 @@
-import { ChildController } from "../abort.ts";
+import { ChildController, onAbort, unlessAborted } from "../abort.ts";
 import { backoff, sleep } from "../backoff.ts";
 
 /** How long an endpoint may take before the next one is tried beside it, in ms. */
@@ -17,7 +17,7 @@ export interface Connection {
   close(): void;
 }
 
-/** A connection that works, and where the store's history stood when it was made. */
+/** A connection that worked, and where the store's history stood when it was made; it may have ended since. */
 export interface Dialed<C extends Connection, H> {
   readonly connection: C;
   readonly head: H;
@@ -48,17 +48,16 @@ export async function dial<C extends Connection, H>(
 
   const attempt = async (endpoint: string) => {
     const connection = connect(endpoint);
-    const close = () => connection.close();
-    over.addEventListener("abort", close);
+    const remove = onAbort(over, () => connection.close());
     try {
-      const head = await open(connection);
-      if (over.aborted) return;
-      over.removeEventListener("abort", close);
+      const head = await unlessAborted(open(connection), connection.signal);
+      connection.signal.throwIfAborted();
+      remove();
       winner = { connection, head };
       won.abort();
     } finally {
+      remove();
       if (winner?.connection !== connection) connection.close();
-      over.removeEventListener("abort", close);
     }
   };
 
@@ -78,5 +77,6 @@ export async function dial<C extends Connection, H>(
       await sleep(Math.max(0, rest), over);
     }
   }));
-  return winner;
+  if (signal.aborted) winner?.connection.close();
+  return signal.aborted ? undefined : winner;
 }

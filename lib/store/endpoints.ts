@@ -1,5 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { backoff, sleep } from "../backoff.ts";
+import { onAbort } from "../abort.ts";
 import { type Connection, dial, type Dialed } from "./dial.ts";
 import { lineOf } from "./line.ts";
 
@@ -61,9 +62,9 @@ export class Endpoints<C extends Connection, H> {
   }
 
   /**
-   * Keeps a connection until the signal aborts, or the connection is closed.
+   * Keeps a connection until the signal aborts, which closes it.
    *
-   * @param use called with each
+   * @param use called with each that is open
    */
   async keep(
     use: (dialed: Dialed<C, H>, use: Use) => void,
@@ -80,20 +81,24 @@ export class Endpoints<C extends Connection, H> {
       if (dialed === undefined) return;
       const { connection } = dialed;
       const { promise: over, resolve } = Promise.withResolvers<Error | null>();
-      connection.signal.addEventListener("abort", () => {
+      this.#connection = connection;
+      onAbort(connection.signal, () => {
         this.#connection = undefined;
         resolve(connection.signal.reason);
       });
-      this.#connection = connection;
-      this.#connects++;
-      use(dialed, {
-        resumed: () => {
-          this.#problems.clear();
-          this.#told.clear();
-        },
-        proven: () => failures = 0,
-      });
+      const remove = onAbort(signal, () => connection.close());
+      if (!connection.signal.aborted) {
+        this.#connects++;
+        use(dialed, {
+          resumed: () => {
+            this.#problems.clear();
+            this.#told.clear();
+          },
+          proven: () => failures = 0,
+        });
+      }
       const reason = await over;
+      remove();
       if (reason === null) return;
       const { endpoint } = connection;
       this.note(endpoint, reason);

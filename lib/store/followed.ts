@@ -1,3 +1,4 @@
+import { onAbort } from "../abort.ts";
 import { sleep, untilBeat } from "../backoff.ts";
 import { Asked } from "./asked.ts";
 import type { Connection, Dialed } from "./dial.ts";
@@ -138,20 +139,22 @@ export abstract class FollowedStore<
 
   watch(prefix: string, signal: AbortSignal): ReadableStream<Item> {
     let watch: W;
+    let removeListener: (() => void) | undefined;
     return new ReadableStream<Item>({
       start: (controller) => {
         if (signal.aborted) return controller.close();
         watch = this.begin(prefix, controller);
         this.#readers.set(watch, { controller, told: 0 });
         this.watches.add(watch);
-        signal.addEventListener("abort", () => {
+        removeListener = onAbort(signal, () => {
           if (this.#remove(watch)) controller.close();
-        }, { once: true });
+        });
         const { connection } = this.endpoints;
         if (this.watches.size === 1) this.#run();
         else if (connection) this.follow(watch, connection);
       },
       cancel: () => {
+        removeListener?.();
         this.#remove(watch);
       },
     });
@@ -160,10 +163,7 @@ export abstract class FollowedStore<
   #remove(watch: W): boolean {
     const found = this.watches.delete(watch);
     this.leave(watch);
-    if (this.watches.size === 0) {
-      this.#wake.abort();
-      this.endpoints.connection?.close();
-    }
+    if (this.watches.size === 0) this.#wake.abort();
     return found;
   }
 
@@ -172,7 +172,7 @@ export abstract class FollowedStore<
     const { signal } = this.#wake = new AbortController();
     this.#verifyAt = this.#nextVerification();
     await this.endpoints.keep((dialed, use) => {
-      dialed.connection.signal.addEventListener("abort", () => {
+      onAbort(dialed.connection.signal, () => {
         for (const watch of this.watches) watch.isLive = false;
       });
       this.serve(dialed, use);
@@ -187,7 +187,7 @@ export abstract class FollowedStore<
   /** Checks the watches of a connection again and again, until it is over. */
   protected async keepChecking(connection: C, use: Use): Promise<void> {
     const pause = Math.min(this.#checkEvery, this.#verifyEvery || Infinity);
-    connection.signal.addEventListener("abort", () => this.#hurry.abort());
+    onAbort(connection.signal, () => this.#hurry.abort());
     while (!connection.signal.aborted) {
       this.#hurry = new AbortController();
       const at = performance.now();

@@ -1,3 +1,4 @@
+import { onAbort } from "../abort.ts";
 import { readText, UsageError } from "../flags.ts";
 import { isObject, parse } from "../json.ts";
 import type { StoreKind } from "./kind.ts";
@@ -108,14 +109,15 @@ export class MemoryStore implements Store {
 
   watch(prefix: string, signal: AbortSignal): ReadableStream<Item> {
     let follower: Follower;
+    let remove: (() => void) | undefined;
     return new ReadableStream<Item>({
       start: (controller) => {
         if (signal.aborted) return controller.close();
         follower = { prefix, controller };
         this.#followers.add(follower);
-        signal.addEventListener("abort", () => {
+        remove = onAbort(signal, () => {
           if (this.#followers.delete(follower)) controller.close();
-        }, { once: true });
+        });
         controller.enqueue({
           type: "snapshot",
           revision: this.#revision,
@@ -127,6 +129,7 @@ export class MemoryStore implements Store {
         });
       },
       cancel: () => {
+        remove?.();
         this.#followers.delete(follower);
       },
     });

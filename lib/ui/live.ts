@@ -11,6 +11,7 @@ import {
   type Update,
   type WatchStatus,
 } from "../client/client.ts";
+import { onAbort } from "../abort.ts";
 import { whileShown } from "./pace.ts";
 
 /** How long to wait before a refused page asks again, in ms. */
@@ -84,7 +85,7 @@ export function follow(base: string, onLive: (live: Live) => void): () => void {
     }
   };
   return whileShown((signal) => {
-    signal.addEventListener("abort", () => {
+    onAbort(signal, () => {
       clearTimeout(silence);
       become({ isResuming: true, problem: undefined });
     });

@@ -1,3 +1,4 @@
+import { unlessAborted } from "../abort.ts";
 import { sleep } from "../backoff.ts";
 
 /** How soon what was written under a prefix is there by itself, in ms; otherwise it is asked for. */
@@ -85,19 +86,10 @@ export class SubtreeProgress implements Progress {
 
   reached(revision: number, signal: AbortSignal): Promise<void> {
     if (this.#revision >= revision) return Promise.resolve();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.set(resolve, revision);
-    const abort = () => {
-      this.#waiting.delete(resolve);
-      reject(signal.reason);
-    };
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort);
-    // One signal may stand for many waits; and who waits for several things
-    // may have heard of another one first.
-    const forget = () => signal.removeEventListener("abort", abort);
-    promise.then(forget, forget);
-    return promise;
+    return unlessAborted(promise, signal)
+      .finally(() => this.#waiting.delete(resolve));
   }
 
   async proven(signal: AbortSignal): Promise<void> {

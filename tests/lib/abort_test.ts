@@ -1,6 +1,38 @@
-import { assert, assertEquals } from "@std/assert";
-import { ChildController } from "../../lib/abort.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ChildController, onAbort, unlessAborted } from "../../lib/abort.ts";
 import { ListenedSignal } from "../util/signal.ts";
+
+Deno.test("a signal that aborts, or has aborted, is heard once", () => {
+  const listened = new ListenedSignal();
+  let calls = 0;
+  const remove = onAbort(listened.signal, () => calls += 100);
+  onAbort(listened.signal, () => calls++);
+  remove();
+  assertEquals([calls, listened.listeners], [0, 1]);
+  listened.abort();
+  listened.abort();
+  assertEquals(calls, 1);
+  onAbort(listened.signal, () => calls++);
+  assertEquals([calls, listened.listeners], [2, 1], "none is added");
+});
+
+Deno.test("a promise is waited for unless the signal aborts, or has aborted", async () => {
+  const listened = new ListenedSignal();
+  const { signal } = listened;
+  assertEquals(await unlessAborted(Promise.resolve(1), signal), 1);
+  const failing = Promise.reject(new Error("no"));
+  await assertRejects(() => unlessAborted(failing, signal), Error, "no");
+  assertEquals(listened.listeners, 0);
+  const waiting = unlessAborted(new Promise(() => {}), signal);
+  assertEquals(listened.listeners, 1);
+  listened.abort();
+  await assertRejects(() => waiting, DOMException);
+  await assertRejects(
+    () => unlessAborted(new Promise(() => {}), signal),
+    DOMException,
+  );
+  assertEquals(listened.listeners, 0);
+});
 
 Deno.test("a child aborts with its parent, and listens no longer than it lives", () => {
   const parent = new ListenedSignal();
@@ -19,4 +51,15 @@ Deno.test("a child aborts with its parent, and listens no longer than it lives",
   const orphan = new ChildController();
   orphan.abort();
   assert(orphan.signal.aborted);
+});
+
+Deno.test("nothing listens to a signal by itself: it may have aborted before", async () => {
+  const { stdout } = await new Deno.Command("git", {
+    args: ["grep", "--untracked", "-lE", "[\"']abort[\"']|\\bonabort\\b", "--"]
+      .concat("*.ts", "*.tsx"),
+    cwd: new URL("../..", import.meta.url),
+  }).output();
+  const files = new TextDecoder().decode(stdout).trim().split("\n")
+    .filter((path) => !path.startsWith("tests/"));
+  assertEquals(files, ["lib/abort.ts"]);
 });

@@ -1,10 +1,14 @@
 /** A signal that tells how many listen to it. */
 export class ListenedSignal {
-  listeners = 0;
+  readonly #listeners = new Set<unknown>();
   readonly #controller = new AbortController();
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  get listeners(): number {
+    return this.#listeners.size;
   }
 
   constructor() {
@@ -12,13 +16,13 @@ export class ListenedSignal {
     const { addEventListener, removeEventListener } = EventTarget.prototype;
     Object.assign(signal, {
       addEventListener: (...args: Parameters<typeof addEventListener>) => {
-        this.listeners++;
+        this.#listeners.add(args[1]);
         addEventListener.apply(signal, args);
       },
       removeEventListener: (
         ...args: Parameters<typeof removeEventListener>
       ) => {
-        this.listeners--;
+        this.#listeners.delete(args[1]);
         removeEventListener.apply(signal, args);
       },
     });

@@ -1,3 +1,4 @@
+import { onAbort } from "../../abort.ts";
 import { Buffer } from "node:buffer";
 import {
   type CallOptions,
@@ -240,13 +241,12 @@ export class EtcdConnection implements Connection {
       () => reject(new Error(`etcd did not answer within ${timeout} ms`)),
       timeout,
     );
-    if (this.signal.aborted) abort();
-    this.signal.addEventListener("abort", abort);
+    const remove = onAbort(this.signal, abort);
     try {
       return await Promise.race([work, over]);
     } finally {
       clearTimeout(timer);
-      this.signal.removeEventListener("abort", abort);
+      remove();
     }
   }
 }

@@ -1,3 +1,5 @@
+import { onAbort } from "../../abort.ts";
+
 /** How long etcd may take to answer a small request, in ms: TLS included. */
 export const TIMEOUT = 3_000;
 /** How long etcd may take for the next piece of a large answer, in ms. */
@@ -6,18 +8,16 @@ export const PIECE_TIMEOUT = 8_000;
 /** One request, and what is read of its answer. */
 export class Exchange {
   readonly #abort = new AbortController();
-  readonly #connection: AbortSignal;
-  readonly #close = () =>
-    this.close(
-      this.#connection.reason ?? new Error("the connection was closed"),
-    );
+  readonly #remove?: () => void;
   #reader?: ReadableStreamDefaultReader<Uint8Array>;
 
   /** @param connection ends it, too */
   constructor(connection: AbortSignal) {
-    this.#connection = connection;
-    connection.addEventListener("abort", this.#close);
-    if (connection.aborted) this.#close();
+    this.#remove = onAbort(
+      connection,
+      () =>
+        this.close(connection.reason ?? new Error("the connection was closed")),
+    );
   }
 
   /**
@@ -80,7 +80,7 @@ export class Exchange {
 
   /** Ends it, wherever it is; to be called at its end, too. */
   close(reason: unknown = new Error("the request was given up")): void {
-    this.#connection.removeEventListener("abort", this.#close);
+    this.#remove?.();
     this.#abort.abort(reason);
     // Deno's fetch forgets its signal when garbage is collected, once the
     // headers are there.

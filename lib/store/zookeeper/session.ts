@@ -84,9 +84,10 @@ export class Session {
    * Says who lainlet is. ZooKeeper believes any name and password, and refuses
    * later what they may not read.
    *
-   * @throws {Error} when it refuses them at once
+   * @throws {Error} when it refuses them at once, or the session ends before
    */
   authenticate(login: string): Promise<void> {
+    if (this.signal.aborted) return Promise.reject(this.#over);
     const message = new Writer().int(XID.auth).int(OP.auth)
       .int(0).text("digest").text(login);
     this.#authenticated = Promise.withResolvers();
@@ -107,11 +108,8 @@ export class Session {
     write: (writer: Writer) => void,
     read: (reader: Reader) => T,
   ): Promise<Reply<T>> {
+    if (this.signal.aborted) return Promise.reject(this.#over);
     const { promise, resolve, reject } = Promise.withResolvers<Reply<T>>();
-    if (this.signal.aborted) {
-      reject(this.signal.reason ?? new Error("the connection was closed"));
-      return promise;
-    }
     const xid = this.#xid = this.#xid % 0x7fff_ffff + 1;
     const message = new Writer().int(xid).int(op);
     write(message);
@@ -144,12 +142,17 @@ export class Session {
     conn.write(farewell).catch(() => {}).finally(() => conn.close());
   }
 
+  /** What is said to whoever waits, or asks, when it has ended. */
+  get #over(): Error {
+    return this.signal.reason ?? new Error("the connection was closed");
+  }
+
   #end(reason: Error | null): void {
     if (this.signal.aborted) return;
     clearInterval(this.#timer);
     this.#conn?.close();
     this.#closing.abort(reason);
-    const error = reason ?? new Error("the connection was closed");
+    const error = this.#over;
     this.#greeted.reject(error);
     this.#authenticated?.reject(error);
     for (const request of this.#asked.splice(0)) request.fail(error);

@@ -1,3 +1,4 @@
+import { onAbort } from "../../abort.ts";
 import { getLogger } from "@logtape/logtape";
 import { sleep } from "../../backoff.ts";
 import { type Access, ZooKeeperConnection } from "./connection.ts";
@@ -85,7 +86,7 @@ export class ZooKeeperStore
     use: Use,
   ): Promise<void> {
     const { endpoint, signal } = connection;
-    signal.addEventListener("abort", () => {
+    onAbort(signal, () => {
       for (const watch of this.watches) watch.wake();
     });
     const watches = [...this.watches];

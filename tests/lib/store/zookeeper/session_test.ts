@@ -27,6 +27,20 @@ const greets = (...parts: Uint8Array[]): Play => async (conn) => {
   await silence(conn, "");
 };
 
+/** A stat, with how long the data are, and how many children there are. */
+const stat = (writer: Writer, size: number, children: number) =>
+  writer.long(1).long(1).long(1).long(1).int(0).int(0).int(0).long(0)
+    .int(size).int(children).long(1);
+
+/** A server that answers all that finds out whether it works, and closes at once. */
+const answersAndCloses: Play = async (conn) => {
+  await says(GREETING)(conn, "");
+  await conn.read(new Uint8Array(1_000));
+  const synced = new Writer().int(1).long(5).int(0).text("/").frame();
+  const found = stat(new Writer().int(2).long(5).int(0), 0, 0).frame();
+  await says(Uint8Array.of(...synced, ...found))(conn, "");
+};
+
 /** A server each of whose znodes has 1 MB, and two children. */
 const endlessTree: Play = async (conn) => {
   await says(GREETING)(conn, "");
@@ -40,10 +54,7 @@ const endlessTree: Play = async (conn) => {
       if (op === OP.sync) answer.text("/");
       if (op === OP.getData) answer.bytes(new Uint8Array(1_000_000));
       if (op === OP.getChildren2) answer.int(2).text("a").text("b");
-      // A stat, with how long the data are, and how many children there are.
-      answer.long(1).long(1).long(1).long(1).int(0).int(0).int(0).long(0)
-        .int(1_000_000).int(2).long(1);
-      await says(answer.frame())(conn, "");
+      await says(stat(answer, 1_000_000, 2).frame())(conn, "");
     }
   }
 };
@@ -59,6 +70,10 @@ const HOSTILE: Record<string, [play: Play, problem: RegExp]> = {
     /^the answer is not from ZooKeeper$/,
   ],
   "the end": [says(), /^ZooKeeper closed the connection$/],
+  "all answers, and the end at once": [
+    answersAndCloses,
+    /^ZooKeeper closed the connection$/,
+  ],
   "half a greeting": [
     says(GREETING.subarray(0, 20)),
     /^ZooKeeper closed the connection$/,
@@ -152,7 +167,25 @@ Deno.test("ZooKeeper session: nobody listens, a login is refused at once, it is 
   closed.close();
   await assertRejects(() => asked, Error, "the connection was closed");
   await assertRejects(sync, Error, "the connection was closed");
+  await assertRejects(
+    () => closed.authenticate("a:b"),
+    Error,
+    "the connection was closed",
+  );
   assertEquals(closed.signal.reason, null);
+});
+
+Deno.test("ZooKeeper: a session that ends with its greeting is tried again, with a login, too", async () => {
+  await using server = new Hostile(
+    says(Uint8Array.of(...GREETING, ...reply(77))),
+  );
+  const auth = { username: "a", password: "b" };
+  const store = new ZooKeeperStore([server.addr], { auth });
+  await using _all = new Collector(store, "/a/");
+  await eventually("it is tried again", () => server.accepted > 1 || undefined);
+  assertEquals(store.status.problems, [
+    "ZooKeeper's answer is to something else",
+  ]);
 });
 
 Deno.test("ZooKeeper session: pings keep it, and its end is told to ZooKeeper", async () => {
