@@ -54,7 +54,7 @@ export class Front {
       counters,
       descriptors,
       listeners,
-      openOthers: () => this.#workers.open(),
+      openOthers: (which) => this.#workers.open(which),
     });
   }
 

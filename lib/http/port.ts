@@ -20,8 +20,10 @@ export interface PortOptions {
  * be opened again.
  */
 export class Port {
-  /** The one that accepts connections, and those that have some left. */
+  /** The server that accepts connections, and earlier ones that may have some left. */
   readonly #servers = new Set<Deno.HttpServer>();
+  /** Those that have reported that they accept no more. */
+  readonly #failed = new Set<Deno.HttpServer>();
   #current?: Deno.HttpServer;
 
   /** Listens. @throws {Error} that says why not */
@@ -32,28 +34,36 @@ export class Port {
     this.open();
   }
 
+  /** Whether this thread has reported that it accepts no more. */
+  get hasFailed(): boolean {
+    return this.#current !== undefined && this.#failed.has(this.#current);
+  }
+
   /**
-   * Listens anew. Streams go on; connections that wait for a request are
-   * closed, as nobody else would close them.
+   * Listens anew. Requests and streams of earlier servers go on. Idle
+   * connections of a server that has reported its failure are closed.
+   *
+   * A server that has not is left alone until its connections end. In Deno
+   * before 2.9, `shutdown()` panics when the server no longer accepts, its last
+   * connection has just ended, and it has not reported that yet: both wait for
+   * the task that accepts, and one of them finds it taken. The runtime of a
+   * compiled binary does not end after a panic: it hangs.
    *
    * @throws {Error} that says why not
    */
   open(): void {
     const { hostname, port, isShared } = this.address;
-    const { handler, onFailure } = this.options;
     const server = Deno.serve({
       hostname,
       port,
       reusePort: isShared,
       onListen: () => {},
-      handler,
+      handler: this.options.handler,
     });
-    server.finished.catch(() => {
-      if (server === this.#current) onFailure();
-    });
+    server.finished.catch(() => this.#fail(server));
     this.#current = server;
-    for (const old of this.#servers) this.#shutDown(old);
     this.#servers.add(server);
+    for (const old of this.#failed) this.#shutDown(old);
   }
 
   /** Whether any thread listens. @throws {Error} that says why that is not known */
@@ -72,6 +82,12 @@ export class Port {
     await Promise.all([...this.#servers].map((one) => this.#shutDown(one)));
   }
 
+  #fail(server: Deno.HttpServer): void {
+    this.#failed.add(server);
+    if (server === this.#current) this.options.onFailure();
+    else this.#shutDown(server);
+  }
+
   async #shutDown(server: Deno.HttpServer): Promise<void> {
     try {
       await server.shutdown();
@@ -79,6 +95,7 @@ export class Port {
       // It had stopped to listen, and says why again.
     }
     this.#servers.delete(server);
+    this.#failed.delete(server);
   }
 }
 

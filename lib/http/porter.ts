@@ -30,8 +30,8 @@ export interface PorterOptions {
   readonly descriptors: number;
   /** As many streams there may be. */
   readonly listeners: number;
-  /** Opens the port on the other threads. */
-  readonly openOthers: () => void;
+  /** Opens the port on the other threads: on all, or on those that have reported a failure. */
+  readonly openOthers: (which: "all" | "failed") => void;
 }
 
 /**
@@ -93,8 +93,9 @@ export class Porter {
       const isEnough = this.#reserve.fill(ENOUGH) === ENOUGH;
       this.#reserve.drain(isEnough ? RESERVE : 0);
       if (!isEnough) return "there are too few";
-      port.open();
-      openOthers();
+      // With connections left, Deno before 2.9 does not report a failure.
+      if (!isOpen || port.hasFailed) port.open();
+      openOthers(isOpen ? "failed" : "all");
       this.#isSuspect = false;
       return "there were too few";
     } catch (error) {

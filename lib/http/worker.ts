@@ -9,11 +9,11 @@ import { RemoteOrigin } from "./remote.ts";
 import { logUncaught, startLogging } from "../log.ts";
 import { Port } from "./port.ts";
 import { Server } from "./server.ts";
-import type { FromWorker, WorkerSetup } from "./workers.ts";
+import type { FromWorker, WorkerCommand, WorkerSetup } from "./workers.ts";
 
 declare const self: {
   onmessage: (
-    event: MessageEvent<WorkerSetup | ToWorker | "open" | "close">,
+    event: MessageEvent<WorkerSetup | WorkerCommand | ToWorker>,
   ) => void;
   postMessage(message: FromWorker | ToOrigin): void;
 };
@@ -23,8 +23,8 @@ let port: Port | undefined;
 const origin = new RemoteOrigin((message) => self.postMessage(message));
 
 self.onmessage = ({ data }) => {
-  if (data === "close") close();
-  else if (data === "open") open();
+  if (data.type === "close") close();
+  else if (data.type === "open") open(data.which);
   else if (data.type === "setup") serve(data);
   else origin.receive(data);
 };
@@ -46,7 +46,8 @@ function serve(setup: WorkerSetup): void {
   }
 }
 
-function open(): void {
+function open(which: "all" | "failed"): void {
+  if (which === "failed" && !port?.hasFailed) return;
   try {
     port?.open();
   } catch {

@@ -16,6 +16,11 @@ export interface WorkerSetup {
   readonly logLevel: "debug" | "info";
 }
 
+/** What a worker is told to do with its port: to open it if it has failed, or in any case. */
+export type WorkerCommand =
+  | { readonly type: "open"; readonly which: "all" | "failed" }
+  | { readonly type: "close" };
+
 /** What a worker says of itself. */
 export type FromWorker =
   | { readonly type: "listening" | "shut" | "closed" }
@@ -48,9 +53,9 @@ export class Workers {
     await Promise.all(this.#workers.map(({ listening }) => listening.promise));
   }
 
-  /** Lets all of them listen anew. */
-  open(): void {
-    for (const worker of this.#workers) worker.open();
+  /** Lets them listen anew: all, or those that have reported a failure. */
+  open(which: "all" | "failed"): void {
+    for (const worker of this.#workers) worker.open(which);
   }
 
   /** Ends all their streams, and waits until they have answered what they were asked. */
@@ -100,17 +105,17 @@ class ServingWorker {
     this.#post(setup);
   }
 
-  open(): void {
-    this.#post("open");
+  open(which: "all" | "failed"): void {
+    this.#post({ type: "open", which });
   }
 
   async close(): Promise<void> {
-    this.#post("close");
+    this.#post({ type: "close" });
     await this.#closed.promise;
     this.#worker.terminate();
   }
 
-  #post(message: WorkerSetup | ToWorker | "open" | "close"): void {
+  #post(message: WorkerSetup | WorkerCommand | ToWorker): void {
     this.#worker.postMessage(message);
   }
 }

@@ -16,11 +16,17 @@ const LIMIT = 100;
 const OUT = /level=error \S+ msg="out of file descriptors, .*\n/g;
 const AGAIN = 'msg="new connections are accepted again"';
 
-/** Connections that ask for a stream, and are left alone. */
+/** Half of a request. */
+const HALF = new TextEncoder().encode("GET /healthz HTTP/1.1\r\nHost: x\r\n");
+
+/** Connections that send something, by default a request for a stream, and are left alone. */
 class Crowd implements Disposable {
   readonly #conns: Deno.Conn[] = [];
 
-  constructor(private readonly url: string) {}
+  constructor(
+    private readonly url: string,
+    private readonly bytes = request("/v2/nodes?watch=1"),
+  ) {}
 
   /** Adds some; they may be refused. */
   async grow(): Promise<void> {
@@ -32,7 +38,7 @@ class Crowd implements Disposable {
     try {
       const conn = await Deno.connect({ hostname, port: Number(port) });
       this.#conns.push(conn);
-      await conn.write(request("/v2/nodes?watch=1"));
+      await conn.write(this.bytes);
     } catch {
       // That is what this is about.
     }
@@ -187,3 +193,26 @@ for (const target of ["source", "binary"] as const) {
     });
   }
 }
+
+Deno.test("binary: half-sent requests use up its descriptors three times, and it still answers and stops", async () => {
+  const file = new URL("../golden/cluster.json", import.meta.url).pathname;
+  await using lainlet = await LainletProcess.start("binary", [
+    `--store=memory:${file}`,
+    "--workers=2",
+  ], { descriptors: LIMIT });
+  const { url, program } = lainlet;
+  for (let round = 0; round < 3; round++) {
+    {
+      using crowd = new Crowd(url, HALF);
+      await eventually("nobody is let in", async () => {
+        await crowd.grow();
+        return await lainlet.sockets() === 0 || undefined;
+      });
+    }
+    await becomes("who accepts", () => lainlet.sockets(), 2);
+    assertEquals((await get(`${url}/healthz`)).status, 200);
+  }
+  assert(!program.stderr.includes("panicked"), program.stderr);
+  program.signal("SIGTERM");
+  assertEquals((await program.ended()).code, 0);
+});
