@@ -8,8 +8,10 @@
  * server cannot be reached, `--runtime=npm` takes one that was published to
  * npm inside another program.
  */
+import { resolve } from "node:path";
 import { parseArgs } from "@std/cli/parse-args";
 import config from "../deno.json" with { type: "json" };
+import { BUNDLE, bundle } from "./bundle.ts";
 
 /** A runtime on npm: the first bytes of a program that was compiled with it. */
 const NPM_RUNTIME = {
@@ -24,14 +26,6 @@ const NPM_RUNTIME = {
 /** The permissions that `deno task start` has, and no others; and its settings. */
 const OPTIONS = config.tasks.start.split(" ")
   .filter((word) => word.startsWith("--"));
-
-/** What is not imported: the thread's module, and the dashboard that `build` made. */
-const INCLUDED = [
-  "lib/http/worker.ts",
-  "lib/ui/index.html",
-  "lib/ui/refused.html",
-  "lib/ui/dist",
-];
 
 const { output, runtime } = readArgs();
 if (runtime === "npm") await compileWithNpmRuntime(output);
@@ -88,63 +82,32 @@ async function runCompiler(
   output: string,
   env: Record<string, string> = {},
 ): Promise<string | undefined> {
-  const folder = await Deno.makeTempDir({ prefix: "lainlet-compile-" });
+  const { main, included } = await bundle(BUNDLE).catch(({ message }) =>
+    fail(message)
+  );
   const { success, stderr } = await new Deno.Command(command, {
-    // Types were checked with the newer Deno that the project is written for.
     args: [
       ...args,
       "compile",
       "--no-check",
+      "--no-config",
       // It would be looked for in /tmp, where anyone may have put another one.
       "--no-code-cache",
       "--quiet",
       ...OPTIONS,
-      "--config",
-      await lessConfig(folder),
-      ...INCLUDED.flatMap((path) => ["--include", path]),
+      ...included.flatMap((path) => ["--include", path]),
       "--output",
-      output,
-      "main.ts",
+      resolve(output),
+      main,
     ],
+    cwd: BUNDLE,
     env,
     stdout: "inherit",
     stderr: "piped",
   }).output();
-  await Deno.remove(folder, { recursive: true });
   if (!success) return new TextDecoder().decode(stderr);
   const { size } = await Deno.stat(output);
   console.error(`${output} is made, ${Math.round(size / 1e6)} MB.`);
-}
-
-/**
- * A configuration without what only the tests and the dashboard import: the
- * compiler takes all packages that it names into the binary, used or not.
- *
- * @param folder for it and the lock file, which it has to lie beside
- */
-async function lessConfig(folder: string): Promise<string> {
-  const { stdout } = await new Deno.Command("deno", {
-    args: ["info", "--json", "main.ts"],
-  }).output();
-  const { modules }: { modules: { specifier: string }[] } = JSON.parse(
-    new TextDecoder().decode(stdout),
-  );
-  const used = new Set(modules.map(({ specifier }) => specifier));
-  const { imports, nodeModulesDir } = config;
-  const path = `${folder}/deno.json`;
-  await Deno.writeTextFile(
-    path,
-    JSON.stringify({
-      nodeModulesDir,
-      imports: Object.fromEntries(
-        Object.entries(imports).filter(([, specifier]) =>
-          used.has(specifier.replace("npm:", "npm:/"))
-        ),
-      ),
-    }),
-  );
-  await Deno.copyFile("deno.lock", `${folder}/deno.lock`);
-  return path;
 }
 
 /** The path of the runtime from npm, which is fetched once and checked each time. */

@@ -15,6 +15,7 @@ import { readArgs } from "../lib/cli/args.ts";
 import { UsageError } from "../lib/flags.ts";
 import { completions } from "../lib/cli/completions.ts";
 import { HELP } from "../lib/cli/help.ts";
+import { BUNDLE, LICENSES } from "./bundle.ts";
 import { manPage } from "./package/man.ts";
 
 const { version } = config;
@@ -42,7 +43,7 @@ type Tree = Readonly<
   Record<string, readonly [content: string | Uint8Array, mode: number]>
 >;
 
-const { program, output } = await readOptions();
+const { program, licenses, output } = await readOptions();
 await Deno.mkdir(output, { recursive: true });
 const work = await Deno.makeTempDir({ prefix: "lainlet-package-" });
 try {
@@ -52,7 +53,7 @@ try {
   await Deno.remove(work, { recursive: true });
 }
 
-async function readOptions(): Promise<{ program: Uint8Array; output: string }> {
+async function readOptions() {
   try {
     const { given, rest: [unexpected] } = readArgs(
       Deno.args,
@@ -69,7 +70,9 @@ async function readOptions(): Promise<{ program: Uint8Array; output: string }> {
       await run("deno", "task", "compile", ...flags);
     }
     const program = await Deno.readFile(binary);
-    return { program, output: given("output") ?? "dist" };
+    // The compiler leaves them there.
+    const licenses = await Deno.readTextFile(`${BUNDLE}/${LICENSES}`);
+    return { program, licenses, output: given("output") ?? "dist" };
   } catch (error) {
     const isUsage = error instanceof UsageError ||
       error instanceof Deno.errors.NotFound;
@@ -106,7 +109,10 @@ async function makeDeb(folder: string): Promise<void> {
       packed(own("../CHANGELOG.md")),
       0o644,
     ],
-    "usr/share/doc/lainlet/copyright": [own("../LICENSE"), 0o644],
+    "usr/share/doc/lainlet/copyright": [
+      `${own("../LICENSE")}\nIt holds parts of these:\n\n${licenses}`,
+      0o644,
+    ],
     "usr/share/fish/vendor_completions.d/lainlet.fish": [
       completions("fish"),
       0o644,
@@ -186,6 +192,7 @@ async function makeTarball(folder: string): Promise<void> {
       PAGES.map((path) => [path, [own(`../${path}`), 0o644] as const]),
     ),
     LICENSE: [own("../LICENSE"), 0o644],
+    [LICENSES]: [licenses, 0o644],
     lainlet: [program, 0o755],
     "lainlet.8": [manPage(HELP, version, DATE), 0o644],
     "lainlet.default": [own("package/default"), 0o644],
