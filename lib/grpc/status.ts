@@ -56,11 +56,23 @@ export function rpcErrorOf(error: unknown): RpcError | undefined {
   }
 }
 
-/** The headers that say how a call ended; the message is percent-encoded, as they are ASCII. */
+/**
+ * The longest message of a status, in UTF-16 units: with all of it encoded, it is
+ * less than the 8 KB of headers that clients take at least.
+ */
+const MAX_MESSAGE = 800;
+
+/**
+ * The headers that say how a call ended; the message is percent-encoded, as they
+ * are ASCII, and what is too much of it is left out.
+ */
 export function statusHeaders(code: Code, message = ""): Header[] {
   const status: Header = ["grpc-status", `${code}`];
   if (message === "") return [status];
-  const encoded = Buffer.from(message).toString("latin1").replace(
+  const text = message.length <= MAX_MESSAGE
+    ? message
+    : `${message.slice(0, MAX_MESSAGE).toWellFormed()}…`;
+  const encoded = Buffer.from(text).toString("latin1").replace(
     /[^ -$&-~]/g,
     (byte) =>
       `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,

@@ -1,5 +1,6 @@
 import { ConnectionError, ERROR, type ErrorCode } from "./errors.ts";
 import {
+  checkFrame,
   encodeFrame,
   FLAG,
   type Frame,
@@ -28,6 +29,8 @@ export class Http2Connection {
   readonly #blocks = new HeaderBlocks();
   readonly #outbox: Outbox;
   readonly #streams: Streams;
+  /** The peer has sent its settings, which come first. */
+  #hasBegun = false;
   #isOver = false;
   /** Something came since the last look. */
   #isAlive = true;
@@ -100,14 +103,18 @@ export class Http2Connection {
     if (this.#blocks.isOpen !== (type === TYPE.continuation)) {
       throw new ConnectionError(ERROR.protocol, "a header block is broken off");
     }
+    checkFrame(frame);
+    if (!this.#hasBegun) this.#begin(frame);
     switch (type) {
       case TYPE.data:
         return this.#streams.takeData(frame);
       case TYPE.headers:
       case TYPE.continuation: {
-        const block = this.#blocks.take(frame, type === TYPE.headers);
+        const block = this.#blocks.take(frame);
         return block && this.#streams.takeHeaders(block);
       }
+      case TYPE.priority:
+        return this.#streams.takePriority(frame);
       case TYPE.rstStream:
         return this.#streams.takeReset(frame.stream);
       case TYPE.settings:
@@ -124,20 +131,38 @@ export class Http2Connection {
     }
   }
 
+  /** RFC 9113, 3.4. */
+  #begin({ type, flags }: Frame): void {
+    if (type !== TYPE.settings || flags & FLAG.ack) {
+      throw new ConnectionError(
+        ERROR.protocol,
+        "the settings do not come first",
+      );
+    }
+    this.#hasBegun = true;
+  }
+
   #takeSettings({ flags, payload }: Frame): void {
-    if (flags & FLAG.ack) return;
+    if (flags & FLAG.ack) {
+      if (payload.length === 0) return;
+      throw new ConnectionError(
+        ERROR.frameSize,
+        "settings in what confirms them",
+      );
+    }
     for (const [id, value] of settingsOf(payload)) {
       if (id === SETTING.initialWindowSize) this.#streams.setFirstWindow(value);
+      if (id === SETTING.headerTableSize) this.#streams.setTableSize(value);
     }
     this.#outbox.post(encodeFrame(TYPE.settings, FLAG.ack, 0));
   }
 
   #takeWindowUpdate({ stream, payload }: Frame): void {
-    if (payload.length !== 4) {
-      throw new ConnectionError(ERROR.frameSize, "a window update is cut off");
-    }
     const by = wordAt(payload, 0) & MAX_WINDOW;
     if (stream !== 0) return this.#streams.widen(stream, by);
+    if (by === 0) {
+      throw new ConnectionError(ERROR.protocol, "a window grows by nothing");
+    }
     if (!this.#outbox.widen(by)) {
       throw new ConnectionError(ERROR.flowControl, "too wide a window");
     }
@@ -160,9 +185,6 @@ function toConnectionError(error: unknown): ConnectionError {
   if (error instanceof ConnectionError) return error;
   if (error instanceof HpackError) {
     return new ConnectionError(ERROR.compression, error.message);
-  }
-  if (error instanceof RangeError) {
-    return new ConnectionError(ERROR.frameSize, error.message);
   }
   throw error;
 }

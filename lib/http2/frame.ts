@@ -110,7 +110,7 @@ export class FrameReader {
   /**
    * The frames that are whole now.
    *
-   * @throws {RangeError} when one is longer than {@linkcode MAX_PAYLOAD}
+   * @throws {ConnectionError} when one is longer than {@linkcode MAX_PAYLOAD}
    */
   *push(chunk: Uint8Array): Generator<Frame> {
     let bytes = join(this.#rest, chunk);
@@ -118,7 +118,9 @@ export class FrameReader {
       if (bytes.length < FRAME_HEAD) break;
       const [a = 0, b = 0, c = 0, type = 0, flags = 0] = bytes;
       const length = a << 16 | b << 8 | c;
-      if (length > MAX_PAYLOAD) throw new RangeError("too long a frame");
+      if (length > MAX_PAYLOAD) {
+        throw new ConnectionError(ERROR.frameSize, "too long a frame");
+      }
       if (bytes.length < FRAME_HEAD + length) break;
       yield {
         type,
@@ -145,13 +147,60 @@ export function join(a: Uint8Array, b: Uint8Array): Uint8Array {
 /**
  * What a frame carries, without its padding.
  *
- * @throws {ConnectionError} when there is nothing but that
+ * @param least how many bytes it must carry
+ * @throws {ConnectionError} when the frame is too short for them, or its
+ * padding takes their place
  */
-export function unpadded({ flags, payload }: Frame): Uint8Array {
-  if ((flags & FLAG.padded) === 0) return payload;
-  const padding = payload[0] ?? 0;
-  if (padding >= payload.length) {
-    throw new ConnectionError(ERROR.protocol, "nothing but padding");
+export function unpadded({ flags, payload }: Frame, least = 0): Uint8Array {
+  const from = flags & FLAG.padded ? 1 : 0;
+  const room = payload.length - from - least;
+  if (room < 0) throw new ConnectionError(ERROR.frameSize, "too short a frame");
+  if (from === 0) return payload;
+  const [padding = 0] = payload;
+  if (padding > room) {
+    throw new ConnectionError(ERROR.protocol, "more padding than frame");
   }
-  return payload.subarray(1, payload.length - padding);
+  return payload.subarray(from, payload.length - padding);
+}
+
+/** What frames of one type must be like. */
+interface FrameRule {
+  /** What they apply to; undefined: either. */
+  readonly scope?: "connection" | "stream";
+  /** The only length of the payload, or the least one, in bytes. */
+  readonly length?: number;
+  readonly minLength?: number;
+}
+
+/** RFC 9113, 6. PRIORITY has a length too, but a wrong one breaks its stream only. */
+const RULES: ReadonlyMap<number, FrameRule> = new Map<number, FrameRule>([
+  [TYPE.data, { scope: "stream" }],
+  [TYPE.headers, { scope: "stream" }],
+  [TYPE.priority, { scope: "stream" }],
+  [TYPE.rstStream, { scope: "stream", length: 4 }],
+  [TYPE.settings, { scope: "connection" }],
+  [TYPE.ping, { scope: "connection", length: 8 }],
+  [TYPE.goaway, { scope: "connection", minLength: 8 }],
+  [TYPE.windowUpdate, { length: 4 }],
+  [TYPE.continuation, { scope: "stream" }],
+]);
+
+/**
+ * Checks what can be checked without knowing the connection's state.
+ *
+ * @throws {ConnectionError} when frames of this type need another stream
+ * identifier or length
+ */
+export function checkFrame({ type, stream, payload: { length } }: Frame): void {
+  const rule = RULES.get(type);
+  if (rule === undefined) return;
+  if (rule.scope === "stream" && stream === 0) {
+    throw new ConnectionError(ERROR.protocol, "a frame names no stream");
+  }
+  if (rule.scope === "connection" && stream !== 0) {
+    throw new ConnectionError(ERROR.protocol, "a frame names a stream");
+  }
+  if (length !== (rule.length ?? length) || length < (rule.minLength ?? 0)) {
+    throw new ConnectionError(ERROR.frameSize, "a frame of the wrong length");
+  }
 }

@@ -1,25 +1,43 @@
-import { Buffer } from "node:buffer";
+import { framedSize } from "./body.ts";
 import { ConnectionError, ERROR } from "./errors.ts";
-import { FLAG, type Frame, FRAME_HEAD, unpadded } from "./frame.ts";
+import {
+  FLAG,
+  type Frame,
+  FRAME_HEAD,
+  MAX_PAYLOAD,
+  MAX_WINDOW,
+  putHead,
+  TYPE,
+  unpadded,
+  wordAt,
+} from "./frame.ts";
 import { type Header, HpackDecoder } from "./hpack.ts";
 
-/** The most of headers that a request may have, in bytes. */
+/** The most of headers that a request may have, in bytes: RFC 9113, 6.5.2. */
 export const MAX_HEADERS = 32 * 1024;
 
-/** All headers of a request, or its trailers. */
-export interface HeaderBlock {
+/**
+ * The largest header block that is decoded, in bytes. Up to this one, too many
+ * headers end their stream only; beyond it, the connection.
+ */
+const MAX_BLOCK = 4 * MAX_HEADERS;
+
+/** How long a priority is, in bytes: RFC 9113, 6.2 and 6.3. */
+export const PRIORITY_LENGTH = 5;
+
+/** What the frames of a block say besides headers. */
+interface BlockInfo {
   readonly stream: number;
   /** Nothing of the request follows. */
   readonly isEnd: boolean;
-  readonly headers: readonly Header[];
+  /** Its priority depends on itself, which RFC 7540, 5.3.1 forbids. */
+  readonly dependsOnItself: boolean;
 }
 
-/** One that goes on. */
-interface Begun {
-  readonly stream: number;
-  readonly isEnd: boolean;
-  readonly parts: Uint8Array[];
-  size: number;
+/** All headers of a request, or its trailers. */
+export interface HeaderBlock extends BlockInfo {
+  /** Undefined: more than {@linkcode MAX_HEADERS}. */
+  readonly headers?: readonly Header[];
 }
 
 /**
@@ -30,59 +48,110 @@ interface Begun {
  */
 export class HeaderBlocks {
   readonly #hpack = new HpackDecoder();
-  #begun?: Begun;
+  /** The block that goes on in the next frame. */
+  #open?: BlockInfo;
+  /** What came of it: the first bytes of the buffer. */
+  #buffer = new Uint8Array(0);
+  #length = 0;
+  /** With the heads of the frames, as an empty frame costs something, too. */
+  #cost = 0;
 
   /** Whether the rest of a block has to come next. */
   get isOpen(): boolean {
-    return this.#begun !== undefined;
+    return this.#open !== undefined;
   }
 
   /**
    * Takes a HEADERS frame, or a CONTINUATION.
    *
    * @returns the block that it ends
-   * @throws {ConnectionError} when it is of no request, or there are too many headers
-   * @throws {HpackError} when they cannot be read
+   * @throws {ConnectionError} when it belongs to no request, or is malformed, or
+   * the block is larger than {@linkcode MAX_BLOCK}
+   * @throws {HpackError} when the block cannot be decoded
    */
-  take(frame: Frame, isFirst: boolean): HeaderBlock | undefined {
-    if (isFirst) return this.#begin(frame);
-    const begun = this.#begun;
-    if (begun === undefined || begun.stream !== frame.stream) {
-      throw new ConnectionError(ERROR.protocol, "a header block is broken off");
-    }
-    return this.#add(begun, frame.payload, frame);
+  take(frame: Frame): HeaderBlock | undefined {
+    return frame.type === TYPE.headers
+      ? this.#begin(frame)
+      : this.#continue(frame);
   }
 
   #begin(frame: Frame): HeaderBlock | undefined {
-    let part = unpadded(frame);
-    if (frame.flags & FLAG.priority) part = part.subarray(5);
-    if (frame.stream % 2 === 0) {
-      throw new ConnectionError(ERROR.protocol, "headers of no stream");
+    const { stream, flags } = frame;
+    if (stream % 2 === 0) {
+      throw new ConnectionError(ERROR.protocol, "a client's stream is odd");
     }
-    this.#begun = {
-      stream: frame.stream,
-      isEnd: (frame.flags & FLAG.endStream) !== 0,
-      parts: [],
-      size: 0,
+    const hasPriority = (flags & FLAG.priority) !== 0;
+    const prefix = hasPriority ? PRIORITY_LENGTH : 0;
+    const payload = unpadded(frame, prefix);
+    const info = {
+      stream,
+      isEnd: (flags & FLAG.endStream) !== 0,
+      dependsOnItself: hasPriority && dependencyOf(payload) === stream,
     };
-    return this.#add(this.#begun, part, frame);
+    const part = payload.subarray(prefix);
+    if (flags & FLAG.endHeaders) return this.#decode(info, part);
+    this.#open = info;
+    this.#add(part);
   }
 
-  #add(
-    begun: Begun,
-    part: Uint8Array,
-    { flags }: Frame,
-  ): HeaderBlock | undefined {
-    // An empty one costs something, too.
-    begun.size += part.length + FRAME_HEAD;
-    if (begun.size > MAX_HEADERS) {
+  #continue({ stream, flags, payload }: Frame): HeaderBlock | undefined {
+    const info = this.#open;
+    if (info?.stream !== stream) {
+      throw new ConnectionError(ERROR.protocol, "a header block is broken off");
+    }
+    this.#add(payload);
+    if ((flags & FLAG.endHeaders) === 0) return undefined;
+    const block = this.#buffer.subarray(0, this.#length);
+    this.#open = undefined;
+    this.#buffer = new Uint8Array(0);
+    this.#length = this.#cost = 0;
+    return this.#decode(info, block);
+  }
+
+  #decode(info: BlockInfo, block: Uint8Array): HeaderBlock {
+    return { ...info, headers: this.#hpack.decode(block, MAX_HEADERS) };
+  }
+
+  #add(part: Uint8Array): void {
+    this.#cost += part.length + FRAME_HEAD;
+    if (this.#cost > MAX_BLOCK) {
       throw new ConnectionError(ERROR.enhanceYourCalm, "too many headers");
     }
-    begun.parts.push(part.slice());
-    if ((flags & FLAG.endHeaders) === 0) return undefined;
-    this.#begun = undefined;
-    const { stream, isEnd, parts } = begun;
-    const headers = this.#hpack.decode(Buffer.concat(parts), MAX_HEADERS);
-    return { stream, isEnd, headers };
+    const length = this.#length + part.length;
+    if (length > this.#buffer.length) {
+      const larger = new Uint8Array(Math.max(length, 2 * this.#buffer.length));
+      larger.set(this.#buffer.subarray(0, this.#length));
+      this.#buffer = larger;
+    }
+    this.#buffer.set(part, this.#length);
+    this.#length = length;
   }
+}
+
+/** The stream that a priority depends on: RFC 7540, 6.3. */
+export function dependencyOf(priority: Uint8Array): number {
+  return wordAt(priority, 0) & MAX_WINDOW;
+}
+
+/** The frames of a header block: HEADERS and, as far as one is too small, CONTINUATION. */
+export function headerFrames(
+  stream: number,
+  block: Uint8Array,
+  isEnd: boolean,
+): Uint8Array {
+  const bytes = new Uint8Array(framedSize(block.length));
+  let flags = isEnd ? FLAG.endStream : 0;
+  let at = 0;
+  let from = 0;
+  do {
+    const part = block.subarray(from, from + MAX_PAYLOAD);
+    const type = from === 0 ? TYPE.headers : TYPE.continuation;
+    from += part.length;
+    if (from === block.length) flags |= FLAG.endHeaders;
+    putHead(bytes, at, part.length, type, flags, stream);
+    bytes.set(part, at + FRAME_HEAD);
+    at += FRAME_HEAD + part.length;
+    flags = 0;
+  } while (from < block.length);
+  return bytes;
 }

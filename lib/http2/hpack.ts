@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { decodeHuffman } from "./huffman.ts";
 
 /** A header: its name and its value, a byte a character. */
@@ -96,24 +97,27 @@ export class HpackDecoder {
    * The headers of a block.
    *
    * @param limit of their size, in bytes, as RFC 9113, 6.5.2 counts it
-   * @throws {HpackError} when it is malformed, or holds more
+   * @returns undefined when there are more: the block is decoded nonetheless,
+   * as those that follow need the table
+   * @throws {HpackError} when it is malformed
    */
-  decode(block: Uint8Array, limit: number): Header[] {
+  decode(block: Uint8Array, limit: number): Header[] | undefined {
     const reader = new Reader(block);
     const headers: Header[] = [];
     let size = 0;
+    // Only at the beginning: RFC 7541, 4.2.
+    while (!reader.isDone && (reader.peek() & 0xe0) === 0x20) {
+      this.#resize(reader.integer(5));
+    }
     while (!reader.isDone) {
       const header = this.#next(reader);
-      if (header === undefined) continue;
       size += sizeOf(header);
-      if (size > limit) throw new HpackError("too many headers");
-      headers.push(header);
+      if (size <= limit) headers.push(header);
     }
-    return headers;
+    return size <= limit ? headers : undefined;
   }
 
-  /** The next header; undefined for what is none. */
-  #next(reader: Reader): Header | undefined {
+  #next(reader: Reader): Header {
     const first = reader.peek();
     if (first & 0x80) return this.#entry(reader.integer(7));
     if (first & 0x40) {
@@ -121,9 +125,13 @@ export class HpackDecoder {
       this.#add(header);
       return header;
     }
-    if ((first & 0x20) === 0) return this.#literal(reader, 4);
-    this.#maxSize = reader.integer(5);
-    if (this.#maxSize > TABLE_SIZE) throw new HpackError("too large a table");
+    if (first & 0x20) throw new HpackError("a table size amid a block");
+    return this.#literal(reader, 4);
+  }
+
+  #resize(size: number): void {
+    if (size > TABLE_SIZE) throw new HpackError("too large a table");
+    this.#maxSize = size;
     this.#evict();
   }
 
@@ -194,16 +202,45 @@ class Reader {
     const bytes = this.bytes.subarray(this.#at, this.#at + length);
     if (bytes.length < length) throw new HpackError("cut off");
     this.#at += length;
-    if (!isHuffman) return String.fromCharCode(...bytes);
-    const text = decodeHuffman(bytes);
+    const text = isHuffman ? decodeHuffman(bytes) : bytes;
     if (text === undefined) throw new HpackError("a broken code");
-    return text;
+    return Buffer.from(text.buffer, text.byteOffset, text.length)
+      .toString("latin1");
   }
 
   #byte(): number {
     const byte = this.peek();
     this.#at++;
     return byte;
+  }
+}
+
+/** The instruction that sets the size of the dynamic table to 0: RFC 7541, 6.3. */
+const NO_TABLE = 0x20;
+
+/**
+ * Encodes header blocks for one peer, in the order in which they are sent.
+ * Nothing is put into the dynamic table, yet a peer that allows a smaller one
+ * has to hear that it is smaller.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc7541#section-4.2
+ */
+export class HpackEncoder {
+  #maxSize = TABLE_SIZE;
+  #isReduced = false;
+
+  /** Takes the peer's SETTINGS_HEADER_TABLE_SIZE, in bytes. */
+  setMaxTableSize(size: number): void {
+    if (size < this.#maxSize) this.#isReduced = true;
+    this.#maxSize = size;
+  }
+
+  /** The next block. */
+  encode(headers: readonly Header[]): Uint8Array {
+    const block = encodeHeaders(headers);
+    if (!this.#isReduced) return block;
+    this.#isReduced = false;
+    return Uint8Array.of(NO_TABLE, ...block);
   }
 }
 

@@ -18,6 +18,9 @@ const LENGTHS = [
   ...[26, 27, 26, 26, 27, 27, 27, 27, 27, 28, 27, 27, 27, 27, 27, 26],
 ];
 
+/** How many bits the shortest code has. */
+const SHORTEST = 5;
+
 /** A bit's two ways on: a node, or a byte. */
 type Node = [Node | number | undefined, Node | number | undefined];
 
@@ -51,13 +54,14 @@ function lengthOf(byte: number): number {
 }
 
 /**
- * A string that is Huffman coded, each byte as a character.
+ * The bytes that are Huffman coded.
  *
  * @returns undefined when the code is broken
  * @see https://www.rfc-editor.org/rfc/rfc7541#section-5.2
  */
-export function decodeHuffman(bytes: Uint8Array): string | undefined {
-  let text = "";
+export function decodeHuffman(bytes: Uint8Array): Uint8Array | undefined {
+  const decoded = new Uint8Array(bytes.length * 8 / SHORTEST);
+  let count = 0;
   let node = ROOT;
   /** Bits since the last byte, and whether all of them are 1. */
   let depth = 0;
@@ -73,11 +77,11 @@ export function decodeHuffman(bytes: Uint8Array): string | undefined {
         node = next;
         continue;
       }
-      text += String.fromCharCode(next);
+      decoded[count++] = next;
       node = ROOT;
       depth = 0;
       isPadding = true;
     }
   }
-  return depth < 8 && isPadding ? text : undefined;
+  return depth < 8 && isPadding ? decoded.subarray(0, count) : undefined;
 }

@@ -122,11 +122,13 @@ export class Http2Server {
     const timer = setTimeout(end, PATIENCE);
     const remove = onAbort(this.#closing.signal, end);
     try {
-      const rest = await readPreface(conn);
+      const begin = await readPreface(conn);
       clearTimeout(timer);
       remove();
-      if (rest === undefined) await conn.write(NOT_HTTP2);
-      else if (!this.#closing.signal.aborted) await this.#converse(conn, rest);
+      if (begin === "HTTP/1") await conn.write(NOT_HTTP2);
+      else if (begin !== undefined && !this.#closing.signal.aborted) {
+        await this.#converse(conn, begin);
+      }
     } catch (error) {
       log.debug("a connection is lost", { error: String(error) });
     } finally {
@@ -161,27 +163,35 @@ export class Http2Server {
   }
 }
 
+/** A request line of HTTP/1: RFC 9112, 3. */
+const HTTP1 = /^[A-Z]+ [^\n]* HTTP\/1\.\d\r?\n/;
+
+/** How much is read to find a request line, in bytes. */
+const MAX_LINE = 8 * 1024;
+
 /**
  * Reads what a client of HTTP/2 begins with.
  *
- * @returns what came behind it; undefined when it is another protocol
+ * @returns what came behind it; undefined when it is an unknown protocol
  * @throws {Error} when the connection is lost
  */
 async function readPreface(
   conn: Deno.Conn<Deno.NetAddr>,
-): Promise<Uint8Array | undefined> {
+): Promise<Uint8Array | "HTTP/1" | undefined> {
   let bytes = new Uint8Array(0);
   const buffer = new Uint8Array(1_024);
-  while (bytes.length < PREFACE.length) {
+  for (;;) {
     const count = await conn.read(buffer);
     if (count === null) throw new Error("it ended before it began");
     bytes = new Uint8Array(join(bytes, buffer.subarray(0, count)));
-    const isPreface = PREFACE.every((byte, i) =>
-      i >= bytes.length || byte === bytes[i]
-    );
-    if (!isPreface) return undefined;
+    if (PREFACE.every((byte, i) => byte === (bytes[i] ?? byte))) {
+      if (bytes.length < PREFACE.length) continue;
+      return bytes.subarray(PREFACE.length);
+    }
+    const text = new TextDecoder().decode(bytes);
+    if (HTTP1.test(text)) return "HTTP/1";
+    if (text.includes("\n") || bytes.length > MAX_LINE) return undefined;
   }
-  return bytes.subarray(PREFACE.length);
 }
 
 function close(conn: Deno.Conn<Deno.NetAddr>): void {

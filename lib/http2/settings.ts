@@ -1,5 +1,5 @@
 import { ConnectionError, ERROR } from "./errors.ts";
-import { encodeFrame, TYPE } from "./frame.ts";
+import { encodeFrame, MAX_PAYLOAD, MAX_WINDOW, TYPE } from "./frame.ts";
 
 /**
  * What one end of a connection tells the other of itself.
@@ -7,6 +7,8 @@ import { encodeFrame, TYPE } from "./frame.ts";
  * @see https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2
  */
 export const SETTING = {
+  headerTableSize: 1,
+  enablePush: 2,
   maxConcurrentStreams: 3,
   initialWindowSize: 4,
   maxFrameSize: 5,
@@ -29,10 +31,13 @@ export function settingsFrame(settings: readonly Setting[]): Uint8Array {
   return encodeFrame(TYPE.settings, 0, 0, payload);
 }
 
+/** The largest payload of a frame that a peer can allow, in bytes. */
+const MAX_FRAME_SIZE = 2 ** 24 - 1;
+
 /**
- * The settings that a frame tells, in order.
+ * The settings of a frame, in order.
  *
- * @throws {ConnectionError} when the last one is cut off
+ * @throws {ConnectionError} when a setting is cut off or has no valid value
  */
 export function* settingsOf(payload: Uint8Array): Generator<Setting> {
   if (payload.length % LENGTH !== 0) {
@@ -40,6 +45,23 @@ export function* settingsOf(payload: Uint8Array): Generator<Setting> {
   }
   const view = new DataView(payload.buffer, payload.byteOffset);
   for (let at = 0; at < payload.length; at += LENGTH) {
-    yield [view.getUint16(at), view.getUint32(at + 2)];
+    const [id, value] = [view.getUint16(at), view.getUint32(at + 2)];
+    check(id, value);
+    yield [id, value];
+  }
+}
+
+function check(id: number, value: number): void {
+  if (id === SETTING.enablePush && value > 1) {
+    throw new ConnectionError(ERROR.protocol, "ENABLE_PUSH is 0 or 1");
+  }
+  if (id === SETTING.initialWindowSize && value > MAX_WINDOW) {
+    throw new ConnectionError(ERROR.flowControl, "too large a first window");
+  }
+  if (
+    id === SETTING.maxFrameSize &&
+    (value < MAX_PAYLOAD || value > MAX_FRAME_SIZE)
+  ) {
+    throw new ConnectionError(ERROR.protocol, "MAX_FRAME_SIZE out of range");
   }
 }

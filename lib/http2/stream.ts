@@ -1,6 +1,5 @@
-import { encodeHeaders, type Header } from "./hpack.ts";
 import { ERROR, type ErrorCode } from "./errors.ts";
-import { encodeFrame, FLAG, TYPE } from "./frame.ts";
+import type { Header } from "./hpack.ts";
 
 /** Who looks after a request. */
 export interface StreamHandler {
@@ -15,8 +14,14 @@ export interface StreamHandler {
 /** What a stream needs of its connection. */
 export interface Carrier {
   readonly peer: string;
-  /** Sends a frame before all bodies. */
-  post(frame: Uint8Array): void;
+  /** The frames of headers; to be sent in the order in which they are made. */
+  frame(
+    stream: number,
+    headers: readonly Header[],
+    isEnd: boolean,
+  ): Uint8Array;
+  /** Sends frames before all bodies. */
+  post(frames: Uint8Array): void;
   /** There is something to send, or there is room for it. */
   ready(stream: Http2Stream): void;
   /** The response is sent. */
@@ -32,7 +37,7 @@ export interface Part {
   /** They are all, or the last, of what the stream was given to send. */
   readonly isWhole: boolean;
   readonly isLast: boolean;
-  /** The frame that ends the response, behind them. */
+  /** The frames that end the response, behind them. */
   readonly end?: Uint8Array;
 }
 
@@ -52,6 +57,8 @@ export class Http2Stream {
   received = 0;
   /** The peer has said all. */
   isRequestWhole = false;
+  /** How much of the body has to come yet, in bytes; undefined: nobody knows. */
+  unreceived?: number;
   isOver = false;
   #hasHeaders = false;
   #isEnded = false;
@@ -65,6 +72,8 @@ export class Http2Stream {
     private readonly carrier: Carrier,
   ) {
     this.window = window;
+    const length = headers.get("content-length");
+    if (length !== undefined) this.unreceived = Number(length);
   }
 
   /** The address at the other end of the connection. */
@@ -114,13 +123,8 @@ export class Http2Stream {
   }
 
   #post(headers: readonly Header[], isEnd: boolean): void {
-    this.carrier.post(this.#frame(headers, isEnd));
+    this.carrier.post(this.carrier.frame(this.id, headers, isEnd));
     if (isEnd) this.carrier.ended(this);
-  }
-
-  #frame(headers: readonly Header[], isEnd: boolean): Uint8Array {
-    const flags = FLAG.endHeaders | (isEnd ? FLAG.endStream : 0);
-    return encodeFrame(TYPE.headers, flags, this.id, encodeHeaders(headers));
   }
 
   /** Breaks the stream off. */
@@ -150,7 +154,7 @@ export class Http2Stream {
     const bytes = isWhole ? all : all.subarray(at, pending.at);
     this.window -= bytes.length;
     const end = isLast && this.#trailers !== undefined
-      ? this.#frame(this.#trailers, true)
+      ? this.carrier.frame(this.id, this.#trailers, true)
       : undefined;
     return { stream: this, bytes, isWhole, isLast, end };
   }

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { messageFrame } from "../../lib/broadcast/message.ts";
 import {
   encodeFrame,
@@ -8,6 +9,7 @@ import {
   MAX_WINDOW,
   PREFACE,
   TYPE,
+  wordAt,
   words,
 } from "../../lib/http2/frame.ts";
 import {
@@ -64,11 +66,14 @@ export class Http2Peer implements AsyncDisposable {
     port: number,
     settings: readonly (readonly [id: number, value: number])[] = [],
   ): Promise<Http2Peer> {
-    const peer = new Http2Peer(
-      await Deno.connect({ port, hostname: "127.0.0.1" }),
-    );
+    const peer = await Http2Peer.connectSilently(port);
     await peer.send(PREFACE, settingsFrame(settings));
     return peer;
+  }
+
+  /** Connects, and says nothing yet. */
+  static async connectSilently(port: number): Promise<Http2Peer> {
+    return new Http2Peer(await Deno.connect({ port, hostname: "127.0.0.1" }));
   }
 
   async send(...parts: readonly Uint8Array[]): Promise<void> {
@@ -111,15 +116,36 @@ export class Http2Peer implements AsyncDisposable {
       const frame = await this.next();
       if (frame === undefined) throw new Error("the connection is over");
       // To be decoded in any case, as the table is made of all.
-      if (frame.type === TYPE.headers) {
-        this.headers = this.#hpack.decode(frame.payload, 1e6);
-      }
+      if (frame.type === TYPE.headers) await this.#decode(frame);
       if (frame.type !== type) continue;
       if (stream === undefined || frame.stream === stream) return frame;
     }
   }
 
-  /** Of the last headers frame that {@linkcode nextOf} saw. */
+  /** Reads to the end. @returns the code of the GOAWAY frame; undefined: none came */
+  async goaway(): Promise<number | undefined> {
+    let code: number | undefined;
+    for (let frame; (frame = await this.next()) !== undefined;) {
+      if (frame.type === TYPE.goaway) code = wordAt(frame.payload, 4);
+    }
+    return code;
+  }
+
+  /** Reads the headers of a frame and of those that continue it. */
+  async #decode(frame: Frame): Promise<void> {
+    const parts = [frame.payload];
+    for (let { flags } = frame; (flags & FLAG.endHeaders) === 0;) {
+      const next = await this.next();
+      if (next?.type !== TYPE.continuation) throw new Error("no continuation");
+      parts.push(next.payload);
+      flags = next.flags;
+    }
+    this.block = Buffer.concat(parts);
+    this.headers = this.#hpack.decode(this.block, 1e6) ?? [];
+  }
+
+  /** What the last headers that {@linkcode nextOf} saw are encoded as. */
+  block: Uint8Array = new Uint8Array(0);
   headers: Header[] = [];
 
   /** The value of a header of those. */

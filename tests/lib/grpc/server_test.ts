@@ -203,7 +203,13 @@ Deno.test("what is no call is refused by its status", async (t) => {
       12,
       "there is no method /message.None/Get",
     ],
-    "no path at all": ["", [EMPTY], 12, "there is no method "],
+    "no name of a method": ["/", [EMPTY], 12, "there is no method /"],
+    "a name that is longer than it can be": [
+      `/${"\u00e9".repeat(10_000)}`,
+      [EMPTY],
+      12,
+      `there is no method /${"%C3%A9".repeat(780)}%E2%80%A6`,
+    ],
     "a path that needs escapes": [
       "/%\u00e9",
       [EMPTY],
@@ -266,22 +272,23 @@ Deno.test("what is no call is refused by its status", async (t) => {
   }
   for (
     const [what, headers, status] of [
-      ["a GET", [[":method", "GET"], [":path", CONFIG]], "405"],
-      ["JSON", [[":method", "POST"], [":path", CONFIG], [
-        "content-type",
-        "application/json",
-      ]], "415"],
-      ["gRPC-Web", [[":method", "POST"], [":path", CONFIG], [
-        "content-type",
-        "application/grpc-web",
-      ]], "415"],
+      ["a GET", { ":method": "GET" }, "405"],
+      ["JSON", { "content-type": "application/json" }, "415"],
+      ["gRPC-Web", { "content-type": "application/grpc-web" }, "415"],
     ] as const
   ) {
     await t.step(what, async () => {
       stream += 2;
-      await peer.open(stream, headers, FLAG.endHeaders | FLAG.endStream);
+      const all = Object.entries({
+        ...Object.fromEntries(callHeaders(CONFIG)),
+        ...headers,
+      });
+      await peer.open(stream, all, FLAG.endHeaders | FLAG.endStream);
+      await peer.send(encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8)));
       await peer.nextOf(TYPE.headers, stream);
       assertEquals(peer.header(":status"), status);
+      // The request was whole: there is nothing to reset.
+      assertEquals((await peer.next())?.type, TYPE.ping);
     });
   }
   await isWell(lainlet);

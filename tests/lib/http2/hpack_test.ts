@@ -3,6 +3,7 @@ import {
   encodeHeaders,
   type Header,
   HpackDecoder,
+  HpackEncoder,
   HpackError,
 } from "../../../lib/http2/hpack.ts";
 
@@ -67,8 +68,8 @@ Deno.test("hpack: the table forgets the oldest, and all when it is made smaller"
   // 60 entries of 100 bytes are more than 4,096.
   const value = "40" + "01" + "61" + "43" + "62".repeat(67);
   for (let i = 0; i < 60; i++) decoder.decode(bytes(value), 200);
-  assertEquals(decoder.decode(bytes("be"), 200)[0]?.[0], "a");
-  assertEquals(decoder.decode(Uint8Array.of(0x80 | 61 + 40), 200).length, 1);
+  assertEquals(decoder.decode(bytes("be"), 200)?.[0]?.[0], "a");
+  assertEquals(decoder.decode(Uint8Array.of(0x80 | 61 + 40), 200)?.length, 1);
   assertThrows(
     () => decoder.decode(Uint8Array.of(0x80 | 61 + 41), 200),
     HpackError,
@@ -85,6 +86,7 @@ Deno.test("hpack: what is malformed, or too much, is an error", async (t) => {
     "cut off in a string": "4001 6105 62",
     "an integer without end": "7fff ffff ffff ff",
     "too large a table": "3fe2 1f",
+    "a table size amid headers": "8220",
     "a code that ends amid a byte's": "0001 6181 00",
     "a code with the wrong padding": "0001 6181 18",
     "the code of the end of a string": "0001 6184 ffff ffff",
@@ -95,9 +97,39 @@ Deno.test("hpack: what is malformed, or too much, is an error", async (t) => {
       assertThrows(() => decoder.decode(bytes(block), 1_000), HpackError);
     });
   }
+});
+
+Deno.test("hpack: too many headers are none, and yet the table takes them", () => {
   const large = encodeHeaders([["a", "x".repeat(900)], ["b", "x".repeat(100)]]);
-  assertEquals(new HpackDecoder().decode(large, 1_100).length, 2);
-  assertThrows(() => new HpackDecoder().decode(large, 1_000), HpackError);
+  assertEquals(new HpackDecoder().decode(large, 1_100)?.length, 2);
+  const decoder = new HpackDecoder();
+  assertEquals(decoder.decode(large, 1_000), undefined);
+  const [before, kept] = [bytes("4001 6101 62"), bytes("4001 6301 64")];
+  const block = Uint8Array.of(...before, ...large, ...kept);
+  assertEquals(decoder.decode(block, 1_000), undefined);
+  assertEquals(decoder.decode(bytes("bebf"), 1_000), [["c", "d"], ["a", "b"]]);
+});
+
+Deno.test("hpack: a peer that allows a smaller table hears that it is smaller, once", () => {
+  const encoder = new HpackEncoder();
+  const plain = encodeHeaders(FIRST);
+  for (
+    const [size, isReduced] of [
+      [8_192, false],
+      [4_096, true],
+      [4_096, false],
+      [2_048, true],
+      [0, true],
+      [0, false],
+      [4_096, false],
+    ] as const
+  ) {
+    encoder.setMaxTableSize(size);
+    const block = encoder.encode(FIRST);
+    assertEquals(block, isReduced ? Uint8Array.of(0x20, ...plain) : plain);
+    assertEquals(new HpackDecoder().decode(block, 1_000), FIRST);
+    assertEquals(encoder.encode(FIRST), plain);
+  }
 });
 
 Deno.test("hpack: every byte can be sent, and is read again", () => {
