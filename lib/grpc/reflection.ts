@@ -2,10 +2,15 @@ import {
   createFileRegistry,
   type DescFile,
   type FileRegistry,
+  fromJsonString,
   type MessageInitShape,
   toBinary,
+  toJsonString,
 } from "@bufbuild/protobuf";
-import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import {
+  type FileDescriptorProto,
+  FileDescriptorProtoSchema,
+} from "@bufbuild/protobuf/wkt";
 import { messageFrame } from "../broadcast/message.ts";
 import { encode } from "../view/rpc.ts";
 import { decode, type Method } from "./methods.ts";
@@ -16,19 +21,24 @@ import {
   ServerReflectionRequestSchema,
   ServerReflectionResponseSchema,
 } from "./proto/reflection_v1_pb.ts";
-import {
-  file_reflection_v1alpha,
-  ServerReflection as Alpha,
-} from "./proto/reflection_v1alpha_pb.ts";
 import { CODE } from "./status.ts";
 
 type Response = MessageInitShape<
   typeof ServerReflectionResponseSchema
 >["messageResponse"];
 
+/** The first version of a file, which older tools know: it differs in names only. */
+function alphaOf(file: FileDescriptorProto): FileDescriptorProto {
+  const text = toJsonString(FileDescriptorProtoSchema, file);
+  return fromJsonString(FileDescriptorProtoSchema, alphaName(text));
+}
+
+function alphaName(name: string): string {
+  return name.replaceAll(/\breflection([._])v1\b/g, "reflection$1v1alpha");
+}
+
 /**
- * The reflection service, by which tools like grpcurl learn what can be
- * asked. Its first version, which older tools know, differs in name only.
+ * The reflection service, by which tools like grpcurl learn what can be asked.
  *
  * @param files that are told, besides its own
  * @see https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
@@ -36,12 +46,14 @@ type Response = MessageInitShape<
 export function reflectionMethods(
   files: readonly DescFile[],
 ): [path: string, method: Method][] {
+  const protos = [...files, file_reflection_v1].map(({ proto }) => proto);
   const registry = createFileRegistry(
-    ...[...files, file_reflection_v1, file_reflection_v1alpha]
-      .map((file) => createFileRegistry(file.proto, () => undefined)),
+    ...[...protos, alphaOf(file_reflection_v1.proto)]
+      .map((proto) => createFileRegistry(proto, () => undefined)),
   );
-  return [ServerReflection, Alpha].map(({ typeName }) => [
-    `/${typeName}/ServerReflectionInfo`,
+  const { typeName } = ServerReflection;
+  return [typeName, alphaName(typeName)].map((service) => [
+    `/${service}/ServerReflectionInfo`,
     {
       kind: "dialogue",
       reply(bytes) {

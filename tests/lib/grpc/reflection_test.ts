@@ -81,6 +81,23 @@ Deno.test("reflection tells what can be asked, in both of its versions", async (
         },
       );
     }
+    await t.step(`${version}: the service itself`, async () => {
+      const { case: kind, value } = await ask({
+        case: "fileContainingSymbol",
+        value: service,
+      });
+      if (kind !== "fileDescriptorResponse") throw new Error(kind);
+      const [bytes = new Uint8Array()] = value.fileDescriptorProto;
+      const file = fromBinary(FileDescriptorProtoSchema, bytes);
+      assertEquals(file.name, `reflection_${version}.proto`);
+      // No message is missing, so each name in it is of this version.
+      const registry = createFileRegistry(file, () => undefined);
+      const [method] = registry.getService(service)?.methods ?? [];
+      assertEquals(
+        [method?.input.typeName, method?.output.typeName],
+        ["Request", "Response"].map((name) => `${service}${name}`),
+      );
+    });
     await t.step(`${version}: what is not there`, async () => {
       for (const value of ["message.None", "None", ""]) {
         const { case: kind } = await ask({
