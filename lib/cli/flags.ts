@@ -1,4 +1,5 @@
 import { isAddress } from "../access/address.ts";
+import { MOST_THREADS } from "../vitals/counters.ts";
 import { readArgs } from "./args.ts";
 import { type Given, UsageError } from "../flags.ts";
 import { WORDS } from "./commands.ts";
@@ -112,7 +113,13 @@ export function parseFlags(
     state: given("state"),
     staleAfter: duration(given, "stale.after", "30s", 1_000),
     verifyEvery: duration(given, "verify.every", "10m", 0),
-    workers: count(given, "workers", defaultWorkers(environment.cores), 1, 64),
+    workers: count(
+      given,
+      "workers",
+      defaultWorkers(environment.cores),
+      1,
+      MOST_THREADS,
+    ),
     limits: {
       listeners: count(given, "max.listeners", 20_000, 1, 1_000_000),
       listenersPerAddress: count(

@@ -43,7 +43,7 @@ export class Front {
       const port = freePort(address);
       return new Port({ ...address, port }, { handler, onFailure });
     });
-    this.#workers = new Workers(workers - 1, lainlet, {
+    this.#workers = new Workers(workers - 1, lainlet, counters, {
       ...setup,
       type: "setup",
       address: this.address,

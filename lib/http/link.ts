@@ -63,6 +63,7 @@ export class OriginLink {
   readonly #topics = new Map<Topic, LinkedTopic>();
   readonly #byId = new Map<number, LinkedTopic>();
   #topicCount = 0;
+  #isClosed = false;
 
   constructor(
     private readonly origin: Origin,
@@ -77,7 +78,9 @@ export class OriginLink {
         if (gone) this.#waiting.set(id, gone);
         const answer = await this.origin.answer(ask, gone?.signal);
         this.#waiting.delete(id);
-        if ("start" in answer) {
+        if (this.#isClosed) {
+          if ("start" in answer) giveUp(answer);
+        } else if ("start" in answer) {
           const { headers, options } = answer;
           this.#feeds.set(id, answer);
           this.post({ type: "feed", id, headers, options });
@@ -98,6 +101,14 @@ export class OriginLink {
         this.#byId.get(message.topic)?.taken();
         break;
     }
+  }
+
+  /** Ends whatever was begun for the worker, which has died: places are given back. */
+  close(): void {
+    this.#isClosed = true;
+    for (const gone of this.#waiting.values()) gone.abort();
+    for (const feed of this.#feeds.values()) giveUp(feed);
+    for (const stop of this.#stops.values()) stop();
   }
 
   #start(id: number): void {
@@ -155,6 +166,11 @@ export class OriginLink {
       this.post({ type: "drop", topic: used.id });
     };
   }
+}
+
+/** Ends a feed that nobody takes, which holds a place. */
+function giveUp(feed: Feed): void {
+  feed.start({ attach() {}, fail() {} })();
 }
 
 /** Sends a worker the latest state of a topic, and the next one when that was taken. */

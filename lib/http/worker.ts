@@ -34,7 +34,7 @@ function serve(setup: WorkerSetup): void {
   startLogging(setup.logFormat, setup.logLevel);
   server = new Server({
     origin,
-    counters: new Counters(setup.counters),
+    counters: new Counters(setup.counters, setup.thread),
     hosts: setup.hosts,
     slowAfter: setup.slowAfter,
   });

@@ -1,15 +1,22 @@
 import { getLogger } from "@logtape/logtape";
+import { backoff } from "../backoff.ts";
+import type { Counters } from "../vitals/counters.ts";
 import type { Origin } from "./answer.ts";
+import { OriginLink, type ToOrigin } from "./link.ts";
 import type { Address } from "./port.ts";
-import { OriginLink, type ToOrigin, type ToWorker } from "./link.ts";
 
 const log = getLogger(["lainlet", "workers"]);
+
+/** How long a worker must have listened for its death to be another matter than the one before, in ms. */
+const STEADY = 60_000;
 
 /** What a worker has to know to serve. */
 export interface WorkerSetup {
   readonly type: "setup";
   readonly address: Address;
   readonly counters: SharedArrayBuffer;
+  /** Its number, from 1. */
+  readonly thread: number;
   readonly hosts: readonly string[];
   readonly slowAfter: number;
   readonly logFormat: "logfmt" | "json";
@@ -26,6 +33,9 @@ export type FromWorker =
   | { readonly type: "listening" | "shut" | "closed" }
   | { readonly type: "failed"; readonly reason: string };
 
+/** What all workers have to know. */
+type CommonSetup = Omit<WorkerSetup, "thread">;
+
 /** Threads that serve connections to the same port, from one origin. */
 export class Workers {
   readonly #workers: readonly ServingWorker[];
@@ -34,17 +44,26 @@ export class Workers {
    * Starts them.
    *
    * @param count how many
+   * @param counters those of all threads
    * @param onShut called when one listens no more
    */
   constructor(
     count: number,
     origin: Origin,
-    setup: WorkerSetup,
+    counters: Counters,
+    setup: CommonSetup,
     onShut: () => void,
   ) {
     this.#workers = Array.from(
       { length: count },
-      () => new ServingWorker(origin, setup, onShut),
+      // This thread is the first one.
+      (_, i) =>
+        new ServingWorker(
+          origin,
+          counters,
+          { ...setup, thread: i + 1 },
+          onShut,
+        ),
     );
   }
 
@@ -64,29 +83,73 @@ export class Workers {
   }
 }
 
+/** A thread that serves connections; when it dies, another one takes its place. */
 class ServingWorker {
+  /** Rejected when the first thread fails before it listens: then none takes its place. */
   readonly listening = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
-  #isListening = false;
-  readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), {
-    type: "module",
-  });
+  #hasListened = false;
+  #isClosing = false;
+  /** When the present thread began to listen, as `performance.now()`. */
+  #since = Infinity;
+  /** Threads that died soon, in a row. */
+  #failures = 0;
+  #restart?: ReturnType<typeof setTimeout>;
+  /** Undefined: it died. */
+  #worker?: Worker;
 
-  constructor(origin: Origin, setup: WorkerSetup, onShut: () => void) {
-    const link = new OriginLink(origin, (message) => this.#post(message));
-    this.#worker.onmessage = (
-      { data }: MessageEvent<FromWorker | ToOrigin>,
-    ) => {
+  constructor(
+    private readonly origin: Origin,
+    private readonly counters: Counters,
+    private readonly setup: WorkerSetup,
+    private readonly onShut: () => void,
+  ) {
+    this.#start();
+  }
+
+  open(which: "all" | "failed"): void {
+    this.#post({ type: "open", which });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    clearTimeout(this.#restart);
+    if (this.#worker === undefined) return;
+    this.#post({ type: "close" });
+    await this.#closed.promise;
+    this.#worker?.terminate();
+  }
+
+  #start(): void {
+    const worker = this.#worker = new Worker(
+      new URL("./worker.ts", import.meta.url),
+      { type: "module" },
+    );
+    const link = new OriginLink(
+      this.origin,
+      (message) => worker.postMessage(message),
+    );
+    const lose = (reason: string) => {
+      if (worker !== this.#worker) return;
+      this.#worker = undefined;
+      worker.terminate();
+      link.close();
+      this.counters.forget(this.setup.thread);
+      this.#onDeath(reason);
+    };
+    worker.onmessage = ({ data }: MessageEvent<FromWorker | ToOrigin>) => {
       switch (data.type) {
         case "listening":
-          this.#isListening = true;
+          this.#since = performance.now();
+          if (this.#hasListened) log.info("a worker has taken its place");
+          this.#hasListened = true;
           this.listening.resolve();
           break;
         case "shut":
-          onShut();
+          this.onShut();
           break;
         case "failed":
-          this.listening.reject(new Error(data.reason));
+          lose(data.reason);
           break;
         case "closed":
           this.#closed.resolve();
@@ -95,27 +158,27 @@ class ServingWorker {
           link.receive(data);
       }
     };
-    this.#worker.onerror = (event) => {
+    worker.onerror = (event) => {
       event.preventDefault();
-      const { message } = event;
-      // While it starts, whoever waits for it says so.
-      if (this.#isListening) log.error("a worker failed", { error: message });
-      else this.listening.reject(new Error(`a worker failed: ${message}`));
+      lose(`a worker failed: ${event.message}`);
     };
-    this.#post(setup);
+    this.#post(this.setup);
   }
 
-  open(which: "all" | "failed"): void {
-    this.#post({ type: "open", which });
+  #onDeath(reason: string): void {
+    if (this.#isClosing) return this.#closed.resolve();
+    // Whoever waits for the first one says so.
+    if (!this.#hasListened) return this.listening.reject(new Error(reason));
+    log.error("a worker died, its connections are lost", { error: reason });
+    if (performance.now() - this.#since > STEADY) this.#failures = 0;
+    this.#since = Infinity;
+    this.#restart = setTimeout(
+      () => this.#start(),
+      backoff(this.#failures++),
+    );
   }
 
-  async close(): Promise<void> {
-    this.#post({ type: "close" });
-    await this.#closed.promise;
-    this.#worker.terminate();
-  }
-
-  #post(message: WorkerSetup | WorkerCommand | ToWorker): void {
-    this.#worker.postMessage(message);
+  #post(message: WorkerSetup | WorkerCommand): void {
+    this.#worker?.postMessage(message);
   }
 }

@@ -5,7 +5,7 @@ import { Lainlet, type LainletOptions } from "../../lib/http/origin.ts";
 import { Server, type ServerOptions } from "../../lib/http/server.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { get } from "./client.ts";
-import { eventually, freePort, Program } from "./process.ts";
+import { eventually, freePort, Program, socketsAt } from "./process.ts";
 
 /** The node that the golden answers are for. */
 export const GOLDEN_HOST = { ip: "192.168.77.21", hostname: "node1" };
@@ -146,15 +146,7 @@ export class LainletProcess implements AsyncDisposable {
 
   /** How many sockets listen on its port: one for each thread. */
   async sockets(): Promise<number> {
-    await using program = new Program("cat", ["/proc/net/tcp6"]);
-    await program.ended();
-    const port = Number(new URL(this.url).port);
-    // The local address is the second field, the state the fourth: proc(5).
-    const hex = port.toString(16).toUpperCase().padStart(4, "0");
-    return program.stdout.split("\n").map((line) => line.trim().split(/\s+/))
-      .filter(([, local = "", , state]) =>
-        local.endsWith(`:${hex}`) && state === "0A"
-      ).length;
+    return await socketsAt(this.url);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -140,3 +140,18 @@ export class Program implements AsyncDisposable {
     await this.ended();
   }
 }
+
+/** How many sockets listen on the port of a URL. */
+export async function socketsAt(url: string): Promise<number> {
+  await using program = new Program("cat", [
+    "/proc/net/tcp",
+    "/proc/net/tcp6",
+  ]);
+  await program.ended();
+  // The local address is the second field, the state the fourth: proc(5).
+  const hex = Number(new URL(url).port).toString(16).toUpperCase();
+  const end = `:${hex.padStart(4, "0")}`;
+  return program.stdout.split("\n").map((line) => line.trim().split(/\s+/))
+    .filter(([, local = "", , state]) => local.endsWith(end) && state === "0A")
+    .length;
+}

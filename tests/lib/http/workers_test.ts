@@ -1,0 +1,165 @@
+import { assert } from "@std/assert";
+import { Front } from "../../../lib/http/front.ts";
+import { MemoryStore } from "../../../lib/store/memory.ts";
+import { get, Stream } from "../../util/client.ts";
+import { TestLainlet } from "../../util/lainlet.ts";
+import { DIE } from "../../util/mortal_worker.ts";
+import { becomes, eventually, socketsAt } from "../../util/process.ts";
+
+const KEY = "/lain/config/a";
+const WORKERS = 3;
+const STREAMS = 30;
+const POLLS = 15;
+
+/** Lets lainlet start workers that can be killed. */
+class Mortals implements Disposable {
+  readonly made: Worker[] = [];
+  readonly #real = globalThis.Worker;
+
+  constructor() {
+    const { made } = this;
+    globalThis.Worker = class extends this.#real {
+      constructor(_url: string | URL, options?: WorkerOptions) {
+        const url = new URL("../../util/mortal_worker.ts", import.meta.url);
+        super(url, options);
+        made.push(this);
+      }
+    };
+  }
+
+  /** Resolves when it is dead. */
+  kill(number: number): Promise<unknown> {
+    const worker = this.made[number];
+    const dead = new Promise((resolve) =>
+      worker?.addEventListener("error", resolve, { once: true })
+    );
+    worker?.postMessage(DIE);
+    return dead;
+  }
+
+  [Symbol.dispose](): void {
+    globalThis.Worker = this.#real;
+  }
+}
+
+async function serve() {
+  const stack = new AsyncDisposableStack();
+  const mortals = stack.use(new Mortals());
+  const store = new MemoryStore([[KEY, "0"]]);
+  const { lainlet } = await stack.use(new TestLainlet(store)).ready();
+  const front = new Front(lainlet, {
+    web: { hostname: "127.0.0.1", port: 0 },
+    workers: WORKERS,
+    listeners: 100,
+    hosts: [],
+    slowAfter: 60_000,
+    logFormat: "logfmt",
+    logLevel: "info",
+  });
+  stack.defer(() => front.close());
+  await front.listening();
+  const url = `http://127.0.0.1:${front.address.port}/v2/configwatcher`;
+  return {
+    ...{ front, lainlet, mortals, store, url },
+    [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
+  };
+}
+
+/** A stream, and whether it was broken off. */
+class Watched implements AsyncDisposable {
+  readonly values: string[] = [];
+  isBroken = false;
+  readonly #over: Promise<void>;
+
+  constructor(readonly stream: Stream) {
+    this.#over = this.#read();
+  }
+
+  async #read(): Promise<void> {
+    try {
+      for (let event; (event = await this.stream.next());) {
+        this.values.push(Object(event.data).a);
+      }
+    } catch {
+      this.isBroken = true;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stream[Symbol.asyncDispose]();
+    await this.#over;
+  }
+}
+
+Deno.test("workers: one that dies gives back what its listeners took, and is started again", async () => {
+  await using s = await serve();
+  const { lainlet, mortals, store, url } = s;
+  await using stack = new AsyncDisposableStack();
+  const open = () =>
+    Promise.all(Array.from({ length: STREAMS }, async () => {
+      const stream = await Stream.open(`${url}?watch=1`);
+      return stack.use(new Watched(stream));
+    }));
+  const streams = await open();
+  const { headers } = await get(url);
+  const polls = Array.from({ length: POLLS }, () =>
+    get(url, undefined, {
+      headers: {
+        "If-None-Match": headers.get("etag") ?? "",
+        "Prefer": "wait=60",
+      },
+    }).then(() => "answered", () => "broken"));
+  const { counters, limits } = lainlet;
+  const counted = () => [
+    limits.listeners,
+    limits.perEndpoint.get("/v2/configwatcher"),
+    counters.connections,
+  ];
+  const all = STREAMS + POLLS;
+  /** Of listeners that are counted, how many are not there. */
+  const lost = (streams: readonly Watched[]) => () => {
+    const living = streams.filter(({ isBroken }) => !isBroken).length;
+    return counted().map((count = 0) => count - living);
+  };
+  await becomes("all listen", counted, [all, all, all]);
+
+  await mortals.kill(0);
+  await eventually(
+    "it is dead",
+    () => streams.some(({ isBroken }) => isBroken) || undefined,
+  );
+  await eventually("another one is there", () => mortals.made[2]);
+  store.put(KEY, "1");
+  const answers = await Promise.all(polls);
+  assert(answers.includes("answered"));
+  const living = streams.filter(({ isBroken }) => !isBroken);
+  await eventually(
+    "the others get what is new",
+    () => living.every(({ values }) => values.at(-1) === "1") || undefined,
+  );
+  assert(living.length > 0 && living.length < STREAMS, `${living.length}`);
+  await becomes("they count", lost(streams), [0, 0, 0]);
+  await becomes("who accepts", () => socketsAt(url), WORKERS);
+
+  const more = await open();
+  await eventually(
+    "whoever comes is served",
+    () => more.every(({ values }) => values.at(-1) === "1") || undefined,
+  );
+  // The new one has some of them, and may die, too.
+  await mortals.kill(2);
+  await eventually(
+    "it is dead",
+    () => more.some(({ isBroken }) => isBroken) || undefined,
+  );
+  await becomes("who accepts", () => socketsAt(url), WORKERS);
+  await becomes("they count", lost([...streams, ...more]), [0, 0, 0]);
+});
+
+Deno.test("workers: a lainlet whose workers are dead ends in time", async () => {
+  await using s = await serve();
+  // One is to be started again, the other one dies meanwhile.
+  await s.mortals.kill(0);
+  s.mortals.kill(1);
+  await s.front.close();
+});
