@@ -10,7 +10,7 @@ export interface Part {
   readonly progress?: Progress;
 }
 
-/** A state, the revision from which on it was there, and the one from which on another one was. */
+/** A state, the revision from which on it is known to have been there, and the one from which on another one may have been. */
 interface Heard {
   readonly from: number;
   until: number;
@@ -45,7 +45,10 @@ class Gate implements Follower {
     const { latest: state, readAt } = topic;
     const from = progress?.newest ?? 0;
     const last = this.heard.at(-1);
-    if (last !== undefined) last.until = from;
+    // What was read anew may have changed at any revision since the last one.
+    if (last !== undefined) {
+      last.until = Math.min(from, (progress?.before ?? 0) + 1);
+    }
     this.heard.push({ from, until: Infinity, state, kind, readAt });
     this.#conflate();
     this.onNews();

@@ -119,7 +119,8 @@ export function follow<T>(
     }
     watcher.note("init", "", snapshot.revision);
     // What was saved may never have been the store's.
-    progress.set(snapshot.saved ? 0 : snapshot.revision);
+    const revision = snapshot.saved ? 0 : snapshot.revision;
+    progress.set(revision, revision, progress.revision);
     watcher.apply(changes);
     watcher.sync();
   };
@@ -146,7 +147,7 @@ export function follow<T>(
   };
 
   const applyBatch = (
-    { revision, changes: batch, complete = revision }: Batch,
+    { revision, changes: batch, complete }: Batch,
   ) => {
     const readAt = now();
     firstRead.found();
@@ -164,7 +165,9 @@ export function follow<T>(
         watcher.note("update", full, revision);
       }
     }
-    progress.set(complete, revision);
+    // Of several in a row, any since the last one may have changed something.
+    if (complete === undefined) progress.set(revision);
+    else progress.set(complete, revision, progress.revision);
     watcher.apply(changes, readAt);
   };
 

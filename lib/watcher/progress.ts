@@ -13,6 +13,8 @@ export interface Progress {
   readonly revision: number;
   /** Nothing of a later revision is in the state. */
   readonly newest: number;
+  /** Up to this revision the state before the last change is known to have been the store's. */
+  readonly before: number;
   /**
    * Resolves when everything up to a revision is in the state.
    *
@@ -53,6 +55,7 @@ export async function reach(
 export class SubtreeProgress implements Progress {
   #revision = 0;
   #newest = 0;
+  #before = 0;
   readonly #waiting = new Map<() => void, number>();
 
   /** @param prove asks the store, see {@linkcode Store.prove} */
@@ -68,15 +71,21 @@ export class SubtreeProgress implements Progress {
     return this.#newest;
   }
 
+  get before(): number {
+    return this.#before;
+  }
+
   /**
    * To be called before anybody is told what the revision brought, and in one
    * step with that: whoever waits goes on after it.
    *
    * @param newest when some of a later one is there, too
+   * @param before see {@linkcode Progress.before}; default: only the newest revision changed something
    */
-  set(revision: number, newest = revision): void {
+  set(revision: number, newest = revision, before = newest - 1): void {
     this.#revision = revision;
     this.#newest = newest;
+    this.#before = before;
     for (const [resolve, needed] of this.#waiting) {
       if (needed > revision) continue;
       this.#waiting.delete(resolve);
@@ -107,6 +116,10 @@ export class JointProgress implements Progress {
 
   get newest(): number {
     return Math.max(...this.parts.map((part) => part.newest));
+  }
+
+  get before(): number {
+    return Math.min(...this.parts.map((part) => part.before));
   }
 
   async reached(revision: number, signal: AbortSignal): Promise<void> {
