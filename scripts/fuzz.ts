@@ -16,6 +16,7 @@ import type { Fuzz } from "../tests/fuzz/check.ts";
 import { calls } from "../tests/fuzz/calls.ts";
 import { frames, values as answers } from "../tests/fuzz/frames.ts";
 import { patches } from "../tests/fuzz/patches.ts";
+import { states } from "../tests/fuzz/states.ts";
 import { targets } from "../tests/fuzz/targets.ts";
 import { values } from "../tests/fuzz/values.ts";
 
@@ -27,6 +28,7 @@ const ALL: Record<string, { readonly share: number; readonly fuzz: Fuzz }> = {
   frames: { share: 1, fuzz: frames },
   answers: { share: 0.5, fuzz: answers },
   patches: { share: 1, fuzz: patches },
+  states: { share: 2, fuzz: states },
 };
 
 function usage(message: string): never {

@@ -7,9 +7,6 @@
  */
 import { ensurePrograms, TEST_FLAGS } from "./setup.ts";
 
-/** Tests that compute for minutes: they begin at once, or all others would be over long before. */
-const LONG = ["tests/lib/view/incremental_test.ts"];
-
 /** Tests that need both cores, and hold up the others: they come last. */
 const ALONE = ["tests/e2e/hostile_server_test.ts"];
 
@@ -41,9 +38,5 @@ if (
 // Types are not tests: `deno check` looks at them.
 const tests = (...args: string[]) =>
   run("test", "--no-check", ...TEST_FLAGS, ...Deno.args, ...args);
-const codes = await Promise.all([
-  tests(...LONG),
-  tests("--parallel", `--ignore=${[...LONG, ...ALONE].join()}`, "tests"),
-]);
-codes.push(await tests(...ALONE));
-Deno.exit(Math.max(...codes));
+const most = await tests("--parallel", `--ignore=${ALONE.join()}`, "tests");
+Deno.exit(Math.max(most, await tests(...ALONE)));
