@@ -3,7 +3,7 @@ import config from "./deno.json" with { type: "json" };
 import { parseCommand, strangeWord } from "./lib/cli/command.ts";
 import { isCommand } from "./lib/cli/commands.ts";
 import { type Flags, parseFlags } from "./lib/cli/flags.ts";
-import { readPem, UsageError } from "./lib/flags.ts";
+import { UsageError } from "./lib/flags.ts";
 import type { Http2Address } from "./lib/http2/server.ts";
 import type { Lainlet } from "./lib/http/origin.ts";
 import { logUncaught, startLogging } from "./lib/log.ts";
@@ -49,6 +49,7 @@ export async function run(
   store: Store,
   leave?: () => Promise<void>,
 ): Promise<Served> {
+  const tls = await readTls(flags);
   const apis = await import("./apis/mod.ts");
   const { Front } = await import("./lib/http/front.ts");
   const { Lainlet } = await import("./lib/http/origin.ts");
@@ -71,7 +72,7 @@ export async function run(
     logFormat,
     logLevel: logLevel(flags),
   });
-  const rpc = grpc && await serveGrpc(grpc, lainlet, slowAfter);
+  const rpc = grpc && await serveGrpc({ ...grpc, tls }, lainlet, slowAfter);
   const stop = (signal: Deno.Signal) => {
     log.info("lainlet is stopping", { signal });
     setTimeout(() => Deno.exit(0), SHUTDOWN_TIMEOUT);
@@ -103,21 +104,22 @@ function addressText({ hostname, port }: NonNullable<Served["web"]>): string {
 }
 
 async function serveGrpc(
-  grpc: NonNullable<Flags["grpc"]>,
+  address: Http2Address,
   lainlet: Lainlet,
   slowAfter: number,
 ) {
   const { GrpcServer } = await import("./lib/grpc/server.ts");
-  const address = { ...grpc, tls: readTls(grpc) };
   return new GrpcServer(address, { lainlet, slowAfter });
 }
 
-/** The PEM texts for gRPC's TLS. @throws {UsageError} when they cannot be read */
-function readTls({ tls }: NonNullable<Flags["grpc"]>): Http2Address["tls"] {
-  return tls && {
-    cert: readPem("grpc.cert", tls.cert),
-    key: readPem("grpc.key", tls.key),
-  };
+/** The files for gRPC's TLS. @throws {UsageError} when they cannot be used */
+async function readTls({ grpc }: Flags): Promise<Http2Address["tls"]> {
+  const paths = grpc?.tls;
+  if (paths === undefined) return undefined;
+  const { readKeyPair, Reread } = await import("./lib/certificates.ts");
+  const cert = { flag: "grpc.cert", path: paths.cert };
+  const key = { flag: "grpc.key", path: paths.key };
+  return new Reread(() => readKeyPair(cert, key));
 }
 
 function logLevel({ debug }: Flags): "debug" | "info" {

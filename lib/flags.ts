@@ -32,10 +32,3 @@ export function readText(flag: string, file: string): string {
     );
   }
 }
-
-/** The text of a PEM file that a flag names. @throws {UsageError} when it is none */
-export function readPem(flag: string, file: string): string {
-  const pem = readText(flag, file);
-  if (pem.includes("-----BEGIN ")) return pem;
-  throw new UsageError(`--${flag}: ${file} is not a PEM file`);
-}

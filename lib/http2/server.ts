@@ -1,6 +1,7 @@
 import { onAbort } from "../abort.ts";
 import { getLogger } from "@logtape/logtape";
 import { sleep } from "../backoff.ts";
+import type { KeyPair } from "../certificates.ts";
 import { Http2Connection } from "./connection.ts";
 import { join, PREFACE } from "./frame.ts";
 import type { Http2Stream, StreamHandler } from "./stream.ts";
@@ -16,6 +17,9 @@ const CHECK_EVERY = 30_000;
 
 /** How long no connection is accepted after one that could not be, in ms. */
 const PAUSE = 200;
+
+/** How often it is looked whether the certificate was renewed, in ms. */
+const RENEW_EVERY = 5_000;
 
 /** How often trouble is told, in ms. */
 const TOLD_EVERY = 60_000;
@@ -36,8 +40,8 @@ export interface Http2Address {
   readonly hostname: string;
   /** 0 is any. */
   readonly port: number;
-  /** PEM texts; without, there is no TLS. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** The present certificate and its key; without, there is no TLS. */
+  readonly tls?: { read(): KeyPair };
 }
 
 /**
@@ -50,12 +54,12 @@ export interface Http2Address {
  * sends no trailers.
  */
 export class Http2Server {
-  readonly #listener: Deno.TcpListener | Deno.TlsListener;
+  #listener: Deno.TcpListener | Deno.TlsListener;
   readonly #connections = new Set<Http2Connection>();
   /** Of each connection, whether it has begun or not. */
   readonly #served = new Set<Promise<void>>();
   readonly #closing = new AbortController();
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #timers: readonly ReturnType<typeof setInterval>[];
   #toldAt = -Infinity;
 
   /**
@@ -68,13 +72,20 @@ export class Http2Server {
     { tls, ...address }: Http2Address,
     private readonly open: (stream: Http2Stream) => StreamHandler,
   ) {
-    this.#listener = tls === undefined
+    const pair = tls?.read();
+    // Where ports are shared, nothing else says that this one is taken.
+    if (pair !== undefined) Deno.listen(address).close();
+    this.#listener = pair === undefined
       ? Deno.listen(address)
-      : Deno.listenTls({ ...address, ...tls, alpnProtocols: ["h2"] });
-    this.#accept();
-    this.#timer = setInterval(() => {
+      : listenTls(address, pair);
+    this.#accept(this.#listener);
+    const check = () => {
       for (const one of this.#connections) if (!one.check()) one.close();
-    }, CHECK_EVERY);
+    };
+    this.#timers = [
+      setInterval(check, CHECK_EVERY),
+      ...tls && pair ? [this.#keepRenewing(tls, pair)] : [],
+    ];
   }
 
   get address(): { hostname: string; port: number } {
@@ -83,18 +94,41 @@ export class Http2Server {
 
   /** Takes no new requests, and waits until those that are there are answered. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
     this.#closing.abort();
     this.#listener.close();
     for (const connection of this.#connections) connection.end();
     await Promise.all(this.#served);
   }
 
-  async #accept(): Promise<void> {
+  /** Looks again and again whether the certificate was renewed; then new connections get the new one. */
+  #keepRenewing(
+    tls: NonNullable<Http2Address["tls"]>,
+    first: KeyPair,
+  ): ReturnType<typeof setInterval> {
+    let used = first;
+    return setInterval(() => {
+      const { cert, key } = tls.read();
+      if (cert === used.cert && key === used.key) return;
+      try {
+        const old = this.#listener;
+        this.#listener = listenTls(this.address, { cert, key });
+        used = { cert, key };
+        old.close();
+        this.#accept(this.#listener);
+        log.info("new connections get a renewed certificate");
+      } catch (error) {
+        this.#tell("a renewed certificate cannot be used", error);
+      }
+    }, RENEW_EVERY);
+  }
+
+  /** Accepts connections until the server is closed, or has another listener. */
+  async #accept(listener: Deno.TcpListener | Deno.TlsListener): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       try {
-        const conn = await this.#listener.accept();
+        const conn = await listener.accept();
         // What is small is not to wait for more.
         if ("setNoDelay" in conn) conn.setNoDelay();
         const served = this.#serve(conn).finally(() =>
@@ -102,18 +136,18 @@ export class Http2Server {
         );
         this.#served.add(served);
       } catch (error) {
-        if (signal.aborted) return;
-        this.#tell(error);
+        if (signal.aborted || listener !== this.#listener) return;
+        this.#tell("a connection cannot be accepted", error);
         await sleep(PAUSE, signal);
       }
     }
   }
 
-  #tell(error: unknown): void {
+  #tell(trouble: string, error: unknown): void {
     const now = performance.now();
     if (now - this.#toldAt < TOLD_EVERY) return;
     this.#toldAt = now;
-    log.error("a connection cannot be accepted", { error: String(error) });
+    log.error(trouble, { error: String(error) });
   }
 
   /** Serves a connection until it is over. Never throws. */
@@ -168,6 +202,22 @@ const HTTP1 = /^[A-Z]+ [^\n]* HTTP\/1\.\d\r?\n/;
 
 /** How much is read to find a request line, in bytes. */
 const MAX_LINE = 8 * 1024;
+
+/** Listens on a port on which another listener may take over without a gap. */
+function listenTls(
+  address: { readonly hostname: string; readonly port: number },
+  pair: KeyPair,
+): Deno.TlsListener {
+  const { hostname, port } = address;
+  const alpnProtocols = ["h2"];
+  return Deno.listenTls({
+    hostname,
+    port,
+    ...pair,
+    alpnProtocols,
+    reusePort: true,
+  });
+}
 
 /**
  * Reads what a client of HTTP/2 begins with.

@@ -1,18 +1,5 @@
-/** What TLS says, and what that means to an operator. */
-const TLS_ERRORS: readonly (readonly [said: RegExp, meaning: string])[] = [
-  [
-    /unable to verify|self.signed certificate|unable to get|UnknownIssuer|BadSignature/i,
-    "etcd's certificate is not signed by the CA in --etcd.ca",
-  ],
-  [
-    /certificate (has )?expired|certificate: Expired/i,
-    "etcd's certificate has expired",
-  ],
-  [
-    /alert: \w*(Certificate|UnknownCA|AccessDenied)/i,
-    "etcd refuses the certificate in --etcd.cert",
-  ],
-];
+/** What gRPC gives as the last error where there was none. */
+const NOTHING: ReadonlySet<string> = new Set(["", "null", "undefined"]);
 
 /**
  * What went wrong, as one line that is the same when the same goes wrong
@@ -21,7 +8,7 @@ const TLS_ERRORS: readonly (readonly [said: RegExp, meaning: string])[] = [
 export function lineOf(error: unknown): string {
   // Since Deno 2.9, what `fetch` throws says nothing itself.
   const said = error instanceof TypeError && error.cause ? error.cause : error;
-  const text = (said instanceof Error ? said.message : String(said))
+  const line = (said instanceof Error ? said.message : String(said))
     .replace(
       /^error sending request .+?: (client error \(\w+\): |(?=\w+ error))/,
       "",
@@ -32,8 +19,5 @@ export function lineOf(error: unknown): string {
     .replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)/g, "")
     .replace(/\.?\s*(Resolution note:\s*)?$/, "")
     .replace(/\s+/g, " ");
-  const [, meaning] = TLS_ERRORS.find(([said]) => said.test(text)) ?? [];
-  return meaning === undefined || text.includes(meaning)
-    ? text
-    : `${meaning} (${text})`;
+  return NOTHING.has(line) ? "the connection could not be made" : line;
 }

@@ -1,12 +1,9 @@
 import { type Given, UsageError } from "../flags.ts";
+import type { TlsFiles } from "./tls.ts";
 
 /** Who lainlet is to a store, and whom it trusts to be that. */
 export interface Login {
-  /** PEM texts. */
-  readonly tls?: {
-    readonly ca: string;
-    readonly client?: { readonly cert: string; readonly key: string };
-  };
+  readonly tls?: TlsFiles;
   readonly auth?: { readonly username: string; readonly password: string };
 }
 

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { assertEquals, assertMatch } from "@std/assert";
-import { makeCertificates } from "../util/certificates.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { makeCertificates, openssl } from "../util/certificates.ts";
 import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
-import { LainletProcess, type TARGETS } from "../util/lainlet.ts";
-import { becomes, eventually } from "../util/process.ts";
+import { LainletProcess, TARGETS } from "../util/lainlet.ts";
+import { becomes, eventually, Program } from "../util/process.ts";
 
 const TELLS =
   /the cluster's state is in etcd's v2 key space: start lainlet with --store=etcd2/;
@@ -95,5 +95,36 @@ Deno.test("etcd v2: TLS, and a login that may read some subtrees", async () => {
     await says(mistaken, /etcd refuses the login in --etcd\.user/);
     assertEquals(mistaken.program.stderr.includes("mistaken"), false);
     await says(misled, /etcd's certificate is not signed by the CA/);
+  });
+});
+
+Deno.test("a certificate or key that cannot be used is one line, with 2, before anything listens", async () => {
+  await using tls = await makeCertificates();
+  await using other = await makeCertificates({ by: tls });
+  const encrypted = tls.key.replace("key.pem", "encrypted.pem");
+  const cipher = ["-aes128", "-passout", "pass:x", "-out", encrypted];
+  await openssl("pkey", "-in", tls.key, ...cipher);
+  const wrong: [ca: string, cert: string, key: string, line: string][] = [
+    [tls.ca, tls.cert, other.key, `--etcd.key: ${other.key} is not the key of`],
+    [tls.ca, tls.cert, encrypted, `--etcd.key: ${encrypted} is encrypted`],
+    [tls.ca, tls.key, tls.cert, `--etcd.cert: ${tls.key} holds a private key`],
+    [tls.key, tls.cert, tls.key, `--etcd.ca: ${tls.key} holds a private key`],
+  ];
+  await onBoth(async (target) => {
+    const [command, ...before] = TARGETS[target];
+    for (const [ca, cert, key, line] of wrong) {
+      await using program = new Program(command, [
+        ...before,
+        "--store=etcd2",
+        "--web=127.0.0.1:0",
+        `--etcd.ca=${ca}`,
+        `--etcd.cert=${cert}`,
+        `--etcd.key=${key}`,
+      ]);
+      const { code } = await program.ended();
+      const [first = "", ...rest] = program.stderr.split("\n");
+      assertEquals([code, rest], [2, [""]], program.stderr);
+      assertStringIncludes(first, `lainlet: ${line}`);
+    }
   });
 });

@@ -30,7 +30,7 @@ function complaints({ program }: LainletProcess): string[] {
 Deno.test("TLS: with the right certificates it serves; each wrong one is one clear line", async (t) => {
   await using good = await makeCertificates();
   await using other = await makeCertificates();
-  await using expired = await makeCertificates(-1);
+  await using expired = await makeCertificates({ days: -1 });
   await using etcd = await TestEtcd.start({ tls: good });
   await etcd.write({ "/lain/config/domain": "lain.local" });
   // A certificate expires while etcd runs; etcd reads it for each connection.
@@ -44,19 +44,19 @@ Deno.test("TLS: with the right certificates it serves; each wrong one is one cle
         "another CA",
         etcd,
         files(good, other),
-        /^etcd's certificate is not signed by the CA in --etcd\.ca \(.+\); .* are not read yet$/,
+        /^etcd's certificate is not signed by the CA in --etcd\.ca \S+ \(.+\); .* are not read yet$/,
       ],
       [
         "no client certificate",
         etcd,
         [`--etcd.ca=${good.ca}`],
-        /^etcd refuses the certificate in --etcd\.cert \(.+\); .* are not read yet$/,
+        /^etcd asks for a client certificate: .+ \(.+\); .* are not read yet$/,
       ],
       [
         "another's client certificate",
         etcd,
         files(other, good),
-        /^etcd refuses the certificate in --etcd\.cert \(.+\); .* are not read yet$/,
+        /^etcd refuses the certificate in --etcd\.cert \S+ \(.+\); .* are not read yet$/,
       ],
       [
         "an expired certificate",

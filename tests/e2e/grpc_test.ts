@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import { credentials } from "@grpc/grpc-js";
 import { Health } from "../../lib/grpc/proto/health_pb.ts";
 import { get } from "../util/client.ts";
-import { makeCertificates } from "../util/certificates.ts";
+import { makeCertificates, renew } from "../util/certificates.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { calls, cluster, comparableReply } from "../util/golden.ts";
 import { RpcClient } from "../util/grpc.ts";
@@ -128,10 +128,22 @@ for (const target of ["source", "binary"] as const) {
     assertEquals(reply, { Data: { domain: "lain.local" } });
     using stream = client.watch("Coreinfo");
     await stream.next();
+    await using renewed = await makeCertificates();
+    await renew(tls, renewed);
+    await eventually("a new connection gets the renewed one", async () => {
+      await using client = await RpcClient.open(
+        rpc,
+        "127.0.0.1",
+        credentials.createSsl(Buffer.from(await Deno.readFile(renewed.ca))),
+      );
+      return (await client.get("Config")).code === "ok" || undefined;
+    });
+    assertEquals((await client.get("Config")).code, "ok");
   });
 
   Deno.test(`${target}: gRPC's flags that are wrong are one line`, async () => {
     await using tls = await makeCertificates();
+    await using other = await makeCertificates();
     const address = "--grpc.addr=127.0.0.1:0";
     const secure = [address, "--grpc.TLS"];
     const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -142,10 +154,12 @@ for (const target of ["source", "binary"] as const) {
         [2, [...secure, `--grpc.cert=${tls.cert}`]],
         [2, [...secure, `--grpc.cert=/no/such`, `--grpc.key=${tls.key}`]],
         [2, [...secure, `--grpc.cert=${tls.cert}`, "--grpc.key=deno.json"]],
+        [2, [...secure, `--grpc.cert=${tls.key}`, `--grpc.key=${tls.cert}`]],
+        [2, [...secure, `--grpc.cert=${tls.cert}`, `--grpc.key=${other.key}`]],
         [1, [`--grpc.addr=127.0.0.1:${taken.addr.port}`]],
       ] as const
     ) {
-      await using program = start(["--web=", ...args, MEMORY]);
+      await using program = start(["--web=127.0.0.1:0", ...args, MEMORY]);
       const outcome = await program.ended();
       assertEquals(outcome.code, code, program.stderr);
       assertMatch(program.stderr, /^lainlet: .*\n$/);

@@ -1,4 +1,4 @@
-import type { Login } from "../../lib/store/login.ts";
+import { TlsFiles } from "../../lib/store/tls.ts";
 
 /** PEM files of a certificate for 127.0.0.1 and of the CA that signed it. */
 export interface Certificates extends AsyncDisposable {
@@ -7,36 +7,37 @@ export interface Certificates extends AsyncDisposable {
   readonly key: string;
 }
 
-/**
- * Makes a CA, and a certificate that serves for a server and for a client.
- *
- * @param days how long the certificate is valid; -1: until yesterday
- */
-export async function makeCertificates(days = 2): Promise<Certificates> {
+/** How a certificate is made. */
+export interface CertificateOptions {
+  /** How long it is valid; -1: until yesterday. */
+  readonly days?: number;
+  /** Whose CA signs it; default: a new one. */
+  readonly by?: Certificates;
+}
+
+const NEW_KEY = [
+  "-newkey",
+  "ec",
+  "-pkeyopt",
+  "ec_paramgen_curve:prime256v1",
+  "-nodes",
+  "-keyout",
+];
+
+/** Makes a certificate that serves for a server and for a client. */
+export async function makeCertificates(
+  { days = 2, by }: CertificateOptions = {},
+): Promise<Certificates> {
   const folder = await Deno.makeTempDir({ prefix: "lainlet-tls-" });
   const file = (name: string) => `${folder}/${name}`;
-  const key = ["-newkey", "rsa:2048", "-nodes", "-keyout"];
-  await openssl(
-    "req",
-    "-x509",
-    ...key,
-    file("ca.key"),
-    "-out",
-    file("ca.pem"),
-    "-subj",
-    "/CN=test CA",
-    "-days",
-    "2",
-  );
-  await openssl(
-    "req",
-    ...key,
-    file("key.pem"),
-    "-out",
-    file("csr.pem"),
-    "-subj",
-    "/CN=lainlet",
-  );
+  const ca = by?.ca ?? file("ca.pem");
+  const caKey = ca.replace(/pem$/, "key");
+  if (by === undefined) {
+    const subject = ["-subj", "/CN=test CA", "-days", "2"];
+    await openssl("req", "-x509", ...NEW_KEY, caKey, "-out", ca, ...subject);
+  }
+  const request = ["-out", file("csr.pem"), "-subj", "/CN=lainlet"];
+  await openssl("req", ...NEW_KEY, file("key.pem"), ...request);
   await Deno.writeTextFile(
     file("ext"),
     "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n",
@@ -47,9 +48,9 @@ export async function makeCertificates(days = 2): Promise<Certificates> {
     "-in",
     file("csr.pem"),
     "-CA",
-    file("ca.pem"),
+    ca,
     "-CAkey",
-    file("ca.key"),
+    caKey,
     "-CAcreateserial",
     "-extfile",
     file("ext"),
@@ -59,17 +60,25 @@ export async function makeCertificates(days = 2): Promise<Certificates> {
     String(days),
   );
   return {
-    ca: file("ca.pem"),
+    ca,
     cert: file("cert.pem"),
     key: file("key.pem"),
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };
 }
 
+/** Writes a certificate and its key over those of another one. */
+export async function renew(
+  { cert, key }: Certificates,
+  by: Certificates,
+): Promise<void> {
+  await Deno.copyFile(by.cert, cert);
+  await Deno.copyFile(by.key, key);
+}
+
 /** What a store takes of them. */
-export function readTls({ ca, cert, key }: Certificates): Login["tls"] {
-  const read = Deno.readTextFileSync;
-  return { ca: read(ca), client: { cert: read(cert), key: read(key) } };
+export function readTls({ ca, cert, key }: Certificates): TlsFiles {
+  return new TlsFiles({ ca, client: { cert, key } });
 }
 
 /** A key that etcd signs its tokens (JWT) with. */
@@ -92,7 +101,8 @@ export async function makeTokenKey(): Promise<TokenKey> {
   };
 }
 
-async function openssl(...args: string[]): Promise<void> {
+/** Runs OpenSSL. @throws {Error} with what it says */
+export async function openssl(...args: string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command("openssl", { args })
     .output();
   if (!success) throw new Error(new TextDecoder().decode(stderr));

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { FLAG, TYPE, wordAt } from "../../lib/http2/frame.ts";
-import { Http2Server } from "../../lib/http2/server.ts";
+import { type Http2Address, Http2Server } from "../../lib/http2/server.ts";
 import type { Http2Stream } from "../../lib/http2/stream.ts";
 import { callHeaders, Http2Peer } from "./http2_peer.ts";
 
@@ -9,9 +9,11 @@ export class Http2Echo implements AsyncDisposable {
   readonly streams: Http2Stream[] = [];
   readonly bodies: string[] = [];
   open = 0;
-  readonly server = new Http2Server(
-    { hostname: "127.0.0.1", port: 0 },
-    (stream) => {
+  readonly server: Http2Server;
+
+  constructor(tls?: Http2Address["tls"]) {
+    const address = { hostname: "127.0.0.1", port: 0, tls };
+    this.server = new Http2Server(address, (stream) => {
       this.streams.push(stream);
       this.open++;
       const path = stream.headers.get(":path") ?? "";
@@ -30,8 +32,8 @@ export class Http2Echo implements AsyncDisposable {
         },
         close: () => this.open--,
       };
-    },
-  );
+    });
+  }
 
   get port(): number {
     return this.server.address.port;

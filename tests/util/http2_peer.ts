@@ -66,7 +66,16 @@ export class Http2Peer implements AsyncDisposable {
     port: number,
     settings: readonly (readonly [id: number, value: number])[] = [],
   ): Promise<Http2Peer> {
-    const peer = await Http2Peer.connectSilently(port);
+    const conn = await Deno.connect({ port, hostname: "127.0.0.1" });
+    return await Http2Peer.begin(conn, settings);
+  }
+
+  /** The same on a connection that is there. */
+  static async begin(
+    conn: Deno.Conn,
+    settings: readonly (readonly [id: number, value: number])[] = [],
+  ): Promise<Http2Peer> {
+    const peer = new Http2Peer(conn);
     await peer.send(PREFACE, settingsFrame(settings));
     return peer;
   }

@@ -58,12 +58,13 @@ export class EtcdConnection implements Connection {
     { tls, auth }: Login,
     onIssued?: (issued: Issued) => void,
   ) {
+    const texts = tls?.read();
     this.#client = new Etcd3({
       hosts: endpoint,
-      credentials: tls && {
-        rootCertificate: Buffer.from(tls.ca),
-        privateKey: tls.client && Buffer.from(tls.client.key),
-        certChain: tls.client && Buffer.from(tls.client.cert),
+      credentials: texts && {
+        rootCertificate: Buffer.from(texts.ca),
+        privateKey: texts.client && Buffer.from(texts.client.key),
+        certChain: texts.client && Buffer.from(texts.client.cert),
       },
       // Whoever has this connection makes another one.
       faultHandling: { global: noop, host: () => noop },

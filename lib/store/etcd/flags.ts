@@ -1,5 +1,6 @@
-import { type Flag, type Given, readPem, UsageError } from "../../flags.ts";
+import { type Flag, type Given, UsageError } from "../../flags.ts";
 import { type Login, readAuth } from "../login.ts";
+import type { TlsPaths } from "../tls.ts";
 
 /** Flags that say where etcd is, and who lainlet is there. */
 export const FLAGS: readonly Flag[] = [
@@ -33,11 +34,7 @@ export const FLAGS: readonly Flag[] = [
 export interface Settings {
   /** URLs of the members of one etcd cluster. */
   readonly endpoints: readonly [string, ...string[]];
-  /** PEM files. */
-  readonly tls?: {
-    readonly ca: string;
-    readonly client?: { readonly cert: string; readonly key: string };
-  };
+  readonly tls?: TlsPaths;
   readonly auth?: Login["auth"];
 }
 
@@ -75,18 +72,11 @@ export function readSettings(given: Given): Settings {
   };
 }
 
-/** Reads the files that the settings name. @throws {UsageError} when they are of no use */
-export function readLogin({ tls, auth }: Settings): Login {
-  return {
-    auth,
-    tls: tls && {
-      ca: readPem("etcd.ca", tls.ca),
-      client: tls.client && {
-        key: readPem("etcd.key", tls.client.key),
-        cert: readPem("etcd.cert", tls.client.cert),
-      },
-    },
-  };
+/** Reads the files that the settings name. @throws {UsageError} when they cannot be used */
+export async function readLogin({ tls, auth }: Settings): Promise<Login> {
+  if (tls === undefined) return { auth };
+  const { TlsFiles } = await import("../tls.ts");
+  return { auth, tls: new TlsFiles(tls) };
 }
 
 function scheme(url: string): string {

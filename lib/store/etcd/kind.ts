@@ -14,7 +14,7 @@ export const etcd: StoreKind = {
       kind: this.name,
       endpoints,
       async open(options) {
-        const login = readLogin(settings);
+        const login = await readLogin(settings);
         const { tlsProblem } = await import("./sockets.ts");
         const isSecure = endpoints[0].startsWith("https:");
         const problem = isSecure ? tlsProblem() : undefined;

@@ -7,9 +7,11 @@ import type { Keys } from "./pages.ts";
 import { Missed } from "./replay.ts";
 import type { Issued } from "./token.ts";
 import { EtcdWatch, isSameChange } from "./watch.ts";
+import { Diagnosis } from "../diagnosis.ts";
 import type { Dialed } from "../dial.ts";
 import { IN_V2, isEtcd2, isInV2 } from "../etcd2/seek.ts";
 import { Endpoints, type Use } from "../endpoints.ts";
+import { explain, lookByTls } from "../explain.ts";
 import type { Login } from "../login.ts";
 import { FollowedStore, type FollowOptions } from "../followed.ts";
 import type { Item } from "../store.ts";
@@ -31,8 +33,11 @@ export class EtcdStore
   extends FollowedStore<EtcdConnection, Head, EtcdWatch, Keys> {
   protected readonly endpoints: Endpoints<EtcdConnection, Head>;
   readonly #login: Login;
-  /** Endpoints that are asked whether they are an etcd 2, and what they said. */
-  readonly #isOld = new Map<string, boolean>();
+  readonly #diagnosis = new Diagnosis(
+    (error) => explain(error, this.#login),
+    (endpoint) => this.#look(endpoint),
+    (endpoint) => this.endpoints.note(endpoint, undefined),
+  );
   /** Whether nothing is here, and something in the v2 key space. */
   #isElsewhere = false;
   /** Whether etcd's authentication is on; undefined: not known yet. */
@@ -55,7 +60,7 @@ export class EtcdStore
         ),
       open: (connection) =>
         connection.open([...this.watches].map(({ prefix }) => prefix)),
-      explain: (endpoint, error) => this.#explain(endpoint, error),
+      explain: (endpoint, error) => this.#diagnosis.of(endpoint, error),
     });
   }
 
@@ -90,7 +95,7 @@ export class EtcdStore
     }
     if (connection.signal.aborted) return;
     use.resumed();
-    this.#isOld.clear();
+    this.#diagnosis.clear();
     const { endpoint } = connection;
     log.info("etcd is connected", { endpoint, revision: head.revision });
     this.keepChecking(connection, use);
@@ -189,20 +194,11 @@ export class EtcdStore
     return connection.readKeys(prefix);
   }
 
-  /** An etcd 2 knows nothing of gRPC: what it says instead is no help. */
-  #explain(endpoint: string, error: unknown): unknown {
-    const isOld = this.#isOld.get(endpoint);
-    if (isOld) return IN_V2;
-    if (isOld === undefined) {
-      this.#isOld.set(endpoint, false);
-      isEtcd2(endpoint, this.#login).then((isOld) => {
-        this.#isOld.delete(endpoint);
-        if (!isOld || this.endpoints.connection !== undefined) return;
-        this.#isOld.set(endpoint, true);
-        this.endpoints.note(endpoint, error);
-      });
-    }
-    return error;
+  /** Why there is no gRPC at an endpoint, if that can be found out. */
+  async #look(endpoint: string): Promise<string | undefined> {
+    const login = this.#login;
+    return await lookByTls(endpoint, login) ??
+      (await isEtcd2(endpoint, login) ? IN_V2 : undefined);
   }
 
   /** Looks for the state in the v2 key space while nothing is here. */

@@ -60,21 +60,24 @@ export class Refused extends Error {
 export class Etcd2Connection implements Connection {
   readonly #client: Deno.HttpClient;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #isAnonymous: boolean;
   readonly #closing = new AbortController();
 
   readonly signal = this.#closing.signal;
 
   constructor(readonly endpoint: string, { tls, auth }: Login) {
     const { protocol, hostname, port } = new URL(endpoint);
+    const texts = tls?.read();
     this.#client = Deno.createHttpClient({
       http2: false,
-      caCerts: tls && [tls.ca],
-      ...tls?.client,
+      caCerts: texts && [texts.ca],
+      ...texts?.client,
       // A proxy that the environment names is not for the way to etcd.
       proxy: protocol === "http:"
         ? { transport: "tcp", hostname, port: Number(port || 80) }
         : undefined,
     });
+    this.#isAnonymous = auth === undefined;
     this.#headers = auth === undefined ? {} : {
       Authorization: "Basic " +
         Buffer.from(`${auth.username}:${auth.password}`).toString("base64"),
@@ -242,7 +245,9 @@ export class Etcd2Connection implements Connection {
     if (code === expected) return;
     if (status === 401 || status === 403) {
       throw new Refused(
-        `etcd refuses the login in --etcd.user, or does not let it read ${key} (${message})`,
+        this.#isAnonymous
+          ? `etcd asks for a login to read ${key}: give one in --etcd.user (${message})`
+          : `etcd refuses the login in --etcd.user, or does not let it read ${key} (${message})`,
       );
     }
     if (code === undefined && status === 404) {

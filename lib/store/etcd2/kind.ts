@@ -13,7 +13,7 @@ export const etcd2: StoreKind = {
       kind: this.name,
       endpoints,
       async open(options) {
-        const login = readLogin(settings);
+        const login = await readLogin(settings);
         const { Etcd2Store } = await import("./store.ts");
         return new Etcd2Store(endpoints, { ...options, ...login });
       },

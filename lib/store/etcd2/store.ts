@@ -4,8 +4,10 @@ import { check, isOfHistory } from "./check.ts";
 import { Etcd2Connection, Refused, type Sums } from "./connection.ts";
 import type { Head } from "./messages.ts";
 import { Etcd2Watch } from "./watch.ts";
+import { Diagnosis } from "../diagnosis.ts";
 import type { Dialed } from "../dial.ts";
 import { Endpoints, type Use } from "../endpoints.ts";
+import { explain, lookByTls } from "../explain.ts";
 import type { Login } from "../login.ts";
 import { FollowedStore, type FollowOptions } from "../followed.ts";
 import type { Item } from "../store.ts";
@@ -27,6 +29,7 @@ const REFUSED_RETRY = 5_000;
 export class Etcd2Store
   extends FollowedStore<Etcd2Connection, Head, Etcd2Watch, Sums> {
   protected readonly endpoints: Endpoints<Etcd2Connection, Head>;
+  readonly #diagnosis: Diagnosis;
   /** By which connection each watch is followed, or was at last. */
   readonly #followers = new WeakMap<Etcd2Watch, Etcd2Connection>();
 
@@ -36,9 +39,16 @@ export class Etcd2Store
     { tls, auth, ...options }: FollowOptions & Login = {},
   ) {
     super(options);
+    const login = { tls, auth };
+    this.#diagnosis = new Diagnosis(
+      (error) => explain(error, login),
+      (endpoint) => lookByTls(endpoint, login),
+      (endpoint) => this.endpoints.note(endpoint, undefined),
+    );
     this.endpoints = new Endpoints(endpoints, {
       name: "etcd",
-      connect: (endpoint) => new Etcd2Connection(endpoint, { tls, auth }),
+      connect: (endpoint) => new Etcd2Connection(endpoint, login),
+      explain: (endpoint, error) => this.#diagnosis.of(endpoint, error),
       // A key that is there, as the answer for one that is not says less.
       open: (connection) =>
         connection.open(
@@ -74,6 +84,7 @@ export class Etcd2Store
     );
     if (connection.signal.aborted) return;
     use.resumed();
+    this.#diagnosis.clear();
     const { endpoint } = connection;
     log.info("etcd is connected", { endpoint, revision: head.index });
     this.keepChecking(connection, use);

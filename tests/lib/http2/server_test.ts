@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { readKeyPair, Reread } from "../../../lib/certificates.ts";
 import { ERROR } from "../../../lib/http2/errors.ts";
 import {
   encodeFrame,
@@ -15,7 +16,9 @@ import {
   words,
 } from "../../../lib/http2/frame.ts";
 import { encodeHeaders } from "../../../lib/http2/hpack.ts";
+import { Http2Server } from "../../../lib/http2/server.ts";
 import { SETTING, settingsFrame } from "../../../lib/http2/settings.ts";
+import { makeCertificates, renew } from "../../util/certificates.ts";
 import { Http2Echo } from "../../util/http2_echo.ts";
 import { callHeaders, Http2Peer } from "../../util/http2_peer.ts";
 import { eventually } from "../../util/process.ts";
@@ -206,4 +209,56 @@ Deno.test("http2: half a preface, and then nothing, holds up no end", async () =
   await echo.server.close();
   assertEquals(await conn.read(new Uint8Array(1)).catch(() => null), null);
   conn.close();
+});
+
+Deno.test("new connections get a renewed certificate, and those that are there stay", async () => {
+  await using used = await makeCertificates();
+  await using renewed = await makeCertificates();
+  const cas = await Promise.all(
+    [used.ca, renewed.ca].map((ca) => Deno.readTextFile(ca)),
+  );
+  const files = new Reread(() =>
+    readKeyPair(
+      { flag: "cert", path: used.cert },
+      { flag: "key", path: used.key },
+    )
+  );
+  await using server = new Http2Echo(files);
+  const connect = async (ca: string) => {
+    const conn = await Deno.connectTls({
+      hostname: "127.0.0.1",
+      port: server.port,
+      caCerts: [ca],
+      alpnProtocols: ["h2"],
+    });
+    try {
+      assertEquals((await conn.handshake()).alpnProtocol, "h2");
+    } catch (error) {
+      conn.close();
+      throw error;
+    }
+    return conn;
+  };
+  const [old = "", next = ""] = cas;
+  await using peer = await Http2Peer.begin(await connect(old));
+  await assertRejects(() => connect(next), Error, "certificate");
+  await renew(used, renewed);
+  await eventually("the new one is used", async () => {
+    (await connect(next)).close();
+    return true;
+  });
+  for (let i = 0; i < 20; i++) (await connect(next)).close();
+  await assertRejects(() => connect(old), Error, "certificate");
+  await peer.open(1, callHeaders("/still here"));
+  await peer.send(encodeFrame(TYPE.data, FLAG.endStream, 1, new Uint8Array()));
+  const { payload } = await peer.nextOf(TYPE.data, 1);
+  assertEquals(new TextDecoder().decode(payload), "/still here");
+  const { hostname, port } = server.server.address;
+  assertThrows(
+    () =>
+      new Http2Server({ hostname, port, tls: files }, () => {
+        throw new Error("nobody asks");
+      }),
+    Deno.errors.AddrInUse,
+  );
 });

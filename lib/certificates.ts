@@ -1,0 +1,143 @@
+/**
+ * Certificates and keys in PEM files (RFC 7468) that flags name.
+ *
+ * @module
+ */
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { getLogger } from "@logtape/logtape";
+import { readText, UsageError } from "./flags.ts";
+
+const log = getLogger(["lainlet"]);
+
+/** A PEM file, and the flag that names it. */
+export interface PemFile {
+  readonly flag: string;
+  readonly path: string;
+}
+
+/** PEM texts: a certificate, with those between it and its CA, and its key. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/;
+const KEY = /-----BEGIN ((?:[A-Z]+ )?PRIVATE KEY)-----[\s\S]+?-----END \1-----/;
+const ENCRYPTED = /-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m;
+
+/**
+ * Reads a certificate and its key.
+ *
+ * @throws {UsageError} that names the file which cannot be used, and says why
+ */
+export function readKeyPair(cert: PemFile, key: PemFile): KeyPair {
+  const certText = readText(cert.flag, cert.path);
+  const keyText = readText(key.flag, key.path);
+  const certificate = certificateOf(cert, certText);
+  const [block] = KEY.exec(keyText) ?? [];
+  if (block === undefined) {
+    throw unusable(
+      key,
+      CERTIFICATE.test(keyText)
+        ? "holds a certificate and no private key"
+        : "holds no private key (PEM)",
+    );
+  }
+  if (ENCRYPTED.test(block)) {
+    throw unusable(
+      key,
+      "is encrypted, and lainlet has no passphrase: decrypt it (openssl pkey -in FILE -out FILE)",
+    );
+  }
+  if (!isKeyOf(key, block, certificate)) {
+    throw unusable(
+      key,
+      `is not the key of the certificate in ${cert.path} (--${cert.flag})`,
+    );
+  }
+  return { cert: certText, key: keyText };
+}
+
+/** Reads the certificates of CAs. @throws {UsageError} when there is none */
+export function readCa(file: PemFile): string {
+  const text = readText(file.flag, file.path);
+  certificateOf(file, text);
+  return text;
+}
+
+/**
+ * Why the first certificate of a PEM text is not valid at a time: "expired on
+ * 2026-11-28T12:00:00.000Z"; undefined: it is valid.
+ *
+ * @param now in ms since 1970
+ */
+export function invalidityOf(pem: string, now: number): string | undefined {
+  const [block = ""] = CERTIFICATE.exec(pem) ?? [];
+  const { validFrom, validTo } = new X509Certificate(block);
+  const [from, to] = [new Date(validFrom), new Date(validTo)];
+  if (now > to.getTime()) return `expired on ${to.toISOString()}`;
+  if (now < from.getTime()) return `is not valid before ${from.toISOString()}`;
+}
+
+/**
+ * What files hold. They are read again each time, as they may be renewed;
+ * while they cannot be used, because only one of them is new, what they held
+ * before is.
+ */
+export class Reread<T> {
+  #last: T;
+  #problem?: string;
+
+  /** @param load reads the files @throws what that throws */
+  constructor(private readonly load: () => T) {
+    this.#last = load();
+  }
+
+  /** Reads the files. Logs once why they cannot be used. */
+  read(): T {
+    try {
+      this.#last = this.load();
+      this.#problem = undefined;
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      if (problem !== this.#problem) {
+        log.warn("renewed certificates are not used", { error: problem });
+      }
+      this.#problem = problem;
+    }
+    return this.#last;
+  }
+}
+
+function certificateOf(file: PemFile, text: string): X509Certificate {
+  const [block] = CERTIFICATE.exec(text) ?? [];
+  if (block === undefined) {
+    throw unusable(
+      file,
+      KEY.test(text)
+        ? "holds a private key and no certificate"
+        : "holds no certificate (PEM)",
+    );
+  }
+  try {
+    return new X509Certificate(block);
+  } catch (error) {
+    throw unusable(file, `holds a damaged certificate (${error})`);
+  }
+}
+
+function isKeyOf(
+  file: PemFile,
+  block: string,
+  certificate: X509Certificate,
+): boolean {
+  try {
+    return certificate.checkPrivateKey(createPrivateKey(block));
+  } catch (error) {
+    throw unusable(file, `holds a damaged private key (${error})`);
+  }
+}
+
+function unusable({ flag, path }: PemFile, reason: string): UsageError {
+  return new UsageError(`--${flag}: ${path} ${reason}`);
+}

@@ -1,0 +1,51 @@
+import {
+  invalidityOf,
+  type KeyPair,
+  readCa,
+  readKeyPair,
+  Reread,
+} from "../certificates.ts";
+
+/** PEM files of etcd's CA, and of a client certificate. */
+export interface TlsPaths {
+  readonly ca: string;
+  readonly client?: { readonly cert: string; readonly key: string };
+}
+
+/** What {@linkcode TlsPaths} hold. */
+export interface TlsTexts {
+  readonly ca: string;
+  readonly client?: KeyPair;
+}
+
+/** The files for TLS to etcd, read again for each connection. */
+export class TlsFiles {
+  readonly #texts: Reread<TlsTexts>;
+
+  /** Reads them. @throws {UsageError} that names the file which cannot be used */
+  constructor(readonly paths: TlsPaths) {
+    const { ca, client } = paths;
+    this.#texts = new Reread(() => ({
+      ca: readCa({ flag: "etcd.ca", path: ca }),
+      client: client && readKeyPair(
+        { flag: "etcd.cert", path: client.cert },
+        { flag: "etcd.key", path: client.key },
+      ),
+    }));
+  }
+
+  read(): TlsTexts {
+    return this.#texts.read();
+  }
+
+  /** Why the CA's certificate is not valid at a time, see {@linkcode invalidityOf}. */
+  invalidityOfCa(now: number): string | undefined {
+    return invalidityOf(this.read().ca, now);
+  }
+
+  /** The same of the client's certificate. */
+  invalidityOfClient(now: number): string | undefined {
+    const { client } = this.read();
+    return client && invalidityOf(client.cert, now);
+  }
+}
