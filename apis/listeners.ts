@@ -69,7 +69,6 @@ const OWN = {
   isSynced: true,
   progress: undefined,
   saved: () => undefined,
-  synced: Promise.resolve(),
 };
 
 /** Who listens: `{number: {peer, app, endpoint, params, since, …}}`; streams are told every second. */

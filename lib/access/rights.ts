@@ -71,12 +71,6 @@ export class Rights {
     return config.isSynced && depends.isSynced && podgroup.isSynced;
   }
 
-  /** Resolves when all that rights rest on has been read. */
-  get synced(): Promise<unknown> {
-    const { config, depends, podgroup } = this.cluster;
-    return Promise.all([config.synced, depends.synced, podgroup.synced]);
-  }
-
   /** Whether the rights of this address are known. */
   isReadyFor(peer: string): boolean {
     return this.#isFree(canonicalAddress(peer)) || this.isSynced;

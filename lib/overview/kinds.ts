@@ -57,10 +57,7 @@ const ALL = [CONFIG, DEPENDS, GROUP, NODE];
 /** What the watchers of all kinds are together, as far as a view is concerned. */
 export function together(
   cluster: Cluster,
-): Pick<
-  Watcher<unknown>,
-  "age" | "isSynced" | "progress" | "saved" | "synced"
-> {
+): Pick<Watcher<unknown>, "age" | "isSynced" | "progress" | "saved"> {
   const all = ALL.map(({ watcher }) => watcher(cluster));
   return {
     age: () => Math.max(...all.map((one) => one.age())),
@@ -69,9 +66,5 @@ export function together(
     progress: new JointProgress(
       all.map(({ progress }) => progress).filter((one) => one !== undefined),
     ),
-    // Made for who wants it: each stays with the watchers until they are read.
-    get synced() {
-      return Promise.all(all.map((one) => one.synced)).then(() => {});
-    },
   };
 }

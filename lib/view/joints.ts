@@ -11,18 +11,22 @@ export interface Shown {
   readonly progress?: Progress;
 }
 
-/** Views that somebody follows together. */
+/** Views that somebody follows together, and there is a state of all. */
 export interface Joint {
-  /** In the order of the views, when there is a first state of all. */
-  readonly topics: Promise<readonly Topic[]>;
+  /** In the order of the views. */
+  readonly topics: readonly Topic[];
   /** The state of one of them that has an entity tag, if that is known still. */
   known(etag: string, which: number): State | undefined;
-  /** To be called once, by whoever follows them no more. */
-  leave(): void;
 }
 
-/** A joint, and what ends it when nobody follows it any more. */
-interface Live extends Omit<Joint, "leave"> {
+type OnOpen = (joint: Joint) => void;
+
+/** Topics that are let through together, and what ends that when nobody follows them any more. */
+interface Live {
+  /** When there is a first state of all. */
+  joint?: Joint;
+  /** Who is told of it; no promise, which would keep hold of those who have left. */
+  readonly waiting: Set<OnOpen>;
   readonly end: () => void;
   users: number;
 }
@@ -33,7 +37,13 @@ export class Joints {
 
   constructor(private readonly broadcast: Broadcast) {}
 
-  join(shown: readonly Shown[]): Joint {
+  /**
+   * Follows views.
+   *
+   * @param onOpen called once, as soon as there is a first state of all: at once, if there is
+   * @returns ends that; to be called once
+   */
+  join(shown: readonly Shown[], onOpen: OnOpen): () => void {
     const id = JSON.stringify(shown.map(({ source }) => source.id));
     let live = this.#live.get(id);
     if (live === undefined) {
@@ -42,30 +52,39 @@ export class Joints {
     }
     const used = live;
     used.users++;
-    const leave = () => {
+    if (used.joint === undefined) used.waiting.add(onOpen);
+    else onOpen(used.joint);
+    return () => {
+      used.waiting.delete(onOpen);
       if (--used.users > 0) return;
       this.#live.delete(id);
       used.end();
     };
-    return { topics: used.topics, known: used.known, leave };
   }
 
   #begin(shown: readonly Shown[]): Live {
     const used = shown.map(({ source }) => this.broadcast.use(source));
-    const { promise, resolve } = Promise.withResolvers<readonly Topic[]>();
     const parts = used.map(({ topic }, i) => (
       { topic, progress: shown[i]?.progress }
     ));
-    const together = new Together(parts, resolve);
-    return {
-      topics: promise,
-      // What was let through was theirs before; and they are kept for longer.
-      known: (etag, which) => used[which]?.topic.known(etag),
+    const together = new Together(parts, (topics) => {
+      const joint: Joint = {
+        topics,
+        // What was let through was theirs before; and they are kept for longer.
+        known: (etag, which) => used[which]?.topic.known(etag),
+      };
+      live.joint = joint;
+      for (const onOpen of live.waiting) onOpen(joint);
+      live.waiting.clear();
+    });
+    const live: Live = {
+      waiting: new Set(),
       end() {
         together.end();
         for (const { release } of used) release();
       },
       users: 0,
     };
+    return live;
   }
 }

@@ -41,7 +41,7 @@ export interface LiveState {
 export interface Viewable {
   watcher(cluster: Cluster): Pick<
     Watcher<unknown>,
-    "age" | "isSynced" | "progress" | "saved" | "synced"
+    "age" | "isSynced" | "progress" | "saved"
   >;
   /**
    * Makes a request concrete.

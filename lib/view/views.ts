@@ -32,11 +32,17 @@ export interface Demand {
 export class Views {
   readonly #broadcast = new Broadcast();
   readonly #joints = new Joints(this.#broadcast);
+  /** Streams that wait for the first read. */
+  readonly #waiting = new Set<Waiting>();
 
   constructor(
     private readonly state: LiveState,
     private readonly rights: Rights,
-  ) {}
+  ) {
+    for (const { synced } of Object.values(state.cluster)) {
+      synced.then(() => this.#beginReady());
+    }
+  }
 
   /** States that someone follows. */
   get topics(): number {
@@ -82,12 +88,11 @@ export class Views {
    */
   follow(demand: Demand, listener: Listener): () => void {
     const ends = new Ends();
-    if (this.#isReady(demand)) this.#feed(demand, listener, ends);
-    else {
-      this.#ready(demand).then(() => {
-        if (!ends.isOver) this.#feed(demand, listener, ends);
-      });
-    }
+    this.#whenReady(
+      [demand],
+      () => this.#feed(demand, listener, ends),
+      ends,
+    );
     return stopper(ends);
   }
 
@@ -102,9 +107,11 @@ export class Views {
     listener: Listener,
   ): () => void {
     const ends = new Ends();
-    Promise.all(demands.map((demand) => this.#ready(demand))).then(() => {
-      if (!ends.isOver) this.#feedTogether(demands, listener, ends);
-    });
+    this.#whenReady(
+      demands,
+      () => this.#feedTogether(demands, listener, ends),
+      ends,
+    );
     return stopper(ends);
   }
 
@@ -128,18 +135,17 @@ export class Views {
       }
     });
     if (shown.length === 0) return;
-    const joint = this.#joints.join(shown);
-    ends.add(joint.leave);
-    joint.topics.then((topics) => {
-      if (ends.isOver) return;
-      shown.forEach(({ which }, i) => {
-        const topic = topics[i];
-        if (topic === undefined) return;
-        const since = demands[which]?.since;
-        const had = since === undefined ? since : joint.known(since, i);
-        listener.attach(topic, had, which);
-      });
-    });
+    ends.add(
+      this.#joints.join(shown, ({ topics, known }) => {
+        shown.forEach(({ which }, i) => {
+          const topic = topics[i];
+          if (topic === undefined) return;
+          const since = demands[which]?.since;
+          const had = since === undefined ? since : known(since, i);
+          listener.attach(topic, had, which);
+        });
+      }),
+    );
   }
 
   #feed(demand: Demand, listener: Listener, ends: Ends): void {
@@ -177,9 +183,24 @@ export class Views {
       this.rights.isReadyFor(peer);
   }
 
-  async #ready({ view, peer }: Demand): Promise<void> {
-    await view.watcher(this.state.cluster).synced;
-    if (!this.rights.isReadyFor(peer)) await this.rights.synced;
+  /** Begins a stream, as soon as all that it rests on has been read, unless it ends before. */
+  #whenReady(
+    demands: readonly Demand[],
+    begin: () => void,
+    ends: Ends,
+  ): void {
+    if (demands.every((demand) => this.#isReady(demand))) return begin();
+    const waiting = { demands, begin };
+    this.#waiting.add(waiting);
+    ends.add(() => this.#waiting.delete(waiting));
+  }
+
+  #beginReady(): void {
+    for (const waiting of this.#waiting) {
+      if (!waiting.demands.every((demand) => this.#isReady(demand))) continue;
+      this.#waiting.delete(waiting);
+      waiting.begin();
+    }
   }
 }
 
@@ -192,17 +213,22 @@ function refuse(params: URLSearchParams, error: unknown, fail: Fail): void {
   fail("internal error", STATUS_CODE.InternalServerError);
 }
 
+/** A stream that waits. */
+interface Waiting {
+  /** For what. */
+  readonly demands: readonly Demand[];
+  readonly begin: () => void;
+}
+
 /** What is to be done when a stream is over. */
 class Ends {
   readonly #ends: (() => void)[] = [];
-  isOver = false;
 
   add(end: () => void): void {
     this.#ends.push(end);
   }
 
   run(): void {
-    this.isOver = true;
     for (const end of this.#ends) end();
   }
 }

@@ -175,9 +175,8 @@ async function fresh(content: ReadonlyMap<string, string>): Promise<Lainlet> {
     staleAfter: 30_000,
     limits: { listeners: 10, listenersPerAddress: 10 },
   });
-  await lainlet.rights.synced;
-  await lainlet.cluster.nodes.synced;
-  await lainlet.cluster.container.synced;
+  const watchers = Object.values(lainlet.cluster);
+  await Promise.all(watchers.map(({ synced }) => synced));
   return lainlet;
 }
 
