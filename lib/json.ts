@@ -71,6 +71,67 @@ function quietly(run: () => unknown): unknown {
   }
 }
 
+/** What JSON text may hold at most: how deep it is nested, how many commas, lists and objects there are. */
+export interface Bounds {
+  readonly depth: number;
+  readonly nodes: number;
+}
+
+/**
+ * Which of its bounds JSON text exceeds, if any, found without parsing it. Text
+ * that is not JSON may be within them.
+ */
+export function exceeded(
+  text: string,
+  { depth, nodes }: Bounds,
+): keyof Bounds | undefined {
+  let [level, count] = [0, 0];
+  for (let i = 0; i < text.length; i++) {
+    switch (text.charCodeAt(i)) {
+      case 0x22: // "
+        i = endOfString(text, i);
+        break;
+      case 0x5b: // [
+      case 0x7b: // {
+        if (++level > depth) return "depth";
+        if (++count > nodes) return "nodes";
+        break;
+      case 0x5d: // ]
+      case 0x7d: // }
+        level--;
+        break;
+      case 0x2c: // ,
+        if (++count > nodes) return "nodes";
+    }
+  }
+  return undefined;
+}
+
+/** Where a string of JSON text ends. @param start the index of its first quote */
+function endOfString(text: string, start: number): number {
+  for (let end = start;;) {
+    end = text.indexOf('"', end + 1);
+    if (end === -1) return text.length;
+    let first = end;
+    while (text.charCodeAt(first - 1) === 0x5c) first--; // \
+    const isEscaped = (end - first) % 2 === 1;
+    if (!isEscaped) return end;
+  }
+}
+
+/** Whether JSON text is nested deeper than that. Costs little for text with few brackets. */
+export function isDeeper(text: string, depth: number): boolean {
+  let brackets = 0;
+  for (const bracket of ["{", "["]) {
+    for (let i = -1; (i = text.indexOf(bracket, i + 1)) !== -1;) {
+      if (++brackets > depth) {
+        return exceeded(text, { depth, nodes: Infinity }) === "depth";
+      }
+    }
+  }
+  return false;
+}
+
 /** Members sorted by name; of equal names the last one counts. */
 export function sortedByName<T extends readonly [name: string, value: unknown]>(
   members: readonly T[],

@@ -1,13 +1,15 @@
 import {
   Client,
+  LimitError,
   lineOf,
+  PeerError,
   RefusedError,
   type WatchStatus,
 } from "../client/client.ts";
 import { tell } from "./output.ts";
 import { printable } from "./render.ts";
 
-/** Asks a lainlet. @throws {Error} that names the address, when it is not lainlet that answers there */
+/** Asks a lainlet. @throws {Error} that names the address, when nothing of lainlet's answers there, or its answer cannot be read */
 export async function reach<T>(
   base: string,
   ask: () => Promise<T>,
@@ -16,7 +18,13 @@ export async function reach<T>(
     return await ask();
   } catch (error) {
     if (error instanceof RefusedError) throw error;
-    throw new Error(`no lainlet answers at ${base}: ${why(error)}`);
+    const isThere = !(error instanceof PeerError) ||
+      error instanceof LimitError;
+    throw new Error(
+      isThere
+        ? `the answer of ${base} cannot be read: ${why(error)}`
+        : `no lainlet answers at ${base}: ${why(error)}`,
+    );
   }
 }
 

@@ -1,7 +1,12 @@
 import { bold, green, red, yellow } from "@std/fmt/colors";
 import { format } from "@std/fmt/duration";
 import debug from "../../apis/debug.ts";
-import { Client, type Data, RefusedError } from "../client/client.ts";
+import {
+  Client,
+  type Data,
+  PeerError,
+  RefusedError,
+} from "../client/client.ts";
 import { oneLine } from "../client/limits.ts";
 import { Layout } from "./layout.ts";
 import { fold, printable, table } from "./render.ts";
@@ -21,8 +26,7 @@ export interface Status {
  * Asks a lainlet how it is doing.
  *
  * @throws {RefusedError} when it refuses that
- * @throws {PeerError} when it cannot be reached
- * @throws {Error} when what is there is not lainlet
+ * @throws {PeerError} when it cannot be reached, or is not lainlet
  */
 export async function readStatus(base: string): Promise<Status> {
   const client = new Client(base);
@@ -38,7 +42,7 @@ export async function readStatus(base: string): Promise<Status> {
   const { Value } = await import("@sinclair/typebox/value");
   const first = Value.Errors(debug.answer, state).First();
   if (first !== undefined) {
-    throw new Error(`its /debug${first.path}: ${first.message}`);
+    throw new PeerError(`its /debug${first.path}: ${first.message}`);
   }
   return {
     addr: base,

@@ -1,4 +1,4 @@
-import { PeerError } from "./errors.ts";
+import { LimitError } from "./errors.ts";
 
 /** What is kept for what comes next, in bytes. */
 const SMALL = 64 * 1024;
@@ -12,14 +12,14 @@ export class Bytes {
   /** @param what is told of when there are too many of them, `the answer` */
   constructor(private readonly limit: number, private readonly what: string) {}
 
-  /** @throws {PeerError} when they become more than the limit */
+  /** @throws {LimitError} when they become more than the limit */
   append(more: Uint8Array): void {
     const length = this.length + more.length;
     if (length > this.limit) {
       const [size, unit] = this.limit < 2 ** 20
         ? [this.limit, "bytes"]
         : [this.limit / 2 ** 20, "MB"];
-      throw new PeerError(`${this.what} is longer than ${size} ${unit}`);
+      throw new LimitError(`${this.what} is longer than ${size} ${unit}`);
     }
     if (length > this.array.length) {
       const larger = Math.max(length, 2 * this.array.length);

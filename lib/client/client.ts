@@ -12,7 +12,7 @@
 import { ChildController } from "../abort.ts";
 import { backoff, sleep } from "../backoff.ts";
 import type { Data, EndpointName, Params, ViewName } from "./declared.ts";
-import { lineOf, PeerError, RefusedError } from "./errors.ts";
+import { LimitError, lineOf, PeerError, RefusedError } from "./errors.ts";
 import { events } from "./events.ts";
 import { Exchange } from "./exchange.ts";
 import { parseBounded } from "./json.ts";
@@ -20,7 +20,7 @@ import { oneLine, STEADY } from "./limits.ts";
 import { applyPatch, share } from "./patch.ts";
 import { isTemporary } from "./retry.ts";
 
-export { lineOf, PeerError, RefusedError };
+export { LimitError, lineOf, PeerError, RefusedError };
 export type { Data, EndpointName, Params, ViewName };
 
 /** A state that differs from the one before. */
@@ -34,7 +34,7 @@ export interface Update<T> {
   readonly isAfterGap: boolean;
 }
 
-/** How a watch is doing: open, perhaps without a state for the reason given, or lost. */
+/** How a watch is doing: lainlet answers, perhaps without a state for the reason given, or the connection is lost. */
 export interface WatchStatus {
   readonly isOpen: boolean;
   readonly problem?: string;
@@ -75,6 +75,7 @@ export class Client {
    * The present state.
    *
    * @throws {RefusedError} when lainlet does not answer that
+   * @throws {LimitError} when the answer is more than `limits.ts` allows
    * @throws {PeerError} when it cannot be reached, does not keep up, or is not lainlet
    * @throws {TypeError} when the base is no URL of HTTP
    */
@@ -227,7 +228,14 @@ export class Client {
         }
         if (isRefusal) throw error;
         if (isRefused) retryAfter = error.retryAfter ?? 0;
-        onStatus?.({ isOpen: false, problem: error.message });
+        onStatus?.(
+          error instanceof LimitError
+            ? {
+              isOpen: true,
+              problem: `the answer cannot be read: ${error.message}`,
+            }
+            : { isOpen: false, problem: error.message },
+        );
       } finally {
         isSilent = false;
         clearTimeout(timer);

@@ -1,5 +1,6 @@
 import microdiff from "microdiff";
-import { isObject } from "../json.ts";
+import { isDeeper, isObject } from "../json.ts";
+import { MAX_DEPTH } from "./limits.ts";
 
 /** One thing that differs between two values. */
 export interface Difference {
@@ -78,10 +79,12 @@ function aligned(a: Inside, b: Inside): [Inside, Inside] {
 const IDENTITIES = ["InstanceNo", "PodName"];
 
 function isTold(list: Inside, name: string): boolean {
-  if (!Array.isArray(list) || !list.every(isObject)) return false;
-  const names = new Set(list.map((item) => item[name]));
-  return list.length > 0 && !names.has(undefined) &&
-    names.size === list.length;
+  if (!Array.isArray(list) || list.length === 0) return false;
+  const names = list.map((item: unknown) => Object(item)[name]);
+  const isName = (value: unknown) =>
+    typeof value === "number" || typeof value === "string";
+  return names.every(isName) &&
+    new Set(names.map(String)).size === list.length;
 }
 
 function byIdentity(list: Inside, name: string): Record<string, unknown> {
@@ -108,6 +111,7 @@ function inside(
 ): Inside | undefined {
   if (isInside(value)) return value;
   if (typeof value !== "string" || !/^\s*[[{]/.test(value)) return undefined;
+  if (isDeeper(value, MAX_DEPTH)) return undefined;
   try {
     return inside(JSON.parse(value));
   } catch {

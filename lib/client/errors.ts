@@ -23,7 +23,15 @@ export class RefusedError extends Error {
  * Asking again may help, which it does not after any other error.
  */
 export class PeerError extends Error {
-  override readonly name = "PeerError";
+  override readonly name: string = "PeerError";
+}
+
+/**
+ * An answer beyond the limits of this client: too long, nested too deep, too
+ * many values. It came, and may be lainlet's.
+ */
+export class LimitError extends PeerError {
+  override readonly name = "LimitError";
 }
 
 /** What went wrong, as one line. */

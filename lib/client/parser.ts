@@ -1,5 +1,5 @@
 import { Bytes } from "./bytes.ts";
-import { PeerError } from "./errors.ts";
+import { LimitError } from "./errors.ts";
 import { MAX_LINES, MAX_NAME, MAX_SIZE } from "./limits.ts";
 
 /** An event of a stream. */
@@ -54,7 +54,7 @@ export class EventParser {
   /**
    * The events that are whole with these bytes.
    *
-   * @throws {PeerError} when an event is too long
+   * @throws {LimitError} when an event is too long
    */
   *push(chunk: Uint8Array): Generator<StreamEvent, void> {
     if (chunk.length === 0) return;
@@ -88,7 +88,7 @@ export class EventParser {
     this.#isFirst = false;
     if (line.length === 0) return this.#dispatch();
     if (++this.#lines > MAX_LINES) {
-      throw new PeerError(`an event has more than ${MAX_LINES} lines`);
+      throw new LimitError(`an event has more than ${MAX_LINES} lines`);
     }
     const colon = line.indexOf(COLON);
     const name = colon === -1 ? line : line.subarray(0, colon);

@@ -1,4 +1,4 @@
-import { Fields } from "./fields.ts";
+import { Fields, shallow } from "./fields.ts";
 import { parse } from "../json.ts";
 import { serviceOf } from "./service.ts";
 import type { Subtree } from "./follow.ts";
@@ -37,7 +37,7 @@ export const depends: Subtree<Depends> = {
   prefix: "/lain/deployd/depends/pods/",
   parse: (key, text) => ({
     service: serviceOf(key),
-    nodes: Fields.of(parse(text)).members().map(([name, apps]) => ({
+    nodes: Fields.of(parse(shallow(text))).members().map(([name, apps]) => ({
       name,
       portals: apps.members().map(([app, item]) => ({
         app,

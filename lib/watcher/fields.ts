@@ -1,9 +1,21 @@
-import { isObject, isRawNumber, type RawNumber } from "../json.ts";
+import { isDeeper, isObject, isRawNumber, type RawNumber } from "../json.ts";
 import { shared } from "./shared.ts";
 
 /** A value of the store that is not what the layout says. */
 export class BadValue extends Error {
   override readonly name = "BadValue";
+}
+
+/**
+ * How deep values may be nested. Answers nest them a little deeper, and clients
+ * have limits of their own: lainlet's 500, others' JSON parsers some hundreds.
+ */
+const MAX_DEPTH = 200;
+
+/** JSON text of the store as it is. @throws {BadValue} when it is nested too deep */
+export function shallow(text: string): string {
+  if (!isDeeper(text, MAX_DEPTH)) return text;
+  throw new BadValue(`the value is nested deeper than ${MAX_DEPTH}`);
 }
 
 /**

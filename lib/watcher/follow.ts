@@ -80,7 +80,9 @@ export function follow<T>(
   const read = (key: string, value: Uint8Array): T | Rejected => {
     try {
       if (key === "") throw new BadValue("the key has no name");
-      if (key.includes("\ufffd")) throw new BadValue("the key is not UTF-8");
+      if (key.includes("\ufffd") || !key.isWellFormed()) {
+        throw new BadValue("the key is not UTF-8");
+      }
       return parse(key, utf8.decode(value));
     } catch (error) {
       return new Rejected(error instanceof Error ? error.message : `${error}`);

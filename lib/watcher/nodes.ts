@@ -1,4 +1,4 @@
-import { BadValue } from "./fields.ts";
+import { BadValue, shallow } from "./fields.ts";
 import { canonical, isObject, parseExact } from "../json.ts";
 import type { Subtree } from "./follow.ts";
 
@@ -14,7 +14,7 @@ export const nodes: Subtree<Node> = {
   prefix: "/lain/nodes/nodes/",
   parse(key, text) {
     if (key.startsWith(":")) throw new BadValue("the key has no name");
-    const value = parseExact(text);
+    const value = parseExact(shallow(text));
     if (!isObject(value)) throw new BadValue("the value must be an object");
     return { json: canonical(value) };
   },

@@ -1,5 +1,5 @@
 import { type Condition, condition, count, time } from "./condition.ts";
-import { BadValue, Fields } from "./fields.ts";
+import { BadValue, Fields, shallow } from "./fields.ts";
 import { parse, type RawNumber } from "../json.ts";
 import { shared } from "./shared.ts";
 import type { Subtree } from "./follow.ts";
@@ -69,7 +69,7 @@ export const podgroup: Subtree<PodGroup> = {
     if (!/^[^/]+\/./s.test(key)) {
       throw new BadValue("the key must be <app>/<group>");
     }
-    const group = Fields.of(parse(text));
+    const group = Fields.of(parse(shallow(text)));
     const spec = group.object("Spec");
     const pod = spec.object("Pod");
     const specs = pod.objects("Containers").map(containerSpec);

@@ -1,5 +1,14 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { array, canonical, object, parse, parseExact } from "../../lib/json.ts";
+import {
+  array,
+  canonical,
+  exceeded,
+  isDeeper,
+  object,
+  parse,
+  parseExact,
+} from "../../lib/json.ts";
+import { nested } from "../util/nested.ts";
 
 Deno.test("object: sorted by name, the last of equal names counts", () => {
   assertEquals(object([]), "{}");
@@ -34,4 +43,39 @@ Deno.test("parse: integers too long for a double survive", () => {
   );
   assertEquals(parse('{"n": 1.0}'), { n: 1 });
   assertThrows(() => parse("{"), SyntaxError);
+});
+
+Deno.test("isDeeper: brackets count as they are nested, those in strings do not", () => {
+  const shallow = [
+    "",
+    nested(200),
+    `[${`${nested(199)},`.repeat(10)}1]`,
+    JSON.stringify("[".repeat(1_000)),
+    JSON.stringify(['\\"['.repeat(1_000), "\\".repeat(7), "{".repeat(500)]),
+    // Not JSON: parsers say so.
+    `"${"[".repeat(1_000)}`,
+    "]".repeat(1_000) + nested(1_000),
+  ];
+  for (const text of shallow) {
+    assertEquals([text, isDeeper(text, 200)], [text, false]);
+  }
+  const deep = [
+    nested(201),
+    nested(100_000),
+    "[".repeat(201),
+    `{"a\\\\":${nested(200)}}`,
+    `{"a\\"":"]",${nested(200)}`,
+    `["${"]".repeat(300)}",${nested(200)}]`,
+  ];
+  for (const text of deep) {
+    assertEquals([text, isDeeper(text, 200)], [text, true]);
+  }
+});
+
+Deno.test("exceeded: names the bound", () => {
+  const bounds = { depth: 3, nodes: 5 };
+  assertEquals(exceeded('[[{"a":"[[,,{{"}],1]', bounds), undefined);
+  assertEquals(exceeded("[[[[]]]]", bounds), "depth");
+  assertEquals(exceeded("[1,2,3,4,5,6]", bounds), "nodes");
+  assertEquals(exceeded("[[],[],[]]", bounds), "nodes");
 });

@@ -121,6 +121,12 @@ export interface Case {
 const AT = "no lainlet answers at http://127\\.0\\.0\\.1:\\d+: ";
 export const at = (what: string) => new RegExp(`^lainlet: ${AT}${what}`);
 
+/** What is said of an answer that may be lainlet's, and is too much. */
+export const unread = (what: string) =>
+  new RegExp(
+    `^lainlet: the answer of http://127\\.0\\.0\\.1:\\d+ cannot be read: ${what}`,
+  );
+
 export const client = (...args: string[]) =>
   new Program(LAINLET, [...FIRST, ...args], { NO_COLOR: "1" });
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   Client,
+  LimitError,
   PeerError,
   RefusedError,
   type Update,
@@ -14,6 +15,7 @@ import { TestLainlet } from "../../util/lainlet.ts";
 import { groupAt } from "../../util/group.ts";
 import { collectGarbage } from "../../util/garbage.ts";
 import { eventually } from "../../util/process.ts";
+import { nested } from "../../util/nested.ts";
 import { Proxy } from "../../util/proxy.ts";
 
 const CONFIG = "/lain/config/";
@@ -246,6 +248,34 @@ Deno.test("client: what is no fault of lainlet's is thrown, and not tried again"
     () => new Client("127.0.0.1:9001").watch("nodes", {}).next(),
     TypeError,
   );
+});
+
+Deno.test("client: an answer beyond its limits is told as that, and asked for again", async () => {
+  const deep = nested(501);
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    ({ url }) =>
+      url.includes("watch=1")
+        ? new Response(`id: 1\nevent: init\ndata: ${deep}\n\n`, {
+          headers: { "Content-Type": "text/event-stream" },
+        })
+        : new Response(deep),
+  );
+  const client = new Client(`http://127.0.0.1:${server.addr.port}`);
+  await assertRejects(
+    () => client.get("nodes", {}),
+    LimitError,
+    "it is nested deeper than 500",
+  );
+  await using reading = new Reading((options) =>
+    client.watch("nodes", {}, options)
+  );
+  await eventually("it is asked twice", () => reading.statuses[1]);
+  assertEquals(reading.statuses[1], {
+    isOpen: true,
+    problem: "the answer cannot be read: it is nested deeper than 500",
+  });
+  assertEquals(reading.updates, []);
 });
 
 Deno.test("client: it does without JSON.rawJSON, as older browsers and Node.js 20 do", async () => {

@@ -1,4 +1,6 @@
 import { assertEquals } from "@std/assert";
+import { MAX_DEPTH } from "../../../lib/client/limits.ts";
+import { nested } from "../../util/nested.ts";
 import { diff, type Difference } from "../../../lib/client/diff.ts";
 
 Deno.test("a diff names what is added, removed and changed, and where", () => {
@@ -63,4 +65,17 @@ Deno.test("a diff names what is added, removed and changed, and where", () => {
   for (const [before, after, ...differences] of cases) {
     assertEquals(diff(before, after), differences);
   }
+});
+
+Deno.test("a diff does not look into text that is nested very deep", () => {
+  const [before, after] = [nested(100_000), nested(100_001)];
+  assertEquals(diff({ a: before }, { a: after }), [
+    { path: "a", kind: "changed", before, after },
+  ]);
+  const [one, two] = [nested(MAX_DEPTH), nested(MAX_DEPTH - 1)];
+  const [found] = diff({ a: one }, { a: two });
+  assertEquals([found?.path.length, found?.kind], [
+    "a.a".length + "[0]".length * (MAX_DEPTH - 2),
+    "removed",
+  ]);
 });

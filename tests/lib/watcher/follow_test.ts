@@ -10,6 +10,7 @@ import { follow, type Subtree } from "../../../lib/watcher/follow.ts";
 import { nodes } from "../../../lib/watcher/nodes.ts";
 import { podgroup } from "../../../lib/watcher/podgroup.ts";
 import type { Watcher } from "../../../lib/watcher/watcher.ts";
+import { nested } from "../../util/nested.ts";
 import type { Entry, Item, Store } from "../../../lib/store/store.ts";
 
 const GROUP = "/lain/deployd/pod_groups/a/a.web.web";
@@ -91,6 +92,39 @@ Deno.test("pod groups that are not what the layout says are rejected", async () 
     assertEquals(watcher.rejections, bad.length);
     return Promise.resolve();
   });
+});
+
+Deno.test("a value nested deeper than 200 is bad, in every subtree that holds JSON", async () => {
+  for (
+    const [subtree, name, before, after] of [
+      [podgroup, "a/a.web.web", '{"Else":', "}"],
+      [depends, "a", '{"node1":{"app":{"Else":', "}}}"],
+      [nodes, "node1:1:22", "", ""],
+    ] as const
+  ) {
+    const deep = (depth: number) =>
+      before + nested(depth - after.length) + after;
+    const [key, other] = [subtree.prefix + name, `${subtree.prefix}x/x`];
+    const store = new MemoryStore([[key, deep(200)], [other, deep(502)]]);
+    await following<object>(subtree, store, async (watcher, settle) => {
+      const good = watcher.get(name);
+      assert(good !== undefined);
+      assertEquals([watcher.size, watcher.rejections], [1, 1]);
+      store.put(key, deep(201));
+      await settle();
+      // The last good one.
+      assert(watcher.get(name) === good);
+      assertEquals(watcher.rejections, 2);
+      assertEquals(
+        [...watcher.rejected.values()].map(({ reason }) => reason),
+        Array(2).fill("the value is nested deeper than 200"),
+      );
+      store.delete(key);
+      store.put(other, "{}");
+      await settle();
+      assertEquals([watcher.size, watcher.rejected.size], [1, 0]);
+    });
+  }
 });
 
 /** How a group is of which the store says nothing. */
