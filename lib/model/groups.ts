@@ -13,7 +13,7 @@ export type GroupValue =
 type PodValue = GroupValue["PodInfos"][number] & Told;
 type Info = PodValue["ContainerInfos"][number];
 
-/** A running container, and where it belongs. */
+/** A running container, and where it belongs. Names are well-formed, as URLs hold them: a lone surrogate is U+FFFD. */
 export interface Container {
   readonly id: string;
   readonly app: string;
@@ -88,12 +88,12 @@ export function groupOf(key: string, value: GroupValue): Group {
 function podOf(app: string, group: string, value: PodValue): Pod {
   const { ContainerInfos, InstanceNo: instance, Version = "" } = value;
   const containers = ContainerInfos.map((info) => ({
-    id: info.ContainerId,
+    id: info.ContainerId.toWellFormed(),
     app,
     group,
     instance,
     ip: info.ContainerIp,
-    node: info.NodeName || info.NodeIp,
+    node: (info.NodeName || info.NodeIp).toWellFormed(),
     info,
   }));
   const { ip = "", info, node = "" } = containers[0] ?? {};

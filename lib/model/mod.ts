@@ -28,7 +28,7 @@ export interface App {
   readonly pods: readonly Pod[];
 }
 
-/** Pods that make a service reachable for an app on a node. */
+/** Pods that make a service reachable for an app on a node. Names are well-formed, as a {@linkcode Container}'s. */
 export interface Portal {
   readonly service: string;
   readonly node: string;
@@ -89,8 +89,8 @@ function portalsOf(pod: string, value: DependsValue): Portal[] {
   return Object.entries(value).flatMap(([node, apps]) =>
     Object.entries(apps).map(([app, { Containers }]) => ({
       service: pod,
-      node,
-      app,
+      node: node.toWellFormed(),
+      app: app.toWellFormed(),
       addresses: Containers.map(({ IP, Port }) => IP && `${IP}:${Port}`),
     }))
   );

@@ -119,7 +119,8 @@ function useMarks(standing: Standing, names: readonly string[]): void {
   const title = [...names, "lainlet"]
     .filter((name, i, all) => name !== "" && all.indexOf(name) === i)
     .join(" · ");
-  const mark = isOld(standing) ? "(!) " : "";
+  const isGood = standing.kind === "good" || standing.kind === "asking";
+  const mark = isGood ? "" : "(!) ";
   useEffect(() => {
     document.title = mark + title;
   }, [mark, title]);

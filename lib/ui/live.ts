@@ -27,7 +27,7 @@ export interface Live {
   readonly problem?: string;
   /** The page was hidden, and asks again. */
   readonly isResuming?: boolean;
-  /** Why lainlet has nothing to say yet. */
+  /** Why lainlet, which answers, has no state for this page. */
   readonly waiting?: string;
   /** When something came last. */
   readonly heard?: Date;
@@ -70,8 +70,8 @@ export function follow(base: string, onLive: (live: Live) => void): () => void {
       try {
         const onStatus = ({ isOpen, problem = "" }: WatchStatus) => {
           if (!isOpen) lose(problem);
-          else if (problem !== "") {
-            become({ problem: undefined, waiting: problem });
+          else if (problem !== (live.waiting ?? "")) {
+            become({ problem: undefined, waiting: problem || undefined });
           }
         };
         for await (

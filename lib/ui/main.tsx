@@ -9,13 +9,15 @@ import "./style.css";
 import { render } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { leave, useArrival } from "./arrival.ts";
+import { Boundary, Fault } from "./boundary.tsx";
 import { Frame } from "./frame.tsx";
 import { useKeys } from "./keys.ts";
 import { follow, type Live } from "./live.ts";
+import { lineOf } from "../client/client.ts";
 import { type Model, modelOf } from "../model/mod.ts";
 import { Paced } from "./pace.ts";
 import { href, type Route, useRoute } from "./route.ts";
-import { isOld, type Standing, standingOf } from "./standing.ts";
+import { isOld, type Standing, standingOf, withFault } from "./standing.ts";
 import { AppsView, AppView } from "./views/apps.tsx";
 import { ChangesView } from "./views/changes.tsx";
 import { ClusterView } from "./views/cluster.tsx";
@@ -41,10 +43,21 @@ function useLive(): Live {
   return live;
 }
 
+/** The model of what came, or why there is none. */
+function made(overview: Live["overview"]): { model?: Model; fault?: string } {
+  try {
+    return { model: overview && modelOf(overview) };
+  } catch (error) {
+    console.error(error);
+    return { fault: lineOf(error) };
+  }
+}
+
 function Page() {
   const live = useLive();
   const { overview } = live;
-  const model = useMemo(() => overview && modelOf(overview), [overview]);
+  const { model, fault } = useMemo(() => made(overview), [overview]);
+  const [viewFault, setViewFault] = useState<string>();
   const route = useRoute(leave);
   const standing = standingOf(live);
   useArrival(route, model !== undefined);
@@ -52,9 +65,15 @@ function Page() {
   return (
     <>
       <a class="skip" href="#main" onClick={toMain}>To the content</a>
-      <Frame model={model} route={route} standing={standing} />
+      <Frame
+        model={model}
+        route={route}
+        standing={withFault(standing, fault ?? viewFault)}
+      />
       <main id="main" tabIndex={-1} class={isOld(standing) ? "old" : undefined}>
-        {model === undefined
+        {fault !== undefined
+          ? <Fault why={fault} />
+          : model === undefined
           ? (
             <p class="loading">
               {live.problem ?? live.waiting ?? "Asking lainlet …"}
@@ -62,12 +81,13 @@ function Page() {
           )
           : (
             // Nothing of one view becomes a part of the next one, which would have its focus.
-            <View
+            <Boundary
               key={route.path.join("/")}
-              model={model}
-              route={route}
-              standing={standing}
-            />
+              from={[model, route]}
+              onFault={setViewFault}
+            >
+              <View model={model} route={route} standing={standing} />
+            </Boundary>
           )}
       </main>
     </>
@@ -146,5 +166,10 @@ function Missing({ name }: { name: string }) {
 const root = document.getElementById("root");
 if (root !== null) {
   root.replaceChildren();
-  render(<Page />, root);
+  render(
+    <Boundary from={[]}>
+      <Page />
+    </Boundary>,
+    root,
+  );
 }

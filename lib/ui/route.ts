@@ -20,15 +20,20 @@ export interface Entry {
   readonly isAside: boolean;
 }
 
+/** A part of a URL, which cannot hold a lone surrogate. */
+function encoded(text: string): string {
+  return encodeURIComponent(text.toWellFormed());
+}
+
 /** The URL of a view. @param query `q`, or all parameters */
 export function href(
   path: readonly string[],
   query: string | Params = "",
 ): string {
-  const way = path.map(encodeURIComponent).join("/");
+  const way = path.map(encoded).join("/");
   const params = typeof query === "string" ? { q: query } : query;
   const search = Object.entries(params).filter(([, value]) => value !== "")
-    .map((pair) => pair.map(encodeURIComponent).join("=")).join("&");
+    .map((pair) => pair.map(encoded).join("=")).join("&");
   return `#/${way}${search && `?${search}`}`;
 }
 

@@ -3,10 +3,10 @@ import type { Live } from "./live.ts";
 
 /** Whether what the page shows is the cluster's present state. */
 export interface Standing {
-  readonly kind: "asking" | "good" | "stale" | "away";
+  readonly kind: "asking" | "good" | "stale" | "away" | "fault";
   /** The same for as long as the kind is. */
   readonly words: string;
-  /** Why it is stale, or away. */
+  /** Why it is stale or away, or a fault. */
   readonly why: string;
   /** When what is shown was true for sure, in ms since 1970. */
   readonly trueAt?: number;
@@ -14,7 +14,7 @@ export interface Standing {
 
 /** @returns how that is which {@linkcode follow} tells of */
 export function standingOf(
-  { heard, isResuming, overview, problem }: Live,
+  { heard, isResuming, overview, problem, waiting }: Live,
 ): Standing {
   const present = overview?.["lainlet/present"];
   const lag = present?.lag ?? 0;
@@ -25,11 +25,17 @@ export function standingOf(
   if (present === undefined || isResuming) {
     return { kind: "asking", words: "asking", why: "", trueAt };
   }
-  if (present.stale) {
-    const why = present.problems.join("; ");
+  if (present.stale || waiting !== undefined) {
+    const why = waiting ?? present.problems.join("; ");
     return { kind: "stale", words: "behind", why, trueAt };
   }
   return { kind: "good", words: "in step", why: "", trueAt };
+}
+
+/** The same, but not good while something cannot be shown. @param fault why that is; undefined: all can */
+export function withFault(standing: Standing, fault?: string): Standing {
+  if (fault === undefined || standing.kind !== "good") return standing;
+  return { ...standing, kind: "fault", words: "view failed", why: fault };
 }
 
 /** Whether what is shown may be old. */

@@ -6,13 +6,14 @@ import {
   lineOf,
   type Params,
   type ViewName,
+  type WatchStatus,
 } from "../client/client.ts";
 import { Paced, whileShown } from "./pace.ts";
 
 /** What a view of lainlet says, as far as it is known. */
 export interface Seen<T> {
   readonly data?: T;
-  /** Why there is no more to come. */
+  /** Why there is no state at present. */
   readonly problem?: string;
 }
 
@@ -32,9 +33,11 @@ export function useView<N extends ViewName>(
     };
     const watch = async (signal: AbortSignal) => {
       try {
-        for await (const { data } of client.watch(name, params, { signal })) {
-          become({ data });
-        }
+        const onStatus = ({ problem }: WatchStatus) =>
+          become({ ...newest, problem });
+        for await (
+          const { data } of client.watch(name, params, { signal, onStatus })
+        ) become({ data });
       } catch (error) {
         become({ ...newest, problem: lineOf(error) });
       }
