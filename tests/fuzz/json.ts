@@ -1,9 +1,12 @@
 import fc from "fast-check";
+import { nested } from "../util/nested.ts";
 
 /** Names that objects of JavaScript take for something else, or that sort in odd ways, and plain ones. */
 export const names: fc.Arbitrary<string> = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom("a", "b", "c") },
   fc.constantFrom("__proto__", "constructor", "10", "9", "", "\u2028", "é"),
+  // Halves of surrogate pairs, which no UTF-8 and no URL can hold.
+  fc.constantFrom("\ud800", "a\udfff", "\udc00\ud800"),
   fc.string({ unit: "binary", maxLength: 5 }),
 );
 
@@ -15,6 +18,13 @@ const numbers: fc.Arbitrary<string> = fc.oneof(
   ),
   fc.constantFrom("9223372036854775807", "1.0", "-0", "1e400", "0.10", "1E2"),
 );
+
+/** Objects that are nested as deep as is taken, a little more, and far too deep. */
+export const deep: fc.Arbitrary<string> = fc.oneof(
+  fc.nat({ max: 700 }),
+  fc.integer({ min: 190, max: 210 }),
+  fc.nat({ max: 20_000 }),
+).map((depth) => nested(depth + 1));
 
 /** JSON text of all kinds, in which the parts of one kind are often the same. */
 export const json: fc.Arbitrary<string> = fc.letrec<{ value: string }>(

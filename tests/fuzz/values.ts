@@ -13,7 +13,8 @@ import { get } from "../util/client.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 import { freshAnswers, Witness } from "../util/witness.ts";
 import type { Check } from "./check.ts";
-import { json, names } from "./json.ts";
+import { deep, json, names } from "./json.ts";
+import { show } from "./show.ts";
 
 const encoder = new TextEncoder();
 
@@ -85,10 +86,19 @@ const keys = fc.oneof(
     .map((parts) => parts.join("")),
 );
 
+/** What a part of a value is replaced by; null: it is left out. */
+const parts: fc.Arbitrary<string | null> = fc.option(fc.oneof(
+  { weight: 5, arbitrary: json },
+  names.map((name) => JSON.stringify(name)),
+  deep,
+  // Text that is JSON itself.
+  deep.map((text) => JSON.stringify(text)),
+));
+
 /** A value with some of its parts replaced, or left out. */
 const mutants = fc.tuple(
   fc.constantFrom(...GOOD.map(([, value]) => value)),
-  fc.array(fc.tuple(fc.nat(), fc.option(json)), { minLength: 1, maxLength: 3 }),
+  fc.array(fc.tuple(fc.nat(), parts), { minLength: 1, maxLength: 3 }),
 ).map(([value, edits]) => edits.reduce(edited, value));
 
 function edited(text: string, [at, put]: [number, string | null]): string {
@@ -120,7 +130,7 @@ const texts = fc.oneof(
   { weight: 3, arbitrary: mutants },
   fc.constantFrom(...GOOD.map(([, value]) => value)),
   json,
-  fc.nat({ max: 20_000 }).map((n) => `{"a":${"[".repeat(n)}${"]".repeat(n)}}`),
+  deep,
 );
 
 /** Settings that change, and stay as long as they were. */
@@ -200,6 +210,11 @@ class Tried implements AsyncDisposable {
     await this.witness.agrees(fresh, 3_000);
   }
 
+  /** Makes all that clients show of it. */
+  async isShown(): Promise<void> {
+    await show(this.lainlet.url);
+  }
+
   async neighbours(): Promise<string[]> {
     const answers = QUESTIONS.map(async (path) => {
       const { status, body } = await get(this.lainlet.url + path);
@@ -223,7 +238,8 @@ class Tried implements AsyncDisposable {
 
 /**
  * Whatever is written, nobody's neighbours change, all endpoints answer, and
- * answers, streams and patches are those of a lainlet that has just begun.
+ * answers, streams and patches are those of a lainlet that has just begun; and
+ * clients can show it.
  */
 export async function values(check: Check): Promise<void> {
   let tried = await Tried.open();
@@ -234,6 +250,7 @@ export async function values(check: Check): Promise<void> {
         for (const changes of commits) await tried.commit(changes);
         assertEquals(await tried.neighbours(), neighbours);
         await tried.agrees();
+        await tried.isShown();
         tried.clear();
       } catch (error) {
         await tried[Symbol.asyncDispose]();
