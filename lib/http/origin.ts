@@ -36,6 +36,7 @@ import { Rights } from "../access/rights.ts";
 import type { Store } from "../store/store.ts";
 import type { View } from "../view/view.ts";
 import { Views } from "../view/views.ts";
+import { whyHeldBack } from "../vitals/readiness.ts";
 import { Vitals } from "../vitals/vitals.ts";
 
 const log = getLogger(["lainlet", "origin"]);
@@ -140,10 +141,12 @@ export class Lainlet implements Origin, Service {
     const watcher = endpoint?.watcher?.(this.cluster);
     if (watcher === undefined) return undefined;
     const [age, file] = [watcher.age(), watcher.saved()];
-    const { problems } = this.store.status;
+    const empty = whyHeldBack(this.cluster);
+    const problems = [...empty ? [empty] : [], ...this.store.status.problems];
     if (file !== undefined) {
       return staleness(age, 0, [`from ${file}`, ...problems]);
     }
+    if (empty && Number.isFinite(age)) return staleness(age, 0, problems);
     if (age <= this.staleAfter || !Number.isFinite(age)) return undefined;
     return staleness(age, this.staleAfter, problems);
   }

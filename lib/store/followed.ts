@@ -14,8 +14,12 @@ export interface Followed<I> {
   readonly complete?: number;
   /** Why the store does not serve this prefix. */
   readonly problem?: string;
+  /** Whether there was ever a key, by which a history is told from another one. */
+  readonly isMarked: boolean;
   /** Whether what happens is delivered. */
   isLive: boolean;
+  /** What was delivered is not to be trusted: a snapshot is due. */
+  forget(): void;
   /** To be called before an inventory is read. */
   beginInventory(): void;
   /** Delivers an inventory, unless a snapshot came after its beginning. */
@@ -63,8 +67,9 @@ export abstract class FollowedStore<
   protected missed = 0;
   /** How long what a check asks for may take to come, in ms. */
   protected readonly grace: number;
-  /** When each prefix was last known to be delivered whole, as `performance.now()`. */
+  /** When each prefix was last known to be delivered whole in each history, as `performance.now()`. */
   readonly #confirmed = new Map<string, number>();
+  #history = 0;
   readonly #checkEvery: number;
   readonly #verifyEvery: number;
   #verifyAt = Infinity;
@@ -127,8 +132,33 @@ export abstract class FollowedStore<
     };
   }
 
-  age(prefix: string): number {
-    return performance.now() - (this.#confirmed.get(prefix) ?? -Infinity);
+  age(prefix: string, history = this.#history): number {
+    const confirmed = this.#confirmed.get(`${history} ${prefix}`);
+    return performance.now() - (confirmed ?? -Infinity);
+  }
+
+  /** Which of the store's histories is followed, see {@linkcode Snapshot}. */
+  protected get history(): number {
+    return this.#history;
+  }
+
+  /**
+   * To be called with each connection before its prefixes are followed.
+   *
+   * @param isOther whether the store's history is another one than that of what was delivered
+   */
+  protected enterHistory(isOther: boolean): void {
+    const watches = [...this.watches];
+    // One without a key cannot be told from another one.
+    const isUnknown = watches.some(({ revision }) => revision > 0) &&
+      !watches.some(({ isMarked }) => isMarked);
+    if (!isOther && !isUnknown) return;
+    this.#history++;
+    for (const watch of watches) {
+      watch.forget();
+      const reader = this.#readers.get(watch);
+      if (reader !== undefined) reader.told = 0;
+    }
   }
 
   prove(prefix: string, signal: AbortSignal): Promise<number> {
@@ -181,7 +211,7 @@ export abstract class FollowedStore<
 
   /** Notes that a prefix was delivered whole. @param at as `performance.now()` */
   protected confirm(prefix: string, at: number): void {
-    this.#confirmed.set(prefix, at);
+    this.#confirmed.set(`${this.#history} ${prefix}`, at);
   }
 
   /** Checks the watches of a connection again and again, until it is over. */

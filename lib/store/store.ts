@@ -27,7 +27,16 @@ export type Pages =
 /** Everything under a prefix at one revision. */
 export interface Snapshot {
   readonly type: "snapshot";
+  /** Nothing in it is of a later one. */
   readonly revision: number;
+  /** Up to which revision nothing is missing, where that is not the snapshot's own. */
+  readonly complete?: number;
+  /**
+   * Which of the store's histories it is of. That of a store that was restored
+   * from a backup, or replaced by another one, has the next number: its
+   * revisions have nothing to do with those before. Absent: the first, 0.
+   */
+  readonly history?: number;
   /**
    * Its entries. A page may come from the store when it is asked for, and that
    * may fail: then this was no snapshot, and there will be another one.
@@ -61,7 +70,10 @@ export interface Inventory {
   readonly unsettled: ReadonlySet<string>;
 }
 
-/** That everything under the prefix up to a revision was delivered: nothing may have been written there. */
+/**
+ * That everything under the prefix up to a revision was delivered: nothing may
+ * have been written there. It is less than one before in another history only.
+ */
 export interface Progress {
   readonly type: "progress";
   readonly revision: number;
@@ -115,8 +127,10 @@ export interface Store {
   /**
    * How long ago, in ms, what the store delivered of a prefix was last known
    * to be all that it holds; Infinity: never. What was saved tells that itself.
+   *
+   * @param history in which of the store's histories, see {@linkcode Snapshot}; default: the newest
    */
-  age(prefix: string): number;
+  age(prefix: string, history?: number): number;
 
   /**
    * Asks the store now whether what was delivered of a prefix is all that it

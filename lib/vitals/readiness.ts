@@ -1,5 +1,4 @@
 import type { Cluster } from "../watcher/cluster.ts";
-import { EMPTY } from "../watcher/first_read.ts";
 import type { Readings } from "./readings.ts";
 
 /** Why the state is not complete and recent, the cause first; none: it is. */
@@ -9,7 +8,8 @@ export function whyNotReady(
     "cluster" | "staleAfter" | "store"
   >,
 ): string[] {
-  const reasons = isEmpty(cluster) ? [EMPTY] : missing(cluster, staleAfter);
+  const empty = whyHeldBack(cluster);
+  const reasons = empty ? [empty] : missing(cluster, staleAfter);
   return reasons.length === 0 ? [] : [...store.status.problems, ...reasons];
 }
 
@@ -38,7 +38,11 @@ function missing(cluster: Cluster, staleAfter: number): string[] {
   });
 }
 
-/** Whether all was read, and is not taken, as there is nothing. */
-function isEmpty({ config, depends, nodes, podgroup }: Cluster): boolean {
-  return [config, depends, nodes, podgroup].every((one) => one.isHeldBack);
+/** Why nothing of what was read last is taken: the store is empty. Undefined: something is taken. */
+export function whyHeldBack(
+  { config, depends, nodes, podgroup }: Cluster,
+): string | undefined {
+  return [depends, nodes, podgroup].every((one) => one.heldBack)
+    ? config.heldBack
+    : undefined;
 }

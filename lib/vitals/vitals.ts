@@ -3,6 +3,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import type { Cluster } from "../watcher/cluster.ts";
 import { quantile } from "./delays.ts";
 import type { Readings } from "./readings.ts";
+import { whyHeldBack } from "./readiness.ts";
 
 /** How often what lainlet does is noted, in ms, and for how long that is kept. */
 const EVERY = 10_000;
@@ -122,15 +123,16 @@ export class Vitals {
     const { source, revision, reconnects, missed, problems } = store.status;
     const sample = this.#since(this.#recent[0] ?? this.#last);
     const watchers = Object.values(cluster);
+    const empty = whyHeldBack(cluster);
     return {
       ...sample,
       version,
       host: host.hostname,
       started: this.#started,
       staleAfter: staleAfter / 1000,
-      stale: sample.lag * 1000 > staleAfter ||
+      stale: sample.lag * 1000 > staleAfter || empty !== undefined ||
         watchers.some(({ saved }) => saved() !== undefined),
-      problems: [...problems],
+      problems: [...empty ? [empty] : [], ...problems],
       source,
       revision,
       reconnects,

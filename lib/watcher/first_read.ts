@@ -1,26 +1,40 @@
 import { getLogger } from "@logtape/logtape";
+import { Found } from "../store/found.ts";
 
 const log = getLogger(["lainlet", "watcher"]);
 
-/** What `/readyz` and the log say of a store without a key that matters. */
-export const EMPTY = "the store holds nothing under /lain/";
+/** What `/readyz` and the log say of a store without a key that matters, at the start and later. */
+const EMPTY = "the store holds nothing under /lain/";
+const REPLACED =
+  "the store was replaced by one that holds nothing under /lain/";
 
 /**
- * The first read of all subtrees of a store. None of them is taken while
- * nothing was found in any: that is a wrong store more likely than an empty
- * cluster, and an empty answer takes every name and route of a node away.
+ * The first read of all subtrees in each history of a store. None of them is
+ * taken while nothing was found in any: that is a wrong store, or one that
+ * lost its data, more likely than an empty cluster, and an empty answer takes
+ * every name and route of a node away.
  */
 export class FirstRead {
+  readonly #found = new Found();
   /** What takes each subtree that was read. */
   readonly #waiting = new Map<string, () => void>();
-  #isOver = false;
+  #problem = EMPTY;
+  #isTold = false;
 
   /** @param subtrees how many there are */
   constructor(private readonly subtrees: number) {}
 
-  /** To be called when there is a key. */
-  found(): void {
-    this.#isOver = true;
+  /** Why what was read is not taken, while that is so. */
+  get problem(): string {
+    return this.#problem;
+  }
+
+  /** To be called when there is a key. @param history see {@linkcode Snapshot} */
+  found(history: number): void {
+    this.#note(history, true);
+    if (!this.#found.isFound) return;
+    this.#problem = REPLACED;
+    this.#isTold = false;
     for (const take of this.#waiting.values()) take();
     this.#waiting.clear();
   }
@@ -28,19 +42,28 @@ export class FirstRead {
   /**
    * To be called with each subtree that was read.
    *
-   * @param take called when it counts, at once or later
+   * @param history see {@linkcode Snapshot}
+   * @param take called when it counts: at once, later, or never, when there is another history
    * @returns whether that was at once
    */
-  read(subtree: string, take: () => void): boolean {
-    if (this.#isOver) take();
-    else {
-      this.#waiting.set(subtree, take);
-      if (this.#waiting.size === this.subtrees) {
-        log.warn("{problem}, waiting for a key: is it the right one?", {
-          problem: EMPTY,
-        });
-      }
+  read(subtree: string, history: number, take: () => void): boolean {
+    this.#note(history, false);
+    if (history !== this.#found.history) return false;
+    if (this.#found.isFound) {
+      take();
+      return true;
     }
-    return this.#isOver;
+    this.#waiting.set(subtree, take);
+    if (this.#waiting.size === this.subtrees && !this.#isTold) {
+      this.#isTold = true;
+      log.warn("{problem}, waiting for a key: is it the right one?", {
+        problem: this.#problem,
+      });
+    }
+    return false;
+  }
+
+  #note(history: number, hasKey: boolean): void {
+    if (this.#found.note(history, hasKey)) this.#waiting.clear();
   }
 }

@@ -3,6 +3,7 @@ import { now } from "../clock.ts";
 import { traceOf } from "../log.ts";
 import type {
   Batch,
+  Change as StoreChange,
   Inventory,
   Item,
   Snapshot,
@@ -54,10 +55,20 @@ export function follow<T>(
 ): Watcher<T> {
   /** The file that the state is from, and since when it is unconfirmed, as `performance.now()`. */
   let saved: { readonly file: string; readonly since: number } | undefined;
+  /** The history of what is held, and of what was read last; undefined: there was none. */
+  let heldHistory: number | undefined;
+  let history = 0;
+  /** Up to which revision of that all was read, whether it is taken or not. */
+  let complete = 0;
   const progress = new SubtreeProgress((signal) => store.prove(prefix, signal));
   const watcher = new Watcher<T>(
     name,
-    () => saved ? performance.now() - saved.since : store.age(prefix),
+    () =>
+      saved
+        ? performance.now() - saved.since
+        : heldHistory === undefined
+        ? Infinity
+        : store.age(prefix, heldHistory),
     () => saved?.file,
     progress,
     effects,
@@ -109,7 +120,7 @@ export function follow<T>(
       // A clock that was set back does not make it younger than new.
       since: performance.now() - Math.max(0, Date.now() - snapshot.saved.at),
     };
-    watcher.isHeldBack = false;
+    watcher.heldBack = undefined;
     const changes = new Map<string, T | undefined>();
     for (const [key] of watcher.entries("")) changes.set(key, undefined);
     written.clear();
@@ -120,11 +131,28 @@ export function follow<T>(
       if (!written.has(key)) watcher.rejected.delete(key);
     }
     watcher.note("init", "", snapshot.revision);
+    const newest = Math.max(complete, snapshot.revision);
     // What was saved may never have been the store's.
-    const revision = snapshot.saved ? 0 : snapshot.revision;
-    progress.set(revision, revision, progress.revision);
+    if (snapshot.saved) progress.begin(0);
+    else if (heldHistory === history) {
+      progress.set(complete, newest, progress.revision);
+    } else progress.begin(complete, newest);
+    heldHistory = snapshot.saved ? undefined : history;
     watcher.apply(changes);
     watcher.sync();
+  };
+
+  /** Takes all that there is, unless nothing is anywhere. */
+  const takeIfFound = (
+    snapshot: Snapshot,
+    read: ReadonlyMap<string, Read<T>>,
+  ) => {
+    const take = () => takeSnapshot(snapshot, read);
+    if (firstRead.read(name, history, take)) return;
+    watcher.heldBack = firstRead.problem;
+    if (read.size > 0) firstRead.found(history);
+    // What is held is of a history that is over.
+    if (watcher.heldBack !== undefined) progress.begin(0);
   };
 
   const applySnapshot = async (snapshot: Snapshot) => {
@@ -142,17 +170,31 @@ export function follow<T>(
         error: String(error),
       });
     }
-    const take = () => takeSnapshot(snapshot, all);
-    if (snapshot.saved) return take();
-    if (all.size > 0) firstRead.found();
-    watcher.isHeldBack = !firstRead.read(name, take);
+    if (snapshot.saved) return takeSnapshot(snapshot, all);
+    history = snapshot.history ?? 0;
+    complete = snapshot.complete ?? snapshot.revision;
+    takeIfFound(snapshot, all);
+  };
+
+  /** Takes the first keys where there was none. */
+  const takeFirst = (revision: number, changes: readonly StoreChange[]) => {
+    const all = new Map<string, Read<T>>();
+    for (const { key: full, value } of changes) {
+      const key = full.slice(prefix.length);
+      if (value !== undefined) {
+        all.set(key, { revision, value: read(key, value) });
+      }
+    }
+    takeIfFound({ type: "snapshot", revision, pages: [] }, all);
   };
 
   const applyBatch = (
-    { revision, changes: batch, complete }: Batch,
+    { revision, changes: batch, complete: upTo }: Batch,
   ) => {
     const readAt = now();
-    firstRead.found();
+    complete = Math.max(complete, upTo ?? revision);
+    if (watcher.heldBack !== undefined) return takeFirst(revision, batch);
+    firstRead.found(history);
     const changes = new Map<string, T | undefined>();
     for (const { key: full, value } of batch) {
       const key = full.slice(prefix.length);
@@ -168,7 +210,7 @@ export function follow<T>(
       }
     }
     // Of several in a row, any since the last one may have changed something.
-    if (complete === undefined) progress.set(revision);
+    if (upTo === undefined) progress.set(complete, revision);
     else progress.set(complete, revision, progress.revision);
     watcher.apply(changes, readAt);
   };
@@ -207,6 +249,11 @@ export function follow<T>(
     return false;
   };
 
+  const noteProgress = (revision: number) => {
+    complete = Math.max(complete, revision);
+    if (watcher.heldBack === undefined) progress.set(complete);
+  };
+
   /** Takes what the store says. @returns whether the watcher is right with it */
   const take = async (item: Item): Promise<boolean> => {
     log.debug("the store has news", {
@@ -216,8 +263,8 @@ export function follow<T>(
     });
     if (item.type === "snapshot") await applySnapshot(item);
     else if (item.type === "batch") applyBatch(item);
-    else if (item.type === "progress") progress.set(item.revision);
-    else return watcher.isHeldBack || verify(item);
+    else if (item.type === "progress") noteProgress(item.revision);
+    else return watcher.heldBack !== undefined || verify(item);
     return true;
   };
 

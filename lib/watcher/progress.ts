@@ -83,6 +83,15 @@ export class SubtreeProgress implements Progress {
    * @param before see {@linkcode Progress.before}; default: only the newest revision changed something
    */
   set(revision: number, newest = revision, before = newest - 1): void {
+    this.begin(
+      Math.max(this.#revision, revision),
+      Math.max(this.#newest, newest),
+      before,
+    );
+  }
+
+  /** As {@linkcode set}, in another history of the store, whose revisions may be less. */
+  begin(revision: number, newest = revision, before = 0): void {
     this.#revision = revision;
     this.#newest = newest;
     this.#before = before;

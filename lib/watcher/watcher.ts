@@ -56,8 +56,8 @@ export class Watcher<T> {
   rejections = 0;
   /** How many keys were not as in the store when that was compared, since the start. */
   differences = 0;
-  /** Whether the subtree was read and is not taken, as the whole store is empty. */
-  isHeldBack = false;
+  /** Why what was read last is not taken: the whole store is empty. Undefined: it is taken, or nothing was read. */
+  heldBack?: string;
   lastEvent: LastEvent = { Action: "", Key: "", ModifiedIndex: 0 };
   updatedAt?: Date;
 

@@ -252,6 +252,12 @@ export class TestEtcd implements TestStore {
     await this.launch();
   }
 
+  async wipe(): Promise<void> {
+    await this.kill();
+    await Deno.remove(`${this.#folder}/data`, { recursive: true });
+    await this.launch();
+  }
+
   /** Makes this member the leader of its cluster. @param others the other members' endpoints */
   async lead(others: readonly string[]): Promise<void> {
     const { leader, header } = await this.client.maintenance.status();

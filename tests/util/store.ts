@@ -21,6 +21,9 @@ export interface TestStore extends AsyncDisposable {
   /** Replaces everything by what was saved, as an operator would: the process restarts. */
   restore(path: string): Promise<void>;
 
+  /** Loses all data, as when a disk is replaced: the process restarts, with the same name and address. */
+  wipe(): Promise<void>;
+
   /** Makes all changes, in one transaction where there are any. @returns the last revision */
   write(changes: Changes): Promise<number>;
   /** Writes a whole cluster, some keys at a time. */

@@ -136,6 +136,12 @@ export class TestZooKeeper implements TestStore {
     await this.launch();
   }
 
+  async wipe(): Promise<void> {
+    await this.kill();
+    await Deno.remove(`${this.#folder}/data`, { recursive: true });
+    await this.launch();
+  }
+
   write(changes: Changes): Promise<number> {
     return this.znodes.write(changes);
   }

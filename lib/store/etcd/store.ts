@@ -107,13 +107,14 @@ export class EtcdStore
     const known = await Promise.all(
       watches.map((watch) => isOfHistory(watch, connection, head)),
     );
-    if (known.includes(false)) {
+    const isOther = known.includes(false);
+    if (isOther) {
       log.warn("etcd was restored from a backup, reading anew", {
         endpoint: connection.endpoint,
         revision: head.revision,
       });
-      for (const watch of this.watches) watch.forget();
     }
+    this.enterHistory(isOther);
     await Promise.all(
       [...this.watches].map((watch) => this.#resume(watch, connection, head)),
     );
@@ -148,7 +149,7 @@ export class EtcdStore
         const history = head ?? await connection.head(prefix);
         const snapshot = await connection.read(prefix);
         if (!isCurrent()) return;
-        await watch.reset(snapshot, history);
+        await watch.reset({ ...snapshot, history: this.history }, history);
         if (!isCurrent()) return;
         this.confirm(prefix, at);
       }
@@ -253,9 +254,8 @@ async function isOfHistory(
   head: Head,
 ): Promise<boolean> {
   const { landmark, proven, revision } = watch;
-  if (proven === undefined) return true;
   if (!watch.isOf(head)) return false;
-  if (landmark === undefined) return true;
+  if (proven === undefined || landmark === undefined) return true;
   try {
     return isSameChange(await connection.get(landmark.key, revision), landmark);
   } catch (error) {

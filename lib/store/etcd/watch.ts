@@ -59,6 +59,10 @@ export class EtcdWatch {
     return this.#landmark;
   }
 
+  get isMarked(): boolean {
+    return this.#landmark !== undefined;
+  }
+
   /** The last revision that was delivered. */
   get revision(): number {
     return Math.max(this.#proven ?? 0, this.#landmark?.revision ?? 0);

@@ -89,9 +89,8 @@ export async function isOfHistory(
   grace: number,
 ): Promise<boolean> {
   const { landmark, complete, prefix } = watch;
-  if (complete === undefined) return true;
   if (!watch.isOf(head)) return false;
-  if (landmark === undefined) return true;
+  if (complete === undefined || landmark === undefined) return true;
   const { key, revision, sum } = landmark;
   const poll = await connection.poll(prefix, revision);
   if (poll === "cleared") {

@@ -75,7 +75,7 @@ export class Etcd2Store
     use: Use,
   ): Promise<void> {
     try {
-      await this.#forgetOtherHistory(connection, head);
+      await this.#findHistory(connection, head);
     } catch (error) {
       return connection.fail(error);
     }
@@ -104,8 +104,8 @@ export class Etcd2Store
     return connection.sum(prefix);
   }
 
-  /** Has everything read anew when etcd's history is not the one that was followed. */
-  async #forgetOtherHistory(
+  /** Finds out whether etcd's history is the one that was followed; else everything is read anew. */
+  async #findHistory(
     connection: Etcd2Connection,
     head: Head,
   ): Promise<void> {
@@ -118,12 +118,14 @@ export class Etcd2Store
         })
       ),
     );
-    if (!known.includes(false)) return;
-    log.warn("etcd was restored from a backup, reading anew", {
-      endpoint: connection.endpoint,
-      revision: head.index,
-    });
-    for (const watch of this.watches) watch.forget();
+    const isOther = known.includes(false);
+    if (isOther) {
+      log.warn("etcd was restored from a backup, reading anew", {
+        endpoint: connection.endpoint,
+        revision: head.index,
+      });
+    }
+    this.enterHistory(isOther);
   }
 
   /**
@@ -185,7 +187,7 @@ export class Etcd2Store
       const at = performance.now();
       const listing = await connection.list(watch.prefix);
       if (!isCurrent()) return false;
-      watch.reset(listing);
+      watch.reset(listing, this.history);
       this.confirm(watch.prefix, at);
     }
     const poll = await connection.poll(watch.prefix, watch.next);

@@ -58,6 +58,10 @@ export class Etcd2Watch {
     return this.#landmark;
   }
 
+  get isMarked(): boolean {
+    return this.#landmark !== undefined;
+  }
+
   /** The last revision that was delivered, or that is known to have brought nothing. */
   get revision(): number {
     return Math.max(this.#complete ?? 0, this.#revision);
@@ -77,8 +81,8 @@ export class Etcd2Watch {
         !isLess(head.raftIndex, last.raftIndex);
   }
 
-  /** Delivers everything anew. */
-  reset({ head, entries }: Listing): void {
+  /** Delivers everything anew. @param history see {@linkcode Snapshot} */
+  reset({ head, entries }: Listing, history: number): void {
     this.#known.clear();
     this.#landmark = undefined;
     for (const { key, value, revision } of entries) {
@@ -96,6 +100,7 @@ export class Etcd2Watch {
     this.controller.enqueue({
       type: "snapshot",
       revision: head.index,
+      history,
       pages: [entries.toSorted((a, b) => a.key < b.key ? -1 : 1)],
     });
   }

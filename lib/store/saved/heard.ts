@@ -1,10 +1,11 @@
 import { ChildController } from "../../abort.ts";
-import type { Batch, Entry } from "../store.ts";
+import type { Batch, Entry, Snapshot } from "../store.ts";
 import type { News } from "./write.ts";
 
 /** What was heard of a prefix since that was written last. */
 export class Heard {
   #revision = 0;
+  #history = 0;
   #isRead = false;
   #isWhole = false;
   #changes = new Map<string, Entry | undefined>();
@@ -22,9 +23,18 @@ export class Heard {
     return this.#isWhole;
   }
 
+  /** Which of the store's histories it is of, see {@linkcode Snapshot}. */
+  get history(): number {
+    return this.#history;
+  }
+
   /** Notes all that there is. @param entries by key; not to be changed by who gives them */
-  noteAll(revision: number, entries: Map<string, Entry | undefined>): void {
+  noteAll(
+    { revision, history = 0 }: Snapshot,
+    entries: Map<string, Entry | undefined>,
+  ): void {
     this.#revision = revision;
+    this.#history = history;
     this.#isRead = this.#isWhole = true;
     this.#changes = entries;
   }

@@ -2,6 +2,7 @@ import { getLogger } from "@logtape/logtape";
 import { ChildController } from "../../abort.ts";
 import { sleep } from "../../backoff.ts";
 import { UsageError } from "../../flags.ts";
+import { Found } from "../found.ts";
 import type { Entry, Item, Snapshot, Store, StoreStatus } from "../store.ts";
 import { BadState, type Identity } from "./format.ts";
 import { Heard } from "./heard.ts";
@@ -32,8 +33,8 @@ export class SavedStore implements Store {
   readonly #heard = new Map<string, Heard>();
   /** Whether the file holds a state of this cluster. */
   #hasFile: boolean;
-  /** Whether there was a key: a store without one is a wrong one more likely than an empty cluster. */
-  #isFound = false;
+  /** Whether there is something to keep: a store without a key is a wrong one more likely than an empty cluster. */
+  readonly #found = new Found();
   #isChanged = false;
   /** As `performance.now()`. */
   #writtenAt = -Infinity;
@@ -80,8 +81,8 @@ export class SavedStore implements Store {
     return { ...status, problems: [...status.problems, this.#problem] };
   }
 
-  age(prefix: string): number {
-    return this.inner.age(prefix);
+  age(prefix: string, history?: number): number {
+    return this.inner.age(prefix, history);
   }
 
   prove(prefix: string, signal: AbortSignal): Promise<number> {
@@ -134,29 +135,30 @@ export class SavedStore implements Store {
     }
     if (item.type === "batch") {
       heard.note(item);
-      this.#noteChange(true);
+      this.#noteChange(heard, true);
     }
     return item;
   }
 
   async *#pagesOf(
     heard: Heard,
-    { revision, pages }: Snapshot,
+    snapshot: Snapshot,
   ): AsyncGenerator<readonly Entry[]> {
     const entries = new Map<string, Entry | undefined>();
-    for await (const page of pages) {
+    for await (const page of snapshot.pages) {
       for (const entry of page) entries.set(entry.key, entry);
       yield page;
     }
-    heard.noteAll(revision, entries);
-    this.#noteChange(entries.size > 0);
+    heard.noteAll(snapshot, entries);
+    this.#noteChange(heard, entries.size > 0);
   }
 
-  /** @param isFound whether there is a key */
-  #noteChange(isFound: boolean): void {
+  #noteChange({ history }: Heard, hasKey: boolean): void {
     this.#isChanged = true;
-    this.#isFound ||= isFound;
-    if (this.#isFound && this.#heard.values().every((one) => one.isRead)) {
+    this.#found.note(history, hasKey);
+    if (
+      this.#found.isFound && this.#heard.values().every((one) => one.isRead)
+    ) {
       this.#read.resolve();
     }
   }
@@ -173,7 +175,8 @@ export class SavedStore implements Store {
 
   /** @param confirmEvery how old what the file says of its age may be, in ms */
   #isDue(confirmEvery: number): boolean {
-    if (!this.#isFound || this.#isChanged) return this.#isFound;
+    const { isFound } = this.#found;
+    if (!isFound || this.#isChanged) return isFound;
     const since = performance.now() - this.#writtenAt;
     return since >= confirmEvery &&
       this.#heard.entries().some(([prefix, { isRead }]) =>
@@ -188,7 +191,10 @@ export class SavedStore implements Store {
     const at = performance.now();
     this.#isChanged = false;
     const news = new Map(
-      heard.map(([prefix, one]) => [prefix, one.take(this.inner.age(prefix))]),
+      heard.map(([prefix, one]) => [
+        prefix,
+        one.take(this.inner.age(prefix, one.history)),
+      ]),
     );
     const { file, identity } = this;
     try {

@@ -90,13 +90,14 @@ export class ZooKeeperStore
       for (const watch of this.watches) watch.wake();
     });
     const watches = [...this.watches];
-    if (watches.some(({ revision }) => revision > head)) {
+    const isOther = watches.some(({ revision }) => revision > head);
+    if (isOther) {
       log.warn("ZooKeeper was restored from a backup, reading anew", {
         endpoint,
         revision: head,
       });
-      for (const watch of watches) watch.forget();
     }
+    this.enterHistory(isOther);
     await Promise.all(watches.map((watch) => this.follow(watch, connection)));
     if (signal.aborted) return;
     use.resumed();
@@ -121,7 +122,7 @@ export class ZooKeeperStore
       !connection.signal.aborted && this.watches.has(watch);
     const run = async () => {
       const at = performance.now();
-      watch.resume(await connection.watch(watch.root));
+      watch.resume(await connection.watch(watch.root), this.history);
       for (let isConfirmed = false; isCurrent(); await watch.news()) {
         const paths = watch.next();
         if (paths.size === 0) continue;

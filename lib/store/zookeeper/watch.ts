@@ -44,6 +44,8 @@ export class ZooKeeperWatch implements Followed<Finds> {
   #due: ReadonlySet<string> = new Set();
   #complete = 0;
   #revision = 0;
+  #history = 0;
+  #isMarked = false;
   /** Keys that may have changed since an inventory was begun. */
   #unsettled?: Set<string>;
 
@@ -75,6 +77,10 @@ export class ZooKeeperWatch implements Followed<Finds> {
     return this.#complete;
   }
 
+  get isMarked(): boolean {
+    return this.#isMarked;
+  }
+
   /** Why ZooKeeper does not serve this prefix, or not all of it. */
   get problem(): string | undefined {
     const [first] = this.#refused.has(this.root) ? [this.root] : this.#refused;
@@ -87,8 +93,14 @@ export class ZooKeeperWatch implements Followed<Finds> {
     return this.#known.get(path);
   }
 
-  /** Another connection follows: all is to be read. @param zxid where history stands there */
-  resume(zxid: number): void {
+  /**
+   * Another connection follows: all is to be read.
+   *
+   * @param zxid where history stands there
+   * @param history see {@linkcode Snapshot}
+   */
+  resume(zxid: number, history: number): void {
+    this.#history = history;
     this.#dirty = new Map([[this.root, true]]);
     this.#isWalk = true;
     this.#found.clear();
@@ -102,7 +114,7 @@ export class ZooKeeperWatch implements Followed<Finds> {
   /** What was delivered is not to be trusted. */
   forget(): void {
     this.#known.clear();
-    this.#isHeld = false;
+    this.#isHeld = this.#isMarked = false;
     this.#complete = this.#revision = 0;
   }
 
@@ -239,11 +251,14 @@ export class ZooKeeperWatch implements Followed<Finds> {
       entries.push({ key: this.#keyOf(path), value: data, revision: mzxid });
     }
     this.#isHeld = true;
+    this.#isMarked = entries.length > 0;
     this.#revision = zxid;
     this.#unsettled = undefined;
     this.controller.enqueue({
       type: "snapshot",
       revision: zxid,
+      complete: this.#complete,
+      history: this.#history,
       pages: [entries.sort((a, b) => a.key < b.key ? -1 : 1)],
     });
   }
@@ -272,6 +287,7 @@ export class ZooKeeperWatch implements Followed<Finds> {
       this.#known.set(path, { mzxid, mtime, revision });
     }
     if (changes.length === 0) return;
+    this.#isMarked = true;
     const complete = this.#complete;
     this.controller.enqueue({ type: "batch", revision, changes, complete });
   }

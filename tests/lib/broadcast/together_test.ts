@@ -182,10 +182,11 @@ Deno.test("together: of a history that went back, what was written over is let t
   two.answer(5);
   const { topics: [first, second], together } = await through([one, two]);
   assert(first && second);
+  one.progress.begin(2);
   one.write(2, 2);
   await done();
   assertEquals([numberOf(first), first.revision], [5, 5]);
-  two.progress.set(2);
+  two.progress.begin(2);
   one.answer(2);
   await done();
   assertEquals([numberOf(first), first.revision], [2, 2]);

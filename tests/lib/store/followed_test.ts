@@ -23,11 +23,14 @@ class FakeWatch implements Followed<number> {
   revision = 0;
   complete?: number;
   isLive = false;
+  readonly isMarked = true;
 
   constructor(
     readonly prefix: string,
     private readonly controller: ReadableStreamDefaultController<Item>,
   ) {}
+
+  forget(): void {}
 
   beginInventory(): void {}
 

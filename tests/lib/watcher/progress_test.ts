@@ -20,3 +20,20 @@ Deno.test("progress: a signal that stands for many waits is left alone after eac
   assertEquals(listened.listeners, 0);
   await assertRejects(() => progress.reached(3, signal), DOMException);
 });
+
+Deno.test("progress: it never goes back, but with another history", async () => {
+  const progress = new SubtreeProgress(() => Promise.resolve(1));
+  const { signal } = new AbortController();
+  progress.set(5, 9);
+  progress.set(4, 7);
+  assertEquals([progress.revision, progress.newest], [5, 9]);
+  progress.set(6);
+  assertEquals([progress.revision, progress.newest], [6, 9]);
+  // What is held of a history that is over tells nothing of the next one.
+  progress.begin(0);
+  assertEquals([progress.revision, progress.newest], [0, 0]);
+  const reached = progress.reached(2, signal);
+  progress.begin(2, 3);
+  await reached;
+  assertEquals([progress.revision, progress.newest], [2, 3]);
+});

@@ -54,6 +54,7 @@ Deno.test("etcd: a revision that etcd splits over fragments is one batch", async
   await using etcd = await TestEtcd.start();
   const { proxy, store } = viaProxy(etcd);
   await using _proxy = proxy;
+  await etcd.write({ "/a/0": "first" });
   await using all = new Collector(store, "/a/");
   await all.count(1);
   proxy.fault = "cut";

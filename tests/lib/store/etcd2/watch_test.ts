@@ -28,7 +28,7 @@ async function delivered(run: (watch: Etcd2Watch) => void): Promise<Item[]> {
         value: bytes(key),
         revision: 4 - i,
       }));
-      watch.reset({ head: head(5), entries });
+      watch.reset({ head: head(5), entries }, 0);
       run(watch);
       controller.close();
     },

@@ -39,7 +39,7 @@ async function delivered(
   const items = new ReadableStream<Item>({
     start: (controller) => {
       const watch = new ZooKeeperWatch("/a/", "/top", controller);
-      watch.resume(5);
+      watch.resume(5, 0);
       const all = { "/top/a/2": znode(4), "/top/a/1": znode(5) };
       round(watch, finds(5, { "/top/a": znode(3, "no key"), ...all }));
       run(watch);
@@ -115,7 +115,7 @@ Deno.test("ZooKeeper watch: while it is written to all the time, what is whole i
 
 Deno.test("ZooKeeper watch: another connection tells what differs, or is another history", async () => {
   const items = await delivered((watch) => {
-    watch.resume(9);
+    watch.resume(9, 0);
     assertEquals([...watch.next()], [["/top/a", true]]);
     assertEquals(watch.version("/top/a/1")?.mzxid, 5);
     const same = { zxid: 9, isRefused: false, stat: znode(5).stat };
@@ -126,7 +126,7 @@ Deno.test("ZooKeeper watch: another connection tells what differs, or is another
     assertEquals(watch.revision, 9);
     watch.forget();
     assertEquals(watch.revision, 0);
-    watch.resume(3);
+    watch.resume(3, 0);
     round(watch, finds(3, { "/top/a": znode(2, ""), "/top/a/1": znode(3) }));
   });
   assertEquals(items, [
@@ -168,7 +168,7 @@ Deno.test("ZooKeeper watch: an inventory names what each key was delivered with"
     }));
     // Everything is read anew meanwhile.
     watch.beginInventory();
-    watch.resume(9);
+    watch.resume(9, 0);
     watch.deliver(finds(9, {}));
   });
   assertEquals(items[1], [["/a/1", 8], ["/a/2", 9], ["/a/3", 9]]);
