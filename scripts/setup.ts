@@ -60,7 +60,7 @@ export const TEST_FLAGS: readonly string[] = [
   "--allow-read",
   "--allow-write",
   // The last three are Playwright's.
-  "--allow-sys=hostname,cpus,homedir,osRelease",
+  "--allow-sys=hostname,uid,cpus,homedir,osRelease",
   "--allow-env=SEED,__IS_WSL_TEST__",
   "--ignore-env",
   "--allow-run=" + [

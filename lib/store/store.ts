@@ -27,6 +27,8 @@ export type Pages =
 /** Everything under a prefix at one revision. */
 export interface Snapshot {
   readonly type: "snapshot";
+  /** The id of the cluster that it is of; absent: that has none. */
+  readonly cluster?: string;
   /** Nothing in it is of a later one. */
   readonly revision: number;
   /** Up to which revision nothing is missing, where that is not the snapshot's own. */

@@ -200,6 +200,9 @@ Deno.test("binary: of a state that was saved", async (t) => {
         assert(stderr.includes(reason), stderr);
       };
       await starts(["--etcd", other], `it is of etcd at ${etcd.endpoint}`);
+      await Deno.chmod(folder.file, 0o622);
+      await starts(["--etcd", other], "others may write it (mode 0622)");
+      await Deno.chmod(folder.file, 0o600);
       const { size } = await Deno.stat(folder.file);
       await Deno.truncate(folder.file, size - 1);
       await etcd.kill();

@@ -91,7 +91,8 @@ export class EtcdWatch {
     this.stop = taken.resolve;
     this.#unsettled = undefined;
     const pages = this.#pagesOf(snapshot, history, taken);
-    this.controller.enqueue({ ...snapshot, pages });
+    const { clusterId: cluster } = history;
+    this.controller.enqueue({ ...snapshot, cluster, pages });
     return taken.promise;
   }
 

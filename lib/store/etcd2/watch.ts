@@ -99,6 +99,7 @@ export class Etcd2Watch {
     this.#unsettled = undefined;
     this.controller.enqueue({
       type: "snapshot",
+      cluster: head.clusterId || undefined,
       revision: head.index,
       history,
       pages: [entries.toSorted((a, b) => a.key < b.key ? -1 : 1)],

@@ -27,11 +27,13 @@ export const ENTRY_HEAD = HEAD + 12;
 
 export const KIND = { identity: 1, section: 2, entry: 3, end: 4 } as const;
 
-/** Which cluster a state is of, as far as the command line tells. */
+/** Which cluster a state is of. */
 export interface Identity {
   /** What `--store` calls the kind of store. */
   readonly kind: string;
   readonly endpoints: readonly string[];
+  /** The cluster's own id; absent: not known, or it has none. */
+  readonly cluster?: string;
 }
 
 /** A prefix, as it was saved. */
@@ -57,9 +59,12 @@ export function encodeJson(value: Identity | Section): Uint8Array {
 
 /** @throws {BadState} when it is none */
 export function decodeIdentity(content: Uint8Array): Identity {
-  const { kind, endpoints } = decodeJson(content);
-  if (typeof kind !== "string" || !Array.isArray(endpoints)) throw damaged();
-  return { kind, endpoints: endpoints.map(String) };
+  const { kind, endpoints, cluster } = decodeJson(content);
+  if (
+    typeof kind !== "string" || !Array.isArray(endpoints) ||
+    cluster !== undefined && typeof cluster !== "string"
+  ) throw damaged();
+  return { kind, endpoints: endpoints.map(String), cluster };
 }
 
 /** @throws {BadState} when it is none */
@@ -99,8 +104,24 @@ export function damaged(): BadState {
   return new BadState("it is damaged");
 }
 
-/** Whether a state is of this cluster: of the same kind of store, with an endpoint that both have. */
-export function isSame(one: Identity, other: Identity): boolean {
-  return one.kind === other.kind &&
-    one.endpoints.some((endpoint) => other.endpoints.includes(endpoint));
+/**
+ * Checks that a state is of a cluster: of the same kind of store, with an
+ * endpoint that both have, and with the same id where both are known.
+ *
+ * @throws {BadState} that says of which cluster it is
+ */
+export function checkIdentity(found: Identity, expected: Identity): void {
+  const { kind, endpoints, cluster } = found;
+  const isThere = endpoints.some((one) => expected.endpoints.includes(one));
+  if (kind !== expected.kind || !isThere) {
+    throw new BadState(`it is of ${kind} at ${endpoints.join()}`);
+  }
+  if (isOther(cluster, expected.cluster)) {
+    throw new BadState("it is of another cluster at the same endpoints");
+  }
+}
+
+/** Whether the ids of two clusters differ, where both are known. */
+export function isOther(one?: string, other?: string): boolean {
+  return one !== undefined && other !== undefined && one !== other;
 }

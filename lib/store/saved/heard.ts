@@ -6,6 +6,7 @@ import type { News } from "./write.ts";
 export class Heard {
   #revision = 0;
   #history = 0;
+  #cluster?: string;
   #isRead = false;
   #isWhole = false;
   #changes = new Map<string, Entry | undefined>();
@@ -28,13 +29,19 @@ export class Heard {
     return this.#history;
   }
 
+  /** The id of the cluster that it is of; undefined: that has none. */
+  get cluster(): string | undefined {
+    return this.#cluster;
+  }
+
   /** Notes all that there is. @param entries by key; not to be changed by who gives them */
   noteAll(
-    { revision, history = 0 }: Snapshot,
+    { revision, history = 0, cluster }: Snapshot,
     entries: Map<string, Entry | undefined>,
   ): void {
     this.#revision = revision;
     this.#history = history;
+    this.#cluster = cluster;
     this.#isRead = this.#isWhole = true;
     this.#changes = entries;
   }

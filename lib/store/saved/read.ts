@@ -2,13 +2,13 @@ import { crc32 } from "node:zlib";
 import type { Entry, Snapshot } from "../store.ts";
 import {
   BadState,
+  checkIdentity,
   damaged,
   decodeEntry,
   decodeIdentity,
   decodeSection,
   HEAD,
   type Identity,
-  isSame,
   KIND,
   MAGIC,
   PIECE,
@@ -17,7 +17,11 @@ import {
 } from "./format.ts";
 
 /** A part of a saved state: the beginning of a prefix, or one of its entries. */
-export type Part = { readonly section: Section } | {
+export type Part = {
+  readonly section: Section;
+  /** See {@linkcode Identity}. */
+  readonly cluster?: string;
+} | {
   readonly entry: Entry;
   /** The entry as it is in the file. */
   readonly record: Uint8Array;
@@ -50,10 +54,8 @@ async function* read(
   identity: Identity,
   isKept: boolean,
 ): AsyncGenerator<readonly Part[]> {
-  const { isFile, size } = await Deno.stat(path);
-  // A pipe or a device may never end.
-  if (!isFile) throw new BadState("it is not a file");
-  using file = await Deno.open(path);
+  using file = await openOwn(path);
+  const { size } = await file.stat();
   let left = size;
   const read = async (into: Uint8Array) => {
     left -= into.length;
@@ -80,6 +82,41 @@ async function* read(
   if (!records.isOver) throw damaged();
 }
 
+/**
+ * Opens a file that nobody else can have written; no links are followed.
+ *
+ * @throws {BadState} that says why it is not to be trusted
+ */
+async function openOwn(path: string): Promise<Deno.FsFile> {
+  const found = await Deno.lstat(path);
+  if (found.isSymlink) throw new BadState("it is a symbolic link");
+  // A pipe or a device may never end.
+  if (!found.isFile) throw new BadState("it is not a file");
+  const file = await Deno.open(path);
+  try {
+    const { dev, ino, uid, mode } = await file.stat();
+    if (dev !== found.dev || ino !== found.ino) {
+      throw new BadState("it was replaced while it was opened");
+    }
+    const own = Deno.uid();
+    if (uid !== own) {
+      throw new BadState(
+        `it belongs to user ${uid}, and lainlet runs as user ${own}`,
+      );
+    }
+    const access = (mode ?? 0) & 0o777;
+    if ((access & 0o022) !== 0) {
+      throw new BadState(
+        `others may write it (mode 0${access.toString(8)}): chmod 600 ${path}`,
+      );
+    }
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
 function checkHead(head: Uint8Array<ArrayBuffer>): void {
   if (!MAGIC.every((byte, i) => byte === head[i])) {
     throw new BadState("it is no saved state");
@@ -98,7 +135,7 @@ class Records {
   needed = 0;
   /** Whether the end was there, with the right checksum. */
   isOver = false;
-  #isKnown = false;
+  #found?: Identity;
 
   constructor(private readonly identity: Identity, private sum: number) {}
 
@@ -129,17 +166,16 @@ class Records {
 
   #partOf(kind: number, record: Uint8Array): Part[] {
     const content = record.subarray(HEAD);
-    if (!this.#isKnown) {
+    if (this.#found === undefined) {
       if (kind !== KIND.identity) throw damaged();
-      const found = decodeIdentity(content);
-      if (!isSame(this.identity, found)) {
-        const { kind, endpoints } = found;
-        throw new BadState(`it is of ${kind} at ${endpoints.join()}`);
-      }
-      this.#isKnown = true;
+      this.#found = decodeIdentity(content);
+      checkIdentity(this.#found, this.identity);
       return [];
     }
-    if (kind === KIND.section) return [{ section: decodeSection(content) }];
+    if (kind === KIND.section) {
+      const { cluster } = this.#found;
+      return [{ section: decodeSection(content), cluster }];
+    }
     if (kind === KIND.entry) return [{ entry: decodeEntry(record), record }];
     throw damaged();
   }
@@ -166,17 +202,20 @@ export async function loadState(
   path: string,
   identity: Identity,
 ): Promise<Map<string, Loaded>> {
-  const found: { section: Section; entries: Entry[] }[] = [];
+  const found: { section: Section; cluster?: string; entries: Entry[] }[] = [];
   for await (const parts of readState(path, identity, true)) {
     for (const part of parts) {
-      if ("section" in part) found.push({ section: part.section, entries: [] });
+      if ("section" in part) found.push({ ...part, entries: [] });
       else found.at(-1)?.entries.push(part.entry);
     }
   }
   return new Map(
-    found.map(({ section: { prefix, revision, at }, entries }) => [prefix, {
+    found.map((
+      { section: { prefix, revision, at }, cluster, entries },
+    ) => [prefix, {
       type: "snapshot",
       revision,
+      cluster,
       pages: [entries.sort((a, b) => a.key < b.key ? -1 : 1)],
       saved: { file: path, at },
     }]),

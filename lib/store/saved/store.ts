@@ -4,7 +4,7 @@ import { sleep } from "../../backoff.ts";
 import { UsageError } from "../../flags.ts";
 import { Found } from "../found.ts";
 import type { Entry, Item, Snapshot, Store, StoreStatus } from "../store.ts";
-import { BadState, type Identity } from "./format.ts";
+import { BadState, type Identity, isOther } from "./format.ts";
 import { Heard } from "./heard.ts";
 import { type Loaded, loadState } from "./read.ts";
 import { writeState } from "./write.ts";
@@ -31,8 +31,11 @@ export class SavedStore implements Store {
   readonly #every: number;
   readonly #confirmEvery: number;
   readonly #heard = new Map<string, Heard>();
-  /** Whether the file holds a state of this cluster. */
+  /** Whether the file holds a state, and of which cluster. */
   #hasFile: boolean;
+  #fileCluster?: string;
+  /** The cluster of the last snapshot. */
+  #cluster?: string;
   /** Whether there is something to keep: a store without a key is a wrong one more likely than an empty cluster. */
   readonly #found = new Found();
   #isChanged = false;
@@ -54,6 +57,7 @@ export class SavedStore implements Store {
     this.#every = every;
     this.#confirmEvery = confirmEvery;
     this.#hasFile = saved.size > 0;
+    for (const { cluster } of saved.values()) this.#fileCluster = cluster;
     this.#over = this.#keepWriting();
   }
 
@@ -150,6 +154,7 @@ export class SavedStore implements Store {
       yield page;
     }
     heard.noteAll(snapshot, entries);
+    this.#cluster = snapshot.cluster;
     this.#noteChange(heard, entries.size > 0);
   }
 
@@ -185,7 +190,14 @@ export class SavedStore implements Store {
   }
 
   async #write(): Promise<void> {
-    const heard = [...this.#heard];
+    const cluster = this.#cluster;
+    // What is of another cluster is neither kept nor added.
+    const heard = [...this.#heard].filter(([, one]) =>
+      !one.isRead || !isOther(one.cluster, cluster)
+    );
+    if (this.#hasFile && isOther(this.#fileCluster, cluster)) {
+      this.#replaceFile();
+    }
     const hasOld = this.#hasFile && heard.some(([, { isWhole }]) => !isWhole);
     if (!hasOld && !heard.some(([, { isWhole }]) => isWhole)) return;
     const at = performance.now();
@@ -196,11 +208,13 @@ export class SavedStore implements Store {
         one.take(this.inner.age(prefix, one.history)),
       ]),
     );
-    const { file, identity } = this;
+    const { file } = this;
+    const identity = { ...this.identity, cluster };
     try {
       await writeState(file, identity, news, hasOld);
       this.#writtenAt = at;
       this.#hasFile = true;
+      this.#fileCluster = cluster;
       if (this.#problem !== undefined) {
         log.info("the state is saved again", { file });
       }
@@ -214,6 +228,17 @@ export class SavedStore implements Store {
       if (error instanceof BadState) this.#startAnew(error);
       else this.#fail(error);
     }
+  }
+
+  /** The file is of another cluster. */
+  #replaceFile(): void {
+    this.#hasFile = false;
+    log.warn(
+      "the saved state is of another cluster at the same endpoints, it is replaced",
+      {
+        file: this.file,
+      },
+    );
   }
 
   /** The file is not what it was: it is made of what the store holds. */

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { BadState, type Identity } from "../../../../lib/store/saved/format.ts";
 import { loadState } from "../../../../lib/store/saved/read.ts";
 import { type News, writeState } from "../../../../lib/store/saved/write.ts";
@@ -190,6 +190,63 @@ Deno.test("what else is no state of this cluster says what it is", async () => {
   await Deno.remove(file.path);
   await Deno.mkdir(file.path);
   await assertRejects(() => file.content(), BadState, "not a file");
+});
+
+Deno.test("a state file that is a link, of another user, or open to others is not used", async () => {
+  await using file = new StateFile();
+  await file.write(SMALL);
+  const nothing: [string, News][] = [["/a/", {
+    isWhole: false,
+    changes: new Map(),
+  }]];
+  const refuses = async (reason: RegExp) => {
+    for (const use of [() => file.content(), () => file.write(nothing, true)]) {
+      const { message } = await assertRejects(use, BadState);
+      assertMatch(message, reason);
+    }
+  };
+  for (const mode of [0o620, 0o602, 0o666]) {
+    await Deno.chmod(file.path, mode);
+    await refuses(
+      new RegExp(
+        `^others may write it \\(mode 0${mode.toString(8)}\\): chmod 600`,
+      ),
+    );
+  }
+  await Deno.chmod(file.path, 0o644);
+  assertEquals(Object.keys(await file.content()), ["/a/", "/b/"]);
+  const elsewhere = `${file.folder}/elsewhere`;
+  await Deno.rename(file.path, elsewhere);
+  await Deno.symlink(elsewhere, file.path);
+  await refuses(/^it is a symbolic link$/);
+  const isRoot = Deno.uid() === 0;
+  await Deno.remove(file.path);
+  if (isRoot) {
+    await Deno.rename(elsewhere, file.path);
+    await Deno.chown(file.path, 12_345, null);
+    await refuses(/^it belongs to user 12345, and lainlet runs as user 0$/);
+  } else {
+    const reads = () => loadState("/etc/passwd", IDENTITY);
+    await assertRejects(reads, BadState, "it belongs to user 0, and lainlet");
+  }
+});
+
+Deno.test("a state file of another cluster at the same endpoints is another", async () => {
+  await using file = new StateFile();
+  const write = (cluster?: string, hasOld = false) =>
+    writeState(file.path, { ...IDENTITY, cluster }, new Map(SMALL), hasOld);
+  await write("one");
+  const loaded = await loadState(file.path, IDENTITY);
+  assertEquals(loaded.get("/a/")?.cluster, "one");
+  await write("one", true);
+  await assertRejects(
+    () => write("two", true),
+    BadState,
+    "it is of another cluster",
+  );
+  // Where it is not known it is no reason.
+  await write(undefined, true);
+  await write("two", true);
 });
 
 Deno.test("a link where the file comes into being is not written through", async () => {

@@ -1,7 +1,10 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { EtcdStore } from "../../../../lib/store/etcd/store.ts";
 import { MemoryStore } from "../../../../lib/store/memory.ts";
 import { loadState } from "../../../../lib/store/saved/read.ts";
 import type { Store } from "../../../../lib/store/store.ts";
+import { TestEtcd } from "../../../util/etcd.ts";
+import { Logged } from "../../../util/logged.ts";
 import { Random } from "../../../util/model.ts";
 import { eventually } from "../../../util/process.ts";
 import { testConformance } from "../conformance.ts";
@@ -218,4 +221,40 @@ Deno.test("a state in which there is nothing is none", async () => {
     assertEquals("saved" in (readers.of("/a/")[0] ?? {}), false);
   }
   await second.close();
+});
+
+Deno.test("nothing of another cluster behind the same address is kept", async () => {
+  using logged = new Logged();
+  await using folder = new Folder();
+  await using one = await TestEtcd.start();
+  await one.write({ "/a/1": "one", "/b/1": "one" });
+  const first = await folder.open(new EtcdStore([one.endpoint]));
+  {
+    await using readers = new Readers(first, "/a/", "/b/");
+    await eventually(
+      "all is read",
+      () => readers.isRead("/a/") && readers.isRead("/b/") || undefined,
+    );
+  }
+  await first.close();
+  await using other = await TestEtcd.start();
+  await other.write({ "/a/2": "other", "/b/2": "other" });
+  await other.authenticate(["/a/"]);
+  const auth = { username: "lainlet", password: "secret" };
+  const second = await folder.open(new EtcdStore([other.endpoint], { auth }));
+  {
+    await using readers = new Readers(second, "/a/", "/b/");
+    await eventually("one is read", () => readers.isRead("/a/") || undefined);
+    const [known] = readers.of("/b/");
+    assertEquals(known?.type === "snapshot" && known.entries.length, 1);
+    await eventually(
+      "it is written",
+      async () =>
+        /^\/a\/2 of/.test(`${await folder.saved("/a/")}`) || undefined,
+    );
+  }
+  await second.close();
+  // What may not be read of it is not the other one's.
+  assertEquals(await folder.saved("/b/"), undefined);
+  assertEquals(logged.about(/state is of another cluster/).length, 1);
 });
