@@ -6,6 +6,8 @@
 
 /** Programs of tests and benchmarks, and Debian's packages that bring them. */
 const PACKAGES: Record<string, string> = {
+  // Debian's own, for which its packages are.
+  "/usr/bin/python3": "python3-grpcio",
   bash: "bash",
   chromium: "chromium",
   curl: "curl",
@@ -15,10 +17,12 @@ const PACKAGES: Record<string, string> = {
   fakeroot: "fakeroot",
   fish: "fish",
   git: "git",
+  h2load: "nghttp2-client",
   haproxy: "haproxy",
   java: "zookeeper",
   man: "man-db",
   mandoc: "mandoc",
+  nghttp: "nghttp2-client",
   nginx: "nginx-light",
   node: "nodejs",
   npm: "npm",
@@ -35,6 +39,7 @@ const PACKAGES: Record<string, string> = {
 
 /** How to find out that a program can be run, where being there is not enough. */
 const PROBES: Record<string, readonly string[]> = {
+  "/usr/bin/python3": ["-c", "import grpc"],
   java: [
     "-cp",
     "/usr/share/java/zookeeper.jar",
@@ -65,6 +70,7 @@ export const TEST_FLAGS: readonly string[] = [
   "--ignore-env",
   "--allow-run=" + [
     "/usr/bin/chromium",
+    "/usr/bin/python3",
     "bash",
     "cat",
     "curl",
@@ -74,10 +80,12 @@ export const TEST_FLAGS: readonly string[] = [
     "fakeroot",
     "fish",
     "git",
+    "h2load",
     "haproxy",
     "java",
     "man",
     "mandoc",
+    "nghttp",
     "nginx",
     "node",
     "npm",
