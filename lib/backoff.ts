@@ -33,14 +33,15 @@ export function untilBeat(most: number, now = Date.now()): number {
 
 /** Waits; resolves early when the signal aborts. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => {
-    remove();
-    resolve();
-  }, ms);
-  const remove = onAbort(signal, () => {
-    clearTimeout(timer);
-    resolve();
+  // Node.js 20, where the client runs, has no `Promise.withResolvers`.
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      remove();
+      resolve();
+    }, ms);
+    const remove = onAbort(signal, () => {
+      clearTimeout(timer);
+      resolve();
+    });
   });
-  return promise;
 }
