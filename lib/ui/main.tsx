@@ -16,7 +16,7 @@ import { follow, type Live } from "./live.ts";
 import { lineOf } from "../client/client.ts";
 import { type Model, modelOf } from "../model/mod.ts";
 import { Paced } from "./pace.ts";
-import { href, type Route, useRoute } from "./route.ts";
+import { base, href, type Route, useRoute } from "./route.ts";
 import { isOld, type Standing, standingOf, withFault } from "./standing.ts";
 import { AppsView, AppView } from "./views/apps.tsx";
 import { ChangesView } from "./views/changes.tsx";
@@ -34,7 +34,7 @@ function useLive(): Live {
   const [live, setLive] = useState<Live>({});
   useEffect(() => {
     const drawn = new Paced(setLive);
-    const end = follow(location.origin, (live) => drawn.tell(live));
+    const end = follow(base(), (live) => drawn.tell(live));
     return () => {
       end();
       drawn.end();

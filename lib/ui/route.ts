@@ -37,6 +37,11 @@ export function href(
   return `#/${way}${search && `?${search}`}`;
 }
 
+/** Where lainlet is: a proxy may serve it, and this page with it, under a path. */
+export function base(): string {
+  return new URL(".", location.href).href;
+}
+
 function read(): Route {
   const [way = "", search = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const params = Object.fromEntries(new URLSearchParams(search));

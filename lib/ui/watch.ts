@@ -9,6 +9,7 @@ import {
   type WatchStatus,
 } from "../client/client.ts";
 import { Paced, whileShown } from "./pace.ts";
+import { base } from "./route.ts";
 
 /** What a view of lainlet says, as far as it is known. */
 export interface Seen<T> {
@@ -24,7 +25,7 @@ export function useView<N extends ViewName>(
 ): Seen<Data<N>> {
   const [seen, setSeen] = useState<Seen<Data<N>>>({});
   useEffect(() => {
-    const client = new Client(location.origin);
+    const client = new Client(base());
     let newest: Seen<Data<N>> = {};
     const drawn = new Paced(setSeen);
     const become = (next: Seen<Data<N>>) => {

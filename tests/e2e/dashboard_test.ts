@@ -104,6 +104,39 @@ Deno.test("dashboard: it is for super callers, and loads nothing from elsewhere"
   assert(bytes < 155_000, `${bytes} bytes`);
 });
 
+Deno.test("dashboard: a proxy may serve it under a path", async () => {
+  await using s = await scene();
+  const asked: string[] = [];
+  await using proxy = Deno.serve(
+    {
+      hostname: "127.0.0.1",
+      port: 0,
+      onListen: () => {},
+      // The browser has left.
+      onError: () => new Response(null, { status: 502 }),
+    },
+    async ({ url, signal }) => {
+      const { pathname, search } = new URL(url);
+      asked.push(pathname);
+      const [, path] = /^\/lainlet(\/.*)$/.exec(pathname) ?? [];
+      return path === undefined
+        ? new Response("not here", { status: 404 })
+        : await fetch(s.url + path + search, { signal });
+    },
+  );
+  const { page } = await s.browser.open(
+    `http://127.0.0.1:${proxy.addr.port}/lainlet/`,
+  );
+  await page.getByRole("heading", { name: "Cluster" }).waitFor();
+  await page.evaluate("location.hash = '#/changes'");
+  await eventually(
+    "another view is watched there, too",
+    () => asked.includes("/lainlet/v2/changes") || undefined,
+  );
+  assertEquals(asked.filter((path) => !path.startsWith("/lainlet/")), []);
+  await page.close();
+});
+
 Deno.test("dashboard: who may not see it reads how to look", async () => {
   const store = new MemoryStore(Object.entries(cluster));
   await using lainlet = await new TestLainlet(store).ready();
