@@ -101,7 +101,8 @@ export class Endpoints<C extends Connection, H> {
       remove();
       if (reason === null) return;
       const { endpoint } = connection;
-      this.note(endpoint, reason);
+      // It has worked: why it would not is to be asked when the next one fails.
+      this.#tell(endpoint, reason);
       // The others first: this one answers calls, and may still be broken.
       const others = this.#order.filter((other) => other !== endpoint);
       this.#order = [...others, endpoint];
@@ -111,7 +112,10 @@ export class Endpoints<C extends Connection, H> {
 
   /** Notes why an endpoint is of no use at the moment. */
   note(endpoint: string, error: unknown): void {
-    const reason = this.#way.explain?.(endpoint, error) ?? error;
+    this.#tell(endpoint, this.#way.explain?.(endpoint, error) ?? error);
+  }
+
+  #tell(endpoint: string, reason: unknown): void {
     const problem = lineOf(reason);
     this.#problems.set(endpoint, problem);
     const line = `${endpoint}: ${problem}`;
