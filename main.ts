@@ -7,6 +7,7 @@ import { UsageError } from "./lib/flags.ts";
 import type { Http2Address } from "./lib/http2/server.ts";
 import type { Lainlet } from "./lib/http/origin.ts";
 import { logUncaught, startLogging } from "./lib/log.ts";
+import { ServiceManager } from "./lib/service_manager.ts";
 import type { Store } from "./lib/store/store.ts";
 
 // What is imported further down is large, and not what every process needs.
@@ -73,12 +74,17 @@ export async function run(
     logLevel: logLevel(flags),
   });
   const rpc = grpc && await serveGrpc({ ...grpc, tls }, lainlet, slowAfter);
+  const manager = ServiceManager.connect(variable);
   const stop = (signal: Deno.Signal) => {
     log.info("lainlet is stopping", { signal });
     setTimeout(() => Deno.exit(0), SHUTDOWN_TIMEOUT);
     lainlet.close();
-    Promise.allSettled([front?.close(), rpc?.close(), leave?.()])
-      .finally(() => Deno.exit(0));
+    Promise.allSettled([
+      manager?.stopping(),
+      front?.close(),
+      rpc?.close(),
+      leave?.(),
+    ]).finally(() => Deno.exit(0));
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => stop(signal));
@@ -94,6 +100,7 @@ export async function run(
     workers,
     version: config.version,
   });
+  await manager?.ready(async () => await front?.answer());
   return served;
 }
 

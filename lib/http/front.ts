@@ -69,6 +69,11 @@ export class Front {
     log.info("HTTP is served", { hostname, port });
   }
 
+  /** Resolves when all threads have answered: one that hangs does not. */
+  answer(): Promise<void> {
+    return this.#workers.answer();
+  }
+
   /** Listens no more, ends all streams, and waits until all requests are answered. */
   async close(): Promise<void> {
     this.#porter.close();

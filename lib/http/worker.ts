@@ -25,6 +25,7 @@ const origin = new RemoteOrigin((message) => self.postMessage(message));
 self.onmessage = ({ data }) => {
   if (data.type === "close") close();
   else if (data.type === "open") open(data.which);
+  else if (data.type === "ping") self.postMessage({ type: "pong" });
   else if (data.type === "setup") serve(data);
   else origin.receive(data);
 };

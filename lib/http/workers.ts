@@ -23,14 +23,15 @@ export interface WorkerSetup {
   readonly logLevel: "debug" | "info";
 }
 
-/** What a worker is told to do with its port: to open it if it has failed, or in any case. */
+/** What a worker is told: to open its port if it has failed, or in any case; to answer; to end. */
 export type WorkerCommand =
   | { readonly type: "open"; readonly which: "all" | "failed" }
+  | { readonly type: "ping" }
   | { readonly type: "close" };
 
 /** What a worker says of itself. */
 export type FromWorker =
-  | { readonly type: "listening" | "shut" | "closed" }
+  | { readonly type: "listening" | "shut" | "pong" | "closed" }
   | { readonly type: "failed"; readonly reason: string };
 
 /** What all workers have to know. */
@@ -77,6 +78,11 @@ export class Workers {
     for (const worker of this.#workers) worker.open(which);
   }
 
+  /** Resolves when each of them has answered, or has failed: one that hangs does neither. */
+  async answer(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.answer()));
+  }
+
   /** Ends all their streams, and waits until they have answered what they were asked. */
   async close(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.close()));
@@ -88,6 +94,8 @@ class ServingWorker {
   /** Rejected when the first thread fails before it listens: then none takes its place. */
   readonly listening = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
+  /** The answer of the present thread. */
+  #pong = Promise.withResolvers<void>();
   #hasListened = false;
   #isClosing = false;
   /** When the present thread began to listen, as `performance.now()`. */
@@ -109,6 +117,13 @@ class ServingWorker {
 
   open(which: "all" | "failed"): void {
     this.#post({ type: "open", which });
+  }
+
+  async answer(): Promise<void> {
+    if (this.#worker === undefined) return;
+    this.#pong = Promise.withResolvers();
+    this.#post({ type: "ping" });
+    await this.#pong.promise;
   }
 
   async close(): Promise<void> {
@@ -133,6 +148,7 @@ class ServingWorker {
       if (worker !== this.#worker) return;
       this.#worker = undefined;
       worker.terminate();
+      this.#pong.resolve();
       link.close();
       this.counters.forget(this.setup.thread);
       this.#onDeath(reason);
@@ -150,6 +166,9 @@ class ServingWorker {
           break;
         case "failed":
           lose(data.reason);
+          break;
+        case "pong":
+          this.#pong.resolve();
           break;
         case "closed":
           this.#closed.resolve();

@@ -9,7 +9,13 @@ import config from "../../deno.json" with { type: "json" };
 import { HELP } from "../../lib/cli/help.ts";
 import { manPage } from "../../scripts/package/man.ts";
 import { get } from "../util/client.ts";
-import { DebianRoot, makePackages, run } from "../util/debian.ts";
+import {
+  DebianRoot,
+  makePackages,
+  NEWER_SETTINGS,
+  run,
+  verifyUnit,
+} from "../util/debian.ts";
 import { cluster } from "../util/golden.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
 
@@ -131,9 +137,13 @@ Deno.test("package: the .deb is installed, started as the unit would, asked and 
     );
 
     /** What is said, and asked of systemd, after an operator wrote something. */
-    const configure = async (defaults: string, isActive: boolean) => {
+    const configure = async (
+      defaults: string,
+      isActive: boolean,
+      isStarted = true,
+    ) => {
       await Deno.writeTextFile(file("etc/default/lainlet"), defaults);
-      const notes = await root.addSystemd(isActive);
+      const notes = await root.addSystemd(isActive, isStarted);
       const postinst = file("var/lib/dpkg/info/lainlet.postinst");
       const said = await run(
         "bash",
@@ -185,6 +195,19 @@ Deno.test("package: the .deb is installed, started as the unit would, asked and 
       assertEquals(notes, [...before, asked, restarted]);
     });
 
+    await t.step(
+      "one that does not start is a line, not a failure",
+      async () => {
+        const etcd = "LAINLET_ETCD=10.0.0.1:2379\n";
+        const { said, notes } = await configure(etcd, false, false);
+        assertMatch(
+          said,
+          /^lainlet did not start, .*systemctl status lainlet.*\n$/,
+        );
+        assertEquals(notes, [...before, enabled, restarted]);
+      },
+    );
+
     await t.step("the tarball has all that is needed elsewhere", async () => {
       const list = await run(
         "tar",
@@ -205,6 +228,10 @@ Deno.test("package: the .deb is installed, started as the unit would, asked and 
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("package: systemd takes the unit", async () => {
+  assertMatch(await verifyUnit(), NEWER_SETTINGS);
 });
 
 Deno.test("package: what is wrong is one line", async () => {

@@ -6,6 +6,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
 import { get } from "../util/client.ts";
+import { NEWER_SETTINGS, verifyUnit } from "../util/debian.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { LainletProcess } from "../util/lainlet.ts";
 import { eventually, freePort } from "../util/process.ts";
@@ -194,6 +195,13 @@ export const BLOCK_WAYS: readonly (Way & { readonly language: string })[] = [
       );
       await workbench.run(`promtool check config ${folder}/prometheus.yml`);
     },
+  },
+  {
+    name: "systemd takes it, beside the unit",
+    language: "ini",
+    fits: /^# \/etc\/systemd\/system\/lainlet\.service\.d\//,
+    check: async (_, text) =>
+      assertMatch(await verifyUnit(text), NEWER_SETTINGS),
   },
   {
     name: "answers have such headers when etcd is gone",

@@ -19,6 +19,44 @@ export async function makePackages(folder: string): Promise<string> {
   return `${folder}/lainlet_${config.version}-1_amd64.deb`;
 }
 
+/** What systemd says of settings of the unit that it is too old for: it ignores them. */
+export const NEWER_SETTINGS =
+  /^(.* Unknown key '(RestartSteps|RestartMaxDelaySec)' in section \[Service\], ignoring\.\n)*$/;
+
+/**
+ * Lets systemd check the unit.
+ *
+ * @param dropIn a file that goes with it, if any
+ * @returns what it finds fault with
+ */
+export async function verifyUnit(dropIn?: string): Promise<string> {
+  const unit = new URL(
+    "../../scripts/package/lainlet.service",
+    import.meta.url,
+  );
+  const folder = await Deno.makeTempDir({ prefix: "lainlet-test-" });
+  try {
+    const [binary] = TARGETS.binary;
+    const text = await Deno.readTextFile(unit);
+    const path = `${folder}/lainlet.service`;
+    await Deno.writeTextFile(path, text.replace("/usr/bin/lainlet", binary));
+    if (dropIn !== undefined) {
+      await Deno.mkdir(`${path}.d`);
+      await Deno.writeTextFile(`${path}.d/override.conf`, dropIn);
+    }
+    await using program = new Program("systemd-analyze", [
+      "verify",
+      "--man=no",
+      path,
+    ]);
+    const { code } = await program.ended();
+    assertEquals(code, 0, program.stderr);
+    return program.stderr;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
 /** A Debian system of its own in a folder, which whoever runs the tests may change. */
 export class DebianRoot {
   private constructor(readonly path: string) {}
@@ -58,9 +96,13 @@ export class DebianRoot {
    * Gives it a systemd that does nothing but note what it is asked.
    *
    * @param isActive whether services run, as it says
+   * @param isStarted whether they start
    * @returns the notes, a line each
    */
-  async addSystemd(isActive: boolean): Promise<() => Promise<string[]>> {
+  async addSystemd(
+    isActive: boolean,
+    isStarted = true,
+  ): Promise<() => Promise<string[]>> {
     await Deno.mkdir(this.file("run/systemd/system"), { recursive: true });
     await Deno.mkdir(this.file("bin"), { recursive: true });
     const notes = this.file("notes");
@@ -71,7 +113,8 @@ export class DebianRoot {
       await Deno.writeTextFile(
         this.file(`bin/${name}`),
         `#!/bin/sh\necho "${name} $*" >>'${notes}'\n` +
-          `case "$*" in *is-active*) exit ${isActive ? 0 : 3} ;; esac\n`,
+          `case "$*" in *is-active*) exit ${isActive ? 0 : 3} ;;` +
+          ` restart*) exit ${isStarted ? 0 : 1} ;; esac\n`,
       );
       await Deno.chmod(this.file(`bin/${name}`), 0o755);
     }

@@ -1,6 +1,7 @@
 /**
  * A thread of lainlet's that dies when it is told to, by an error that nobody
- * catches; lainlet's own would log that, and go on.
+ * catches; lainlet's own would log that, and go on. It also hangs when it is
+ * sent shared memory, until that is notified.
  *
  * @module
  */
@@ -10,6 +11,9 @@ addEventListener("error", (event) => event.stopImmediatePropagation());
 addEventListener("message", (event) => {
   if (event instanceof MessageEvent && event.data === DIE) {
     throw new Error("it was told to die");
+  }
+  if (event instanceof MessageEvent && event.data instanceof Int32Array) {
+    Atomics.wait(event.data, 0, 0);
   }
 });
 

@@ -37,6 +37,16 @@ class Mortals implements Disposable {
     return dead;
   }
 
+  /** @returns what lets it go on */
+  hang(number: number): () => void {
+    const cell = new Int32Array(new SharedArrayBuffer(4));
+    this.made[number]?.postMessage(cell);
+    return () => {
+      Atomics.store(cell, 0, 1);
+      Atomics.notify(cell, 0);
+    };
+  }
+
   [Symbol.dispose](): void {
     globalThis.Worker = this.#real;
   }
@@ -162,4 +172,22 @@ Deno.test("workers: a lainlet whose workers are dead ends in time", async () => 
   await s.mortals.kill(0);
   s.mortals.kill(1);
   await s.front.close();
+});
+
+Deno.test("workers: one that hangs does not answer; one that dies keeps nobody waiting", async () => {
+  await using s = await serve();
+  await s.front.answer();
+
+  const wake = s.mortals.hang(1);
+  let isAnswered = false;
+  const answered = s.front.answer().then(() => isAnswered = true);
+  // The other one answers within a millisecond.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert(!isAnswered);
+  wake();
+  await answered;
+
+  const dead = s.mortals.kill(0);
+  await s.front.answer();
+  await dead;
 });
