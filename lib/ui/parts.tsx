@@ -5,6 +5,7 @@
  */
 import type { ComponentChildren } from "preact";
 import type { Difference } from "../client/diff.ts";
+import { isDeeper } from "../json.ts";
 import type { Container } from "../model/mod.ts";
 import { href } from "./route.ts";
 import "./parts.css";
@@ -58,13 +59,16 @@ export function Value({ value }: { value: unknown }) {
     : <span class="mono">{text}</span>;
 }
 
+/** How deep a value may be nested to be laid out: each level indents all lines within it. */
+const LAID_OUT = 50;
+
 function pretty(value: unknown): string {
-  if (typeof value !== "string") return JSON.stringify(value, null, 2) ?? "";
-  if (!/^\s*[[{]/.test(value)) return value;
+  const text = typeof value === "string" ? value : JSON.stringify(value) ?? "";
+  if (!/^\s*[[{]/.test(text) || isDeeper(text, LAID_OUT)) return text;
   try {
-    return JSON.stringify(JSON.parse(value), null, 2);
+    return JSON.stringify(JSON.parse(text), null, 2);
   } catch {
-    return value;
+    return text;
   }
 }
 

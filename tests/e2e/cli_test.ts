@@ -192,7 +192,7 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
     ],
     [2, /^lainlet: unknown flag --nope/, "get", "nodes", "--nope"],
     [2, /^lainlet: unexpected argument "more"/, "get", "nodes", "more"],
-    [2, /^lainlet: --addr must be an address/, "status", "--addr=http://a/b"],
+    [2, /^lainlet: --addr must be an address/, "status", "--addr=http://a?b"],
     [2, /^lainlet: completions are for bash, zsh, fish/, "completions", "sh"],
     [1, /^lainlet: --appname is required/, "get", "procwatcher", s.addr],
     [1, /^lainlet: --appname is required/, "watch", "procwatcher", s.addr],

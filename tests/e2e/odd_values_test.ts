@@ -112,9 +112,13 @@ Deno.test("dashboard: a value that is nested too deep is named, and everything e
   // Text may be anything.
   store.put("/lain/config/deep", nested(100_000));
   store.put("/lain/config/deep", nested(100_001));
+  store.put("/lain/config/less", nested(3_000));
   await page.getByText("1 value of the store is not taken").waitFor();
   await page.getByText("the value is nested deeper than 200").waitFor();
   await visit(page, `${lainlet.url}/#/config`, "Config");
+  // Laid out, each level would indent all that are within it: megabytes.
+  const { length } = await page.locator("main").innerText();
+  assert(length > 200_000 && length < 250_000, `${length} characters`);
   await visit(page, `${lainlet.url}/#/changes`, "Changes");
   const config = page.locator(".changes li").filter({ hasText: "→" });
   await config.locator("summary").click();
@@ -188,7 +192,7 @@ Deno.test("dashboard: a state that it cannot read is told as that, not as a lost
   await using lainlet = await new TestLainlet(new MemoryStore(content()))
     .ready();
   await using browser = takeBrowser();
-  const { page, problems } = await browser.open(`${lainlet.url}/healthz`);
+  const { page, problems } = await browser.open(lainlet.url);
   let asked = 0;
   await page.route("**/v2/overview?*", (route) => {
     asked++;
@@ -197,7 +201,7 @@ Deno.test("dashboard: a state that it cannot read is told as that, not as a lost
       body: `id: 1\nevent: init\ndata: ${nested(501)}\n\n`,
     });
   });
-  await page.goto(lainlet.url);
+  await page.reload();
   const reason = page.locator("main").getByText(
     "the answer cannot be read: it is nested deeper than 500",
   );
