@@ -51,7 +51,9 @@ export interface Snapshot {
 /** All changes under a prefix that one revision made or, without history, some in a row. */
 export interface Batch {
   readonly type: "batch";
+  /** Nothing that was delivered is of a later one. */
   readonly revision: number;
+  /** None: only the revision tells something. */
   readonly changes: readonly Change[];
   /** Up to which revision nothing is still to come, where that is not the batch's own. */
   readonly complete?: number;

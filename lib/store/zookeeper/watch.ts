@@ -263,7 +263,10 @@ export class ZooKeeperWatch implements Followed<Finds> {
     });
   }
 
-  /** Delivers what differs from what the reader holds. */
+  /**
+   * Delivers what differs from what the reader holds; nothing, too, where that
+   * is how it was later than what is complete.
+   */
   #change(found: ReadonlyMap<string, Found>): void {
     const changes: Change[] = [];
     const written: [path: string, version: Version][] = [];
@@ -271,10 +274,11 @@ export class ZooKeeperWatch implements Followed<Finds> {
       if (path === this.root) continue;
       const known = this.#known.get(path);
       if (!stat?.size) {
+        // When it was removed is not known: before that was found, at least.
+        // It may have been written before that, too, and nobody heard of it.
+        this.#revision = Math.max(this.#revision, stat?.mzxid ?? zxid);
         if (known === undefined) continue;
         this.#known.delete(path);
-        // When it was removed is not known: before that was found, at least.
-        this.#revision = Math.max(this.#revision, stat?.mzxid ?? zxid);
         changes.push({ key: this.#keyOf(path) });
       } else if (data !== undefined && !(known && isSame(known, stat))) {
         this.#revision = Math.max(this.#revision, stat.mzxid);
@@ -286,9 +290,9 @@ export class ZooKeeperWatch implements Followed<Finds> {
     for (const [path, { mzxid, mtime }] of written) {
       this.#known.set(path, { mzxid, mtime, revision });
     }
-    if (changes.length === 0) return;
-    this.#isMarked = true;
     const complete = this.#complete;
+    if (changes.length === 0 && revision <= complete) return;
+    this.#isMarked ||= changes.length > 0;
     this.controller.enqueue({ type: "batch", revision, changes, complete });
   }
 

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Batch, Item, Store } from "../../../lib/store/store.ts";
 import { type Told, told } from "../../util/items.ts";
 import { ListenedSignal } from "../../util/signal.ts";
+import { checkClaims } from "./claims.ts";
 
 /** What a kind of store may do without. */
 export type Ability =
@@ -21,10 +22,15 @@ export interface StoreHarness extends AsyncDisposable {
   readonly store: Store;
   /** What stores of this kind do not have; see `lib/store/store.ts`. */
   readonly lacks?: readonly Ability[];
-  /** Puts and deletes (null) keys, in one revision or, without transactions, in one for each. */
+  /**
+   * Puts and deletes (null) keys, in one revision or, without transactions, in
+   * one for each.
+   *
+   * @returns the last revision
+   */
   write(
     changes: Readonly<Record<string, string | Uint8Array | null>>,
-  ): Promise<void>;
+  ): Promise<number>;
   /** Removes every key. */
   clear(): Promise<void>;
 }
@@ -349,6 +355,11 @@ export function testConformance(
           DOMException,
         );
       },
+    );
+
+    await step(
+      "what it says of how far it has come is true while others write without a pause",
+      () => checkClaims(harness),
     );
 
     await step(

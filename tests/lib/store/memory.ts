@@ -15,7 +15,7 @@ export class MemoryHarness implements StoreHarness {
 
   write(
     changes: Readonly<Record<string, string | Uint8Array | null>>,
-  ): Promise<void> {
+  ): Promise<number> {
     Object.keys(changes).forEach((key) => this.#keys.add(key));
     this.memory.commit(
       Object.entries(changes).map(([key, value]) => ({
@@ -27,7 +27,7 @@ export class MemoryHarness implements StoreHarness {
           : value,
       })),
     );
-    return Promise.resolve();
+    return Promise.resolve(this.memory.status.revision);
   }
 
   clear(): Promise<void> {

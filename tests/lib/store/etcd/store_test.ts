@@ -10,9 +10,7 @@ testConformance("etcd", async () => {
   const etcd = await TestEtcd.start();
   return {
     store: new EtcdStore([etcd.endpoint]),
-    write: async (changes) => {
-      await etcd.write(changes);
-    },
+    write: (changes) => etcd.write(changes),
     clear: () => etcd.clear(),
     [Symbol.asyncDispose]: () => etcd[Symbol.asyncDispose](),
   };

@@ -4,6 +4,7 @@ import { Collector } from "../../../util/collector.ts";
 import { eventually } from "../../../util/process.ts";
 import { Proxy } from "../../../util/proxy.ts";
 import { TestZooKeeper } from "../../../util/zookeeper.ts";
+import { checkClaims } from "../claims.ts";
 import { testConformance } from "../conformance.ts";
 
 testConformance("ZooKeeper", async () => {
@@ -11,12 +12,22 @@ testConformance("ZooKeeper", async () => {
   return {
     store: new ZooKeeperStore([zookeeper.endpoint]),
     lacks: ["history", "empty values"],
-    write: async (changes) => {
-      await zookeeper.write(changes);
-    },
+    write: (changes) => zookeeper.write(changes),
     clear: () => zookeeper.clear(),
     [Symbol.asyncDispose]: () => zookeeper[Symbol.asyncDispose](),
   };
+});
+
+Deno.test("ZooKeeper: what is said of how far it has come is true, also where it is far away and written to without a pause", async () => {
+  await using zookeeper = await TestZooKeeper.start();
+  await using proxy = new Proxy(zookeeper.endpoint);
+  proxy.fault = { delay: 20 };
+  await checkClaims({
+    store: new ZooKeeperStore([proxy.addr]),
+    write: (changes) => zookeeper.write(changes),
+    clear: () => zookeeper.clear(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  });
 });
 
 /** Waits until a check has proven that a prefix is delivered whole. */

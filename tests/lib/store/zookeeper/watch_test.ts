@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { Item } from "../../../../lib/store/store.ts";
 import { type Told, told } from "../../../util/items.ts";
 import type { Found } from "../../../../lib/store/zookeeper/connection.ts";
@@ -111,6 +111,42 @@ Deno.test("ZooKeeper watch: while it is written to all the time, what is whole i
     ["batch", 16, { "/a/1": "16" }],
     ["batch", 23, { "/a/1": "18", "/a/2": null }],
   ]);
+});
+
+Deno.test("ZooKeeper watch: what came and went before it was read tells of a later state, if not of a change", async () => {
+  const items = await delivered((watch) => {
+    for (let zxid = 6; zxid <= 11; zxid++) {
+      watch.touch("/top/a/3");
+      watch.next();
+      watch.touch("/top/a/3");
+      watch.take(finds(zxid, { "/top/a/3": gone(zxid) }));
+    }
+    assertEquals(watch.complete, 9);
+    // When nothing happens any more, what is whole tells as much.
+    round(watch, finds(11, { "/top/a/3": gone(11) }));
+    assertEquals(watch.complete, 11);
+  });
+  assertEquals(items, [["batch", 10, {}]]);
+});
+
+Deno.test("ZooKeeper watch: the first state says up to where it is whole, when it is written to all the time", async () => {
+  const items = new ReadableStream<Item>({
+    start: (controller) => {
+      const watch = new ZooKeeperWatch("/a/", "/top", controller);
+      watch.resume(5, 2);
+      for (let zxid = 6; zxid <= 11; zxid++) {
+        watch.next();
+        watch.touch("/top/a/1");
+        watch.take(finds(zxid, { "/top/a/1": znode(zxid) }));
+      }
+      controller.close();
+    },
+  });
+  const [snapshot, ...others] = await Array.fromAsync(items);
+  assertEquals(others, []);
+  assert(snapshot?.type === "snapshot");
+  const { revision, complete, history } = snapshot;
+  assertEquals([revision, complete, history], [11, 9, 2]);
 });
 
 Deno.test("ZooKeeper watch: another connection tells what differs, or is another history", async () => {
