@@ -4,8 +4,13 @@
  *
  *     deno task soak [--minutes=10] [--seed=N] [--target=source|binary] [--store=etcd|etcd2|zookeeper]
  *
+ * First it writes until lainlet's history of changes is full; then it prints
+ * each minute what lainlet takes.
+ *
  * Ends with 1 when a listener was cut off or is stale at the end, when the
- * state differed from the store's, or when memory grew by more than a fifth.
+ * state differed from the store's, or when memory did not come to rest: when in
+ * the last third of the time it is more than in the second, by a twentieth in
+ * half an hour or more, by a fifth in less.
  *
  * @module
  */
@@ -23,15 +28,21 @@ import {
   PATHS,
 } from "../tests/util/witness.ts";
 import { ensurePrograms } from "./setup.ts";
+import { Curve } from "./soak/curve.ts";
 
 const LISTENERS = 200;
+const MB = 1024 * 1024;
 /** Time between writes, at most, in ms. */
 const PACE = 40;
-/** Memory may grow by so much; in a run of a few minutes the heap is still getting to its size. */
-const GROWTH = 0.2;
-const EARLY_GROWTH = 0.4;
+/** So many changes fill the history; some of them change nothing. */
+const FILLING = 15_000;
+/** So many write at a time until then. */
+const FILLERS = 8;
+/** By how much memory may be more in the last third of the time than in the second: a heap is a while getting to its size. */
+const GROWTH = 0.05;
+const EARLY_GROWTH = 0.2;
 /** How long that is, in minutes. */
-const EARLY = 5;
+const EARLY = 30;
 
 const {
   minutes = "10",
@@ -166,37 +177,65 @@ async function listen(): Promise<void> {
   }
 }
 
-/** Lainlet's memory, in MB: the least of some seconds. */
-async function memory(): Promise<number> {
-  let least = Infinity;
-  for (let i = 0; i < 10; i++) {
-    least = Math.min(least, await lainlet.program.memory());
-    await pause(500);
+/** Lainlet's figures of a name together, as Prometheus reads them. */
+function sumOf(metrics: string, name: string): number {
+  const lines = metrics.matchAll(
+    new RegExp(`^${name}(?:\\{.*\\})? (.+)$`, "gm"),
+  );
+  return Iterator.from(lines).reduce(
+    (sum, [, value]) => sum + Number(value),
+    0,
+  );
+}
+
+function percent(growth: number): string {
+  return `${Math.round((1 + growth) * 1000) / 10}%`;
+}
+
+/** Writes until lainlet's history is full. */
+async function fill(): Promise<void> {
+  let isFull = false;
+  await Promise.all(
+    Array.from({ length: FILLERS }, async () => {
+      while (!isFull) await backend.write(model.next());
+    }).concat((async () => {
+      while (!isFull) {
+        await pause(500);
+        const { body } = await get(`${lainlet.url}/metrics`);
+        isFull = sumOf(body, "lainlet_store_changes_total") > FILLING;
+      }
+    })()),
+  );
+}
+
+/** Takes what lainlet takes each second, and prints it each minute. */
+async function watchMemory(curve: Curve): Promise<void> {
+  const start = performance.now();
+  while (!isOver) {
+    await pause(1_000);
+    const { body } = await get(`${lainlet.url}/metrics`);
+    const line = curve.add({
+      time: performance.now() - start,
+      resident: sumOf(body, "process_resident_memory_bytes") / MB,
+      heap: sumOf(body, "lainlet_heap_bytes") / MB,
+    });
+    if (line !== undefined) console.log(line);
   }
-  return Math.round(least);
 }
 
 console.log(
   `${minutes} minutes with ${target} on ${store}, --seed=${seed}, ` +
     `${LISTENERS} listeners.`,
 );
-const start = Date.now();
+await fill();
+const curve = new Curve();
 const working = Promise.all([
   write(),
   fault(),
+  watchMemory(curve),
   ...Array.from({ length: LISTENERS }, listen),
 ]);
-/** Lets them work for some time, in ms; throws when one of them fails. */
-const work = (ms: number) => Promise.race([working, pause(ms)]);
-// The heap and its code need a while to get to their size.
-await work(Math.min(duration / 2, 180_000));
-const before = await memory();
-await work(Math.max(0, start + duration - 5_000 - Date.now()));
-let after = await memory();
-// Garbage is collected some time; what leaks is there for good.
-for (let tries = 0; tries < 3 && after / before - 1 > mostGrowth; tries++) {
-  after = await memory();
-}
+await Promise.race([working, pause(duration)]);
 isOver = true;
 await working;
 
@@ -221,7 +260,7 @@ for (
 ) {
   differences += Differences;
 }
-const growth = after / before - 1;
+const { growth } = curve;
 
 const kinds = [...faults].map(([name, count]) => `${name} ${count}`);
 const rows: [string, number | string][] = [
@@ -234,8 +273,8 @@ const rows: [string, number | string][] = [
   ["listeners cut off", cut.length],
   ["mirror differences", differences],
   ["stale listeners at the end", stale],
-  ["memory after the start, MB", before],
-  ["memory at the end, MB", `${after} (${Math.round(growth * 100)}%)`],
+  ["resident in the last third", `${percent(growth.resident)} of the second`],
+  ["heap after a collection there", `${percent(growth.heap)} of the second`],
 ];
 for (const [name, value] of rows) console.log(`${name.padEnd(38)}${value}`);
 for (const line of cut) console.log(`cut off: ${line}`);
@@ -244,6 +283,7 @@ for (const line of lainlet.program.stderr.split("\n")) {
 }
 
 await Promise.all([...followers].map((one) => one[Symbol.asyncDispose]()));
-const isGood = cut.length + differences + stale === 0 && growth <= mostGrowth;
+const isGood = cut.length + differences + stale === 0 &&
+  growth.resident <= mostGrowth && growth.heap <= mostGrowth;
 console.log(isGood ? "Good." : "NOT good.");
 if (!isGood) Deno.exitCode = 1;

@@ -1,0 +1,41 @@
+import { assertEquals } from "@std/assert";
+import { Curve } from "../../scripts/soak/curve.ts";
+
+const SECOND = 1_000;
+
+/** The curve of some minutes, a sample each second. */
+function curveOf(
+  minutes: number,
+  take: (second: number) => { resident: number; heap: number },
+): { curve: Curve; lines: string[] } {
+  const curve = new Curve();
+  const lines: string[] = [];
+  for (let second = 0; second < minutes * 60; second++) {
+    const line = curve.add({ time: second * SECOND, ...take(second) });
+    if (line !== undefined) lines.push(line);
+  }
+  return { curve, lines };
+}
+
+Deno.test("soak: a plateau is one, whatever garbage there is between collections", () => {
+  const { curve, lines } = curveOf(30, (second) => ({
+    resident: second < 300 ? 100 + second / 5 : 160 + second % 3,
+    heap: 30 + second % 60 / 2,
+  }));
+  assertEquals(curve.growth, { resident: 0, heap: 0 });
+  assertEquals(lines.length, 29);
+  assertEquals(
+    lines[1],
+    "minute  2: 112.0 MB, heap after a collection 30.0 MB",
+  );
+});
+
+Deno.test("soak: what grows from third to third is told as a share", () => {
+  const { curve } = curveOf(9, (second) => ({
+    resident: 100 + 10 * Math.floor(second / 180),
+    heap: 40 * (1 + Math.floor(second / 180)) + second % 7,
+  }));
+  const { resident, heap } = curve.growth;
+  assertEquals(resident.toFixed(4), (120 / 110 - 1).toFixed(4));
+  assertEquals(heap.toFixed(2), (120 / 80 - 1).toFixed(2));
+});
