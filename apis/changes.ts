@@ -1,13 +1,15 @@
 import { Type } from "@sinclair/typebox";
+import { memberItem } from "../lib/broadcast/item.ts";
 import type { Source } from "../lib/broadcast/source.ts";
 import { SUPER } from "../lib/access/rights.ts";
 import { Words } from "../lib/overview/group.ts";
 import type { Entry } from "../lib/overview/entry.ts";
 import type { History } from "../lib/overview/history.ts";
+import { memo } from "../lib/memo.ts";
 import { together } from "../lib/overview/kinds.ts";
 import { appPrefix, byApp } from "../lib/view/select.ts";
 import { sinceOf } from "../lib/view/since.ts";
-import { kept, ofMembers } from "../lib/view/sources.ts";
+import { type Added, kept, ofMembers } from "../lib/view/sources.ts";
 import type { Selection } from "../lib/view/query.ts";
 import type { View } from "../lib/view/view.ts";
 
@@ -39,6 +41,9 @@ const Change = Type.Object({
   }),
 }, { $id: "Change" });
 
+/** What entries add, made when somebody asks, and kept as long as they. */
+const added = new WeakMap<Entry, Added>();
+
 /** The entries that a selection has. */
 function sourceOf(history: History, selection: Selection): Source {
   const { prefix, keep = () => true, since } = selection;
@@ -66,7 +71,12 @@ function sourceOf(history: History, selection: Selection): Source {
           if (seen.length > 0) onChange(seen);
         }),
     },
-    ofMembers((_id, { member }: Entry) => member, (member) => [member]),
+    ofMembers((_id, entry: Entry) =>
+      memo(added, entry, () => ({
+        items: [memberItem(entry.member)],
+        addends: [],
+      }))
+    ),
   );
 }
 

@@ -1,6 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import type { Cluster } from "../lib/watcher/cluster.ts";
-import type { Member } from "../lib/json.ts";
+import { type Item, memberItem } from "../lib/broadcast/item.ts";
 import { memo } from "../lib/memo.ts";
 import { Group } from "../lib/overview/group.ts";
 import {
@@ -24,33 +24,33 @@ interface Part {
     Watcher<object>,
     "receivers" | "revision" | "version"
   >;
-  feed(cluster: Cluster): Omit<Feed<Member>, "watcher">;
+  feed(cluster: Cluster): Omit<Feed<Item>, "watcher">;
 }
 
 /** Each value is encoded once, as a member that can be known again. */
 function part<T extends object>(
   { name: kind, watcher, encode }: Kind<T>,
 ): Part {
-  const made = new WeakMap<T, Member>();
-  const memberOf = (key: string, value: T) =>
-    memo(made, value, (): Member => [`${kind}/${key}`, encode(value)]);
+  const made = new WeakMap<T, Item>();
+  const itemOf = (key: string, value: T) =>
+    memo(made, value, () => memberItem([`${kind}/${key}`, encode(value)]));
   return {
     watcher,
     feed: (cluster) => ({
       *all() {
         for (const [key, value] of watcher(cluster).entries("")) {
-          const member = memberOf(key, value);
-          yield [member[0], member];
+          const item = itemOf(key, value);
+          yield [item.name, item];
         }
       },
       subscribe: (onChange) =>
         watcher(cluster).subscribe("topics", (changes, readAt) => {
-          const members = changes.map(({ key, value, previous }) => ({
+          const items = changes.map(({ key, value, previous }) => ({
             key: `${kind}/${key}`,
-            value: value && memberOf(key, value),
-            previous: previous && memberOf(key, previous),
+            value: value && itemOf(key, value),
+            previous: previous && itemOf(key, previous),
           }));
-          onChange(members, readAt);
+          onChange(items, readAt);
         }),
     }),
   };
@@ -58,22 +58,23 @@ function part<T extends object>(
 
 const PARTS = [part(CONFIG), part(DEPENDS), part(GROUP), part(NODE)];
 
-const samples = new WeakMap<Sample, Member>();
+const samples = new WeakMap<Sample, Item>();
 
-function* vitalMembers(vitals: Vitals): Generator<Member> {
-  yield ["lainlet/present", JSON.stringify(vitals.present)];
+function* vitalItems(vitals: Vitals): Generator<Item> {
+  yield memberItem(["lainlet/present", JSON.stringify(vitals.present)]);
   for (const [time, sample] of vitals.samples) {
-    yield memo(samples, sample, () => [
-      `sample/${time}`,
-      JSON.stringify(sample),
-    ]);
+    yield memo(
+      samples,
+      sample,
+      () => memberItem([`sample/${time}`, JSON.stringify(sample)]),
+    );
   }
 }
 
 /** How lainlet is, and was. */
-function vitalFeed(vitals: Vitals): Omit<Feed<Member>, "watcher"> {
+function vitalFeed(vitals: Vitals): Omit<Feed<Item>, "watcher"> {
   const all = () =>
-    Array.from(vitalMembers(vitals), (member) => [member[0], member] as const);
+    Array.from(vitalItems(vitals), (item) => [item.name, item] as const);
   return {
     all,
     subscribe(onChange) {
@@ -84,7 +85,7 @@ function vitalFeed(vitals: Vitals): Omit<Feed<Member>, "watcher"> {
         const gone = [...last].filter(([name]) => !known.has(name))
           .map(([key, previous]) => ({ key, previous }));
         const fresh = [...known]
-          .filter(([name, member]) => last.get(name) !== member)
+          .filter(([name, item]) => last.get(name) !== item)
           .map(([key, value]) => ({ key, value, previous: last.get(key) }));
         onChange([...gone, ...fresh]);
       });
@@ -93,7 +94,7 @@ function vitalFeed(vitals: Vitals): Omit<Feed<Member>, "watcher"> {
 }
 
 /** All of them, as one. */
-function feedOf({ cluster, vitals }: LiveState): Feed<Member> {
+function feedOf({ cluster, vitals }: LiveState): Feed<Item> {
   const feeds = [
     ...PARTS.map(({ feed }) => feed(cluster)),
     vitalFeed(vitals),
@@ -179,6 +180,6 @@ export default {
     kept(
       "/v2/overview",
       feedOf(state),
-      ofMembers((_name, member: Member) => member, (member) => [member]),
+      ofMembers((_name, item: Item) => ({ items: [item], addends: [] })),
     ),
 } satisfies View;

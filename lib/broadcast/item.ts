@@ -29,20 +29,11 @@ function isBorder(name: string): boolean {
   return (hash >>> 8) % BLOCK === 0;
 }
 
-/** Views keep the members of a value that did not change, so they are encoded once. */
-const encoded = new WeakMap<Member, Item>();
-
-/** A member of an object as an item. */
-export function memberItem(member: Member): Item {
-  let known = encoded.get(member);
-  if (known === undefined) {
-    const [name, json] = member;
-    const head = `${escapeLineEnds(JSON.stringify(name))}:`;
-    const bytes = encoder.encode(head + escapeLineEnds(json));
-    known = item(name, bytes, encoder.encode(head).length);
-    encoded.set(member, known);
-  }
-  return known;
+/** A member of an object as an item. Whoever keeps it need not keep its text. */
+export function memberItem([name, json]: Member): Item {
+  const head = `${escapeLineEnds(JSON.stringify(name))}:`;
+  const bytes = encoder.encode(head + escapeLineEnds(json));
+  return item(name, bytes, encoder.encode(head).length);
 }
 
 /** The value of a member as JSON text. */

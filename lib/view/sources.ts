@@ -3,7 +3,6 @@ import { Collection, type Parts } from "../broadcast/collection.ts";
 import { type Item, item, memberItem } from "../broadcast/item.ts";
 import type { ChangeKind, Source } from "../broadcast/source.ts";
 import { State } from "../broadcast/state.ts";
-import type { Member } from "../json.ts";
 import type { Change, ChangeListener, Watcher } from "../watcher/watcher.ts";
 
 /** Entries that an answer is made of. */
@@ -112,17 +111,22 @@ export function kept<T, M, P>(
   };
 }
 
+/** What an entry adds to an object, and to the sums of a guard. */
+export interface Added {
+  readonly items: readonly Item[];
+  readonly addends: readonly number[];
+}
+
 /** An object whose members are each what one entry adds; of equal names the last one counts. */
-export function ofMembers<T, M>(
-  entry: (key: string, value: T) => M,
-  members: (made: M) => readonly Member[],
-  guard?: Guard<M>,
-): Making<T, M, Member> {
+export function ofMembers<T>(
+  entry: (key: string, value: T) => Added,
+  check: (sums: readonly number[]) => void = () => {},
+): Making<T, Added, Item> {
   return {
     entry,
-    guard,
-    parts: (made) => members(made).map((member) => [member[0], member]),
-    item: (name, parts) => memberItem(parts.at(-1) ?? [name, "null"]),
+    guard: { addends: ({ addends }) => addends, check },
+    parts: ({ items }) => items.map((item) => [item.name, item]),
+    item: (name, parts) => parts.at(-1) ?? memberItem([name, "null"]),
     state: objectOf,
   };
 }

@@ -1,6 +1,6 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import type { TSchema } from "@sinclair/typebox";
-import { item } from "../broadcast/item.ts";
+import { item, memberItem } from "../broadcast/item.ts";
 import { messageFrame } from "../broadcast/message.ts";
 import type { Source } from "../broadcast/source.ts";
 import { State } from "../broadcast/state.ts";
@@ -18,6 +18,7 @@ import type { Pieces, RpcDeclaration, ViewDeclaration } from "./declaration.ts";
 import type { Query, Selection } from "./query.ts";
 import { encode, type ViewService } from "./rpc.ts";
 import {
+  type Added,
   feedOf,
   joined,
   kept,
@@ -69,6 +70,8 @@ export interface View<
   readonly rpc?: RpcView;
 }
 
+const NOTHING: Added = { items: [], addends: [] };
+
 /** Makes a view of its declaration. */
 export function view<
   const N extends string,
@@ -95,6 +98,17 @@ export function view<
     return Array.from(all, ([key, value]) => [key, made(key, value)]);
   };
 
+  /** The text of what a piece adds is not kept beside its bytes. */
+  const added = perValue((key, value: T, host): Added => {
+    if (!("members" in declaration)) return NOTHING;
+    const { guard, members } = declaration;
+    const made = piece(value, host, key);
+    return {
+      items: members(made).map(memberItem),
+      addends: guard?.addends(made) ?? [],
+    };
+  });
+
   const source: Viewable["source"] = ({ cluster, host }, selection) => {
     const id = idOf(paths[0], selection);
     const feed = feedOf(watcher(cluster), selection);
@@ -102,15 +116,12 @@ export function view<
       const { text } = declaration;
       return joined(id, feed, (all) => State.of(text(pieces(all, host))));
     }
-    const made = pieceOf(host);
     const { guard } = declaration;
-    return "members" in declaration
-      ? kept(id, feed, ofMembers(made, declaration.members, guard))
-      : kept(
-        id,
-        feed,
-        ofParts(made, declaration.parts, declaration.join, guard),
-      );
+    if ("members" in declaration) {
+      return kept(id, feed, ofMembers(added(host), guard?.check));
+    }
+    const { parts, join } = declaration;
+    return kept(id, feed, ofParts(pieceOf(host), parts, join, guard));
   };
 
   const rpcSource = (
