@@ -15,10 +15,13 @@ export class Boundary
   extends Component<BoundaryProps, { readonly why?: string }> {
   /** Ahead of the state, which a failed draw does not have yet when it is committed. */
   #why?: string;
+  #logged?: string;
 
   override componentDidCatch(error: unknown) {
-    console.error(error);
     this.#why = lineOf(error);
+    // Each retry may fail like the last one: a console keeps all that it is told.
+    if (this.#why !== this.#logged) console.error(error);
+    this.#logged = this.#why;
     this.setState({ why: this.#why });
     this.props.onFault?.(this.#why);
   }
@@ -43,12 +46,12 @@ export class Boundary
 /** In place of what cannot be shown. */
 export function Fault({ why }: { why: string }) {
   return (
-    <div role="alert">
+    <>
       <h1>This view cannot be shown</h1>
       <p>
         The dashboard failed with <code>{why}</code>
       </p>
       <p>Other views may work. If this stays, reload the page.</p>
-    </div>
+    </>
   );
 }
