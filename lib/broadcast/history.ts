@@ -57,6 +57,13 @@ export class History {
     return this.#states.findLast(({ state }) => state.etag === etag)?.state;
   }
 
+  /** Whether the state that has an entity tag came after another one, which need not be here any more. */
+  isAfter(etag: string, other: State): boolean {
+    const at = (etag: string) =>
+      this.#states.findLastIndex(({ state }) => state.etag === etag);
+    return at(etag) > at(other.etag);
+  }
+
   #limit(): void {
     while (this.#states.length - 1 > MOST || this.#bytes > MOST_BYTES) {
       this.#bytes -= this.#states.shift()?.own ?? 0;

@@ -93,12 +93,12 @@ export class Together {
   #revision = 0;
   #isDue = false;
   #isProving = false;
-  #isOpen = false;
+  #topics?: readonly Topic[];
 
-  /** @param onOpen called with the topics, when there is a first state of all */
+  /** @param onPass called with the topics, when there is a first state of all, and when states were let through since */
   constructor(
     parts: readonly Part[],
-    private readonly onOpen: (topics: readonly Topic[]) => void,
+    private readonly onPass: (topics: readonly Topic[]) => void,
   ) {
     this.#gates = parts.map((part) => new Gate(part, () => this.#news()));
     this.#news();
@@ -130,8 +130,9 @@ export class Together {
       const { revision, places } = common;
       this.#revision = revision;
       this.#gates.forEach((gate, i) => this.#let(gate, places[i] ?? 0));
-      if (this.#isOpen) { for (const { gated } of this.#gates) gated?.touch(); }
-      else this.#open();
+      const topics = this.#topics;
+      if (topics !== undefined) { for (const topic of topics) topic.touch(); }
+      this.onPass(topics ?? this.#open());
     }
     // Where there is no such revision, history went back, and not for all yet.
     const isBehind = common === undefined ||
@@ -167,15 +168,13 @@ export class Together {
     gate.gated.publish(present.state, kind, present.readAt);
   }
 
-  #open(): void {
-    this.#isOpen = true;
-    const topics = this.#gates.flatMap((gate) => {
+  #open(): readonly Topic[] {
+    return this.#topics = this.#gates.flatMap((gate) => {
       const [first] = gate.heard;
       if (first === undefined) return [];
       const at = () => this.#revision;
       return [gate.gated = new Topic(first.state, at, undefined, true)];
     });
-    this.onOpen(topics);
   }
 
   async #prove(progresses: readonly Progress[]): Promise<void> {

@@ -62,6 +62,18 @@ export class Topic {
     return isLatest ? latest : this.history.find(etag);
   }
 
+  /**
+   * Whether the state that has an entity tag is newer than one that was the
+   * latest before, or is.
+   */
+  isNewer(etag: string, { latest: than }: Topic): boolean {
+    const { latest } = this;
+    if (latest instanceof State && latest.etag === etag) {
+      return !(than instanceof State && than.etag === etag);
+    }
+    return than instanceof State && this.history.isAfter(etag, than);
+  }
+
   /** How many follow. */
   get followers(): number {
     return this.#followers.size;

@@ -19,14 +19,21 @@ export interface Joint {
   known(etag: string, which: number): State | undefined;
 }
 
-type OnOpen = (joint: Joint) => void;
+/** Somebody who follows a joint, and has not begun. */
+interface Waiting {
+  /** The entity tags of the states that the reader has, in the order of the views. */
+  readonly since: readonly (string | undefined)[];
+  readonly begin: (joint: Joint) => void;
+}
 
 /** Topics that are let through together, and what ends that when nobody follows them any more. */
 interface Live {
   /** When there is a first state of all. */
   joint?: Joint;
-  /** Who is told of it; no promise, which would keep hold of those who have left. */
-  readonly waiting: Set<OnOpen>;
+  /** No promise, which would keep hold of those who have left. */
+  readonly waiting: Set<Waiting>;
+  /** Lets those begin whose states are let through. */
+  begin(): void;
   readonly end: () => void;
   users: number;
 }
@@ -40,10 +47,15 @@ export class Joints {
   /**
    * Follows views.
    *
-   * @param onOpen called once, as soon as there is a first state of all: at once, if there is
+   * @param since the entity tags of the states that the reader has, in the order of the views
+   * @param begin called once, as soon as there is a first state of all, and none is older than the reader's: at once, if that is so
    * @returns ends that; to be called once
    */
-  join(shown: readonly Shown[], onOpen: OnOpen): () => void {
+  join(
+    shown: readonly Shown[],
+    since: Waiting["since"],
+    begin: Waiting["begin"],
+  ): () => void {
     const id = JSON.stringify(shown.map(({ source }) => source.id));
     let live = this.#live.get(id);
     if (live === undefined) {
@@ -52,10 +64,11 @@ export class Joints {
     }
     const used = live;
     used.users++;
-    if (used.joint === undefined) used.waiting.add(onOpen);
-    else onOpen(used.joint);
+    const waiting = { since, begin };
+    used.waiting.add(waiting);
+    used.begin();
     return () => {
-      used.waiting.delete(onOpen);
+      used.waiting.delete(waiting);
       if (--used.users > 0) return;
       this.#live.delete(id);
       used.end();
@@ -68,17 +81,30 @@ export class Joints {
       { topic, progress: shown[i]?.progress }
     ));
     const together = new Together(parts, (topics) => {
-      const joint: Joint = {
+      live.joint ??= {
         topics,
         // What was let through was theirs before; and they are kept for longer.
         known: (etag, which) => used[which]?.topic.known(etag),
       };
-      live.joint = joint;
-      for (const onOpen of live.waiting) onOpen(joint);
-      live.waiting.clear();
+      live.begin();
     });
+    /** Whether a reader has a state that is still to be let through. */
+    const isAhead = ({ since }: Waiting, { topics }: Joint) =>
+      topics.some((topic, i) => {
+        const etag = since[i];
+        return etag !== undefined && used[i]?.topic.isNewer(etag, topic);
+      });
     const live: Live = {
       waiting: new Set(),
+      begin() {
+        const { joint, waiting } = live;
+        if (joint === undefined) return;
+        for (const one of waiting) {
+          if (isAhead(one, joint)) continue;
+          waiting.delete(one);
+          one.begin(joint);
+        }
+      },
       end() {
         together.end();
         for (const { release } of used) release();

@@ -135,13 +135,14 @@ export class Views {
       }
     });
     if (shown.length === 0) return;
+    const since = shown.map(({ which }) => demands[which]?.since);
     ends.add(
-      this.#joints.join(shown, ({ topics, known }) => {
+      this.#joints.join(shown, since, ({ topics, known }) => {
         shown.forEach(({ which }, i) => {
           const topic = topics[i];
           if (topic === undefined) return;
-          const since = demands[which]?.since;
-          const had = since === undefined ? since : known(since, i);
+          const etag = since[i];
+          const had = etag === undefined ? etag : known(etag, i);
           listener.attach(topic, had, which);
         });
       }),

@@ -3,6 +3,7 @@ import { MemoryStore } from "../../../lib/store/memory.ts";
 import { get, Stream } from "../../util/client.ts";
 import { Frames } from "../../util/frames.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
+import { becomes, eventually } from "../../util/process.ts";
 
 const KEYS = { a: "/lain/config/a", b: "/lain/config/b" };
 
@@ -226,4 +227,75 @@ Deno.test("resume: several views on one stream go on, each from what the reader 
   // Without `tag` ids count, as they do of one view.
   await using plain = await Stream.open(url);
   for (const id of ["1", "2", "3"]) assertEquals((await plain.next())?.id, id);
+});
+
+/** A store that says whether what it has told is all when it is let. */
+class HeldStore extends MemoryStore {
+  #free = Promise.resolve();
+  #release = () => {};
+  /** How many proofs wait. */
+  held = 0;
+
+  hold(): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#free = promise;
+    this.#release = resolve;
+  }
+
+  release(): void {
+    this.#release();
+  }
+
+  override async prove(prefix: string, signal: AbortSignal): Promise<number> {
+    this.held++;
+    await this.#free;
+    this.held--;
+    return await super.prove(prefix, signal);
+  }
+}
+
+Deno.test("resume: several views are not taken back by what is still to be proven", async () => {
+  const store = new HeldStore(content());
+  await using server = await new TestLainlet(store).ready();
+  const views = ["configwatcher", "nodes"];
+  const url = `${server.url}/v2/watch?patch=merge&${
+    views.map((view) => `view=${view}`).join("&")
+  }`;
+  await using first = await Frames.open(url);
+  for (const view of views) {
+    assertEquals((await first.frame()).event, `init ${view}`);
+  }
+  store.hold();
+  // Between these the views on the stream stand still, and each by itself does not.
+  const sinces: string[] = [];
+  for (const value of ["2", "3", "4"]) {
+    store.put(KEYS.a, value);
+    const tags = await eventually(`it holds ${value}`, async () => {
+      const answers = await Promise.all(
+        views.map((view) => get(`${server.url}/v2/${view}`)),
+      );
+      if (JSON.parse(answers[0]?.body ?? "").a !== value) return;
+      return answers.map(({ headers }) => headers.get("etag")?.slice(1, 44));
+    });
+    sinces.push(tags.join("."));
+  }
+  await eventually("a proof is asked for", () => store.held || undefined);
+  const late = await Promise.all(
+    sinces.map((since) => Frames.open(url, since)),
+  );
+  const { limits } = server.lainlet;
+  await becomes("all listen", () => limits.listeners, 1 + late.length);
+  const firsts = late.map((stream) => stream.frame());
+  store.release();
+  for (const [i, frame] of (await Promise.all(firsts)).entries()) {
+    if (i === sinces.length - 1) assert(frame.isUnchanged);
+    else {
+      assertEquals(
+        [frame.event, frame.data],
+        ["patch configwatcher", { a: "4" }],
+        sinces[i],
+      );
+    }
+  }
+  for (const stream of late) await stream[Symbol.asyncDispose]();
 });
