@@ -70,7 +70,10 @@ export class WatchStream {
   /** Ends the stream as soon as it has no watches: there are none to come. */
   retire(): void {
     this.#isRetired = true;
-    if (this.#watches.size === 0) this.close();
+    if (this.#watches.size > 0) return;
+    this.#isOver = true;
+    // What is canceled makes etcd3 connect anew for the next call.
+    this.stream.end();
   }
 
   /** Ends the stream, and all watches. */
