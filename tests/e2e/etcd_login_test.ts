@@ -193,8 +193,7 @@ Deno.test("a wrong password is one clear line, without the password", async () =
 
 Deno.test("a token that expires is replaced, and nobody notices", async () => {
   await using key = await makeTokenKey();
-  const token = `--auth-token=${key.jwt("3s")}`;
-  await using etcd = await TestEtcd.start({ args: [token] });
+  await using etcd = await TestEtcd.start({ args: key.args("3s") });
   await etcd.write({ [`${CONFIG}beat`]: "" });
   await etcd.authenticate(["/lain/"]);
   await using watched = await Watched.start([etcd.endpoint], {

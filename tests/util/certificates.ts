@@ -83,8 +83,8 @@ export function readTls({ ca, cert, key }: Certificates): TlsFiles {
 
 /** A key that etcd signs its tokens (JWT) with. */
 export interface TokenKey extends AsyncDisposable {
-  /** The value of etcd's `--auth-token`. @param ttl how long a token is valid, `1s` */
-  jwt(ttl: string): string;
+  /** Flags of etcd. @param ttl how long a token is valid, `3s`; in whole seconds of the clock */
+  args(ttl: string): string[];
 }
 
 /** Makes a {@linkcode TokenKey}. */
@@ -95,8 +95,11 @@ export async function makeTokenKey(): Promise<TokenKey> {
   await openssl("genrsa", "-out", key, "2048");
   await openssl("rsa", "-in", key, "-pubout", "-out", pub);
   return {
-    jwt: (ttl) =>
-      `jwt,pub-key=${pub},priv-key=${key},sign-method=RS256,ttl=${ttl}`,
+    args: (ttl) => [
+      `--auth-token=jwt,pub-key=${pub},priv-key=${key},sign-method=RS256,ttl=${ttl}`,
+      // A login is not to take as long as a token is valid.
+      "--bcrypt-cost=4",
+    ],
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };
 }

@@ -206,7 +206,8 @@ export class EtcdConnection implements Connection {
     const stream = new WatchStream(duplex, issued, onFailure);
     if (this.signal.aborted) stream.close();
     this.#streams.add(stream);
-    this.#stream?.retire();
+    const old = this.#stream;
+    old?.retire(() => this.#streams.delete(old));
     return this.#stream = stream;
   }
 

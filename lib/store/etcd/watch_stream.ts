@@ -28,7 +28,8 @@ interface ServerWatch {
 export class WatchStream {
   readonly #creating: ServerWatch[] = [];
   readonly #watches = new Map<string, ServerWatch>();
-  #isRetired = false;
+  /** Called when the stream ends because it has no watches. */
+  #onRetired?: () => void;
   #isOver = false;
 
   /**
@@ -67,13 +68,14 @@ export class WatchStream {
     return await promise ?? (() => this.#stop(watch));
   }
 
-  /** Ends the stream as soon as it has no watches: there are none to come. */
-  retire(): void {
-    this.#isRetired = true;
-    if (this.#watches.size > 0) return;
+  /** Ends the stream as soon as it has no watches: there are none to come. @param onRetired called then */
+  retire(onRetired: () => void): void {
+    this.#onRetired = onRetired;
+    if (this.#watches.size > 0 || this.#isOver) return;
     this.#isOver = true;
     // What is canceled makes etcd3 connect anew for the next call.
     this.stream.end();
+    onRetired();
   }
 
   /** Ends the stream, and all watches. */
@@ -100,7 +102,7 @@ export class WatchStream {
 
   #forget(id: string): void {
     this.#watches.delete(id);
-    if (this.#isRetired) this.retire();
+    if (this.#onRetired !== undefined) this.retire(this.#onRetired);
   }
 
   #receive(response: IWatchResponse): void {
