@@ -85,7 +85,7 @@ export class ServiceManager {
         () => log.error("a thread hangs: the service manager will end lainlet"),
         interval,
       );
-      await answers();
+      await Promise.all([answers(), endOfOperation()]);
       clearTimeout(late);
       if (signal.aborted) return;
       await this.#send("WATCHDOG=1");
@@ -100,6 +100,24 @@ export class ServiceManager {
       logFailure(this.address.path, error);
     }
   }
+}
+
+/**
+ * Resolves when an asynchronous operation of the runtime has ended. After a
+ * panic in one of them, a compiled binary goes on with timers, and sends, while
+ * no operation that has to wait ever ends: nothing is accepted any more, and no
+ * signal is delivered.
+ */
+function endOfOperation(): Promise<void> {
+  const { port1, port2 } = new MessageChannel();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  port2.onmessage = () => {
+    port2.close();
+    resolve();
+  };
+  port1.postMessage(undefined);
+  port1.close();
+  return promise;
 }
 
 /** Half of the time that the watchdog grants this process, in ms. */

@@ -91,6 +91,30 @@ Deno.test("service manager: a thread that hangs ends the signs of life", async (
   await manager.stopping();
 });
 
+Deno.test("service manager: timers that go on are no sign of life when operations do not end", async () => {
+  await using test = new TestServiceManager();
+  const manager = connect(test, watched);
+  // As Deno 2.7 is after a panic: messages are sent, and none arrives.
+  const real = globalThis.MessageChannel;
+  const lost: MessagePort[] = [];
+  globalThis.MessageChannel = class extends real {
+    override get port2(): MessagePort {
+      const { port1, port2 } = new real();
+      lost.push(super.port2, port1);
+      return port2;
+    }
+  };
+  try {
+    await manager.ready(answered);
+    await new Promise((resolve) => setTimeout(resolve, 5 * INTERVAL));
+    assertEquals(test.messages, ["READY=1"]);
+  } finally {
+    globalThis.MessageChannel = real;
+    for (const port of lost) port.close();
+    await manager.stopping();
+  }
+});
+
 Deno.test("service manager: one that is not there is an error in the log, and no more", async () => {
   await using test = new TestServiceManager();
   const nowhere = { NOTIFY_SOCKET: `${test.folder}/nowhere` };
