@@ -12,6 +12,8 @@ export interface Part {
 
 /** A state, the revision from which on it is known to have been there, and the one from which on another one may have been. */
 interface Heard {
+  /** Of the store, see {@linkcode Progress}. */
+  readonly history: number | undefined;
   readonly from: number;
   until: number;
   readonly state: State | Unavailable;
@@ -43,13 +45,13 @@ class Gate implements Follower {
     const kind = topic.kindSince(this.#seen);
     this.#seen = topic.number;
     const { latest: state, readAt } = topic;
-    const from = progress?.newest ?? 0;
+    const { newest: from = 0, history } = progress ?? {};
     const last = this.heard.at(-1);
     // What was read anew may have changed at any revision since the last one.
     if (last !== undefined) {
       last.until = Math.min(from, (progress?.before ?? 0) + 1);
     }
-    this.heard.push({ from, until: Infinity, state, kind, readAt });
+    this.heard.push({ history, from, until: Infinity, state, kind, readAt });
     this.#conflate();
     this.onNews();
   }
@@ -71,11 +73,13 @@ class Gate implements Follower {
 
   /** Where the state that was there at a revision is among those that were heard; -1: that is not known. */
   at(revision: number): number {
-    const newest = this.part.progress?.newest ?? 0;
+    const { newest: from = 0, history } = this.part.progress ?? {};
     const last = this.heard.at(-1);
-    // History went back: what is there is of now.
-    if (last !== undefined && last.from > newest) {
-      this.heard = [{ ...last, from: newest }];
+    if (last !== undefined && last.history !== history) {
+      // In another history what is there is of now, and what was let through never was.
+      const before = this.heard.slice(0, -1)
+        .map((one) => ({ ...one, history, from: Infinity }));
+      this.heard = [...before, { ...last, history, from }];
     }
     return this.#at(revision);
   }
@@ -125,7 +129,7 @@ export class Together {
     const known = progresses.length === 0
       ? 0
       : Math.min(...progresses.map((one) => one.revision));
-    const common = this.#common(known);
+    const common = isOneHistory(progresses) ? this.#common(known) : undefined;
     if (common !== undefined) {
       const { revision, places } = common;
       this.#revision = revision;
@@ -184,8 +188,7 @@ export class Together {
     for (const gate of this.#gates) gate.awaited = newest;
     try {
       await Promise.all(
-        progresses.filter(({ revision }) => revision < newest)
-          .map((one) => one.proven(this.#over.signal)),
+        behind(progresses).map((one) => one.proven(this.#over.signal)),
       );
     } catch {
       return; // Nobody follows any more.
@@ -193,4 +196,22 @@ export class Together {
     this.#isProving = false;
     this.#news();
   }
+}
+
+/** Those that have to hear of a newer history, or of revisions that others have. */
+function behind(progresses: readonly Progress[]): Progress[] {
+  const histories = progresses.map(({ history = -1 }) => history);
+  const history = Math.max(...histories);
+  const newest = Math.max(...progresses.map((one) => one.newest));
+  return progresses.filter((one) =>
+    isOneHistory(progresses) ? one.revision < newest : one.history !== history
+  );
+}
+
+/** Whether all revisions are of the same history of the store. */
+function isOneHistory(progresses: readonly Progress[]): boolean {
+  const [first] = progresses;
+  return progresses.every(({ history }) =>
+    history !== undefined && history === first?.history
+  );
 }

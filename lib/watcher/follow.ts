@@ -133,10 +133,10 @@ export function follow<T>(
     watcher.note("init", "", snapshot.revision);
     const newest = Math.max(complete, snapshot.revision);
     // What was saved may never have been the store's.
-    if (snapshot.saved) progress.begin(0);
+    if (snapshot.saved) progress.begin(history, 0);
     else if (heldHistory === history) {
       progress.set(complete, newest, progress.revision);
-    } else progress.begin(complete, newest);
+    } else progress.begin(history, complete, newest);
     heldHistory = snapshot.saved ? undefined : history;
     watcher.apply(changes);
     watcher.sync();
@@ -152,7 +152,7 @@ export function follow<T>(
     watcher.heldBack = firstRead.problem;
     if (read.size > 0) firstRead.found(history);
     // What is held is of a history that is over.
-    if (watcher.heldBack !== undefined) progress.begin(0);
+    if (watcher.heldBack !== undefined) progress.begin(progress.history, 0);
   };
 
   const applySnapshot = async (snapshot: Snapshot) => {

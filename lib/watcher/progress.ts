@@ -15,6 +15,8 @@ export interface Progress {
   readonly newest: number;
   /** Up to this revision the state before the last change is known to have been the store's. */
   readonly before: number;
+  /** Which of the store's histories the revisions are of, see {@linkcode Snapshot}; undefined: of several. */
+  readonly history: number | undefined;
   /**
    * Resolves when everything up to a revision is in the state.
    *
@@ -56,6 +58,7 @@ export class SubtreeProgress implements Progress {
   #revision = 0;
   #newest = 0;
   #before = 0;
+  #history = 0;
   readonly #waiting = new Map<() => void, number>();
 
   /** @param prove asks the store, see {@linkcode Store.prove} */
@@ -75,6 +78,10 @@ export class SubtreeProgress implements Progress {
     return this.#before;
   }
 
+  get history(): number {
+    return this.#history;
+  }
+
   /**
    * To be called before anybody is told what the revision brought, and in one
    * step with that: whoever waits goes on after it.
@@ -83,20 +90,24 @@ export class SubtreeProgress implements Progress {
    * @param before see {@linkcode Progress.before}; default: only the newest revision changed something
    */
   set(revision: number, newest = revision, before = newest - 1): void {
-    this.begin(
-      Math.max(this.#revision, revision),
-      Math.max(this.#newest, newest),
-      before,
-    );
+    this.#revision = Math.max(this.#revision, revision);
+    this.#newest = Math.max(this.#newest, newest);
+    this.#before = before;
+    this.#resolve();
   }
 
   /** As {@linkcode set}, in another history of the store, whose revisions may be less. */
-  begin(revision: number, newest = revision, before = 0): void {
+  begin(history: number, revision: number, newest = revision): void {
+    this.#history = history;
     this.#revision = revision;
     this.#newest = newest;
-    this.#before = before;
+    this.#before = 0;
+    this.#resolve();
+  }
+
+  #resolve(): void {
     for (const [resolve, needed] of this.#waiting) {
-      if (needed > revision) continue;
+      if (needed > this.#revision) continue;
       this.#waiting.delete(resolve);
       resolve();
     }
@@ -129,6 +140,11 @@ export class JointProgress implements Progress {
 
   get before(): number {
     return Math.min(...this.parts.map((part) => part.before));
+  }
+
+  get history(): number | undefined {
+    const [first, ...others] = this.parts.map((part) => part.history);
+    return others.every((other) => other === first) ? first : undefined;
   }
 
   async reached(revision: number, signal: AbortSignal): Promise<void> {

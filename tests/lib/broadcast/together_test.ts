@@ -182,14 +182,38 @@ Deno.test("together: of a history that went back, what was written over is let t
   two.answer(5);
   const { topics: [first, second], together } = await through([one, two]);
   assert(first && second);
-  one.progress.begin(2);
+  one.progress.begin(1, 2);
   one.write(2, 2);
   await done();
   assertEquals([numberOf(first), first.revision], [5, 5]);
-  two.progress.begin(2);
-  one.answer(2);
+  two.progress.begin(1, 2);
+  two.answer(2);
   await done();
   assertEquals([numberOf(first), first.revision], [2, 2]);
   assertEquals([numberOf(second), second.revision], [0, 2]);
+  together.end();
+});
+
+Deno.test("together: of a history that grew past what was known, nothing is let through before all are of it", async () => {
+  const [one, two] = [new Subtree(), new Subtree()];
+  one.write(5, 5);
+  two.write(9, 9);
+  one.answer(9);
+  two.answer(9);
+  const { topics: [first, second], together } = await through([one, two]);
+  assert(first && second);
+  // The other one has not heard of it, and holds what was at 9 in the old one.
+  one.progress.begin(1, 12);
+  one.write(12, 12);
+  two.answer(20);
+  await done();
+  assertEquals([numberOf(first), numberOf(second)], [5, 9]);
+  // There it is as it was, so nothing tells of it but a proof.
+  two.progress.begin(1, 13);
+  one.answer(13);
+  two.answer(13);
+  await done();
+  assertEquals([numberOf(first), first.revision], [12, 13]);
+  assertEquals([numberOf(second), second.revision], [9, 13]);
   together.end();
 });

@@ -30,10 +30,10 @@ Deno.test("progress: it never goes back, but with another history", async () => 
   progress.set(6);
   assertEquals([progress.revision, progress.newest], [6, 9]);
   // What is held of a history that is over tells nothing of the next one.
-  progress.begin(0);
+  progress.begin(1, 0);
   assertEquals([progress.revision, progress.newest], [0, 0]);
   const reached = progress.reached(2, signal);
-  progress.begin(2, 3);
+  progress.begin(2, 2, 3);
   await reached;
   assertEquals([progress.revision, progress.newest], [2, 3]);
 });
