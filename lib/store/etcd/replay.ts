@@ -63,7 +63,10 @@ export class Replay implements WatchSink {
     this.start = known.length > 0 ? Math.min(next, Math.max(...known)) : next;
     this.#landmarks = watches.map(({ landmark }) => landmark)
       .filter((one) => one !== undefined)
-      .filter((one) => one.revision >= this.start);
+      // A removal of the first one is gone when history is compacted up to there.
+      .filter(({ revision, value }) =>
+        revision > this.start || revision === this.start && value !== undefined
+      );
   }
 
   batch(batch: Batch): void {

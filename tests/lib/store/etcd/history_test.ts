@@ -110,3 +110,22 @@ Deno.test("etcd: after a restored backup all is read anew", async () => {
   assertEquals(values, ["1"]);
   await Deno.remove(file);
 });
+
+Deno.test("etcd: a removal that is compacted before it was proven does not have to come again", async () => {
+  await using etcd = await TestEtcd.start();
+  await etcd.write({ "/lain/config/a": "1", "/lain/config/b": "1" });
+  const store = new EtcdStore([etcd.endpoint], { checkEvery: 1_500 });
+  await using config = new Collector(store, "/lain/config/");
+  await config.count(1);
+  const isProven = (since: number) =>
+    store.age("/lain/config/") < performance.now() - since || undefined;
+  const begin = performance.now();
+  await eventually("the snapshot is proven", () => isProven(begin));
+  const revision = await etcd.write({ "/lain/config/a": null });
+  await etcd.client.kv.compact({ revision: String(revision), physical: true });
+  await config.count(2);
+  const removed = performance.now();
+  await eventually("the removal is proven", () => isProven(removed));
+  assertEquals(store.status.problems, []);
+  assertEquals([store.status.missed, store.status.reconnects], [0, 0]);
+});
