@@ -70,6 +70,8 @@ export abstract class FollowedStore<
   /** When each prefix was last known to be delivered whole in each history, as `performance.now()`. */
   readonly #confirmed = new Map<string, number>();
   #history = 0;
+  /** The last connection whose history is known: before that nothing is followed by it. */
+  #entered?: C;
   readonly #checkEvery: number;
   readonly #verifyEvery: number;
   #verifyAt = Infinity;
@@ -143,11 +145,12 @@ export abstract class FollowedStore<
   }
 
   /**
-   * To be called with each connection before its prefixes are followed.
+   * To be called with each connection before all prefixes are followed by it.
    *
    * @param isOther whether the store's history is another one than that of what was delivered
    */
-  protected enterHistory(isOther: boolean): void {
+  protected enterHistory(connection: C, isOther: boolean): void {
+    this.#entered = connection;
     const watches = [...this.watches];
     // One without a key cannot be told from another one.
     const isUnknown = watches.some(({ revision }) => revision > 0) &&
@@ -181,7 +184,9 @@ export abstract class FollowedStore<
         });
         const { connection } = this.endpoints;
         if (this.watches.size === 1) this.#run();
-        else if (connection) this.follow(watch, connection);
+        else if (connection && connection === this.#entered) {
+          this.follow(watch, connection);
+        }
       },
       cancel: () => {
         removeListener?.();

@@ -114,7 +114,7 @@ export class EtcdStore
         revision: head.revision,
       });
     }
-    this.enterHistory(isOther);
+    this.enterHistory(connection, isOther);
     await Promise.all(
       [...this.watches].map((watch) => this.#resume(watch, connection, head)),
     );

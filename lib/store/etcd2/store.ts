@@ -125,7 +125,7 @@ export class Etcd2Store
         revision: head.index,
       });
     }
-    this.enterHistory(isOther);
+    this.enterHistory(connection, isOther);
   }
 
   /**

@@ -97,7 +97,7 @@ export class ZooKeeperStore
         revision: head,
       });
     }
-    this.enterHistory(isOther);
+    this.enterHistory(connection, isOther);
     await Promise.all(watches.map((watch) => this.follow(watch, connection)));
     if (signal.aborted) return;
     use.resumed();

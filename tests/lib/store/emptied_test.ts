@@ -12,6 +12,7 @@ import {
 } from "../../../scripts/cluster.ts";
 import { loadState } from "../../../lib/store/saved/read.ts";
 import { get, Stream } from "../../util/client.ts";
+import { Frames } from "../../util/frames.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 import { eventually } from "../../util/process.ts";
 import {
@@ -52,6 +53,8 @@ class Scene implements AsyncDisposable {
     readonly server: Awaited<ReturnType<typeof startStore>>,
     readonly lainlet: TestLainlet,
     readonly streams: ReadonlyMap<string, Stream>,
+    /** Several views, with the revision of each state. */
+    readonly together: Frames,
     private readonly folder: Folder,
     private readonly stack: AsyncDisposableStack,
   ) {}
@@ -65,12 +68,24 @@ class Scene implements AsyncDisposable {
     stack.defer(() => store.close());
     const lainlet = await stack.use(new TestLainlet(store)).ready();
     const streams = new Map<string, Stream>();
+    const together = stack.use(
+      await Frames.open(
+        `${lainlet.url}/v2/watch?view=configwatcher&view=nodes&view=depends`,
+      ),
+    );
     for (const path of PATHS) {
       const mark = path.includes("?") ? "&" : "?";
       const url = `${lainlet.url}${path}${mark}watch=1`;
       streams.set(path, stack.use(await Stream.open(url)));
     }
-    return new Scene(server, lainlet, streams, folder, stack.move());
+    return new Scene(
+      server,
+      lainlet,
+      streams,
+      together,
+      folder,
+      stack.move(),
+    );
   }
 
   get(path: string, from?: string) {
@@ -164,6 +179,17 @@ async function losesData(kind: KindName): Promise<void> {
     [paths[3], "2", "delete", "{}"],
   ]);
   await scene.says(200, "ok");
+  // Of one revision, which is of the new history.
+  const frames = [];
+  for (let i = 0; i < 5; i++) frames.push(await scene.together.frame());
+  assertEquals(frames.map(({ event }) => event), [
+    "init configwatcher",
+    "init nodes",
+    "init depends",
+    "update configwatcher",
+    "delete nodes",
+  ]);
+  assertEquals(frames[3]?.revision, frames[4]?.revision);
   assertEquals((await scene.get("/v2/nodes?fresh=1")).body, "{}");
   assertEquals((await scene.get("/v2/nodes")).headers.get("Age"), null);
   await eventually("it is saved", async () => {

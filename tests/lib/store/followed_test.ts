@@ -73,6 +73,7 @@ class FakeStore
   protected leave(): void {}
 
   protected follow(watch: FakeWatch): void {
+    assertEquals(watch.isLive, false, "it is followed already");
     watch.isLive = true;
   }
 
@@ -82,7 +83,8 @@ class FakeStore
   ): Promise<void> {
     await this.#pass("serve", connection).catch(() => {});
     if (connection.signal.aborted) return;
-    for (const watch of this.watches) watch.isLive = true;
+    this.enterHistory(connection, this.made.length > 1);
+    for (const watch of this.watches) this.follow(watch);
     use.resumed();
     this.keepChecking(connection, use);
   }
@@ -179,6 +181,49 @@ Deno.test("a followed store: whenever its reader leaves, no connection stays ope
       [],
     );
   }));
+});
+
+Deno.test("a followed store: a prefix that is added is followed once, whatever the connection is doing", async () => {
+  await Promise.all(MOMENTS.map(async ({ stage, count }) => {
+    const when = `${count} microtasks after: ${stage}`;
+    const abort = new AbortController();
+    let added: Promise<unknown> | undefined;
+    const store = new FakeStore((at) => {
+      if (at !== stage) return;
+      microtasks(count).then(() =>
+        added ??= read(store.watch("/b/", abort.signal))
+      );
+    });
+    const first = read(store.watch("/a/", abort.signal));
+    await eventually(`it is added ${when}`, () => added && true, 5_000);
+    await eventually(
+      `it is proven ${when}`,
+      () => store.prove("/b/", abort.signal),
+      5_000,
+    );
+    abort.abort();
+    await Promise.all([first, added]);
+  }));
+});
+
+Deno.test("a followed store: in another history nothing is as old, or as new, as in the one before", async () => {
+  const store = new FakeStore(() => {});
+  const abort = new AbortController();
+  const items = read(store.watch("/a/", abort.signal));
+  await store.prove("/a/", abort.signal);
+  assert(store.age("/a/", 0) < 5_000);
+  assertEquals(store.age("/a/", 1), Infinity);
+  store.made[0]?.fail("gone");
+  await eventually(
+    "it is followed again",
+    () => Number.isFinite(store.age("/a/", 1)) || undefined,
+  );
+  const before = store.age("/a/", 0);
+  await store.prove("/a/", abort.signal);
+  assert(store.age("/a/", 0) >= before);
+  assertEquals(store.age("/a/") < before, true);
+  abort.abort();
+  await items;
 });
 
 Deno.test("a followed store: who reads no more is forgotten by the signal", async () => {
