@@ -1,5 +1,5 @@
 /**
- * Two things that grpc-js needs of Deno's sockets, and does not get by itself.
+ * Three things that grpc-js needs of Deno's sockets, and does not get by itself.
  *
  * A plain socket is handed to HTTP/2 without a read under way: before Deno
  * 2.9 such a read goes on beside HTTP/2's own and swallows what it gets, so
@@ -11,8 +11,12 @@
  * there, as RFC 6066, 3 does. The certificate is checked against the host all
  * the same.
  *
+ * An HTTP/2 session is never let go of before Deno 2.9, once it is over: what
+ * listens to it, all of grpc-js's side of the connection, would stay with it.
+ *
  * @module
  */
+import http2 from "node:http2";
 import net, { isIP } from "node:net";
 import tls from "node:tls";
 
@@ -20,6 +24,25 @@ net.connect = new Proxy(net.connect, {
   apply(connect, self, args: unknown[]) {
     const socket: net.Socket = Reflect.apply(connect, self, args);
     return socket.pause();
+  },
+});
+
+const sessions = new Set<http2.ClientHttp2Session>();
+/** Those that were over when the last one was made: they have told everybody since. */
+let over: readonly http2.ClientHttp2Session[] = [];
+
+http2.connect = new Proxy(http2.connect, {
+  apply(connect, self, args: unknown[]) {
+    for (const session of over) session.removeAllListeners();
+    over = [...sessions].filter(({ destroyed }) => destroyed);
+    for (const session of over) sessions.delete(session);
+    const session: http2.ClientHttp2Session = Reflect.apply(
+      connect,
+      self,
+      args,
+    );
+    sessions.add(session);
+    return session;
   },
 });
 

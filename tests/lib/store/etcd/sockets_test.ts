@@ -1,0 +1,27 @@
+import { assertEquals } from "@std/assert";
+import http2 from "node:http2";
+import "../../../../lib/store/etcd/sockets.ts";
+import { eventually } from "../../../util/process.ts";
+
+Deno.test("sockets: what listened to an HTTP/2 session that is over is let go of, of one that is not it is not", async () => {
+  const server = http2.createServer();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.listen(0, "127.0.0.1", resolve);
+  await promise;
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new TypeError();
+  const open = async () => {
+    const session = http2.connect(`http://127.0.0.1:${address.port}`);
+    session.on("goaway", () => {});
+    await new Promise((resolve) => session.once("connect", resolve));
+    return session;
+  };
+  const [first, second] = [await open(), await open()];
+  first.destroy();
+  await eventually("it is over", () => first.destroyed || undefined);
+  const later = [await open(), await open()];
+  assertEquals(first.listenerCount("goaway"), 0);
+  assertEquals(second.listenerCount("goaway"), 1);
+  for (const session of [second, ...later]) session.destroy();
+  await new Promise((resolve) => server.close(resolve));
+});
