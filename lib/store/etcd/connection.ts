@@ -11,7 +11,7 @@ import { Etcd3, type IRangeRequest, type IRangeResponse } from "etcd3";
 import "./sockets.ts";
 import { isRefusal, type Range } from "./messages.ts";
 import { type Keys, readKeys, readSnapshot } from "./pages.ts";
-import { type Issued, Token } from "./token.ts";
+import { type Issued, SharedToken, Token } from "./token.ts";
 import { type WatchSink, WatchStream } from "./watch_stream.ts";
 import type { Connection } from "../dial.ts";
 import { lineOf } from "../line.ts";
@@ -52,11 +52,11 @@ export class EtcdConnection implements Connection {
   /** Until when a check compares each prefix by itself, as `performance.now()`. */
   apartUntil = 0;
 
-  /** @param onIssued called with each token that etcd gives for the login */
+  /** @param token that connections to the same cluster share */
   constructor(
     readonly endpoint: string,
     { tls, auth }: Login,
-    onIssued?: (issued: Issued) => void,
+    token = new SharedToken(),
   ) {
     const texts = tls?.read();
     this.#client = new Etcd3({
@@ -86,7 +86,7 @@ export class EtcdConnection implements Connection {
       return (await this.#client.auth.authenticate(request, unaryOptionsOf()))
         .token;
     });
-    this.#token = new Token(authenticate, onIssued);
+    this.#token = new Token(authenticate, token);
   }
 
   /**

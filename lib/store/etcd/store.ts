@@ -5,7 +5,7 @@ import { EtcdConnection, type Head } from "./connection.ts";
 import { isCompacted, isRefusal, rangeOf } from "./messages.ts";
 import type { Keys } from "./pages.ts";
 import { Missed } from "./replay.ts";
-import type { Issued } from "./token.ts";
+import { SharedToken } from "./token.ts";
 import { EtcdWatch, isSameChange } from "./watch.ts";
 import { Diagnosis } from "../diagnosis.ts";
 import type { Dialed } from "../dial.ts";
@@ -33,6 +33,7 @@ export class EtcdStore
   extends FollowedStore<EtcdConnection, Head, EtcdWatch, Keys> {
   protected readonly endpoints: Endpoints<EtcdConnection, Head>;
   readonly #login: Login;
+  readonly #token = new SharedToken();
   readonly #diagnosis = new Diagnosis(
     (error) => explain(error, this.#login),
     (endpoint) => this.#look(endpoint),
@@ -40,8 +41,6 @@ export class EtcdStore
   );
   /** Whether nothing is here, and something in the v2 key space. */
   #isElsewhere = false;
-  /** Whether etcd's authentication is on; undefined: not known yet. */
-  #isAuthOn?: boolean;
 
   /** @param endpoints URLs, `http://127.0.0.1:2379`; a single cluster's members */
   constructor(
@@ -53,11 +52,7 @@ export class EtcdStore
     this.endpoints = new Endpoints(endpoints, {
       name: "etcd",
       connect: (endpoint) =>
-        new EtcdConnection(
-          endpoint,
-          this.#login,
-          (issued) => this.#noteAuth(endpoint, issued),
-        ),
+        new EtcdConnection(endpoint, this.#login, this.#token),
       open: (connection) =>
         connection.open([...this.watches].map(({ prefix }) => prefix)),
       explain: (endpoint, error) => this.#diagnosis.of(endpoint, error),
@@ -211,22 +206,6 @@ export class EtcdStore
       await isInV2(endpoint, this.#login, prefixes);
     if (isElsewhere && !this.#isElsewhere) log.warn(IN_V2, { endpoint });
     this.#isElsewhere = isElsewhere;
-  }
-
-  /** Logs when etcd has no use for the login, and when it has one again. */
-  #noteAuth(endpoint: string, { value }: Issued): void {
-    const wasOn = this.#isAuthOn;
-    this.#isAuthOn = value !== undefined;
-    if (wasOn === this.#isAuthOn) return;
-    if (value === undefined) {
-      log.warn("etcd's authentication is off, --etcd.user is not used", {
-        endpoint,
-      });
-    } else if (wasOn === false) {
-      log.info("etcd's authentication is on, --etcd.user is used", {
-        endpoint,
-      });
-    }
   }
 
   protected override lose(connection: EtcdConnection, error: unknown): void {

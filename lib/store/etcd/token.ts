@@ -1,9 +1,45 @@
+import { getLogger } from "@logtape/logtape";
 import { isRefusal } from "./messages.ts";
+
+const log = getLogger(["lainlet", "etcd"]);
 
 /** A token as etcd issued it; without a value while etcd's authentication is off. */
 export interface Issued {
   readonly value?: string;
 }
+
+/**
+ * The last token of a login, which all connections to a cluster share: a login
+ * costs etcd much more than what else a connection begins with.
+ */
+export class SharedToken {
+  #issued?: Issued;
+  #isOn?: boolean;
+
+  get issued(): Issued | undefined {
+    return this.#issued;
+  }
+
+  /** Takes a new one. Logs when etcd has no use for the login, and when it has again. */
+  take(issued: Issued): void {
+    this.#issued = issued;
+    const wasOn = this.#isOn;
+    this.#isOn = issued.value !== undefined;
+    if (wasOn !== false && !this.#isOn) {
+      log.warn("etcd's authentication is off, --etcd.user is not used");
+    } else if (wasOn === false && this.#isOn) {
+      log.info("etcd's authentication is on, --etcd.user is used");
+    }
+  }
+
+  /** Forgets one that etcd refused, unless there is another one. */
+  drop(issued: Issued): void {
+    if (this.#issued === issued) this.#issued = undefined;
+  }
+}
+
+/** Of a connection without a login. */
+const NONE: Issued = {};
 
 /** How often a call is made with one token after the other. */
 const ATTEMPTS = 3;
@@ -17,32 +53,29 @@ const REFUSALS = [
 ];
 
 /**
- * The token of one connection to etcd. It is obtained before the first call,
- * and again when etcd refuses it: after it has expired, after a restart of
- * etcd, or when authentication was switched on. While that is off, calls are
- * made without a token.
+ * The token for the calls of one connection. It is obtained before the first
+ * call, if there is none, and again when etcd refuses it: after it has expired,
+ * after a restart of etcd, or when authentication was switched on. While that
+ * is off, calls are made without a token.
  *
  * @see https://etcd.io/docs/v3.4/learning/design-auth-v3/
  */
 export class Token {
-  #issued?: Issued;
   #renewal?: Promise<Issued>;
 
   /**
    * @param authenticate gives the login to etcd, and returns its token;
    * undefined: there is no login
-   * @param onIssued called with each token
    */
   constructor(
     private readonly authenticate?: () => Promise<string>,
-    private readonly onIssued?: (issued: Issued) => void,
-  ) {
-    if (authenticate === undefined) this.#issued = {};
-  }
+    private readonly shared = new SharedToken(),
+  ) {}
 
   /** The present token. @throws {Error} when etcd refuses the login, or does not answer */
   async issued(): Promise<Issued> {
-    return this.#issued ?? await this.#renew();
+    if (this.authenticate === undefined) return NONE;
+    return this.shared.issued ?? await this.#renew(this.authenticate);
   }
 
   /**
@@ -75,26 +108,26 @@ export class Token {
       // Of who has a certificate but no token, etcd takes the name from there.
       issued.value === undefined && isRefusal(error);
     // Another call may have noted the same before.
-    if (isRefused && this.#issued === issued) this.#issued = undefined;
+    if (isRefused) this.shared.drop(issued);
     return isRefused;
   }
 
-  #renew(): Promise<Issued> {
-    return this.#renewal ??= this.#issue().finally(() =>
+  /** One at a time, whoever asks; of its own, as another connection may be dead. */
+  #renew(authenticate: () => Promise<string>): Promise<Issued> {
+    return this.#renewal ??= this.#issue(authenticate).finally(() =>
       this.#renewal = undefined
     );
   }
 
-  async #issue(): Promise<Issued> {
+  async #issue(authenticate: () => Promise<string>): Promise<Issued> {
     let value: string | undefined;
     try {
-      value = await this.authenticate?.();
+      value = await authenticate();
     } catch (error) {
       if (!isSwitchedOff(error)) throw error;
     }
     const issued = { value };
-    this.#issued = issued;
-    this.onIssued?.(issued);
+    this.shared.take(issued);
     return issued;
   }
 }

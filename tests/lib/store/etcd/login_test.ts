@@ -160,3 +160,22 @@ for (const kind of ["simple", "JWT"] as const) {
     follower.isUnbroken(logged);
   });
 }
+
+Deno.test("etcd login: a connection that is made anew needs no other login", async () => {
+  await using etcd = await TestEtcd.start();
+  await etcd.write({ "/a/1": "", "/b/1": "" });
+  await etcd.authenticate(PREFIXES);
+  await using proxy = new Proxy(etcd.endpoint);
+  await using follower = new Follower(proxy.url);
+  await follower.follows(etcd, "first");
+  const logins = () =>
+    etcd.metric("grpc_server_started_total", 'grpc_method="Authenticate"');
+  const before = await logins();
+  for (let i = 1; i <= 3; i++) {
+    proxy.fault = "cut";
+    proxy.fault = "none";
+    await follower.follows(etcd, `${i}`);
+    assertEquals(follower.store.status.reconnects, i);
+  }
+  assertEquals(await logins(), before);
+});

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { type Issued, Token } from "../../../../lib/store/etcd/token.ts";
+import { SharedToken, Token } from "../../../../lib/store/etcd/token.ts";
+import { Logged } from "../../../util/logged.ts";
 
 const REFUSED = new Error("etcd: invalid auth token");
 const DENIED = new Error("7 PERMISSION_DENIED: etcdserver: permission denied");
@@ -14,20 +15,22 @@ class Issuer {
   logins = 0;
   /** What a call without a token fails with while authentication is on. */
   anonymous = new Error("etcdserver: user name is empty");
-  readonly issued: Issued[] = [];
-  readonly token = new Token(
-    async () => {
+  readonly shared = new SharedToken();
+  readonly token = this.connect();
+
+  /** The token for another connection. */
+  connect(): Token {
+    return new Token(async () => {
       this.logins++;
       await undefined;
       if (this.isOff) throw OFF;
       return this.accepted = `token ${this.logins}`;
-    },
-    (issued) => this.issued.push(issued),
-  );
+    }, this.shared);
+  }
 
   /** Makes a call. @returns the token that was accepted */
-  call(): Promise<string | undefined> {
-    return this.token.use(async (token) => {
+  call(token = this.token): Promise<string | undefined> {
+    return token.use(async (token) => {
       await undefined;
       if (!this.isOff && token === undefined) throw this.anonymous;
       if (!this.isOff && token !== this.accepted) throw REFUSED;
@@ -71,7 +74,7 @@ Deno.test("token: while authentication is off there is none, and etcd is not ask
   const etcd = new Issuer();
   etcd.isOff = true;
   assertEquals([await etcd.call(), await etcd.call()], [undefined, undefined]);
-  assertEquals([etcd.logins, etcd.issued], [1, [{ value: undefined }]]);
+  assertEquals(etcd.logins, 1);
   etcd.isOff = false;
   assertEquals(await etcd.call(), "token 2");
   etcd.isOff = true;
@@ -121,4 +124,31 @@ Deno.test("token: a login that is refused is tried again at the next call", asyn
   await assertRejects(call, Error, "not you");
   isRight = true;
   assertEquals(await call(), "x");
+});
+
+Deno.test("token: connections share it, but do not wait for each other", async () => {
+  using logged = new Logged();
+  const etcd = new Issuer();
+  const shared = etcd.shared;
+  const hanging = new Token(() => new Promise(() => {}), shared);
+  const never = etcd.call(hanging);
+  assertEquals(await etcd.call(etcd.connect()), "token 1");
+  assertEquals(await etcd.call(etcd.connect()), "token 1");
+  assertEquals(etcd.logins, 1);
+  // What one is refused for, another one has replaced already.
+  const old = await etcd.token.issued();
+  etcd.accepted = undefined;
+  assertEquals(await etcd.call(etcd.connect()), "token 2");
+  assertEquals(hanging.refused(old, REFUSED), true);
+  assertEquals((await etcd.token.issued()).value, "token 2");
+  for (const isOff of [true, true, false, false]) {
+    etcd.isOff = isOff;
+    shared.drop(await etcd.token.issued());
+    await etcd.call(etcd.connect());
+  }
+  assertEquals(logged.lines, [
+    "warning etcd's authentication is off, --etcd.user is not used",
+    "info etcd's authentication is on, --etcd.user is used",
+  ]);
+  assertEquals(await Promise.race([never, "waits"]), "waits");
 });
