@@ -4,6 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { BUNDLE, LICENSES } from "../../scripts/bundle.ts";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { get } from "../util/client.ts";
 import { DebianRoot } from "../util/debian.ts";
@@ -80,6 +81,13 @@ export class Workbench implements AsyncDisposable {
       await Deno.mkdir(to.slice(0, to.lastIndexOf("/")), { recursive: true });
       await Deno.copyFile(new URL(path, ROOT), to);
     }
+    // What the compiler left of the binary that is tested is for the packages.
+    await Deno.mkdir(`${bench.checkout}/${BUNDLE}`, { recursive: true });
+    const licenses = `${BUNDLE}/${LICENSES}`;
+    await Deno.copyFile(
+      new URL(licenses, ROOT),
+      `${bench.checkout}/${licenses}`,
+    );
     await Deno.mkdir(`${folder}/bin`);
     await Deno.symlink(TARGETS.binary[0], `${folder}/binary`);
     for (const [name, script] of Object.entries(PROGRAMS)) {
