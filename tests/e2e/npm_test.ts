@@ -62,7 +62,7 @@ const SIGNALS = `import { getEventListeners } from "node:events";
 import { createServer } from "node:http";
 import { Client } from "${config.name}";
 
-const [MANY, ROUNDS, SHORT] = [200, 3, 3_000];
+const [MANY, ROUNDS, SHORT] = [100, 3, 3_000];
 const wait = globalThis.setTimeout;
 globalThis.setTimeout = (act, ms, ...rest) =>
   wait(act, ms <= SHORT ? 1 : ms, ...rest);
