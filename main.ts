@@ -116,7 +116,9 @@ async function serveGrpc(
   slowAfter: number,
 ) {
   const { GrpcServer } = await import("./lib/grpc/server.ts");
-  return new GrpcServer(address, { lainlet, slowAfter });
+  const { countDescriptors, MANY } = await import("./lib/http/descriptors.ts");
+  const descriptors = countDescriptors(MANY);
+  return new GrpcServer(address, { lainlet, slowAfter, descriptors });
 }
 
 /** The files for gRPC's TLS. @throws {UsageError} when they cannot be used */

@@ -1,5 +1,6 @@
 import type { Header } from "../http2/hpack.ts";
 import type { Http2Stream, StreamHandler } from "../http2/stream.ts";
+import { Reply } from "./reply.ts";
 import { MessageReader, timeoutOf } from "./request.ts";
 import {
   CODE,
@@ -21,6 +22,10 @@ const HEADERS: readonly Header[] = [
 
 /** What is done with a request; what it throws ends the call. */
 export interface RequestHandler {
+  /** The request may go on for as long as its caller wants. */
+  readonly isOpenEnded?: boolean;
+  /** Memory that is kept of the request, in bytes. */
+  readonly held: number;
   /** A message of the request; good until this returns. */
   message(bytes: Uint8Array): void;
   /** The request is whole. */
@@ -31,6 +36,10 @@ export interface RequestHandler {
 
 /** What becomes of a call. */
 export interface CallEvents {
+  /** A reply is on its way to the caller. */
+  onReply(call: Call, reply: Reply): void;
+  /** It is there, or the call is over. */
+  onReplyOver(reply: Reply): void;
   /** It failed by an error that is lainlet's own. */
   onFault(call: Call, error: unknown): void;
   /** It is over, however that came about; called once. */
@@ -49,6 +58,7 @@ export class Call implements StreamHandler {
   readonly #impatience: ReturnType<typeof setTimeout>;
   readonly #deadline?: ReturnType<typeof setTimeout>;
   #code?: Code;
+  #reply?: Reply;
 
   constructor(
     readonly stream: Http2Stream,
@@ -82,7 +92,19 @@ export class Call implements StreamHandler {
   /** Answers with a frame. @param onTaken called when the caller has taken it */
   write(frame: Uint8Array, onTaken = () => {}): void {
     this.open();
-    this.stream.write(frame, (_count, isLast) => isLast && onTaken());
+    const reply = this.#reply = new Reply();
+    this.events.onReply(this, reply);
+    this.stream.write(frame, (_count, isLast) => {
+      reply.moved();
+      if (!isLast) return;
+      this.#endReply();
+      this.attempt(onTaken);
+    });
+  }
+
+  #endReply(): void {
+    if (this.#reply !== undefined) this.events.onReplyOver(this.#reply);
+    this.#reply = undefined;
   }
 
   /** Ends the call, unless that was done. */
@@ -97,17 +119,28 @@ export class Call implements StreamHandler {
 
   /** Called by the stream, as are {@linkcode end} and {@linkcode close}. */
   data(bytes: Uint8Array): void {
-    this.#attempt((handler) => {
+    this.attempt((handler) => {
       for (const message of this.#messages.push(bytes)) {
-        clearTimeout(this.#impatience);
+        if (handler.isOpenEnded) clearTimeout(this.#impatience);
         handler.message(message);
       }
+      this.keep();
     });
+  }
+
+  /** Notes what is kept of the request. @throws {RpcError} when the caller has too much of that */
+  keep(): void {
+    const held = this.#messages.held + (this.handler?.held ?? 0);
+    if (this.stream.keep(held)) return;
+    throw new RpcError(
+      CODE.resourceExhausted,
+      "too much of this address waits to be answered",
+    );
   }
 
   end(): void {
     clearTimeout(this.#impatience);
-    this.#attempt((handler) => {
+    this.attempt((handler) => {
       this.#messages.end();
       handler.end();
     });
@@ -116,11 +149,13 @@ export class Call implements StreamHandler {
   close(): void {
     clearTimeout(this.#impatience);
     clearTimeout(this.#deadline);
+    this.#endReply();
     this.handler?.close?.();
     this.events.onOver(this);
   }
 
-  #attempt(act: (handler: RequestHandler) => void): void {
+  /** Goes on with the call, unless it is over; what is thrown ends it. */
+  attempt(act: (handler: RequestHandler) => void): void {
     if (this.handler === undefined || !this.stream.isOpen) return;
     try {
       act(this.handler);
@@ -138,7 +173,12 @@ export class Call implements StreamHandler {
 export class Single implements RequestHandler {
   #request?: Uint8Array;
 
+  /** @param act is called with the request when that is whole */
   constructor(private readonly act: (request: Uint8Array) => void) {}
+
+  get held(): number {
+    return this.#request?.length ?? 0;
+  }
 
   message(bytes: Uint8Array): void {
     if (this.#request !== undefined) {
@@ -155,12 +195,20 @@ export class Single implements RequestHandler {
   }
 }
 
-/** How many replies may wait for a caller that sends more. */
-const MAX_REPLIES = 100;
+/** How many messages may wait for a caller that does not read the replies. */
+const MAX_WAITING = 100;
 
-/** Answers each message of a request with another one, in turn. */
+/** Memory that such a message takes besides its bytes, in bytes. */
+const MESSAGE_COST = 200;
+
+/**
+ * Answers each message of a request with another one, in turn. A reply is made
+ * when the caller has taken the one before; until then its message is kept.
+ */
 export class Dialogue implements RequestHandler {
-  readonly #replies: Uint8Array[] = [];
+  readonly isOpenEnded = true;
+  readonly #messages: Uint8Array[] = [];
+  #held = 0;
   #isBusy = false;
   #isEnd = false;
 
@@ -170,28 +218,36 @@ export class Dialogue implements RequestHandler {
     private readonly reply: (message: Uint8Array) => Uint8Array,
   ) {}
 
+  get held(): number {
+    return this.#held;
+  }
+
   message(bytes: Uint8Array): void {
-    if (this.#replies.length >= MAX_REPLIES) {
+    if (!this.#isBusy) return this.#write(bytes);
+    if (this.#messages.length >= MAX_WAITING) {
       throw new RpcError(CODE.resourceExhausted, "the replies are not read");
     }
-    this.#replies.push(this.reply(bytes));
-    this.#go();
+    this.#messages.push(bytes.slice());
+    this.#held += bytes.length + MESSAGE_COST;
   }
 
   end(): void {
     this.#isEnd = true;
-    this.#go();
+    if (!this.#isBusy) this.call.finish(CODE.ok);
   }
 
-  #go(): void {
-    if (this.#isBusy) return;
-    const frame = this.#replies.shift();
-    if (frame !== undefined) {
-      this.#isBusy = true;
-      this.call.write(frame, () => {
-        this.#isBusy = false;
-        this.#go();
-      });
+  #write(message: Uint8Array): void {
+    this.#isBusy = true;
+    this.call.write(this.reply(message), () => this.#next());
+  }
+
+  #next(): void {
+    this.#isBusy = false;
+    const message = this.#messages.shift();
+    if (message !== undefined) {
+      this.#held -= message.length + MESSAGE_COST;
+      this.call.keep();
+      this.#write(message);
     } else if (this.#isEnd) this.call.finish(CODE.ok);
   }
 }

@@ -23,6 +23,9 @@ import {
 } from "./proto/reflection_v1_pb.ts";
 import { CODE } from "./status.ts";
 
+/** The longest symbol that is looked up, in characters: far longer than any that is declared. */
+const MAX_SYMBOL = 256;
+
 type Response = MessageInitShape<
   typeof ServerReflectionResponseSchema
 >["messageResponse"];
@@ -47,10 +50,10 @@ export function reflectionMethods(
   files: readonly DescFile[],
 ): [path: string, method: Method][] {
   const protos = [...files, file_reflection_v1].map(({ proto }) => proto);
-  const registry = createFileRegistry(
+  const answers = new Answers(createFileRegistry(
     ...[...protos, alphaOf(file_reflection_v1.proto)]
       .map((proto) => createFileRegistry(proto, () => undefined)),
-  );
+  ));
   const { typeName } = ServerReflection;
   return [typeName, alphaName(typeName)].map((service) => [
     `/${service}/ServerReflectionInfo`,
@@ -58,64 +61,84 @@ export function reflectionMethods(
       kind: "dialogue",
       reply(bytes) {
         const request = decode(ServerReflectionRequestSchema, bytes);
-        const response = encode(ServerReflectionResponseSchema, {
+        const asked = encode(ServerReflectionResponseSchema, {
           validHost: request.host,
           originalRequest: request,
-          messageResponse: respond(registry, request),
         });
-        return messageFrame([response]);
+        // Fields of one message, one after the other, are that message.
+        return messageFrame([asked, answers.to(request)]);
       },
     },
   ]);
 }
 
-function respond(
-  registry: FileRegistry,
-  { messageRequest: { case: kind, value } }: ServerReflectionRequest,
-): Response {
-  switch (kind) {
-    case "listServices": {
-      const service = [...registry]
-        .filter((one) => one.kind === "service")
-        .map(({ typeName }) => ({ name: typeName }));
-      return { case: "listServicesResponse", value: { service } };
+/** The answers that there are, each encoded once: a request costs no more than its own bytes and a copy. */
+class Answers {
+  readonly #services: Uint8Array;
+  readonly #files = new Map<DescFile, Uint8Array>();
+  readonly #notFound = encodeResponse({
+    case: "errorResponse",
+    value: { errorCode: CODE.notFound, errorMessage: "there is no such thing" },
+  });
+
+  constructor(private readonly registry: FileRegistry) {
+    const service = [...registry].filter(({ kind }) => kind === "service")
+      .map(({ typeName }) => ({ name: typeName }));
+    this.#services = encodeResponse({
+      case: "listServicesResponse",
+      value: { service },
+    });
+    for (const file of registry.files) {
+      const bytes = toBinary(FileDescriptorProtoSchema, file.proto);
+      this.#files.set(
+        file,
+        encodeResponse({
+          case: "fileDescriptorResponse",
+          value: { fileDescriptorProto: [bytes] },
+        }),
+      );
     }
-    case "fileByFilename":
-      return fileResponse(registry.getFile(value));
-    case "fileContainingSymbol":
-      return fileResponse(fileOf(registry, value));
-    case "allExtensionNumbersOfType":
-      if (registry.getMessage(value) === undefined) return notFound();
-      return {
-        case: "allExtensionNumbersResponse",
-        value: { baseTypeName: value },
-      };
-    default:
-      return notFound();
+  }
+
+  /** The answer to a request, as fields of a response. */
+  to(
+    { messageRequest: { case: kind, value } }: ServerReflectionRequest,
+  ): Uint8Array {
+    switch (kind) {
+      case "listServices":
+        return this.#services;
+      case "fileByFilename":
+        return this.#file(this.registry.getFile(value));
+      case "fileContainingSymbol":
+        return this.#file(this.#fileOf(value));
+      case "allExtensionNumbersOfType":
+        if (this.registry.getMessage(value) === undefined) {
+          return this.#notFound;
+        }
+        return encodeResponse({
+          case: "allExtensionNumbersResponse",
+          value: { baseTypeName: value },
+        });
+      default:
+        return this.#notFound;
+    }
+  }
+
+  #file(file: DescFile | undefined): Uint8Array {
+    return file && this.#files.get(file) || this.#notFound;
+  }
+
+  /** The file that declares a service, a message, an enum, or a part of one. */
+  #fileOf(symbol: string): DescFile | undefined {
+    // Each point in it costs one more look.
+    if (symbol.length > MAX_SYMBOL) return undefined;
+    const found = this.registry.get(symbol);
+    if (found !== undefined) return found.file;
+    const dot = symbol.lastIndexOf(".");
+    return dot === -1 ? undefined : this.#fileOf(symbol.slice(0, dot));
   }
 }
 
-/** The file that declares a service, a message, an enum, or a part of one. */
-function fileOf(registry: FileRegistry, symbol: string): DescFile | undefined {
-  const found = registry.get(symbol);
-  if (found !== undefined) return found.file;
-  const dot = symbol.lastIndexOf(".");
-  return dot === -1 ? undefined : fileOf(registry, symbol.slice(0, dot));
-}
-
-function fileResponse(file: DescFile | undefined): Response {
-  if (file === undefined) return notFound();
-  return {
-    case: "fileDescriptorResponse",
-    value: {
-      fileDescriptorProto: [toBinary(FileDescriptorProtoSchema, file.proto)],
-    },
-  };
-}
-
-function notFound(): Response {
-  return {
-    case: "errorResponse",
-    value: { errorCode: CODE.notFound, errorMessage: "there is no such thing" },
-  };
+function encodeResponse(messageResponse: Response): Uint8Array {
+  return encode(ServerReflectionResponseSchema, { messageResponse });
 }

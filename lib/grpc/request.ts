@@ -1,38 +1,38 @@
 import { MESSAGE_HEAD } from "../broadcast/message.ts";
-import { join, wordAt } from "../http2/frame.ts";
+import { wordAt } from "../http2/frame.ts";
+import { Splitter } from "../http2/splitter.ts";
 import { CODE, RpcError } from "./status.ts";
 
 /** The longest request, in bytes: they hold a name each. */
 const MAX_REQUEST = 64 * 1024;
 
 /**
- * Cuts what comes into messages.
+ * Splits what arrives into messages.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
 export class MessageReader {
-  #rest: Uint8Array = new Uint8Array(0);
+  readonly #messages = new Splitter(MESSAGE_HEAD, lengthOf);
+
+  /** Memory that a message takes that is not whole yet, in bytes. */
+  get held(): number {
+    return this.#messages.held;
+  }
 
   /**
-   * The messages that are whole now; good until the next call.
+   * The messages that are whole now; valid until the chunk is overwritten.
    *
    * @throws {RpcError} when it is not what gRPC sends, or too long
    */
   *push(chunk: Uint8Array): Generator<Uint8Array> {
-    let bytes = join(this.#rest, chunk);
-    while (bytes.length >= MESSAGE_HEAD) {
-      const end = MESSAGE_HEAD + lengthOf(bytes);
-      if (bytes.length < end) break;
-      yield bytes.subarray(MESSAGE_HEAD, end);
-      bytes = bytes.subarray(end);
+    for (const bytes of this.#messages.push(chunk)) {
+      yield bytes.subarray(MESSAGE_HEAD);
     }
-    // A copy, as the chunk is written over.
-    this.#rest = bytes.slice();
   }
 
   /** @throws {RpcError} when a message has begun, and has not ended */
   end(): void {
-    if (this.#rest.length > 0) {
+    if (this.held > 0) {
       throw new RpcError(CODE.internal, "the request is cut off");
     }
   }

@@ -23,6 +23,7 @@ import { type Method, methodsOf } from "./methods.ts";
 import { file_health } from "./proto/health_pb.ts";
 import { file_message } from "./proto/message_pb.ts";
 import { reflectionMethods } from "./reflection.ts";
+import type { Reply } from "./reply.ts";
 import { CODE, type Code, RpcError, rpcErrorOf } from "./status.ts";
 
 const log = getLogger(["lainlet", "grpc"]);
@@ -31,6 +32,8 @@ const log = getLogger(["lainlet", "grpc"]);
 interface Served extends Service, Readings {
   readonly counters: Counters;
   readonly limits: Readings["limits"] & {
+    /** Streams to one address. */
+    readonly perAddress: number;
     take(asked: Asked): Place | string;
   };
   readonly views: Views;
@@ -41,7 +44,16 @@ export interface GrpcOptions {
   readonly lainlet: Served;
   /** How long a reader may leave alone what is there for it, in ms. */
   readonly slowAfter: number;
+  /** File descriptors that can be had, as far as they were counted. */
+  readonly descriptors: number;
 }
+
+/** What is kept of one address whatever the limit of streams is, and for each stream that it may have, in bytes. */
+const KEPT = 4 * 1024 * 1024;
+const KEPT_PER_STREAM = 20 * 1024;
+
+/** How many bytes of different states may be on their way to one address. */
+const BODIES = 16 * 1024 * 1024;
 
 /** Serves a lainlet's endpoints by gRPC, on one thread. */
 export class GrpcServer implements CallEvents {
@@ -59,7 +71,8 @@ export class GrpcServer implements CallEvents {
     address: Http2Address,
     private readonly options: GrpcOptions,
   ) {
-    const { lainlet, slowAfter } = options;
+    const { lainlet, slowAfter, descriptors } = options;
+    const { perAddress } = lainlet.limits;
     const services = new Set(file_message.services.map((s) => s.typeName));
     this.#methods = new Map([
       ...methodsOf(lainlet.endpoints, lainlet, lainlet.views),
@@ -72,6 +85,15 @@ export class GrpcServer implements CallEvents {
         new Http2Server(
           { ...address, hostname },
           (stream) => this.#open(stream),
+          {
+            quota: {
+              // The other half is for the rest: HTTP, the store.
+              connections: Math.min(perAddress, Math.ceil(descriptors / 2)),
+              bytes: KEPT + KEPT_PER_STREAM * perAddress,
+              bodies: BODIES,
+            },
+            slowAfter,
+          },
         ),
     );
     this.#branches = new Branches({ counters: lainlet.counters, slowAfter });
@@ -85,6 +107,23 @@ export class GrpcServer implements CallEvents {
   async close(): Promise<void> {
     this.#branches.close();
     await this.#http2.close();
+  }
+
+  /** Memory that is kept for callers, in bytes, as their quotas count it. */
+  get kept(): number {
+    return this.#http2.kept;
+  }
+
+  onReply({ path, peer, stream }: Call, reply: Reply): void {
+    this.#branches.add(reply, () => {
+      this.options.lainlet.counters.add("slow", 1);
+      log.debug("a reply is not read, its call ends", { path, peer });
+      stream.cancel();
+    });
+  }
+
+  onReplyOver(reply: Reply): void {
+    this.#branches.remove(reply);
   }
 
   onFault({ path }: Call, error: unknown): void {
@@ -129,6 +168,9 @@ export class GrpcServer implements CallEvents {
           else stop = end;
         });
         return {
+          get held() {
+            return single.held;
+          },
           message: (bytes) => single.message(bytes),
           end: () => single.end(),
           close: () => stop(),

@@ -33,6 +33,11 @@ export class Limits {
     private readonly places: Places,
   ) {}
 
+  /** As many streams one address may have. */
+  get perAddress(): number {
+    return this.options.listenersPerAddress;
+  }
+
   /** Live streams. */
   get listeners(): number {
     return this.#open.size;

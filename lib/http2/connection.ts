@@ -13,9 +13,13 @@ import {
 import { HeaderBlocks, MAX_HEADERS } from "./header_block.ts";
 import { HpackError } from "./hpack.ts";
 import { Outbox } from "./outbox.ts";
+import type { Quota } from "./quota.ts";
 import { SETTING, settingsFrame, settingsOf } from "./settings.ts";
 import type { Http2Stream, StreamHandler } from "./stream.ts";
 import { MAX_STREAMS, Streams } from "./streams.ts";
+
+/** After so many frames it is looked whether it is time for others. */
+const LOOK_EVERY = 16;
 
 /**
  * One connection of HTTP/2, at the server's end, after the preface. What it
@@ -32,37 +36,66 @@ export class Http2Connection {
   /** The peer has sent its settings, which come first. */
   #hasBegun = false;
   #isOver = false;
+  /** Memory that was taken of the quota for frames and blocks that are not whole yet, in bytes. */
+  #taken = 0;
   /** Something came since the last look. */
   #isAlive = true;
+  #usedAt = performance.now();
 
   /** @param open called for each request, with its headers */
   constructor(
     private readonly conn: Deno.Conn,
     peer: string,
+    private readonly quota: Quota,
     open: (stream: Http2Stream) => StreamHandler,
   ) {
     this.#outbox = new Outbox(
       conn,
+      quota,
       () => {
         if (this.#streams.areDone) this.close();
       },
       () => this.close(),
     );
-    this.#streams = new Streams(peer, this.#outbox, open);
+    this.#streams = new Streams(peer, this.#outbox, quota, open);
     this.#outbox.post(settingsFrame([
       [SETTING.maxConcurrentStreams, MAX_STREAMS],
       [SETTING.maxHeaderListSize, MAX_HEADERS],
     ]));
   }
 
-  /** Takes what came. @returns why the connection is over; undefined: it is not */
-  receive(chunk: Uint8Array): string | undefined {
+  /** When it was last used, as `performance.now()`; undefined: it is at present, or it ends. */
+  get idleSince(): number | undefined {
+    const { isEnding, size } = this.#streams;
+    return isEnding || size > 0 ? undefined : this.#usedAt;
+  }
+
+  /**
+   * Takes what arrived. Others are served in between, and first, where the
+   * peer does not read what it is answered.
+   *
+   * @returns why the connection is over; undefined: it is not
+   */
+  async receive(chunk: Uint8Array): Promise<string | undefined> {
     this.#isAlive = true;
+    const { turn } = this.quota;
+    if (turn.isOver) await turn.next();
+    let begin = this.#usedAt = performance.now();
+    let count = 0;
     try {
       for (const frame of this.#frames.push(chunk)) {
+        // It may have been closed while this waited.
+        if (this.#isOver) return;
         this.#take(frame);
-        if (this.#isOver) break;
+        if (++count % LOOK_EVERY > 0) continue;
+        turn.spend(begin);
+        if (turn.isOver) await turn.next();
+        begin = performance.now();
       }
+      if (this.#isOver) return;
+      this.#keep();
+      turn.spend(begin);
+      await this.#outbox.drained();
     } catch (error) {
       const { code, message } = toConnectionError(error);
       this.#fail(code);
@@ -89,6 +122,7 @@ export class Http2Connection {
   close(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.quota.give(this.#taken);
     this.#outbox.close();
     this.#streams.close();
     try {
@@ -96,6 +130,22 @@ export class Http2Connection {
     } catch {
       // It was closed before.
     }
+  }
+
+  /** @param elapsed since the last call, in ms @returns for how long the peer has read nothing of what is there for it, in ms */
+  tick(elapsed: number): number {
+    return this.#outbox.tick(elapsed);
+  }
+
+  /** Notes what is kept until more arrives. @throws {ConnectionError} when the peer has too much */
+  #keep(): void {
+    const taken = this.#frames.held + this.#blocks.held;
+    const more = taken - this.#taken;
+    if (more > 0 && !this.quota.take(more)) {
+      throw new ConnectionError(ERROR.enhanceYourCalm, "too much is kept");
+    }
+    if (more < 0) this.quota.give(-more);
+    this.#taken = taken;
   }
 
   #take(frame: Frame): void {

@@ -1,4 +1,5 @@
 import { ConnectionError, ERROR } from "./errors.ts";
+import { Splitter } from "./splitter.ts";
 
 /**
  * The frames of HTTP/2.
@@ -103,36 +104,39 @@ export function wordAt(bytes: Uint8Array, at: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(at);
 }
 
-/** Cuts what comes into frames. */
+/** Splits what arrives into frames. */
 export class FrameReader {
-  #rest = EMPTY;
+  readonly #frames = new Splitter(FRAME_HEAD, payloadLength);
+
+  /** Memory that a frame takes that is not whole yet, in bytes. */
+  get held(): number {
+    return this.#frames.held;
+  }
 
   /**
-   * The frames that are whole now.
+   * The frames that are whole now; valid until the chunk is overwritten.
    *
    * @throws {ConnectionError} when one is longer than {@linkcode MAX_PAYLOAD}
    */
   *push(chunk: Uint8Array): Generator<Frame> {
-    let bytes = join(this.#rest, chunk);
-    for (;;) {
-      if (bytes.length < FRAME_HEAD) break;
-      const [a = 0, b = 0, c = 0, type = 0, flags = 0] = bytes;
-      const length = a << 16 | b << 8 | c;
-      if (length > MAX_PAYLOAD) {
-        throw new ConnectionError(ERROR.frameSize, "too long a frame");
-      }
-      if (bytes.length < FRAME_HEAD + length) break;
+    for (const bytes of this.#frames.push(chunk)) {
+      const [, , , type = 0, flags = 0] = bytes;
       yield {
         type,
         flags,
         stream: wordAt(bytes, 5) & MAX_WINDOW,
-        payload: bytes.subarray(FRAME_HEAD, FRAME_HEAD + length),
+        payload: bytes.subarray(FRAME_HEAD),
       };
-      bytes = bytes.subarray(FRAME_HEAD + length);
     }
-    // A copy, as the chunk is written over.
-    this.#rest = bytes.length === 0 ? EMPTY : bytes.slice();
   }
+}
+
+function payloadLength([a = 0, b = 0, c = 0]: Uint8Array): number {
+  const length = a << 16 | b << 8 | c;
+  if (length > MAX_PAYLOAD) {
+    throw new ConnectionError(ERROR.frameSize, "too long a frame");
+  }
+  return length;
 }
 
 /** One after the other. */

@@ -61,6 +61,11 @@ export class HeaderBlocks {
     return this.#open !== undefined;
   }
 
+  /** Memory that a block takes that is not whole yet, in bytes. */
+  get held(): number {
+    return this.#buffer.length;
+  }
+
   /**
    * Takes a HEADERS frame, or a CONTINUATION.
    *

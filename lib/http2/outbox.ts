@@ -1,6 +1,7 @@
 import { framedSize, framesOf, putFrames } from "./body.ts";
 import { giveBuffer, takeBuffer } from "./buffers.ts";
 import { FIRST_WINDOW, MAX_PAYLOAD, MAX_WINDOW } from "./frame.ts";
+import type { Quota } from "./quota.ts";
 import type { Http2Stream, Part } from "./stream.ts";
 
 /** How much is handed to the system at a time, about, in bytes. */
@@ -9,18 +10,30 @@ const BATCH = 64 * 1024;
 /** Bodies of up to so many bytes are framed once for all who get them. */
 const SHARED = 1024 * 1024;
 
-/** How much may wait to be sent besides bodies, in bytes: who does not read it, is left. */
+/** How much may wait to be sent besides bodies, in bytes: a peer that does not read it is disconnected. */
 const MAX_CONTROL = 1024 * 1024;
+
+/** While more than that waits, nothing is read of the peer, in bytes: much of what it sends is answered. */
+const FULL = 64 * 1024;
 
 /** What a connection sends: frames that cannot wait, and then bodies, as there is room for them. */
 export class Outbox {
   /** Streams that may have something to send; the first one is served next. */
   readonly #ready = new Set<Http2Stream>();
+  /** Streams that have something to send, and no room for it. */
+  readonly #blocked = new Set<Http2Stream>();
+  /** All streams may have got room. */
+  #isWidened = false;
   #control: Uint8Array[] = [];
   #controlSize = 0;
   #window = FIRST_WINDOW;
   #isFlushing = false;
   #isOver = false;
+  #drained?: PromiseWithResolvers<void>;
+  /** The peer took something since the last look. */
+  #hasMoved = false;
+  /** For how long it has taken nothing, in ms, as far as that was looked at. */
+  #stalled = 0;
 
   /**
    * @param onIdle called when all was sent
@@ -28,6 +41,7 @@ export class Outbox {
    */
   constructor(
     private readonly conn: Deno.Conn,
+    private readonly quota: Quota,
     private readonly onIdle: () => void,
     private readonly onLost: () => void,
   ) {}
@@ -35,20 +49,45 @@ export class Outbox {
   /** Sends a frame before all bodies. */
   post(frame: Uint8Array): void {
     if (this.#isOver) return;
+    const isWithin = this.#controlSize + frame.length <= MAX_CONTROL &&
+      this.quota.take(frame.length);
+    if (!isWithin) return this.onLost();
     this.#control.push(frame);
     this.#controlSize += frame.length;
-    if (this.#controlSize > MAX_CONTROL) this.onLost();
-    else this.flush();
+    this.flush();
+  }
+
+  /** Resolves when enough of what waits was sent for the peer to be read again; undefined: it is to be read now. */
+  drained(): Promise<void> | undefined {
+    if (this.#controlSize <= FULL) return undefined;
+    this.#drained ??= Promise.withResolvers();
+    return this.#drained.promise;
+  }
+
+  /** @param elapsed since the last call, in ms @returns for how long the peer has taken nothing of what is sent, in ms */
+  tick(elapsed: number): number {
+    const isStalled = this.#isFlushing && !this.#hasMoved;
+    this.#stalled = isStalled ? this.#stalled + elapsed : 0;
+    this.#hasMoved = false;
+    return this.#stalled;
   }
 
   /** A stream has something to send, or room for it. */
   add(stream: Http2Stream): void {
+    this.#blocked.delete(stream);
     this.#ready.add(stream);
     this.flush();
   }
 
   remove(stream: Http2Stream): void {
     this.#ready.delete(stream);
+    this.#blocked.delete(stream);
+  }
+
+  /** All streams may have room for more: they are looked at once, however often that is said meanwhile. */
+  widenAll(): void {
+    this.#isWidened = true;
+    this.flush();
   }
 
   /** The peer has room for more. @returns false when that is more than there can be */
@@ -62,8 +101,19 @@ export class Outbox {
   close(): void {
     this.#isOver = true;
     this.#ready.clear();
+    this.#blocked.clear();
+    this.#takeControl();
+  }
+
+  /** Takes what waits besides bodies. */
+  #takeControl(): Uint8Array[] {
+    const control = this.#control;
+    this.quota.give(this.#controlSize);
     this.#control = [];
     this.#controlSize = 0;
+    this.#drained?.resolve();
+    this.#drained = undefined;
+    return control;
   }
 
   /** Sends what there is to send, soon: what comes meanwhile goes along. */
@@ -74,8 +124,11 @@ export class Outbox {
   }
 
   readonly #write = async (): Promise<void> => {
+    const { turn } = this.quota;
     try {
-      for (;;) {
+      for (let isFirst = true;; isFirst = false) {
+        if (!isFirst && turn.isOver && this.#hasMore) await turn.next();
+        const begin = performance.now();
         const parts = this.#collect(BATCH - this.#controlSize);
         const [part] = parts;
         if (part === undefined && this.#controlSize === 0) break;
@@ -83,8 +136,15 @@ export class Outbox {
           part?.isWhole && part.end === undefined && parts.length === 1 &&
           this.#controlSize === 0
         ) {
-          await this.#send(framesOf(part));
-        } else await this.#sendCopied(parts);
+          const sending = this.#send(framesOf(part));
+          turn.spend(begin);
+          await sending;
+        } else {
+          const sending = this.#sendCopied(parts);
+          turn.spend(begin);
+          await sending;
+        }
+        this.#hasMoved = true;
         for (const part of parts) part.stream.sent(part);
       }
       this.#isFlushing = false;
@@ -94,12 +154,14 @@ export class Outbox {
     }
   };
 
+  get #hasMore(): boolean {
+    return this.#controlSize > 0 || this.#ready.size > 0;
+  }
+
   /** Sends what waits besides bodies, and parts of bodies. */
   async #sendCopied(parts: readonly Part[]): Promise<void> {
-    const control = this.#control;
     let size = this.#controlSize;
-    this.#control = [];
-    this.#controlSize = 0;
+    const control = this.#takeControl();
     for (const { bytes, end } of parts) {
       size += framedSize(bytes.length) + (end?.length ?? 0);
     }
@@ -116,7 +178,10 @@ export class Outbox {
 
   async #send(bytes: Uint8Array): Promise<void> {
     let at = await this.conn.write(bytes);
-    while (at < bytes.length) at += await this.conn.write(bytes.subarray(at));
+    while (at < bytes.length) {
+      this.#hasMoved = true;
+      at += await this.conn.write(bytes.subarray(at));
+    }
   }
 
   /** How much a stream may send that nobody waits for: all, where that needs no copy. */
@@ -129,19 +194,28 @@ export class Outbox {
   /** What streams have to send, and there is room for. @param room about how many bytes */
   #collect(room: number): Part[] {
     const parts: Part[] = [];
+    if (this.#isWidened) {
+      this.#isWidened = false;
+      for (const stream of this.#blocked) this.#ready.add(stream);
+      this.#blocked.clear();
+    }
     // In turn, a frame each; one that is alone need not stop so soon.
     const share = this.#ready.size > 1 ? MAX_PAYLOAD : this.#shareAlone();
     for (const stream of this.#ready) {
       if (room <= 0 || this.#window <= 0) break;
       this.#ready.delete(stream);
       const most = Math.min(stream.sendable, this.#window, share);
-      if (most <= 0) continue;
+      if (most <= 0) {
+        this.#blocked.add(stream);
+        continue;
+      }
       const part = stream.take(most);
       parts.push(part);
       room -= part.bytes.length;
       this.#window -= part.bytes.length;
       // Behind the others, whose turn it is now.
       if (stream.sendable > 0) this.#ready.add(stream);
+      else if (!part.isLast) this.#blocked.add(stream);
     }
     return parts;
   }

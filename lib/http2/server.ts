@@ -4,6 +4,8 @@ import { sleep } from "../backoff.ts";
 import type { KeyPair } from "../certificates.ts";
 import { Http2Connection } from "./connection.ts";
 import { join, PREFACE } from "./frame.ts";
+import { type Guest, Guests } from "./guests.ts";
+import type { QuotaLimits } from "./quota.ts";
 import type { Http2Stream, StreamHandler } from "./stream.ts";
 
 const log = getLogger(["lainlet", "http2"]);
@@ -12,7 +14,8 @@ const log = getLogger(["lainlet", "http2"]);
 const PATIENCE = 10_000;
 const FAREWELL = 1_000;
 
-/** How often whoever is connected is asked for a sign of life, in ms. */
+/** How often connections are looked after, and asked for a sign of life, in ms. */
+const LOOK_EVERY = 1_000;
 const CHECK_EVERY = 30_000;
 
 /** How long no connection is accepted after one that could not be, in ms. */
@@ -21,7 +24,7 @@ const PAUSE = 200;
 /** How often it is looked whether the certificate was renewed, in ms. */
 const RENEW_EVERY = 5_000;
 
-/** How often trouble is told, in ms. */
+/** How often trouble of one kind is told, in ms. */
 const TOLD_EVERY = 60_000;
 
 /** The answer to those who speak HTTP/1. */
@@ -44,6 +47,19 @@ export interface Http2Address {
   readonly tls?: { read(): KeyPair };
 }
 
+/** What a server bears of its peers. */
+export interface Http2Limits {
+  /** What one address may have. */
+  readonly quota: QuotaLimits;
+  /** How long a peer may read nothing of what is there for it, in ms. */
+  readonly slowAfter: number;
+}
+
+const LIMITS: Http2Limits = {
+  quota: { connections: 1_000, bytes: 2 ** 25, bodies: 2 ** 25 },
+  slowAfter: 60_000,
+};
+
 /**
  * A server of HTTP/2, by prior knowledge or TLS: as much of it as gRPC needs.
  *
@@ -59,12 +75,13 @@ export interface Http2Address {
  */
 export class Http2Server {
   #listener: Deno.TcpListener | Deno.TlsListener;
-  readonly #connections = new Set<Http2Connection>();
+  readonly #guests: Guests;
   /** Of each connection, whether it has begun or not. */
   readonly #served = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   readonly #timers: readonly ReturnType<typeof setInterval>[];
-  #toldAt = -Infinity;
+  /** When trouble was told, by its kind. */
+  readonly #toldAt = new Map<string, number>();
 
   /**
    * Listens.
@@ -75,7 +92,9 @@ export class Http2Server {
   constructor(
     { tls, ...address }: Http2Address,
     private readonly open: (stream: Http2Stream) => StreamHandler,
+    private readonly limits: Http2Limits = LIMITS,
   ) {
+    this.#guests = new Guests(limits.quota);
     const pair = tls?.read();
     // Where ports are shared, nothing else says that this one is taken.
     if (pair !== undefined) Deno.listen(address).close();
@@ -83,13 +102,20 @@ export class Http2Server {
       ? Deno.listen(address)
       : listenTls(address, pair);
     this.#accept(this.#listener);
-    const check = () => {
-      for (const one of this.#connections) if (!one.check()) one.close();
-    };
     this.#timers = [
-      setInterval(check, CHECK_EVERY),
+      this.#keepLooking(),
       ...tls && pair ? [this.#keepRenewing(tls, pair)] : [],
     ];
+  }
+
+  /** Connections that were refused or closed, as their address had too many. */
+  get refused(): number {
+    return this.#guests.refused;
+  }
+
+  /** Memory that is kept for all peers, in bytes, as their quotas count it. */
+  get kept(): number {
+    return this.#guests.kept;
   }
 
   get address(): { hostname: string; port: number } {
@@ -101,7 +127,7 @@ export class Http2Server {
     for (const timer of this.#timers) clearInterval(timer);
     this.#closing.abort();
     this.#listener.close();
-    for (const connection of this.#connections) connection.end();
+    for (const [, connection] of this.#guests) connection.end();
     await Promise.all(this.#served);
   }
 
@@ -122,7 +148,9 @@ export class Http2Server {
         this.#accept(this.#listener);
         log.info("new connections get a renewed certificate");
       } catch (error) {
-        this.#tell("a renewed certificate cannot be used", error);
+        this.#tell("a renewed certificate cannot be used", {
+          error: String(error),
+        });
       }
     }, RENEW_EVERY);
   }
@@ -135,27 +163,60 @@ export class Http2Server {
         const conn = await listener.accept();
         // What is small is not to wait for more.
         if ("setNoDelay" in conn) conn.setNoDelay();
-        const served = this.#serve(conn).finally(() =>
-          this.#served.delete(served)
-        );
+        const served = this.#admit(conn);
+        if (served === undefined) continue;
         this.#served.add(served);
+        served.finally(() => this.#served.delete(served));
       } catch (error) {
         if (signal.aborted || listener !== this.#listener) return;
-        this.#tell("a connection cannot be accepted", error);
+        this.#tell("a connection cannot be accepted", { error: String(error) });
+        this.#guests.makeRoom();
         await sleep(PAUSE, signal);
       }
     }
   }
 
-  #tell(trouble: string, error: unknown): void {
+  /** Serves a connection, unless its address has too many. @returns resolves when it is over */
+  #admit(conn: Deno.Conn<Deno.NetAddr>): Promise<void> | undefined {
+    const { hostname } = conn.remoteAddr;
+    const guest = this.#guests.enter(hostname);
+    if (guest !== undefined) {
+      return this.#serve(conn, guest)
+        .finally(() => this.#guests.leave(guest));
+    }
+    this.#tell("an address has too many connections", { peer: hostname });
+    close(conn);
+  }
+
+  /** Looks after connections: whether they are read, and alive. @returns ends that */
+  #keepLooking(): ReturnType<typeof setInterval> {
+    const { slowAfter } = this.limits;
+    let last = performance.now();
+    let checkedAt = last;
+    return setInterval(() => {
+      const now = performance.now();
+      const elapsed = now - last;
+      last = now;
+      const isCheck = now - checkedAt >= CHECK_EVERY;
+      if (isCheck) checkedAt = now;
+      for (const [{ address }, one] of this.#guests) {
+        const isSlow = one.tick(elapsed) >= slowAfter;
+        if (isSlow) this.#tell("a peer reads nothing", { peer: address });
+        if (isSlow || isCheck && !one.check()) one.close();
+      }
+    }, Math.min(LOOK_EVERY, slowAfter));
+  }
+
+  #tell(trouble: string, details: Record<string, string>): void {
     const now = performance.now();
-    if (now - this.#toldAt < TOLD_EVERY) return;
-    this.#toldAt = now;
-    log.error(trouble, { error: String(error) });
+    const last = this.#toldAt.get(trouble) ?? -Infinity;
+    if (now - last < TOLD_EVERY) return;
+    this.#toldAt.set(trouble, now);
+    log.error(trouble, details);
   }
 
   /** Serves a connection until it is over. Never throws. */
-  async #serve(conn: Deno.Conn<Deno.NetAddr>): Promise<void> {
+  async #serve(conn: Deno.Conn<Deno.NetAddr>, guest: Guest): Promise<void> {
     const end = () => close(conn);
     const timer = setTimeout(end, PATIENCE);
     const remove = onAbort(this.#closing.signal, end);
@@ -165,7 +226,7 @@ export class Http2Server {
       remove();
       if (begin === "HTTP/1") await conn.write(NOT_HTTP2);
       else if (begin !== undefined && !this.#closing.signal.aborted) {
-        await this.#converse(conn, begin);
+        await this.#converse(conn, begin, guest);
       }
     } catch (error) {
       log.debug("a connection is lost", { error: String(error) });
@@ -179,23 +240,24 @@ export class Http2Server {
   async #converse(
     conn: Deno.Conn<Deno.NetAddr>,
     rest: Uint8Array,
+    { connections, quota }: Guest,
   ): Promise<void> {
     const peer = conn.remoteAddr.hostname;
-    const connection = new Http2Connection(conn, peer, this.open);
-    this.#connections.add(connection);
+    const connection = new Http2Connection(conn, peer, quota, this.open);
+    connections.add(connection);
     try {
-      let problem = connection.receive(rest);
+      let problem = await connection.receive(rest);
       const buffer = new Uint8Array(4_096);
       while (problem === undefined) {
         const count = await conn.read(buffer);
         if (count === null) return;
-        problem = connection.receive(buffer.subarray(0, count));
+        problem = await connection.receive(buffer.subarray(0, count));
       }
       log.debug("a connection is broken", { peer, problem });
       // Which may be the reason to read no more.
       await sleep(FAREWELL, this.#closing.signal);
     } finally {
-      this.#connections.delete(connection);
+      connections.delete(connection);
       connection.close();
     }
   }

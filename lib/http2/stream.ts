@@ -1,5 +1,6 @@
 import { ERROR, type ErrorCode } from "./errors.ts";
 import type { Header } from "./hpack.ts";
+import type { Quota } from "./quota.ts";
 
 /** Who looks after a request. */
 export interface StreamHandler {
@@ -14,6 +15,10 @@ export interface StreamHandler {
 /** What a stream needs of its connection. */
 export interface Carrier {
   readonly peer: string;
+  /** How much each stream may send at first, in bytes. */
+  readonly firstWindow: number;
+  /** What the peer may have. */
+  readonly quota: Quota;
   /** The frames of headers; to be sent in the order in which they are made. */
   frame(
     stream: number,
@@ -51,8 +56,9 @@ interface Pending {
 /** A request, and the response to it. */
 export class Http2Stream {
   handler?: StreamHandler;
-  /** How much may be sent, in bytes. */
-  window: number;
+  #credit = 0;
+  /** Memory that was taken of the peer's quota, in bytes. */
+  #taken = 0;
   /** How much came since the peer was told that there is room again, in bytes. */
   received = 0;
   /** The peer has said all. */
@@ -68,12 +74,41 @@ export class Http2Stream {
   constructor(
     readonly id: number,
     readonly headers: ReadonlyMap<string, string>,
-    window: number,
     private readonly carrier: Carrier,
+    /** Memory that it takes besides what is kept of the request, in bytes. */
+    private readonly cost: number,
   ) {
-    this.window = window;
     const length = headers.get("content-length");
     if (length !== undefined) this.unreceived = Number(length);
+  }
+
+  /** What may be sent more than at first, in bytes; below 0: less, as that was sent. */
+  get credit(): number {
+    return this.#credit;
+  }
+
+  /** How much may be sent, in bytes. */
+  get window(): number {
+    return this.carrier.firstWindow + this.#credit;
+  }
+
+  /** The peer has room for more. */
+  widen(by: number): void {
+    this.#credit += by;
+  }
+
+  /**
+   * Notes how much of the request's body is kept at present, in bytes.
+   *
+   * @returns false: that is more than the peer may have
+   */
+  keep(bytes: number): boolean {
+    if (this.isOver) return true;
+    const more = this.cost + bytes - this.#taken;
+    if (more > 0 && !this.carrier.quota.take(more)) return false;
+    if (more < 0) this.carrier.quota.give(-more);
+    this.#taken += more;
+    return true;
   }
 
   /** The address at the other end of the connection. */
@@ -100,7 +135,8 @@ export class Http2Stream {
 
   /**
    * Sends bytes, as fast as the peer takes them; not before all of the last
-   * ones were taken.
+   * ones were taken. Where the peer has too much on its way to it, the stream
+   * is broken off.
    *
    * @param bytes are never to be changed; others may be sent the same
    * @param onTaken called for each part that was handed to the system
@@ -110,6 +146,9 @@ export class Http2Stream {
     onTaken: (count: number, isLast: boolean) => void,
   ): void {
     if (!this.isOpen) return;
+    if (!this.carrier.quota.takeBody(bytes)) {
+      return this.carrier.reset(this, ERROR.enhanceYourCalm);
+    }
     this.#pending = { bytes, at: 0, onTaken };
     this.carrier.ready(this);
   }
@@ -152,7 +191,7 @@ export class Http2Stream {
     const isLast = pending.at === all.length;
     const isWhole = at === 0 && isLast;
     const bytes = isWhole ? all : all.subarray(at, pending.at);
-    this.window -= bytes.length;
+    this.#credit -= bytes.length;
     const end = isLast && this.#trailers !== undefined
       ? this.carrier.frame(this.id, this.#trailers, true)
       : undefined;
@@ -164,7 +203,7 @@ export class Http2Stream {
     const pending = this.#pending;
     if (pending === undefined) return;
     if (isLast) {
-      this.#pending = undefined;
+      this.#forget();
       if (end !== undefined) this.carrier.ended(this);
       else if (this.#trailers !== undefined) this.#post(this.#trailers, true);
     }
@@ -175,8 +214,16 @@ export class Http2Stream {
   close(): void {
     if (this.isOver) return;
     this.isOver = true;
-    this.#pending = undefined;
+    this.carrier.quota.give(this.#taken);
+    this.#forget();
     this.handler?.close();
+  }
+
+  /** Sends no more of what is being sent. */
+  #forget(): void {
+    if (this.#pending === undefined) return;
+    this.carrier.quota.giveBody(this.#pending.bytes);
+    this.#pending = undefined;
   }
 }
 

@@ -18,6 +18,7 @@ import {
 } from "./header_block.ts";
 import { type Header, HpackEncoder } from "./hpack.ts";
 import type { Outbox } from "./outbox.ts";
+import type { Quota } from "./quota.ts";
 import { parseRequest, problemOfTrailers } from "./request.ts";
 import { type Carrier, Http2Stream, type StreamHandler } from "./stream.ts";
 
@@ -31,6 +32,9 @@ const MAX_RESET = MAX_STREAMS;
 
 /** The response to a request with too many headers: RFC 6585, 5. */
 const TOO_LARGE: readonly Header[] = [[":status", "431"]];
+
+/** Memory that a stream takes besides its headers, in bytes. */
+const STREAM_COST = 4_096;
 
 /** After so many bytes the peer is told that there is room again. */
 const REPLENISH = FIRST_WINDOW >> 1;
@@ -47,6 +51,8 @@ export class Streams implements Carrier {
   /** Streams that this side reset: what the peer sent before it knew is no error. */
   readonly #reset = new Set<number>();
   #firstWindow = FIRST_WINDOW;
+  /** No stream has room for more than this besides the first window, in bytes. */
+  #mostCredit = 0;
   /** How much came since the peer was told that there is room on the connection again, in bytes. */
   #received = 0;
   /** The last stream that began, and the last one that was not refused. */
@@ -60,6 +66,7 @@ export class Streams implements Carrier {
   constructor(
     readonly peer: string,
     private readonly outbox: Outbox,
+    readonly quota: Quota,
     private readonly open: (stream: Http2Stream) => StreamHandler,
   ) {}
 
@@ -76,6 +83,15 @@ export class Streams implements Carrier {
   /** Whether there are none, and will be none. */
   get areDone(): boolean {
     return this.#isEnding && this.#streams.size === 0;
+  }
+
+  /** How many are open. */
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  get firstWindow(): number {
+    return this.#firstWindow;
   }
 
   /** Takes no new ones; the outbox calls back when those that are there are over. */
@@ -195,22 +211,24 @@ export class Streams implements Carrier {
     if (stream.window + by > MAX_WINDOW) {
       return this.#fail(id, ERROR.flowControl, "too wide a window");
     }
-    this.#widen(stream, by);
+    stream.widen(by);
+    this.#mostCredit = Math.max(this.#mostCredit, stream.credit);
+    if (stream.sendable > 0) this.ready(stream);
   }
 
   /** The peer says how much each stream may send at first: of those that are there, too. */
   setFirstWindow(size: number): void {
-    const change = size - this.#firstWindow;
-    this.#firstWindow = size;
-    for (const stream of this.#streams.values()) this.#widen(stream, change);
-  }
-
-  #widen(stream: Http2Stream, by: number): void {
-    stream.window += by;
-    if (stream.window > MAX_WINDOW) {
-      throw new ConnectionError(ERROR.flowControl, "too wide a window");
+    const isWider = size > this.#firstWindow;
+    if (size + this.#mostCredit > MAX_WINDOW) {
+      // Only here all are looked at: of those that have ended it may be more.
+      this.#mostCredit = this.#streams.values()
+        .reduce((most, { credit }) => Math.max(most, credit), 0);
+      if (size + this.#mostCredit > MAX_WINDOW) {
+        throw new ConnectionError(ERROR.flowControl, "too wide a window");
+      }
     }
-    if (stream.sendable > 0) this.ready(stream);
+    this.#firstWindow = size;
+    if (isWider) this.outbox.widenAll();
   }
 
   #replenish(stream: number, count: number): void {
@@ -279,9 +297,16 @@ export class Streams implements Carrier {
     if (typeof fields === "string") {
       return this.#fail(id, ERROR.protocol, fields);
     }
-    const stream = new Http2Stream(id, fields, this.#firstWindow, this);
+    const cost = headers.reduce(
+      (sum, [name, value]) => sum + name.length + value.length,
+      STREAM_COST,
+    );
+    const stream = new Http2Stream(id, fields, this, cost);
     if (isEnd && stream.unreceived) {
       return this.#fail(id, ERROR.protocol, "less than content-length says");
+    }
+    if (!stream.keep(0)) {
+      return this.#fail(id, ERROR.enhanceYourCalm, "the peer has too much");
     }
     stream.isRequestWhole = isEnd;
     this.#streams.set(id, stream);

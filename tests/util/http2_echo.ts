@@ -1,6 +1,10 @@
 import { Buffer } from "node:buffer";
 import { FLAG, TYPE, wordAt } from "../../lib/http2/frame.ts";
-import { type Http2Address, Http2Server } from "../../lib/http2/server.ts";
+import {
+  type Http2Address,
+  type Http2Limits,
+  Http2Server,
+} from "../../lib/http2/server.ts";
 import type { Http2Stream } from "../../lib/http2/stream.ts";
 import { callHeaders, Http2Peer } from "./http2_peer.ts";
 
@@ -11,7 +15,8 @@ export class Http2Echo implements AsyncDisposable {
   open = 0;
   readonly server: Http2Server;
 
-  constructor(tls?: Http2Address["tls"]) {
+  /** @param limits others than the standard ones */
+  constructor(tls?: Http2Address["tls"], limits?: Http2Limits) {
     const address = { hostname: "127.0.0.1", port: 0, tls };
     this.server = new Http2Server(address, (stream) => {
       this.streams.push(stream);
@@ -32,7 +37,7 @@ export class Http2Echo implements AsyncDisposable {
         },
         close: () => this.open--,
       };
-    });
+    }, limits);
   }
 
   get port(): number {

@@ -50,7 +50,13 @@ export class TestLainlet implements AsyncDisposable {
     this.#grpc = new GrpcServer({ hostname: "127.0.0.1", port: 0 }, {
       lainlet: this.lainlet,
       slowAfter,
+      descriptors: 1_000,
     });
+  }
+
+  /** Memory that gRPC keeps for its callers, in bytes. */
+  get kept(): number {
+    return this.#grpc.kept;
   }
 
   /** Where gRPC is served. */

@@ -162,7 +162,8 @@ Deno.test("http2: too many streams are refused, one by one", async () => {
 });
 
 Deno.test("http2: who asks and asks, and reads nothing, is left", async () => {
-  await using echo = new Http2Echo();
+  const quota = { connections: 10, bytes: 2 ** 20, bodies: 2 ** 20 };
+  await using echo = new Http2Echo(undefined, { quota, slowAfter: 200 });
   await using peer = await Http2Peer.connect(echo.port);
   const pings = new Uint8Array(17 * 10_000);
   const ping = encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8));

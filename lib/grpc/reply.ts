@@ -1,0 +1,28 @@
+import type { Carrier } from "../broadcast/carrier.ts";
+
+/** A reply on its way, which is looked after as streams are: it has to be read. */
+export class Reply implements Carrier {
+  /** It is no listener's. */
+  readonly place = undefined;
+  readonly sent = 0;
+  readonly isBehind = false;
+  #hasMoved = false;
+  #idle = 0;
+
+  /** A part of it was taken. */
+  moved(): void {
+    this.#hasMoved = true;
+  }
+
+  tick(elapsed: number): number {
+    this.#idle = this.#hasMoved ? 0 : this.#idle + elapsed;
+    this.#hasMoved = false;
+    return this.#idle;
+  }
+
+  /** Replies are not counted. */
+  report(): void {}
+
+  /** It ends when all of it is sent. */
+  end(): void {}
+}

@@ -1,0 +1,76 @@
+const EMPTY: Uint8Array = new Uint8Array(0);
+
+/** What a unit that is not whole yet gets at first, in bytes. */
+const FIRST_SIZE = 256;
+
+/**
+ * Splits a byte stream into units, each of which is a head that says how much
+ * follows it. A byte is copied at most twice on average, in however small
+ * pieces the stream arrives.
+ */
+export class Splitter {
+  /** The begun unit; replaced, never reused, when that is whole. */
+  #buffer = EMPTY;
+  #size = 0;
+
+  /**
+   * @param head length of a head, in bytes
+   * @param lengthOf how many bytes follow a head; may throw
+   */
+  constructor(
+    private readonly head: number,
+    private readonly lengthOf: (head: Uint8Array) => number,
+  ) {}
+
+  /** Memory that the begun unit takes, in bytes; 0 between units. */
+  get held(): number {
+    return this.#buffer.length;
+  }
+
+  /** The units that are whole now, heads included; valid until the chunk is overwritten. */
+  *push(chunk: Uint8Array): Generator<Uint8Array> {
+    let rest = chunk;
+    while (this.#size > 0 && rest.length > 0) {
+      rest = this.#complete(rest);
+      if (this.#size < this.#wanted) continue;
+      const unit = this.#buffer.subarray(0, this.#size);
+      this.#buffer = EMPTY;
+      this.#size = 0;
+      yield unit;
+    }
+    while (rest.length >= this.head) {
+      const end = this.head + this.lengthOf(rest);
+      if (rest.length < end) break;
+      yield rest.subarray(0, end);
+      rest = rest.subarray(end);
+    }
+    this.#append(rest);
+  }
+
+  /** How long the begun unit has to become, as far as is known. */
+  get #wanted(): number {
+    if (this.#size < this.head) return this.head;
+    return this.head + this.lengthOf(this.#buffer);
+  }
+
+  /** Appends what belongs to the begun unit, its head first. @returns the rest */
+  #complete(bytes: Uint8Array): Uint8Array {
+    const count = Math.min(this.#wanted - this.#size, bytes.length);
+    this.#append(bytes.subarray(0, count));
+    return bytes.subarray(count);
+  }
+
+  #append(bytes: Uint8Array): void {
+    const size = this.#size + bytes.length;
+    if (size > this.#buffer.length) {
+      // Once more than a head is there, it is known how long it becomes.
+      const larger = new Uint8Array(
+        this.#size < this.head ? Math.max(size, FIRST_SIZE) : this.#wanted,
+      );
+      larger.set(this.#buffer.subarray(0, this.#size));
+      this.#buffer = larger;
+    }
+    this.#buffer.set(bytes, this.#size);
+    this.#size = size;
+  }
+}

@@ -1,0 +1,49 @@
+/** How long an address may keep the thread busy before others get it, in ms. */
+const TURN = 5;
+
+/**
+ * For how long they get it at least, in ms. It must be time in which there may
+ * be nothing to do: as long as there is, the runtime (tokio) looks for new
+ * data on sockets only once in 61 rounds, so `setImmediate` is not enough.
+ */
+const PAUSE = 1;
+
+/**
+ * The time that one address has of the thread, with all its connections,
+ * before the event loop serves what else there is: where there is always more
+ * to read, or room to write, promises alone never let it. Those connections
+ * that wait go on in the order in which they came.
+ */
+export class Turn {
+  readonly #waiting: (() => void)[] = [];
+  #spent = 0;
+
+  /** Notes work. @param begin when it began, as `performance.now()` */
+  spend(begin: number): void {
+    this.#spent += performance.now() - begin;
+  }
+
+  /** Whether the time is used up, or others wait for their share of it. */
+  get isOver(): boolean {
+    return this.#spent >= TURN || this.#waiting.length > 0;
+  }
+
+  /** Resolves when the event loop has gone round, and those that waited before have had their time; to be awaited at once. */
+  next(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (this.#waiting.push(resolve) === 1) setTimeout(this.#serve, PAUSE);
+    return promise;
+  }
+
+  readonly #serve = async (): Promise<void> => {
+    this.#spent = 0;
+    // The first stays in its place until all are served: who comes waits, too.
+    while (this.#spent < TURN && this.#waiting.length > 0) {
+      this.#waiting[0]?.();
+      // What it does until it waits for something comes before this goes on.
+      await undefined;
+      this.#waiting.shift();
+    }
+    if (this.#waiting.length > 0) setTimeout(this.#serve, PAUSE);
+  };
+}

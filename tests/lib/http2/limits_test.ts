@@ -1,0 +1,265 @@
+/**
+ * What one address may have of a server of HTTP/2: memory, time, connections.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { messageFrame } from "../../../lib/broadcast/message.ts";
+import { MessageReader } from "../../../lib/grpc/request.ts";
+import { ERROR } from "../../../lib/http2/errors.ts";
+import {
+  encodeFrame,
+  FLAG,
+  FrameReader,
+  TYPE,
+  wordAt,
+  words,
+} from "../../../lib/http2/frame.ts";
+import { encodeHeaders } from "../../../lib/http2/hpack.ts";
+import { type Http2Limits, Http2Server } from "../../../lib/http2/server.ts";
+import { SETTING, settingsFrame } from "../../../lib/http2/settings.ts";
+import { Http2Stream } from "../../../lib/http2/stream.ts";
+import { joined } from "../../util/attacks.ts";
+import { Http2Echo } from "../../util/http2_echo.ts";
+import { callHeaders, Http2Peer } from "../../util/http2_peer.ts";
+import { eventually } from "../../util/process.ts";
+
+const MB = 2 ** 20;
+
+/** Limits that are not reached, but for those given. */
+function limits(
+  quota: Partial<Http2Limits["quota"]>,
+  slowAfter = 60_000,
+): Http2Limits {
+  return {
+    quota: { connections: 100, bytes: 64 * MB, bodies: 64 * MB, ...quota },
+    slowAfter,
+  };
+}
+
+/** How many bytes are copied while something is done. */
+function copiedBy(act: () => void): number {
+  const { set, slice } = Uint8Array.prototype;
+  let copied = 0;
+  Uint8Array.prototype.set = function (from, at) {
+    copied += from.length;
+    set.call(this, from, at);
+  };
+  Uint8Array.prototype.slice = function (begin, end) {
+    const copy = slice.call(this, begin, end);
+    copied += copy.length;
+    return copy;
+  };
+  try {
+    act();
+  } finally {
+    Object.assign(Uint8Array.prototype, { set, slice });
+  }
+  return copied;
+}
+
+/** Pushes bytes in pieces of a size. @returns what came, one behind the other */
+function pushed(
+  reader: { push(chunk: Uint8Array): Iterable<unknown> },
+  bytes: Uint8Array,
+  size: number,
+): unknown[] {
+  const all: unknown[] = [];
+  for (let at = 0; at < bytes.length; at += size) {
+    // Copies, as a connection overwrites what it has read.
+    all.push(...reader.push(Uint8Array.from(bytes.subarray(at, at + size))));
+  }
+  return all;
+}
+
+Deno.test("messages and frames: however they arrive, a byte is copied a few times", () => {
+  const message = messageFrame([new Uint8Array(60_000).fill(7)]);
+  const frame = encodeFrame(TYPE.data, 0, 1, new Uint8Array(16_000).fill(7));
+  for (
+    const [make, bytes] of [
+      [() => new MessageReader(), message],
+      [() => new FrameReader(), frame],
+    ] as const
+  ) {
+    for (const size of [1, 7, 1_000, bytes.length]) {
+      let units: unknown[] = [];
+      const copied = copiedBy(() => {
+        units = pushed(make(), joined(bytes, bytes), size);
+      });
+      assertEquals(units.length, 2, `${size}`);
+      assert(copied <= 5 * bytes.length, `${copied} in pieces of ${size}`);
+    }
+  }
+  const reader = new MessageReader();
+  const copied = copiedBy(() => {
+    pushed(reader, message.subarray(0, -1), 1_000);
+    for (let i = 0; i < 1_000; i++) [...reader.push(new Uint8Array(0))];
+  });
+  assert(copied < 5 * message.length, `${copied} with empty pieces`);
+});
+
+Deno.test("http2: a first window costs the same however many streams there are", async () => {
+  await using echo = new Http2Echo();
+  await using peer = await Http2Peer.connect(echo.port, [
+    [SETTING.initialWindowSize, 0],
+  ]);
+  const block = encodeHeaders(callHeaders("/10"));
+  const streams = 1_000;
+  await peer.send(joined(
+    ...Array.from(
+      { length: streams },
+      (_, i) =>
+        encodeFrame(
+          TYPE.headers,
+          FLAG.endHeaders | FLAG.endStream,
+          2 * i + 1,
+          block,
+        ),
+    ),
+  ));
+  await eventually(
+    "all are there",
+    () => echo.bodies.length === streams || undefined,
+  );
+  const sendable = Object.getOwnPropertyDescriptor(
+    Http2Stream.prototype,
+    "sendable",
+  );
+  const { get } = sendable ?? {};
+  if (sendable === undefined || get === undefined) throw new Error("renamed");
+  let looks = 0;
+  Object.defineProperty(Http2Stream.prototype, "sendable", {
+    ...sendable,
+    get() {
+      looks++;
+      return get.call(this);
+    },
+  });
+  try {
+    const sizes = Array.from(
+      { length: 2_000 },
+      (_, i) => [SETTING.initialWindowSize, i % 2 ? 0 : 1] as const,
+    );
+    await peer.send(settingsFrame(sizes), settingsFrame(sizes));
+    for (let i = 0; i < 3; i++) await peer.nextOf(TYPE.settings);
+  } finally {
+    Object.defineProperty(Http2Stream.prototype, "sendable", sendable);
+  }
+  assert(looks < 20 * streams, `${looks} looks at ${streams} streams`);
+  await peer.send(settingsFrame([[SETTING.initialWindowSize, 10]]));
+  for (let i = 0; i < streams; i++) {
+    const { payload } = await peer.nextOf(TYPE.data);
+    assertEquals(payload.length, 10);
+  }
+});
+
+Deno.test("http2: whoever always has something to say lets the event loop go round", async () => {
+  let requests = 0;
+  const server = new Http2Server(
+    { hostname: "127.0.0.1", port: 0 },
+    (stream) => {
+      requests++;
+      // As long as a dear request takes.
+      for (const begin = performance.now(); performance.now() - begin < 1;);
+      stream.respond([[":status", "200"]], true);
+      return { data() {}, end() {}, close() {} };
+    },
+  );
+  await using peer = await Http2Peer.connect(server.address.port);
+  let rounds = 0;
+  const timer = setInterval(() => requests > 0 && rounds++);
+  const block = encodeHeaders(callHeaders("/"));
+  const flags = FLAG.endHeaders | FLAG.endStream;
+  const count = 200;
+  await peer.send(joined(
+    ...Array.from(
+      { length: count },
+      (_, i) => encodeFrame(TYPE.headers, flags, 2 * i + 1, block),
+    ),
+  ));
+  await eventually("all are there", () => requests === count || undefined);
+  clearInterval(timer);
+  assert(rounds >= 5, `${rounds} rounds`);
+  await peer[Symbol.asyncDispose]();
+  await server.close();
+});
+
+Deno.test("http2: an address has so many connections, idle ones make room, those in use are not touched", async () => {
+  await using echo = new Http2Echo(undefined, limits({ connections: 3 }));
+  const open = async () => {
+    const peer = await Http2Peer.connect(echo.port);
+    await peer.nextOf(TYPE.settings);
+    return peer;
+  };
+  await using busy = await open();
+  await busy.open(1, callHeaders("/a"));
+  await using idle = await open();
+  await using used = await open();
+  await used.open(1, callHeaders("/b"), FLAG.endHeaders | FLAG.endStream);
+  await used.nextOf(TYPE.data, 1);
+  await eventually("it is idle", () => echo.open === 1 || undefined);
+  const refused = await Deno.connect({
+    hostname: "127.0.0.1",
+    port: echo.port,
+  });
+  assertEquals(await refused.read(new Uint8Array(1)).catch(() => null), null);
+  refused.close();
+  // In its place one that nobody used for longest.
+  const { payload } = await idle.nextOf(TYPE.goaway);
+  assertEquals(wordAt(payload, 4), ERROR.none);
+  assertEquals(await idle.next(), undefined);
+  assertEquals(echo.server.refused, 1);
+  await using next = await open();
+  await next.open(1, callHeaders("/c"), FLAG.endHeaders | FLAG.endStream);
+  await next.nextOf(TYPE.data, 1);
+  await busy.send(
+    encodeFrame(TYPE.data, FLAG.endStream, 1, Uint8Array.of(98)),
+  );
+  await busy.nextOf(TYPE.data, 1);
+});
+
+Deno.test("http2: bodies that nobody reads end their streams beyond a limit", async () => {
+  await using echo = new Http2Echo(undefined, limits({ bodies: 250_000 }));
+  await using peer = await Http2Peer.connect(echo.port, [
+    [SETTING.initialWindowSize, 0],
+  ]);
+  const ends = FLAG.endHeaders | FLAG.endStream;
+  for (const id of [1, 3, 5]) {
+    await peer.open(id, callHeaders("/100000"), ends);
+  }
+  const { stream, payload } = await peer.nextOf(TYPE.rstStream);
+  assertEquals([stream, wordAt(payload, 0)], [5, ERROR.enhanceYourCalm]);
+  await peer.send(encodeFrame(TYPE.rstStream, 0, 1, words(ERROR.cancel)));
+  await peer.open(7, callHeaders("/100000"), ends);
+  await peer.send(encodeFrame(TYPE.windowUpdate, 0, 7, words(100_000)));
+  await peer.send(encodeFrame(TYPE.windowUpdate, 0, 0, words(100_000)));
+  await peer.nextOf(TYPE.data, 7);
+  // One that is too large alone is sent all the same.
+  await using other = await Http2Peer.connect(echo.port);
+  await peer.send(encodeFrame(TYPE.rstStream, 0, 3, words(ERROR.cancel)));
+  await peer.send(encodeFrame(TYPE.rstStream, 0, 7, words(ERROR.cancel)));
+  await eventually("nothing is sent", () => echo.open === 0 || undefined);
+  await other.open(1, callHeaders("/1000000"), ends);
+  await other.nextOf(TYPE.data, 1);
+});
+
+Deno.test("http2: streams beyond what an address may have are refused, and what ended gives its room back", async () => {
+  const bytes = 64 * 1024;
+  await using echo = new Http2Echo(undefined, limits({ bytes }));
+  await using peer = await Http2Peer.connect(echo.port);
+  for (let id = 1; id < 60; id += 2) await peer.open(id, callHeaders("/a"));
+  const { stream, payload } = await peer.nextOf(TYPE.rstStream);
+  assertEquals(wordAt(payload, 0), ERROR.enhanceYourCalm);
+  assert(echo.server.kept <= bytes, `${echo.server.kept}`);
+  for (let id = 1; id < stream; id += 2) {
+    await peer.send(encodeFrame(TYPE.rstStream, 0, id, words(ERROR.cancel)));
+  }
+  await eventually("they are over", () => echo.open === 0 || undefined);
+  await peer.open(99, callHeaders("/b"), FLAG.endHeaders | FLAG.endStream);
+  await peer.nextOf(TYPE.data, 99);
+  await peer[Symbol.asyncDispose]();
+  await eventually(
+    "nothing is kept",
+    () => echo.server.kept === 0 || undefined,
+  );
+});
