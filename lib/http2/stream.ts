@@ -63,7 +63,7 @@ export class Http2Stream {
   received = 0;
   /** The peer has said all. */
   isRequestWhole = false;
-  /** How much of the body has to come yet, in bytes; undefined: nobody knows. */
+  /** How much of the body has to come yet, in bytes; undefined: it was not announced. */
   unreceived?: number;
   isOver = false;
   #hasHeaders = false;

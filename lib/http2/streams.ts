@@ -180,8 +180,11 @@ export class Streams implements Carrier {
         return this.#fail(id, ERROR.protocol, "more than content-length says");
       }
     }
+    if (isEnd && this.#isShort(stream)) return;
+    // What is answered to this part is answered to all of the request.
+    stream.isRequestWhole = isEnd;
     stream.handler?.data(data);
-    if (isEnd) this.#endRequest(stream);
+    if (isEnd && !stream.isOver) stream.handler?.end();
   }
 
   takePriority({ stream: id, payload }: Frame): void {
@@ -302,9 +305,7 @@ export class Streams implements Carrier {
       STREAM_COST,
     );
     const stream = new Http2Stream(id, fields, this, cost);
-    if (isEnd && stream.unreceived) {
-      return this.#fail(id, ERROR.protocol, "less than content-length says");
-    }
+    if (isEnd && this.#isShort(stream)) return;
     if (!stream.keep(0)) {
       return this.#fail(id, ERROR.enhanceYourCalm, "the peer has too much");
     }
@@ -332,19 +333,16 @@ export class Streams implements Carrier {
     if (!isEnd) return this.#fail(id, ERROR.protocol, "headers amid a request");
     const problem = problemOfTrailers(headers);
     if (problem !== undefined) return this.#fail(id, ERROR.protocol, problem);
-    this.#endRequest(stream);
-  }
-
-  #endRequest(stream: Http2Stream): void {
-    if (stream.unreceived) {
-      return this.#fail(
-        stream.id,
-        ERROR.protocol,
-        "less than content-length says",
-      );
-    }
+    if (this.#isShort(stream)) return;
     stream.isRequestWhole = true;
     stream.handler?.end();
+  }
+
+  /** Ends a stream whose request has ended before all of its body came. */
+  #isShort({ id, unreceived = 0 }: Http2Stream): boolean {
+    if (unreceived === 0) return false;
+    this.#fail(id, ERROR.protocol, "less than content-length says");
+    return true;
   }
 
   #drop(stream: Http2Stream): void {

@@ -294,6 +294,19 @@ Deno.test("what is no call is refused by its status", async (t) => {
   await isWell(lainlet);
 });
 
+Deno.test("a call that fails with the end of its request is not reset", async () => {
+  await using lainlet = await new TestLainlet(golden()).ready();
+  await using peer = await Http2Peer.connect(lainlet.rpcPort);
+  await peer.open(1, callHeaders(CONFIG));
+  await peer.send(
+    encodeFrame(TYPE.data, FLAG.endStream, 1, Uint8Array.of(7, 0, 0, 0, 0)),
+    encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8)),
+  );
+  await peer.nextOf(TYPE.headers, 1);
+  assertEquals(peer.header("grpc-status"), "13");
+  assertEquals((await peer.next())?.type, TYPE.ping);
+});
+
 Deno.test("a message of 1 MB that is really sent: a status, and the connection goes on", async () => {
   await using lainlet = await new TestLainlet(golden()).ready();
   await using client = await RpcClient.open(lainlet.rpcPort);

@@ -203,6 +203,25 @@ Deno.test("http2: at the end no new request is taken, those that are there are a
   await peer[Symbol.asyncDispose]();
 });
 
+Deno.test("http2: the last stream that a GOAWAY names does not grow", async () => {
+  const echo = new Http2Echo();
+  await using peer = await Http2Peer.connect(echo.port);
+  await peer.open(1, callHeaders("/a"));
+  await eventually("it is there", () => echo.open === 1 || undefined);
+  const closed = echo.server.close();
+  const first = await peer.nextOf(TYPE.goaway);
+  await peer.open(3, callHeaders("/b"));
+  const { payload } = await peer.nextOf(TYPE.rstStream, 3);
+  assertEquals(payload, words(ERROR.refusedStream));
+  await peer.send(data(0, "x"));
+  const second = await peer.nextOf(TYPE.goaway);
+  assertEquals(
+    [first.payload, second.payload],
+    [words(1, ERROR.none), words(1, ERROR.protocol)],
+  );
+  await closed;
+});
+
 Deno.test("http2: half a preface, and then nothing, holds up no end", async () => {
   const echo = new Http2Echo();
   const conn = await Deno.connect({ hostname: "127.0.0.1", port: echo.port });
