@@ -18,6 +18,8 @@ export interface Followed<I> {
   readonly isMarked: boolean;
   /** Whether what happens is delivered. */
   isLive: boolean;
+  /** Whether a check took it for whole and could not compare it: an inventory has to. */
+  readonly isUncompared?: boolean;
   /** What was delivered is not to be trusted: a snapshot is due. */
   forget(): void;
   /** To be called before an inventory is read. */
@@ -230,12 +232,17 @@ export abstract class FollowedStore<
       try {
         const inventories = await this.#readInventories(connection, live);
         for (const watch of await this.check(connection, live)) {
-          this.confirm(watch.prefix, at);
           const inventory = inventories.get(watch);
           if (inventory !== undefined) watch.deliver(inventory);
+          if (watch.isUncompared) {
+            this.#verifyAt = 0;
+            continue;
+          }
+          this.confirm(watch.prefix, at);
           this.#tell(watch, at);
         }
         use.proven();
+        if (this.#verifyAt === 0) continue;
       } catch (error) {
         this.lose(connection, error);
       }

@@ -58,7 +58,11 @@ export class Replay implements WatchSink {
     this.#revision = revision;
     this.#proven = new Map(watches.map((one) => [one, one.proven ?? 0]));
     this.#written = new Map(watches.map((one) => [one, new Set()]));
-    const next = Math.min(...this.#proven.values()) + 1;
+    const proven = Math.min(...this.#proven.values());
+    // Where history is compacted up to the first revision, what that removed is
+    // gone, and etcd does not say so: so the first is one that is proven.
+    const isCheap = watches.every(({ large }) => large < proven);
+    const next = isCheap ? Math.max(1, proven) : proven + 1;
     const known = near(watches, revision);
     this.start = known.length > 0 ? Math.min(next, Math.max(...known)) : next;
     this.#landmarks = watches.map(({ landmark }) => landmark)
@@ -120,8 +124,10 @@ export class Replay implements WatchSink {
     const fresh = this.#fresh;
     if (this.#end === "compacted") {
       for (const watch of fresh) watch.canReplay = false;
-      // From the proven revision on nothing is left that could be compared.
-      return fresh.filter((watch) => (watch.proven ?? 0) < this.start);
+      // From the proven revision on nothing is left that could be replayed.
+      const uncompared = fresh.filter(({ proven = 0 }) => proven <= this.start);
+      for (const watch of uncompared) watch.isUncompared = true;
+      return uncompared;
     }
     const missed = this.#missed;
     if (missed !== undefined) throw missed;

@@ -28,6 +28,7 @@ export class EtcdWatch {
   /** Keys that changed since an inventory was begun. */
   #unsettled?: Set<string>;
 
+  isUncompared = false;
   /** Whether there is a watch that delivers. */
   isLive = false;
   /** Whether etcd can replay the landmark's revision, and cheaply. */
@@ -108,6 +109,7 @@ export class EtcdWatch {
         yield page;
       }
       this.#proven = revision;
+      this.isUncompared = false;
       this.#unproven.clear();
       this.#provenLast.clear();
       this.large = 0;
@@ -177,6 +179,7 @@ export class EtcdWatch {
     const unsettled = this.#unsettled;
     this.#unsettled = undefined;
     if (unsettled === undefined) return;
+    this.isUncompared = false;
     this.controller.enqueue({ type: "inventory", revision, keys, unsettled });
   }
 }
