@@ -1,9 +1,12 @@
+import { getLogger } from "@logtape/logtape";
 import { onAbort } from "../abort.ts";
 import { sleep, untilBeat } from "../backoff.ts";
 import { Asked } from "./asked.ts";
 import type { Connection, Dialed } from "./dial.ts";
 import type { Endpoints, Use } from "./endpoints.ts";
 import type { Item, Store, StoreStatus } from "./store.ts";
+
+const log = getLogger(["lainlet", "store"]);
 
 /** A prefix that is followed; I is what is read to compare with. */
 export interface Followed<I> {
@@ -149,15 +152,27 @@ export abstract class FollowedStore<
   /**
    * To be called with each connection before all prefixes are followed by it.
    *
-   * @param isOther whether the store's history is another one than that of what was delivered
+   * @param revision where the store's history stands
+   * @param isOther whether that is another one than that of what was delivered
    */
-  protected enterHistory(connection: C, isOther: boolean): void {
+  protected enterHistory(
+    connection: C,
+    revision: number,
+    isOther: boolean,
+  ): void {
     this.#entered = connection;
     const watches = [...this.watches];
     // One without a key cannot be told from another one.
     const isUnknown = watches.some(({ revision }) => revision > 0) &&
       !watches.some(({ isMarked }) => isMarked);
     if (!isOther && !isUnknown) return;
+    if (isOther) {
+      const { endpoint } = connection;
+      log.warn("the store has another history, as after a backup is restored", {
+        endpoint,
+        revision,
+      });
+    }
     this.#history++;
     for (const watch of watches) {
       watch.forget();

@@ -103,13 +103,7 @@ export class EtcdStore
       watches.map((watch) => isOfHistory(watch, connection, head)),
     );
     const isOther = known.includes(false);
-    if (isOther) {
-      log.warn("etcd was restored from a backup, reading anew", {
-        endpoint: connection.endpoint,
-        revision: head.revision,
-      });
-    }
-    this.enterHistory(connection, isOther);
+    this.enterHistory(connection, head.revision, isOther);
     await Promise.all(
       [...this.watches].map((watch) => this.#resume(watch, connection, head)),
     );

@@ -119,13 +119,7 @@ export class Etcd2Store
       ),
     );
     const isOther = known.includes(false);
-    if (isOther) {
-      log.warn("etcd was restored from a backup, reading anew", {
-        endpoint: connection.endpoint,
-        revision: head.index,
-      });
-    }
-    this.enterHistory(connection, isOther);
+    this.enterHistory(connection, head.index, isOther);
   }
 
   /**

@@ -91,13 +91,7 @@ export class ZooKeeperStore
     });
     const watches = [...this.watches];
     const isOther = watches.some(({ revision }) => revision > head);
-    if (isOther) {
-      log.warn("ZooKeeper was restored from a backup, reading anew", {
-        endpoint,
-        revision: head,
-      });
-    }
-    this.enterHistory(connection, isOther);
+    this.enterHistory(connection, head, isOther);
     await Promise.all(watches.map((watch) => this.follow(watch, connection)));
     if (signal.aborted) return;
     use.resumed();

@@ -78,12 +78,12 @@ class FakeStore
   }
 
   protected async serve(
-    { connection }: Dialed<FakeConnection, number>,
+    { connection, head }: Dialed<FakeConnection, number>,
     use: Use,
   ): Promise<void> {
     await this.#pass("serve", connection).catch(() => {});
     if (connection.signal.aborted) return;
-    this.enterHistory(connection, this.made.length > 1);
+    this.enterHistory(connection, head, this.made.length > 1);
     for (const watch of this.watches) this.follow(watch);
     use.resumed();
     this.keepChecking(connection, use);
