@@ -15,6 +15,7 @@ import fc from "fast-check";
 import type { Fuzz } from "../tests/fuzz/check.ts";
 import { calls } from "../tests/fuzz/calls.ts";
 import { frames, values as answers } from "../tests/fuzz/frames.ts";
+import { headers } from "../tests/fuzz/headers.ts";
 import { patches } from "../tests/fuzz/patches.ts";
 import { states } from "../tests/fuzz/states.ts";
 import { targets } from "../tests/fuzz/targets.ts";
@@ -24,6 +25,7 @@ import { values } from "../tests/fuzz/values.ts";
 const ALL: Record<string, { readonly share: number; readonly fuzz: Fuzz }> = {
   targets: { share: 4, fuzz: targets },
   calls: { share: 3, fuzz: calls },
+  headers: { share: 0.5, fuzz: headers },
   values: { share: 4, fuzz: values },
   frames: { share: 1, fuzz: frames },
   answers: { share: 0.5, fuzz: answers },
