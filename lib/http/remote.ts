@@ -48,14 +48,11 @@ export class RemoteOrigin implements Origin {
   answer(ask: Ask, gone?: AbortSignal): Promise<Answer | Feed> {
     const id = this.#count++;
     const { promise, resolve } = Promise.withResolvers<Answer | Feed>();
+    this.#asked.set(id, resolve);
     this.post({ type: "ask", id, ask });
-    const remove = gone &&
-      onAbort(gone, () => this.post({ type: "gone", id }));
-    this.#asked.set(id, (answer) => {
-      remove?.();
-      resolve(answer);
-    });
-    return promise;
+    if (gone === undefined) return promise;
+    const remove = onAbort(gone, () => this.post({ type: "gone", id }));
+    return promise.finally(remove);
   }
 
   receive(message: ToWorker): void {

@@ -12,6 +12,7 @@ import {
 } from "../../../lib/http/link.ts";
 import { RemoteOrigin } from "../../../lib/http/remote.ts";
 import { eventually } from "../../util/process.ts";
+import { ListenedSignal } from "../../util/signal.ts";
 
 const ASK = {
   method: "GET",
@@ -282,4 +283,24 @@ Deno.test("link: a topic is dropped with its last listener, and can be had again
     assertEquals(link.origin.topic.followers, 0);
     link.origin.topic.publish(State.of(`${round + 1}`), "delete");
   }
+});
+
+Deno.test("link: who has gone, or had before, is told of, and the signal is left alone after an answer", async () => {
+  const told: string[] = [];
+  const remote = new RemoteOrigin(({ type }) => told.push(type));
+  const listened = new ListenedSignal();
+  const answer = remote.answer(ASK, listened.signal);
+  remote.answer(ASK, listened.signal);
+  assertEquals([told, listened.listeners], [["ask", "ask"], 2]);
+  const body = State.of("1").body;
+  remote.receive({
+    type: "answer",
+    id: 0,
+    answer: { status: 200, headers: {}, body },
+  });
+  await answer;
+  assertEquals(listened.listeners, 1);
+  listened.abort();
+  remote.answer(ASK, listened.signal);
+  assertEquals(told, ["ask", "ask", "gone", "ask", "gone"]);
 });
