@@ -204,8 +204,7 @@ class Reader {
     this.#at += length;
     const text = isHuffman ? decodeHuffman(bytes) : bytes;
     if (text === undefined) throw new HpackError("a broken code");
-    return Buffer.from(text.buffer, text.byteOffset, text.length)
-      .toString("latin1");
+    return latin1(text);
   }
 
   #byte(): number {
@@ -213,6 +212,19 @@ class Reader {
     this.#at++;
     return byte;
   }
+}
+
+/** Up to this length a loop is faster than a call into the runtime, in bytes. */
+const SHORT = 20;
+
+function latin1(bytes: Uint8Array): string {
+  if (bytes.length > SHORT) {
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+      .toString("latin1");
+  }
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
 }
 
 /** The instruction that sets the size of the dynamic table to 0: RFC 7541, 6.3. */

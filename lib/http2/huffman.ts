@@ -18,6 +18,9 @@ const LENGTHS = [
   ...[26, 27, 26, 26, 27, 27, 27, 27, 27, 28, 27, 27, 27, 27, 27, 26],
 ];
 
+/** For what most strings are decoded to. */
+const scratch = new Uint8Array(512);
+
 /** How many bits the shortest code has. */
 const SHORTEST = 5;
 
@@ -54,13 +57,14 @@ function lengthOf(byte: number): number {
 }
 
 /**
- * The bytes that are Huffman coded.
+ * The bytes that are Huffman coded; good until the next call.
  *
  * @returns undefined when the code is broken
  * @see https://www.rfc-editor.org/rfc/rfc7541#section-5.2
  */
 export function decodeHuffman(bytes: Uint8Array): Uint8Array | undefined {
-  const decoded = new Uint8Array(bytes.length * 8 / SHORTEST);
+  const most = Math.floor(bytes.length * 8 / SHORTEST);
+  const decoded = most > scratch.length ? new Uint8Array(most) : scratch;
   let count = 0;
   let node = ROOT;
   /** Bits since the last byte, and whether all of them are 1. */
