@@ -1,6 +1,6 @@
 /**
- * Tries lainlet with whatever may come: requests, values in the store, event
- * streams, patches. Says what does not hold, with the smallest example that
+ * Tries lainlet with whatever may come: requests, what they cost, values in
+ * the store, event streams, patches. Says what does not hold, with the smallest example that
  * it finds, and how to see it again.
  *
  *     deno task fuzz [--seconds=60 | --minutes=N] [--seed=N]
@@ -14,6 +14,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import fc from "fast-check";
 import type { Fuzz } from "../tests/fuzz/check.ts";
 import { calls } from "../tests/fuzz/calls.ts";
+import { costs } from "../tests/fuzz/costs.ts";
 import { frames, values as answers } from "../tests/fuzz/frames.ts";
 import { headers } from "../tests/fuzz/headers.ts";
 import { patches } from "../tests/fuzz/patches.ts";
@@ -26,6 +27,7 @@ const ALL: Record<string, { readonly share: number; readonly fuzz: Fuzz }> = {
   targets: { share: 4, fuzz: targets },
   calls: { share: 3, fuzz: calls },
   headers: { share: 0.5, fuzz: headers },
+  costs: { share: 3, fuzz: costs },
   values: { share: 4, fuzz: values },
   frames: { share: 1, fuzz: frames },
   answers: { share: 0.5, fuzz: answers },

@@ -23,6 +23,7 @@ const PACKAGES: Record<string, string> = {
   man: "man-db",
   mandoc: "mandoc",
   nghttp: "nghttp2-client",
+  nft: "nftables",
   nginx: "nginx-light",
   node: "nodejs",
   npm: "npm",

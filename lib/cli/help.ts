@@ -64,7 +64,8 @@ const SECTIONS: Readonly<Record<string, readonly Flag[]>> = {
     {
       name: "max.listeners.per.address",
       value: "COUNT",
-      help: "the same to one address (default 1000)",
+      help:
+        "the same to one address, and its connections by gRPC (default 1000)",
     },
     {
       name: "slow.after",

@@ -127,8 +127,11 @@ export class Outbox {
     const { turn } = this.quota;
     try {
       for (let isFirst = true;; isFirst = false) {
-        if (!isFirst && turn.isOver && this.#hasMore) await turn.next();
-        const begin = performance.now();
+        if (!isFirst && turn.isLong && this.#hasMore) await turn.next();
+        // A clock is too dear for the one body that most connections carry.
+        const isLone = isFirst && this.#ready.size === 1 &&
+          this.#controlSize === 0;
+        const begin = isLone || !this.#hasMore ? undefined : performance.now();
         const parts = this.#collect(BATCH - this.#controlSize);
         const [part] = parts;
         if (part === undefined && this.#controlSize === 0) break;
@@ -136,12 +139,10 @@ export class Outbox {
           part?.isWhole && part.end === undefined && parts.length === 1 &&
           this.#controlSize === 0
         ) {
-          const sending = this.#send(framesOf(part));
-          turn.spend(begin);
-          await sending;
+          await this.#send(framesOf(part));
         } else {
           const sending = this.#sendCopied(parts);
-          turn.spend(begin);
+          if (begin !== undefined) turn.spend(begin);
           await sending;
         }
         this.#hasMoved = true;

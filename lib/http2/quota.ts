@@ -9,13 +9,20 @@ export interface QuotaLimits {
   readonly bodies: number;
 }
 
+/** A body that is on its way, and to how many streams. */
+interface BodyUse {
+  readonly body: Uint8Array;
+  streams: number;
+}
+
 /** What an address has of that at present. */
 export class Quota {
   readonly turn = new Turn();
   #bytes = 0;
   #bodyBytes = 0;
-  /** Those on their way, and to how many streams. */
-  readonly #bodies = new Map<Uint8Array, number>();
+  readonly #bodies = new Map<Uint8Array, BodyUse>();
+  /** The one that was looked at last. */
+  #last?: BodyUse;
 
   constructor(private readonly limits: QuotaLimits) {}
 
@@ -33,24 +40,31 @@ export class Quota {
 
   /** Takes room for a body; the same one to many streams counts once. @returns false: there is none */
   takeBody(body: Uint8Array): boolean {
-    const users = this.#bodies.get(body) ?? 0;
-    if (users === 0) {
+    const use = this.#useOf(body);
+    if (use.streams === 0) {
       const size = this.#bodyBytes + body.length;
       if (size > this.limits.bodies && this.#bodies.size > 0) return false;
       this.#bodyBytes = size;
+      this.#bodies.set(body, use);
     }
-    this.#bodies.set(body, users + 1);
+    use.streams++;
     return true;
   }
 
   giveBody(body: Uint8Array): void {
-    const users = this.#bodies.get(body) ?? 0;
-    if (users > 1) {
-      this.#bodies.set(body, users - 1);
-      return;
-    }
+    const use = this.#useOf(body);
+    if (--use.streams > 0) return;
     this.#bodies.delete(body);
     this.#bodyBytes -= body.length;
+    this.#last = undefined;
+  }
+
+  #useOf(body: Uint8Array): BodyUse {
+    if (this.#last?.body === body) return this.#last;
+    const use = this.#bodies.get(body) ?? { body, streams: 0 };
+    // A state goes to many streams at a time.
+    if (use.streams > 0) this.#last = use;
+    return use;
   }
 
   /** All that it takes at present, in bytes. */

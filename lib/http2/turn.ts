@@ -1,6 +1,9 @@
 /** How long an address may keep the thread busy before others get it, in ms. */
 const TURN = 5;
 
+/** The same for what is sent, which is bounded by what there is to send: each pause costs something. */
+const LONG_TURN = 4 * TURN;
+
 /**
  * For how long they get it at least, in ms. It must be time in which there may
  * be nothing to do: as long as there is, the runtime (tokio) looks for new
@@ -23,9 +26,14 @@ export class Turn {
     this.#spent += performance.now() - begin;
   }
 
-  /** Whether the time is used up, or others wait for their share of it. */
+  /** Whether the next one is to be waited for in order to read more: the time is used up, or others wait. */
   get isOver(): boolean {
     return this.#spent >= TURN || this.#waiting.length > 0;
+  }
+
+  /** Whether the next one is to be waited for in order to send more. */
+  get isLong(): boolean {
+    return this.#spent >= LONG_TURN;
   }
 
   /** Resolves when the event loop has gone round, and those that waited before have had their time; to be awaited at once. */

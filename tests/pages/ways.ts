@@ -197,6 +197,17 @@ export const BLOCK_WAYS: readonly (Way & { readonly language: string })[] = [
     },
   },
   {
+    name: "nft takes it, in a network of its own",
+    language: "nft",
+    fits: /^table /,
+    async check(workbench, text) {
+      await Deno.writeTextFile(`${workbench.checkout}/rules.nft`, text);
+      await workbench.run(
+        "unshare --map-root-user --net nft --file rules.nft",
+      );
+    },
+  },
+  {
     name: "systemd takes it, beside the unit",
     language: "ini",
     fits: /^# \/etc\/systemd\/system\/lainlet\.service\.d\//,
