@@ -16,25 +16,26 @@ import { gets } from "./bench/gets.ts";
 import { changes } from "./bench/changes.ts";
 import { latency } from "./bench/latency.ts";
 import { memory } from "./bench/memory.ts";
+import { node } from "./bench/node.ts";
 import { patches } from "./bench/patches.ts";
 import { proofs } from "./bench/proofs.ts";
 import { state } from "./bench/state.ts";
 import { scale } from "./bench/scale.ts";
 import { markdown, type Section } from "./bench/table.ts";
 
-const SECTIONS: Record<string, Section> = {
-  fanout,
-  latency,
-  memory,
-  gets,
-  grpc,
-  changes,
-  scale,
-  patches,
-  state,
-  fleet,
-  proofs,
-  dashboard,
+const SECTIONS: Record<string, readonly Section[]> = {
+  fanout: [fanout],
+  latency: [latency],
+  memory: [node, memory],
+  gets: [gets],
+  grpc: [grpc],
+  changes: [changes],
+  scale: [scale],
+  patches: [patches],
+  state: [state],
+  fleet: [fleet],
+  proofs: [proofs],
+  dashboard: [dashboard],
 };
 
 const { target = "source", seconds = "5", _: named } = parseArgs(Deno.args, {
@@ -48,7 +49,7 @@ if (target !== "source" && target !== "binary") {
 }
 if (!(Number(seconds) > 0)) usage("--seconds must be a number");
 const names = named.length > 0 ? named.map(String) : Object.keys(SECTIONS);
-const sections = names.map((name) =>
+const sections = names.flatMap((name) =>
   SECTIONS[name] ??
     usage(`no section ${name}: ${Object.keys(SECTIONS).join(", ")}`)
 );

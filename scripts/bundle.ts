@@ -10,7 +10,7 @@
  * @module
  */
 import { relative } from "node:path";
-import protobuf from "protobufjs";
+import { definitions } from "./definitions.ts";
 import { licenses, type Package } from "./licenses.ts";
 
 /** The folder in which the compiler finds the tree. */
@@ -140,13 +140,6 @@ async function scripts(folder: string): Promise<string[]> {
     else found.push(path);
   }
   return found;
-}
-
-/** What a `.proto` file and those that it imports define, as JSON: nothing is left to be read and parsed. */
-function definitions(path: string): string {
-  const root = new protobuf.Root();
-  root.loadSync(path, { keepCase: true });
-  return JSON.stringify(root);
 }
 
 /** The packages that some modules import, and those that these need, by `name@version`. */

@@ -8,6 +8,7 @@
  * @module
  */
 import { assert } from "@std/assert";
+import { idleOf, startBare } from "../../scripts/bench/node.ts";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { openingOf } from "../util/http2_peer.ts";
 import { TestEtcd } from "../util/etcd.ts";
@@ -29,6 +30,9 @@ const MOST = Number(/^MemoryMax=(\d+)M$/m.exec(UNIT)?.[1]);
 
 /** How much more there may be afterwards than before. */
 const GROWTH = 0.2;
+
+/** What an idle lainlet may take of what a bare server does: it is 1.6. */
+const IDLE = 1.75;
 
 const SMALL = "/v2/configwatcher?target=small";
 const LARGE = "/v2/coreinfowatcher?watch=1";
@@ -177,6 +181,20 @@ async function read(conn: Deno.TcpConn, bytes: number): Promise<void> {
     got += count;
   }
 }
+
+Deno.test("memory: idle, lainlet takes little more than a bare server of the same runtime", async () => {
+  await using etcd = await TestEtcd.start();
+  await etcd.write({ "/lain/config/small": "x" });
+  await using bare = await startBare("binary");
+  await using lainlet = await LainletProcess.start("binary", [
+    `--etcd=${etcd.endpoint}`,
+    "--workers=1",
+  ]);
+  const least = await idleOf(bare, 5);
+  const idle = await idleOf(lainlet.program, 5);
+  console.log(`      MB bare, idle: ${Math.round(least)}, ${Math.round(idle)}`);
+  assert(idle <= IDLE * least, `it takes ${(idle / least).toFixed(2)} times`);
+});
 
 Deno.test("memory: whoever comes and goes leaves nothing behind", async (t) => {
   const file = await Deno.makeTempFile();
