@@ -199,7 +199,7 @@ export class Single implements RequestHandler {
 const MAX_WAITING = 100;
 
 /** Memory that such a message takes besides its bytes, in bytes. */
-const MESSAGE_COST = 200;
+const MESSAGE_COST = 512;
 
 /**
  * Answers each message of a request with another one, in turn. A reply is made

@@ -14,13 +14,13 @@ const MAX_REQUEST = 64 * 1024;
 export class MessageReader {
   readonly #messages = new Splitter(MESSAGE_HEAD, lengthOf);
 
-  /** Memory that a message takes that is not whole yet, in bytes. */
+  /** Memory that is kept for messages that are not whole yet, in bytes. */
   get held(): number {
     return this.#messages.held;
   }
 
   /**
-   * The messages that are whole now; valid until the chunk is overwritten.
+   * The messages that are whole now; each is valid until the next one is asked for.
    *
    * @throws {RpcError} when it is not what gRPC sends, or too long
    */
@@ -32,7 +32,7 @@ export class MessageReader {
 
   /** @throws {RpcError} when a message has begun, and has not ended */
   end(): void {
-    if (this.held > 0) {
+    if (this.#messages.isAmid) {
       throw new RpcError(CODE.internal, "the request is cut off");
     }
   }

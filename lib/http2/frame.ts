@@ -108,13 +108,13 @@ export function wordAt(bytes: Uint8Array, at: number): number {
 export class FrameReader {
   readonly #frames = new Splitter(FRAME_HEAD, payloadLength);
 
-  /** Memory that a frame takes that is not whole yet, in bytes. */
+  /** Memory that is kept for frames that are not whole yet, in bytes. */
   get held(): number {
     return this.#frames.held;
   }
 
   /**
-   * The frames that are whole now; valid until the chunk is overwritten.
+   * The frames that are whole now; each is valid until the next one is asked for.
    *
    * @throws {ConnectionError} when one is longer than {@linkcode MAX_PAYLOAD}
    */

@@ -9,7 +9,7 @@ const FIRST_SIZE = 256;
  * pieces the stream arrives.
  */
 export class Splitter {
-  /** The begun unit; replaced, never reused, when that is whole. */
+  /** Has the begun unit; used again, as one for each unit is much garbage. */
   #buffer = EMPTY;
   #size = 0;
 
@@ -22,19 +22,23 @@ export class Splitter {
     private readonly lengthOf: (head: Uint8Array) => number,
   ) {}
 
-  /** Memory that the begun unit takes, in bytes; 0 between units. */
+  /** Memory that is kept, in bytes. */
   get held(): number {
     return this.#buffer.length;
   }
 
-  /** The units that are whole now, heads included; valid until the chunk is overwritten. */
+  /** Whether a unit has begun, and has not ended. */
+  get isAmid(): boolean {
+    return this.#size > 0;
+  }
+
+  /** The units that are whole now, heads included; each is valid until the next one is asked for. */
   *push(chunk: Uint8Array): Generator<Uint8Array> {
     let rest = chunk;
     while (this.#size > 0 && rest.length > 0) {
       rest = this.#complete(rest);
       if (this.#size < this.#wanted) continue;
       const unit = this.#buffer.subarray(0, this.#size);
-      this.#buffer = EMPTY;
       this.#size = 0;
       yield unit;
     }

@@ -5,10 +5,12 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { TYPE } from "../../lib/http2/frame.ts";
 import { get, Stream } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
+import { Http2Peer } from "../util/http2_peer.ts";
 import { LainletProcess } from "../util/lainlet.ts";
-import { becomes, eventually, Program } from "../util/process.ts";
+import { becomes, eventually, freePort, Program } from "../util/process.ts";
 import { Proxy } from "../util/proxy.ts";
 
 const LIMIT = 100;
@@ -215,4 +217,30 @@ Deno.test("binary: half-sent requests use up its descriptors three times, and it
   assert(!program.stderr.includes("panicked"), program.stderr);
   program.signal("SIGTERM");
   assertEquals((await program.ended()).code, 0);
+});
+
+Deno.test("source: connections by gRPC from one address leave descriptors to the others", async () => {
+  const file = new URL("../golden/cluster.json", import.meta.url).pathname;
+  const port = freePort();
+  await using lainlet = await LainletProcess.start("source", [
+    `--store=memory:${file}`,
+    `--grpc.addr=127.0.0.1:${port}`,
+  ], { descriptors: LIMIT });
+  await using peers = new AsyncDisposableStack();
+  for (let i = 0; i < 2 * LIMIT; i++) {
+    const peer = await Http2Peer.connect(port).catch(() => undefined);
+    if (peer !== undefined) peers.use(peer);
+  }
+  assertEquals((await get(`${lainlet.url}/healthz`)).status, 200);
+  await eventually("it says so", () => {
+    const { stderr } = lainlet.program;
+    assertEquals(OUT.test(stderr), false, stderr);
+    return stderr.includes("an address has too many connections") || undefined;
+  });
+  // An idle one went for each that was refused, so there is room again.
+  await eventually("the next one is served", async () => {
+    await using next = await Http2Peer.connect(port);
+    await next.nextOf(TYPE.settings);
+    return true;
+  });
 });
