@@ -7,6 +7,9 @@ import type { Http2Stream, Part } from "./stream.ts";
 /** How much is handed to the system at a time, about, in bytes. */
 const BATCH = 64 * 1024;
 
+/** What a part counts besides its bytes: thousands of one byte each are no small batch. */
+const PART_COST = 256;
+
 /** Bodies of up to so many bytes are framed once for all who get them. */
 const SHARED = 1024 * 1024;
 
@@ -212,7 +215,7 @@ export class Outbox {
       }
       const part = stream.take(most);
       parts.push(part);
-      room -= part.bytes.length;
+      room -= part.bytes.length + PART_COST;
       this.#window -= part.bytes.length;
       // Behind the others, whose turn it is now.
       if (stream.sendable > 0) this.#ready.add(stream);
