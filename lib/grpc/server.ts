@@ -50,10 +50,10 @@ export interface GrpcOptions {
 
 /** What is kept of one address whatever the limit of streams is, and for each stream that it may have, in bytes. */
 const KEPT = 4 * 1024 * 1024;
-const KEPT_PER_STREAM = 20 * 1024;
+const KEPT_PER_STREAM = 16 * 1024;
 
 /** How many bytes of different states may be on their way to one address. */
-const BODIES = 16 * 1024 * 1024;
+const BODIES = 12 * 1024 * 1024;
 
 /** Serves a lainlet's endpoints by gRPC, on one thread. */
 export class GrpcServer implements CallEvents {

@@ -78,8 +78,8 @@ export class Http2Connection {
    */
   async receive(chunk: Uint8Array): Promise<string | undefined> {
     this.#isAlive = true;
-    const { turn } = this.quota;
-    if (turn.isOver) await turn.next();
+    const { slice } = this.quota;
+    if (slice.isOver) await slice.next();
     let begin = this.#usedAt = performance.now();
     let count = 0;
     try {
@@ -88,13 +88,13 @@ export class Http2Connection {
         if (this.#isOver) return;
         this.#take(frame);
         if (++count % LOOK_EVERY > 0) continue;
-        turn.spend(begin);
-        if (turn.isOver) await turn.next();
+        slice.spend(begin);
+        if (slice.isOver) await slice.next();
         begin = performance.now();
       }
       if (this.#isOver) return;
       this.#keep();
-      turn.spend(begin);
+      slice.spend(begin);
       await this.#outbox.drained();
     } catch (error) {
       const { code, message } = toConnectionError(error);

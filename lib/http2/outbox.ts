@@ -127,10 +127,10 @@ export class Outbox {
   }
 
   readonly #write = async (): Promise<void> => {
-    const { turn } = this.quota;
+    const { slice } = this.quota;
     try {
       for (let isFirst = true;; isFirst = false) {
-        if (!isFirst && turn.isLong && this.#hasMore) await turn.next();
+        if (!isFirst && slice.isLong && this.#hasMore) await slice.next();
         // A clock is too dear for the one body that most connections carry.
         const isLone = isFirst && this.#ready.size === 1 &&
           this.#controlSize === 0;
@@ -145,7 +145,7 @@ export class Outbox {
           await this.#send(framesOf(part));
         } else {
           const sending = this.#sendCopied(parts);
-          if (begin !== undefined) turn.spend(begin);
+          if (begin !== undefined) slice.spend(begin);
           await sending;
         }
         this.#hasMoved = true;

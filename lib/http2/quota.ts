@@ -1,4 +1,4 @@
-import { Turn } from "./turn.ts";
+import { TimeSlice } from "./time_slice.ts";
 
 /** What one address may have of a server, with all its connections. */
 export interface QuotaLimits {
@@ -17,7 +17,7 @@ interface BodyUse {
 
 /** What an address has of that at present. */
 export class Quota {
-  readonly turn = new Turn();
+  readonly slice = new TimeSlice();
   #bytes = 0;
   #bodyBytes = 0;
   readonly #bodies = new Map<Uint8Array, BodyUse>();

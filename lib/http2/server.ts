@@ -4,7 +4,7 @@ import { sleep } from "../backoff.ts";
 import type { KeyPair } from "../certificates.ts";
 import { Http2Connection } from "./connection.ts";
 import { join, PREFACE } from "./frame.ts";
-import { type Guest, Guests } from "./guests.ts";
+import { type Peer, Peers } from "./peers.ts";
 import type { QuotaLimits } from "./quota.ts";
 import type { Http2Stream, StreamHandler } from "./stream.ts";
 
@@ -47,7 +47,7 @@ export interface Http2Address {
   readonly tls?: { read(): KeyPair };
 }
 
-/** What a server bears of its peers. */
+/** What a server tolerates from its peers. */
 export interface Http2Limits {
   /** What one address may have. */
   readonly quota: QuotaLimits;
@@ -75,7 +75,7 @@ const LIMITS: Http2Limits = {
  */
 export class Http2Server {
   #listener: Deno.TcpListener | Deno.TlsListener;
-  readonly #guests: Guests;
+  readonly #peers: Peers;
   /** Of each connection, whether it has begun or not. */
   readonly #served = new Set<Promise<void>>();
   readonly #closing = new AbortController();
@@ -94,7 +94,7 @@ export class Http2Server {
     private readonly open: (stream: Http2Stream) => StreamHandler,
     private readonly limits: Http2Limits = LIMITS,
   ) {
-    this.#guests = new Guests(limits.quota);
+    this.#peers = new Peers(limits.quota);
     const pair = tls?.read();
     // Where ports are shared, nothing else says that this one is taken.
     if (pair !== undefined) Deno.listen(address).close();
@@ -110,12 +110,12 @@ export class Http2Server {
 
   /** Connections that were refused or closed, as their address had too many. */
   get refused(): number {
-    return this.#guests.refused;
+    return this.#peers.refused;
   }
 
   /** Memory that is kept for all peers, in bytes, as their quotas count it. */
   get kept(): number {
-    return this.#guests.kept;
+    return this.#peers.kept;
   }
 
   get address(): { hostname: string; port: number } {
@@ -127,7 +127,7 @@ export class Http2Server {
     for (const timer of this.#timers) clearInterval(timer);
     this.#closing.abort();
     this.#listener.close();
-    for (const [, connection] of this.#guests) connection.end();
+    for (const [, connection] of this.#peers) connection.end();
     await Promise.all(this.#served);
   }
 
@@ -170,7 +170,7 @@ export class Http2Server {
       } catch (error) {
         if (signal.aborted || listener !== this.#listener) return;
         this.#tell("a connection cannot be accepted", { error: String(error) });
-        this.#guests.makeRoom();
+        this.#peers.makeRoom();
         await sleep(PAUSE, signal);
       }
     }
@@ -179,10 +179,10 @@ export class Http2Server {
   /** Serves a connection, unless its address has too many. @returns resolves when it is over */
   #admit(conn: Deno.Conn<Deno.NetAddr>): Promise<void> | undefined {
     const { hostname } = conn.remoteAddr;
-    const guest = this.#guests.enter(hostname);
-    if (guest !== undefined) {
-      return this.#serve(conn, guest)
-        .finally(() => this.#guests.leave(guest));
+    const peer = this.#peers.enter(hostname);
+    if (peer !== undefined) {
+      return this.#serve(conn, peer)
+        .finally(() => this.#peers.leave(peer));
     }
     this.#tell("an address has too many connections", { peer: hostname });
     close(conn);
@@ -199,7 +199,7 @@ export class Http2Server {
       last = now;
       const isCheck = now - checkedAt >= CHECK_EVERY;
       if (isCheck) checkedAt = now;
-      for (const [{ address }, one] of this.#guests) {
+      for (const [{ address }, one] of this.#peers) {
         const isSlow = one.tick(elapsed) >= slowAfter;
         if (isSlow) this.#tell("a peer reads nothing", { peer: address });
         if (isSlow || isCheck && !one.check()) one.close();
@@ -216,7 +216,7 @@ export class Http2Server {
   }
 
   /** Serves a connection until it is over. Never throws. */
-  async #serve(conn: Deno.Conn<Deno.NetAddr>, guest: Guest): Promise<void> {
+  async #serve(conn: Deno.Conn<Deno.NetAddr>, peer: Peer): Promise<void> {
     const end = () => close(conn);
     const timer = setTimeout(end, PATIENCE);
     const remove = onAbort(this.#closing.signal, end);
@@ -226,7 +226,7 @@ export class Http2Server {
       remove();
       if (begin === "HTTP/1") await conn.write(NOT_HTTP2);
       else if (begin !== undefined && !this.#closing.signal.aborted) {
-        await this.#converse(conn, begin, guest);
+        await this.#converse(conn, begin, peer);
       }
     } catch (error) {
       log.debug("a connection is lost", { error: String(error) });
@@ -240,7 +240,7 @@ export class Http2Server {
   async #converse(
     conn: Deno.Conn<Deno.NetAddr>,
     rest: Uint8Array,
-    { connections, quota }: Guest,
+    { connections, quota }: Peer,
   ): Promise<void> {
     const peer = conn.remoteAddr.hostname;
     const connection = new Http2Connection(conn, peer, quota, this.open);

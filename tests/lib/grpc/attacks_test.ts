@@ -24,7 +24,7 @@ const REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 const EMPTY = messageFrame([]);
 
 /** The most that is kept of one address, in bytes, with a limit of 1,000 streams. */
-const MOST = (4 + 16) * 1024 * 1024 + 20 * 1024 * 1000;
+const MOST = (4 + 12) * 1024 * 1024 + 16 * 1024 * 1000;
 
 /**
  * The most processor time that passes until five requests are answered, in µs,

@@ -2,13 +2,13 @@ import type { Http2Connection } from "./connection.ts";
 import { Quota, type QuotaLimits } from "./quota.ts";
 
 /** Memory that a connection takes, in bytes. */
-const CONNECTION_COST = 16 * 1024;
+const CONNECTION_COST = 12 * 1024;
 
 /** How many idle connections are closed at a time for want of file descriptors. */
 const ROOM = 16;
 
-/** What is connected from one address. */
-export interface Guest {
+/** The connections of one address. */
+export interface Peer {
   readonly address: string;
   readonly quota: Quota;
   /** Connections, whether they have begun or not. */
@@ -17,9 +17,9 @@ export interface Guest {
   readonly connections: Set<Http2Connection>;
 }
 
-/** Who is connected, by address, and what each may have. */
-export class Guests {
-  readonly #guests = new Map<string, Guest>();
+/** Connections by address, and what each address may have. */
+export class Peers {
+  readonly #peers = new Map<string, Peer>();
   #refused = 0;
 
   constructor(private readonly limits: QuotaLimits) {}
@@ -31,13 +31,13 @@ export class Guests {
 
   /** Memory that is kept for all addresses, in bytes, as their quotas count it. */
   get kept(): number {
-    return this.#guests.values()
+    return this.#peers.values()
       .reduce((sum, { quota }) => sum + quota.size, 0);
   }
 
-  *[Symbol.iterator](): Generator<[Guest, Http2Connection]> {
-    for (const guest of this.#guests.values()) {
-      for (const connection of guest.connections) yield [guest, connection];
+  *[Symbol.iterator](): Generator<[Peer, Http2Connection]> {
+    for (const peer of this.#peers.values()) {
+      for (const connection of peer.connections) yield [peer, connection];
     }
   }
 
@@ -47,42 +47,42 @@ export class Guests {
    *
    * @returns undefined: it is refused
    */
-  enter(address: string): Guest | undefined {
-    const guest = this.#guests.get(address) ?? {
+  enter(address: string): Peer | undefined {
+    const peer = this.#peers.get(address) ?? {
       address,
       quota: new Quota(this.limits),
       count: 0,
       connections: new Set(),
     };
-    const isFull = guest.count >= this.limits.connections;
-    if (isFull || !guest.quota.take(CONNECTION_COST)) {
+    const isFull = peer.count >= this.limits.connections;
+    if (isFull || !peer.quota.take(CONNECTION_COST)) {
       this.#refused++;
-      closeIdle(guest, 1);
+      closeIdle(peer, 1);
       return undefined;
     }
-    guest.count++;
-    this.#guests.set(address, guest);
-    return guest;
+    peer.count++;
+    this.#peers.set(address, peer);
+    return peer;
   }
 
   /** Notes that a connection is over. */
-  leave(guest: Guest): void {
-    guest.quota.give(CONNECTION_COST);
-    if (--guest.count === 0) this.#guests.delete(guest.address);
+  leave(peer: Peer): void {
+    peer.quota.give(CONNECTION_COST);
+    if (--peer.count === 0) this.#peers.delete(peer.address);
   }
 
   /** Closes idle connections of the address that has most, unless that is one. */
   makeRoom(): void {
-    let most: Guest | undefined;
-    for (const guest of this.#guests.values()) {
-      if (guest.count > (most?.count ?? 1)) most = guest;
+    let most: Peer | undefined;
+    for (const peer of this.#peers.values()) {
+      if (peer.count > (most?.count ?? 1)) most = peer;
     }
     if (most !== undefined) this.#refused += closeIdle(most, ROOM);
   }
 }
 
 /** Closes connections without streams, those first that were used least recently. @returns how many */
-function closeIdle({ connections }: Guest, most: number): number {
+function closeIdle({ connections }: Peer, most: number): number {
   const idle = [...connections]
     .flatMap((one) =>
       one.idleSince === undefined ? [] : [{ one, since: one.idleSince }]

@@ -1,8 +1,8 @@
 /** How long an address may keep the thread busy before others get it, in ms. */
-const TURN = 5;
+const LENGTH = 5;
 
 /** The same for what is sent, which is bounded by what there is to send: each pause costs something. */
-const LONG_TURN = 4 * TURN;
+const LONG = 4 * LENGTH;
 
 /**
  * For how long they get it at least, in ms. It must be time in which there may
@@ -17,7 +17,7 @@ const PAUSE = 1;
  * to read, or room to write, promises alone never let it. Those connections
  * that wait go on in the order in which they came.
  */
-export class Turn {
+export class TimeSlice {
   readonly #waiting: (() => void)[] = [];
   #spent = 0;
 
@@ -28,12 +28,12 @@ export class Turn {
 
   /** Whether the next one is to be waited for in order to read more: the time is used up, or others wait. */
   get isOver(): boolean {
-    return this.#spent >= TURN || this.#waiting.length > 0;
+    return this.#spent >= LENGTH || this.#waiting.length > 0;
   }
 
   /** Whether the next one is to be waited for in order to send more. */
   get isLong(): boolean {
-    return this.#spent >= LONG_TURN;
+    return this.#spent >= LONG;
   }
 
   /** Resolves when the event loop has gone round, and those that waited before have had their time; to be awaited at once. */
@@ -46,7 +46,7 @@ export class Turn {
   readonly #serve = async (): Promise<void> => {
     this.#spent = 0;
     // The first stays in its place until all are served: who comes waits, too.
-    while (this.#spent < TURN && this.#waiting.length > 0) {
+    while (this.#spent < LENGTH && this.#waiting.length > 0) {
       this.#waiting[0]?.();
       // What it does until it waits for something comes before this goes on.
       await undefined;
