@@ -33,6 +33,7 @@ import {
 } from "../view/params.ts";
 import { askedOf, noPlace, Reads, type Request } from "./reads.ts";
 import { Rights } from "../access/rights.ts";
+import { TimeSlices } from "../time_slice.ts";
 import type { Store } from "../store/store.ts";
 import type { View } from "../view/view.ts";
 import { Views } from "../view/views.ts";
@@ -85,6 +86,7 @@ export class Lainlet implements Origin, Service {
   readonly #byPath = new Map<string, View | Page>();
   readonly #closing = new AbortController();
   readonly #reads: Reads;
+  readonly #slices = new TimeSlices();
 
   constructor(options: LainletOptions) {
     this.store = options.store;
@@ -114,6 +116,8 @@ export class Lainlet implements Origin, Service {
   }
 
   async answer(ask: Ask, gone?: AbortSignal): Promise<Answer | Feed> {
+    const slice = this.#slices.of(ask.peer);
+    if (slice.isOver) await slice.next();
     const work = { begin: performance.now() };
     let endpoint: View | Page | undefined;
     let answer: Answer | Feed;
@@ -128,6 +132,7 @@ export class Lainlet implements Origin, Service {
     }
     if ("status" in answer) {
       const time = performance.now() - work.begin;
+      slice.spend(time);
       const path = endpoint?.paths[0] ?? "unknown";
       this.metrics.observe(path, answer.status, time);
     }

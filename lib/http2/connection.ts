@@ -88,13 +88,13 @@ export class Http2Connection {
         if (this.#isOver) return;
         this.#take(frame);
         if (++count % LOOK_EVERY > 0) continue;
-        slice.spend(begin);
+        slice.spend(performance.now() - begin);
         if (slice.isOver) await slice.next();
         begin = performance.now();
       }
       if (this.#isOver) return;
       this.#keep();
-      slice.spend(begin);
+      slice.spend(performance.now() - begin);
       await this.#outbox.drained();
     } catch (error) {
       const { code, message } = toConnectionError(error);

@@ -145,7 +145,7 @@ export class Outbox {
           await this.#send(framesOf(part));
         } else {
           const sending = this.#sendCopied(parts);
-          if (begin !== undefined) slice.spend(begin);
+          if (begin !== undefined) slice.spend(performance.now() - begin);
           await sending;
         }
         this.#hasMoved = true;

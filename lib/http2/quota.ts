@@ -1,4 +1,4 @@
-import { TimeSlice } from "./time_slice.ts";
+import { TimeSlice } from "../time_slice.ts";
 
 /** What one address may have of a server, with all its connections. */
 export interface QuotaLimits {

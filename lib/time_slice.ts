@@ -11,19 +11,36 @@ const LONG = 4 * LENGTH;
  */
 const PAUSE = 1;
 
+/** How many addresses have a time slice of their own: those that come often soon have one again. */
+const ADDRESSES = 1_000;
+
+/** The time slices of addresses. */
+export class TimeSlices {
+  readonly #slices = new Map<string, TimeSlice>();
+
+  of(address: string): TimeSlice {
+    const known = this.#slices.get(address);
+    if (known !== undefined) return known;
+    if (this.#slices.size >= ADDRESSES) this.#slices.clear();
+    const slice = new TimeSlice();
+    this.#slices.set(address, slice);
+    return slice;
+  }
+}
+
 /**
- * The time that one address has of the thread, with all its connections,
- * before the event loop serves what else there is: where there is always more
- * to read, or room to write, promises alone never let it. Those connections
- * that wait go on in the order in which they came.
+ * The time that one address has of the thread, with all that it asks, before
+ * the event loop serves what else there is: where there is always more to
+ * read, or room to write, promises alone never let it. What waits goes on in
+ * the order in which it came.
  */
 export class TimeSlice {
   readonly #waiting: (() => void)[] = [];
   #spent = 0;
 
-  /** Notes work. @param begin when it began, as `performance.now()` */
-  spend(begin: number): void {
-    this.#spent += performance.now() - begin;
+  /** Notes work. @param time that it took, in ms */
+  spend(time: number): void {
+    this.#spent += time;
   }
 
   /** Whether the next one is to be waited for in order to read more: the time is used up, or others wait. */
