@@ -248,9 +248,11 @@ export abstract class FollowedStore<
         const inventories = await this.#readInventories(connection, live);
         for (const watch of await this.check(connection, live)) {
           const inventory = inventories.get(watch);
+          const { isUncompared } = watch;
           if (inventory !== undefined) watch.deliver(inventory);
-          if (watch.isUncompared) {
-            this.#verifyAt = 0;
+          // What its reader makes of that is known at the next check.
+          if (isUncompared) {
+            if (inventory === undefined) this.#verifyAt = 0;
             continue;
           }
           this.confirm(watch.prefix, at);

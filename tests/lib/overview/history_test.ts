@@ -93,22 +93,22 @@ Deno.test("history: of a long text only the length is told", async () => {
 
 Deno.test("history: what differs deep down in very many places is told whole", async () => {
   const deep = (first: number) =>
-    `${'{"a":'.repeat(500)}[${
-      Array.from({ length: 1_000 }, (_, i) => first + i)
-    }]${"}".repeat(500)}`;
+    `${'{"a":'.repeat(199)}[${
+      Array.from({ length: 2_500 }, (_, i) => first + i)
+    }]${"}".repeat(199)}`;
   const stop = new AbortController();
   const key = "/lain/nodes/nodes/node1:10.0.0.1:22";
   const store = new MemoryStore([[key, deep(0)]]);
   const cluster = followCluster(store, stop.signal);
   const history = new History(cluster);
   await Promise.all(Object.values(cluster).map(({ synced }) => synced));
-  store.put(key, deep(1_000));
+  store.put(key, deep(2_500));
   const [, text] = await eventually(
     "it is heard",
     () => history.entries().next().value?.member,
   );
   assertEquals(JSON.parse(text).diff, [
-    { path: [], before: JSON.parse(deep(0)), after: JSON.parse(deep(1_000)) },
+    { path: [], before: JSON.parse(deep(0)), after: JSON.parse(deep(2_500)) },
   ]);
   stop.abort();
 });

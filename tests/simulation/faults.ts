@@ -1,0 +1,101 @@
+/** A fault that is put into the code, to see that it is found. */
+export interface Fault {
+  /** What the code does with it. */
+  readonly name: string;
+  readonly file: string;
+  /** What the file says, once, and with the fault. */
+  readonly text: string;
+  readonly faulty: string;
+}
+
+/** Faults that lainlet had, or might have. */
+export const FAULTS: readonly Fault[] = [
+  {
+    name: "topics change before rights do",
+    file: "lib/watcher/effects.ts",
+    text: '["derived", "rights", "topics"]',
+    faulty: '["derived", "topics", "rights"]',
+  },
+  {
+    name: "progress is less than before",
+    file: "lib/watcher/progress.ts",
+    text: "this.#revision = Math.max(this.#revision, revision);",
+    faulty: "this.#revision = revision - 1;",
+  },
+  {
+    name: "progress is more than what is held",
+    file: "lib/watcher/progress.ts",
+    text: "this.#revision = Math.max(this.#revision, revision);",
+    faulty: "this.#revision = Math.max(this.#revision, revision) + 1;",
+  },
+  {
+    name: "a follower of a topic is not woken, now and then",
+    file: "lib/broadcast/topic.ts",
+    text: 'if (kind === "update") this.#lastUpdate = this.#number;',
+    faulty:
+      'if (kind === "update") this.#lastUpdate = this.#number; if (this.#number % 5 === 0) return;',
+  },
+  {
+    name: "a watch resumes one revision too late",
+    file: "lib/store/etcd/store.ts",
+    text: "(watch.proven ?? 0) + 1,",
+    faulty: "(watch.proven ?? 0) + 2,",
+  },
+  {
+    name: "a batch that comes again after a resume is applied again",
+    file: "lib/store/etcd/watch.ts",
+    text: "if (revision <= this.revision) {",
+    faulty: "if (revision <= 0) {",
+  },
+  {
+    name: "an inventory is compared with a later state",
+    file: "lib/store/etcd/watch.ts",
+    text: "for (const { key } of batch.changes) this.#unsettled?.add(key);",
+    faulty: "",
+  },
+  {
+    name: "a connection is tried again without a pause",
+    file: "lib/store/dial.ts",
+    text: "await sleep(Math.max(0, rest), over);",
+    faulty: "",
+  },
+  {
+    name: "a patch starts from a state that the reader never had",
+    file: "lib/broadcast/topic.ts",
+    text: "return isLatest ? latest : this.history.find(etag);",
+    faulty:
+      "return isLatest ? latest : this.history.find(etag) ?? (latest instanceof State ? latest : undefined);",
+  },
+  {
+    name: "ids have gaps",
+    file: "lib/broadcast/strand.ts",
+    text: "const id = ids.next();",
+    faulty: "ids.next(); const id = ids.next();",
+  },
+  {
+    name: "several views are sent as each changes",
+    file: "lib/broadcast/together.ts",
+    text: "const common = isOneHistory(progresses)",
+    faulty:
+      "const common = true ? this.#common(Infinity) : isOneHistory(progresses)",
+  },
+  {
+    name: "a restored backup is taken for the same history",
+    file: "lib/store/etcd/watch.ts",
+    text: "return this.#history === undefined ||",
+    faulty: "return true || this.#history === undefined ||",
+  },
+  {
+    name: "a state counts as confirmed though no check succeeded",
+    file: "lib/store/followed.ts",
+    text: "this.lose(connection, error);",
+    faulty:
+      "for (const one of live) this.confirm(one.prefix, at); this.lose(connection, error);",
+  },
+  {
+    name: "a listener that leaves keeps its topic",
+    file: "lib/broadcast/broadcast.ts",
+    text: "if (--live.users > 0) return;",
+    faulty: "if (--live.users > -1) return;",
+  },
+];

@@ -1,0 +1,388 @@
+import { Client } from "../../lib/client/client.ts";
+import { applyPatch } from "../../lib/client/patch.ts";
+import { canonical } from "../../lib/json.ts";
+import type { SimulatedLainlet } from "./lainlet.ts";
+import { type Question, QUESTIONS, type Reference } from "./reference.ts";
+
+/** What does not hold, by a name for it. */
+export class Violation extends Error {
+  override readonly name = "Violation";
+
+  constructor(readonly kind: string, message: string) {
+    super(`${kind}: ${message}`);
+  }
+}
+
+const IDS = "ids have gaps";
+const PATCHES = "a patch does not fit";
+const UNKNOWN = "what came was no state of the store, or an older one";
+const APART = "views on one stream are of different states";
+const RIGHTS = "a caller got what it may not see";
+const BEHIND = "a listener does not get the latest state";
+const ENDED = "a listener ended";
+
+function unknown(
+  name: string,
+  text: string,
+  reference: Reference,
+  question: number,
+  last: number,
+): Violation {
+  const before = reference.answer(question, last);
+  return new Violation(UNKNOWN, `${name}: ${text}, after ${before}`);
+}
+
+/** How long rights may be older than what is sent, in ms: as the state may be. */
+const RIGHTS_AGE = 60_000;
+
+/** Somebody who listens: remembers what came, and is asked whether it was right. */
+export interface Listener {
+  readonly name: string;
+  /** Whether the stream goes on. */
+  readonly isOpen: boolean;
+  /** Reads no more for the time being. */
+  isStalled: boolean;
+  /**
+   * Looks at what came since the last time.
+   *
+   * @param note called with a line on each thing that came
+   * @throws {Violation}
+   */
+  check(reference: Reference, note: (text: string) => void): void;
+  /** Looks whether it has the latest state. @throws {Violation} */
+  checkLatest(reference: Reference): void;
+  leave(): void;
+}
+
+function questionOf(number: number): Question {
+  const question = QUESTIONS[number];
+  if (question === undefined) throw new Error(`no question ${number}`);
+  return question;
+}
+
+/** What came on one stream, event by event. */
+interface Event {
+  readonly id: string;
+  readonly event: string;
+  readonly data: string;
+}
+
+/** Reads events, as far as it is not stalled. */
+class EventReader {
+  readonly #events: Event[] = [];
+  #reader?: ReadableStreamDefaultReader<Uint8Array>;
+  #text = "";
+  #isStalled = false;
+  #wake?: () => void;
+  isOpen = true;
+  hasLeft = false;
+
+  constructor(lainlet: SimulatedLainlet, path: string, peer: string) {
+    this.#run(lainlet, path, peer).catch(() => {}).finally(() => {
+      this.isOpen = false;
+    });
+  }
+
+  get isStalled(): boolean {
+    return this.#isStalled;
+  }
+
+  set isStalled(isStalled: boolean) {
+    this.#isStalled = isStalled;
+    if (!isStalled) this.#wake?.();
+  }
+
+  /** What came since the last time. */
+  take(): Event[] {
+    return this.#events.splice(0);
+  }
+
+  leave(): void {
+    this.hasLeft = true;
+    this.isStalled = false;
+    this.#reader?.cancel().catch(() => {});
+  }
+
+  async #run(
+    lainlet: SimulatedLainlet,
+    path: string,
+    peer: string,
+  ): Promise<void> {
+    const { body } = await lainlet.ask(path, peer);
+    const reader = this.#reader = body?.getReader();
+    if (this.hasLeft) return void reader?.cancel().catch(() => {});
+    const decoder = new TextDecoder();
+    while (reader !== undefined) {
+      if (this.#isStalled) {
+        await new Promise<void>((resolve) => this.#wake = resolve);
+      }
+      const { done, value } = await reader.read();
+      if (done) return;
+      this.#text += decoder.decode(value, { stream: true });
+      for (let end; (end = this.#text.indexOf("\n\n")) >= 0;) {
+        this.#push(this.#text.slice(0, end));
+        this.#text = this.#text.slice(end + 2);
+      }
+    }
+  }
+
+  #push(frame: string): void {
+    const fields = { id: "", event: "", data: "" };
+    for (const line of frame.split("\n")) {
+      const [, name = "", value = ""] = /^(id|event|data): (.*)$/.exec(line) ??
+        [];
+      if (name === "id" || name === "event" || name === "data") {
+        fields[name] = value;
+      }
+    }
+    if (fields.event !== "") this.#events.push(fields);
+  }
+}
+
+/** A watch of one view, whole or by patches. */
+export class PlainListener implements Listener {
+  readonly name: string;
+  readonly #reader: EventReader;
+  /** The number of the state that came last. */
+  #last: number;
+  #id = 0;
+  #value: unknown;
+  /** Why there is no answer, or no more of them. */
+  #error?: string;
+
+  constructor(
+    private readonly lainlet: SimulatedLainlet,
+    private readonly question: number,
+    private readonly isPatched: boolean,
+  ) {
+    const { path, peer } = questionOf(question);
+    const query = `watch=1${isPatched ? "&patch=merge" : ""}`;
+    const full = `${path}${path.includes("?") ? "&" : "?"}${query}`;
+    this.name = `${full} from ${peer} on ${lainlet.name}`;
+    this.#reader = new EventReader(lainlet, full, peer);
+    this.#last = 0;
+  }
+
+  get isOpen(): boolean {
+    return this.#reader.isOpen;
+  }
+
+  get isStalled(): boolean {
+    return this.#reader.isStalled;
+  }
+
+  set isStalled(isStalled: boolean) {
+    this.#reader.isStalled = isStalled;
+  }
+
+  check(reference: Reference, note: (text: string) => void): void {
+    for (const { id, event, data } of this.#reader.take()) {
+      note(`  ${this.name} gets ${id} ${event} ${data}`);
+      if (event === "heartbeat") continue;
+      if (event === "error") {
+        this.#error = data;
+        continue;
+      }
+      this.#error = undefined;
+      if (id !== String(++this.#id)) {
+        throw new Violation(IDS, `${this.name}: ${id} after ${this.#id - 1}`);
+      }
+      if (event === "patch") {
+        if (!this.isPatched || this.#id === 1) {
+          throw new Violation(PATCHES, `${this.name}: not asked for`);
+        }
+        this.#value = applyPatch(this.#value, JSON.parse(data));
+      } else {
+        if (event === "init" !== (this.#id === 1)) {
+          throw new Violation(IDS, `${this.name}: ${event} with id ${id}`);
+        }
+        this.#value = JSON.parse(data);
+      }
+      this.#look(reference);
+    }
+  }
+
+  #look(reference: Reference): void {
+    const text = canonical(this.#value);
+    const found = reference.find(this.question, text, this.#last);
+    if (found < 0) {
+      if (this.lainlet.hasLost) return;
+      throw unknown(this.name, text, reference, this.question, this.#last);
+    }
+    const since = reference.at(performance.now() - RIGHTS_AGE);
+    if (
+      !reference.isAllowed(this.question, Math.min(found, since)) ||
+      reference.isTaken(this.question, text, this.#last, since) &&
+        !this.lainlet.hasLost
+    ) {
+      throw new Violation(RIGHTS, `${this.name}: ${text}`);
+    }
+    this.#last = found;
+  }
+
+  checkLatest(reference: Reference): void {
+    if (!this.isOpen || this.isStalled) return;
+    if (this.#error?.startsWith("authorize")) return;
+    const latest = reference.answer(this.question);
+    if (!reference.isAllowed(this.question, reference.latest)) {
+      throw new Violation(RIGHTS, `${this.name}: the stream goes on`);
+    }
+    const has = this.#error === undefined
+      ? canonical(this.#value ?? null)
+      : undefined;
+    if (has !== latest) {
+      throw new Violation(BEHIND, `${this.name}: ${has}, not ${latest}`);
+    }
+  }
+
+  leave(): void {
+    this.#reader.leave();
+  }
+}
+
+/** Several views on one stream, which belong to one state of the store. */
+export class JointListener implements Listener {
+  readonly name: string;
+  readonly #reader: EventReader;
+  readonly #values = new Map<number, unknown>();
+  readonly #questions: ReadonlyMap<string, number>;
+  #last = 0;
+
+  constructor(
+    private readonly lainlet: SimulatedLainlet,
+    questions: readonly number[],
+  ) {
+    const names = questions.map((one) => {
+      const { path } = questionOf(one);
+      return [path.slice("/v2/".length), one] as const;
+    });
+    this.#questions = new Map(names);
+    const query = names.map(([name]) => `view=${encodeURIComponent(name)}`);
+    const path = `/v2/watch?${query.join("&")}&patch=merge`;
+    this.name = `${path} on ${lainlet.name}`;
+    this.#reader = new EventReader(lainlet, path, "127.0.0.1");
+  }
+
+  get isOpen(): boolean {
+    return this.#reader.isOpen;
+  }
+
+  get isStalled(): boolean {
+    return this.#reader.isStalled;
+  }
+
+  set isStalled(isStalled: boolean) {
+    this.#reader.isStalled = isStalled;
+  }
+
+  check(reference: Reference, note: (text: string) => void): void {
+    // States that come together may lie half read.
+    if (this.isStalled) return;
+    const events = this.#reader.take();
+    for (const { id, event, data } of events) {
+      note(`  ${this.name} gets ${id} ${event} ${data}`);
+      const [kind = "", name = ""] = event.split(" ");
+      const question = this.#questions.get(name);
+      if (question === undefined || kind === "error") continue;
+      const value = JSON.parse(data);
+      this.#values.set(
+        question,
+        kind === "patch"
+          ? applyPatch(this.#values.get(question), value)
+          : value,
+      );
+    }
+    if (events.length === 0 || this.#values.size < this.#questions.size) return;
+    const texts = this.#texts;
+    const found = reference.findAll(texts, this.#last);
+    if (found < 0) {
+      if (this.lainlet.hasLost) return;
+      const all = [...texts.values()].join("\n");
+      throw new Violation(APART, `${this.name}:\n${all}`);
+    }
+    this.#last = found;
+  }
+
+  get #texts(): Map<number, string> {
+    return new Map(
+      [...this.#values].map((
+        [question, value],
+      ) => [question, canonical(value)]),
+    );
+  }
+
+  checkLatest(reference: Reference): void {
+    if (!this.isOpen || this.isStalled) return;
+    for (const [question, text] of this.#texts) {
+      const latest = reference.answer(question);
+      if (latest !== text) {
+        throw new Violation(BEHIND, `${this.name}: ${text}, not ${latest}`);
+      }
+    }
+    if (this.#values.size < this.#questions.size) {
+      throw new Violation(BEHIND, `${this.name}: no state`);
+    }
+  }
+
+  leave(): void {
+    this.#reader.leave();
+  }
+}
+
+/** The client library, which reconnects and resumes by itself. */
+export class ClientListener implements Listener {
+  readonly name: string;
+  readonly #leaving = new AbortController();
+  readonly #states: string[] = [];
+  #last = 0;
+  #text?: string;
+  isStalled = false;
+  isOpen = true;
+  #failure?: unknown;
+
+  constructor(
+    private readonly lainlet: SimulatedLainlet,
+    private readonly question: number,
+  ) {
+    const { path } = questionOf(question);
+    this.name = `the client of ${path} on ${lainlet.name}`;
+    this.#run(lainlet.name, path).catch((error) => this.#failure = error)
+      .finally(() => this.isOpen = false);
+  }
+
+  async #run(host: string, path: string): Promise<void> {
+    const { pathname, searchParams } = new URL(path, "http://x");
+    const watch = new Client(`http://${host}`).watchAny(
+      pathname,
+      Object.fromEntries(searchParams),
+      { signal: this.#leaving.signal },
+    );
+    for await (const { data } of watch) this.#states.push(canonical(data));
+  }
+
+  check(reference: Reference, note: (text: string) => void): void {
+    if (this.#failure !== undefined) {
+      throw new Violation(ENDED, `${this.name}: ${this.#failure}`);
+    }
+    for (const text of this.#states.splice(0)) {
+      note(`  ${this.name} gets ${text}`);
+      this.#text = text;
+      const found = reference.find(this.question, text, this.#last);
+      if (found >= 0) this.#last = found;
+      else if (!this.lainlet.hasLost) {
+        throw unknown(this.name, text, reference, this.question, this.#last);
+      }
+    }
+  }
+
+  checkLatest(reference: Reference): void {
+    const latest = reference.answer(this.question);
+    if (this.#text !== latest) {
+      throw new Violation(BEHIND, `${this.name}: ${this.#text}, not ${latest}`);
+    }
+  }
+
+  leave(): void {
+    this.#leaving.abort();
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * Processes that run stories, with simulated modules in the place of real
+ * ones: an import map names them, and the code itself is not touched.
+ *
+ * @module
+ */
+import config from "../../deno.json" with { type: "json" };
+import type { Fault } from "./faults.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+
+/** Modules of packages that are simulated. */
+const SIMULATED = { etcd3: new URL("etcd3.ts", import.meta.url).href };
+
+/** Seeds to be tried by one process: FIRST, FIRST + STEP, …, and some more. */
+export interface Seeds {
+  readonly first: number;
+  readonly step: number;
+  readonly count: number;
+  readonly known: readonly number[];
+  /** After so many failures it ends. */
+  readonly until: number;
+}
+
+/** A seed that failed, as a process prints it. */
+export interface Failed {
+  readonly seed: number;
+  /** What does not hold. */
+  readonly kind: string;
+  readonly message: string;
+}
+
+/** Seeds that failed once: the first word of each line that is no comment. */
+export async function knownSeeds(): Promise<number[]> {
+  const text = await Deno.readTextFile(new URL("seeds.txt", import.meta.url));
+  return text.split("\n").map((line) => parseInt(line)).filter((seed) => seed);
+}
+
+/**
+ * Tries seeds, on all cores.
+ *
+ * @param until after so many failures it ends; default: none
+ * @param fault what is put into the code
+ * @returns those that failed, by seed
+ * @throws {Error} when a process ends before its last seed
+ */
+export async function failures(
+  { first, count, known = [], until = Infinity, fault }: {
+    readonly first: number;
+    readonly count: number;
+    readonly known?: readonly number[];
+    readonly until?: number;
+    readonly fault?: Fault;
+  },
+): Promise<Failed[]> {
+  const step = Math.min(navigator.hardwareConcurrency, count);
+  const outputs = await Promise.all(
+    Array.from({ length: step }, async (_, i) => {
+      const seeds: Seeds = {
+        first: first + i,
+        step,
+        count: Math.ceil((count - i) / step),
+        known: known.filter((_, k) => k % step === i),
+        until,
+      };
+      const command = await run(JSON.stringify(seeds), fault);
+      const { success, stdout } = await command.output();
+      if (!success) throw new Error("a process ended before its last seed");
+      return new TextDecoder().decode(stdout);
+    }),
+  );
+  const lines = outputs.flatMap((text) => text.split("\n"));
+  const failed = lines.filter((line) => line).map((line): Failed =>
+    JSON.parse(line)
+  );
+  return failed.sort((a, b) => a.seed - b.seed);
+}
+
+/** One seed's story; when it fails, shortened to what is needed for that. */
+export async function story(
+  seed: number,
+): Promise<{ isGood: boolean; text: string }> {
+  const { success, stdout } = await (await run(String(seed))).output();
+  return { isGood: success, text: new TextDecoder().decode(stdout).trimEnd() };
+}
+
+/** @param argument of `run.ts` */
+async function run(argument: string, fault?: Fault): Promise<Deno.Command> {
+  const imports = {
+    ...config.imports,
+    ...SIMULATED,
+    ...fault && await withFault(fault),
+  };
+  const map = encodeURIComponent(JSON.stringify({ imports }));
+  return new Deno.Command("deno", {
+    args: [
+      "run",
+      "--no-check",
+      "--no-prompt",
+      "--ignore-env",
+      "--unstable-no-legacy-abort",
+      "--allow-sys=hostname",
+      "--allow-read",
+      `--import-map=data:application/json,${map}`,
+      new URL("run.ts", import.meta.url).href,
+      argument,
+    ],
+    stdout: "piped",
+    stderr: "inherit",
+  });
+}
+
+/** A file with a fault in it, in the place of the file. */
+async function withFault(
+  { file, text, faulty }: Fault,
+): Promise<Record<string, string>> {
+  const url = new URL(file, ROOT);
+  const source = await Deno.readTextFile(url);
+  if (source.split(text).length !== 2) {
+    throw new Error(`${file} does not have this once: ${text}`);
+  }
+  // What it imports is beside the file, and not beside its copy.
+  const moved = source.replace(text, () => faulty).replace(
+    /(from |import\()"(\.[^"]*)"/g,
+    (_, before, path) => `${before}"${new URL(path, url).href}"`,
+  );
+  return {
+    [url.href]: `data:application/typescript,${encodeURIComponent(moved)}`,
+  };
+}

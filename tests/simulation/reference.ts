@@ -1,0 +1,256 @@
+import * as apis from "../../apis/mod.ts";
+import { Unavailable } from "../../lib/errors.ts";
+import { Lainlet } from "../../lib/http/origin.ts";
+import { canonical } from "../../lib/json.ts";
+import { MemoryStore } from "../../lib/store/memory.ts";
+import type { View } from "../../lib/view/view.ts";
+import { GOLDEN_HOST } from "../util/lainlet.ts";
+import type { Changes } from "../util/store.ts";
+
+/** What is asked for, and by whom. */
+export interface Question {
+  /** The view's path, with its parameters. */
+  readonly path: string;
+  readonly peer: string;
+}
+
+/** Everything that is asked, by callers of each kind: local, of an app. */
+export const QUESTIONS: readonly Question[] = [
+  { path: "/v2/proxywatcher?appname=a", peer: "127.0.0.1" },
+  { path: "/v2/proxywatcher?appname=a", peer: "127.27.0.1" },
+  { path: "/v2/coreinfowatcher", peer: "127.0.0.1" },
+  { path: "/v2/containers", peer: "127.0.0.1" },
+  { path: "/v2/nodes", peer: "127.27.0.1" },
+  { path: "/v2/nodes", peer: "127.0.0.1" },
+  { path: "/v2/depends", peer: "127.27.0.2" },
+  { path: "/v2/configwatcher", peer: "127.0.0.1" },
+];
+
+const SUPER_APPS = "super_apps/";
+
+/** A state of the store. */
+interface Moment {
+  readonly time: number;
+  readonly revision: number;
+  /** Another one for each history of the store. */
+  readonly history: number;
+  /** The answer to each question, as canonical JSON; undefined: there is none. */
+  readonly answers: readonly (string | undefined)[];
+  readonly isAllowed: readonly boolean[];
+  /** The app of who asks each question, and the apps that are super. */
+  readonly apps: readonly (string | undefined)[];
+  readonly supers: ReadonlySet<string>;
+}
+
+/**
+ * What is right: the answers of each state that the store was in, made anew by
+ * a lainlet that hears of each at once.
+ */
+export class Reference {
+  readonly #moments: Moment[] = [];
+  #history = 0;
+  #store = new MemoryStore();
+  #lainlet?: Lainlet;
+  #views: readonly { readonly view: View; readonly params: URLSearchParams }[];
+  #versions: number[] = [];
+
+  constructor() {
+    this.#views = QUESTIONS.map(({ path }) => viewOf(path));
+  }
+
+  /** The number of the latest state. */
+  get latest(): number {
+    return this.#moments.length - 1;
+  }
+
+  get isEmpty(): boolean {
+    return this.#moments.length === 0;
+  }
+
+  /** To be called when the store has another history. */
+  begin(content: Iterable<readonly [key: string, value: string]>): void {
+    this.close();
+    this.#history++;
+    this.#versions = [];
+    this.#store = new MemoryStore(content);
+    this.#lainlet = new Lainlet({
+      store: this.#store,
+      host: GOLDEN_HOST,
+      version: "",
+      endpoints: Object.values(apis),
+      auth: true,
+      staleAfter: Infinity,
+      limits: { listeners: 1, listenersPerAddress: 1 },
+    });
+  }
+
+  /** To be called with each change. */
+  commit(changes: Changes): void {
+    const encoder = new TextEncoder();
+    this.#store.commit(
+      Object.entries(changes).map(([key, value]) => ({
+        key,
+        value: typeof value === "string" ? encoder.encode(value) : undefined,
+      })),
+    );
+  }
+
+  /** Notes the answers of the store's state, once it was heard of. */
+  note(revision: number): void {
+    const lainlet = this.#lainlet;
+    if (lainlet === undefined) return;
+    const last = this.#moments.at(-1);
+    const answers = this.#views.map(({ view, params }, i) => {
+      const { version } = lainlet.cluster[nameOf(view, lainlet)];
+      if (this.#versions[i] === version) return last?.answers[i];
+      this.#versions[i] = version;
+      const query = lainlet.views.query(params, "127.0.0.1");
+      try {
+        const { body } = view.source(lainlet, view.select(query)).render();
+        return canonical(JSON.parse(new TextDecoder().decode(body)));
+      } catch (error) {
+        if (error instanceof Unavailable) return undefined;
+        throw error;
+      }
+    });
+    const isAllowed = this.#views.map(({ view, params }, i) => {
+      const peer = QUESTIONS[i]?.peer ?? "";
+      try {
+        view.select(lainlet.views.query(params, peer));
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    const history = this.#history;
+    const time = performance.now();
+    const apps = QUESTIONS.map(({ peer }) => lainlet.rights.appOf(peer));
+    const supers = new Set(
+      Array.from(
+        lainlet.cluster.config.entries(SUPER_APPS),
+        ([key]) => key.slice(SUPER_APPS.length),
+      ),
+    );
+    this.#moments.push({
+      time,
+      revision,
+      history,
+      answers,
+      isAllowed,
+      apps,
+      supers,
+    });
+  }
+
+  /** The answer to a question in a state. */
+  answer(question: number, moment = this.latest): string | undefined {
+    return this.#moments[moment]?.answers[question];
+  }
+
+  /** The state that the store was in at a time. */
+  at(time: number): number {
+    return this.#moments.findLastIndex((moment) => moment.time <= time);
+  }
+
+  /**
+   * Whether who asks may see the answer in some state from one on. Who belongs
+   * to an app and which apps are super come by different watches, so these may
+   * be of different states.
+   */
+  isAllowed(question: number, from: number): boolean {
+    const moments = this.#moments.slice(Math.max(0, from));
+    const apps = new Set(moments.map(({ apps }) => apps[question]));
+    return moments.some(({ isAllowed, supers }) =>
+      isAllowed[question] || supers.values().some((app) => apps.has(app))
+    );
+  }
+
+  /**
+   * Whether an answer is only that of states made by a change that also took
+   * its right from who asks, so that it may not be sent. Of super rights this
+   * is not known: these come by another watch.
+   *
+   * @param from the first state that it may be of
+   * @param rightsFrom the first state that rights may be of
+   */
+  isTaken(
+    question: number,
+    answer: string,
+    from: number,
+    rightsFrom: number,
+  ): boolean {
+    const supers = this.#moments.slice(Math.max(0, rightsFrom))
+      .flatMap((moment) => [...moment.supers]);
+    const such = this.#moments.keys().filter((i) =>
+      i >= from && this.#moments[i]?.answers[question] === answer
+    );
+    return such.every((i) => {
+      const [before, after] = [this.#moments[i - 1], this.#moments[i]];
+      return before?.isAllowed[question] === true &&
+        after?.isAllowed[question] === false &&
+        before.history === after.history &&
+        before.apps[question] !== after.apps[question] &&
+        before.answers[question] !== after.answers[question] &&
+        !supers.includes(after.apps[question] ?? "");
+    });
+  }
+
+  /**
+   * The first state, from one on, in which the answer to a question is this.
+   *
+   * @param revision nothing up to it may be missing
+   * @returns -1: there is none
+   */
+  find(question: number, answer: string, from = 0, revision = 0): number {
+    return this.#moments.findIndex(({ answers, history }, i) => {
+      if (i < from || answers[question] !== answer) return false;
+      const next = this.#moments[i + 1];
+      return next === undefined || next.history !== history ||
+        next.revision > revision;
+    });
+  }
+
+  /** The first state, from one on, in which the answers to several questions are these. */
+  findAll(answers: ReadonlyMap<number, string>, from: number): number {
+    return this.#moments.findIndex((moment, i) =>
+      i >= from &&
+      answers.entries().every(([question, answer]) =>
+        moment.answers[question] === answer
+      )
+    );
+  }
+
+  close(): void {
+    this.#lainlet?.close();
+    this.#lainlet = undefined;
+  }
+}
+
+function viewOf(path: string): { view: View; params: URLSearchParams } {
+  const { pathname, searchParams: params } = new URL(path, "http://x");
+  const view = Object.values<unknown>(apis).find((one): one is View =>
+    isView(one) && one.paths.includes(pathname)
+  );
+  if (view === undefined) throw new Error(`no such view: ${path}`);
+  return { view, params };
+}
+
+function isView(endpoint: unknown): endpoint is View {
+  return typeof endpoint === "object" && endpoint !== null &&
+    "select" in endpoint;
+}
+
+/** Which watcher a view is made of. */
+function nameOf(view: View, { cluster }: Lainlet): keyof Lainlet["cluster"] {
+  const watcher = view.watcher(cluster);
+  const names = [
+    "config",
+    "container",
+    "depends",
+    "nodes",
+    "podgroup",
+  ] as const;
+  const found = names.find((name) => cluster[name] === watcher);
+  if (found === undefined) throw new Error(`${view.paths[0]} has no watcher`);
+  return found;
+}
