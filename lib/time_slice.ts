@@ -1,7 +1,7 @@
 /** How long an address may keep the thread busy before others get it, in ms. */
 const LENGTH = 5;
 
-/** The same for what is sent, which is bounded by what there is to send: each pause costs something. */
+/** The same for answers, and for what is sent, where the runtime goes round by itself for the most part: each pause costs something. */
 const LONG = 4 * LENGTH;
 
 /**
@@ -48,7 +48,7 @@ export class TimeSlice {
     return this.#spent >= LENGTH || this.#waiting.length > 0;
   }
 
-  /** Whether the next one is to be waited for in order to send more. */
+  /** Whether the next one is to be waited for in order to answer or send more. */
   get isLong(): boolean {
     return this.#spent >= LONG;
   }

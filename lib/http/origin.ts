@@ -117,7 +117,7 @@ export class Lainlet implements Origin, Service {
 
   async answer(ask: Ask, gone?: AbortSignal): Promise<Answer | Feed> {
     const slice = this.#slices.of(ask.peer);
-    if (slice.isOver) await slice.next();
+    if (slice.isLong) await slice.next();
     const work = { begin: performance.now() };
     let endpoint: View | Page | undefined;
     let answer: Answer | Feed;
