@@ -192,12 +192,16 @@ Deno.test("flags: help names every flag, and nothing is wider than a terminal", 
 Deno.test("flags: the environment is what the permissions name", () => {
   const variables = [...FLAGS, ...CLIENT_FLAGS].flatMap(({ env = [] }) => env)
     .sort();
-  for (const task of [config.tasks.start, config.tasks.demo.command]) {
-    const [, allowed = ""] = /--allow-env=(\S+)/.exec(task) ?? [];
-    assertEquals(allowed.split(",").sort(), variables);
-    for (const name of variables) {
-      assertMatch(HELP, new RegExp(`\\$${name}\\b`));
-    }
+  const allowed = (task: string) => {
+    const [, names = ""] = /--allow-env=(\S+)/.exec(task) ?? [];
+    return names.split(",").sort();
+  };
+  assertEquals(allowed(config.tasks.demo.command), variables);
+  // Those of a service manager are set by nobody else.
+  const managed = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+  assertEquals(allowed(config.tasks.start), [...variables, ...managed].sort());
+  for (const name of variables) {
+    assertMatch(HELP, new RegExp(`\\$${name}\\b`));
   }
 });
 
