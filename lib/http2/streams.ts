@@ -24,8 +24,8 @@ import { type Carrier, Http2Stream, type StreamHandler } from "./stream.ts";
 
 const log = getLogger(["lainlet", "http2"]);
 
-/** How many streams a connection may have at a time. */
-export const MAX_STREAMS = 2_000;
+/** How many streams a connection may have at a time: as many listeners as one address may have by default. */
+export const MAX_STREAMS = 1_000;
 
 /** How many streams that this side reset are kept in mind. */
 const MAX_RESET = MAX_STREAMS;

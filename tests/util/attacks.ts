@@ -22,7 +22,7 @@ import { callHeaders } from "./http2_peer.ts";
 export type Attack = () => Generator<Uint8Array>;
 
 /** As many streams as one connection may have. */
-const STREAMS = 2_000;
+const STREAMS = 1_000;
 
 /** How much is sent at a time, in bytes. */
 const PORTION = 64 * 1024;
