@@ -92,6 +92,8 @@ export class Call implements StreamHandler {
   /** Answers with a frame. @param onTaken called when the caller has taken it */
   write(frame: Uint8Array, onTaken = () => {}): void {
     this.open();
+    // The connection may be lost with that.
+    if (!this.stream.isOpen) return;
     const reply = this.#reply = new Reply();
     this.events.onReply(this, reply);
     this.stream.write(frame, (_count, isLast) => {

@@ -1,20 +1,32 @@
 import { FRAME_HEAD, MAX_PAYLOAD, putHead, TYPE } from "./frame.ts";
 import type { Part } from "./stream.ts";
 
-/** Bytes as the streams of one number get them: many connections have but one stream. */
-const framed = new WeakMap<
-  Uint8Array,
-  { readonly id: number; readonly frames: Uint8Array }
->();
+/** For how many stream numbers frames are kept: most connections have one stream, their first or second. */
+const NUMBERS = 4;
 
-/** The frames that carry all that a stream was given to send; the same for all such streams. */
+/** A body's frames for the streams of one number. */
+interface Framed {
+  readonly id: number;
+  readonly frames: Uint8Array;
+}
+
+const framed = new WeakMap<Uint8Array, Framed[]>();
+
+/** Whether {@linkcode framesOf} gives all streams of this number the same bytes, and not a copy each. */
+export function isShared(bytes: Uint8Array, id: number): boolean {
+  const all = framed.get(bytes) ?? [];
+  return all.length < NUMBERS || all.some((one) => one.id === id);
+}
+
+/** The frames that carry all that a stream was given to send. */
 export function framesOf(part: Part): Uint8Array {
   const { bytes, stream: { id } } = part;
-  const known = framed.get(bytes);
-  if (known?.id === id) return known.frames;
+  const all = framed.get(bytes) ?? [];
+  const known = all.find((one) => one.id === id);
+  if (known !== undefined) return known.frames;
   const frames = new Uint8Array(framedSize(bytes.length));
   putFrames(frames, 0, part);
-  framed.set(bytes, { id, frames });
+  if (all.length < NUMBERS) framed.set(bytes, [...all, { id, frames }]);
   return frames;
 }
 

@@ -1,4 +1,4 @@
-import { framedSize, framesOf, putFrames } from "./body.ts";
+import { framedSize, framesOf, isShared, putFrames } from "./body.ts";
 import { giveBuffer, takeBuffer } from "./buffers.ts";
 import { FIRST_WINDOW, MAX_PAYLOAD, MAX_WINDOW } from "./frame.ts";
 import type { Quota } from "./quota.ts";
@@ -10,7 +10,7 @@ const BATCH = 64 * 1024;
 /** What a part counts besides its bytes: thousands of one byte each are no small batch. */
 const PART_COST = 256;
 
-/** Bodies of up to so many bytes are framed once for all who get them. */
+/** Up to so many bytes are sent at a time where streams share the frames: copies of that length would be too much memory. */
 const SHARED = 1024 * 1024;
 
 /** How much may wait to be sent besides bodies, in bytes: a peer that does not read it is disconnected. */
@@ -191,8 +191,10 @@ export class Outbox {
   /** How much a stream may send that nobody waits for: all, where that needs no copy. */
   #shareAlone(): number {
     const [stream] = this.#ready;
-    const most = Math.min(SHARED, this.#window);
-    return stream?.isWhole && stream.sendable <= most ? most : BATCH;
+    const whole = stream?.whole;
+    if (stream === undefined || whole === undefined) return BATCH;
+    const isWithin = whole.length <= Math.min(SHARED, this.#window);
+    return isWithin && isShared(whole, stream.id) ? whole.length : BATCH;
   }
 
   /** What streams have to send, and there is room for. @param room about how many bytes */
@@ -205,6 +207,8 @@ export class Outbox {
     }
     // In turn, a frame each; one that is alone need not stop so soon.
     const share = this.#ready.size > 1 ? MAX_PAYLOAD : this.#shareAlone();
+    // With anything before it, it would be copied.
+    if (share > BATCH && this.#controlSize > 0) return parts;
     for (const stream of this.#ready) {
       if (room <= 0 || this.#window <= 0) break;
       this.#ready.delete(stream);

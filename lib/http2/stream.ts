@@ -177,10 +177,11 @@ export class Http2Stream {
     return Math.min(this.window, bytes.length - at);
   }
 
-  /** Whether all that is to be sent can be sent now. */
-  get isWhole(): boolean {
+  /** The body, if all of it can be sent now, and nothing follows it. */
+  get whole(): Uint8Array | undefined {
     const { bytes, at } = this.#pending ?? NOTHING;
-    return at === 0 && bytes.length <= this.window;
+    const isWhole = at === 0 && bytes.length <= this.window;
+    return isWhole && this.#trailers === undefined ? bytes : undefined;
   }
 
   /** Takes bytes to send them: all, without a copy, when there is room for them. */

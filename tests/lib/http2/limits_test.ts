@@ -9,8 +9,10 @@ import { MessageReader } from "../../../lib/grpc/request.ts";
 import { ERROR } from "../../../lib/http2/errors.ts";
 import {
   encodeFrame,
+  FIRST_WINDOW,
   FLAG,
   FrameReader,
+  MAX_WINDOW,
   TYPE,
   wordAt,
   words,
@@ -56,6 +58,38 @@ function copiedBy(act: () => void): number {
     Object.assign(Uint8Array.prototype, { set, slice });
   }
   return copied;
+}
+
+/** Notes the most memory that waits to be written to TCP connections, in bytes: what several of them share counts once. */
+function pendingWrites(conn: Deno.Conn): { peak: number } & Disposable {
+  const connections: Pick<Deno.Conn, "write"> = Object.getPrototypeOf(
+    Object.getPrototypeOf(conn),
+  );
+  const { write } = connections;
+  const uses = new Map<ArrayBufferLike, number>();
+  let size = 0;
+  const use = (buffer: ArrayBufferLike, by: 1 | -1) => {
+    const before = uses.get(buffer) ?? 0;
+    uses.set(buffer, before + by);
+    if (before + by === 0) size -= buffer.byteLength;
+    else if (before === 0) size += buffer.byteLength;
+  };
+  const noted = {
+    peak: 0,
+    [Symbol.dispose]() {
+      connections.write = write;
+    },
+  };
+  connections.write = async function (this: Deno.Conn, bytes) {
+    use(bytes.buffer, 1);
+    noted.peak = Math.max(noted.peak, size);
+    try {
+      return await write.call(this, bytes);
+    } finally {
+      use(bytes.buffer, -1);
+    }
+  };
+  return noted;
 }
 
 /** Pushes bytes in pieces of a size. @returns what came, one behind the other */
@@ -241,6 +275,62 @@ Deno.test("http2: bodies that nobody reads end their streams beyond a limit", as
   await eventually("nothing is sent", () => echo.open === 0 || undefined);
   await other.open(1, callHeaders("/1000000"), ends);
   await other.nextOf(TYPE.data, 1);
+});
+
+Deno.test("http2: one body to streams of many numbers is not copied for each of them", async (t) => {
+  const streams: Http2Stream[] = [];
+  const server = new Http2Server(
+    { hostname: "127.0.0.1", port: 0 },
+    (stream) => {
+      streams.push(stream);
+      return { data() {}, end() {}, close() {} };
+    },
+  );
+  const count = 30;
+  const peers = await Promise.all(Array.from({ length: count }, async () => {
+    const peer = await Http2Peer.connect(server.address.port, [
+      [SETTING.initialWindowSize, MAX_WINDOW],
+    ]);
+    const more = words(MAX_WINDOW - FIRST_WINDOW);
+    await peer.send(encodeFrame(TYPE.windowUpdate, 0, 0, more));
+    return peer;
+  }));
+  await using first = await Http2Peer.connect(server.address.port);
+  using writes = pendingWrites(first.conn);
+  let next = 1;
+  const steps: Record<string, (stream: Http2Stream) => void> = {
+    "a stream goes on": () => {},
+    "a response ends": (stream) => stream.end([["done", "1"]]),
+  };
+  for (const [name, step] of Object.entries(steps)) {
+    await t.step(name, async () => {
+      streams.length = 0;
+      writes.peak = 0;
+      const ids = peers.map(() => (next += 2));
+      const flags = FLAG.endHeaders | FLAG.endStream;
+      for (const [i, peer] of peers.entries()) {
+        await peer.open(ids[i] ?? 0, callHeaders("/"), flags);
+      }
+      await eventually(
+        "all are there",
+        () => streams.length === count || undefined,
+      );
+      const body = new Uint8Array(MB);
+      for (const stream of streams) {
+        stream.respond([[":status", "200"]]);
+        stream.write(body, () => {});
+        step(stream);
+      }
+      await Promise.all(peers.map(async (peer, i) => {
+        for (let size = 0; size < body.length;) {
+          size += (await peer.nextOf(TYPE.data, ids[i])).payload.length;
+        }
+      }));
+      assert(writes.peak < 12 * MB, `${writes.peak} bytes at a time`);
+    });
+  }
+  for (const peer of [first, ...peers]) await peer[Symbol.asyncDispose]();
+  await server.close();
 });
 
 Deno.test("http2: streams beyond what an address may have are refused, and what ended gives its room back", async () => {

@@ -1,0 +1,53 @@
+import { assertEquals } from "@std/assert";
+import { messageFrame } from "../../../lib/broadcast/message.ts";
+import { Call, Single } from "../../../lib/grpc/call.ts";
+import type { Reply } from "../../../lib/grpc/reply.ts";
+import { encodeFrame, FLAG, TYPE } from "../../../lib/http2/frame.ts";
+import { Http2Server } from "../../../lib/http2/server.ts";
+import { callHeaders, Http2Peer } from "../../util/http2_peer.ts";
+import { eventually } from "../../util/process.ts";
+
+Deno.test("call: when the connection is lost with the reply's headers, the reply is not registered", async () => {
+  const headers = callHeaders("/a");
+  const request = headers.reduce(
+    (sum, [name, value]) => sum + name.length + value.length,
+    0,
+  );
+  const replies = new Set<Reply>();
+  let over = 0;
+  const server = new Http2Server(
+    { hostname: "127.0.0.1", port: 0 },
+    (stream) => {
+      const call = new Call(stream, {
+        onReply: (_call, reply) => replies.add(reply),
+        onReplyOver: (reply) => replies.delete(reply),
+        onFault(_call, error) {
+          throw error;
+        },
+        onOver: () => over++,
+      });
+      call.handler = new Single(() => call.write(messageFrame([])));
+      return call;
+    },
+    {
+      quota: {
+        connections: 1,
+        // For the connection and the request, but not for the reply's headers.
+        bytes: 16 * 1024 + request + 50,
+        bodies: 1_000,
+      },
+      slowAfter: 60_000,
+    },
+  );
+  await using peer = await Http2Peer.connect(server.address.port);
+  // Those of the server, and what confirms the peer's: then neither takes room.
+  for (let i = 0; i < 2; i++) await peer.nextOf(TYPE.settings);
+  await peer.open(1, headers);
+  await peer.send(
+    encodeFrame(TYPE.data, FLAG.endStream, 1, messageFrame([])),
+  );
+  assertEquals(await peer.next(), undefined);
+  await eventually("the call is over", () => over === 1 || undefined);
+  assertEquals(replies.size, 0);
+  await server.close();
+});
