@@ -42,7 +42,7 @@ export const COMMAND_WAYS: readonly Way[] = [
   {
     // They take minutes, and other tests run them: patches, and a soak of one.
     name: "is a task that takes these arguments, and not one more",
-    fits: /^deno task (bench|soak)\b/,
+    fits: /^deno task (bench|simulate|soak)\b/,
     async check(workbench, line) {
       await using program = await workbench.start(
         line.replace(/\s+#.*/, "") + " nosuch",

@@ -73,11 +73,10 @@ export const FAULTS: readonly Fault[] = [
     faulty: "ids.next(); const id = ids.next();",
   },
   {
-    name: "several views are sent as each changes",
+    name: "several views are sent though they are of different revisions",
     file: "lib/broadcast/together.ts",
-    text: "const common = isOneHistory(progresses)",
-    faulty:
-      "const common = true ? this.#common(Infinity) : isOneHistory(progresses)",
+    text: "if (until > revision) return",
+    faulty: "return",
   },
   {
     name: "a restored backup is taken for the same history",

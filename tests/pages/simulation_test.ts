@@ -1,0 +1,3 @@
+import { testPage } from "./ways.ts";
+
+testPage("tests/simulation/README.md");
