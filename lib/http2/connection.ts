@@ -13,7 +13,7 @@ import {
 import { HeaderBlocks, MAX_HEADERS } from "./header_block.ts";
 import { HpackError } from "./hpack.ts";
 import { Outbox } from "./outbox.ts";
-import type { Quota } from "./quota.ts";
+import { costOf, type Quota } from "./quota.ts";
 import { SETTING, settingsFrame, settingsOf } from "./settings.ts";
 import type { Http2Stream, StreamHandler } from "./stream.ts";
 import { MAX_STREAMS, Streams } from "./streams.ts";
@@ -139,7 +139,7 @@ export class Http2Connection {
 
   /** Notes what is kept until more arrives. @throws {ConnectionError} when the peer has too much */
   #keep(): void {
-    const taken = this.#frames.held + this.#blocks.held;
+    const taken = costOf(this.#frames.held) + costOf(this.#blocks.held);
     const more = taken - this.#taken;
     if (more > 0 && !this.quota.take(more)) {
       throw new ConnectionError(ERROR.enhanceYourCalm, "too much is kept");

@@ -1,7 +1,7 @@
 import { framedSize, framesOf, isShared, putFrames } from "./body.ts";
 import { giveBuffer, takeBuffer } from "./buffers.ts";
 import { FIRST_WINDOW, MAX_PAYLOAD, MAX_WINDOW } from "./frame.ts";
-import type { Quota } from "./quota.ts";
+import { costOf, type Quota } from "./quota.ts";
 import type { Http2Stream, Part } from "./stream.ts";
 
 /** How much is handed to the system at a time, about, in bytes. */
@@ -52,11 +52,12 @@ export class Outbox {
   /** Sends a frame before all bodies. */
   post(frame: Uint8Array): void {
     if (this.#isOver) return;
-    const isWithin = this.#controlSize + frame.length <= MAX_CONTROL &&
-      this.quota.take(frame.length);
+    const size = this.#controlSize + frame.length;
+    const isWithin = size <= MAX_CONTROL &&
+      this.quota.take(costOf(size) - costOf(this.#controlSize));
     if (!isWithin) return this.onLost();
     this.#control.push(frame);
-    this.#controlSize += frame.length;
+    this.#controlSize = size;
     this.flush();
   }
 
@@ -111,7 +112,7 @@ export class Outbox {
   /** Takes what waits besides bodies. */
   #takeControl(): Uint8Array[] {
     const control = this.#control;
-    this.quota.give(this.#controlSize);
+    this.quota.give(costOf(this.#controlSize));
     this.#control = [];
     this.#controlSize = 0;
     this.#drained?.resolve();

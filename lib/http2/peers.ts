@@ -1,8 +1,5 @@
 import type { Http2Connection } from "./connection.ts";
-import { Quota, type QuotaLimits } from "./quota.ts";
-
-/** Memory that a connection takes, in bytes. */
-const CONNECTION_COST = 12 * 1024;
+import { CONNECTION_COST, Quota, type QuotaLimits } from "./quota.ts";
 
 /** How many idle connections are closed at a time for want of file descriptors. */
 const ROOM = 16;

@@ -9,6 +9,17 @@ export interface QuotaLimits {
   readonly bodies: number;
 }
 
+/** Memory that a connection takes, in bytes. */
+export const CONNECTION_COST = 12 * 1024;
+
+/** So much of each of its buffers is a part of that: one that is read goes on, whatever the others of its address take. */
+const INCLUDED = 1024;
+
+/** What a connection's buffer takes besides {@linkcode CONNECTION_COST}, in bytes. */
+export function costOf(size: number): number {
+  return Math.max(0, size - INCLUDED);
+}
+
 /** A body that is on its way, and to how many streams. */
 interface BodyUse {
   readonly body: Uint8Array;

@@ -4,6 +4,7 @@ import { Call, Single } from "../../../lib/grpc/call.ts";
 import type { Reply } from "../../../lib/grpc/reply.ts";
 import { encodeFrame, FLAG, TYPE } from "../../../lib/http2/frame.ts";
 import { Http2Server } from "../../../lib/http2/server.ts";
+import { joined } from "../../util/attacks.ts";
 import { callHeaders, Http2Peer } from "../../util/http2_peer.ts";
 import { eventually } from "../../util/process.ts";
 
@@ -13,6 +14,7 @@ Deno.test("call: when the connection is lost with the reply's headers, the reply
     (sum, [name, value]) => sum + name.length + value.length,
     0,
   );
+  const calls = 20;
   const replies = new Set<Reply>();
   let over = 0;
   const server = new Http2Server(
@@ -32,8 +34,8 @@ Deno.test("call: when the connection is lost with the reply's headers, the reply
     {
       quota: {
         connections: 1,
-        // For the connection and the request, but not for the reply's headers.
-        bytes: 16 * 1024 + request + 50,
+        // For the connection and the requests, but not for all headers of replies.
+        bytes: 12 * 1024 + calls * (4 * 1024 + request),
         bodies: 1_000,
       },
       slowAfter: 60_000,
@@ -42,12 +44,14 @@ Deno.test("call: when the connection is lost with the reply's headers, the reply
   await using peer = await Http2Peer.connect(server.address.port);
   // Those of the server, and what confirms the peer's: then neither takes room.
   for (let i = 0; i < 2; i++) await peer.nextOf(TYPE.settings);
-  await peer.open(1, headers);
-  await peer.send(
-    encodeFrame(TYPE.data, FLAG.endStream, 1, messageFrame([])),
-  );
+  const ids = Array.from({ length: calls }, (_, i) => 2 * i + 1);
+  for (const id of ids) await peer.open(id, headers);
+  const message = messageFrame([]);
+  await peer.send(joined(
+    ...ids.map((id) => encodeFrame(TYPE.data, FLAG.endStream, id, message)),
+  ));
   assertEquals(await peer.next(), undefined);
-  await eventually("the call is over", () => over === 1 || undefined);
+  await eventually("the calls are over", () => over === calls || undefined);
   assertEquals(replies.size, 0);
   await server.close();
 });

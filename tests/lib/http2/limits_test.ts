@@ -353,3 +353,45 @@ Deno.test("http2: streams beyond what an address may have are refused, and what 
     () => echo.server.kept === 0 || undefined,
   );
 });
+
+Deno.test("http2: where an address has used up its memory, the connections and streams that it has go on", async () => {
+  const bytes = 64 * 1024;
+  await using echo = new Http2Echo(undefined, limits({ bytes }));
+  const open = async () => {
+    const peer = await Http2Peer.connect(echo.port);
+    // The server's, and what confirms the peer's.
+    for (let i = 0; i < 2; i++) await peer.nextOf(TYPE.settings);
+    return peer;
+  };
+  await using peer = await open();
+  await peer.open(1, callHeaders("/a"));
+  await using greedy = await open();
+  const left = async (streams: number) => {
+    await eventually("they are open", () => echo.open > streams || undefined);
+    return bytes - echo.server.kept;
+  };
+  let room = await left(0);
+  let streams = 0;
+  /** Takes memory, with a stream that has a header of so many bytes more. */
+  const take = async (more: number) => {
+    const headers = [...callHeaders("/"), ["x", "a".repeat(more)]] as const;
+    await greedy.open(2 * streams + 1, headers);
+    const before = room;
+    room = await left(++streams);
+    return before - room;
+  };
+  const least = await take(1);
+  while (room >= 2 * least) await take(1);
+  await take(1 + room - least);
+  assertEquals(room, 0);
+  await greedy.open(99, callHeaders("/b"));
+  const { payload } = await greedy.nextOf(TYPE.rstStream, 99);
+  assertEquals(wordAt(payload, 0), ERROR.enhanceYourCalm);
+  const data = encodeFrame(TYPE.data, FLAG.endStream, 1, Uint8Array.of(98));
+  const ping = encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8));
+  await peer.send(joined(ping, data.subarray(0, -1)));
+  await peer.nextOf(TYPE.ping);
+  await peer.send(data.subarray(-1));
+  await peer.nextOf(TYPE.data, 1);
+  assertEquals(echo.bodies, ["b"]);
+});
