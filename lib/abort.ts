@@ -27,12 +27,15 @@ export async function unlessAborted<T>(
   work: Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const remove = onAbort(signal, () => reject(signal.reason));
+  let remove: (() => void) | undefined;
+  // Node.js 20, where the client runs, has no `Promise.withResolvers`.
+  const aborted = new Promise<never>((_, reject) => {
+    remove = onAbort(signal, () => reject(signal.reason));
+  });
   try {
     return await Promise.race([work, aborted]);
   } finally {
-    remove();
+    remove?.();
   }
 }
 
