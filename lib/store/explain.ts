@@ -106,7 +106,7 @@ async function faultOf(endpoint: string, { tls }: Login): Promise<unknown> {
   const { protocol, hostname, port } = new URL(endpoint);
   const texts = tls?.read();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let isInTime = true;
+  let timeout: Error | undefined;
   try {
     using conn = await Deno.connectTls({
       hostname: hostname.replace(/^\[|\]$/g, ""),
@@ -115,14 +115,14 @@ async function faultOf(endpoint: string, { tls }: Login): Promise<unknown> {
       ...texts?.client,
     });
     timer = setTimeout(() => {
-      isInTime = false;
+      timeout = new Error(`no answer within ${TIMEOUT} ms`);
       conn.close();
     }, TIMEOUT);
     await conn.handshake();
     // A server refuses a certificate after the handshake (RFC 8446, 4.4.2.4).
     if (tls !== undefined) await conn.read(new Uint8Array(1));
   } catch (error) {
-    return isInTime ? error : undefined;
+    return timeout ?? error;
   } finally {
     clearTimeout(timer);
   }

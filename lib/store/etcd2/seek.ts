@@ -31,13 +31,15 @@ async function ask(
   login: Login,
   question: (etcd: Etcd2Connection) => Promise<boolean>,
 ): Promise<boolean> {
-  const etcd = new Etcd2Connection(endpoint, login);
+  let etcd: Etcd2Connection | undefined;
   try {
+    // That fails, too, where the runtime cannot use the login's key.
+    etcd = new Etcd2Connection(endpoint, login);
     return await question(etcd);
   } catch {
     // Then there is nothing to tell.
     return false;
   } finally {
-    etcd.close();
+    etcd?.close();
   }
 }

@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { IN_V2 } from "../../../../lib/store/etcd2/seek.ts";
+import { IN_V2, isEtcd2 } from "../../../../lib/store/etcd2/seek.ts";
 import { EtcdStore } from "../../../../lib/store/etcd/store.ts";
+import { TlsFiles } from "../../../../lib/store/tls.ts";
+import { openssl } from "../../../util/certificates.ts";
 import { Collector } from "../../../util/collector.ts";
 import { TestEtcd } from "../../../util/etcd.ts";
 import { eventually } from "../../../util/process.ts";
@@ -61,4 +63,18 @@ Deno.test("etcd: an etcd 2, which has no v3 key space, is told from one that fai
     () => other.status.problems.length > 0 ? other.status.problems : undefined,
   );
   assertEquals(problem === IN_V2, false);
+});
+
+Deno.test("etcd: a key that the runtime cannot use tells nothing of the key space", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "lainlet-key-" });
+  const [cert, key] = [`${folder}/cert.pem`, `${folder}/key.pem`];
+  try {
+    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"];
+    const files = ["-nodes", "-keyout", key, "-out", cert];
+    await openssl("req", "-x509", ...curve, ...files, "-subj", "/CN=lainlet");
+    const tls = new TlsFiles({ ca: cert, client: { cert, key } });
+    assertEquals(await isEtcd2("https://127.0.0.1:1", { tls }), false);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
