@@ -139,7 +139,8 @@ export class SavedStore implements Store {
     }
     if (item.type === "batch") {
       heard.note(item);
-      this.#noteChange(heard, true);
+      // One without changes tells its revision only.
+      this.#noteChange(heard, item.changes.length > 0);
     }
     return item;
   }

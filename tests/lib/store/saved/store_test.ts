@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { EtcdStore } from "../../../../lib/store/etcd/store.ts";
 import { MemoryStore } from "../../../../lib/store/memory.ts";
 import { loadState } from "../../../../lib/store/saved/read.ts";
-import type { Store } from "../../../../lib/store/store.ts";
+import type { Item, Store } from "../../../../lib/store/store.ts";
 import { TestEtcd } from "../../../util/etcd.ts";
 import { Logged } from "../../../util/logged.ts";
 import { Random } from "../../../util/model.ts";
@@ -197,6 +197,30 @@ Deno.test("an empty store is not written over what was saved", async () => {
   {
     await using readers = new Readers(saved, "/a/");
     await eventually("it is read", () => readers.of("/a/")[1]);
+  }
+  await saved.close();
+  assertEquals(await Deno.readFile(folder.file), before);
+});
+
+Deno.test("an empty store in which something happens to no key is not, either", async () => {
+  await using folder = new Folder();
+  await save(folder, [["/a/1", "one"]], "/a/");
+  const before = await Deno.readFile(folder.file);
+  const memory = new MemoryStore();
+  const items: Item[] = [
+    { type: "snapshot", revision: 1, pages: [] },
+    // As when ZooKeeper gets a znode without a value.
+    { type: "batch", revision: 2, changes: [] },
+  ];
+  const saved = await folder.open({
+    watch: () => ReadableStream.from(items),
+    age: () => 0,
+    prove: (prefix, signal) => memory.prove(prefix, signal),
+    status: memory.status,
+  });
+  {
+    await using readers = new Readers(saved, "/a/");
+    await eventually("it is read", () => readers.of("/a/")[2]);
   }
   await saved.close();
   assertEquals(await Deno.readFile(folder.file), before);
