@@ -246,7 +246,11 @@ export abstract class FollowedStore<
       const live = [...this.watches].filter((one) => one.isLive);
       try {
         const inventories = await this.#readInventories(connection, live);
-        for (const watch of await this.check(connection, live)) {
+        const proven = await this.check(connection, live);
+        // Meanwhile another connection may follow another history.
+        if (connection.signal.aborted) return;
+        for (const watch of proven) {
+          if (!this.watches.has(watch)) continue;
           const inventory = inventories.get(watch);
           const { isUncompared } = watch;
           if (inventory !== undefined) watch.deliver(inventory);
@@ -275,7 +279,7 @@ export abstract class FollowedStore<
   #tell(watch: W, at: number): void {
     const reader = this.#readers.get(watch);
     const { prefix, complete } = watch;
-    if (!reader || complete === undefined || !this.watches.has(watch)) return;
+    if (!reader || complete === undefined) return;
     if (complete !== reader.told) {
       reader.controller.enqueue({ type: "progress", revision: complete });
       reader.told = complete;

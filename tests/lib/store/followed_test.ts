@@ -238,3 +238,52 @@ Deno.test("a followed store: who reads no more is forgotten by the signal", asyn
     () => store.made.every(({ signal }) => signal.aborted) || undefined,
   );
 });
+
+Deno.test("a followed store: a check that outlasts its connection proves nothing of the next history", async () => {
+  const late = Promise.withResolvers<void>();
+  const checked = Promise.withResolvers<void>();
+  class LateStore extends FakeStore {
+    protected override async check(
+      connection: FakeConnection,
+      live: readonly FakeWatch[],
+    ): Promise<FakeWatch[]> {
+      const proven = await super.check(connection, live);
+      if (connection === this.made[0]) await late.promise;
+      else await new Promise(() => checked.resolve());
+      return proven;
+    }
+  }
+  const begun = Promise.withResolvers<void>();
+  const store = new LateStore((stage) => stage === "wait" && begun.resolve());
+  const abort = new AbortController();
+  const items = read(store.watch("/a/", abort.signal));
+  await begun.promise;
+  store.made[0]?.fail("gone");
+  await checked.promise;
+  late.resolve();
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(store.age("/a/", 1), Infinity);
+  abort.abort();
+  await items;
+});
+
+Deno.test("a followed store: one reader that leaves costs the others no connection", async () => {
+  await Promise.all(MOMENTS.map(async ({ stage, count }) => {
+    const when = `${count} microtasks after: ${stage}`;
+    const left = new AbortController();
+    const store = new FakeStore((at) => {
+      if (at === stage) microtasks(count).then(() => left.abort());
+    });
+    const abort = new AbortController();
+    const others = read(store.watch("/b/", abort.signal));
+    await read(store.watch("/a/", left.signal));
+    await eventually(
+      `the other one is proven ${when}`,
+      () => store.prove("/b/", abort.signal),
+      5_000,
+    );
+    assertEquals([when, store.made.length], [when, 1]);
+    abort.abort();
+    await others;
+  }));
+});
