@@ -53,13 +53,20 @@ export async function reach(
   }
 }
 
+/** A revision that somebody waits for. */
+interface Waiting {
+  readonly revision: number;
+  /** The wait ends, too, when another history begins; undefined: it does not. */
+  readonly history?: number;
+}
+
 /** The progress of a subtree of a store. */
 export class SubtreeProgress implements Progress {
   #revision = 0;
   #newest = 0;
   #before = 0;
   #history = 0;
-  readonly #waiting = new Map<() => void, number>();
+  readonly #waiting = new Map<() => void, Waiting>();
 
   /** @param prove asks the store, see {@linkcode Store.prove} */
   constructor(
@@ -106,23 +113,31 @@ export class SubtreeProgress implements Progress {
   }
 
   #resolve(): void {
-    for (const [resolve, needed] of this.#waiting) {
-      if (needed > this.#revision) continue;
+    for (const [resolve, waiting] of this.#waiting) {
+      const { revision, history = this.#history } = waiting;
+      if (revision > this.#revision && history === this.#history) continue;
       this.#waiting.delete(resolve);
       resolve();
     }
   }
 
   reached(revision: number, signal: AbortSignal): Promise<void> {
-    if (this.#revision >= revision) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.set(resolve, revision);
-    return unlessAborted(promise, signal)
-      .finally(() => this.#waiting.delete(resolve));
+    return this.#wait({ revision }, signal);
   }
 
   async proven(signal: AbortSignal): Promise<void> {
-    await this.reached(await this.prove(signal), signal);
+    const revision = await this.prove(signal);
+    // A new history may never reach this revision; it begins with a state that
+    // was read again.
+    await this.#wait({ revision, history: this.#history }, signal);
+  }
+
+  #wait(waiting: Waiting, signal: AbortSignal): Promise<void> {
+    if (this.#revision >= waiting.revision) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.set(resolve, waiting);
+    return unlessAborted(promise, signal)
+      .finally(() => this.#waiting.delete(resolve));
   }
 }
 

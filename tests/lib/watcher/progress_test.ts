@@ -37,3 +37,20 @@ Deno.test("progress: it never goes back, but with another history", async () => 
   await reached;
   assertEquals([progress.revision, progress.newest], [2, 3]);
 });
+
+Deno.test("progress: a proof does not wait for a revision of a history that is over", async () => {
+  const progress = new SubtreeProgress(() => Promise.resolve(500));
+  const abort = new AbortController();
+  // What was read is not taken, as it is nothing.
+  progress.begin(0, 0);
+  const proven = progress.proven(abort.signal);
+  let isReached = false;
+  const reached = progress.reached(500, abort.signal)
+    .then(() => isReached = true);
+  await Promise.resolve();
+  progress.begin(1, 50);
+  await proven;
+  assertEquals(isReached, false);
+  progress.set(500);
+  await reached;
+});
