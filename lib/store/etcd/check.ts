@@ -19,13 +19,14 @@ const APART = 300_000;
  *
  * It asks for the store's revision, linearizable. While that stands, nothing
  * can have been missed. When it has moved, a second watch, a probe, is made on
- * the same stream (after a new token, on a new one), of the range that holds all prefixes, from the last proven
- * revision on: etcd replays to it what the watches must have delivered in the
- * meantime. The probe starts at the last known change, when that is not far
- * back, so there is an answer that must come. So this finds a connection, a
- * stream or a member that went silent; a member that is cut off from the
- * others; a watch that lost a change; and watches that are confirmed but never
- * served. It ends as soon as etcd has sent all.
+ * the same stream (after a new token, on a new one), of the range that holds
+ * all prefixes, from the last proven revision on: etcd replays to it what the
+ * watches must have delivered in the meantime. The probe starts at the last
+ * known change, when that is not far back, so there is an answer that must
+ * come. So this finds a connection, a stream or a member that went silent; a
+ * member that is cut off from the others; a watch that lost a change; and
+ * watches that are confirmed but never served. It ends as soon as etcd has sent
+ * all.
  *
  * There is a probe for each prefix where the login may not read what is
  * between them, or much is written there.

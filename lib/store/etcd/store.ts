@@ -232,8 +232,11 @@ async function isOfHistory(
   try {
     return isSameChange(await connection.get(landmark.key, revision), landmark);
   } catch (error) {
-    // Then the watch finds out as much.
-    if (isCompacted(error) || isRefusal(error)) return true;
-    throw error;
+    // Where history is compacted up to the next revision, a watch would begin,
+    // and miss what that removed.
+    if (isCompacted(error)) watch.forget();
+    // A refusal the watch finds out, too.
+    else if (!isRefusal(error)) throw error;
+    return true;
   }
 }

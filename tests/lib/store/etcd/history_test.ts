@@ -33,6 +33,26 @@ Deno.test("etcd: when history is compacted away, a snapshot follows", async () =
   assertEquals(all.items.at(-1)?.type, "batch");
 });
 
+Deno.test("etcd: when the first revision that is not known is compacted, what it removed is not missed", async () => {
+  await using etcd = await TestEtcd.start();
+  const { proxy, store } = viaProxy(etcd);
+  await using _proxy = proxy;
+  await etcd.write({ "/a/1": "x", "/a/2": "x" });
+  await using all = new Collector(store, "/a/");
+  await all.count(1);
+  proxy.fault = "cut";
+  const revision = await etcd.write({ "/a/1": null });
+  await etcd.client.kv.compact({ revision: String(revision), physical: true });
+  await etcd.write({ "/a/3": "y" });
+  proxy.fault = "none";
+  await all.count(2);
+  const last = all.items.at(-1);
+  assertEquals(
+    last?.type === "snapshot" && last.entries.map(({ key }) => key),
+    ["/a/2", "/a/3"],
+  );
+});
+
 Deno.test("etcd: a quiet subtree is not read again because its last change was compacted", async () => {
   await using etcd = await TestEtcd.start();
   await etcd.write({ "/a/1": "x" });
