@@ -118,7 +118,9 @@ export class Lainlet implements Origin, Service {
   async answer(ask: Ask, gone?: AbortSignal): Promise<Answer | Feed> {
     const slice = this.#slices.of(ask.peer);
     if (slice.isLong) await slice.next();
-    const work = { begin: performance.now() };
+    const begin = performance.now();
+    const work = { begin };
+    let noted = begin;
     let endpoint: View | Page | undefined;
     let answer: Answer | Feed;
     try {
@@ -126,15 +128,19 @@ export class Lainlet implements Origin, Service {
       const { pathname, searchParams } = new URL(ask.url);
       endpoint = this.#byPath.get(pathname.replace(/([^/])\/$/, "$1"));
       const request = { ask, params: searchParams, gone, work };
-      answer = await this.#answer(endpoint, request);
+      const answering = this.#answer(endpoint, request);
+      // At once: before there is an answer, others of the address may come.
+      noted = performance.now();
+      slice.spend(noted - begin);
+      answer = await answering;
     } catch (error) {
       answer = failure(ask, error);
     }
     if ("status" in answer) {
-      const time = performance.now() - work.begin;
-      slice.spend(time);
+      const end = performance.now();
+      slice.spend(end - Math.max(noted, work.begin));
       const path = endpoint?.paths[0] ?? "unknown";
-      this.metrics.observe(path, answer.status, time);
+      this.metrics.observe(path, answer.status, end - work.begin);
     }
     return withHeaders(answer, this.#staleness(endpoint));
   }

@@ -1,24 +1,29 @@
 import { assert, assertEquals } from "@std/assert";
 import { STATUS_CODE } from "@std/http/status";
+import type { Ask, Page } from "../../../lib/view/page.ts";
 import { golden } from "../../util/golden.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
+
+/** A GET, as a server passes it on. */
+function askFor(path: string, peer: string): Ask {
+  return {
+    method: "GET",
+    url: `http://localhost${path}`,
+    peer,
+    isNamed: true,
+    accept: null,
+    acceptEncoding: null,
+    ifNoneMatch: null,
+    prefer: null,
+    lastEventId: null,
+  };
+}
 
 Deno.test("an address that asks for much at once is not served before the others", async () => {
   await using test = await new TestLainlet(golden()).ready();
   const { lainlet } = test;
   let answered = 0;
-  const ask = (peer: string) =>
-    lainlet.answer({
-      method: "GET",
-      url: "http://localhost/metrics",
-      peer,
-      isNamed: true,
-      accept: null,
-      acceptEncoding: null,
-      ifNoneMatch: null,
-      prefer: null,
-      lastEventId: null,
-    });
+  const ask = (peer: string) => lainlet.answer(askFor("/metrics", peer));
   const COUNT = 25;
   const many = Array.from({ length: 4 }, async () => {
     for (let i = 0; i < COUNT; i++) {
@@ -33,4 +38,29 @@ Deno.test("an address that asks for much at once is not served before the others
   assertEquals("status" in answer && answer.status, STATUS_CODE.OK);
   assert(answered < many.length * COUNT, `${answered} came first`);
   await Promise.all(many);
+});
+
+Deno.test("requests of one address that come at once have one time slice", async () => {
+  let begun = 0;
+  const page: Page = {
+    paths: ["/dear"],
+    summary: "Takes 5 ms.",
+    params: {},
+    mayAsk: "all",
+    mediaType: "text/plain",
+    respond() {
+      begun++;
+      for (const begin = performance.now(); performance.now() - begin < 5;);
+      return { status: STATUS_CODE.OK, headers: {}, body: null };
+    },
+  };
+  await using test = new TestLainlet(golden(), { endpoints: [page] });
+  const answers = Array.from(
+    { length: 20 },
+    () => test.lainlet.answer(askFor("/dear", "127.0.0.9")),
+  );
+  assert(begun <= 4, `${begun} at once`);
+  for (const answer of await Promise.all(answers)) {
+    assertEquals("status" in answer && answer.status, STATUS_CODE.OK);
+  }
 });
