@@ -1,17 +1,17 @@
-/** How long an address may keep the thread busy before others get it, in ms. */
+/** How long requests of one address may use the thread before others are served, in ms. */
 const LENGTH = 5;
 
-/** The same for answers, and for what is sent, where the runtime goes round by itself for the most part: each pause costs something. */
+/** The same for HTTP responses and for sending, in ms. The event loop mostly runs between these anyway, and each pause costs time. */
 const LONG = 4 * LENGTH;
 
 /**
- * For how long they get it at least, in ms. It must be time in which there may
- * be nothing to do: as long as there is, the runtime (tokio) looks for new
- * data on sockets only once in 61 rounds, so `setImmediate` is not enough.
+ * The shortest pause of an address, in ms. It is a timer, so that the event loop
+ * can become idle: while tasks are queued, the runtime (tokio) polls sockets only
+ * once in 61 rounds, so `setImmediate` is not enough.
  */
 const PAUSE = 1;
 
-/** How many addresses have a time slice of their own: those that come often soon have one again. */
+/** How many addresses are remembered; then all are forgotten, and frequent ones soon have a time slice again. */
 const ADDRESSES = 1_000;
 
 /** The time slices of addresses. */
@@ -29,31 +29,30 @@ export class TimeSlices {
 }
 
 /**
- * The time that one address has of the thread, with all that it asks, before
- * the event loop serves what else there is: where there is always more to
- * read, or room to write, promises alone never let it. What waits goes on in
- * the order in which it came.
+ * Limits how long the requests of one address use the thread until the event
+ * loop runs: with more to read, or room to write, at any time, promises alone
+ * never let it run. What waits for the next time slice resumes in order.
  */
 export class TimeSlice {
   readonly #waiting: (() => void)[] = [];
   #spent = 0;
 
-  /** Notes work. @param time that it took, in ms */
+  /** Counts work. @param time it took, in ms */
   spend(time: number): void {
     this.#spent += time;
   }
 
-  /** Whether the next one is to be waited for in order to read more: the time is used up, or others wait. */
+  /** Whether to await {@linkcode next} before reading more: the time is used up, or something waits already. */
   get isOver(): boolean {
     return this.#spent >= LENGTH || this.#waiting.length > 0;
   }
 
-  /** Whether the next one is to be waited for in order to answer or send more. */
+  /** Whether to await {@linkcode next} before responding or sending more. */
   get isLong(): boolean {
     return this.#spent >= LONG;
   }
 
-  /** Resolves when the event loop has gone round, and those that waited before have had their time; to be awaited at once. */
+  /** Resolves when the event loop has run and what waited before has resumed; to be awaited immediately. */
   next(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     if (this.#waiting.push(resolve) === 1) setTimeout(this.#serve, PAUSE);
@@ -62,10 +61,10 @@ export class TimeSlice {
 
   readonly #serve = async (): Promise<void> => {
     this.#spent = 0;
-    // The first stays in its place until all are served: who comes waits, too.
+    // The first stays in the queue while it runs, so that what comes is queued.
     while (this.#spent < LENGTH && this.#waiting.length > 0) {
       this.#waiting[0]?.();
-      // What it does until it waits for something comes before this goes on.
+      // It runs up to its next await before this loop continues.
       await undefined;
       this.#waiting.shift();
     }
