@@ -1,12 +1,27 @@
 import * as apis from "../../apis/mod.ts";
+import { canonical } from "../../lib/json.ts";
 import { Lainlet } from "../../lib/http/origin.ts";
 import { Server } from "../../lib/http/server.ts";
 import type { Store } from "../../lib/store/store.ts";
 import type { Link } from "./network.ts";
+import { LOCAL, QUESTIONS, viewOf } from "./questions.ts";
 import { GOLDEN_HOST } from "../util/lainlet.ts";
 
 /** How old a state may be that counts as current, in ms. */
 export const STALE_AFTER = 30_000;
+
+/** A lainlet that follows a store. */
+export function lainletOf(store: Store): Lainlet {
+  return new Lainlet({
+    store,
+    host: GOLDEN_HOST,
+    version: "",
+    endpoints: Object.values(apis),
+    auth: true,
+    staleAfter: STALE_AFTER,
+    limits: { listeners: 1_000, listenersPerAddress: 1_000 },
+  });
+}
 
 /** A lainlet without sockets, at a name; it can be ended and started again. */
 export class SimulatedLainlet {
@@ -39,15 +54,7 @@ export class SimulatedLainlet {
   }
 
   start(): void {
-    const lainlet = new Lainlet({
-      store: this.open(),
-      host: GOLDEN_HOST,
-      version: "",
-      endpoints: Object.values(apis),
-      auth: true,
-      staleAfter: STALE_AFTER,
-      limits: { listeners: 1_000, listenersPerAddress: 1_000 },
-    });
+    const lainlet = lainletOf(this.open());
     const server = new Server({
       origin: lainlet,
       counters: lainlet.counters,
@@ -65,6 +72,17 @@ export class SimulatedLainlet {
     for (const socket of [...this.#sockets]) socket.lose();
     lainlet.close();
     server.close();
+  }
+
+  /** What it answers a local caller at once: the question, its path, the answer as canonical JSON. */
+  *answers(): Generator<[question: number, path: string, text: string]> {
+    const { views } = this.lainlet;
+    for (const [question, { path, peer }] of QUESTIONS.entries()) {
+      if (peer !== LOCAL) continue;
+      const { body } = views.read({ ...viewOf(path), peer });
+      const text = canonical(JSON.parse(new TextDecoder().decode(body)));
+      yield [question, path, text];
+    }
   }
 
   /**

@@ -2,7 +2,8 @@ import { Client } from "../../lib/client/client.ts";
 import { applyPatch } from "../../lib/client/patch.ts";
 import { canonical } from "../../lib/json.ts";
 import type { SimulatedLainlet } from "./lainlet.ts";
-import { type Question, QUESTIONS, type Reference } from "./reference.ts";
+import { LOCAL, type Question, QUESTIONS } from "./questions.ts";
+import type { Reference } from "./reference.ts";
 
 /** What does not hold, by a name for it. */
 export class Violation extends Error {
@@ -139,44 +140,62 @@ class EventReader {
   }
 }
 
-/** A watch of one view, whole or by patches. */
-export class PlainListener implements Listener {
+/** Who reads a stream, and what it asked for. */
+abstract class StreamListener implements Listener {
+  protected readonly reader: EventReader;
   readonly name: string;
-  readonly #reader: EventReader;
+
+  constructor(
+    protected readonly lainlet: SimulatedLainlet,
+    path: string,
+    peer: string,
+  ) {
+    this.name = `${path} from ${peer} on ${lainlet.name}`;
+    this.reader = new EventReader(lainlet, path, peer);
+  }
+
+  get isOpen(): boolean {
+    return this.reader.isOpen;
+  }
+
+  get isStalled(): boolean {
+    return this.reader.isStalled;
+  }
+
+  set isStalled(isStalled: boolean) {
+    this.reader.isStalled = isStalled;
+  }
+
+  abstract check(reference: Reference, note: (text: string) => void): void;
+
+  abstract checkLatest(reference: Reference): void;
+
+  leave(): void {
+    this.reader.leave();
+  }
+}
+
+/** A watch of one view, whole or by patches. */
+export class PlainListener extends StreamListener {
   /** The number of the state that came last. */
-  #last: number;
+  #last = 0;
   #id = 0;
   #value: unknown;
   /** Why there is no answer, or no more of them. */
   #error?: string;
 
   constructor(
-    private readonly lainlet: SimulatedLainlet,
+    lainlet: SimulatedLainlet,
     private readonly question: number,
     private readonly isPatched: boolean,
   ) {
     const { path, peer } = questionOf(question);
     const query = `watch=1${isPatched ? "&patch=merge" : ""}`;
-    const full = `${path}${path.includes("?") ? "&" : "?"}${query}`;
-    this.name = `${full} from ${peer} on ${lainlet.name}`;
-    this.#reader = new EventReader(lainlet, full, peer);
-    this.#last = 0;
-  }
-
-  get isOpen(): boolean {
-    return this.#reader.isOpen;
-  }
-
-  get isStalled(): boolean {
-    return this.#reader.isStalled;
-  }
-
-  set isStalled(isStalled: boolean) {
-    this.#reader.isStalled = isStalled;
+    super(lainlet, `${path}${path.includes("?") ? "&" : "?"}${query}`, peer);
   }
 
   check(reference: Reference, note: (text: string) => void): void {
-    for (const { id, event, data } of this.#reader.take()) {
+    for (const { id, event, data } of this.reader.take()) {
       note(`  ${this.name} gets ${id} ${event} ${data}`);
       if (event === "heartbeat") continue;
       if (event === "error") {
@@ -234,51 +253,28 @@ export class PlainListener implements Listener {
       throw new Violation(BEHIND, `${this.name}: ${has}, not ${latest}`);
     }
   }
-
-  leave(): void {
-    this.#reader.leave();
-  }
 }
 
 /** Several views on one stream, which belong to one state of the store. */
-export class JointListener implements Listener {
-  readonly name: string;
-  readonly #reader: EventReader;
+export class JointListener extends StreamListener {
   readonly #values = new Map<number, unknown>();
   readonly #questions: ReadonlyMap<string, number>;
   #last = 0;
 
-  constructor(
-    private readonly lainlet: SimulatedLainlet,
-    questions: readonly number[],
-  ) {
+  constructor(lainlet: SimulatedLainlet, questions: readonly number[]) {
     const names = questions.map((one) => {
       const { path } = questionOf(one);
       return [path.slice("/v2/".length), one] as const;
     });
-    this.#questions = new Map(names);
     const query = names.map(([name]) => `view=${encodeURIComponent(name)}`);
-    const path = `/v2/watch?${query.join("&")}&patch=merge`;
-    this.name = `${path} on ${lainlet.name}`;
-    this.#reader = new EventReader(lainlet, path, "127.0.0.1");
-  }
-
-  get isOpen(): boolean {
-    return this.#reader.isOpen;
-  }
-
-  get isStalled(): boolean {
-    return this.#reader.isStalled;
-  }
-
-  set isStalled(isStalled: boolean) {
-    this.#reader.isStalled = isStalled;
+    super(lainlet, `/v2/watch?${query.join("&")}&patch=merge`, LOCAL);
+    this.#questions = new Map(names);
   }
 
   check(reference: Reference, note: (text: string) => void): void {
     // States that come together may lie half read.
     if (this.isStalled) return;
-    const events = this.#reader.take();
+    const events = this.reader.take();
     for (const { id, event, data } of events) {
       note(`  ${this.name} gets ${id} ${event} ${data}`);
       const [kind = "", name = ""] = event.split(" ");
@@ -322,10 +318,6 @@ export class JointListener implements Listener {
     if (this.#values.size < this.#questions.size) {
       throw new Violation(BEHIND, `${this.name}: no state`);
     }
-  }
-
-  leave(): void {
-    this.#reader.leave();
   }
 }
 

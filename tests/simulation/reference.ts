@@ -1,30 +1,11 @@
-import * as apis from "../../apis/mod.ts";
 import { Unavailable } from "../../lib/errors.ts";
-import { Lainlet } from "../../lib/http/origin.ts";
+import type { Lainlet } from "../../lib/http/origin.ts";
 import { canonical } from "../../lib/json.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import type { View } from "../../lib/view/view.ts";
-import { GOLDEN_HOST } from "../util/lainlet.ts";
+import { lainletOf } from "./lainlet.ts";
+import { LOCAL, QUESTIONS, viewOf } from "./questions.ts";
 import type { Changes } from "../util/store.ts";
-
-/** What is asked for, and by whom. */
-export interface Question {
-  /** The view's path, with its parameters. */
-  readonly path: string;
-  readonly peer: string;
-}
-
-/** Everything that is asked, by callers of each kind: local, of an app. */
-export const QUESTIONS: readonly Question[] = [
-  { path: "/v2/proxywatcher?appname=a", peer: "127.0.0.1" },
-  { path: "/v2/proxywatcher?appname=a", peer: "127.27.0.1" },
-  { path: "/v2/coreinfowatcher", peer: "127.0.0.1" },
-  { path: "/v2/containers", peer: "127.0.0.1" },
-  { path: "/v2/nodes", peer: "127.27.0.1" },
-  { path: "/v2/nodes", peer: "127.0.0.1" },
-  { path: "/v2/depends", peer: "127.27.0.2" },
-  { path: "/v2/configwatcher", peer: "127.0.0.1" },
-];
 
 const SUPER_APPS = "super_apps/";
 
@@ -73,15 +54,7 @@ export class Reference {
     this.#history++;
     this.#versions = [];
     this.#store = new MemoryStore(content);
-    this.#lainlet = new Lainlet({
-      store: this.#store,
-      host: GOLDEN_HOST,
-      version: "",
-      endpoints: Object.values(apis),
-      auth: true,
-      staleAfter: Infinity,
-      limits: { listeners: 1, listenersPerAddress: 1 },
-    });
+    this.#lainlet = lainletOf(this.#store);
   }
 
   /** To be called with each change. */
@@ -104,7 +77,7 @@ export class Reference {
       const { version } = lainlet.cluster[nameOf(view, lainlet)];
       if (this.#versions[i] === version) return last?.answers[i];
       this.#versions[i] = version;
-      const query = lainlet.views.query(params, "127.0.0.1");
+      const query = lainlet.views.query(params, LOCAL);
       try {
         const { body } = view.source(lainlet, view.select(query)).render();
         return canonical(JSON.parse(new TextDecoder().decode(body)));
@@ -224,20 +197,6 @@ export class Reference {
     this.#lainlet?.close();
     this.#lainlet = undefined;
   }
-}
-
-function viewOf(path: string): { view: View; params: URLSearchParams } {
-  const { pathname, searchParams: params } = new URL(path, "http://x");
-  const view = Object.values<unknown>(apis).find((one): one is View =>
-    isView(one) && one.paths.includes(pathname)
-  );
-  if (view === undefined) throw new Error(`no such view: ${path}`);
-  return { view, params };
-}
-
-function isView(endpoint: unknown): endpoint is View {
-  return typeof endpoint === "object" && endpoint !== null &&
-    "select" in endpoint;
 }
 
 /** Which watcher a view is made of. */

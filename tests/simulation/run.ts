@@ -8,8 +8,9 @@
  * @module
  */
 import type { Failed, Seeds } from "./processes.ts";
+import { plan } from "./plan.ts";
 import { shrink } from "./shrink.ts";
-import { plan, Story } from "./story.ts";
+import { Story } from "./story.ts";
 
 const argument = JSON.parse(Deno.args[0] ?? "");
 if (typeof argument === "number") {

@@ -1,0 +1,329 @@
+import {
+  dependsKey,
+  dependsValue,
+  groupKey,
+  groupValue,
+  nodeKey,
+  nodeValue,
+} from "../../scripts/cluster.ts";
+import { Random } from "../util/model.ts";
+import type { Changes } from "../util/store.ts";
+import { ClientListener, JointListener, PlainListener } from "./listeners.ts";
+import { LOCAL, QUESTIONS } from "./questions.ts";
+import { NODES, type Operation, type Story } from "./story.ts";
+
+const APPS = ["a", "b", "c"] as const;
+const PEERS = ["127.27.0.1", "127.27.0.2", "127.27.9.9"] as const;
+
+/** What happens, by a seed: some operations and some faults among them. */
+export function plan(seed: number, length = 120): Operation[] {
+  const random = new Random(seed * 7919 % 2147483647 || 1);
+  return Array.from({ length }, (_, i): Operation => {
+    const after = random.below(5) === 0
+      ? random.below(8_000)
+      : random.below(300);
+    return { after, ...operation(random, i) };
+  });
+}
+
+function operation(random: Random, i: number): Omit<Operation, "after"> {
+  const kind = random.below(100);
+  if (kind < 45) return write(random, i);
+  if (kind < 62) return listen(random);
+  if (kind < 67) return leave(random);
+  if (kind < 71) return stall(random);
+  if (kind < 82) return ask(random);
+  return fault(random);
+}
+
+function write(random: Random, i: number): Omit<Operation, "after"> {
+  if (random.below(6) === 0) {
+    const changes = { [`/other/${random.below(3)}`]: `${i}` };
+    return {
+      text: "something is written elsewhere",
+      perform: ({ world }) => world.commit(changes),
+    };
+  }
+  const changes: Record<string, string | null> = {};
+  const change = changeOf(random, i);
+  // What rights rest on comes by another watch: a transaction stays in one.
+  for (let k = random.below(3); k >= 0; k--) Object.assign(changes, change(k));
+  const text = Object.entries(changes)
+    .map(([key, value]) =>
+      value === null ? `${key} is deleted` : `${key} is put`
+    )
+    .join(", ");
+  return { text, perform: ({ world }) => world.commit(changes) };
+}
+
+function changeOf(random: Random, i: number): (k: number) => Changes {
+  const isRemoved = () => random.below(4) === 0;
+  const ip = () => random.pick([...PEERS, ""]);
+  switch (random.below(5)) {
+    case 0:
+      return () => {
+        const name = random.pick(["super_apps/a", "super_apps/b", "ssl", "x"]);
+        return { [`/lain/config/${name}`]: isRemoved() ? null : `${i}` };
+      };
+    case 1:
+      return () => {
+        const node = random.pick(NODES);
+        return { [nodeKey(node)]: isRemoved() ? null : nodeValue(node, i) };
+      };
+    case 2:
+      return () => {
+        const key = dependsKey(random.pick(APPS));
+        // No caller is a portal: whose that is comes by another watch.
+        const value = dependsValue(NODES[0], "a", "127.27.9.8", i);
+        return { [key]: isRemoved() ? null : value };
+      };
+    default:
+      return () => {
+        const spec = {
+          app: random.pick(APPS),
+          proc: "web.web",
+          // Values come back, too.
+          version: `${random.below(3) === 0 ? 0 : i}`,
+          instances: Array.from({ length: random.below(3) }, () => ({
+            node: random.pick(NODES),
+            ip: ip(),
+          })),
+        };
+        return { [groupKey(spec)]: isRemoved() ? null : groupValue(spec) };
+      };
+  }
+}
+
+function listen(random: Random): Omit<Operation, "after"> {
+  const [which, question, kind] = [
+    random.below(10),
+    random.below(QUESTIONS.length),
+    random.below(6),
+  ];
+  const { path, peer } = QUESTIONS[question] ?? { path: "", peer: "" };
+  const how = [
+    "",
+    "",
+    " by patches",
+    " by patches",
+    " by the client",
+    " with others",
+  ][kind];
+  return {
+    text: `somebody (${peer}) listens to ${path}${how}`,
+    perform(story) {
+      const lainlet = story.lainlet(which);
+      if (!lainlet.isUp) return;
+      story.listeners.push(
+        kind < 4
+          ? new PlainListener(lainlet, question, kind >= 2)
+          : kind === 4
+          ? new ClientListener(lainlet, peer === LOCAL ? question : 2)
+          : new JointListener(lainlet, [0, 5, 7]),
+      );
+    },
+  };
+}
+
+function leave(random: Random): Omit<Operation, "after"> {
+  const which = random.below(1_000);
+  return {
+    text: "a listener leaves",
+    perform({ listeners }) {
+      const [listener] = listeners.splice(which % (listeners.length || 1), 1);
+      listener?.leave();
+    },
+  };
+}
+
+function stall(random: Random): Omit<Operation, "after"> {
+  const [which, time] = [random.below(1_000), random.below(10_000)];
+  return {
+    text: `a listener does not read for ${time} ms`,
+    perform({ listeners }) {
+      const listener = listeners[which % (listeners.length || 1)];
+      if (listener === undefined) return;
+      listener.isStalled = true;
+      setTimeout(() => listener.isStalled = false, time);
+    },
+  };
+}
+
+function ask(random: Random): Omit<Operation, "after"> {
+  const [which, question, kind] = [
+    random.below(10),
+    random.below(QUESTIONS.length),
+    random.below(3),
+  ];
+  const { path = "" } = QUESTIONS[question] ?? {};
+  const how = ["as it is", "proven", "of the last revision"][kind];
+  return {
+    text: `${path} is asked for, ${how}`,
+    perform: (story) => story.ask(story.lainlet(which), question, kind),
+  };
+}
+
+function fault(random: Random): Omit<Operation, "after"> {
+  const [which, time] = [random.below(1_000), 500 + random.below(20_000)];
+  const link = ({ world: { allLinks } }: Story) => {
+    const found = allLinks[which % allLinks.length];
+    if (found === undefined) throw new Error("there are no links");
+    return found;
+  };
+  const member = ({ world: { members } }: Story) => {
+    const found = members[which % members.length];
+    if (found === undefined) throw new Error("there are no members");
+    return found;
+  };
+  const linksTo = ({ world: { links, members } }: Story) =>
+    links.flatMap((own) => own[which % members.length] ?? []);
+  switch (random.below(17)) {
+    case 0:
+      return {
+        text: "a connection is cut",
+        perform: (story) => link(story).cut(),
+      };
+    case 1:
+      return {
+        text: `connections are refused for ${time} ms`,
+        perform(story) {
+          const one = link(story);
+          one.isRefused = true;
+          one.cut();
+          setTimeout(() => one.isRefused = false, time);
+        },
+      };
+    case 2:
+      return {
+        text: `a link is silent for ${time} ms`,
+        perform(story) {
+          const one = link(story);
+          one.isSilent = true;
+          setTimeout(() => one.isSilent = false, time);
+        },
+      };
+    case 3: {
+      const kind = random.pick(
+        ["refused", "lost before", "lost after", "late"] as const,
+      );
+      return {
+        text: `the next call on a link is ${kind}`,
+        perform: (story) => void link(story).callFaults.push(kind),
+      };
+    }
+    case 4: {
+      const kinds = Array.from(
+        { length: 4 },
+        () =>
+          random.pick(
+            ["refused", "lost before", "lost after", "late"] as const,
+          ),
+      );
+      return {
+        text: `the next calls on a link are ${kinds.join(", ")}`,
+        perform: (story) => void link(story).callFaults.push(...kinds),
+      };
+    }
+    case 5:
+    case 6: {
+      const kind = random.pick(["lost", "silent"] as const);
+      return {
+        text: kind === "lost"
+          ? "a watch loses its next change"
+          : "the next watch on a link delivers nothing",
+        perform: (story) => void link(story).watchFaults.push(kind),
+      };
+    }
+    case 7:
+      return {
+        text: `a member is killed, and starts again after ${time} ms`,
+        perform(story) {
+          const one = member(story);
+          one.isUp = false;
+          for (const link of linksTo(story)) link.cut();
+          setTimeout(() => {
+            one.isUp = true;
+            one.advance();
+          }, time);
+        },
+      };
+    case 8:
+      return {
+        text: `a member is paused for ${time} ms`,
+        perform(story) {
+          const links = linksTo(story);
+          for (const link of links) link.isSilent = true;
+          setTimeout(() => {
+            for (const link of links) link.isSilent = false;
+          }, time);
+        },
+      };
+    case 9:
+      return {
+        text: `a member lags by ${time / 4} ms for ${time} ms`,
+        perform(story) {
+          const one = member(story);
+          one.lag = time / 4;
+          setTimeout(() => one.lag = 0, time);
+        },
+      };
+    case 10:
+      return {
+        text: `a member is cut off from the others for ${time} ms`,
+        perform(story) {
+          const one = member(story);
+          one.hasQuorum = false;
+          setTimeout(() => {
+            one.hasQuorum = true;
+            one.advance();
+          }, time);
+        },
+      };
+    case 11:
+      return {
+        text: "another leader is elected",
+        perform: ({ world: { keyspace } }) => void keyspace.term++,
+      };
+    case 12:
+      return {
+        text: "history is compacted",
+        perform: ({ world }) => world.compact(),
+      };
+    case 13:
+      return {
+        text: "a backup is made",
+        perform: (story) => story.backup = story.world.keyspace.save(),
+      };
+    case 14: {
+      const isSame = random.below(2) === 0;
+      return {
+        text: `the backup is restored, as ${
+          isSame ? "the same" : "another"
+        } cluster`,
+        perform({ world, backup }) {
+          // With no backup there is nothing to restore.
+          if (backup !== undefined) world.replace(backup, isSame);
+        },
+      };
+    }
+    case 15:
+      return {
+        text: `a lainlet is started again after ${time} ms`,
+        perform(story) {
+          const one = story.lainlet(which);
+          if (!one.isUp) return;
+          one.stop();
+          setTimeout(() => {
+            if (!one.isUp) one.start();
+          }, time);
+        },
+      };
+    default: {
+      const by = (random.below(2) === 0 ? 1 : -1) * random.below(3_600_000);
+      return {
+        text: `the clock is set by ${by} ms`,
+        perform: ({ time }) => time.setClock(by),
+      };
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import * as apis from "../../apis/mod.ts";
+import type { View } from "../../lib/view/view.ts";
+
+/** What is asked for, and by whom. */
+export interface Question {
+  /** The view's path, with its parameters. */
+  readonly path: string;
+  readonly peer: string;
+}
+
+/** A caller that may ask everything. */
+export const LOCAL = "127.0.0.1";
+
+/** Everything that is asked, by callers of each kind: local, of an app. */
+export const QUESTIONS: readonly Question[] = [
+  { path: "/v2/proxywatcher?appname=a", peer: LOCAL },
+  { path: "/v2/proxywatcher?appname=a", peer: "127.27.0.1" },
+  { path: "/v2/coreinfowatcher", peer: LOCAL },
+  { path: "/v2/containers", peer: LOCAL },
+  { path: "/v2/nodes", peer: "127.27.0.1" },
+  { path: "/v2/nodes", peer: LOCAL },
+  { path: "/v2/depends", peer: "127.27.0.2" },
+  { path: "/v2/configwatcher", peer: LOCAL },
+];
+
+/** The view of a path, and its parameters. */
+export function viewOf(path: string): { view: View; params: URLSearchParams } {
+  const { pathname, searchParams: params } = new URL(path, "http://x");
+  const view = Object.values<unknown>(apis).find((one): one is View =>
+    isView(one) && one.paths.includes(pathname)
+  );
+  if (view === undefined) throw new Error(`no such view: ${path}`);
+  return { view, params };
+}
+
+function isView(endpoint: unknown): endpoint is View {
+  return typeof endpoint === "object" && endpoint !== null &&
+    "select" in endpoint;
+}
