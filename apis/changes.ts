@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
-import { memberItem } from "../lib/broadcast/item.ts";
-import type { Source } from "../lib/broadcast/source.ts";
+import { memberFragment } from "../lib/broadcast/item.ts";
+import type { StateSource } from "../lib/broadcast/source.ts";
 import { SUPER } from "../lib/access/rights.ts";
 import { Words } from "../lib/overview/group.ts";
 import type { Entry } from "../lib/overview/entry.ts";
@@ -45,7 +45,7 @@ const Change = Type.Object({
 const added = new WeakMap<Entry, Added>();
 
 /** The entries that a selection has. */
-function sourceOf(history: History, selection: Selection): Source {
+function sourceOf(history: History, selection: Selection): StateSource {
   const { prefix, keep = () => true, since } = selection;
   // Who begins with the same one has the same.
   const first = since === undefined ? 0 : history.numberAt(since);
@@ -73,7 +73,7 @@ function sourceOf(history: History, selection: Selection): Source {
     },
     ofMembers((_id, entry: Entry) =>
       memo(added, entry, () => ({
-        items: [memberItem(entry.member)],
+        items: [memberFragment(entry.member)],
         addends: [],
       }))
     ),

@@ -87,7 +87,7 @@ export default {
     // Equal to no other one: it is another state each time.
     watcher: { receivers: 0, version: NaN },
     render: () => render(state),
-    follow: (onChange) => ({
+    subscribe: (onChange) => ({
       render: () => render(state),
       end: state.vitals.subscribe(() => onChange("update")),
     }),

@@ -1,6 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import type { Cluster } from "../lib/watcher/cluster.ts";
-import { type Item, memberItem } from "../lib/broadcast/item.ts";
+import { type Fragment, memberFragment } from "../lib/broadcast/item.ts";
 import { memo } from "../lib/memo.ts";
 import { Group } from "../lib/overview/group.ts";
 import {
@@ -24,16 +24,16 @@ interface Part {
     Watcher<object>,
     "receivers" | "revision" | "version"
   >;
-  feed(cluster: Cluster): Omit<Feed<Item>, "watcher">;
+  feed(cluster: Cluster): Omit<Feed<Fragment>, "watcher">;
 }
 
 /** Each value is encoded once, as a member that can be known again. */
 function part<T extends object>(
   { name: kind, watcher, encode }: Kind<T>,
 ): Part {
-  const made = new WeakMap<T, Item>();
+  const made = new WeakMap<T, Fragment>();
   const itemOf = (key: string, value: T) =>
-    memo(made, value, () => memberItem([`${kind}/${key}`, encode(value)]));
+    memo(made, value, () => memberFragment([`${kind}/${key}`, encode(value)]));
   return {
     watcher,
     feed: (cluster) => ({
@@ -58,21 +58,21 @@ function part<T extends object>(
 
 const PARTS = [part(CONFIG), part(DEPENDS), part(GROUP), part(NODE)];
 
-const samples = new WeakMap<Sample, Item>();
+const samples = new WeakMap<Sample, Fragment>();
 
-function* vitalItems(vitals: Vitals): Generator<Item> {
-  yield memberItem(["lainlet/present", JSON.stringify(vitals.present)]);
+function* vitalItems(vitals: Vitals): Generator<Fragment> {
+  yield memberFragment(["lainlet/present", JSON.stringify(vitals.present)]);
   for (const [time, sample] of vitals.samples) {
     yield memo(
       samples,
       sample,
-      () => memberItem([`sample/${time}`, JSON.stringify(sample)]),
+      () => memberFragment([`sample/${time}`, JSON.stringify(sample)]),
     );
   }
 }
 
 /** How lainlet is, and was. */
-function vitalFeed(vitals: Vitals): Omit<Feed<Item>, "watcher"> {
+function vitalFeed(vitals: Vitals): Omit<Feed<Fragment>, "watcher"> {
   const all = () =>
     Array.from(vitalItems(vitals), (item) => [item.name, item] as const);
   return {
@@ -94,7 +94,7 @@ function vitalFeed(vitals: Vitals): Omit<Feed<Item>, "watcher"> {
 }
 
 /** All of them, as one. */
-function feedOf({ cluster, vitals }: LiveState): Feed<Item> {
+function feedOf({ cluster, vitals }: LiveState): Feed<Fragment> {
   const feeds = [
     ...PARTS.map(({ feed }) => feed(cluster)),
     vitalFeed(vitals),
@@ -180,6 +180,6 @@ export default {
     kept(
       "/v2/overview",
       feedOf(state),
-      ofMembers((_name, item: Item) => ({ items: [item], addends: [] })),
+      ofMembers((_name, item: Fragment) => ({ items: [item], addends: [] })),
     ),
 } satisfies View;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Item } from "./item.ts";
+import type { Fragment } from "./item.ts";
 
 /** How long a block's hash is, in bytes. */
 export const HASH = 32;
@@ -10,19 +10,19 @@ export class Block {
   readonly size: number;
   #hash?: Uint8Array;
 
-  constructor(readonly items: readonly Item[]) {
-    this.size = sizeOf(items);
+  constructor(readonly fragments: readonly Fragment[]) {
+    this.size = sizeOf(fragments);
   }
 
   get first(): string {
-    return this.items[0]?.name ?? "";
+    return this.fragments[0]?.name ?? "";
   }
 
   /** SHA-256 of the items. */
   get hash(): Uint8Array {
     if (this.#hash === undefined) {
       const hash = createHash("sha256");
-      for (const { bytes } of this.items) {
+      for (const { bytes } of this.fragments) {
         // Where an item ends counts, too.
         hash.update(`${bytes.length}:`).update(bytes);
       }
@@ -33,7 +33,7 @@ export class Block {
 }
 
 /** Of items, in bytes. */
-export function sizeOf(items: readonly Item[]): number {
+export function sizeOf(items: readonly Fragment[]): number {
   let size = 0;
   for (const { bytes } of items) size += bytes.length;
   return size;

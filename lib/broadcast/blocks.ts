@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { Block, HASH, sizeOf } from "./block.ts";
 import { differences } from "./differences.ts";
-import type { Item } from "./item.ts";
+import type { Fragment } from "./item.ts";
 
 const NONE = new Block([]);
 
@@ -21,7 +21,10 @@ export class Blocks {
    */
   constructor(
     readonly blocks: readonly Block[],
-    readonly count = blocks.reduce((sum, { items }) => sum + items.length, 0),
+    readonly count = blocks.reduce(
+      (sum, { fragments: items }) => sum + items.length,
+      0,
+    ),
     readonly size = blocks.reduce((sum, { size }) => sum + size, 0),
   ) {}
 
@@ -32,12 +35,12 @@ export class Blocks {
     return createHash("sha256").update(hashes).digest("base64url");
   }
 
-  *[Symbol.iterator](): Generator<Item> {
-    for (const { items } of this.blocks) yield* items;
+  *[Symbol.iterator](): Generator<Fragment> {
+    for (const { fragments: items } of this.blocks) yield* items;
   }
 
   /** These items with some put (item) or removed (undefined), by name. */
-  with(changes: ReadonlyMap<string, Item | undefined>): Blocks {
+  with(changes: ReadonlyMap<string, Fragment | undefined>): Blocks {
     const names = [...changes.keys()].sort();
     const old = this.blocks;
     let { count, size } = this;
@@ -53,7 +56,7 @@ export class Blocks {
         end < names.length &&
         (after === undefined || (names[end] ?? "") < after.first)
       ) end++;
-      const { items, size: before } = old[at] ?? NONE;
+      const { fragments: items, size: before } = old[at] ?? NONE;
       const made = merged(items, names.slice(i, end), changes);
       count += made.length - items.length;
       size += sizeOf(made) - before;
@@ -88,11 +91,11 @@ function push(blocks: Block[], block: Block | undefined): void {
 
 /** Sorted items, with some of them changed. */
 function merged(
-  items: readonly Item[],
+  items: readonly Fragment[],
   names: readonly string[],
-  changes: ReadonlyMap<string, Item | undefined>,
-): Item[] {
-  const made: Item[] = [];
+  changes: ReadonlyMap<string, Fragment | undefined>,
+): Fragment[] {
+  const made: Fragment[] = [];
   let next = 0;
   for (const name of names) {
     const at = positionOf(items, name);
@@ -109,25 +112,25 @@ function merged(
 }
 
 /** Adds items as blocks; those before the first border belong to the block before. */
-function cut(blocks: Block[], items: readonly Item[]): void {
+function cut(blocks: Block[], items: readonly Fragment[]): void {
   let from = 0;
   const add = (to: number) => {
     if (to === from) return;
     const part = items.slice(from, to);
-    const last = part[0]?.isBorder ? undefined : blocks.pop();
+    const last = part[0]?.startsBlock ? undefined : blocks.pop();
     blocks.push(
-      new Block(last === undefined ? part : [...last.items, ...part]),
+      new Block(last === undefined ? part : [...last.fragments, ...part]),
     );
     from = to;
   };
-  items.forEach(({ isBorder }, i) => {
+  items.forEach(({ startsBlock: isBorder }, i) => {
     if (isBorder) add(i);
   });
   add(items.length);
 }
 
 /** Where a name is among sorted items, or would be. */
-function positionOf(items: readonly Item[], name: string): number {
+function positionOf(items: readonly Fragment[], name: string): number {
   let low = 0;
   let high = items.length;
   while (low < high) {

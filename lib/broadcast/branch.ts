@@ -1,10 +1,10 @@
 import type { Delays } from "../vitals/delays.ts";
-import type { Carrier, Sent } from "./carrier.ts";
+import type { DeliveryCounts, RegisteredStream } from "./carrier.ts";
 import { EventIds } from "./event_id.ts";
 import { COMMENT, errorFrame, heartbeatFrame } from "./frame.ts";
 import type { State } from "./state.ts";
 import { Strand, type StrandOptions } from "./strand.ts";
-import type { Follower, Topic } from "./topic.ts";
+import type { Subscriber, Topic } from "./topic.ts";
 
 /** How a stream is made. */
 export interface BranchOptions extends StrandOptions {
@@ -15,7 +15,7 @@ export interface BranchOptions extends StrandOptions {
   /** The entity tag of the state that the reader says it has, for each of them. */
   readonly since?: readonly (string | undefined)[];
   /** Where it is noted how the stream stands; undefined: nowhere. */
-  readonly place?: number;
+  readonly slot?: number;
 }
 
 /**
@@ -30,7 +30,7 @@ export interface BranchOptions extends StrandOptions {
  * all of them at once, when all stand at one revision.
  */
 export class Branch
-  implements Carrier, Follower, UnderlyingDefaultSource<Uint8Array> {
+  implements RegisteredStream, Subscriber, UnderlyingDefaultSource<Uint8Array> {
   readonly stream: ReadableStream<Uint8Array>;
   #controller?: ReadableStreamDefaultController<Uint8Array>;
   readonly #ids: EventIds;
@@ -99,7 +99,7 @@ export class Branch
     const strand = this.#strands[which];
     if (!this.#isOpen || strand === undefined || strand.isOver) return;
     strand.attach(topic, had);
-    topic.join(this);
+    topic.subscribe(this);
     this.wake();
   }
 
@@ -139,8 +139,8 @@ export class Branch
     return 0;
   }
 
-  get place(): number | undefined {
-    return this.options.place;
+  get slot(): number | undefined {
+    return this.options.slot;
   }
 
   /** Frames with a state or a patch that were sent. */
@@ -154,7 +154,7 @@ export class Branch
   }
 
   /** Adds what was carried since the last time. */
-  report(sent: Sent): void {
+  report(sent: DeliveryCounts): void {
     sent.deliveries += this.sent - this.#reported;
     sent.bytes += this.#bytes;
     this.#reported = this.sent;
@@ -235,7 +235,7 @@ export class Branch
   }
 
   #leave(strand: Strand): void {
-    strand.topic?.leave(this);
+    strand.topic?.unsubscribe(this);
     strand.topic = undefined;
   }
 

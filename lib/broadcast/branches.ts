@@ -1,12 +1,12 @@
 import type { Counters } from "../vitals/counters.ts";
 import { Branch, type BranchOptions } from "./branch.ts";
-import type { Carrier, Sent } from "./carrier.ts";
+import type { DeliveryCounts, RegisteredStream } from "./carrier.ts";
 
 /** A stream that carries nothing for so long gets a comment, in ms. */
 const IDLE = 30_000;
 
 /** When streams are looked after. */
-export interface BranchesOptions {
+export interface StreamRegistryOptions {
   /** Where what was sent is counted, now and then. */
   readonly counters: Counters;
   /** How long a stream may carry nothing, in ms; default 30 s. */
@@ -16,15 +16,15 @@ export interface BranchesOptions {
 }
 
 /** All streams of a thread. */
-export class Branches {
+export class StreamRegistry {
   readonly #counters: Counters;
   /** With what is to be done when the reader is too slow. */
-  readonly #branches = new Map<Carrier, () => void>();
+  readonly #branches = new Map<RegisteredStream, () => void>();
   readonly #sweep: ReturnType<typeof setInterval>;
-  readonly #sent: Sent = { deliveries: 0, conflated: 0, bytes: 0 };
+  readonly #sent: DeliveryCounts = { deliveries: 0, conflated: 0, bytes: 0 };
   #isClosed = false;
 
-  constructor({ counters, idle = IDLE, slowAfter }: BranchesOptions) {
+  constructor({ counters, idle = IDLE, slowAfter }: StreamRegistryOptions) {
     this.#counters = counters;
     let last = performance.now();
     this.#sweep = setInterval(() => {
@@ -32,7 +32,7 @@ export class Branches {
       last += elapsed;
       for (const [branch, onSlow] of this.#branches) {
         branch.report(this.#sent);
-        const { place } = branch;
+        const { slot: place } = branch;
         if (place !== undefined) this.#counters.places.note(place, branch);
         if (branch.tick(elapsed, idle) < slowAfter) continue;
         branch.end();
@@ -56,13 +56,13 @@ export class Branches {
   }
 
   /** Looks after a stream until it is removed. @param onSlow as in {@linkcode open} */
-  add(carrier: Carrier, onSlow: () => void): void {
+  add(carrier: RegisteredStream, onSlow: () => void): void {
     this.#branches.set(carrier, onSlow);
     if (this.#isClosed) carrier.end();
   }
 
   /** To be called when a stream is over. */
-  remove(carrier: Carrier): void {
+  remove(carrier: RegisteredStream): void {
     carrier.report(this.#sent);
     this.#branches.delete(carrier);
   }

@@ -1,7 +1,7 @@
 import { getLogger } from "@logtape/logtape";
 import { Unavailable } from "../errors.ts";
-import type { History } from "./history.ts";
-import type { Followed, Source } from "./source.ts";
+import type { RecentStates } from "./history.ts";
+import type { SourceSubscription, StateSource } from "./source.ts";
 import type { State } from "./state.ts";
 import { Topic } from "./topic.ts";
 import { traceOf } from "../log.ts";
@@ -16,9 +16,9 @@ const KEPT_ANSWERS = 1_000;
 
 /** A topic that someone follows. */
 interface Live {
-  readonly source: Source;
+  readonly source: StateSource;
   readonly topic: Topic;
-  readonly followed: Followed;
+  readonly followed: SourceSubscription;
   /** The version of the source that the topic's latest state was made of. */
   version: number;
   users: number;
@@ -29,18 +29,18 @@ interface Kept {
   readonly version: number;
   readonly state: State;
   /** Of those who followed it. */
-  readonly history?: History;
+  readonly history?: RecentStates;
 }
 
 /** The answers of all sources: a topic for each that someone follows, and those last asked for. */
-export class Broadcast {
+export class Topics {
   readonly #live = new Map<string, Live>();
   /** Least recently used first. */
   readonly #kept = new Map<string, Kept>();
   #keptBytes = 0;
 
   /** Sources that someone follows. */
-  get topics(): number {
+  get size(): number {
     return this.#live.size;
   }
 
@@ -49,14 +49,14 @@ export class Broadcast {
    *
    * @returns the topic, and what ends the use of it
    */
-  use(source: Source): { topic: Topic; release: () => void } {
+  acquire(source: StateSource): { topic: Topic; release: () => void } {
     const live = this.#live.get(source.id) ?? this.#begin(source);
     live.users++;
     live.source.watcher.receivers++;
     return { topic: live.topic, release: this.#releaser(live) };
   }
 
-  #begin(source: Source): Live {
+  #begin(source: StateSource): Live {
     const { version } = source.watcher;
     const first = this.latest(source);
     const history = this.#kept.get(source.id)?.history;
@@ -67,7 +67,7 @@ export class Broadcast {
       () => source.watcher.revision ?? 0,
       history,
     );
-    const followed = source.follow((kind, readAt) => {
+    const followed = source.subscribe((kind, readAt) => {
       live.version = source.watcher.version;
       topic.publish(render(source, followed), kind, readAt);
     });
@@ -87,15 +87,15 @@ export class Broadcast {
       const { latest } = topic;
       if (latest instanceof Unavailable) return;
       // Whoever comes back finds it, but not the frames of those who left.
-      latest.supersede();
-      const { history } = topic;
+      latest.dropCaches();
+      const { recent: history } = topic;
       // What is there may be newer: a right that ends comes before the topic.
       this.#keep(source.id, { version, state: latest, history });
     };
   }
 
   /** The present answer of a source; encoded once for as long as it stands. */
-  latest(source: Source): State | Unavailable {
+  latest(source: StateSource): State | Unavailable {
     const live = this.#live.get(source.id);
     if (live !== undefined) return live.topic.latest;
     const { version } = source.watcher;
@@ -137,8 +137,8 @@ function sizeOf({ state, history }: Kept): number {
 
 /** A source's answer; a view that fails is unavailable, not fatal. */
 function render(
-  { id }: Source,
-  from: Pick<Source, "render">,
+  { id }: StateSource,
+  from: Pick<StateSource, "render">,
 ): State | Unavailable {
   try {
     return from.render();

@@ -1,18 +1,18 @@
-import type { Stand } from "../vitals/places.ts";
+import type { StreamStats } from "../vitals/places.ts";
 
 /** What streams carried. */
-export interface Sent {
+export interface DeliveryCounts {
   deliveries: number;
   conflated: number;
   bytes: number;
 }
 
 /** A stream that is looked after, of whatever protocol. */
-export interface Carrier extends Stand {
+export interface RegisteredStream extends StreamStats {
   /** Where it is noted how the stream stands; undefined: nowhere. */
-  readonly place: number | undefined;
+  readonly slot: number | undefined;
   /** Adds what was carried since the last time. */
-  report(sent: Sent): void;
+  report(sent: DeliveryCounts): void;
   /**
    * Looks after the stream, now and then: a clock is too dear for each frame.
    *

@@ -1,28 +1,28 @@
 import { Blocks } from "./blocks.ts";
-import type { Item } from "./item.ts";
+import type { Fragment } from "./item.ts";
 
 /** What one key adds: parts, each to the item of a name. */
-export type Parts<P> = readonly (readonly [name: string, part: P])[];
+export type Contribution<P> = readonly (readonly [name: string, part: P])[];
 
 /** What a key adds, before and after it changed; none: nothing. */
-export interface Contribution<P> {
+export interface ContributionChange<P> {
   readonly key: string;
-  readonly before: Parts<P>;
-  readonly after: Parts<P>;
+  readonly before: Contribution<P>;
+  readonly after: Contribution<P>;
 }
 
 /**
  * Items that are made of what many keys add to them, kept up to date: what a
  * change costs follows what it changes, whatever else there is.
  */
-export class Collection<P> {
+export class MaterializedFragments<P> {
   #blocks = Blocks.EMPTY;
   /** By item and key. */
   readonly #parts = new Map<string, Map<string, P>>();
 
   /** @param make an item of its parts, one at least, sorted by key */
   constructor(
-    private readonly make: (name: string, parts: readonly P[]) => Item,
+    private readonly make: (name: string, parts: readonly P[]) => Fragment,
   ) {}
 
   get blocks(): Blocks {
@@ -30,8 +30,8 @@ export class Collection<P> {
   }
 
   /** Replaces what some keys add. */
-  update(contributions: Iterable<Contribution<P>>): void {
-    const items = new Map<string, Item | undefined>();
+  update(contributions: Iterable<ContributionChange<P>>): void {
+    const items = new Map<string, Fragment | undefined>();
     for (const { key, before, after } of contributions) {
       for (const [name] of before) {
         this.#parts.get(name)?.delete(key);

@@ -6,23 +6,23 @@
  */
 import { Buffer } from "node:buffer";
 import type { Block } from "./block.ts";
-import type { Item } from "./item.ts";
+import type { Fragment } from "./item.ts";
 
 /** An item by which two sequences differ, as it is in each of them. */
-export type Difference = readonly [
+export type FragmentChange = readonly [
   name: string,
-  before: Item | undefined,
-  after: Item | undefined,
+  before: Fragment | undefined,
+  after: Fragment | undefined,
 ];
 
 /** Where the items of two sequences differ, in order; looks at what they do not share only. */
 export function* differences(
   before: readonly Block[],
   after: readonly Block[],
-): Generator<Difference> {
-  const [left, right] = apart(before, after);
-  const old = new Cursor(left);
-  const now = new Cursor(right);
+): Generator<FragmentChange> {
+  const [left, right] = withoutCommon(before, after);
+  const old = new BlockWalker(left);
+  const now = new BlockWalker(right);
   for (;;) {
     while (old.skipShared(now));
     const { item: a } = old;
@@ -58,7 +58,7 @@ export function common(
 }
 
 /** Two sequences without the blocks that they have in {@linkcode common}. */
-export function apart(
+export function withoutCommon(
   a: readonly Block[],
   b: readonly Block[],
 ): [a: readonly Block[], b: readonly Block[]] {
@@ -67,25 +67,25 @@ export function apart(
 }
 
 /** Walks over the items of a sequence. */
-class Cursor {
+class BlockWalker {
   #block = 0;
   #item = 0;
 
   constructor(private readonly blocks: readonly Block[]) {}
 
-  get item(): Item | undefined {
-    return this.blocks[this.#block]?.items[this.#item];
+  get item(): Fragment | undefined {
+    return this.blocks[this.#block]?.fragments[this.#item];
   }
 
   next(): void {
-    const length = this.blocks[this.#block]?.items.length ?? 0;
+    const length = this.blocks[this.#block]?.fragments.length ?? 0;
     if (++this.#item < length) return;
     this.#item = 0;
     this.#block++;
   }
 
   /** Steps over a block that another cursor is at the beginning of, too. */
-  skipShared(other: Cursor): boolean {
+  skipShared(other: BlockWalker): boolean {
     const block = this.blocks[this.#block];
     if (
       block === undefined || this.#item > 0 || other.#item > 0 ||
@@ -97,7 +97,7 @@ class Cursor {
   }
 }
 
-function isSame(a: Item, b: Item): boolean {
+function isSame(a: Fragment, b: Fragment): boolean {
   return a === b ||
     a.bytes.length === b.bytes.length && Buffer.compare(a.bytes, b.bytes) === 0;
 }

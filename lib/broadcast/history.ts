@@ -1,5 +1,5 @@
 import { Blocks } from "./blocks.ts";
-import { apart, differences } from "./differences.ts";
+import { differences, withoutCommon } from "./differences.ts";
 import type { State } from "./state.ts";
 
 /**
@@ -15,7 +15,7 @@ const MOST_BYTES = 1024 * 1024;
 const POINTER = 8;
 
 /** The last states of an object, by which whoever had one goes on from there. */
-export class History {
+export class RecentStates {
   /** Oldest first; the last is the present one. */
   readonly #states: { state: State; own: number }[] = [];
   #bytes = 0;
@@ -78,10 +78,10 @@ function ownBytes(old: State, next: State): number {
   }
   const { blocks } = old.content;
   let bytes = POINTER * blocks.length;
-  const [mine, theirs] = apart(blocks, next.content.blocks);
+  const [mine, theirs] = withoutCommon(blocks, next.content.blocks);
   const shared = new Set(theirs);
   for (const block of mine) {
-    if (!shared.has(block)) bytes += POINTER * block.items.length;
+    if (!shared.has(block)) bytes += POINTER * block.fragments.length;
   }
   for (const [, item] of differences(blocks, next.content.blocks)) {
     bytes += item?.bytes.length ?? 0;

@@ -4,20 +4,20 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** A part of a state, as bytes, and by which name it is found: a member of an object, `"name":value`. */
-export interface Item {
+export interface Fragment {
   readonly name: string;
   readonly bytes: Uint8Array;
   /** Where the value begins in the bytes. */
-  readonly value: number;
+  readonly valueOffset: number;
   /** Whether a block begins with it: by its name alone, so that it is so everywhere. */
-  readonly isBorder: boolean;
+  readonly startsBlock: boolean;
 }
 
 /** One name in so many begins a block; a power of two. */
 const BLOCK = 32;
 
-export function item(name: string, bytes: Uint8Array, value = 0): Item {
-  return { name, bytes, value, isBorder: isBorder(name) };
+export function fragment(name: string, bytes: Uint8Array, value = 0): Fragment {
+  return { name, bytes, valueOffset: value, startsBlock: isBorder(name) };
 }
 
 /** FNV-1a, whose lower bits are as good as any. */
@@ -30,13 +30,13 @@ function isBorder(name: string): boolean {
 }
 
 /** A member of an object as an item. Whoever keeps it need not keep its text. */
-export function memberItem([name, json]: Member): Item {
+export function memberFragment([name, json]: Member): Fragment {
   const head = `${escapeLineEnds(JSON.stringify(name))}:`;
   const bytes = encoder.encode(head + escapeLineEnds(json));
-  return item(name, bytes, encoder.encode(head).length);
+  return fragment(name, bytes, encoder.encode(head).length);
 }
 
 /** The value of a member as JSON text. */
-export function valueOf({ bytes, value }: Item): string {
+export function valueOf({ bytes, valueOffset: value }: Fragment): string {
   return decoder.decode(bytes.subarray(value));
 }

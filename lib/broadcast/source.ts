@@ -12,7 +12,7 @@ export type ChangeKind = "update" | "delete";
 export type OnChange = (kind: ChangeKind, readAt?: number) => void;
 
 /** What feeds a topic: equal ids are equal answers. */
-export interface Source {
+export interface StateSource {
   readonly id: string;
   readonly watcher:
     & Pick<Watcher<unknown>, "receivers" | "version">
@@ -25,12 +25,12 @@ export interface Source {
    */
   render(): State;
   /** Keeps the answer as it is. */
-  follow(onChange: OnChange): Followed;
+  subscribe(onChange: OnChange): SourceSubscription;
 }
 
 /** An answer that is kept. */
-export interface Followed {
-  /** As {@linkcode Source.render}, from what is kept. */
+export interface SourceSubscription {
+  /** As {@linkcode StateSource.render}, from what is kept. */
   render(): State;
   end(): void;
 }

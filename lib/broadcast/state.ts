@@ -5,7 +5,7 @@ import { gzip } from "node:zlib";
 import { escapeLineEnds, type Member, sortedByName } from "../json.ts";
 import { Blocks } from "./blocks.ts";
 import { differences } from "./differences.ts";
-import { memberItem, valueOf } from "./item.ts";
+import { memberFragment, valueOf } from "./item.ts";
 import { mergePatch } from "./merge_patch.ts";
 import { messageFrame } from "./message.ts";
 
@@ -57,7 +57,7 @@ export class State {
       return new State(encoder.encode(`${escapeLineEnds(data)}\n\n`));
     }
     const items = new Map(
-      sortedByName(data).map((member) => [member[0], memberItem(member)]),
+      sortedByName(data).map((member) => [member[0], memberFragment(member)]),
     );
     return new State(Blocks.EMPTY.with(items));
   }
@@ -115,7 +115,7 @@ export class State {
   }
 
   /** Lets go of what can be made again: there is a newer state. */
-  supersede(): void {
+  dropCaches(): void {
     this.#bytes = undefined;
     this.#gzip = undefined;
     this.#frames.clear();
@@ -227,7 +227,7 @@ function object(blocks: Blocks): Bytes {
   let at = 0;
   const put = (character: string) => made[at++] = character.charCodeAt(0);
   put("{");
-  for (const { items } of blocks.blocks) {
+  for (const { fragments: items } of blocks.blocks) {
     for (const { bytes } of items) {
       if (at > 1) put(",");
       made.set(bytes, at);

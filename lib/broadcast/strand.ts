@@ -44,7 +44,7 @@ export class Strand {
 
   /** Whether there is a newer state than the last one that was looked at. */
   get isBehind(): boolean {
-    return this.topic !== undefined && this.topic.number !== this.#seen;
+    return this.topic !== undefined && this.topic.sequence !== this.#seen;
   }
 
   /** Takes the topic. @param had the state that the reader has */
@@ -72,8 +72,8 @@ export class Strand {
   next(): readonly Uint8Array[] | undefined {
     const { topic, ids, suffix } = this;
     const seen = this.#seen;
-    if (topic === undefined || topic.number === seen) return;
-    this.#seen = topic.number;
+    if (topic === undefined || topic.sequence === seen) return;
+    this.#seen = topic.sequence;
     const state = topic.latest;
     const had = this.#had;
     this.#had = undefined;
@@ -86,7 +86,7 @@ export class Strand {
     const sent = this.#sent;
     // Two that follow each other differ, but not those further apart.
     if (
-      !isBroken && sent !== undefined && topic.number !== seen + 1 &&
+      !isBroken && sent !== undefined && topic.sequence !== seen + 1 &&
       state.equals(sent)
     ) return;
     this.#isBroken = false;
@@ -100,7 +100,7 @@ export class Strand {
     const id = ids.next();
     // Before the first one there was nothing to miss.
     if (sent !== undefined) {
-      this.conflated += topic.number - seen - 1;
+      this.conflated += topic.sequence - seen - 1;
       this.delays.taken(topic.readAt);
     }
     const from = isBroken ? undefined : sent ?? had;

@@ -2,10 +2,10 @@ import type { Unavailable } from "../errors.ts";
 import type { Progress } from "../watcher/progress.ts";
 import type { ChangeKind } from "./source.ts";
 import type { State } from "./state.ts";
-import { type Follower, Topic } from "./topic.ts";
+import { type Subscriber, Topic } from "./topic.ts";
 
 /** A topic, and up to which revision its state is known; without: it is no store's. */
-export interface Part {
+export interface BarrierPart {
   readonly topic: Topic;
   readonly progress?: Progress;
 }
@@ -26,7 +26,7 @@ interface Heard {
  * states at the most: the one that was let through last, the one of the
  * revision that is being proven, and the newest.
  */
-class Gate implements Follower {
+class Gate implements Subscriber {
   /** The first is the one that was let through last, or is to be first. */
   heard: Heard[] = [];
   /** The revision that is being proven. */
@@ -34,16 +34,16 @@ class Gate implements Follower {
   #seen = 0;
   gated?: Topic;
 
-  constructor(readonly part: Part, private readonly onNews: () => void) {
-    this.part.topic.join(this);
+  constructor(readonly part: BarrierPart, private readonly onNews: () => void) {
+    this.part.topic.subscribe(this);
     this.wake();
   }
 
   wake(): void {
     const { topic, progress } = this.part;
-    if (topic.number === this.#seen) return;
+    if (topic.sequence === this.#seen) return;
     const kind = topic.kindSince(this.#seen);
-    this.#seen = topic.number;
+    this.#seen = topic.sequence;
     const { latest: state, readAt } = topic;
     const { newest: from = 0, history } = progress ?? {};
     const last = this.heard.at(-1);
@@ -91,7 +91,7 @@ class Gate implements Follower {
  * no earlier one of another: where that is fed by another subtree, this takes a
  * proof, which is asked for.
  */
-export class Together {
+export class RevisionBarrier {
   readonly #gates: readonly Gate[];
   readonly #over = new AbortController();
   #revision = 0;
@@ -101,7 +101,7 @@ export class Together {
 
   /** @param onPass called with the topics, when there is a first state of all, and when states were let through since */
   constructor(
-    parts: readonly Part[],
+    parts: readonly BarrierPart[],
     private readonly onPass: (topics: readonly Topic[]) => void,
   ) {
     this.#gates = parts.map((part) => new Gate(part, () => this.#news()));
@@ -110,7 +110,7 @@ export class Together {
 
   end(): void {
     this.#over.abort();
-    for (const gate of this.#gates) gate.part.topic.leave(gate);
+    for (const gate of this.#gates) gate.part.topic.unsubscribe(gate);
   }
 
   /** Something has changed; what changes with it has, too, in a moment. */
@@ -135,7 +135,7 @@ export class Together {
       this.#revision = revision;
       this.#gates.forEach((gate, i) => this.#let(gate, places[i] ?? 0));
       const topics = this.#topics;
-      if (topics !== undefined) { for (const topic of topics) topic.touch(); }
+      if (topics !== undefined) { for (const topic of topics) topic.notify(); }
       this.onPass(topics ?? this.#open());
     }
     // Where there is no such revision, history went back, and not for all yet.

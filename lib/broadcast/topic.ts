@@ -1,10 +1,10 @@
 import { Unavailable } from "../errors.ts";
-import { History } from "./history.ts";
+import { RecentStates } from "./history.ts";
 import type { ChangeKind } from "./source.ts";
 import { State } from "./state.ts";
 
 /** Someone who reads a topic's latest state when told that there is one. */
-export interface Follower {
+export interface Subscriber {
   wake(): void;
 }
 
@@ -15,7 +15,7 @@ export interface Follower {
  * whole, that loses nothing, and no follower costs more than its place.
  */
 export class Topic {
-  readonly #followers = new Set<Follower>();
+  readonly #followers = new Set<Subscriber>();
   #latest: State | Unavailable;
   #number = 1;
   #lastUpdate = 0;
@@ -23,17 +23,17 @@ export class Topic {
 
   /**
    * @param revisionOf the revision of the store that the latest state rests on at present, 0 when that is not known
-   * @param history of the same source, from before
+   * @param recent of the same source, from before
    */
   constructor(
     first: State | Unavailable,
     private readonly revisionOf: () => number = () => 0,
-    readonly history: History = new History(),
+    readonly recent: RecentStates = new RecentStates(),
     /** Whether its states come together with those of others, see {@linkcode Together}. */
-    readonly isGated = false,
+    readonly isBarrierOutput = false,
   ) {
     this.#latest = first;
-    if (first instanceof State) this.history.add(first);
+    if (first instanceof State) this.recent.add(first);
   }
 
   get latest(): State | Unavailable {
@@ -41,7 +41,7 @@ export class Topic {
   }
 
   /** The number of the latest state; every other state has another one. */
-  get number(): number {
+  get sequence(): number {
     return this.#number;
   }
 
@@ -56,10 +56,10 @@ export class Topic {
   }
 
   /** The state that has an entity tag, if that is known still. */
-  known(etag: string): State | undefined {
+  find(etag: string): State | undefined {
     const { latest } = this;
     const isLatest = latest instanceof State && latest.etag === etag;
-    return isLatest ? latest : this.history.find(etag);
+    return isLatest ? latest : this.recent.find(etag);
   }
 
   /**
@@ -71,11 +71,11 @@ export class Topic {
     if (latest instanceof State && latest.etag === etag) {
       return !(than instanceof State && than.etag === etag);
     }
-    return than instanceof State && this.history.isAfter(etag, than);
+    return than instanceof State && this.recent.isAfter(etag, than);
   }
 
   /** How many follow. */
-  get followers(): number {
+  get subscribers(): number {
     return this.#followers.size;
   }
 
@@ -84,16 +84,16 @@ export class Topic {
     return this.#lastUpdate > number ? "update" : "delete";
   }
 
-  join(follower: Follower): void {
+  subscribe(follower: Subscriber): void {
     this.#followers.add(follower);
   }
 
-  leave(follower: Follower): void {
+  unsubscribe(follower: Subscriber): void {
     this.#followers.delete(follower);
   }
 
   /** Tells all followers that the latest state rests on another revision. */
-  touch(): void {
+  notify(): void {
     for (const follower of this.#followers) follower.wake();
   }
 
@@ -111,8 +111,8 @@ export class Topic {
     this.#latest = next;
     // Though it is the same, the next one has more in common with it.
     if (isSame(next, last)) return;
-    if (last instanceof State) last.supersede();
-    if (next instanceof State) this.history.add(next);
+    if (last instanceof State) last.dropCaches();
+    if (next instanceof State) this.recent.add(next);
     this.#number++;
     this.#readAt = readAt;
     if (kind === "update") this.#lastUpdate = this.#number;

@@ -1,6 +1,6 @@
-import type { Carrier, Sent } from "../broadcast/carrier.ts";
+import type { DeliveryCounts, RegisteredStream } from "../broadcast/carrier.ts";
 import { State } from "../broadcast/state.ts";
-import type { Follower, Topic } from "../broadcast/topic.ts";
+import type { Subscriber, Topic } from "../broadcast/topic.ts";
 import type { Http2Stream } from "../http2/stream.ts";
 import type { Delays } from "../vitals/delays.ts";
 import type { Listener } from "../view/listener.ts";
@@ -12,7 +12,7 @@ import { CODE, type Code, codeOf } from "./status.ts";
  * what a slow one costs is its place. While there is no state, it carries
  * nothing.
  */
-export class RpcBranch implements Carrier, Follower, Listener {
+export class GrpcStream implements RegisteredStream, Subscriber, Listener {
   #topic?: Topic;
   /** The number of the topic's state that was looked at last. */
   #seen = 0;
@@ -36,12 +36,12 @@ export class RpcBranch implements Carrier, Follower, Listener {
   #idle = 0;
 
   /**
-   * @param place where it is noted how the stream stands
+   * @param slot where it is noted how the stream stands
    * @param delays where it is noted when states were taken
    * @param finish ends the call; called once at most
    */
   constructor(
-    readonly place: number,
+    readonly slot: number,
     private readonly stream: Http2Stream,
     private readonly delays: Delays,
     private readonly finish: (code: Code, message: string) => void,
@@ -50,7 +50,7 @@ export class RpcBranch implements Carrier, Follower, Listener {
   attach(topic: Topic): void {
     if (this.#ending !== undefined || this.#hasLeft) return;
     this.#topic = topic;
-    topic.join(this);
+    topic.subscribe(this);
     this.wake();
   }
 
@@ -65,18 +65,18 @@ export class RpcBranch implements Carrier, Follower, Listener {
   /** To be called when the caller has gone. */
   leave(): void {
     this.#hasLeft = true;
-    this.#topic?.leave(this);
+    this.#topic?.unsubscribe(this);
     this.#topic = undefined;
     this.#sent = undefined;
   }
 
   wake(): void {
     const topic = this.#topic;
-    if (this.#isBusy || topic === undefined || topic.number === this.#seen) {
+    if (this.#isBusy || topic === undefined || topic.sequence === this.#seen) {
       return;
     }
-    const missed = topic.number - this.#seen - 1;
-    this.#seen = topic.number;
+    const missed = topic.sequence - this.#seen - 1;
+    this.#seen = topic.sequence;
     const { latest } = topic;
     if (!(latest instanceof State)) return;
     if (this.#sent !== undefined) {
@@ -98,7 +98,7 @@ export class RpcBranch implements Carrier, Follower, Listener {
 
   get isBehind(): boolean {
     return this.#isBusy && this.#topic !== undefined &&
-      this.#topic.number !== this.#seen;
+      this.#topic.sequence !== this.#seen;
   }
 
   tick(elapsed: number): number {
@@ -107,7 +107,7 @@ export class RpcBranch implements Carrier, Follower, Listener {
     return this.#idle;
   }
 
-  report(sent: Sent): void {
+  report(sent: DeliveryCounts): void {
     sent.deliveries += this.#deliveries;
     sent.conflated += this.#conflated;
     sent.bytes += this.#bytes;
@@ -128,7 +128,7 @@ export class RpcBranch implements Carrier, Follower, Listener {
   #end(code: Code, message: string): void {
     if (this.#ending !== undefined || this.#hasLeft) return;
     this.#ending = [code, message];
-    this.#topic?.leave(this);
+    this.#topic?.unsubscribe(this);
     this.#topic = undefined;
     if (!this.#isBusy) this.finish(code, message);
   }

@@ -1,6 +1,6 @@
 import type { Header } from "../http2/hpack.ts";
 import type { Http2Stream, StreamHandler } from "../http2/stream.ts";
-import { Reply } from "./reply.ts";
+import { PendingReply } from "./reply.ts";
 import { MessageReader, timeoutOf } from "./request.ts";
 import {
   CODE,
@@ -21,11 +21,11 @@ const HEADERS: readonly Header[] = [
 ];
 
 /** What is done with a request; what it throws ends the call. */
-export interface RequestHandler {
+export interface CallHandler {
   /** The request may go on for as long as its caller wants. */
   readonly isOpenEnded?: boolean;
   /** Memory that is kept of the request, in bytes. */
-  readonly held: number;
+  readonly bufferedBytes: number;
   /** A message of the request; good until this returns. */
   message(bytes: Uint8Array): void;
   /** The request is whole. */
@@ -37,13 +37,13 @@ export interface RequestHandler {
 /** What becomes of a call. */
 export interface CallEvents {
   /** A reply is on its way to the caller. */
-  onReply(call: Call, reply: Reply): void;
+  onReply(call: Call, reply: PendingReply): void;
   /** It is there, or the call is over. */
-  onReplyOver(reply: Reply): void;
+  onReplyEnd(reply: PendingReply): void;
   /** It failed by an error that is lainlet's own. */
-  onFault(call: Call, error: unknown): void;
+  onInternalError(call: Call, error: unknown): void;
   /** It is over, however that came about; called once. */
-  onOver(call: Call): void;
+  onEnd(call: Call): void;
 }
 
 /**
@@ -53,12 +53,12 @@ export interface CallEvents {
  */
 export class Call implements StreamHandler {
   readonly path: string;
-  handler?: RequestHandler;
+  handler?: CallHandler;
   readonly #messages = new MessageReader();
   readonly #impatience: ReturnType<typeof setTimeout>;
   readonly #deadline?: ReturnType<typeof setTimeout>;
   #code?: Code;
-  #reply?: Reply;
+  #reply?: PendingReply;
 
   constructor(
     readonly stream: Http2Stream,
@@ -94,10 +94,10 @@ export class Call implements StreamHandler {
     this.open();
     // The connection may be lost with that.
     if (!this.stream.isOpen) return;
-    const reply = this.#reply = new Reply();
+    const reply = this.#reply = new PendingReply();
     this.events.onReply(this, reply);
     this.stream.write(frame, (_count, isLast) => {
-      reply.moved();
+      reply.progressed();
       if (!isLast) return;
       this.#endReply();
       this.attempt(onTaken);
@@ -105,7 +105,7 @@ export class Call implements StreamHandler {
   }
 
   #endReply(): void {
-    if (this.#reply !== undefined) this.events.onReplyOver(this.#reply);
+    if (this.#reply !== undefined) this.events.onReplyEnd(this.#reply);
     this.#reply = undefined;
   }
 
@@ -132,7 +132,7 @@ export class Call implements StreamHandler {
 
   /** Notes what is kept of the request. @throws {RpcError} when the caller has too much of that */
   keep(): void {
-    const held = this.#messages.held + (this.handler?.held ?? 0);
+    const held = this.#messages.held + (this.handler?.bufferedBytes ?? 0);
     if (this.stream.keep(held)) return;
     throw new RpcError(
       CODE.resourceExhausted,
@@ -153,17 +153,17 @@ export class Call implements StreamHandler {
     clearTimeout(this.#deadline);
     this.#endReply();
     this.handler?.close?.();
-    this.events.onOver(this);
+    this.events.onEnd(this);
   }
 
   /** Goes on with the call, unless it is over; what is thrown ends it. */
-  attempt(act: (handler: RequestHandler) => void): void {
+  attempt(act: (handler: CallHandler) => void): void {
     if (this.handler === undefined || !this.stream.isOpen) return;
     try {
       act(this.handler);
     } catch (error) {
       const known = rpcErrorOf(error);
-      if (known === undefined) this.events.onFault(this, error);
+      if (known === undefined) this.events.onInternalError(this, error);
       const { code, message } = known ??
         new RpcError(CODE.internal, "internal error");
       this.finish(code, message);
@@ -172,13 +172,13 @@ export class Call implements StreamHandler {
 }
 
 /** Does something with a request of one message. */
-export class Single implements RequestHandler {
+export class UnaryHandler implements CallHandler {
   #request?: Uint8Array;
 
   /** @param act is called with the request when that is whole */
   constructor(private readonly act: (request: Uint8Array) => void) {}
 
-  get held(): number {
+  get bufferedBytes(): number {
     return this.#request?.length ?? 0;
   }
 
@@ -207,7 +207,7 @@ const MESSAGE_COST = 512;
  * Answers each message of a request with another one, in turn. A reply is made
  * when the caller has taken the one before; until then its message is kept.
  */
-export class Dialogue implements RequestHandler {
+export class BidirectionalHandler implements CallHandler {
   readonly isOpenEnded = true;
   readonly #messages: Uint8Array[] = [];
   #held = 0;
@@ -220,7 +220,7 @@ export class Dialogue implements RequestHandler {
     private readonly reply: (message: Uint8Array) => Uint8Array,
   ) {}
 
-  get held(): number {
+  get bufferedBytes(): number {
     return this.#held;
   }
 

@@ -1,16 +1,16 @@
-import type { Carrier } from "../broadcast/carrier.ts";
+import type { RegisteredStream } from "../broadcast/carrier.ts";
 
 /** A reply on its way, which is looked after as streams are: it has to be read. */
-export class Reply implements Carrier {
+export class PendingReply implements RegisteredStream {
   /** It is no listener's. */
-  readonly place = undefined;
+  readonly slot = undefined;
   readonly sent = 0;
   readonly isBehind = false;
   #hasMoved = false;
   #idle = 0;
 
   /** A part of it was taken. */
-  moved(): void {
+  progressed(): void {
     this.#hasMoved = true;
   }
 

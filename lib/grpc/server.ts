@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
-import { Branches } from "../broadcast/branches.ts";
+import { StreamRegistry } from "../broadcast/branches.ts";
 import { type Http2Address, Http2Server } from "../http2/server.ts";
 import type { Http2Stream, StreamHandler } from "../http2/stream.ts";
 import { listenAt } from "../listen.ts";
@@ -10,26 +10,26 @@ import type { Asked, Place } from "../vitals/listening.ts";
 import type { Readings } from "../vitals/readings.ts";
 import type { Service } from "../view/page.ts";
 import type { Views } from "../view/views.ts";
-import { RpcBranch } from "./branch.ts";
+import { GrpcStream } from "./branch.ts";
 import {
+  BidirectionalHandler,
   Call,
   type CallEvents,
-  Dialogue,
-  type RequestHandler,
-  Single,
+  type CallHandler,
+  UnaryHandler,
 } from "./call.ts";
 import { healthMethods } from "./health.ts";
 import { type Method, methodsOf } from "./methods.ts";
 import { file_health } from "./proto/health_pb.ts";
 import { file_message } from "./proto/message_pb.ts";
 import { reflectionMethods } from "./reflection.ts";
-import type { Reply } from "./reply.ts";
+import type { PendingReply } from "./reply.ts";
 import { CODE, type Code, RpcError, rpcErrorOf } from "./status.ts";
 
 const log = getLogger(["lainlet", "grpc"]);
 
 /** A lainlet, as far as gRPC serves it. */
-interface Served extends Service, Readings {
+interface GrpcService extends Service, Readings {
   readonly counters: Counters;
   readonly limits: Readings["limits"] & {
     /** Streams to one address. */
@@ -41,7 +41,7 @@ interface Served extends Service, Readings {
 
 /** What is served, and how. */
 export interface GrpcOptions {
-  readonly lainlet: Served;
+  readonly lainlet: GrpcService;
   /** How long a reader may leave alone what is there for it, in ms. */
   readonly slowAfter: number;
   /** File descriptors that can be had, as far as they were counted. */
@@ -57,7 +57,7 @@ const BODIES = 12 * 1024 * 1024;
 
 /** Serves a lainlet's endpoints by gRPC, on one thread. */
 export class GrpcServer implements CallEvents {
-  readonly #branches: Branches;
+  readonly #branches: StreamRegistry;
   readonly #methods: ReadonlyMap<string, Method>;
   readonly #http2: Http2Server;
 
@@ -96,7 +96,10 @@ export class GrpcServer implements CallEvents {
           },
         ),
     );
-    this.#branches = new Branches({ counters: lainlet.counters, slowAfter });
+    this.#branches = new StreamRegistry({
+      counters: lainlet.counters,
+      slowAfter,
+    });
   }
 
   get address(): { hostname: string; port: number } {
@@ -114,7 +117,7 @@ export class GrpcServer implements CallEvents {
     return this.#http2.kept;
   }
 
-  onReply({ path, peer, stream }: Call, reply: Reply): void {
+  onReply({ path, peer, stream }: Call, reply: PendingReply): void {
     this.#branches.add(reply, () => {
       this.options.lainlet.counters.add("slow", 1);
       log.debug("a reply is not read, its call ends", { path, peer });
@@ -122,21 +125,21 @@ export class GrpcServer implements CallEvents {
     });
   }
 
-  onReplyOver(reply: Reply): void {
+  onReplyEnd(reply: PendingReply): void {
     this.#branches.remove(reply);
   }
 
-  onFault({ path }: Call, error: unknown): void {
+  onInternalError({ path }: Call, error: unknown): void {
     log.error("a call failed", { path, error: traceOf(error) });
   }
 
-  onOver({ path, peer, code }: Call): void {
+  onEnd({ path, peer, code }: Call): void {
     this.options.lainlet.counters.add("connections", -1);
     log.debug("a call is done", { path, peer, code });
   }
 
   #open(stream: Http2Stream): StreamHandler {
-    const status = misfit(stream.headers);
+    const status = statusOfUnsupported(stream.headers);
     if (status !== undefined) {
       stream.respond([[":status", `${status}`]], true);
       return IGNORED;
@@ -150,26 +153,26 @@ export class GrpcServer implements CallEvents {
     return call;
   }
 
-  #handlerOf(call: Call, method: Method): RequestHandler {
+  #handlerOf(call: Call, method: Method): CallHandler {
     switch (method.kind) {
       case "dialogue":
-        return new Dialogue(call, method.reply);
+        return new BidirectionalHandler(call, method.reply);
       case "unary":
-        return new Single((request) => {
+        return new UnaryHandler((request) => {
           call.write(this.#reply(call, method, request));
           call.finish(CODE.ok);
         });
       case "stream": {
         let stop = () => {};
-        const single = new Single((request) => {
+        const single = new UnaryHandler((request) => {
           const end = this.#follow(call, method, request);
           // It may have been refused at once.
           if (call.stream.isOver) end();
           else stop = end;
         });
         return {
-          get held() {
-            return single.held;
+          get bufferedBytes() {
+            return single.bufferedBytes;
           },
           message: (bytes) => single.message(bytes),
           end: () => single.end(),
@@ -218,7 +221,7 @@ export class GrpcServer implements CallEvents {
       throw new RpcError(CODE.resourceExhausted, place);
     }
     const finish = (code: Code, text: string) => call.finish(code, text);
-    const branch = new RpcBranch(
+    const branch = new GrpcStream(
       place.number,
       stream,
       counters.delays,
@@ -244,7 +247,9 @@ export class GrpcServer implements CallEvents {
 const IGNORED: StreamHandler = { data() {}, end() {}, close() {} };
 
 /** The status of HTTP for a request that is not gRPC's. */
-function misfit(headers: ReadonlyMap<string, string>): number | undefined {
+function statusOfUnsupported(
+  headers: ReadonlyMap<string, string>,
+): number | undefined {
   if (headers.get(":method") !== "POST") return STATUS_CODE.MethodNotAllowed;
   const type = headers.get("content-type") ?? "";
   return /^application\/grpc(\+proto)?(;|$)/.test(type)

@@ -2,7 +2,7 @@ import type { Answer, Ask, Feed } from "../view/page.ts";
 import type { Origin } from "./answer.ts";
 import type { BranchOptions } from "../broadcast/branch.ts";
 import { State } from "../broadcast/state.ts";
-import type { Follower, Topic } from "../broadcast/topic.ts";
+import type { Subscriber, Topic } from "../broadcast/topic.ts";
 import type { ChangeKind } from "../broadcast/source.ts";
 import { mayWait } from "./waits.ts";
 import { StateWriter, type WireState } from "./wire.ts";
@@ -140,7 +140,7 @@ export class OriginLink {
       linked = new LinkedTopic(this.#topicCount++, topic, this.post);
       this.#topics.set(topic, linked);
       this.#byId.set(linked.id, linked);
-      topic.join(linked);
+      topic.subscribe(linked);
       linked.wake();
     }
     const used = linked;
@@ -160,7 +160,7 @@ export class OriginLink {
     return () => {
       cancel();
       if (--used.users > 0) return;
-      topic.leave(used);
+      topic.unsubscribe(used);
       this.#topics.delete(topic);
       this.#byId.delete(used.id);
       this.post({ type: "drop", topic: used.id });
@@ -174,7 +174,7 @@ function giveUp(feed: Feed): void {
 }
 
 /** Sends a worker the latest state of a topic, and the next one when that was taken. */
-class LinkedTopic implements Follower {
+class LinkedTopic implements Subscriber {
   users = 0;
   readonly #writer = new StateWriter();
   #seen = 0;
@@ -191,13 +191,13 @@ class LinkedTopic implements Follower {
 
   /** The one that the worker is to know: of what was posted, unless that is the latest state still. */
   get revision(): number {
-    const { isGated, number, revision } = this.topic;
+    const { isBarrierOutput: isGated, sequence: number, revision } = this.topic;
     return isGated || number !== this.#seen ? this.#revision : revision;
   }
 
   /** Calls back when the latest state was posted: at once, if it was. @returns ends the wait */
   whenCurrent(act: () => void): () => void {
-    if (this.topic.number === this.#seen) act();
+    if (this.topic.sequence === this.#seen) act();
     else this.#waiting.add(act);
     return () => this.#waiting.delete(act);
   }
@@ -213,9 +213,9 @@ class LinkedTopic implements Follower {
   }
 
   wake(): void {
-    const { number, latest, readAt, revision } = this.topic;
+    const { sequence: number, latest, readAt, revision } = this.topic;
     const isNew = number !== this.#seen;
-    const isMoved = this.topic.isGated && revision !== this.#revision;
+    const isMoved = this.topic.isBarrierOutput && revision !== this.#revision;
     if (!this.#isFree || !isNew && !isMoved) return;
     const kind = this.topic.kindSince(this.#seen);
     this.#seen = number;

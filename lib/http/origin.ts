@@ -209,7 +209,7 @@ export class Lainlet implements Origin, Service {
     const since = views.map(({ since }) => since);
     return {
       headers: STREAM,
-      options: { heartbeat, patch, tag, names, since, place: number },
+      options: { heartbeat, patch, tag, names, since, slot: number },
       start: (listener) =>
         both(this.views.followTogether(demands, listener), giveBack),
     };
@@ -232,7 +232,7 @@ export class Lainlet implements Origin, Service {
     const heartbeat = heartbeatOf(params);
     return {
       headers: STREAM,
-      options: { heartbeat: heartbeat ?? 0, patch, tag, place: place.number },
+      options: { heartbeat: heartbeat ?? 0, patch, tag, slot: place.number },
       start: (listener) => {
         if (heartbeat === undefined) {
           listener.fail(BAD_HEARTBEAT, STATUS_CODE.BadRequest);

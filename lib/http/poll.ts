@@ -1,6 +1,6 @@
 import { onAbort } from "../abort.ts";
 import { State } from "../broadcast/state.ts";
-import type { Follower, Topic } from "../broadcast/topic.ts";
+import type { Subscriber, Topic } from "../broadcast/topic.ts";
 import type { Listener } from "../view/listener.ts";
 import type { Demand, Views } from "../view/views.ts";
 
@@ -48,7 +48,7 @@ export async function otherState(
   }
 }
 
-class Poll implements Listener, Follower {
+class Poll implements Listener, Subscriber {
   readonly #over = Promise.withResolvers<void>();
   #topic?: Topic;
 
@@ -60,7 +60,7 @@ class Poll implements Listener, Follower {
   /** The state that is there is known; of who listens, it holds this poll, too. */
   attach(topic: Topic): void {
     this.#topic = topic;
-    topic.join(this);
+    topic.subscribe(this);
   }
 
   wake(): void {
@@ -74,6 +74,6 @@ class Poll implements Listener, Follower {
   }
 
   leave(): void {
-    this.#topic?.leave(this);
+    this.#topic?.unsubscribe(this);
   }
 }

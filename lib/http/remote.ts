@@ -18,7 +18,7 @@ class RemoteTopic {
     { state: wire, kind, readAt, revision }: ToWorker & { type: "state" },
   ): void {
     this.revision = revision;
-    if (wire === undefined) return this.topic?.touch();
+    if (wire === undefined) return this.topic?.notify();
     const state = typeof wire === "string"
       ? new Unavailable(wire)
       : this.#reader.read(wire);
@@ -28,10 +28,10 @@ class RemoteTopic {
 
   /** The state that has an entity tag: one and the same for all readers, so that a patch from it is made once. */
   known(etag: string, wire: WireState): State {
-    const known = this.topic?.known(etag);
+    const known = this.topic?.find(etag);
     if (known !== undefined) return known;
     const state = this.#reader.readAside(wire);
-    this.topic?.history.prepend(state);
+    this.topic?.recent.prepend(state);
     return state;
   }
 }

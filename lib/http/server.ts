@@ -3,7 +3,7 @@ import { STATUS_CODE } from "@std/http/status";
 import type { Answer, Ask, Feed } from "../view/page.ts";
 import { type Origin, refused, text } from "./answer.ts";
 import { Hosts, isBrowser, isCrossSite } from "../access/hosts.ts";
-import { Branches } from "../broadcast/branches.ts";
+import { StreamRegistry } from "../broadcast/branches.ts";
 import { forbidden, misdirected } from "../errors.ts";
 import type { Counters } from "../vitals/counters.ts";
 import { mayWait } from "./waits.ts";
@@ -28,12 +28,12 @@ export interface ServerOptions {
 
 /** Serves an origin's answers and feeds over HTTP, on one thread. */
 export class Server {
-  readonly #branches: Branches;
+  readonly #branches: StreamRegistry;
   readonly #hosts: Hosts;
 
   constructor(private readonly options: ServerOptions) {
     this.#hosts = new Hosts(options.hosts);
-    this.#branches = new Branches(options);
+    this.#branches = new StreamRegistry(options);
   }
 
   /** Answers one request; the handler for `Deno.serve`. Never throws. */

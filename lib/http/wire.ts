@@ -7,7 +7,7 @@
 import { Block } from "../broadcast/block.ts";
 import { Blocks } from "../broadcast/blocks.ts";
 import { common } from "../broadcast/differences.ts";
-import { type Item, item } from "../broadcast/item.ts";
+import { type Fragment, fragment } from "../broadcast/item.ts";
 import { type Bytes, State } from "../broadcast/state.ts";
 
 /** A block's items, one behind the other. */
@@ -83,7 +83,7 @@ export class StateReader {
   }
 }
 
-function packed({ items, size }: Block): WireBlock {
+function packed({ fragments: items, size }: Block): WireBlock {
   const bytes = new Uint8Array(size);
   const index = new Uint32Array(items.length * 2);
   let at = 0;
@@ -91,7 +91,7 @@ function packed({ items, size }: Block): WireBlock {
     bytes.set(item.bytes, at);
     at += item.bytes.length;
     index[2 * i] = item.bytes.length;
-    index[2 * i + 1] = item.value;
+    index[2 * i + 1] = item.valueOffset;
   });
   return { bytes, index };
 }
@@ -99,14 +99,14 @@ function packed({ items, size }: Block): WireBlock {
 const decoder = new TextDecoder();
 
 function unpacked({ bytes, index }: WireBlock): Block {
-  const items: Item[] = [];
+  const items: Fragment[] = [];
   let at = 0;
   for (let i = 0; i < index.length; i += 2) {
     const own = bytes.subarray(at, at += index[i] ?? 0);
     const value = index[i + 1] ?? 0;
     // Before the value stands the name, as JSON, and a colon.
     const name = JSON.parse(decoder.decode(own.subarray(0, value - 1)));
-    items.push(item(String(name), own, value));
+    items.push(fragment(String(name), own, value));
   }
   return new Block(items);
 }

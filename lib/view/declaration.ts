@@ -1,5 +1,5 @@
 import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
-import type { Parts } from "../broadcast/collection.ts";
+import type { Contribution } from "../broadcast/collection.ts";
 import type { Member } from "../json.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
 import type { Watcher } from "../watcher/watcher.ts";
@@ -41,7 +41,7 @@ export type ObjectDeclaration<P, Q> =
     readonly members: (piece: P) => readonly Member[];
   } | {
     /** What one piece adds to members that several add to, by their names. */
-    readonly parts: (piece: P) => Parts<Q>;
+    readonly parts: (piece: P) => Contribution<Q>;
     /** Such a member's value as JSON text, of its parts in key order. */
     readonly join: (parts: readonly Q[]) => string;
   });

@@ -1,13 +1,13 @@
-import type { Broadcast } from "../broadcast/broadcast.ts";
-import type { Source } from "../broadcast/source.ts";
+import type { Topics } from "../broadcast/broadcast.ts";
+import type { StateSource } from "../broadcast/source.ts";
 import type { State } from "../broadcast/state.ts";
-import { Together } from "../broadcast/together.ts";
+import { RevisionBarrier } from "../broadcast/together.ts";
 import type { Topic } from "../broadcast/topic.ts";
 import type { Progress } from "../watcher/progress.ts";
 
 /** A view that is followed together with others. */
 export interface Shown {
-  readonly source: Source;
+  readonly source: StateSource;
   readonly progress?: Progress;
 }
 
@@ -42,7 +42,7 @@ interface Live {
 export class Joints {
   readonly #live = new Map<string, Live>();
 
-  constructor(private readonly broadcast: Broadcast) {}
+  constructor(private readonly broadcast: Topics) {}
 
   /**
    * Follows views.
@@ -76,15 +76,15 @@ export class Joints {
   }
 
   #begin(shown: readonly Shown[]): Live {
-    const used = shown.map(({ source }) => this.broadcast.use(source));
+    const used = shown.map(({ source }) => this.broadcast.acquire(source));
     const parts = used.map(({ topic }, i) => (
       { topic, progress: shown[i]?.progress }
     ));
-    const together = new Together(parts, (topics) => {
+    const together = new RevisionBarrier(parts, (topics) => {
       live.joint ??= {
         topics,
         // What was let through was theirs before; and they are kept for longer.
-        known: (etag, which) => used[which]?.topic.known(etag),
+        known: (etag, which) => used[which]?.topic.find(etag),
       };
       live.begin();
     });

@@ -1,13 +1,16 @@
 import type { Blocks } from "../broadcast/blocks.ts";
-import { Collection, type Parts } from "../broadcast/collection.ts";
-import { type Item, item, memberItem } from "../broadcast/item.ts";
-import type { ChangeKind, Source } from "../broadcast/source.ts";
+import {
+  type Contribution,
+  MaterializedFragments,
+} from "../broadcast/collection.ts";
+import { type Fragment, fragment, memberFragment } from "../broadcast/item.ts";
+import type { ChangeKind, StateSource } from "../broadcast/source.ts";
 import { State } from "../broadcast/state.ts";
 import type { Change, ChangeListener, Watcher } from "../watcher/watcher.ts";
 
 /** Entries that an answer is made of. */
 export interface Feed<T> {
-  readonly watcher: Source["watcher"];
+  readonly watcher: StateSource["watcher"];
   /** In key order. */
   all(): Iterable<readonly [key: string, value: T]>;
   /** Calls back with what has changed. @returns ends that */
@@ -57,8 +60,8 @@ export interface Making<T, M, P> {
   /** What is made of an entry; the same each time. */
   readonly entry: (key: string, value: T) => M;
   /** What that adds to the items. */
-  readonly parts: (made: M) => Parts<P>;
-  readonly item: (name: string, parts: readonly P[]) => Item;
+  readonly parts: (made: M) => Contribution<P>;
+  readonly item: (name: string, parts: readonly P[]) => Fragment;
   readonly state: (blocks: Blocks) => State;
   readonly guard?: Guard<M>;
 }
@@ -68,13 +71,13 @@ export function joined<T>(
   id: string,
   feed: Feed<T>,
   join: (entries: Iterable<readonly [key: string, value: T]>) => State,
-): Source {
+): StateSource {
   const render = () => join(feed.all());
   return {
     id,
     watcher: feed.watcher,
     render,
-    follow: (onChange) => ({
+    subscribe: (onChange) => ({
       render,
       end: feed.subscribe((changes, readAt) =>
         onChange(kindOf(changes), readAt)
@@ -88,12 +91,12 @@ export function kept<T, M, P>(
   id: string,
   feed: Feed<T>,
   making: Making<T, M, P>,
-): Source {
+): StateSource {
   return {
     id,
     watcher: feed.watcher,
     render: () => new Kept(feed, making).state,
-    follow(onChange) {
+    subscribe(onChange) {
       let answer: Kept<T, M, P> | undefined;
       return {
         render: () => (answer ??= new Kept(feed, making)).state,
@@ -113,7 +116,7 @@ export function kept<T, M, P>(
 
 /** What an entry adds to an object, and to the sums of a guard. */
 export interface Added {
-  readonly items: readonly Item[];
+  readonly items: readonly Fragment[];
   readonly addends: readonly number[];
 }
 
@@ -121,12 +124,12 @@ export interface Added {
 export function ofMembers<T>(
   entry: (key: string, value: T) => Added,
   check: (sums: readonly number[]) => void = () => {},
-): Making<T, Added, Item> {
+): Making<T, Added, Fragment> {
   return {
     entry,
     guard: { addends: ({ addends }) => addends, check },
     parts: ({ items }) => items.map((item) => [item.name, item]),
-    item: (name, parts) => parts.at(-1) ?? memberItem([name, "null"]),
+    item: (name, parts) => parts.at(-1) ?? memberFragment([name, "null"]),
     state: objectOf,
   };
 }
@@ -134,7 +137,7 @@ export function ofMembers<T>(
 /** An object whose members are joined of what several entries add. */
 export function ofParts<T, M, P>(
   entry: (key: string, value: T) => M,
-  parts: (made: M) => Parts<P>,
+  parts: (made: M) => Contribution<P>,
   join: (parts: readonly P[]) => string,
   guard?: Guard<M>,
 ): Making<T, M, P> {
@@ -142,20 +145,20 @@ export function ofParts<T, M, P>(
     entry,
     guard,
     parts,
-    item: (name, parts) => memberItem([name, join(parts)]),
+    item: (name, parts) => memberFragment([name, join(parts)]),
     state: objectOf,
   };
 }
 
 /** A message that each entry adds fields to, which are its item. */
 export function ofItems<T>(
-  entry: (key: string, value: T) => Item,
-): Making<T, Item, Item> {
+  entry: (key: string, value: T) => Fragment,
+): Making<T, Fragment, Fragment> {
   return {
     entry,
     // What adds nothing makes no difference.
     parts: (made) => made.bytes.length === 0 ? [] : [[made.name, made]],
-    item: (name, [made]) => made ?? item(name, new Uint8Array()),
+    item: (name, [made]) => made ?? fragment(name, new Uint8Array()),
     state: State.ofMessage,
   };
 }
@@ -167,12 +170,12 @@ function objectOf(blocks: Blocks): State {
 /** What an answer is made of, as it is at present. */
 class Kept<T, M, P> {
   readonly #making: Making<T, M, P>;
-  readonly #collection: Collection<P>;
+  readonly #collection: MaterializedFragments<P>;
   #sums: readonly number[] = [];
 
   constructor(feed: Feed<T>, making: Making<T, M, P>) {
     this.#making = making;
-    this.#collection = new Collection(making.item);
+    this.#collection = new MaterializedFragments(making.item);
     this.update(Array.from(feed.all(), ([key, value]) => ({ key, value })));
   }
 

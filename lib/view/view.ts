@@ -1,8 +1,8 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import type { TSchema } from "@sinclair/typebox";
-import { item, memberItem } from "../broadcast/item.ts";
+import { fragment, memberFragment } from "../broadcast/item.ts";
 import { messageFrame } from "../broadcast/message.ts";
-import type { Source } from "../broadcast/source.ts";
+import type { StateSource } from "../broadcast/source.ts";
 import { State } from "../broadcast/state.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
 import type { Endpoint, Param } from "./endpoint.ts";
@@ -50,7 +50,7 @@ export interface Viewable {
    * @throws {Refusal} when it is malformed, or not for this caller
    */
   select(query: Query): Selection;
-  source(state: LiveState, selection: Selection): Source;
+  source(state: LiveState, selection: Selection): StateSource;
 }
 
 /** A view as gRPC carries it: the states are frames that hold a message. */
@@ -104,7 +104,7 @@ export function view<
     const { guard, members } = declaration;
     const made = piece(value, host, key);
     return {
-      items: members(made).map(memberItem),
+      items: members(made).map(memberFragment),
       addends: guard?.addends(made) ?? [],
     };
   });
@@ -140,7 +140,7 @@ export function view<
     }
     const { part } = declaration;
     const itemOf = perValue((key, value: T, host) =>
-      item(key, encode(output, part(value, host, key)))
+      fragment(key, encode(output, part(value, host, key)))
     );
     return ({ cluster, host }, selection) =>
       kept(

@@ -1,7 +1,7 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import type { Right, Rights } from "../access/rights.ts";
-import { Broadcast } from "../broadcast/broadcast.ts";
+import { Topics } from "../broadcast/broadcast.ts";
 import type { State } from "../broadcast/state.ts";
 import {
   forbidden,
@@ -30,7 +30,7 @@ export interface Demand {
 
 /** The views of a cluster, for callers who may see them. */
 export class Views {
-  readonly #broadcast = new Broadcast();
+  readonly #broadcast = new Topics();
   readonly #joints = new Joints(this.#broadcast);
   /** Streams that wait for the first read. */
   readonly #waiting = new Set<Waiting>();
@@ -46,7 +46,7 @@ export class Views {
 
   /** States that someone follows. */
   get topics(): number {
-    return this.#broadcast.topics;
+    return this.#broadcast.size;
   }
 
   /** A request as views and pages see it. */
@@ -157,9 +157,9 @@ export class Views {
         listener.fail(message, status);
       ends.add(this.#guard(peer, selection.right, fail));
       const source = view.source(this.state, selection);
-      const { topic, release } = this.#broadcast.use(source);
+      const { topic, release } = this.#broadcast.acquire(source);
       ends.add(release);
-      const had = since === undefined ? since : topic.known(since);
+      const had = since === undefined ? since : topic.find(since);
       listener.attach(topic, had);
     } catch (error) {
       refuse(

@@ -4,7 +4,7 @@ import { now } from "../clock.ts";
 const NUMBERS = 2;
 
 /** What a stream tells of itself. */
-export interface Stand {
+export interface StreamStats {
   /** Frames with a state or a patch that were sent. */
   readonly sent: number;
   /** Whether there is a newer state than its reader has taken. */
@@ -24,7 +24,7 @@ export class Places {
   constructor(private readonly notes: Uint32Array<SharedArrayBuffer>) {}
 
   /** Notes how a stream stands; for the thread that serves it. */
-  note(place: number, { sent, isBehind }: Stand): void {
+  note(place: number, { sent, isBehind }: StreamStats): void {
     this.notes[place * NUMBERS] = sent;
     const at = place * NUMBERS + 1;
     if (!isBehind) this.notes[at] = 0;

@@ -1,7 +1,7 @@
 import process from "node:process";
 import { setImmediate } from "node:timers";
 import * as apis from "../../apis/mod.ts";
-import { Branches } from "../../lib/broadcast/branches.ts";
+import { StreamRegistry } from "../../lib/broadcast/branches.ts";
 import { Lainlet } from "../../lib/http/origin.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { Counters } from "../../lib/vitals/counters.ts";
@@ -85,7 +85,7 @@ async function cost(
   { path, count, reads, changes = CHANGES }: Crowd,
   size: number,
 ): Promise<number> {
-  const branches = new Branches({
+  const branches = new StreamRegistry({
     counters: new Counters(),
     slowAfter: Infinity,
   });

@@ -105,7 +105,7 @@ Deno.test("overview: a removal in any of the subtrees is told at once", async ()
   for (const key of Object.keys(content)) {
     let isTold = false;
     // What lainlet tells of itself every second is an update.
-    const { end } = source.follow((kind) => {
+    const { end } = source.subscribe((kind) => {
       if (kind === "delete") isTold = true;
     });
     store.delete(key);

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import * as apis from "../../apis/mod.ts";
 import { Blocks } from "../../lib/broadcast/blocks.ts";
-import type { Source } from "../../lib/broadcast/source.ts";
+import type { StateSource } from "../../lib/broadcast/source.ts";
 import { State } from "../../lib/broadcast/state.ts";
 import type { Topic } from "../../lib/broadcast/topic.ts";
 import { applyPatch } from "../../lib/client/patch.ts";
@@ -57,7 +57,7 @@ function valueOf({ body }: State): unknown {
 /** One view, followed. */
 interface Followed {
   readonly name: string;
-  readonly source: Source;
+  readonly source: StateSource;
   readonly topic: Topic;
   readonly patchers: readonly Patcher[];
   /** The version of what it is made of that was looked at. */

@@ -1,8 +1,12 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { Blocks } from "../../../lib/broadcast/blocks.ts";
 import { differences } from "../../../lib/broadcast/differences.ts";
-import { Collection } from "../../../lib/broadcast/collection.ts";
-import { type Item, item, memberItem } from "../../../lib/broadcast/item.ts";
+import { MaterializedFragments } from "../../../lib/broadcast/collection.ts";
+import {
+  type Fragment,
+  fragment,
+  memberFragment,
+} from "../../../lib/broadcast/item.ts";
 import { State } from "../../../lib/broadcast/state.ts";
 import { StateReader, StateWriter } from "../../../lib/http/wire.ts";
 import { object } from "../../../lib/json.ts";
@@ -16,8 +20,8 @@ function of(entries: Iterable<readonly [string, string]>): Blocks {
   );
 }
 
-function itemOf(name: string, text: string): Item {
-  return item(name, encoder.encode(text));
+function itemOf(name: string, text: string): Fragment {
+  return fragment(name, encoder.encode(text));
 }
 
 function contentOf(blocks: Blocks): [string, string][] {
@@ -36,7 +40,7 @@ Deno.test("blocks hold what was put, sorted, whatever the order; equal ones are 
     for (let i = 0; i < 300; i++) {
       const last = new Map(state);
       const before = blocks;
-      const changes = new Map<string, Item | undefined>();
+      const changes = new Map<string, Fragment | undefined>();
       // Up to all of them at once, and down to none.
       const limit = random.pick([1, 1, 3, 30, 1_000]);
       const isShrinking = random.below(3) === 0;
@@ -54,8 +58,12 @@ Deno.test("blocks hold what was put, sorted, whatever the order; equal ones are 
       assertEquals(blocks.size, state.size);
       const fresh = of(state);
       assertEquals(
-        blocks.blocks.map(({ first, items }) => [first, items.length]),
-        fresh.blocks.map(({ first, items }) => [first, items.length]),
+        blocks.blocks.map((
+          { first, fragments: items },
+        ) => [first, items.length]),
+        fresh.blocks.map((
+          { first, fragments: items },
+        ) => [first, items.length]),
       );
       assertEquals(blocks.hash, fresh.hash);
       assert(blocks.equals(fresh));
@@ -77,7 +85,7 @@ Deno.test("a change makes one block anew, and shares all others", () => {
   const names = Array.from({ length: 10_000 }, (_, i) => `name${i}`);
   const blocks = of(names.map((name) => [name, "x"]));
   assert(blocks.blocks.length > 100);
-  const sizes = blocks.blocks.map(({ items }) => items.length);
+  const sizes = blocks.blocks.map(({ fragments: items }) => items.length);
   assert(Math.max(...sizes) < 500, `${Math.max(...sizes)}`);
   const fresh = (changed: Blocks) => {
     const old = new Set(blocks.blocks);
@@ -122,8 +130,8 @@ Deno.test("a state of members is their object, here and on another thread", () =
 });
 
 Deno.test("what goes over to another thread is what changed", () => {
-  const collection = new Collection<string>((name, parts) =>
-    memberItem([name, `${parts.at(-1)}`])
+  const collection = new MaterializedFragments<string>((name, parts) =>
+    memberFragment([name, `${parts.at(-1)}`])
   );
   const put = (name: string, part: string) =>
     collection.update([{ key: name, before: [], after: [[name, part]] }]);
@@ -150,11 +158,11 @@ Deno.test("any state that follows another one goes over, and older ones besides"
     const reader = new StateReader();
     const states = [new State(Blocks.EMPTY)];
     for (let i = 0; i < 300; i++) {
-      const changes = new Map<string, Item | undefined>();
+      const changes = new Map<string, Fragment | undefined>();
       for (let k = random.below(random.pick([2, 30, 1_000])); k >= 0; k--) {
         const name = `k${random.below(1_000)}`;
         const isGone = random.below(3) === 0;
-        changes.set(name, isGone ? undefined : memberItem([name, `${i}`]));
+        changes.set(name, isGone ? undefined : memberFragment([name, `${i}`]));
       }
       const last = states.at(-1)?.content;
       const state = new State(
@@ -171,7 +179,7 @@ Deno.test("any state that follows another one goes over, and older ones besides"
 });
 
 Deno.test("a collection makes items of what keys add, in key order", () => {
-  const made = new Collection<number>((name, parts) =>
+  const made = new MaterializedFragments<number>((name, parts) =>
     itemOf(name, parts.join())
   );
   const now = () => Object.fromEntries(contentOf(made.blocks));

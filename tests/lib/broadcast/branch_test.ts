@@ -49,7 +49,7 @@ Deno.test("states of any size arrive whole", async () => {
       { heartbeat: 0, patch: false, tag: false },
       () => {},
     );
-    branch.attach(s.broadcast.use(s.source).topic);
+    branch.attach(s.broadcast.acquire(s.source).topic);
     let text = "";
     for await (const chunk of branch.stream) {
       text += new TextDecoder().decode(chunk);

@@ -22,14 +22,14 @@ Deno.test("a listener that leaves is gone, and the topic with the last", async (
   using s = new Setup();
   const one = new Listener(s);
   const two = new Listener(s);
-  const topic = s.broadcast.use(s.source);
-  assertEquals(topic.topic.followers, 2);
+  const topic = s.broadcast.acquire(s.source);
+  assertEquals(topic.topic.subscribers, 2);
   topic.release();
-  assertEquals([s.broadcast.topics, s.source.watcher.receivers], [1, 2]);
+  assertEquals([s.broadcast.size, s.source.watcher.receivers], [1, 2]);
   await one.leave();
-  assertEquals([s.broadcast.topics, s.source.watcher.receivers], [1, 1]);
+  assertEquals([s.broadcast.size, s.source.watcher.receivers], [1, 1]);
   await two.leave();
-  assertEquals([topic.topic.followers, s.broadcast.topics], [0, 0]);
+  assertEquals([topic.topic.subscribers, s.broadcast.size], [0, 0]);
   assertEquals(s.source.watcher.receivers, 0);
   assert(!s.source.isSubscribed);
 });
@@ -49,11 +49,11 @@ Deno.test("an answer that nobody listens to is kept until the source changes", (
 
 Deno.test("an answer is kept when its last listener leaves", () => {
   using s = new Setup();
-  s.broadcast.use(s.source).release();
-  s.broadcast.use(s.source).release();
+  s.broadcast.acquire(s.source).release();
+  s.broadcast.acquire(s.source).release();
   assertEquals(s.source.renders, 1);
   s.source.set("2");
-  const { topic, release } = s.broadcast.use(s.source);
+  const { topic, release } = s.broadcast.acquire(s.source);
   assertEquals(s.source.renders, 2);
   const { latest } = topic;
   assert(latest instanceof State);
@@ -71,7 +71,7 @@ Deno.test("what is kept is bounded, whatever was noted while somebody followed",
     ]);
   for (let i = 0; i < 30; i++) {
     s.source.set(content(i, 3));
-    const { release } = s.broadcast.use(s.source);
+    const { release } = s.broadcast.acquire(s.source);
     // All of it: what was before is forgotten.
     s.source.set(content(i + 1));
     release();

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { Branches } from "../../../lib/broadcast/branches.ts";
+import { StreamRegistry } from "../../../lib/broadcast/branches.ts";
 import { State } from "../../../lib/broadcast/state.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
 import { now } from "../../../lib/clock.ts";
@@ -16,7 +16,7 @@ import { BOUNDS, ONE_OF } from "../../../lib/vitals/delays.ts";
 class Listeners implements Disposable {
   readonly topic = new Topic(State.of("1"));
   readonly #counters = new Counters();
-  readonly #branches = new Branches({
+  readonly #branches = new StreamRegistry({
     counters: this.#counters,
     slowAfter: 60_000,
   });

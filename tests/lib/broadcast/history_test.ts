@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { State } from "../../../lib/broadcast/state.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
 import { Blocks } from "../../../lib/broadcast/blocks.ts";
-import { memberItem } from "../../../lib/broadcast/item.ts";
+import { memberFragment } from "../../../lib/broadcast/item.ts";
 import { applyPatch } from "../../../lib/client/patch.ts";
 import type { Member } from "../../../lib/json.ts";
 import { Random } from "../../util/model.ts";
@@ -18,7 +18,7 @@ function changed(
   const blocks = state.content instanceof Blocks ? state.content : Blocks.EMPTY;
   return new State(blocks.with(
     new Map(members.map(([name, json]) => {
-      const item = json === undefined ? json : memberItem([name, json]);
+      const item = json === undefined ? json : memberFragment([name, json]);
       return [name, item];
     })),
   ));
@@ -47,7 +47,7 @@ Deno.test("history: from each state that is known a patch makes the present one"
     all.set(state.etag, parsed(state));
     const tags = [...all.keys()];
     const tag = tags[Math.max(0, tags.length - 1 - random.below(100))] ?? "";
-    const had = topic.known(tag);
+    const had = topic.find(tag);
     if (had === undefined) continue;
     known++;
     const patch = state.patchFrom(had);
@@ -56,9 +56,9 @@ Deno.test("history: from each state that is known a patch makes the present one"
     assertEquals(made, parsed(state), `seed ${seed}`);
   }
   assert(known > 100, `${known}`);
-  assertEquals(topic.known(state.etag), state);
-  assertEquals(topic.known([...all.keys()][0] ?? ""), undefined);
-  assertEquals(topic.known('"nobody\'s"'), undefined);
+  assertEquals(topic.find(state.etag), state);
+  assertEquals(topic.find([...all.keys()][0] ?? ""), undefined);
+  assertEquals(topic.find('"nobody\'s"'), undefined);
 });
 
 Deno.test("history: what is kept is bounded in bytes, not by the size of the state", () => {
@@ -71,19 +71,19 @@ Deno.test("history: what is kept is bounded in bytes, not by the size of the sta
     state = changed(state, [[`m${i}`, `"${i}"`]]);
     topic.publish(state, "update");
   }
-  assert(topic.known(first) !== undefined);
-  assert(topic.history.bytes < 1024 * 1024, `${topic.history.bytes}`);
+  assert(topic.find(first) !== undefined);
+  assert(topic.recent.bytes < 1024 * 1024, `${topic.recent.bytes}`);
   // All of it is another one: what was before would be held for nobody else.
   state = changed(state, names.map((name) => [name, '"new"']));
   topic.publish(state, "update");
-  assertEquals(topic.known(first), undefined);
-  assertEquals(topic.known(state.etag), state);
-  assertEquals(topic.history.bytes, 0);
+  assertEquals(topic.find(first), undefined);
+  assertEquals(topic.find(state.etag), state);
+  assertEquals(topic.recent.bytes, 0);
 });
 
 Deno.test("history: whoever comes and goes while nothing changes makes nobody forget", () => {
   const [first, second] = [State.of([["a", "1"]]), State.of([["a", "2"]])];
-  const { history } = new Topic(first);
+  const { recent: history } = new Topic(first);
   for (let i = 0; i < 100; i++) new Topic(second, undefined, history);
   assertEquals(history.find(first.etag), first);
   assertEquals(history.find(second.etag), second);

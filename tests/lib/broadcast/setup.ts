@@ -4,21 +4,21 @@
  *
  * @module
  */
-import { Broadcast } from "../../../lib/broadcast/broadcast.ts";
+import { Topics } from "../../../lib/broadcast/broadcast.ts";
 import type { Branch } from "../../../lib/broadcast/branch.ts";
 import { Counters } from "../../../lib/vitals/counters.ts";
-import { Branches } from "../../../lib/broadcast/branches.ts";
+import { StreamRegistry } from "../../../lib/broadcast/branches.ts";
 import type { Member } from "../../../lib/json.ts";
 import { Unavailable } from "../../../lib/errors.ts";
 import type {
   ChangeKind,
-  Followed,
-  Source,
+  SourceSubscription,
+  StateSource,
 } from "../../../lib/broadcast/source.ts";
 import { State } from "../../../lib/broadcast/state.ts";
 
 /** A source whose answer the test sets. */
-export class TestSource implements Source {
+export class TestSource implements StateSource {
   readonly watcher = { receivers: 0, version: 0 };
   renders = 0;
   #json: readonly Member[] | string | Unavailable = '"first"';
@@ -36,7 +36,7 @@ export class TestSource implements Source {
     return State.of(this.#json);
   }
 
-  follow(onChange: (kind: ChangeKind) => void): Followed {
+  subscribe(onChange: (kind: ChangeKind) => void): SourceSubscription {
     this.#listener = onChange;
     return {
       render: () => this.render(),
@@ -70,9 +70,9 @@ export class Listener {
       { heartbeat, patch, tag },
       () => setup.slow++,
     );
-    const { topic, release } = broadcast.use(source);
+    const { topic, release } = broadcast.acquire(source);
     this.#release = release;
-    this.branch.attach(topic, topic.known(since));
+    this.branch.attach(topic, topic.find(since));
     this.#reader = this.branch.stream.getReader();
   }
 
@@ -91,12 +91,12 @@ export class Listener {
 
 export class Setup implements Disposable {
   slow = 0;
-  readonly branches: Branches;
-  readonly broadcast = new Broadcast();
+  readonly branches: StreamRegistry;
+  readonly broadcast = new Topics();
   readonly source = new TestSource();
 
   constructor(slowAfter = 60_000) {
-    this.branches = new Branches({ counters: new Counters(), slowAfter });
+    this.branches = new StreamRegistry({ counters: new Counters(), slowAfter });
   }
 
   [Symbol.dispose](): void {

@@ -1,13 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { State } from "../../../lib/broadcast/state.ts";
-import { type Part, Together } from "../../../lib/broadcast/together.ts";
+import {
+  type BarrierPart,
+  RevisionBarrier,
+} from "../../../lib/broadcast/together.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
 import { SubtreeProgress } from "../../../lib/watcher/progress.ts";
 import { collectGarbage } from "../../util/garbage.ts";
 import { Random } from "../../util/model.ts";
 
 /** A subtree of a store that writes numbers, and answers when the test lets it. */
-class Subtree implements Part {
+class Subtree implements BarrierPart {
   /** Its number at each revision. */
   readonly #truth: number[] = [];
   readonly #states: WeakRef<State>[] = [];
@@ -78,9 +81,9 @@ class Subtree implements Part {
 /** What was let through. */
 async function through(
   parts: readonly Subtree[],
-): Promise<{ topics: readonly Topic[]; together: Together }> {
+): Promise<{ topics: readonly Topic[]; together: RevisionBarrier }> {
   const { promise, resolve } = Promise.withResolvers<readonly Topic[]>();
-  const together = new Together(parts, resolve);
+  const together = new RevisionBarrier(parts, resolve);
   return { topics: await promise, together };
 }
 
@@ -105,7 +108,7 @@ Deno.test("together: of each view one state waits besides the newest and the one
   assertEquals([one.held, two.held], [3, 1]);
 
   // What the proof was asked for is let through, though much has come since.
-  const { number } = first;
+  const { sequence: number } = first;
   two.answer(60);
   await done();
   assertEquals([numberOf(first), first.revision], [2, 2]);

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { messageFrame } from "../../../lib/broadcast/message.ts";
-import { Call, Single } from "../../../lib/grpc/call.ts";
-import type { Reply } from "../../../lib/grpc/reply.ts";
+import { Call, UnaryHandler } from "../../../lib/grpc/call.ts";
+import type { PendingReply } from "../../../lib/grpc/reply.ts";
 import { encodeFrame, FLAG, TYPE } from "../../../lib/http2/frame.ts";
 import { Http2Server } from "../../../lib/http2/server.ts";
 import { joined } from "../../util/attacks.ts";
@@ -15,20 +15,20 @@ Deno.test("call: when the connection is lost with the reply's headers, the reply
     0,
   );
   const calls = 20;
-  const replies = new Set<Reply>();
+  const replies = new Set<PendingReply>();
   let over = 0;
   const server = new Http2Server(
     { hostname: "127.0.0.1", port: 0 },
     (stream) => {
       const call = new Call(stream, {
         onReply: (_call, reply) => replies.add(reply),
-        onReplyOver: (reply) => replies.delete(reply),
-        onFault(_call, error) {
+        onReplyEnd: (reply) => replies.delete(reply),
+        onInternalError(_call, error) {
           throw error;
         },
-        onOver: () => over++,
+        onEnd: () => over++,
       });
-      call.handler = new Single(() => call.write(messageFrame([])));
+      call.handler = new UnaryHandler(() => call.write(messageFrame([])));
       return call;
     },
     {

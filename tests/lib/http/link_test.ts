@@ -68,14 +68,14 @@ class TestListener implements Listener {
   attach(topic: Topic, had?: State): void {
     this.topic = topic;
     this.had = had;
-    topic.join(this);
+    topic.subscribe(this);
     this.wake();
   }
 
   wake(): void {
     const { topic } = this;
     if (topic === undefined) return;
-    const { latest, number } = topic;
+    const { latest, sequence: number } = topic;
     const text = latest instanceof Unavailable
       ? latest.message
       : new TextDecoder().decode(latest.body);
@@ -260,7 +260,7 @@ Deno.test("link: whoever resumes on a worker that is behind is not taken back", 
   gone.stop();
   await heard(listener, '{"n":21} update');
   assertEquals(gone.listener.heard, []);
-  assertEquals(topic.followers, 1);
+  assertEquals(topic.subscribers, 1);
 });
 
 Deno.test("link: a topic is dropped with its last listener, and can be had again", async () => {
@@ -269,7 +269,7 @@ Deno.test("link: a topic is dropped with its last listener, and can be had again
     const one = await link.watch();
     const two = await link.watch();
     await heard(two.listener, `${round} delete`);
-    assertEquals(link.origin.topic.followers, 1);
+    assertEquals(link.origin.topic.subscribers, 1);
     one.stop();
     two.stop();
     // Asked for while the others are on their way out.
@@ -280,7 +280,7 @@ Deno.test("link: a topic is dropped with its last listener, and can be had again
       "all are gone",
       () => link.origin.stopped === 3 * round || undefined,
     );
-    assertEquals(link.origin.topic.followers, 0);
+    assertEquals(link.origin.topic.subscribers, 0);
     link.origin.topic.publish(State.of(`${round + 1}`), "delete");
   }
 });
