@@ -26,7 +26,7 @@ const BEATS = 50;
  * @param most the limit, in ms
  * @param now in ms since 1970
  */
-export function untilBeat(most: number, now = Date.now()): number {
+export function nextAlignedDelay(most: number, now = Date.now()): number {
   const pause = most * (0.9 + Math.random() / 10);
   return pause - (now + pause) % (most / BEATS);
 }

@@ -5,7 +5,7 @@ import { type Given, UsageError } from "../flags.ts";
 import { WORDS } from "./commands.ts";
 import { FLAGS, HELP } from "./help.ts";
 import type { LimitsOptions } from "../http/limits.ts";
-import type { Source } from "../store/kind.ts";
+import type { StoreSource } from "../store/kind.ts";
 import { readStore } from "../store/stores.ts";
 import { suggestion } from "./suggest.ts";
 
@@ -29,7 +29,7 @@ export interface Flags {
   /** "" when not given. */
   readonly ip: string;
   readonly hostname: string;
-  readonly store: Source;
+  readonly store: StoreSource;
   /** The file of the last known state; undefined: none is kept. */
   readonly state?: string;
   /** The age from which on the state counts as stale, in ms. */

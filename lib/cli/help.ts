@@ -1,6 +1,6 @@
 import { SHORT } from "./args.ts";
 import type { Flag } from "../flags.ts";
-import { STORES, termOf } from "../store/stores.ts";
+import { storeFlagValue, STORES } from "../store/stores.ts";
 import {
   CLIENT_FLAGS,
   type CommandName,
@@ -81,7 +81,9 @@ const SECTIONS: Readonly<Record<string, readonly Flag[]>> = {
       env: "LAINLET_STORE",
       help: `${
         STORES.map((kind) =>
-          kind.about === "" ? termOf(kind) : `${termOf(kind)}, ${kind.about}`
+          kind.about === ""
+            ? storeFlagValue(kind)
+            : `${storeFlagValue(kind)}, ${kind.about}`
         ).join("; ")
       } (default $LAINLET_STORE, or etcd)`,
     },

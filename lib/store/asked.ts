@@ -8,7 +8,7 @@ interface Asking {
   resolve(revision: number): void;
 }
 
-/** Proofs that somebody waits for: see {@linkcode Store.prove}. */
+/** Proofs that somebody waits for: see {@linkcode Store.checkFreshness}. */
 export class Asked {
   readonly #asking = new Set<Asking>();
 

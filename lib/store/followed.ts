@@ -1,10 +1,10 @@
 import { getLogger } from "@logtape/logtape";
 import { onAbort } from "../abort.ts";
-import { sleep, untilBeat } from "../backoff.ts";
+import { nextAlignedDelay, sleep } from "../backoff.ts";
 import { Asked } from "./asked.ts";
 import type { Connection, Dialed } from "./dial.ts";
 import type { Endpoints, Use } from "./endpoints.ts";
-import type { Item, Store, StoreStatus } from "./store.ts";
+import type { Store, StoreStatus, WatchEvent } from "./store.ts";
 
 const log = getLogger(["lainlet", "store"]);
 
@@ -42,13 +42,13 @@ const IMPATIENCE = 250;
 
 /** Who reads a watch. */
 interface Reader {
-  readonly controller: ReadableStreamDefaultController<Item>;
+  readonly controller: ReadableStreamDefaultController<WatchEvent>;
   /** The last revision that progress said. */
   told: number;
 }
 
 /** How a store is followed. */
-export interface FollowOptions {
+export interface StoreOptions {
   /** How often what was delivered is proven to be all, in ms; default 5 s. */
   readonly checkEvery?: number;
   /** How often everything is compared with the store, in ms; 0 (default): never. */
@@ -87,7 +87,7 @@ export abstract class FollowedStore<
   /** How each watch is read, and the revision it was told last. */
   readonly #readers = new WeakMap<W, Reader>();
 
-  constructor({ checkEvery = 5_000, verifyEvery = 0 }: FollowOptions) {
+  constructor({ checkEvery = 5_000, verifyEvery = 0 }: StoreOptions) {
     this.#checkEvery = checkEvery;
     this.#verifyEvery = verifyEvery;
     this.grace = Math.min(1_000, checkEvery / 2);
@@ -96,7 +96,7 @@ export abstract class FollowedStore<
   /** A prefix that is to be followed. */
   protected abstract begin(
     prefix: string,
-    controller: ReadableStreamDefaultController<Item>,
+    controller: ReadableStreamDefaultController<WatchEvent>,
   ): W;
 
   /** Ends what is under way for a prefix. */
@@ -181,16 +181,16 @@ export abstract class FollowedStore<
     }
   }
 
-  prove(prefix: string, signal: AbortSignal): Promise<number> {
+  checkFreshness(prefix: string, signal: AbortSignal): Promise<number> {
     const proof = this.#asked.wait(prefix, signal);
     this.#hurry.abort();
     return proof;
   }
 
-  watch(prefix: string, signal: AbortSignal): ReadableStream<Item> {
+  watch(prefix: string, signal: AbortSignal): ReadableStream<WatchEvent> {
     let watch: W;
     let removeListener: (() => void) | undefined;
-    return new ReadableStream<Item>({
+    return new ReadableStream<WatchEvent>({
       start: (controller) => {
         if (signal.aborted) return controller.close();
         watch = this.begin(prefix, controller);
@@ -268,7 +268,7 @@ export abstract class FollowedStore<
         this.lose(connection, error);
       }
       await sleep(
-        this.#asked.isAwaited ? IMPATIENCE : untilBeat(pause),
+        this.#asked.isAwaited ? IMPATIENCE : nextAlignedDelay(pause),
         this.#hurry.signal,
       );
       if (this.#asked.isAwaited) await sleep(GATHERING, connection.signal);

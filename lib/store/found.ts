@@ -1,5 +1,5 @@
 /** Whether there was a key in the newest of a store's histories, see {@linkcode Snapshot}. */
-export class Found {
+export class ContentTracker {
   #history = 0;
   #isFound = false;
 
@@ -7,7 +7,7 @@ export class Found {
     return this.#history;
   }
 
-  get isFound(): boolean {
+  get hasContent(): boolean {
     return this.#isFound;
   }
 
@@ -16,7 +16,7 @@ export class Found {
    *
    * @returns whether that is a newer one, of which nothing was noted before
    */
-  note(history: number, hasKey: boolean): boolean {
+  observe(history: number, hasKey: boolean): boolean {
     const isNewer = history > this.#history;
     if (isNewer) {
       this.#history = history;

@@ -1,5 +1,5 @@
 import type { Flag, Given } from "../flags.ts";
-import type { FollowOptions } from "./followed.ts";
+import type { StoreOptions } from "./followed.ts";
 import type { Store } from "./store.ts";
 
 /** A kind of store: what the command line calls it, and how it is opened. */
@@ -18,11 +18,11 @@ export interface StoreKind {
    * @param argument what follows the name; "" where there is none
    * @throws {UsageError} on a bad value
    */
-  read(given: Given, argument: string): Source;
+  read(given: Given, argument: string): StoreSource;
 }
 
 /** A store that can be opened. */
-export interface Source {
+export interface StoreSource {
   /** The kind's name. */
   readonly kind: string;
   /** Where it is: endpoints of one cluster, any of which stands for it. */
@@ -32,5 +32,5 @@ export interface Source {
    *
    * @throws {UsageError} when a file that a flag names is of no use
    */
-  open(options: FollowOptions): Promise<Store>;
+  open(options: StoreOptions): Promise<Store>;
 }

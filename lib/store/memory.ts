@@ -2,7 +2,13 @@ import { onAbort } from "../abort.ts";
 import { readText, UsageError } from "../flags.ts";
 import { isObject, parse } from "../json.ts";
 import type { StoreKind } from "./kind.ts";
-import type { Change, Entry, Item, Store, StoreStatus } from "./store.ts";
+import type {
+  Entry,
+  KeyChange,
+  Store,
+  StoreStatus,
+  WatchEvent,
+} from "./store.ts";
 
 /** A JSON file, read once. */
 export const memory: StoreKind = {
@@ -30,7 +36,7 @@ export const memory: StoreKind = {
 
 interface Follower {
   readonly prefix: string;
-  readonly controller: ReadableStreamDefaultController<Item>;
+  readonly controller: ReadableStreamDefaultController<WatchEvent>;
 }
 
 /**
@@ -66,7 +72,7 @@ export class MemoryStore implements Store {
 
   /** There is nothing to ask: it is told where this stands. */
   // deno-lint-ignore require-await
-  async prove(prefix: string, signal: AbortSignal): Promise<number> {
+  async checkFreshness(prefix: string, signal: AbortSignal): Promise<number> {
     signal.throwIfAborted();
     const revision = this.#revision;
     for (const follower of this.#followers) {
@@ -85,7 +91,7 @@ export class MemoryStore implements Store {
   }
 
   /** Makes all changes in one revision. */
-  commit(changes: readonly Change[]): void {
+  commit(changes: readonly KeyChange[]): void {
     const real = changes.filter(({ key, value }) =>
       value !== undefined || this.#entries.has(key)
     );
@@ -107,10 +113,10 @@ export class MemoryStore implements Store {
     }
   }
 
-  watch(prefix: string, signal: AbortSignal): ReadableStream<Item> {
+  watch(prefix: string, signal: AbortSignal): ReadableStream<WatchEvent> {
     let follower: Follower;
     let remove: (() => void) | undefined;
-    return new ReadableStream<Item>({
+    return new ReadableStream<WatchEvent>({
       start: (controller) => {
         if (signal.aborted) return controller.close();
         follower = { prefix, controller };

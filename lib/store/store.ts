@@ -7,13 +7,13 @@ export interface Entry {
 }
 
 /** One key's change: a put has a value, a delete has none. */
-export interface Change {
+export interface KeyChange {
   readonly key: string;
   readonly value?: Uint8Array;
 }
 
 /** Where a state was kept that may be the store's no more. */
-export interface Saved {
+export interface SavedFile {
   readonly file: string;
   /** When it was last known to be all that the store holds, in ms since 1970. */
   readonly at: number;
@@ -32,7 +32,7 @@ export interface Snapshot {
   /** Nothing in it is of a later one. */
   readonly revision: number;
   /** Up to which revision nothing is missing, where that is not the snapshot's own. */
-  readonly complete?: number;
+  readonly completeRevision?: number;
   /**
    * Which of the store's histories it is of. That of a store that was restored
    * from a backup, or replaced by another one, has the next number: its
@@ -45,7 +45,7 @@ export interface Snapshot {
    */
   readonly pages: Pages;
   /** That this does not come from the store, but is what was last known of it. */
-  readonly saved?: Saved;
+  readonly saved?: SavedFile;
 }
 
 /** All changes under a prefix that one revision made or, without history, some in a row. */
@@ -54,9 +54,9 @@ export interface Batch {
   /** Nothing that was delivered is of a later one. */
   readonly revision: number;
   /** None: only the revision tells something. */
-  readonly changes: readonly Change[];
+  readonly changes: readonly KeyChange[];
   /** Up to which revision nothing is still to come, where that is not the batch's own. */
-  readonly complete?: number;
+  readonly completeRevision?: number;
 }
 
 /**
@@ -78,13 +78,13 @@ export interface Inventory {
  * That everything under the prefix up to a revision was delivered: nothing may
  * have been written there. It is less than one before in another history only.
  */
-export interface Progress {
+export interface ProgressNotification {
   readonly type: "progress";
   readonly revision: number;
 }
 
 /** What a watch delivers. */
-export type Item = Snapshot | Batch | Inventory | Progress;
+export type WatchEvent = Snapshot | Batch | Inventory | ProgressNotification;
 
 /** How a store is doing, for `/readyz` and `/debug`. */
 export interface StoreStatus {
@@ -126,7 +126,7 @@ export interface Store {
    * retries, says so in its status, and resumes after the last revision it
    * delivered. It ends when the signal aborts or the reader cancels.
    */
-  watch(prefix: string, signal: AbortSignal): ReadableStream<Item>;
+  watch(prefix: string, signal: AbortSignal): ReadableStream<WatchEvent>;
 
   /**
    * How long ago, in ms, what the store delivered of a prefix was last known
@@ -145,7 +145,7 @@ export interface Store {
    * there for the reader, and progress up to it
    * @throws the signal's reason
    */
-  prove(prefix: string, signal: AbortSignal): Promise<number>;
+  checkFreshness(prefix: string, signal: AbortSignal): Promise<number>;
 
   readonly status: StoreStatus;
 }

@@ -1,7 +1,7 @@
 import { type Given, UsageError } from "../flags.ts";
 import { etcd } from "./etcd/kind.ts";
 import { etcd2 } from "./etcd2/kind.ts";
-import type { Source, StoreKind } from "./kind.ts";
+import type { StoreKind, StoreSource } from "./kind.ts";
 import { memory } from "./memory.ts";
 import { zookeeper } from "./zookeeper/kind.ts";
 
@@ -9,7 +9,7 @@ import { zookeeper } from "./zookeeper/kind.ts";
 export const STORES: readonly StoreKind[] = [etcd, etcd2, zookeeper, memory];
 
 /** How `--store` takes a kind: `memory:FILE`. */
-export function termOf({ name, argument }: StoreKind): string {
+export function storeFlagValue({ name, argument }: StoreKind): string {
   return argument === undefined ? name : `${name}:${argument}`;
 }
 
@@ -23,14 +23,14 @@ export function termOf({ name, argument }: StoreKind): string {
 export function readStore(
   given: Given,
   isOnLine: (name: string) => boolean,
-): Source {
+): StoreSource {
   const text = given("store") ?? "etcd";
   const [, name, argument = ""] = /^([^:]*)(?::(.+))?$/s.exec(text) ?? [];
   const kind = STORES.find((kind) =>
     kind.name === name && (kind.argument === undefined) === (argument === "")
   );
   if (kind === undefined) {
-    const terms = STORES.map(termOf);
+    const terms = STORES.map(storeFlagValue);
     throw new UsageError(
       `--store must be ${terms.slice(0, -1).join(", ")} or ${
         terms.at(-1)
@@ -43,7 +43,9 @@ export function readStore(
     );
     if (stray !== undefined) {
       throw new UsageError(
-        `--${stray.name} is for --store=${termOf(other)}, not ${termOf(kind)}`,
+        `--${stray.name} is for --store=${storeFlagValue(other)}, not ${
+          storeFlagValue(kind)
+        }`,
       );
     }
   }

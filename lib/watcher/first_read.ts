@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import { Found } from "../store/found.ts";
+import { ContentTracker } from "../store/found.ts";
 
 const log = getLogger(["lainlet", "watcher"]);
 
@@ -15,7 +15,7 @@ const REPLACED =
  * every name and route of a node away.
  */
 export class FirstRead {
-  readonly #found = new Found();
+  readonly #found = new ContentTracker();
   /** What takes each subtree that was read. */
   readonly #waiting = new Map<string, () => void>();
   #problem = EMPTY;
@@ -32,7 +32,7 @@ export class FirstRead {
   /** To be called when there is a key. @param history see {@linkcode Snapshot} */
   found(history: number): void {
     this.#note(history, true);
-    if (!this.#found.isFound) return;
+    if (!this.#found.hasContent) return;
     this.#problem = REPLACED;
     this.#isTold = false;
     for (const take of this.#waiting.values()) take();
@@ -49,7 +49,7 @@ export class FirstRead {
   read(subtree: string, history: number, take: () => void): boolean {
     this.#note(history, false);
     if (history !== this.#found.history) return false;
-    if (this.#found.isFound) {
+    if (this.#found.hasContent) {
       take();
       return true;
     }
@@ -64,6 +64,6 @@ export class FirstRead {
   }
 
   #note(history: number, hasKey: boolean): void {
-    if (this.#found.note(history, hasKey)) this.#waiting.clear();
+    if (this.#found.observe(history, hasKey)) this.#waiting.clear();
   }
 }

@@ -3,11 +3,11 @@ import { now } from "../clock.ts";
 import { traceOf } from "../log.ts";
 import type {
   Batch,
-  Change as StoreChange,
   Inventory,
-  Item,
+  KeyChange as StoreChange,
   Snapshot,
   Store,
+  WatchEvent,
 } from "../store/store.ts";
 import type { Effects } from "./effects.ts";
 import { BadValue } from "./fields.ts";
@@ -60,7 +60,9 @@ export function follow<T>(
   let history = 0;
   /** Up to which revision of that all was read, whether it is taken or not. */
   let complete = 0;
-  const progress = new SubtreeProgress((signal) => store.prove(prefix, signal));
+  const progress = new SubtreeProgress((signal) =>
+    store.checkFreshness(prefix, signal)
+  );
   const watcher = new Watcher<T>(
     name,
     () =>
@@ -172,7 +174,7 @@ export function follow<T>(
     }
     if (snapshot.saved) return takeSnapshot(snapshot, all);
     history = snapshot.history ?? 0;
-    complete = snapshot.complete ?? snapshot.revision;
+    complete = snapshot.completeRevision ?? snapshot.revision;
     takeIfFound(snapshot, all);
   };
 
@@ -189,7 +191,7 @@ export function follow<T>(
   };
 
   const applyBatch = (
-    { revision, changes: batch, complete: upTo }: Batch,
+    { revision, changes: batch, completeRevision: upTo }: Batch,
   ) => {
     const readAt = now();
     complete = Math.max(complete, upTo ?? revision);
@@ -255,7 +257,7 @@ export function follow<T>(
   };
 
   /** Takes what the store says. @returns whether the watcher is right with it */
-  const take = async (item: Item): Promise<boolean> => {
+  const take = async (item: WatchEvent): Promise<boolean> => {
     log.debug("the store has news", {
       watcher: name,
       type: item.type,
@@ -270,7 +272,7 @@ export function follow<T>(
 
   /** Of its own, to keep hold of no item while it waits for the next one: a snapshot is large. */
   const step = async (
-    reader: ReadableStreamDefaultReader<Item>,
+    reader: ReadableStreamDefaultReader<WatchEvent>,
   ): Promise<"next" | "anew" | "over"> => {
     const { done, value } = await reader.read();
     if (done) return "over";

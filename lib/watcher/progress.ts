@@ -68,7 +68,7 @@ export class SubtreeProgress implements Progress {
   #history = 0;
   readonly #waiting = new Map<() => void, Waiting>();
 
-  /** @param prove asks the store, see {@linkcode Store.prove} */
+  /** @param prove asks the store, see {@linkcode Store.checkFreshness} */
   constructor(
     private readonly prove: (signal: AbortSignal) => Promise<number>,
   ) {}

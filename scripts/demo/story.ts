@@ -13,13 +13,13 @@ import {
   nodeValue,
   written,
 } from "../cluster.ts";
-import type { Change } from "../../lib/store/store.ts";
+import type { KeyChange } from "../../lib/store/store.ts";
 import { group, GROUPS, instance, MB, node, shop, SIZE } from "./cluster.ts";
 
 /** Something that happens: what to say of it, and what it changes at once. */
 export interface Event {
   readonly text: string;
-  readonly changes: readonly Change[];
+  readonly changes: readonly KeyChange[];
 }
 
 /** A lane of the story; nothing happens in it where there is no event. */
@@ -27,7 +27,7 @@ type Lane = Generator<Event | undefined, never>;
 
 const now = () => written(Date.now());
 
-function put(key: string, value: string): Change {
+function put(key: string, value: string): KeyChange {
   return { key, value: new TextEncoder().encode(value) };
 }
 

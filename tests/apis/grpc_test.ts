@@ -9,7 +9,7 @@ import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { file_message, Lainlet } from "../../lib/grpc/proto/message_pb.ts";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
-import type { Change } from "../../lib/store/store.ts";
+import type { KeyChange } from "../../lib/store/store.ts";
 import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { calls, cluster, comparableReply, golden } from "../util/golden.ts";
@@ -25,7 +25,7 @@ const WATCHED = file_message.services
 /** A request that every service takes. */
 const REQUEST: Record<string, JsonObject> = { Podgroup: { Appname: "*" } };
 
-function put(key: string, value: string): Change {
+function put(key: string, value: string): KeyChange {
   return { key, value: new TextEncoder().encode(value) };
 }
 

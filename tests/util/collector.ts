@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Item, Store } from "../../lib/store/store.ts";
+import type { Store, WatchEvent } from "../../lib/store/store.ts";
 import { type Told, told } from "./items.ts";
 import { eventually } from "./process.ts";
 
@@ -22,7 +22,7 @@ export class Collector implements AsyncDisposable {
     return this.items.map(({ revision }) => revision);
   }
 
-  get types(): Item["type"][] {
+  get types(): WatchEvent["type"][] {
     return this.items.map(({ type }) => type);
   }
 

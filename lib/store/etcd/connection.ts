@@ -16,7 +16,7 @@ import { type WatchSink, WatchStream } from "./watch_stream.ts";
 import type { Connection } from "../dial.ts";
 import { lineOf } from "../line.ts";
 import type { Login } from "../login.ts";
-import type { Change, Snapshot } from "../store.ts";
+import type { KeyChange, Snapshot } from "../store.ts";
 
 /** How long etcd may take to answer a small request, in ms: login and TLS included. */
 export const TIMEOUT = 3_000;
@@ -127,7 +127,7 @@ export class EtcdConnection implements Connection {
   }
 
   /** A key as it was at a revision; without a value, when it was not there. */
-  async get(key: string, revision: number): Promise<Change> {
+  async get(key: string, revision: number): Promise<KeyChange> {
     const request = { key: Buffer.from(key), revision };
     const { kvs: [kv] } = await this.#range(request, PAGE_TIMEOUT);
     return { key, value: kv?.value };

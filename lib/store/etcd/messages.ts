@@ -1,10 +1,10 @@
 import { Buffer } from "node:buffer";
 import type { IEvent, IWatchResponse } from "etcd3";
-import type { Batch, Change } from "../store.ts";
+import type { Batch, KeyChange } from "../store.ts";
 
 /** Events in the order that etcd sent them, as one batch per revision. */
 export function* batches(events: readonly IEvent[]): Generator<Batch> {
-  let changes: Change[] = [];
+  let changes: KeyChange[] = [];
   for (const [i, { type, kv }] of events.entries()) {
     const key = kv.key.toString();
     changes.push(type === "Delete" ? { key } : { key, value: kv.value });

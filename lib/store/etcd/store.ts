@@ -13,8 +13,8 @@ import { IN_V2, isEtcd2, isInV2 } from "../etcd2/seek.ts";
 import { Endpoints, type Use } from "../endpoints.ts";
 import { explain, lookByTls } from "../explain.ts";
 import type { Login } from "../login.ts";
-import { FollowedStore, type FollowOptions } from "../followed.ts";
-import type { Item } from "../store.ts";
+import { FollowedStore, type StoreOptions } from "../followed.ts";
+import type { WatchEvent } from "../store.ts";
 
 const log = getLogger(["lainlet", "etcd"]);
 
@@ -45,7 +45,7 @@ export class EtcdStore
   /** @param endpoints URLs, `http://127.0.0.1:2379`; a single cluster's members */
   constructor(
     endpoints: readonly [string, ...string[]],
-    { tls, auth, ...options }: FollowOptions & Login = {},
+    { tls, auth, ...options }: StoreOptions & Login = {},
   ) {
     super(options);
     this.#login = { tls, auth };
@@ -66,7 +66,7 @@ export class EtcdStore
 
   protected begin(
     prefix: string,
-    controller: ReadableStreamDefaultController<Item>,
+    controller: ReadableStreamDefaultController<WatchEvent>,
   ): EtcdWatch {
     return new EtcdWatch(prefix, controller);
   }

@@ -2,18 +2,18 @@ import { Buffer } from "node:buffer";
 import type { Head } from "./connection.ts";
 import type {
   Batch,
-  Change,
   Entry,
   Inventory,
-  Item,
+  KeyChange,
   Snapshot,
+  WatchEvent,
 } from "../store.ts";
 
 /** A revision of more bytes is not replayed only to see whether etcd does. */
 const CHEAP = 64 * 1024;
 
 /** A change by which a history is told from another one. */
-export interface Landmark extends Change {
+export interface Landmark extends KeyChange {
   readonly revision: number;
 }
 
@@ -42,7 +42,7 @@ export class EtcdWatch {
 
   constructor(
     readonly prefix: string,
-    private readonly controller: ReadableStreamDefaultController<Item>,
+    private readonly controller: ReadableStreamDefaultController<WatchEvent>,
   ) {}
 
   /** All changes up to this revision were delivered; undefined: a snapshot is due. */
@@ -209,7 +209,7 @@ class Newest {
 }
 
 /** Whether two changes put the same value to the same key, or delete it. */
-export function isSameChange(a: Change, b: Change): boolean {
+export function isSameChange(a: KeyChange, b: KeyChange): boolean {
   if (a.key !== b.key) return false;
   return a.value === undefined || b.value === undefined
     ? a.value === b.value

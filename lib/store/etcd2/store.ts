@@ -9,8 +9,8 @@ import type { Dialed } from "../dial.ts";
 import { Endpoints, type Use } from "../endpoints.ts";
 import { explain, lookByTls } from "../explain.ts";
 import type { Login } from "../login.ts";
-import { FollowedStore, type FollowOptions } from "../followed.ts";
-import type { Item } from "../store.ts";
+import { FollowedStore, type StoreOptions } from "../followed.ts";
+import type { WatchEvent } from "../store.ts";
 
 const log = getLogger(["lainlet", "etcd"]);
 
@@ -36,7 +36,7 @@ export class Etcd2Store
   /** @param endpoints URLs, `http://127.0.0.1:2379`; a single cluster's members */
   constructor(
     endpoints: readonly [string, ...string[]],
-    { tls, auth, ...options }: FollowOptions & Login = {},
+    { tls, auth, ...options }: StoreOptions & Login = {},
   ) {
     super(options);
     const login = { tls, auth };
@@ -61,7 +61,7 @@ export class Etcd2Store
 
   protected begin(
     prefix: string,
-    controller: ReadableStreamDefaultController<Item>,
+    controller: ReadableStreamDefaultController<WatchEvent>,
   ): Etcd2Watch {
     return new Etcd2Watch(prefix, controller);
   }

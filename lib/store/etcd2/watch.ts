@@ -2,7 +2,7 @@ import type { Listing, Sums } from "./connection.ts";
 import type { Event, Head } from "./messages.ts";
 import type { Poll } from "./poll.ts";
 import { type Sum, sumOf } from "./sum.ts";
-import type { Change, Item } from "../store.ts";
+import type { KeyChange, WatchEvent } from "../store.ts";
 
 /** A change by which a history is told from another one. */
 export interface Landmark {
@@ -36,7 +36,7 @@ export class Etcd2Watch {
 
   constructor(
     readonly prefix: string,
-    private readonly controller: ReadableStreamDefaultController<Item>,
+    private readonly controller: ReadableStreamDefaultController<WatchEvent>,
   ) {}
 
   /** Everything up to this index was delivered; undefined: a snapshot is due. */
@@ -194,7 +194,7 @@ export class Etcd2Watch {
     });
   }
 
-  #changesOf({ isRemoval, node }: Event): Change[] {
+  #changesOf({ isRemoval, node }: Event): KeyChange[] {
     const { key, isDirectory, value } = node;
     if (isDirectory && isRemoval) {
       const folder = key.endsWith("/") ? key : `${key}/`;

@@ -2,8 +2,14 @@ import { getLogger } from "@logtape/logtape";
 import { ChildController } from "../../abort.ts";
 import { sleep } from "../../backoff.ts";
 import { UsageError } from "../../flags.ts";
-import { Found } from "../found.ts";
-import type { Entry, Item, Snapshot, Store, StoreStatus } from "../store.ts";
+import { ContentTracker } from "../found.ts";
+import type {
+  Entry,
+  Snapshot,
+  Store,
+  StoreStatus,
+  WatchEvent,
+} from "../store.ts";
 import { BadState, type Identity, isOther } from "./format.ts";
 import { Heard } from "./heard.ts";
 import { type Loaded, loadState } from "./read.ts";
@@ -37,7 +43,7 @@ export class SavedStore implements Store {
   /** The cluster of the last snapshot. */
   #cluster?: string;
   /** Whether there is something to keep: a store without a key is a wrong one more likely than an empty cluster. */
-  readonly #found = new Found();
+  readonly #found = new ContentTracker();
   #isChanged = false;
   /** As `performance.now()`. */
   #writtenAt = -Infinity;
@@ -89,17 +95,17 @@ export class SavedStore implements Store {
     return this.inner.age(prefix, history);
   }
 
-  prove(prefix: string, signal: AbortSignal): Promise<number> {
-    return this.inner.prove(prefix, signal);
+  checkFreshness(prefix: string, signal: AbortSignal): Promise<number> {
+    return this.inner.checkFreshness(prefix, signal);
   }
 
-  watch(prefix: string, signal: AbortSignal): ReadableStream<Item> {
+  watch(prefix: string, signal: AbortSignal): ReadableStream<WatchEvent> {
     const heard = new Heard(prefix);
     this.#heard.set(prefix, heard);
     const left = new ChildController(signal);
     const ends = left.signal;
-    let reader: ReadableStreamDefaultReader<Item> | undefined;
-    return new ReadableStream<Item>({
+    let reader: ReadableStreamDefaultReader<WatchEvent> | undefined;
+    return new ReadableStream<WatchEvent>({
       // Nothing here keeps hold of an item while it waits for the next one.
       pull: async (controller) => {
         const saved = this.saved.get(prefix);
@@ -128,12 +134,12 @@ export class SavedStore implements Store {
     prefix: string,
     heard: Heard,
     ends: AbortSignal,
-  ): ReadableStreamDefaultReader<Item> {
+  ): ReadableStreamDefaultReader<WatchEvent> {
     return this.inner.watch(prefix, heard.begin(ends)).getReader();
   }
 
   /** Notes what is delivered; a snapshot when it was taken whole. */
-  #hear(heard: Heard, item: Item): Item {
+  #hear(heard: Heard, item: WatchEvent): WatchEvent {
     if (item.type === "snapshot") {
       return { ...item, pages: this.#pagesOf(heard, item) };
     }
@@ -161,9 +167,9 @@ export class SavedStore implements Store {
 
   #noteChange({ history }: Heard, hasKey: boolean): void {
     this.#isChanged = true;
-    this.#found.note(history, hasKey);
+    this.#found.observe(history, hasKey);
     if (
-      this.#found.isFound && this.#heard.values().every((one) => one.isRead)
+      this.#found.hasContent && this.#heard.values().every((one) => one.isRead)
     ) {
       this.#read.resolve();
     }
@@ -181,7 +187,7 @@ export class SavedStore implements Store {
 
   /** @param confirmEvery how old what the file says of its age may be, in ms */
   #isDue(confirmEvery: number): boolean {
-    const { isFound } = this.#found;
+    const { hasContent: isFound } = this.#found;
     if (!isFound || this.#isChanged) return isFound;
     const since = performance.now() - this.#writtenAt;
     return since >= confirmEvery &&

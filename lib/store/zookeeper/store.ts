@@ -6,8 +6,8 @@ import { type Finds, walk } from "./walk.ts";
 import { ZooKeeperWatch } from "./watch.ts";
 import type { Dialed } from "../dial.ts";
 import { Endpoints, type Use } from "../endpoints.ts";
-import { FollowedStore, type FollowOptions } from "../followed.ts";
-import type { Item } from "../store.ts";
+import { FollowedStore, type StoreOptions } from "../followed.ts";
+import type { WatchEvent } from "../store.ts";
 
 const log = getLogger(["lainlet", "zookeeper"]);
 
@@ -44,7 +44,7 @@ export class ZooKeeperStore
   /** @param endpoints `127.0.0.1:2181`; a single cluster's members */
   constructor(
     endpoints: readonly [string, ...string[]],
-    { chroot = "", auth, ...options }: FollowOptions & Access = {},
+    { chroot = "", auth, ...options }: StoreOptions & Access = {},
   ) {
     super(options);
     this.#chroot = chroot;
@@ -72,7 +72,7 @@ export class ZooKeeperStore
 
   protected begin(
     prefix: string,
-    controller: ReadableStreamDefaultController<Item>,
+    controller: ReadableStreamDefaultController<WatchEvent>,
   ): ZooKeeperWatch {
     return new ZooKeeperWatch(prefix, this.#chroot, controller);
   }

@@ -1,7 +1,7 @@
 import type { Found } from "./connection.ts";
 import { type Finds, isSame, type Version } from "./walk.ts";
 import type { Followed } from "../followed.ts";
-import type { Change, Entry, Item } from "../store.ts";
+import type { Entry, KeyChange, WatchEvent } from "../store.ts";
 
 /** How long to wait before a refused znode is asked for again, in ms. */
 const REFUSED_RETRY = 5_000;
@@ -61,7 +61,7 @@ export class ZooKeeperWatch implements Followed<Finds> {
   constructor(
     readonly prefix: string,
     private readonly chroot: string,
-    private readonly controller: ReadableStreamDefaultController<Item>,
+    private readonly controller: ReadableStreamDefaultController<WatchEvent>,
   ) {
     this.#folder = chroot + prefix;
     this.root = this.#folder.replace(/\/$/, "") || "/";
@@ -257,7 +257,7 @@ export class ZooKeeperWatch implements Followed<Finds> {
     this.controller.enqueue({
       type: "snapshot",
       revision: zxid,
-      complete: this.#complete,
+      completeRevision: this.#complete,
       history: this.#history,
       pages: [entries.sort((a, b) => a.key < b.key ? -1 : 1)],
     });
@@ -268,7 +268,7 @@ export class ZooKeeperWatch implements Followed<Finds> {
    * is how it was later than what is complete.
    */
   #change(found: ReadonlyMap<string, Found>): void {
-    const changes: Change[] = [];
+    const changes: KeyChange[] = [];
     const written: [path: string, version: Version][] = [];
     for (const [path, { stat, data, zxid }] of found) {
       if (path === this.root) continue;
@@ -293,7 +293,12 @@ export class ZooKeeperWatch implements Followed<Finds> {
     const complete = this.#complete;
     if (changes.length === 0 && revision <= complete) return;
     this.#isMarked ||= changes.length > 0;
-    this.controller.enqueue({ type: "batch", revision, changes, complete });
+    this.controller.enqueue({
+      type: "batch",
+      revision,
+      changes,
+      completeRevision: complete,
+    });
   }
 
   #keyOf(path: string): string {

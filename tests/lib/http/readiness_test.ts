@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { MemoryStore } from "../../../lib/store/memory.ts";
-import type { Item, Store } from "../../../lib/store/store.ts";
+import type { Store, WatchEvent } from "../../../lib/store/store.ts";
 import { get, Stream } from "../../util/client.ts";
 import { golden } from "../../util/golden.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
@@ -50,8 +50,8 @@ class SlowStore implements Store {
     return this.time;
   }
 
-  prove(prefix: string, signal: AbortSignal): Promise<number> {
-    return this.#store.prove(prefix, signal);
+  checkFreshness(prefix: string, signal: AbortSignal): Promise<number> {
+    return this.#store.checkFreshness(prefix, signal);
   }
 
   /** Lets the subtrees be read whose prefix holds the text. */
@@ -61,8 +61,8 @@ class SlowStore implements Store {
     }
   }
 
-  watch(prefix: string, signal: AbortSignal): ReadableStream<Item> {
-    const { readable, writable } = new TransformStream<Item>();
+  watch(prefix: string, signal: AbortSignal): ReadableStream<WatchEvent> {
+    const { readable, writable } = new TransformStream<WatchEvent>();
     const opened = Promise.withResolvers<void>();
     this.#opened.set(prefix, opened);
     opened.promise.then(() =>

@@ -246,11 +246,14 @@ class HeldStore extends MemoryStore {
     this.#release();
   }
 
-  override async prove(prefix: string, signal: AbortSignal): Promise<number> {
+  override async checkFreshness(
+    prefix: string,
+    signal: AbortSignal,
+  ): Promise<number> {
     this.held++;
     await this.#free;
     this.held--;
-    return await super.prove(prefix, signal);
+    return await super.checkFreshness(prefix, signal);
   }
 }
 

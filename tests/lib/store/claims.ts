@@ -28,7 +28,7 @@ async function claimsOf({ store }: StoreHarness): Promise<Claim[]> {
   const { signal } = abort;
   const prove = async () => {
     for (let i = 0; i < 2; i++) {
-      const proven = await store.prove(PREFIX, signal);
+      const proven = await store.checkFreshness(PREFIX, signal);
       assert(complete >= proven, `${proven} is proven, ${complete} is told`);
     }
   };
@@ -49,7 +49,9 @@ async function claimsOf({ store }: StoreHarness): Promise<Claim[]> {
       assert(item.revision >= progress, `progress fell to ${item.revision}`);
       progress = item.revision;
     } else continue;
-    const whole = "complete" in item ? item.complete : undefined;
+    const whole = "completeRevision" in item
+      ? item.completeRevision
+      : undefined;
     complete = Math.max(complete, whole ?? item.revision);
     newest = Math.max(newest, item.revision);
     claims.push({ complete, newest, held: new Map(held) });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { Batch, Item, Store } from "../../../lib/store/store.ts";
+import type { Batch, Store, WatchEvent } from "../../../lib/store/store.ts";
 import { type Told, told } from "../../util/items.ts";
 import { ListenedSignal } from "../../util/signal.ts";
 import { checkClaims } from "./claims.ts";
@@ -40,7 +40,7 @@ type Whole = Extract<Told, { type: "snapshot" }>;
 /** A watch, read item by item. */
 class Reader implements AsyncDisposable {
   readonly #abort = new AbortController();
-  readonly #reader: ReadableStreamDefaultReader<Item>;
+  readonly #reader: ReadableStreamDefaultReader<WatchEvent>;
 
   constructor(store: Store, prefix: string) {
     this.#reader = store.watch(prefix, this.#abort.signal).getReader();
@@ -335,7 +335,7 @@ export function testConformance(
         const { signal } = listened;
         for (let i = 1; i <= 5; i++) {
           await write({ "/a/1": `${i}` });
-          const proven = await store.prove("/a/", signal);
+          const proven = await store.checkFreshness("/a/", signal);
           assertEquals(proven > revision, true);
           assertEquals(await reader.upTo(proven), { "/a/1": `${i}` });
         }
@@ -343,7 +343,7 @@ export function testConformance(
         await write({ "/b/1": "1" });
         const proofs = Array.from(
           { length: 100 },
-          () => store.prove("/a/", signal),
+          () => store.checkFreshness("/a/", signal),
         );
         const [proven = 0, ...others] = await Promise.all(proofs);
         assertEquals(new Set(others), new Set([proven]));
@@ -351,7 +351,7 @@ export function testConformance(
         assertEquals(listened.listeners, 0);
         // Nobody asks for what is not wanted any more.
         await assertRejects(
-          () => store.prove("/a/", AbortSignal.abort()),
+          () => store.checkFreshness("/a/", AbortSignal.abort()),
           DOMException,
         );
       },

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Dialed } from "../../../lib/store/dial.ts";
 import { Endpoints, type Use } from "../../../lib/store/endpoints.ts";
 import { type Followed, FollowedStore } from "../../../lib/store/followed.ts";
-import type { Item } from "../../../lib/store/store.ts";
+import type { WatchEvent } from "../../../lib/store/store.ts";
 import { eventually } from "../../util/process.ts";
 import { ListenedSignal } from "../../util/signal.ts";
 import { FakeConnection, microtasks } from "./fake.ts";
@@ -27,7 +27,7 @@ class FakeWatch implements Followed<number> {
 
   constructor(
     readonly prefix: string,
-    private readonly controller: ReadableStreamDefaultController<Item>,
+    private readonly controller: ReadableStreamDefaultController<WatchEvent>,
   ) {}
 
   forget(): void {}
@@ -65,7 +65,7 @@ class FakeStore
 
   protected begin(
     prefix: string,
-    controller: ReadableStreamDefaultController<Item>,
+    controller: ReadableStreamDefaultController<WatchEvent>,
   ): FakeWatch {
     return new FakeWatch(prefix, controller);
   }
@@ -112,7 +112,9 @@ class FakeStore
 }
 
 /** Reads a watch until it ends. @returns the types of what came */
-async function read(items: ReadableStream<Item>): Promise<Set<Item["type"]>> {
+async function read(
+  items: ReadableStream<WatchEvent>,
+): Promise<Set<WatchEvent["type"]>> {
   return new Set((await Array.fromAsync(items)).map(({ type }) => type));
 }
 
@@ -134,7 +136,7 @@ Deno.test("a followed store: whenever a connection ends, all is followed by anot
     const listened = new ListenedSignal();
     const { signal } = listened;
     const types = read(store.watch("/a/", signal));
-    const proof = store.prove("/a/", signal);
+    const proof = store.checkFreshness("/a/", signal);
     await eventually(
       `another one is made ${when}`,
       () => store.made.length === 2 || undefined,
@@ -142,7 +144,7 @@ Deno.test("a followed store: whenever a connection ends, all is followed by anot
     );
     await eventually(
       `it is proven ${when}`,
-      () => Promise.all([proof, store.prove("/a/", signal)]),
+      () => Promise.all([proof, store.checkFreshness("/a/", signal)]),
       5_000,
     );
     assertEquals([when, store.made.length], [when, 2]);
@@ -169,7 +171,7 @@ Deno.test("a followed store: whenever its reader leaves, no connection stays ope
     const next = read(store.watch("/a/", abort.signal));
     await eventually(
       `the next one is served ${when}`,
-      () => store.prove("/a/", abort.signal),
+      () => store.checkFreshness("/a/", abort.signal),
       5_000,
     );
     const open = store.made.filter(({ signal }) => !signal.aborted);
@@ -198,7 +200,7 @@ Deno.test("a followed store: a prefix that is added is followed once, whatever t
     await eventually(`it is added ${when}`, () => added && true, 5_000);
     await eventually(
       `it is proven ${when}`,
-      () => store.prove("/b/", abort.signal),
+      () => store.checkFreshness("/b/", abort.signal),
       5_000,
     );
     abort.abort();
@@ -210,7 +212,7 @@ Deno.test("a followed store: in another history nothing is as old, or as new, as
   const store = new FakeStore(() => {});
   const abort = new AbortController();
   const items = read(store.watch("/a/", abort.signal));
-  await store.prove("/a/", abort.signal);
+  await store.checkFreshness("/a/", abort.signal);
   assert(store.age("/a/", 0) < 5_000);
   assertEquals(store.age("/a/", 1), Infinity);
   store.made[0]?.fail("gone");
@@ -219,7 +221,7 @@ Deno.test("a followed store: in another history nothing is as old, or as new, as
     () => Number.isFinite(store.age("/a/", 1)) || undefined,
   );
   const before = store.age("/a/", 0);
-  await store.prove("/a/", abort.signal);
+  await store.checkFreshness("/a/", abort.signal);
   assert(store.age("/a/", 0) >= before);
   assertEquals(store.age("/a/") < before, true);
   abort.abort();
@@ -279,7 +281,7 @@ Deno.test("a followed store: one reader that leaves costs the others no connecti
     await read(store.watch("/a/", left.signal));
     await eventually(
       `the other one is proven ${when}`,
-      () => store.prove("/b/", abort.signal),
+      () => store.checkFreshness("/b/", abort.signal),
       5_000,
     );
     assertEquals([when, store.made.length], [when, 1]);

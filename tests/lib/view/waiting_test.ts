@@ -56,7 +56,10 @@ async function visit(
 
 /** A store that never says whether what it has told is all. */
 class SilentStore extends MemoryStore {
-  override prove(_prefix: string, signal: AbortSignal): Promise<number> {
+  override checkFreshness(
+    _prefix: string,
+    signal: AbortSignal,
+  ): Promise<number> {
     const { promise, reject } = Promise.withResolvers<number>();
     signal.addEventListener("abort", () => reject(signal.reason));
     return promise;

@@ -11,7 +11,7 @@ import { nodes } from "../../../lib/watcher/nodes.ts";
 import { podgroup } from "../../../lib/watcher/podgroup.ts";
 import type { Watcher } from "../../../lib/watcher/watcher.ts";
 import { nested } from "../../util/nested.ts";
-import type { Entry, Item, Store } from "../../../lib/store/store.ts";
+import type { Entry, Store, WatchEvent } from "../../../lib/store/store.ts";
 
 const GROUP = "/lain/deployd/pod_groups/a/a.web.web";
 
@@ -210,14 +210,14 @@ Deno.test("keys without a name are rejected, in every subtree", async () => {
 /** A store that says what a test writes. */
 function scripted(): {
   store: Store;
-  writer: WritableStreamDefaultWriter<Item>;
+  writer: WritableStreamDefaultWriter<WatchEvent>;
 } {
-  const { readable, writable } = new TransformStream<Item>();
+  const { readable, writable } = new TransformStream<WatchEvent>();
   const { status } = new MemoryStore();
   const store = {
     watch: () => readable,
     age: () => 0,
-    prove: () => Promise.resolve(0),
+    checkFreshness: () => Promise.resolve(0),
     status,
   };
   return { store, writer: writable.getWriter() };

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { rangeOf } from "../../../../lib/store/etcd/messages.ts";
 import { Missed, Replay } from "../../../../lib/store/etcd/replay.ts";
 import { EtcdWatch } from "../../../../lib/store/etcd/watch.ts";
-import type { Batch, Item } from "../../../../lib/store/store.ts";
+import type { Batch, WatchEvent } from "../../../../lib/store/store.ts";
 import { told } from "../../../util/items.ts";
 
 function head(revision: number) {
@@ -15,7 +15,7 @@ async function watchOf(
   ...batches: readonly Batch[]
 ): Promise<EtcdWatch> {
   const watches: EtcdWatch[] = [];
-  const items = new ReadableStream<Item>({
+  const items = new ReadableStream<WatchEvent>({
     start: (controller) => void watches.push(new EtcdWatch(prefix, controller)),
   });
   items.pipeTo(

@@ -3,9 +3,9 @@ import { EtcdWatch } from "../../../../lib/store/etcd/watch.ts";
 import type {
   Batch,
   Entry,
-  Item,
   Pages,
   Snapshot,
+  WatchEvent,
 } from "../../../../lib/store/store.ts";
 import { type Told, told } from "../../../util/items.ts";
 
@@ -21,7 +21,7 @@ function batch(revision: number, key = "/a/1"): Batch {
 /** Lets a watch that starts with an empty snapshot at revision 5 do something. @returns what it delivers then */
 async function delivered(run: (watch: EtcdWatch) => void): Promise<Told[]> {
   const opened: [EtcdWatch, ReadableStreamDefaultController][] = [];
-  const items = new ReadableStream<Item>({
+  const items = new ReadableStream<WatchEvent>({
     start: (controller) =>
       void opened.push([new EtcdWatch("/a/", controller), controller]),
   });
@@ -122,10 +122,10 @@ Deno.test("etcd watch: an inventory names what changed since it was begun, and i
 /** Reads a snapshot of these pages by a watch. @returns that, and whether it was taken, as {@linkcode EtcdWatch.reset} says */
 async function taking(
   pages: Pages,
-  read: (item: Item) => Promise<unknown>,
+  read: (item: WatchEvent) => Promise<unknown>,
 ): Promise<{ watch: EtcdWatch; taken: Promise<void> }> {
   const watches: EtcdWatch[] = [];
-  const items = new ReadableStream<Item>({
+  const items = new ReadableStream<WatchEvent>({
     start: (controller) => void watches.push(new EtcdWatch("/a/", controller)),
   });
   const [watch] = watches;

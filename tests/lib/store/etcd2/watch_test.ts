@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { sumOf } from "../../../../lib/store/etcd2/sum.ts";
 import { Etcd2Watch } from "../../../../lib/store/etcd2/watch.ts";
-import type { Item } from "../../../../lib/store/store.ts";
+import type { WatchEvent } from "../../../../lib/store/store.ts";
 
 function head(index: number, raftTerm = 2, raftIndex = index, clusterId = "1") {
   return { clusterId, index, raftTerm, raftIndex };
@@ -19,8 +19,10 @@ function directory(isRemoval: boolean, index: number, key: string) {
 }
 
 /** Lets a watch that starts with `/a/1` and `/a/b/1` at index 5 do something. @returns what it delivers then */
-async function delivered(run: (watch: Etcd2Watch) => void): Promise<Item[]> {
-  const items = new ReadableStream<Item>({
+async function delivered(
+  run: (watch: Etcd2Watch) => void,
+): Promise<WatchEvent[]> {
+  const items = new ReadableStream<WatchEvent>({
     start: (controller) => {
       const watch = new Etcd2Watch("/a/", controller);
       const entries = ["/a/b/1", "/a/1"].map((key, i) => ({
@@ -38,7 +40,7 @@ async function delivered(run: (watch: Etcd2Watch) => void): Promise<Item[]> {
 
 /** What each batch did to each key; a removal is null. */
 function told(
-  items: readonly Item[],
+  items: readonly WatchEvent[],
 ): [number, Record<string, string | null>][] {
   return items.map((item) => [
     item.revision,

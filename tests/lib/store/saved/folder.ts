@@ -4,7 +4,7 @@ import {
   SavedStore,
   type SaveTimes,
 } from "../../../../lib/store/saved/store.ts";
-import type { Entry, Item, Store } from "../../../../lib/store/store.ts";
+import type { Entry, Store, WatchEvent } from "../../../../lib/store/store.ts";
 import { type Told, told } from "../../../util/items.ts";
 import { eventually } from "../../../util/process.ts";
 
@@ -38,7 +38,7 @@ export class Readers implements AsyncDisposable {
   readonly #over: Promise<unknown>;
 
   constructor(store: Store, ...prefixes: string[]) {
-    const read = async (prefix: string, stream: ReadableStream<Item>) => {
+    const read = async (prefix: string, stream: ReadableStream<WatchEvent>) => {
       for await (const item of stream) this.of(prefix).push(await told(item));
     };
     this.#over = Promise.all(

@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { EtcdStore } from "../../../../lib/store/etcd/store.ts";
 import { MemoryStore } from "../../../../lib/store/memory.ts";
 import { loadState } from "../../../../lib/store/saved/read.ts";
-import type { Item, Store } from "../../../../lib/store/store.ts";
+import type { Store, WatchEvent } from "../../../../lib/store/store.ts";
 import { TestEtcd } from "../../../util/etcd.ts";
 import { Logged } from "../../../util/logged.ts";
 import { Random } from "../../../util/model.ts";
@@ -167,7 +167,7 @@ Deno.test("what is unchanged is written for its age alone, and not while that is
   const store: Store = {
     watch: (prefix, signal) => memory.watch(prefix, signal),
     age: () => age,
-    prove: (prefix, signal) => memory.prove(prefix, signal),
+    checkFreshness: (prefix, signal) => memory.checkFreshness(prefix, signal),
     status: memory.status,
   };
   const saved = await folder.open(store, { every: 1, confirmEvery: 1 });
@@ -207,7 +207,7 @@ Deno.test("an empty store in which something happens to no key is not, either", 
   await save(folder, [["/a/1", "one"]], "/a/");
   const before = await Deno.readFile(folder.file);
   const memory = new MemoryStore();
-  const items: Item[] = [
+  const items: WatchEvent[] = [
     { type: "snapshot", revision: 1, pages: [] },
     // As when ZooKeeper gets a znode without a value.
     { type: "batch", revision: 2, changes: [] },
@@ -215,7 +215,7 @@ Deno.test("an empty store in which something happens to no key is not, either", 
   const saved = await folder.open({
     watch: () => ReadableStream.from(items),
     age: () => 0,
-    prove: (prefix, signal) => memory.prove(prefix, signal),
+    checkFreshness: (prefix, signal) => memory.checkFreshness(prefix, signal),
     status: memory.status,
   });
   {

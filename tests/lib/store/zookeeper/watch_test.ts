@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Item } from "../../../../lib/store/store.ts";
+import type { WatchEvent } from "../../../../lib/store/store.ts";
 import { type Told, told } from "../../../util/items.ts";
 import type { Found } from "../../../../lib/store/zookeeper/connection.ts";
 import type { Finds } from "../../../../lib/store/zookeeper/walk.ts";
@@ -36,7 +36,7 @@ function round(watch: ZooKeeperWatch, found: Finds): void {
 async function delivered(
   run: (watch: ZooKeeperWatch) => void,
 ): Promise<unknown[]> {
-  const items = new ReadableStream<Item>({
+  const items = new ReadableStream<WatchEvent>({
     start: (controller) => {
       const watch = new ZooKeeperWatch("/a/", "/top", controller);
       watch.resume(5, 0);
@@ -130,7 +130,7 @@ Deno.test("ZooKeeper watch: what came and went before it was read tells of a lat
 });
 
 Deno.test("ZooKeeper watch: the first state says up to where it is whole, when it is written to all the time", async () => {
-  const items = new ReadableStream<Item>({
+  const items = new ReadableStream<WatchEvent>({
     start: (controller) => {
       const watch = new ZooKeeperWatch("/a/", "/top", controller);
       watch.resume(5, 2);
@@ -145,7 +145,7 @@ Deno.test("ZooKeeper watch: the first state says up to where it is whole, when i
   const [snapshot, ...others] = await Array.fromAsync(items);
   assertEquals(others, []);
   assert(snapshot?.type === "snapshot");
-  const { revision, complete, history } = snapshot;
+  const { revision, completeRevision: complete, history } = snapshot;
   assertEquals([revision, complete, history], [11, 9, 2]);
 });
 
