@@ -35,11 +35,12 @@ declare module "@std/assert" {
 
 declare module "@std/cli/parse-args" {
   export function parseArgs(args: readonly string[], options: {
-    string: readonly string[];
-    boolean: readonly string[];
-    alias: Readonly<Record<string, string>>;
-    unknown: (arg: string, key?: string, value?: unknown) => unknown;
-  }): Record<string, unknown> & { _: (string | number)[] };
+    readonly string: readonly string[];
+    readonly boolean?: readonly string[];
+    readonly alias?: Readonly<Record<string, string>>;
+    readonly "--"?: true;
+    readonly unknown: (arg: string, key?: string, value?: unknown) => unknown;
+  }): Record<string, unknown> & { _: (string | number)[]; "--": string[] };
 }
 
 declare module "@std/fmt/colors" {

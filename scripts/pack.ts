@@ -10,8 +10,7 @@
  */
 import config from "../deno.json" with { type: "json" };
 import * as apis from "../apis/mod.ts";
-import { readArgs } from "../lib/cli/args.ts";
-import { UsageError } from "../lib/flags.ts";
+import { scriptOptions } from "../lib/flags.ts";
 import { declaredTypes } from "./pack/declared.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -24,7 +23,15 @@ const DECLARED = "lib/client/declared.ts";
 /** Other files of the package, and where they come from. */
 const OTHERS = { "README.md": "lib/client/README.md", "LICENSE": "LICENSE" };
 
-const output = readOutput();
+const output = scriptOptions({
+  name: "pack",
+  summary: "Makes a package for npm of the client in lib/client.",
+  flags: [{
+    name: "output",
+    value: "FOLDER",
+    help: "where it is written (default dist)",
+  }],
+}, ({ given }) => given("output") ?? "dist");
 const folder = `${output}/client`;
 await Deno.mkdir(output, { recursive: true });
 await Deno.remove(folder, { recursive: true }).catch(() => {});
@@ -43,18 +50,6 @@ const file = `${name.replace("@", "").replace("/", "-")}-${version}.tgz`;
 await deno("fmt", "--quiet", ".");
 await deno("pack", "--allow-dirty", "--no-source-maps", `--output=../${file}`);
 console.error(`${output}/${file} is made.`);
-
-function readOutput(): string {
-  try {
-    const { given, rest: [unexpected] } = readArgs(Deno.args, ["output"], []);
-    if (unexpected === undefined) return given("output") ?? "dist";
-    throw new UsageError(`unexpected argument "${unexpected}"`);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`pack: ${error.message}`);
-    Deno.exit(2);
-  }
-}
 
 /** A module, and all that it imports. */
 async function modules(

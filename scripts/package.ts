@@ -11,8 +11,7 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import config from "../deno.json" with { type: "json" };
-import { readArgs } from "../lib/cli/args.ts";
-import { UsageError } from "../lib/flags.ts";
+import { scriptOptions } from "../lib/flags.ts";
 import { completions } from "../lib/cli/completions.ts";
 import { HELP } from "../lib/cli/help.ts";
 import { BUNDLE, LICENSES } from "./bundle.ts";
@@ -54,29 +53,42 @@ try {
 }
 
 async function readOptions() {
+  const { binary, runtime, output } = scriptOptions({
+    name: "package",
+    summary: "Makes a Debian package and a tarball of the executable.",
+    flags: [
+      {
+        name: "binary",
+        value: "FILE",
+        help: "the executable (default: one that it compiles first)",
+      },
+      {
+        name: "runtime",
+        value: "RUNTIME",
+        help: "of deno task compile, when it compiles",
+      },
+      {
+        name: "output",
+        value: "FOLDER",
+        help: "where both are written (default dist)",
+      },
+    ],
+  }, ({ given }) => ({
+    binary: given("binary"),
+    runtime: given("runtime"),
+    output: given("output") ?? "dist",
+  }));
+  if (binary === undefined) {
+    const flags = runtime === undefined ? [] : [`--runtime=${runtime}`];
+    await run("deno", "task", "compile", ...flags);
+  }
   try {
-    const { given, rest: [unexpected] } = readArgs(
-      Deno.args,
-      ["binary", "runtime", "output"],
-      [],
-    );
-    if (unexpected !== undefined) {
-      throw new UsageError(`unexpected argument "${unexpected}"`);
-    }
-    const runtime = given("runtime");
-    const binary = given("binary") ?? "lainlet";
-    if (given("binary") === undefined) {
-      const flags = runtime === undefined ? [] : [`--runtime=${runtime}`];
-      await run("deno", "task", "compile", ...flags);
-    }
-    const program = await Deno.readFile(binary);
+    const program = await Deno.readFile(binary ?? "lainlet");
     // The compiler leaves them there.
     const licenses = await Deno.readTextFile(`${BUNDLE}/${LICENSES}`);
-    return { program, licenses, output: given("output") ?? "dist" };
+    return { program, licenses, output };
   } catch (error) {
-    const isUsage = error instanceof UsageError ||
-      error instanceof Deno.errors.NotFound;
-    if (!isUsage) throw error;
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
     console.error(`package: ${error.message}`);
     Deno.exit(2);
   }

@@ -1,5 +1,11 @@
-import { type Given, UsageError } from "../flags.ts";
-import { readArgs } from "./args.ts";
+import {
+  type Flag,
+  type Given,
+  HELP_FLAG,
+  parseArguments,
+  UsageError,
+} from "../flags.ts";
+import { closestTo, suggestion } from "../suggest.ts";
 import {
   type CommandName,
   COMMANDS,
@@ -8,7 +14,6 @@ import {
   type Word,
 } from "./commands.ts";
 import { commandHelp, HELP } from "./help.ts";
-import { closestTo, suggestion } from "./suggest.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
@@ -63,23 +68,23 @@ export async function parseCommand(
   args: readonly string[],
   variable: (name: string) => string | undefined,
 ): Promise<Command> {
-  if (args.some((arg) => /^--?(h|help)$/.test(arg))) {
-    return { name: "help", text: await commandHelp(name) };
-  }
   const { flags, argument }: Word = COMMANDS[name];
-  const [values, switches] = [true, false].map((hasValue) =>
-    flags.filter(({ value }) => (value !== undefined) === hasValue)
-      .map(({ name }) => name)
-  );
   // Most commands need none of the endpoints, which is most of the program.
   const { PARAMS } = name === "get" || name === "watch"
     ? await import("./endpoints.ts")
     : { PARAMS: [] };
-  const { given, rest: [first = "", second = ""] } = readArgs(
+  const params = Array.from(PARAMS, (name): Flag => ({
+    name,
+    value: "VALUE",
+    help: "",
+  }));
+  const { given, positional: [first = "", second = ""] } = parseArguments(
     args,
-    [...values ?? [], ...PARAMS],
-    switches ?? [],
+    [...flags, ...params, HELP_FLAG],
   );
+  if (given("help") !== undefined) {
+    return { name: "help", text: await commandHelp(name) };
+  }
   const unexpected = argument === "" ? first : second;
   if (unexpected !== "") {
     const hint = name === "apps" || name === "nodes"

@@ -23,6 +23,7 @@ export const FORMATS = ["table", "wide", "json", "yaml", "name"] as const;
 
 const OUTPUT: Flag = {
   name: "output",
+  letters: ["o"],
   value: "FORMAT",
   help: `${FORMATS.slice(0, -1).join(", ")} or ${FORMATS.at(-1)} (default ${
     FORMATS[0]
@@ -31,6 +32,7 @@ const OUTPUT: Flag = {
 
 const WATCH: Flag = {
   name: "watch",
+  letters: ["w", "f"],
   help:
     "go on: in a terminal the table is kept current, in a pipe each row that changes is a line",
 };

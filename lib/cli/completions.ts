@@ -1,5 +1,4 @@
 import type { Flag } from "../flags.ts";
-import { SHORT } from "./args.ts";
 import { FORMATS, type Word, WORDS } from "./commands.ts";
 import type { SHELLS } from "./command.ts";
 import { ENDPOINTS, endpointsOf } from "./endpoints.ts";
@@ -165,8 +164,7 @@ function fish(): string {
   ].map((rest) => `complete -c lainlet ${rest}\n`).join("");
 }
 
-function fishFlag({ name, value, help }: Flag): string {
-  const letters = Object.keys(SHORT).filter((letter) => SHORT[letter] === name);
+function fishFlag({ letters = [], name, value, help }: Flag): string {
   return [
     ...letters.map((letter) => `-s ${letter}`),
     `-l ${name}`,

@@ -3,7 +3,7 @@ import { UsageError } from "../flags.ts";
 import type { Param } from "../view/endpoint.ts";
 import { isStream, type Page } from "../view/page.ts";
 import type { View } from "../view/view.ts";
-import { suggestion } from "./suggest.ts";
+import { suggestion } from "../suggest.ts";
 
 /** An endpoint as the command line has it. */
 export interface Known {

@@ -1,13 +1,18 @@
 import { isAddress } from "../access/address.ts";
 import { MOST_THREADS } from "../vitals/counters.ts";
-import { readArgs } from "./args.ts";
-import { type Given, UsageError } from "../flags.ts";
+import {
+  durationFlag,
+  type Given,
+  integerFlag,
+  parseArguments,
+  UsageError,
+} from "../flags.ts";
 import { WORDS } from "./commands.ts";
 import { FLAGS, HELP } from "./help.ts";
 import type { LimitsOptions } from "../http/limits.ts";
 import type { StoreSource } from "../store/kind.ts";
 import { readStore } from "../store/stores.ts";
-import { suggestion } from "./suggest.ts";
+import { suggestion } from "../suggest.ts";
 
 /** Where to listen; hostname "" is every address, port 0 a free one. */
 export interface ListenAddress {
@@ -55,15 +60,6 @@ export interface Environment {
   hostname(): string;
 }
 
-/** Flags that have a value, and flags that have none. */
-export const VALUES: readonly string[] = namesOf(true);
-export const SWITCHES: readonly string[] = namesOf(false);
-
-function namesOf(hasValue: boolean): string[] {
-  return FLAGS.filter(({ value }) => (value !== undefined) === hasValue)
-    .map(({ name }) => name);
-}
-
 /**
  * Reads the command line: `-name value`, `-name=value` and the same with two
  * dashes.
@@ -76,10 +72,9 @@ export function parseFlags(
   environment: Environment,
   version: string,
 ): Flags | string {
-  const { given: onLine, isBlank, rest: [unexpected] } = readArgs(
+  const { given: onLine, isEmpty, positional: [unexpected] } = parseArguments(
     args,
-    VALUES,
-    SWITCHES,
+    FLAGS,
   );
   if (unexpected !== undefined) {
     throw new UsageError(
@@ -102,7 +97,7 @@ export function parseFlags(
   }
   const grpc = grpcFlags(given);
   return {
-    web: grpc !== undefined && isBlank("web")
+    web: grpc !== undefined && isEmpty("web")
       ? undefined
       : listenAddress("web", given("web") ?? ":9001"),
     grpc,
@@ -111,9 +106,9 @@ export function parseFlags(
     hostname: given("hostname") ?? environment.hostname(),
     store: readStore(given, (name) => onLine(name) !== undefined),
     state: given("state"),
-    staleAfter: duration(given, "stale.after", "30s", 1_000),
-    verifyEvery: duration(given, "verify.every", "10m", 0),
-    workers: count(
+    staleAfter: durationFlag(given, "stale.after", "30s", 1_000),
+    verifyEvery: durationFlag(given, "verify.every", "10m", 0),
+    workers: integerFlag(
       given,
       "workers",
       defaultWorkers(environment.cores),
@@ -121,8 +116,8 @@ export function parseFlags(
       MOST_THREADS,
     ),
     limits: {
-      listeners: count(given, "max.listeners", 20_000, 1, 1_000_000),
-      listenersPerAddress: count(
+      listeners: integerFlag(given, "max.listeners", 20_000, 1, 1_000_000),
+      listenersPerAddress: integerFlag(
         given,
         "max.listeners.per.address",
         1_000,
@@ -130,7 +125,7 @@ export function parseFlags(
         1_000_000,
       ),
     },
-    slowAfter: duration(given, "slow.after", "60s", 1_000),
+    slowAfter: durationFlag(given, "slow.after", "60s", 1_000),
     noauth: given("noauth") !== undefined,
     debug: given("debug") !== undefined,
     logFormat: logFormat(given("log.format") ?? "logfmt"),
@@ -178,43 +173,6 @@ function hostNames(list: string): string[] {
       `--web.hosts must be names like lainlet.lain,node1.example.com, not "${part}"`,
     );
   });
-}
-
-/** A whole number. */
-function count(
-  given: Given,
-  name: string,
-  standard: number,
-  least: number,
-  most: number,
-): number {
-  const text = given(name) ?? String(standard);
-  const number = Number(text);
-  if (/^\d+$/.test(text) && number >= least && number <= most) return number;
-  throw new UsageError(
-    `--${name} must be a whole number from ${least} to ${most}, not "${text}"`,
-  );
-}
-
-const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 };
-
-/** A time in ms, of `90`, `90s`, `1.5m`, `1h`. */
-function duration(
-  given: Given,
-  name: string,
-  standard: string,
-  least: number,
-): number {
-  const text = given(name) ?? standard;
-  const [, digits, unit = "s"] = /^(\d+(?:\.\d+)?)([smh])?$/.exec(text) ?? [];
-  const time = Number(digits) * (UNITS[unit] ?? NaN);
-  // Timers count milliseconds in 31 bits.
-  if (time >= least && time < 2 ** 31) return time;
-  throw new UsageError(
-    `--${name} must be a time like ${standard}, at least ${
-      least / 1000
-    }s, not "${text}"`,
-  );
 }
 
 function logFormat(text: string): Flags["logFormat"] {

@@ -1,5 +1,4 @@
-import { SHORT } from "./args.ts";
-import type { Flag } from "../flags.ts";
+import { type Flag, flagHelp, HELP_FLAG, helpItem, wrapped } from "../flags.ts";
 import { storeFlagValue, STORES } from "../store/stores.ts";
 import {
   CLIENT_FLAGS,
@@ -116,17 +115,13 @@ const SECTIONS: Readonly<Record<string, readonly Flag[]>> = {
     { name: "debug", help: "log at debug level" },
   ],
   "Other": [
-    { name: "help", help: "print this and exit" },
-    { name: "version", help: "print the version and exit" },
+    HELP_FLAG,
+    { name: "version", letters: ["v"], help: "print the version and exit" },
   ],
 };
 
 /** All flags of a lainlet that serves. */
 export const FLAGS: readonly Flag[] = Object.values(SECTIONS).flat();
-
-/** Where the text about a flag begins, and where a line ends at the latest. */
-const COLUMN = 27;
-const WIDTH = 80;
 
 /** What `--help` prints. */
 export const HELP = `\
@@ -142,16 +137,16 @@ the API answers; lainlet help COMMAND tells of its flags.
 Commands:
 ${
   [...WORDS].map(([word, { argument, about }]) =>
-    columns(`${word} ${argument}`.trimEnd(), about)
+    helpItem(`${word} ${argument}`.trimEnd(), about)
   ).join("\n")
 }
 
 Flags of commands:
-${CLIENT_FLAGS.map(told).join("\n")}
+${CLIENT_FLAGS.map(flagHelp).join("\n")}
 
 ${
   Object.entries(SECTIONS).map(([title, flags]) =>
-    `${title}:\n${flags.map(told).join("\n")}\n`
+    `${title}:\n${flags.map(flagHelp).join("\n")}\n`
   ).join("\n")
 }
 Examples:
@@ -168,11 +163,11 @@ Then look at http://127.0.0.1:9001 in a browser, or ask it:
 export async function commandHelp(name: CommandName): Promise<string> {
   const { argument, about, flags }: Word = COMMANDS[name];
   const parts = [
-    wrapped(`lainlet ${name} prints ${about}.`, 0).join("\n"),
+    wrapped(`lainlet ${name} prints ${about}.`).join("\n"),
     ["Usage: lainlet", name, argument, flags.length > 0 ? "[flags]" : ""]
       .filter((word) => word !== "").join(" "),
   ];
-  if (flags.length > 0) parts.push(`Flags:\n${flags.map(told).join("\n")}`);
+  if (flags.length > 0) parts.push(`Flags:\n${flags.map(flagHelp).join("\n")}`);
   if (name === "get" || name === "watch") {
     const { endpointsOf } = await import("./endpoints.ts");
     const all = endpointsOf(name).map(({ name, summary, params }) =>
@@ -180,42 +175,11 @@ export async function commandHelp(name: CommandName): Promise<string> {
         `  ${name}`,
         ...wrapped(summary, 6),
         ...Object.entries(params).flatMap(([param, { description }]) =>
-          columns(`    --${param}`, description).split("\n")
+          helpItem(`    --${param}`, description).split("\n")
         ),
       ].join("\n")
     );
     parts.push(`Endpoints, and their parameters:\n${all.join("\n")}`);
   }
   return parts.map((part) => part.replace(/  +$/gm, "")).join("\n\n");
-}
-
-/** A flag and the text about it, in two columns. */
-function told({ name, value, help }: Flag): string {
-  const letters = Object.keys(SHORT).filter((letter) => SHORT[letter] === name);
-  const dashed = [...letters.map((letter) => `-${letter}`), `--${name}`];
-  return columns(
-    `${dashed.join(", ")}${value === undefined ? "" : ` ${value}`}`,
-    help,
-  );
-}
-
-/** A term, and the text about it behind or under it. */
-function columns(term: string, text: string): string {
-  const [first = "", ...rest] = wrapped(text, COLUMN);
-  const indented = `  ${term}`;
-  return indented.length + 2 > COLUMN
-    ? [indented, first, ...rest].join("\n")
-    : [indented.padEnd(COLUMN) + first.trimStart(), ...rest].join("\n");
-}
-
-/** Words in lines that are not too long. */
-function wrapped(text: string, indent: number): string[] {
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1) ?? "";
-    const line = last === "" ? word : `${last} ${word}`;
-    if (indent + line.length <= WIDTH) lines[lines.length - 1] = line;
-    else lines.push(word);
-  }
-  return lines.map((line) => " ".repeat(indent) + line);
 }

@@ -3,7 +3,7 @@ import type { TableCommand } from "./command.ts";
 import { Layout } from "./layout.ts";
 import { print, tell, terminal } from "./output.ts";
 import { reach, whyStale } from "./reach.ts";
-import { suggestion } from "./suggest.ts";
+import { suggestion } from "../suggest.ts";
 import type { Listing, Row } from "./tables/listing.ts";
 import { listingOf } from "./tables/mod.ts";
 import { shown, yamlOf } from "./texts.ts";

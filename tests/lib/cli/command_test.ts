@@ -86,3 +86,40 @@ Deno.test("commands: help tells of all of them, and nothing of it wraps", async 
     "did you mean pods?",
   );
 });
+
+Deno.test("commands: an argument is text, whatever it looks like", async () => {
+  const argumentOf = async (line: string) => {
+    const command = await parse(line);
+    return "argument" in command ? command.argument : undefined;
+  };
+  for (
+    const [line, argument] of [
+      ["find 172.20", "172.20"],
+      ["find 1e3", "1e3"],
+      ["pods 007", "007"],
+      ["find -- -x", "-x"],
+      ["find -o name -- --help", "--help"],
+      ["pods -- -o=json", "-o=json"],
+      ["find constructor", "constructor"],
+    ]
+  ) assertEquals([line, await argumentOf(line ?? "")], [line, argument]);
+});
+
+Deno.test("commands: a switch takes no value but true and false, and no other flag is one", async () => {
+  for (const value of ["constructor", "toString", "__proto__", "2", "x"]) {
+    for (const flag of ["-w", "--watch", "-watch"]) {
+      await assertRejects(
+        () => parse(`pods ${flag}=${value}`),
+        UsageError,
+        "--watch is a switch",
+      );
+    }
+  }
+  for (const flag of ["--constructor", "--__proto__=x", "--w.atch", "-5"]) {
+    await assertRejects(
+      () => parse(`pods ${flag}`),
+      UsageError,
+      "unknown flag -",
+    );
+  }
+});
