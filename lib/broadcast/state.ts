@@ -7,7 +7,6 @@ import { Blocks } from "./blocks.ts";
 import { differences } from "./differences.ts";
 import { memberFragment, valueOf } from "./item.ts";
 import { mergePatch } from "./merge_patch.ts";
-import { messageFrame } from "./message.ts";
 
 const encoder = new TextEncoder();
 const compress = promisify(gzip);
@@ -60,14 +59,6 @@ export class State {
       sortedByName(data).map((member) => [member[0], memberFragment(member)]),
     );
     return new State(Blocks.EMPTY.with(items));
-  }
-
-  /** The frame of a message that holds the fields of all items. */
-  static ofMessage(blocks: Blocks): State {
-    return new State(
-      blocks,
-      (blocks) => messageFrame([...blocks].map(({ bytes }) => bytes)),
-    );
   }
 
   /** Whether it is a JSON object, of which patches can be made. */

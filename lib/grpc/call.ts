@@ -1,7 +1,6 @@
 import type { Header } from "../http2/hpack.ts";
 import type { Http2Stream, StreamHandler } from "../http2/stream.ts";
-import { PendingReply } from "./reply.ts";
-import { MessageReader, timeoutOf } from "./request.ts";
+import { MessageReader } from "./message.ts";
 import {
   CODE,
   type Code,
@@ -9,6 +8,7 @@ import {
   rpcErrorOf,
   statusHeaders,
 } from "./status.ts";
+import type { RegisteredStream } from "../broadcast/carrier.ts";
 
 /** How long a request may take to come, in ms. */
 const PATIENCE = 10_000;
@@ -253,3 +253,54 @@ export class BidirectionalHandler implements CallHandler {
     } else if (this.#isEnd) this.call.finish(CODE.ok);
   }
 }
+
+/** A reply on its way, which is looked after as streams are: it has to be read. */
+
+export class PendingReply implements RegisteredStream {
+  /** It is no listener's. */
+  readonly slot = undefined;
+  readonly sent = 0;
+  readonly isBehind = false;
+  #hasMoved = false;
+  #idle = 0;
+
+  /** A part of it was taken. */
+  progressed(): void {
+    this.#hasMoved = true;
+  }
+
+  tick(elapsed: number): number {
+    this.#idle = this.#hasMoved ? 0 : this.#idle + elapsed;
+    this.#hasMoved = false;
+    return this.#idle;
+  }
+
+  /** Replies are not counted. */
+  report(): void {}
+
+  /** It ends when all of it is sent. */
+  end(): void {}
+}
+
+/**
+ * Returns a call's timeout in ms; undefined: none.
+ *
+ * @param timeout the header `grpc-timeout`, like `1500m`
+ */
+function timeoutOf(timeout: string | undefined): number | undefined {
+  const [, digits, unit = ""] = /^(\d{1,8})([HMSmun])$/.exec(timeout ?? "") ??
+    [];
+  if (digits === undefined) return undefined;
+  // Timers count milliseconds in 31 bits.
+  return Math.min(Number(digits) * (UNITS[unit] ?? 0), 2 ** 31 - 1);
+}
+
+/** In ms. */
+const UNITS: Readonly<Record<string, number>> = {
+  H: 3_600_000,
+  M: 60_000,
+  S: 1_000,
+  m: 1,
+  u: 1e-3,
+  n: 1e-6,
+};

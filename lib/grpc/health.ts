@@ -1,5 +1,5 @@
 import { State } from "../broadcast/state.ts";
-import { messageFrame } from "../broadcast/message.ts";
+import { messageFrame } from "./message.ts";
 import { Topic } from "../broadcast/topic.ts";
 import type { Readings } from "../vitals/readings.ts";
 import { whyNotReady } from "../vitals/readiness.ts";

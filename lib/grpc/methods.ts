@@ -3,7 +3,7 @@ import {
   fromBinary,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import { messageFrame } from "../broadcast/message.ts";
+import { messageFrame } from "./message.ts";
 import type { Page, Service, UnaryRpc } from "../view/page.ts";
 import type { RpcView, View } from "../view/view.ts";
 import type { Listener } from "../view/listener.ts";
@@ -45,20 +45,24 @@ export function methodsOf(
   return new Map(
     endpoints.flatMap(({ rpc }) => {
       if (rpc === undefined) return [];
-      return "select" in rpc
+      return "framedBy" in rpc
         ? viewMethods(rpc, views)
         : rpc.map((one) => pageMethod(one, service, views));
     }),
   );
 }
 
-function viewMethods(view: RpcView, views: Views): [string, Method][] {
-  return view.service.methods.map((method): [string, Method] => {
+function viewMethods(
+  { service, framedBy }: RpcView,
+  views: Views,
+): [string, Method][] {
+  const view = framedBy(messageFrame);
+  return service.methods.map((method): [string, Method] => {
     const demand = (request: Uint8Array, peer: Peer) => {
       return { view, params: paramsOf(method.input, request), peer };
     };
     return [
-      `/${view.service.typeName}/${method.name}`,
+      `/${service.typeName}/${method.name}`,
       method.methodKind === "server_streaming"
         ? {
           kind: "stream",

@@ -11,7 +11,7 @@ import {
   type FileDescriptorProto,
   FileDescriptorProtoSchema,
 } from "@bufbuild/protobuf/wkt";
-import { messageFrame } from "../broadcast/message.ts";
+import { messageFrame } from "./message.ts";
 import { encode } from "../view/rpc.ts";
 import { decode, type Method } from "./methods.ts";
 import {

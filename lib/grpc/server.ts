@@ -10,7 +10,7 @@ import type { Asked, Place } from "../vitals/listening.ts";
 import type { Readings } from "../vitals/readings.ts";
 import type { Service } from "../view/page.ts";
 import type { Views } from "../view/views.ts";
-import { GrpcStream } from "./branch.ts";
+import { GrpcStream } from "./stream.ts";
 import {
   BidirectionalHandler,
   Call,
@@ -23,7 +23,7 @@ import { type Method, methodsOf } from "./methods.ts";
 import { file_health } from "./proto/health_pb.ts";
 import { file_message } from "./proto/message_pb.ts";
 import { reflectionMethods } from "./reflection.ts";
-import type { PendingReply } from "./reply.ts";
+import type { PendingReply } from "./call.ts";
 import { CODE, type Code, RpcError, rpcErrorOf } from "./status.ts";
 
 const log = getLogger(["lainlet", "grpc"]);

@@ -6,12 +6,16 @@ import {
   type MessageInitShape,
   toBinary,
 } from "@bufbuild/protobuf";
+import type { Bytes } from "../broadcast/state.ts";
 import type { RawNumber } from "../json.ts";
 
 /** A service by which a view is asked: `Get`, and `Watch` where it has that. */
 export type ViewService<R extends DescMessage = DescMessage> = DescService & {
   readonly method: { readonly get: DescMethod & { readonly output: R } };
 };
+
+/** Joins the parts of an encoded message, and frames it for the wire. */
+export type Framing = (parts: readonly Uint8Array[]) => Bytes;
 
 /**
  * A message as bytes.

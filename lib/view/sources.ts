@@ -6,6 +6,7 @@ import {
 import { type Fragment, fragment, memberFragment } from "../broadcast/item.ts";
 import type { ChangeKind, StateSource } from "../broadcast/source.ts";
 import { State } from "../broadcast/state.ts";
+import type { Framing } from "./rpc.ts";
 import type { Change, ChangeListener, Watcher } from "../watcher/watcher.ts";
 
 /** Entries that an answer is made of. */
@@ -153,13 +154,16 @@ export function ofParts<T, M, P>(
 /** A message that each entry adds fields to, which are its item. */
 export function ofItems<T>(
   entry: (key: string, value: T) => Fragment,
+  framing: Framing,
 ): Making<T, Fragment, Fragment> {
+  const join = (blocks: Blocks) =>
+    framing(Array.from(blocks, ({ bytes }) => bytes));
   return {
     entry,
     // What adds nothing makes no difference.
     parts: (made) => made.bytes.length === 0 ? [] : [[made.name, made]],
     item: (name, [made]) => made ?? fragment(name, new Uint8Array()),
-    state: State.ofMessage,
+    state: (blocks) => new State(blocks, join),
   };
 }
 

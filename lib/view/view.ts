@@ -1,7 +1,6 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import type { TSchema } from "@sinclair/typebox";
 import { fragment, memberFragment } from "../broadcast/item.ts";
-import { messageFrame } from "../broadcast/message.ts";
 import type { StateSource } from "../broadcast/source.ts";
 import { State } from "../broadcast/state.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
@@ -16,7 +15,7 @@ import type { Vitals } from "../vitals/vitals.ts";
 import type { Watcher } from "../watcher/watcher.ts";
 import type { Pieces, RpcDeclaration, ViewDeclaration } from "./declaration.ts";
 import type { Query, Selection } from "./query.ts";
-import { encode, type ViewService } from "./rpc.ts";
+import { encode, type Framing, type ViewService } from "./rpc.ts";
 import {
   type Added,
   feedOf,
@@ -53,9 +52,11 @@ export interface Viewable {
   source(state: LiveState, selection: Selection): StateSource;
 }
 
-/** A view as gRPC carries it: the states are frames that hold a message. */
-export interface RpcView extends Viewable {
+/** A view as gRPC serves it. */
+export interface RpcView {
   readonly service: ViewService;
+  /** The view in whose states a message is framed for the wire. */
+  framedBy(framing: Framing): Viewable;
 }
 
 /** An endpoint under `/v2`: a view of the cluster that can be read and watched. */
@@ -126,6 +127,7 @@ export function view<
 
   const rpcSource = (
     declaration: RpcDeclaration<T, P, R>,
+    framing: Framing,
   ): Viewable["source"] => {
     const { typeName, method: { get: { output } } } = declaration.service;
     if ("whole" in declaration) {
@@ -135,7 +137,7 @@ export function view<
           idOf(typeName, selection),
           feedOf(watcher(cluster), selection),
           (all) =>
-            State.of(messageFrame([encode(output, whole(pieces(all, host)))])),
+            State.of(framing([encode(output, whole(pieces(all, host)))])),
         );
     }
     const { part } = declaration;
@@ -146,7 +148,7 @@ export function view<
       kept(
         idOf(typeName, selection),
         feedOf(watcher(cluster), selection),
-        ofItems(itemOf(host)),
+        ofItems(itemOf(host), framing),
       );
   };
 
@@ -161,8 +163,12 @@ export function view<
     watcher,
     select,
     source,
-    rpc: rpc &&
-      { service: rpc.service, watcher, select, source: rpcSource(rpc) },
+    rpc: rpc && {
+      service: rpc.service,
+      framedBy: (framing) => (
+        { watcher, select, source: rpcSource(rpc, framing) }
+      ),
+    },
   };
 }
 

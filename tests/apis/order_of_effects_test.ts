@@ -8,6 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { fromBinary, type JsonObject, toJson } from "@bufbuild/protobuf";
 import * as apis from "../../apis/mod.ts";
+import { messageFrame } from "../../lib/grpc/message.ts";
 import { Refusal, Unavailable } from "../../lib/errors.ts";
 import { Lainlet } from "../../lib/http/origin.ts";
 import { canonical } from "../../lib/json.ts";
@@ -205,7 +206,7 @@ function formOf(which: number, isGrpc: boolean): Form {
   const params = Object.entries(request ?? {})
     .map(([name, value]) => [name.toLowerCase(), `${value}`]);
   return {
-    view: endpoint.rpc,
+    view: endpoint.rpc.framedBy(messageFrame),
     params: new URLSearchParams(params),
     text: (bytes) =>
       canonical(toJson(output, fromBinary(output, bytes.slice(5)), {

@@ -5,7 +5,7 @@
  * @module
  */
 import { assertEquals, assertMatch } from "@std/assert";
-import { messageFrame } from "../../lib/broadcast/message.ts";
+import { messageFrame } from "../../lib/grpc/message.ts";
 import { golden } from "../util/golden.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 import { Program } from "../util/process.ts";

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { messageFrame } from "../../lib/broadcast/message.ts";
+import { messageFrame } from "../../lib/grpc/message.ts";
 import {
   ConfigRequestSchema,
   file_message,

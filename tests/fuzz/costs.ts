@@ -1,7 +1,7 @@
 import process from "node:process";
 import { assert } from "@std/assert";
 import fc from "fast-check";
-import { messageFrame } from "../../lib/broadcast/message.ts";
+import { messageFrame } from "../../lib/grpc/message.ts";
 import { file_message } from "../../lib/grpc/proto/message_pb.ts";
 import { encodeFrame, FLAG, TYPE, words } from "../../lib/http2/frame.ts";
 import { encodeHeaders, type Header } from "../../lib/http2/hpack.ts";

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import * as apis from "../../apis/mod.ts";
 import { Blocks } from "../../lib/broadcast/blocks.ts";
+import { messageFrame } from "../../lib/grpc/message.ts";
 import type { StateSource } from "../../lib/broadcast/source.ts";
 import { State } from "../../lib/broadcast/state.ts";
 import type { Topic } from "../../lib/broadcast/topic.ts";
@@ -84,7 +85,9 @@ function follow({ lainlet }: TestLainlet, path: string): Followed[] {
   };
   return [
     of(path, view, isPatchable(path)),
-    ...view.rpc ? [of(`gRPC of ${path}`, view.rpc, false)] : [],
+    ...view.rpc
+      ? [of(`gRPC of ${path}`, view.rpc.framedBy(messageFrame), false)]
+      : [],
   ];
 }
 

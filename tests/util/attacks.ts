@@ -5,7 +5,7 @@
  * @module
  */
 import { create, toBinary } from "@bufbuild/protobuf";
-import { messageFrame } from "../../lib/broadcast/message.ts";
+import { messageFrame } from "../../lib/grpc/message.ts";
 import { ServerReflectionRequestSchema } from "../../lib/grpc/proto/reflection_v1_pb.ts";
 import {
   encodeFrame,

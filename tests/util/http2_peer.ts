@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { messageFrame } from "../../lib/broadcast/message.ts";
+import { messageFrame } from "../../lib/grpc/message.ts";
 import {
   encodeFrame,
   FIRST_WINDOW,

@@ -7,7 +7,7 @@
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
 import { STATUS_CODE } from "@std/http/status";
-import { messageFrame } from "../../../lib/broadcast/message.ts";
+import { messageFrame } from "../../../lib/grpc/message.ts";
 import { ERROR } from "../../../lib/http2/errors.ts";
 import { encodeFrame, FLAG, TYPE, wordAt } from "../../../lib/http2/frame.ts";
 import { SETTING } from "../../../lib/http2/settings.ts";

@@ -10,7 +10,8 @@ import {
   FileDescriptorProtoSchema,
   FileDescriptorSetSchema,
 } from "@bufbuild/protobuf/wkt";
-import { MESSAGE_HEAD, messageFrame } from "../../../lib/broadcast/message.ts";
+import { MESSAGE_HEAD } from "../../../lib/grpc/message.ts";
+import { messageFrame } from "../../../lib/grpc/message.ts";
 import {
   ServerReflectionRequestSchema,
   type ServerReflectionResponse,

@@ -4,8 +4,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { messageFrame } from "../../../lib/broadcast/message.ts";
-import { MessageReader } from "../../../lib/grpc/request.ts";
+import { messageFrame } from "../../../lib/grpc/message.ts";
+import { MessageReader } from "../../../lib/grpc/message.ts";
 import { ERROR } from "../../../lib/http2/errors.ts";
 import {
   encodeFrame,
