@@ -14,7 +14,7 @@ import { BUNDLE, bundle } from "./bundle.ts";
 import { compile, NPM_RUNTIME, runtimeOf } from "./compiler.ts";
 
 /** The permissions that `deno task start` has, and no others; and its settings. */
-const OPTIONS = config.tasks.start.split(" ")
+const OPTIONS = config.tasks.start.command.split(" ")
   .filter((word) => word.startsWith("--"));
 
 const { output = "lainlet", runtime: name = "deno" } = parseArgs(Deno.args, {

@@ -16,7 +16,7 @@ import { ensurePrograms, TEST_FLAGS } from "./setup.ts";
 const LEAST = 95;
 const CRITICAL = ["lib/access", "lib/broadcast", "lib/store"];
 
-const ROOT = new URL("..", import.meta.url).pathname;
+const ROOT = `${import.meta.dirname}/../`;
 
 interface Counts {
   lines: number;

@@ -11,6 +11,7 @@
 import config from "../deno.json" with { type: "json" };
 import * as apis from "../apis/mod.ts";
 import { scriptOptions } from "../lib/flags.ts";
+import { closureOf } from "./imports.ts";
 import { declaredTypes } from "./pack/declared.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -35,7 +36,7 @@ const output = scriptOptions({
 const folder = `${output}/client`;
 await Deno.mkdir(output, { recursive: true });
 await Deno.remove(folder, { recursive: true }).catch(() => {});
-for (const path of await modules(exports.replace(/^\.\//, ""))) {
+for (const path of await closureOf(exports.replace(/^\.\//, ""), DECLARED)) {
   await write(path, await own(path));
 }
 await write(DECLARED, declaredTypes(Object.values(apis)));
@@ -50,20 +51,6 @@ const file = `${name.replace("@", "").replace("/", "-")}-${version}.tgz`;
 await deno("fmt", "--quiet", ".");
 await deno("pack", "--allow-dirty", "--no-source-maps", `--output=../${file}`);
 console.error(`${output}/${file} is made.`);
-
-/** A module, and all that it imports. */
-async function modules(
-  path: string,
-  found = new Set<string>(),
-): Promise<Set<string>> {
-  if (path === DECLARED || found.has(path)) return found;
-  found.add(path);
-  for (const [, to = ""] of (await own(path)).matchAll(/ from "(\..*)";$/gm)) {
-    const { pathname } = new URL(to, new URL(path, ROOT));
-    await modules(pathname.slice(ROOT.pathname.length), found);
-  }
-  return found;
-}
 
 function own(path: string): Promise<string> {
   return Deno.readTextFile(new URL(path, ROOT));

@@ -7,7 +7,7 @@
  */
 import config from "../deno.json" with { type: "json" };
 
-const SOURCE = new URL("../lib/grpc/proto/", import.meta.url).pathname;
+const SOURCE = `${import.meta.dirname}/../lib/grpc/proto`;
 
 const PLUGIN = `#!/bin/sh
 exec deno run --quiet --no-prompt --allow-env ${

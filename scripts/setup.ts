@@ -5,7 +5,7 @@
  */
 
 /** Programs of tests and benchmarks, and Debian's packages that bring them. */
-const PACKAGES: Record<string, string> = {
+export const PACKAGES: Readonly<Record<string, string>> = {
   // Debian's own, for which its packages are.
   "/usr/bin/python3": "python3-grpcio",
   bash: "bash",
@@ -128,8 +128,8 @@ export async function ensurePrograms(
   }`;
   if (Deno.uid() !== 0 || await exitCode("apt-get", "--version") !== 0) {
     throw new Error(
-      `the tests need ${missing.join(" and ")}: install them ` +
-        `(Debian, Ubuntu: ${how}) and run this again`,
+      `${missing.join(" and ")} not found: install what is missing ` +
+        `(Debian, Ubuntu: sudo ${how}) and run this again`,
     );
   }
   console.error(`Installing ${packages.join(", ")}.`);

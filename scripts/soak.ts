@@ -16,7 +16,8 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { get } from "../tests/util/client.ts";
-import { GOLDEN_HOST, LainletProcess } from "../tests/util/lainlet.ts";
+import { GOLDEN_HOST } from "../tests/util/lainlet.ts";
+import { LainletProcess } from "../tests/util/lainlet_process.ts";
 import { Model, Random } from "../tests/util/model.ts";
 import { eventually } from "../tests/util/process.ts";
 import { type Fault, Proxy } from "../tests/util/proxy.ts";

@@ -1,42 +1,89 @@
 /**
- * Runs all tests; installs and makes first what they need.
+ * Runs tests.
  *
- *     deno task test [arguments of deno test]
+ *     deno task test [--filter=NAME, other flags of deno test] [FILE|FOLDER...]
+ *
+ * Without a file it runs all of them, and first installs the programs that
+ * they need. It compiles the executable if one of the tests starts it.
  *
  * @module
  */
+import { closureOf } from "./imports.ts";
 import { ensurePrograms, TEST_FLAGS } from "./setup.ts";
 
-/** Tests that need both cores, and hold up the others: they come last. */
+/** Tests that need both cores, and slow the others down: they come last. */
 const ALONE = ["tests/e2e/hostile_server_test.ts"];
 
-async function deno(...args: string[]): Promise<boolean> {
-  const { success } = await new Deno.Command("deno", { args }).output();
-  return success;
+/** Whatever starts the executable imports this. */
+const STARTS_EXECUTABLE = "tests/util/lainlet_process.ts";
+
+function fail(message: string, code: number): never {
+  console.error(`test: ${message}`);
+  Deno.exit(code);
 }
 
-async function run(...args: string[]): Promise<number> {
+/** Returns the tests in a file or folder, by paths relative to the repository. */
+async function testsIn(path: string): Promise<string[]> {
+  const { isDirectory } = await Deno.stat(path)
+    .catch(() => fail(`no such file or folder: ${path}`, 2));
+  if (!isDirectory) return [path];
+  const found: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(path)) {
+    const inside = `${path}/${name}`;
+    if (isDirectory) found.push(...await testsIn(inside));
+    else if (/_test\.tsx?$/.test(name)) found.push(inside);
+  }
+  return found.sort();
+}
+
+/** Runs Deno. @returns its exit code */
+async function deno(args: readonly string[], isQuiet = false): Promise<number> {
+  const output = isQuiet ? "null" : "inherit";
   return (await new Deno.Command("deno", {
-    args,
-    // The tests of faults wait most of the time.
+    args: [...args],
+    // Many tests wait most of the time.
     env: { DENO_JOBS: "4" },
-    stdout: "inherit",
-    stderr: "inherit",
+    stdout: output,
+    stderr: output,
   }).spawn().status).code;
 }
 
-try {
-  await ensurePrograms();
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+async function compile(): Promise<void> {
+  const ways = [["task", "compile"], ["task", "compile", "--runtime=npm"]];
+  for (const [i, way] of ways.entries()) {
+    if (await deno(way, i < ways.length - 1) === 0) return;
+  }
   Deno.exit(1);
 }
-if (
-  !await deno("task", "compile") &&
-  await run("task", "compile", "--runtime=npm") !== 0
-) Deno.exit(1);
-// Types are not tests: `deno check` looks at them.
-const tests = (...args: string[]) =>
-  run("test", "--no-check", ...TEST_FLAGS, ...Deno.args, ...args);
-const most = await tests("--parallel", `--ignore=${ALONE.join()}`, "tests");
-Deno.exit(Math.max(most, await tests(...ALONE)));
+
+/** Whether one of some tests starts the executable. */
+async function startExecutable(files: readonly string[]): Promise<boolean> {
+  for (const file of files) {
+    if ((await closureOf(file)).has(STARTS_EXECUTABLE)) return true;
+  }
+  return false;
+}
+
+const flags = Deno.args.filter((arg) => arg.startsWith("-"));
+const named = Deno.args.filter((arg) => !arg.startsWith("-"))
+  .map((path) => path.replace(/^\.\/|\/$/g, ""));
+if (named.length === 0) {
+  await ensurePrograms().catch(({ message }: Error) => fail(message, 1));
+}
+const files = (await Promise.all((named.length > 0 ? named : ["tests"])
+  .map(testsIn))).flat();
+if (await startExecutable(files)) await compile();
+let code = 0;
+for (
+  const group of [
+    files.filter((file) => !ALONE.includes(file)),
+    files.filter((file) => ALONE.includes(file)),
+  ]
+) {
+  if (group.length === 0) continue;
+  const parallel = group.length > 1 ? ["--parallel"] : [];
+  // Types are not tests: `deno task check` checks them.
+  const args = ["test", "--no-check", ...parallel, ...TEST_FLAGS, ...flags];
+  code = Math.max(code, await deno([...args, ...group]));
+}
+Deno.exit(code);

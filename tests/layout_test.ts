@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { importsOf } from "../scripts/imports.ts";
 
 const ROOT = new URL("..", import.meta.url);
 
@@ -24,14 +25,9 @@ async function readImports(): Promise<ReadonlyMap<string, readonly string[]>> {
   const modules = (await filesOf(ROOT))
     .filter((path) => /^(main|apis\/.+|lib\/.+)\.tsx?$/.test(path));
   return new Map(
-    await Promise.all(modules.map(async (path) => {
-      const text = await Deno.readTextFile(new URL(path, ROOT));
-      const imported = [...text.matchAll(/\b(?:from|import) ?\(?"(\..+?)"/g)]
-        .map(([, to = ""]) =>
-          new URL(to, new URL(path, ROOT)).pathname.slice(ROOT.pathname.length)
-        );
-      return [path, imported.filter((to) => /\.tsx?$/.test(to))] as const;
-    })),
+    await Promise.all(
+      modules.map(async (path) => [path, await importsOf(path)] as const),
+    ),
   );
 }
 
@@ -90,6 +86,17 @@ Deno.test("the top level is what it is meant to be", async () => {
     "scripts",
     "tests",
   ]);
+});
+
+Deno.test("a checkout may lie in a folder with a space: no path is that of a URL", async () => {
+  for (const path of await filesOf(ROOT)) {
+    if (!/\.tsx?$/.test(path)) continue;
+    const text = await Deno.readTextFile(new URL(path, ROOT));
+    assert(
+      !/import\.meta\.url\)\s*\.pathname/.test(text),
+      `${path}: import.meta.dirname is a path, the pathname of a URL is not`,
+    );
+  }
 });
 
 Deno.test("nothing reads outside the checkout", async () => {

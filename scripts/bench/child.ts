@@ -27,7 +27,7 @@ export class Child<T extends Commands<T>> implements AsyncDisposable {
 
   /** @param module a file beside this one, which calls {@linkcode obey} */
   constructor(module: string, permissions: readonly string[]) {
-    const path = new URL(module, import.meta.url).pathname;
+    const path = `${import.meta.dirname}/${module}`;
     this.#child = new Deno.Command("deno", {
       args: ["run", "--no-prompt", "--ignore-env", ...permissions, path],
       stdin: "piped",

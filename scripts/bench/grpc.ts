@@ -1,5 +1,5 @@
 import { TestEtcd } from "../../tests/util/etcd.ts";
-import { LainletProcess } from "../../tests/util/lainlet.ts";
+import { LainletProcess } from "../../tests/util/lainlet_process.ts";
 import { freePort } from "../../tests/util/process.ts";
 import { Child } from "./child.ts";
 import { cpuOf, type Load, startLoad } from "./processes.ts";

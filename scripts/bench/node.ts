@@ -1,6 +1,6 @@
 import { get } from "../../tests/util/client.ts";
 import { TestEtcd } from "../../tests/util/etcd.ts";
-import { TARGETS } from "../../tests/util/lainlet.ts";
+import { TARGETS } from "../../tests/util/lainlet_process.ts";
 import { eventually, freePort, Program } from "../../tests/util/process.ts";
 import { compile, type Runtime } from "../compiler.ts";
 import { pause, startLainlet, startLoad, writeCluster } from "./processes.ts";
@@ -23,7 +23,7 @@ const LISTENERS = [
 ];
 
 /** Where a bare server's executable is made. */
-const BARE = new URL("../../dist/bare", import.meta.url).pathname;
+const BARE = `${import.meta.dirname}/../../dist/bare`;
 
 /** A part of an executable that is the runtime's alone, in bytes. */
 const RUNTIME = [1_000_000, 9_000_000] as const;
@@ -45,7 +45,7 @@ async function compileBare(): Promise<string> {
     try {
       await compile(
         {
-          folder: new URL(".", import.meta.url).pathname,
+          folder: `${import.meta.dirname}`,
           main: "bare.ts",
           included: [],
           options: ["--allow-net=127.0.0.1"],

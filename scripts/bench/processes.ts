@@ -1,5 +1,5 @@
 import type { TestEtcd } from "../../tests/util/etcd.ts";
-import { LainletProcess } from "../../tests/util/lainlet.ts";
+import { LainletProcess } from "../../tests/util/lainlet_process.ts";
 import { groupKey, type GroupSpec, groupValue } from "../cluster.ts";
 import { Child } from "./child.ts";
 import type { floor } from "./floor.ts";

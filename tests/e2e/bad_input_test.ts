@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
-import { LainletProcess } from "../util/lainlet.ts";
+import { LainletProcess } from "../util/lainlet_process.ts";
 import { eventually } from "../util/process.ts";
 
 /**

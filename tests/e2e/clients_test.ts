@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { TestEtcd } from "../util/etcd.ts";
-import { LainletProcess } from "../util/lainlet.ts";
+import { LainletProcess } from "../util/lainlet_process.ts";
 import { eventually, Program } from "../util/process.ts";
 
 /** A client that runs by itself; `output` is what it has received so far. */

@@ -16,7 +16,8 @@ import {
 import { type Page, TestBrowser, violations, visit } from "../util/browser.ts";
 import { get } from "../util/client.ts";
 import { cluster } from "../util/golden.ts";
-import { GOLDEN_HOST, TARGETS, TestLainlet } from "../util/lainlet.ts";
+import { GOLDEN_HOST, TestLainlet } from "../util/lainlet.ts";
+import { TARGETS } from "../util/lainlet_process.ts";
 import { becomes, eventually, freePort, Program } from "../util/process.ts";
 
 const takeBrowser = TestBrowser.shared();

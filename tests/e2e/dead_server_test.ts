@@ -25,7 +25,7 @@ import {
   tryWatch,
   unread,
 } from "../util/hostile.ts";
-import { TARGETS } from "../util/lainlet.ts";
+import { TARGETS } from "../util/lainlet_process.ts";
 import { eventually, Program } from "../util/process.ts";
 
 const deep = "[".repeat(100_000) + "]".repeat(100_000);

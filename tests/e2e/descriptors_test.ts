@@ -8,8 +8,9 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { TYPE } from "../../lib/http2/frame.ts";
 import { get, Stream } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
+import { CLUSTER_FILE } from "../util/golden.ts";
 import { Http2Peer } from "../util/http2_peer.ts";
-import { LainletProcess } from "../util/lainlet.ts";
+import { LainletProcess } from "../util/lainlet_process.ts";
 import { becomes, eventually, freePort, Program } from "../util/process.ts";
 import { Proxy } from "../util/proxy.ts";
 
@@ -197,9 +198,8 @@ for (const target of ["source", "binary"] as const) {
 }
 
 Deno.test("binary: half-sent requests use up its descriptors three times, and it still answers and stops", async () => {
-  const file = new URL("../golden/cluster.json", import.meta.url).pathname;
   await using lainlet = await LainletProcess.start("binary", [
-    `--store=memory:${file}`,
+    `--store=memory:${CLUSTER_FILE}`,
     "--workers=2",
   ], { descriptors: LIMIT });
   const { url, program } = lainlet;
@@ -220,10 +220,9 @@ Deno.test("binary: half-sent requests use up its descriptors three times, and it
 });
 
 Deno.test("source: connections by gRPC from one address leave descriptors to the others", async () => {
-  const file = new URL("../golden/cluster.json", import.meta.url).pathname;
   const port = freePort();
   await using lainlet = await LainletProcess.start("source", [
-    `--store=memory:${file}`,
+    `--store=memory:${CLUSTER_FILE}`,
     `--grpc.addr=127.0.0.1:${port}`,
   ], { descriptors: LIMIT });
   await using peers = new AsyncDisposableStack();

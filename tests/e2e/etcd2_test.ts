@@ -8,7 +8,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { makeCertificates, openssl } from "../util/certificates.ts";
 import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
-import { LainletProcess, TARGETS } from "../util/lainlet.ts";
+import { LainletProcess, TARGETS } from "../util/lainlet_process.ts";
 import { becomes, eventually, Program } from "../util/process.ts";
 
 const TELLS =

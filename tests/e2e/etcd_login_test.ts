@@ -12,7 +12,7 @@ import {
 } from "../util/certificates.ts";
 import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
-import { LainletProcess } from "../util/lainlet.ts";
+import { LainletProcess } from "../util/lainlet_process.ts";
 import { becomes, eventually } from "../util/process.ts";
 import { Watched } from "../util/watched.ts";
 

@@ -10,7 +10,7 @@ import { golden } from "../util/golden.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 import { Program } from "../util/process.ts";
 
-const FIXTURES = new URL("../fixtures/", import.meta.url).pathname;
+const FIXTURES = `${import.meta.dirname}/../fixtures/`;
 
 /** What a program prints, which must be well. */
 async function run(command: string, ...args: string[]): Promise<string> {

@@ -10,14 +10,18 @@ import { Health } from "../../lib/grpc/proto/health_pb.ts";
 import { get } from "../util/client.ts";
 import { makeCertificates, renew } from "../util/certificates.ts";
 import { TestEtcd } from "../util/etcd.ts";
-import { calls, cluster, comparableReply } from "../util/golden.ts";
+import {
+  calls,
+  cluster,
+  CLUSTER_FILE,
+  comparableReply,
+} from "../util/golden.ts";
 import { RpcClient } from "../util/grpc.ts";
-import { GOLDEN_HOST, TARGETS } from "../util/lainlet.ts";
+import { GOLDEN_HOST } from "../util/lainlet.ts";
+import { TARGETS } from "../util/lainlet_process.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
 
-const MEMORY = `--store=memory:${
-  new URL("../golden/cluster.json", import.meta.url).pathname
-}`;
+const MEMORY = `--store=memory:${CLUSTER_FILE}`;
 
 /** All golden calls, of a lainlet on {@linkcode GOLDEN_HOST}. */
 async function isGolden(port: number): Promise<void> {

@@ -7,8 +7,9 @@ import { TestLainlet } from "../util/lainlet.ts";
 import { eventually } from "../util/process.ts";
 import { TestPrometheus } from "../util/prometheus.ts";
 
-const ALERTS = new URL("scripts/package/monitoring/alerts.yml", ROOT).pathname;
-const CASES = new URL("tests/scripts/alerts.yml", ROOT).pathname;
+const ALERTS =
+  `${import.meta.dirname}/../../scripts/package/monitoring/alerts.yml`;
+const CASES = `${import.meta.dirname}/../scripts/alerts.yml`;
 
 interface Panel {
   readonly id: number;

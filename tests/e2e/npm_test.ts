@@ -13,7 +13,7 @@ import { NodeProject } from "../util/npm.ts";
 import { freePort } from "../util/process.ts";
 
 const DECLARED = new URL("../../lib/client/declared.ts", import.meta.url);
-const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+const CONFIG = `${import.meta.dirname}/../../deno.json`;
 
 /** A module that only has the right types when two declare the same, and no `any`. */
 const SAME = `import type * as here from "${DECLARED}";
@@ -122,7 +122,7 @@ Deno.test("npm: the client's package has lainlet's types, can be published, and 
   const folder = await Deno.makeTempDir({ prefix: "lainlet-npm-" });
   await using stack = new AsyncDisposableStack();
   stack.defer(() => Deno.remove(folder, { recursive: true }));
-  const [command = "", ...flags] = config.tasks.pack.split(" ");
+  const [command = "", ...flags] = config.tasks.pack.command.split(" ");
   await run(command, ...flags, `--output=${folder}`);
 
   await t.step("the types are those that the endpoints declare", async () => {

@@ -235,7 +235,7 @@ Deno.test("package: systemd takes the unit", async () => {
 });
 
 Deno.test("package: what is wrong is one line", async () => {
-  const [task = "", ...flags] = config.tasks.package.split(" ");
+  const [task = "", ...flags] = config.tasks.package.command.split(" ");
   for (
     const [arg, line] of [
       ["more", 'package: unexpected argument "more"\n'],

@@ -4,12 +4,16 @@ import { HELP } from "../../lib/cli/help.ts";
 import { get, Stream } from "../util/client.ts";
 import { makeCertificates } from "../util/certificates.ts";
 import { TestEtcd } from "../util/etcd.ts";
-import { cluster, comparable, expectations } from "../util/golden.ts";
-import { GOLDEN_HOST, LainletProcess, TARGETS } from "../util/lainlet.ts";
+import {
+  cluster,
+  CLUSTER_FILE,
+  comparable,
+  expectations,
+} from "../util/golden.ts";
+import { GOLDEN_HOST } from "../util/lainlet.ts";
+import { LainletProcess, TARGETS } from "../util/lainlet_process.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
 
-const CLUSTER_FILE =
-  new URL("../golden/cluster.json", import.meta.url).pathname;
 const HOST = ["--ip", GOLDEN_HOST.ip, "-hostname", GOLDEN_HOST.hostname];
 const MEMORY = [`--store=memory:${CLUSTER_FILE}`, ...HOST];
 

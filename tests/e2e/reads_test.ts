@@ -12,7 +12,8 @@ import {
 } from "@std/assert";
 import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
-import { GOLDEN_HOST, LainletProcess } from "../util/lainlet.ts";
+import { GOLDEN_HOST } from "../util/lainlet.ts";
+import { LainletProcess } from "../util/lainlet_process.ts";
 import { eventually } from "../util/process.ts";
 import { Proxy } from "../util/proxy.ts";
 import { stop } from "../util/state_folder.ts";

@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { get } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { Frames } from "../util/frames.ts";
-import { LainletProcess } from "../util/lainlet.ts";
+import { LainletProcess } from "../util/lainlet_process.ts";
 
 const KEY = "/lain/config/key0";
 const VALUE = "x".repeat(10_000);

@@ -9,9 +9,7 @@ function task(
   args: string[],
   env: Record<string, string> = {},
 ): Program {
-  const task = config.tasks[name];
-  const line = typeof task === "string" ? task : task.command;
-  const [command = "", ...first] = line.split(" ");
+  const [command = "", ...first] = config.tasks[name].command.split(" ");
   return new Program(command, [...first, ...args], env);
 }
 

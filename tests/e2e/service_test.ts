@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { get } from "../util/client.ts";
-import { TARGETS } from "../util/lainlet.ts";
+import { TARGETS } from "../util/lainlet_process.ts";
 import { becomes, eventually, freePort, Program } from "../util/process.ts";
 import { TestServiceManager } from "../util/service_manager.ts";
 

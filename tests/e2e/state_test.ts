@@ -8,7 +8,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { loadState } from "../../lib/store/saved/read.ts";
 import { get, Stream } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
-import { TARGETS } from "../util/lainlet.ts";
+import { TARGETS } from "../util/lainlet_process.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
 import { StateFolder, stop } from "../util/state_folder.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { LainletProcess } from "../util/lainlet.ts";
+import { LainletProcess } from "../util/lainlet_process.ts";
 import { eventually, type Program } from "../util/process.ts";
 
 /** More than the system takes from lainlet for a reader that does not read. */

@@ -7,7 +7,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { nodeKey, nodeValue } from "../../scripts/cluster.ts";
 import { LARGE, largeCluster } from "../../scripts/large_cluster.ts";
-import { TARGETS, TestLainlet } from "../util/lainlet.ts";
+import { TestLainlet } from "../util/lainlet.ts";
+import { TARGETS } from "../util/lainlet_process.ts";
 import { eventually, Program } from "../util/process.ts";
 import { Proxy } from "../util/proxy.ts";
 

@@ -9,7 +9,7 @@ import { get } from "../util/client.ts";
 import { applyPatch } from "../../lib/client/patch.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { Frames } from "../util/frames.ts";
-import { LainletProcess } from "../util/lainlet.ts";
+import { LainletProcess } from "../util/lainlet_process.ts";
 import { Random } from "../util/model.ts";
 import { eventually } from "../util/process.ts";
 

@@ -6,7 +6,7 @@
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { get } from "../util/client.ts";
-import { LainletProcess } from "../util/lainlet.ts";
+import { LainletProcess } from "../util/lainlet_process.ts";
 import { becomes, eventually } from "../util/process.ts";
 import { TestZooKeeper } from "../util/zookeeper.ts";
 

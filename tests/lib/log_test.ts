@@ -19,7 +19,7 @@ Deno.test("log: of a bug that nobody caught, a line says where it comes from, an
     await using program = new Program("deno", [
       "run",
       "--no-prompt",
-      `--config=${new URL("../../deno.json", import.meta.url).pathname}`,
+      `--config=${import.meta.dirname}/../../deno.json`,
       file,
     ]);
     assertEquals((await program.ended()).code, 0, program.stderr);

@@ -8,7 +8,7 @@ import config from "../../deno.json" with { type: "json" };
 import { get } from "../util/client.ts";
 import { NEWER_SETTINGS, verifyUnit } from "../util/debian.ts";
 import { TestEtcd } from "../util/etcd.ts";
-import { LainletProcess } from "../util/lainlet.ts";
+import { LainletProcess } from "../util/lainlet_process.ts";
 import { eventually, freePort } from "../util/process.ts";
 import { NodeProject } from "../util/npm.ts";
 import { TestZooKeeper } from "../util/zookeeper.ts";

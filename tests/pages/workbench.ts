@@ -10,7 +10,7 @@ import { get } from "../util/client.ts";
 import { DebianRoot } from "../util/debian.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { groupAt } from "../util/group.ts";
-import { TARGETS } from "../util/lainlet.ts";
+import { TARGETS } from "../util/lainlet_process.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
 import { repositoryFiles, ROOT } from "./pages.ts";
 

@@ -58,7 +58,7 @@ Deno.test("bundle: the same each time, of no machine, names kept, with everybody
   });
   await t.step("it follows etcd and serves, on two threads", async () => {
     const port = freePort();
-    const flags = config.tasks.start.split(" ")
+    const flags = config.tasks.start.command.split(" ")
       .filter((word) => word.startsWith("--"));
     await using program = new Program("deno", [
       "run",

@@ -12,7 +12,7 @@ import { idleOf, startBare } from "../../scripts/bench/node.ts";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { openingOf } from "../util/http2_peer.ts";
 import { TestEtcd } from "../util/etcd.ts";
-import { LainletProcess, TARGETS } from "../util/lainlet.ts";
+import { LainletProcess, TARGETS } from "../util/lainlet_process.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
 
 const UNIT = await Deno.readTextFile(
@@ -335,7 +335,7 @@ Deno.test("memory: values of 1 MB, rewritten 2,000 times a second, are not kept"
   const port = freePort();
   await using program = new Program(command, [
     ...rest.slice(0, -1),
-    new URL("./rewriting.ts", import.meta.url).pathname,
+    `${import.meta.dirname}/rewriting.ts`,
     "2000",
     `--web=:${port}`,
   ], ENV);

@@ -1,5 +1,6 @@
 import { MemoryStore } from "../../lib/store/memory.ts";
-import { TARGETS, TestLainlet } from "./lainlet.ts";
+import { TestLainlet } from "./lainlet.ts";
+import { TARGETS } from "./lainlet_process.ts";
 import { Program } from "./process.ts";
 import { Proxy } from "./proxy.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
-import { TARGETS } from "./lainlet.ts";
+import { TARGETS } from "./lainlet_process.ts";
 import { Program } from "./process.ts";
 
 /** Runs a program to its end; it must be well. */
@@ -13,7 +13,7 @@ export async function run(command: string, ...args: string[]): Promise<string> {
 
 /** Makes the packages of the binary that is tested. @returns where the .deb is */
 export async function makePackages(folder: string): Promise<string> {
-  const [task = "", ...flags] = config.tasks.package.split(" ");
+  const [task = "", ...flags] = config.tasks.package.command.split(" ");
   const [binary] = TARGETS.binary;
   await run(task, ...flags, `--binary=${binary}`, `--output=${folder}`);
   return `${folder}/lainlet_${config.version}-1_amd64.deb`;

@@ -2,7 +2,10 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { MemoryStore } from "../../lib/store/memory.ts";
 
 /** The cluster and the answers that every lainlet must give for it. */
-const FOLDER = new URL("../golden/", import.meta.url);
+const FOLDER = `${import.meta.dirname}/../golden`;
+
+/** The cluster as `--store=memory` reads it. */
+export const CLUSTER_FILE = `${FOLDER}/cluster.json`;
 
 /** One request and its answer. */
 export interface Expectation {
@@ -33,7 +36,7 @@ export function golden(): MemoryStore {
 }
 
 function read(name: string): string {
-  return Deno.readTextFileSync(new URL(name, FOLDER));
+  return Deno.readTextFileSync(`${FOLDER}/${name}`);
 }
 
 /** An answer in the form that it is compared in: some are multisets. */

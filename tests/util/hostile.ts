@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { TARGETS } from "./lainlet.ts";
+import { TARGETS } from "./lainlet_process.ts";
 import { eventually, Program } from "./process.ts";
 
 const [LAINLET, ...FIRST] = TARGETS.binary;

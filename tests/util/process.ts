@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { PACKAGES } from "../../scripts/setup.ts";
 
 /**
  * A port that nobody listens on. It lies below those that systems give to
@@ -77,13 +78,7 @@ export class Program implements AsyncDisposable {
     args: readonly string[],
     env: Record<string, string> = {},
   ) {
-    this.#child = new Deno.Command(command, {
-      args: [...args],
-      env,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
+    this.#child = spawn(command, args, env);
     const copy = async (
       from: ReadableStream<Uint8Array>,
       to: (text: string) => void,
@@ -138,6 +133,32 @@ export class Program implements AsyncDisposable {
       // It has ended already.
     }
     await this.ended();
+  }
+}
+
+/** @throws {Error} with the package that has the program, when it is not installed */
+function spawn(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string>,
+): Deno.ChildProcess {
+  try {
+    return new Deno.Command(command, {
+      args: [...args],
+      env,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  } catch (error) {
+    const name = PACKAGES[command];
+    if (!(error instanceof Deno.errors.NotFound) || name === undefined) {
+      throw error;
+    }
+    throw new Error(
+      `${command} is not installed (Debian, Ubuntu: sudo apt-get install ${name})`,
+      { cause: error },
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-import { LainletProcess, type TARGETS } from "./lainlet.ts";
+import { LainletProcess, type TARGETS } from "./lainlet_process.ts";
 import type { Program } from "./process.ts";
 
 /** Where a lainlet may write, in the namespace of its mounts. */

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Client, type Data } from "../../lib/client/client.ts";
-import { GOLDEN_HOST, LainletProcess, type TARGETS } from "./lainlet.ts";
+import { GOLDEN_HOST } from "./lainlet.ts";
+import { LainletProcess, type TARGETS } from "./lainlet_process.ts";
 import { eventually } from "./process.ts";
 import { freshAnswers, Witness } from "./witness.ts";
 

@@ -198,7 +198,10 @@ Deno.test("flags: the environment is what the permissions name", () => {
   assertEquals(allowed(config.tasks.demo.command), variables);
   // Those of a service manager are set by nobody else.
   const managed = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
-  assertEquals(allowed(config.tasks.start), [...variables, ...managed].sort());
+  assertEquals(
+    allowed(config.tasks.start.command),
+    [...variables, ...managed].sort(),
+  );
   for (const name of variables) {
     assertMatch(HELP, new RegExp(`\\$${name}\\b`));
   }

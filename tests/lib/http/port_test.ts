@@ -3,7 +3,7 @@ import { get } from "../../util/client.ts";
 import { run } from "../../util/debian.ts";
 import { eventually, freePort, Program } from "../../util/process.ts";
 
-const FIXTURE = new URL("../../fixtures/reopen.ts", import.meta.url).pathname;
+const FIXTURE = `${import.meta.dirname}/../../fixtures/reopen.ts`;
 
 /** The runtime that `deno task compile --runtime=npm` takes: a newer one reports failures earlier. */
 const DENO = "deno@2.7.11";

@@ -1,7 +1,7 @@
 import { assert } from "@std/assert";
 import { writeCluster } from "../../../scripts/bench/processes.ts";
 import { TestEtcd } from "../../util/etcd.ts";
-import { TARGETS } from "../../util/lainlet.ts";
+import { TARGETS } from "../../util/lainlet_process.ts";
 
 /** How many times what answers need may be held. */
 const MOST = 1.6;
@@ -17,7 +17,7 @@ async function measure(
       RUN ?? "",
       ...FLAGS.slice(0, -1).filter((flag) => !flag.startsWith("--v8-flags=")),
       "--v8-flags=--expose-gc",
-      new URL("./held.ts", import.meta.url).pathname,
+      `${import.meta.dirname}/held.ts`,
       endpoint,
     ],
     stderr: "inherit",
