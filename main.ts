@@ -5,7 +5,7 @@ import { isCommand } from "./lib/cli/commands.ts";
 import { type Flags, parseFlags } from "./lib/cli/flags.ts";
 import { UsageError } from "./lib/flags.ts";
 import type { Http2Address } from "./lib/http2/server.ts";
-import type { Lainlet } from "./lib/http/origin.ts";
+import type { Lainlet } from "./lib/http/handler.ts";
 import { logUncaught, startLogging } from "./lib/log.ts";
 import { ServiceManager } from "./lib/service_manager.ts";
 import type { Store } from "./lib/store/store.ts";
@@ -53,7 +53,7 @@ export async function run(
   const tls = await readTls(flags);
   const apis = await import("./apis/mod.ts");
   const { Front } = await import("./lib/http/front.ts");
-  const { Lainlet } = await import("./lib/http/origin.ts");
+  const { Lainlet } = await import("./lib/http/handler.ts");
   const { web, grpc, slowAfter, workers, limits, logFormat } = flags;
   const lainlet = new Lainlet({
     store,

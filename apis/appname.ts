@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { conditional } from "../lib/http/answer.ts";
+import { conditional } from "../lib/http/response.ts";
 import { State } from "../lib/broadcast/state.ts";
 import {
   forbidden,

@@ -1,5 +1,5 @@
 import { accepts } from "@std/http/negotiation";
-import { conditional } from "../lib/http/answer.ts";
+import { conditional } from "../lib/http/response.ts";
 import { State } from "../lib/broadcast/state.ts";
 import {
   forbidden,

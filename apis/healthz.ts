@@ -1,4 +1,4 @@
-import { text } from "../lib/http/answer.ts";
+import { text } from "../lib/http/response.ts";
 import type { Page } from "../lib/view/page.ts";
 
 /** Says that the process serves. */

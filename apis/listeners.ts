@@ -5,7 +5,7 @@ import { Words } from "../lib/overview/group.ts";
 import type { Json } from "../lib/schema.ts";
 import { superOnly } from "../lib/view/select.ts";
 import type { LiveState, View } from "../lib/view/view.ts";
-import type { Listening } from "../lib/vitals/listening.ts";
+import type { Listening } from "../lib/stats/listening.ts";
 
 /** A listener that is behind for so long takes too little, in seconds. */
 const SLOW = 10;

@@ -1,4 +1,4 @@
-import { conditional } from "../lib/http/answer.ts";
+import { conditional } from "../lib/http/response.ts";
 import { State } from "../lib/broadcast/state.ts";
 import { memo } from "../lib/memo.ts";
 import { openapi } from "../lib/view/openapi/document.ts";

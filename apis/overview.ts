@@ -15,7 +15,7 @@ import { Service } from "../lib/overview/service.ts";
 import { superOnly } from "../lib/view/select.ts";
 import { type Feed, kept, ofMembers } from "../lib/view/sources.ts";
 import type { LiveState, View } from "../lib/view/view.ts";
-import { Sample, Vital, type Vitals } from "../lib/vitals/vitals.ts";
+import { Sample, Vital, type Vitals } from "../lib/stats/stats.ts";
 import type { Watcher } from "../lib/watcher/watcher.ts";
 
 /** The members of one watcher. */

@@ -1,7 +1,7 @@
 import { Unavailable } from "../lib/errors.ts";
-import { text } from "../lib/http/answer.ts";
+import { text } from "../lib/http/response.ts";
 import type { Page } from "../lib/view/page.ts";
-import { whyNotReady } from "../lib/vitals/readiness.ts";
+import { whyNotReady } from "../lib/stats/readiness.ts";
 
 /** Says whether the state is complete and recent. */
 export default {

@@ -1,5 +1,5 @@
 import { Lainlet } from "../lib/grpc/proto/message_pb.ts";
-import { text } from "../lib/http/answer.ts";
+import { text } from "../lib/http/response.ts";
 import { type Page, unary } from "../lib/view/page.ts";
 
 /** What deployed clients of gRPC take lainlet for. */

@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import { sleep } from "./backoff.ts";
+import { sleep } from "./time.ts";
 
 const log = getLogger(["lainlet", "service"]);
 

@@ -1,4 +1,4 @@
-import type { Delays } from "../vitals/delays.ts";
+import type { Delays } from "../stats/latency.ts";
 import type { DeliveryCounts, RegisteredStream } from "./carrier.ts";
 import { EventIds } from "./event_id.ts";
 import { COMMENT, errorFrame, heartbeatFrame } from "./frame.ts";

@@ -1,4 +1,4 @@
-import type { Counters } from "../vitals/counters.ts";
+import type { Counters } from "../stats/counters.ts";
 import { Branch, type BranchOptions } from "./branch.ts";
 import type { DeliveryCounts, RegisteredStream } from "./carrier.ts";
 

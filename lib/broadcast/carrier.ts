@@ -1,4 +1,4 @@
-import type { StreamStats } from "../vitals/places.ts";
+import type { StreamStats } from "../stats/places.ts";
 
 /** What streams carried. */
 export interface DeliveryCounts {

@@ -1,5 +1,5 @@
 import { Unavailable } from "../errors.ts";
-import type { Delays } from "../vitals/delays.ts";
+import type { Delays } from "../stats/latency.ts";
 import type { EventIds } from "./event_id.ts";
 import { errorFrame, notesOf, unchanged } from "./frame.ts";
 import type { State } from "./state.ts";

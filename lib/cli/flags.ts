@@ -1,5 +1,5 @@
 import { isAddress } from "../access/address.ts";
-import { MOST_THREADS } from "../vitals/counters.ts";
+import { MOST_THREADS } from "../stats/counters.ts";
 import {
   durationFlag,
   type Given,

@@ -10,7 +10,7 @@
  * @module
  */
 import { ChildController } from "../abort.ts";
-import { backoff, sleep } from "../backoff.ts";
+import { backoff, sleep } from "../time.ts";
 import type { Data, EndpointName, Params, ViewName } from "./declared.ts";
 import { LimitError, lineOf, PeerError, RefusedError } from "./errors.ts";
 import { events } from "./events.ts";

@@ -1,8 +1,8 @@
 import { State } from "../broadcast/state.ts";
 import { messageFrame } from "./message.ts";
 import { Topic } from "../broadcast/topic.ts";
-import type { Readings } from "../vitals/readings.ts";
-import { whyNotReady } from "../vitals/readiness.ts";
+import type { Readings } from "../stats/readings.ts";
+import { whyNotReady } from "../stats/readiness.ts";
 import { encode } from "../view/rpc.ts";
 import { decode, type Method } from "./methods.ts";
 import {

@@ -2,7 +2,7 @@ import type { DeliveryCounts, RegisteredStream } from "../broadcast/carrier.ts";
 import { State } from "../broadcast/state.ts";
 import type { Subscriber, Topic } from "../broadcast/topic.ts";
 import type { Http2Stream } from "../http2/stream.ts";
-import type { Delays } from "../vitals/delays.ts";
+import type { Delays } from "../stats/latency.ts";
 import type { Listener } from "../view/listener.ts";
 import { CODE, type Code, codeOf } from "./status.ts";
 

@@ -1,11 +1,11 @@
 import { getLogger } from "@logtape/logtape";
 import type { WorkerSetup } from "./workers.ts";
 import { countDescriptors, MANY } from "./descriptors.ts";
-import type { Lainlet } from "./origin.ts";
+import type { Lainlet } from "./handler.ts";
 import { listenAt } from "../listen.ts";
-import { type Address, freePort, Port } from "./port.ts";
+import { type Address, freePort, Port } from "./listener.ts";
 import { Porter } from "./porter.ts";
-import { Server } from "./server.ts";
+import { Server } from "./thread.ts";
 import { Workers } from "./workers.ts";
 
 const log = getLogger(["lainlet", "http"]);

@@ -1,6 +1,6 @@
 import { canonicalAddress } from "../access/address.ts";
-import type { Asked, Listening, Place } from "../vitals/listening.ts";
-import type { Places } from "../vitals/places.ts";
+import type { Asked, Listening, Place } from "../stats/listening.ts";
+import type { Places } from "../stats/places.ts";
 import { shared } from "../watcher/shared.ts";
 
 /** How many streams there may be at a time, and GETs that wait. */

@@ -1,5 +1,5 @@
 import type { Answer, Ask, Feed } from "../view/page.ts";
-import type { Origin } from "./answer.ts";
+import type { Origin } from "./response.ts";
 import type { BranchOptions } from "../broadcast/branch.ts";
 import { State } from "../broadcast/state.ts";
 import type { Subscriber, Topic } from "../broadcast/topic.ts";

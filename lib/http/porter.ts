@@ -1,7 +1,7 @@
 import { getLogger } from "@logtape/logtape";
 import { MANY, Reserve } from "./descriptors.ts";
-import type { Counters } from "../vitals/counters.ts";
-import type { Port } from "./port.ts";
+import type { Counters } from "../stats/counters.ts";
+import type { Port } from "./listener.ts";
 
 const log = getLogger(["lainlet", "port"]);
 

@@ -9,10 +9,10 @@ import {
 import type { Answer, Ask } from "../view/page.ts";
 import type { View } from "../view/view.ts";
 import type { Demand, Views } from "../view/views.ts";
-import type { Asked } from "../vitals/listening.ts";
+import type { Asked } from "../stats/listening.ts";
 import type { Cluster } from "../watcher/cluster.ts";
 import { reach } from "../watcher/progress.ts";
-import { conditional, isKnown, withHeaders } from "./answer.ts";
+import { conditional, isKnown, withHeaders } from "./response.ts";
 import type { Limits } from "./limits.ts";
 import { otherState, waitOf } from "./poll.ts";
 import { Waits } from "./waits.ts";

@@ -4,7 +4,7 @@ import type { State } from "../broadcast/state.ts";
 import { Unavailable } from "../errors.ts";
 import type { Answer, Ask, Feed } from "../view/page.ts";
 import type { Listener } from "../view/listener.ts";
-import type { Origin } from "./answer.ts";
+import type { Origin } from "./response.ts";
 import type { Post, ToOrigin, ToWorker } from "./link.ts";
 import { StateReader, type WireState } from "./wire.ts";
 

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { Counters } from "../vitals/counters.ts";
+import { Counters } from "../stats/counters.ts";
 import type { ToOrigin, ToWorker } from "./link.ts";
 import { RemoteOrigin } from "./remote.ts";
 import { logUncaught, startLogging } from "../log.ts";
-import { Port } from "./port.ts";
-import { Server } from "./server.ts";
+import { Port } from "./listener.ts";
+import { Server } from "./thread.ts";
 import type { FromWorker, WorkerCommand, WorkerSetup } from "./workers.ts";
 
 declare const self: {

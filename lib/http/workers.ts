@@ -1,9 +1,9 @@
 import { getLogger } from "@logtape/logtape";
-import { backoff } from "../backoff.ts";
-import type { Counters } from "../vitals/counters.ts";
-import type { Origin } from "./answer.ts";
+import { backoff } from "../time.ts";
+import type { Counters } from "../stats/counters.ts";
+import type { Origin } from "./response.ts";
 import { OriginLink, type ToOrigin } from "./link.ts";
-import type { Address } from "./port.ts";
+import type { Address } from "./listener.ts";
 
 const log = getLogger(["lainlet", "workers"]);
 

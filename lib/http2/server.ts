@@ -1,6 +1,6 @@
 import { onAbort } from "../abort.ts";
 import { getLogger } from "@logtape/logtape";
-import { sleep } from "../backoff.ts";
+import { sleep } from "../time.ts";
 import type { KeyPair } from "../certificates.ts";
 import { Http2Connection } from "./connection.ts";
 import { join, PREFACE } from "./frame.ts";

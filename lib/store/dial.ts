@@ -1,5 +1,5 @@
 import { ChildController, onAbort, unlessAborted } from "../abort.ts";
-import { backoff, sleep } from "../backoff.ts";
+import { backoff, sleep } from "../time.ts";
 
 /** How long an endpoint may take before the next one is tried beside it, in ms. */
 const PATIENCE = 1_000;

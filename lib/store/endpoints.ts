@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import { backoff, sleep } from "../backoff.ts";
+import { backoff, sleep } from "../time.ts";
 import { onAbort } from "../abort.ts";
 import { type Connection, dial, type Dialed } from "./dial.ts";
 import { lineOf } from "./line.ts";

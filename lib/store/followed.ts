@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { onAbort } from "../abort.ts";
-import { nextAlignedDelay, sleep } from "../backoff.ts";
+import { nextAlignedDelay, sleep } from "../time.ts";
 import { Asked } from "./asked.ts";
 import type { Connection, Dialed } from "./dial.ts";
 import type { Endpoints, Use } from "./endpoints.ts";

@@ -7,7 +7,7 @@ import type { Rights } from "../access/rights.ts";
 import type { BranchOptions } from "../broadcast/branch.ts";
 import type { Bytes } from "../broadcast/state.ts";
 import type { Store } from "../store/store.ts";
-import type { Metrics } from "../vitals/metrics.ts";
+import type { Metrics } from "../stats/metrics.ts";
 import type { Cluster } from "../watcher/cluster.ts";
 import type { Watcher } from "../watcher/watcher.ts";
 import type { Endpoint } from "./endpoint.ts";

@@ -1,5 +1,5 @@
 import { unlessAborted } from "../abort.ts";
-import { sleep } from "../backoff.ts";
+import { sleep } from "../time.ts";
 
 /** How soon what was written under a prefix is there by itself, in ms; otherwise it is asked for. */
 const SOON = 100;

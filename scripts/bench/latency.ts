@@ -1,4 +1,4 @@
-import { quantile } from "../../lib/vitals/delays.ts";
+import { quantile } from "../../lib/stats/latency.ts";
 import { get } from "../../tests/util/client.ts";
 import { TestEtcd } from "../../tests/util/etcd.ts";
 import { cpuOf, WORKERS } from "./processes.ts";

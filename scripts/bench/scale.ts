@@ -2,9 +2,9 @@ import process from "node:process";
 import { setImmediate } from "node:timers";
 import * as apis from "../../apis/mod.ts";
 import { StreamRegistry } from "../../lib/broadcast/branches.ts";
-import { Lainlet } from "../../lib/http/origin.ts";
+import { Lainlet } from "../../lib/http/handler.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
-import { Counters } from "../../lib/vitals/counters.ts";
+import { Counters } from "../../lib/stats/counters.ts";
 import { groupKey, type GroupSpec, groupValue } from "../cluster.ts";
 import { figure, type Table } from "./table.ts";
 

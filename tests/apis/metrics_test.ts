@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
-import { BOUNDS } from "../../lib/vitals/delays.ts";
+import { BOUNDS } from "../../lib/stats/latency.ts";
 import { get, Stream } from "../util/client.ts";
 import { cluster } from "../util/golden.ts";
 import { TestLainlet } from "../util/lainlet.ts";

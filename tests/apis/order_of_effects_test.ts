@@ -10,7 +10,7 @@ import { fromBinary, type JsonObject, toJson } from "@bufbuild/protobuf";
 import * as apis from "../../apis/mod.ts";
 import { messageFrame } from "../../lib/grpc/message.ts";
 import { Refusal, Unavailable } from "../../lib/errors.ts";
-import { Lainlet } from "../../lib/http/origin.ts";
+import { Lainlet } from "../../lib/http/handler.ts";
 import { canonical } from "../../lib/json.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import type { Selection } from "../../lib/view/query.ts";

@@ -10,7 +10,7 @@ import { TestEtcd } from "../util/etcd.ts";
 import { cluster, comparable, expectations } from "../util/golden.ts";
 import { GOLDEN_HOST } from "../util/lainlet.ts";
 import { LainletProcess, TARGETS } from "../util/lainlet_process.ts";
-import { ONE_OF } from "../../lib/vitals/delays.ts";
+import { ONE_OF } from "../../lib/stats/latency.ts";
 import { applyPatch } from "../../lib/client/patch.ts";
 import { becomes, eventually, Program } from "../util/process.ts";
 

@@ -1,5 +1,5 @@
 import { Unavailable } from "../../lib/errors.ts";
-import type { Lainlet } from "../../lib/http/origin.ts";
+import type { Lainlet } from "../../lib/http/handler.ts";
 import { canonical } from "../../lib/json.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import type { View } from "../../lib/view/view.ts";

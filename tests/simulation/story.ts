@@ -1,6 +1,6 @@
 import { canonical } from "../../lib/json.ts";
 import { traceOf } from "../../lib/log.ts";
-import { whyNotReady } from "../../lib/vitals/readiness.ts";
+import { whyNotReady } from "../../lib/stats/readiness.ts";
 import { nodeKey, type NodeSpec, nodeValue } from "../../scripts/cluster.ts";
 import type { Backup } from "./etcd.ts";
 import { type SimulatedLainlet, STALE_AFTER } from "./lainlet.ts";

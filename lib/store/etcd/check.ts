@@ -1,4 +1,4 @@
-import { sleep } from "../../backoff.ts";
+import { sleep } from "../../time.ts";
 import type { EtcdConnection, Head } from "./connection.ts";
 import { isRefusal, rangeOf } from "./messages.ts";
 import { BETWEEN_LOOKS, Replay, RESTORED } from "./replay.ts";

@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import { sleep } from "../../backoff.ts";
+import { sleep } from "../../time.ts";
 import { check } from "./check.ts";
 import { EtcdConnection, type Head } from "./connection.ts";
 import { isCompacted, isRefusal, rangeOf } from "./messages.ts";

@@ -1,4 +1,4 @@
-import { sleep } from "../../backoff.ts";
+import { sleep } from "../../time.ts";
 import type { Etcd2Connection } from "./connection.ts";
 import type { Head } from "./messages.ts";
 import { sumOf } from "./sum.ts";

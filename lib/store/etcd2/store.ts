@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import { backoff, sleep } from "../../backoff.ts";
+import { backoff, sleep } from "../../time.ts";
 import { check, isOfHistory } from "./check.ts";
 import { Etcd2Connection, Refused, type Sums } from "./connection.ts";
 import type { Head } from "./messages.ts";

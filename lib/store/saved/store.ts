@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { ChildController } from "../../abort.ts";
-import { sleep } from "../../backoff.ts";
+import { sleep } from "../../time.ts";
 import { UsageError } from "../../flags.ts";
 import { ContentTracker } from "../found.ts";
 import type {

@@ -1,6 +1,6 @@
 import { onAbort } from "../../abort.ts";
 import { getLogger } from "@logtape/logtape";
-import { sleep } from "../../backoff.ts";
+import { sleep } from "../../time.ts";
 import { type Access, ZooKeeperConnection } from "./connection.ts";
 import { type Finds, walk } from "./walk.ts";
 import { ZooKeeperWatch } from "./watch.ts";

@@ -9,8 +9,8 @@ import { State } from "../../../lib/broadcast/state.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
 import { now } from "../../../lib/clock.ts";
 import { Unavailable } from "../../../lib/errors.ts";
-import { Counters } from "../../../lib/vitals/counters.ts";
-import { BOUNDS, ONE_OF } from "../../../lib/vitals/delays.ts";
+import { Counters } from "../../../lib/stats/counters.ts";
+import { BOUNDS, ONE_OF } from "../../../lib/stats/latency.ts";
 
 /** As many listeners to one topic as one of is looked at. */
 class Listeners implements Disposable {

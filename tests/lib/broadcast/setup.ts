@@ -6,7 +6,7 @@
  */
 import { Topics } from "../../../lib/broadcast/broadcast.ts";
 import type { Branch } from "../../../lib/broadcast/branch.ts";
-import { Counters } from "../../../lib/vitals/counters.ts";
+import { Counters } from "../../../lib/stats/counters.ts";
 import { StreamRegistry } from "../../../lib/broadcast/branches.ts";
 import type { Member } from "../../../lib/json.ts";
 import { Unavailable } from "../../../lib/errors.ts";

@@ -16,7 +16,7 @@ import {
   wordAt,
   words,
 } from "../../../lib/http2/frame.ts";
-import { ONE_OF, quantile } from "../../../lib/vitals/delays.ts";
+import { ONE_OF, quantile } from "../../../lib/stats/latency.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { get } from "../../util/client.ts";
 import { golden } from "../../util/golden.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Origin } from "../../../lib/http/answer.ts";
+import type { Origin } from "../../../lib/http/response.ts";
 import type { Listener } from "../../../lib/view/listener.ts";
 import type { Answer, Feed } from "../../../lib/view/page.ts";
 import { State } from "../../../lib/broadcast/state.ts";

@@ -10,7 +10,7 @@
 import { encodeGroup } from "../../../lib/overview/group.ts";
 import { EtcdStore } from "../../../lib/store/etcd/store.ts";
 import { followCluster } from "../../../lib/watcher/cluster.ts";
-import { sleep } from "../../../lib/backoff.ts";
+import { sleep } from "../../../lib/time.ts";
 
 declare const gc: () => void;
 

@@ -1,11 +1,11 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import type { Answer, Ask, Feed } from "../view/page.ts";
-import { type Origin, refused, text } from "./answer.ts";
+import { type Origin, refused, text } from "./response.ts";
 import { Hosts, isBrowser, isCrossSite } from "../access/hosts.ts";
 import { StreamRegistry } from "../broadcast/branches.ts";
 import { forbidden, misdirected } from "../errors.ts";
-import type { Counters } from "../vitals/counters.ts";
+import type { Counters } from "../stats/counters.ts";
 import { mayWait } from "./waits.ts";
 
 const log = getLogger(["lainlet", "server"]);

@@ -1,4 +1,4 @@
-import { DELAY_NUMBERS, Delays } from "./delays.ts";
+import { DELAY_NUMBERS, Delays } from "./latency.ts";
 import { Places } from "./places.ts";
 
 const NAMES = [

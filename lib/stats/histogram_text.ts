@@ -1,4 +1,4 @@
-import { BOUNDS, type Delays } from "./delays.ts";
+import { BOUNDS, type Delays } from "./latency.ts";
 
 /**
  * Delays as a histogram in Prometheus' text format: prom-client's own takes

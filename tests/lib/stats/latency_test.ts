@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { now } from "../../../lib/clock.ts";
-import { Counters } from "../../../lib/vitals/counters.ts";
-import { BOUNDS, ONE_OF, quantile } from "../../../lib/vitals/delays.ts";
+import { Counters } from "../../../lib/stats/counters.ts";
+import { BOUNDS, ONE_OF, quantile } from "../../../lib/stats/latency.ts";
 
 /** Equal but for how sums are rounded. */
 function assertNear(actual: number, expected: number): void {

@@ -1,5 +1,5 @@
 import { assert } from "@std/assert";
-import { nextAlignedDelay } from "../../lib/backoff.ts";
+import { nextAlignedDelay } from "../../lib/time.ts";
 
 Deno.test("what many lainlets do again and again, some of them do together, and not all", () => {
   const beats = new Set<number>();

@@ -1,11 +1,11 @@
 import process from "node:process";
 import { Counter, Gauge, Histogram } from "prom-client";
-import { ONE_OF } from "./delays.ts";
+import { ONE_OF } from "./latency.ts";
 import { Figures } from "./figures.ts";
 import { histogramText } from "./histogram_text.ts";
 import { whyNotReady } from "./readiness.ts";
 import type { Readings } from "./readings.ts";
-import { changesOf } from "./vitals.ts";
+import { changesOf } from "./stats.ts";
 import type { Watcher } from "../watcher/watcher.ts";
 
 /** In seconds: what is kept is answered in microseconds, a large state that is not in some ms. */

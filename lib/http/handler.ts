@@ -7,14 +7,14 @@ import {
   text,
   unavailable,
   withHeaders,
-} from "./answer.ts";
+} from "./response.ts";
 import { traceOf } from "../log.ts";
 import { type Cluster, followCluster, type Host } from "../watcher/cluster.ts";
-import { Counters } from "../vitals/counters.ts";
+import { Counters } from "../stats/counters.ts";
 import { badRequest, Refusal, Unavailable } from "../errors.ts";
 import { Limits, type LimitsOptions } from "./limits.ts";
 import { History } from "../overview/history.ts";
-import { Metrics } from "../vitals/metrics.ts";
+import { Metrics } from "../stats/metrics.ts";
 import type {
   Answer,
   Ask,
@@ -37,8 +37,8 @@ import { TimeSlices } from "../time_slice.ts";
 import type { Store } from "../store/store.ts";
 import type { View } from "../view/view.ts";
 import { Views } from "../view/views.ts";
-import { whyHeldBack } from "../vitals/readiness.ts";
-import { Vitals } from "../vitals/vitals.ts";
+import { whyHeldBack } from "../stats/readiness.ts";
+import { Vitals } from "../stats/stats.ts";
 
 const log = getLogger(["lainlet", "origin"]);
 

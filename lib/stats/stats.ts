@@ -1,7 +1,7 @@
 import process from "node:process";
 import { type Static, Type } from "@sinclair/typebox";
 import type { Cluster } from "../watcher/cluster.ts";
-import { quantile } from "./delays.ts";
+import { quantile } from "./latency.ts";
 import type { Readings } from "./readings.ts";
 import { whyHeldBack } from "./readiness.ts";
 
