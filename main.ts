@@ -52,7 +52,7 @@ export async function run(
 ): Promise<Served> {
   const tls = await readTls(flags);
   const apis = await import("./apis/mod.ts");
-  const { Front } = await import("./lib/http/front.ts");
+  const { Front } = await import("./lib/http/server.ts");
   const { Lainlet } = await import("./lib/http/handler.ts");
   const { web, grpc, slowAfter, workers, limits, logFormat } = flags;
   const lainlet = new Lainlet({

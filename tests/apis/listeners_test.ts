@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Front } from "../../lib/http/front.ts";
+import { Front } from "../../lib/http/server.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { get, Stream } from "../util/client.ts";
