@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
-import { ensurePrograms } from "./setup.ts";
+import { integerFlag, scriptOptions, UsageError } from "../lib/flags.ts";
+import { ensurePrograms, readTarget, TARGET_FLAG } from "./setup.ts";
 import { dashboard } from "./bench/dashboard.ts";
 import { fanout } from "./bench/fanout.ts";
 import { fleet } from "./bench/fleet.ts";
@@ -38,34 +38,35 @@ const SECTIONS: Record<string, readonly Section[]> = {
   dashboard: [dashboard],
 };
 
-const { target = "source", seconds = "5", _: named } = parseArgs(Deno.args, {
-  string: ["target", "seconds"],
-  boolean: [],
-  alias: {},
-  unknown: (arg) => !arg.startsWith("-") || usage(`unknown argument ${arg}`),
-});
-if (target !== "source" && target !== "binary") {
-  usage("--target must be source or binary");
-}
-if (!(Number(seconds) > 0)) usage("--seconds must be a number");
-const names = named.length > 0 ? named.map(String) : Object.keys(SECTIONS);
-const sections = names.flatMap((name) =>
-  SECTIONS[name] ??
-    usage(`no section ${name}: ${Object.keys(SECTIONS).join(", ")}`)
-);
-
-function usage(message: string): never {
-  console.error(`bench: ${message}`);
-  Deno.exit(2);
-}
+const { sections, ...settings } = scriptOptions({
+  name: "bench",
+  summary: "Measures lainlet, and beside it what the machine can do at all; " +
+    `prints tables in Markdown. Sections: ${Object.keys(SECTIONS).join(", ")}.`,
+  argument: "[SECTION]...",
+  flags: [
+    TARGET_FLAG,
+    { name: "seconds", value: "N", help: "for each figure (default 5)" },
+  ],
+}, ({ given, positional }) => ({
+  target: readTarget(given),
+  seconds: integerFlag(given, "seconds", 5, 1, 3_600),
+  sections: (positional.length > 0 ? positional : Object.keys(SECTIONS))
+    .flatMap((name) => {
+      const section = SECTIONS[name];
+      if (section !== undefined) return section;
+      throw new UsageError(
+        `no section ${name}: ${Object.keys(SECTIONS).join(", ")}`,
+      );
+    }),
+}));
 
 await ensurePrograms(["etcd", "etcdctl"]);
 console.log(
-  `Measured on ${navigator.hardwareConcurrency} cores, lainlet from ${target}, ` +
+  `Measured on ${navigator.hardwareConcurrency} cores, lainlet from ${settings.target}, ` +
     `floor and load on Deno ${Deno.version.deno}.`,
 );
 for (const section of sections) {
-  const table = await section({ target, seconds: Number(seconds) });
+  const table = await section(settings);
   console.log(`\n${markdown(table)}`);
 }
 Deno.exit(0);

@@ -8,8 +8,8 @@
  * server cannot be reached, `--runtime=npm` takes one that was published to
  * npm inside another program.
  */
-import { parseArgs } from "@std/cli/parse-args";
 import config from "../deno.json" with { type: "json" };
+import { scriptOptions, UsageError } from "../lib/flags.ts";
 import { BUNDLE, bundle } from "./bundle.ts";
 import { compile, NPM_RUNTIME, runtimeOf } from "./compiler.ts";
 
@@ -17,24 +17,40 @@ import { compile, NPM_RUNTIME, runtimeOf } from "./compiler.ts";
 const OPTIONS = config.tasks.start.command.split(" ")
   .filter((word) => word.startsWith("--"));
 
-const { output = "lainlet", runtime: name = "deno" } = parseArgs(Deno.args, {
-  string: ["output", "runtime"],
-  boolean: [],
-  alias: {},
-  unknown: (arg) => fail(`unknown argument ${arg}`),
+const { output, runtime } = scriptOptions({
+  name: "compile",
+  summary: "Compiles lainlet to a standalone executable.",
+  flags: [
+    {
+      name: "output",
+      value: "FILE",
+      help: "where it is written (default lainlet)",
+    },
+    {
+      name: "runtime",
+      value: "FROM",
+      help: "Deno's runtime in it: deno, of this version from $DENORT_BIN or " +
+        "Deno's release server; npm, of 2.7.11 from npm (default deno)",
+    },
+  ],
+}, ({ given }) => {
+  const runtime = runtimeOf(given("runtime") ?? "deno");
+  if (runtime === undefined) {
+    throw new UsageError("--runtime must be deno or npm");
+  }
+  return { output: given("output") ?? "lainlet", runtime };
 });
-const runtime = runtimeOf(String(name)) ??
-  fail("--runtime must be deno or npm");
 
 try {
   const { main, included } = await bundle(BUNDLE);
   const program = { folder: BUNDLE, main, included, options: OPTIONS };
-  await compile(program, String(output), runtime);
+  await compile(program, output, runtime);
 } catch (error) {
   if (!(error instanceof Error)) throw error;
-  fail(error.message);
+  console.error(`compile: ${error.message.trim()}`);
+  Deno.exit(1);
 }
-const { size } = await Deno.stat(String(output));
+const { size } = await Deno.stat(output);
 console.error(`${output} is made, ${Math.round(size / 1e6)} MB.`);
 if (runtime === "npm") {
   console.error(
@@ -42,9 +58,4 @@ if (runtime === "npm") {
       `${NPM_RUNTIME.package}@${NPM_RUNTIME.version}, not one from Deno's release ` +
       `server; its sha256 is ${NPM_RUNTIME.sha256}.`,
   );
-}
-
-function fail(message: string): never {
-  console.error(`compile: ${message.trim()}`);
-  Deno.exit(1);
 }

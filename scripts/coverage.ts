@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { scriptOptions } from "../lib/flags.ts";
 import { ensurePrograms, TEST_FLAGS } from "./setup.ts";
 
 /** In percent. */
@@ -63,6 +64,10 @@ function percent(hit: number, all: number): number {
   return all === 0 ? 100 : Math.floor(1000 * hit / all) / 10;
 }
 
+scriptOptions({
+  name: "coverage",
+  summary: "Prints how much of each module the unit tests cover.",
+}, () => {});
 await ensurePrograms(["etcd", "etcdctl"]);
 const folder = await Deno.makeTempDir({ prefix: "lainlet-coverage-" });
 try {

@@ -10,8 +10,8 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
 import fc from "fast-check";
+import { integerFlag, scriptOptions, UsageError } from "../lib/flags.ts";
 import type { Fuzz } from "../tests/fuzz/check.ts";
 import { calls } from "../tests/fuzz/calls.ts";
 import { costs } from "../tests/fuzz/costs.ts";
@@ -35,30 +35,55 @@ const ALL: Record<string, { readonly share: number; readonly fuzz: Fuzz }> = {
   states: { share: 2, fuzz: states },
 };
 
-function usage(message: string): never {
-  console.error(`fuzz: ${message}`);
-  Deno.exit(2);
-}
+const MOST = Number.MAX_SAFE_INTEGER;
 
-const args = parseArgs(Deno.args, {
-  string: ["seconds", "minutes", "seed", "path", "only"],
-  boolean: [],
-  alias: {},
-  unknown: (arg) => usage(`unknown argument ${arg}`),
-});
-const {
-  minutes,
-  seconds = minutes === undefined ? "60" : Number(minutes) * 60,
-} = args;
-const duration = Number(seconds) * 1000;
-if (!(duration > 0)) usage("--seconds and --minutes must be numbers");
-const seed = Number(args.seed ?? Date.now() % 1e9);
-if (!Number.isInteger(seed)) usage("--seed must be a whole number");
-const { only, path } = args;
-if (path !== undefined && only === undefined) usage("--path needs --only");
-const chosen = Object.entries(ALL)
-  .filter(([name]) => only === undefined || name === only);
-if (chosen.length === 0) usage(`--only is for ${Object.keys(ALL).join(", ")}`);
+const { chosen, duration, path, seed } = scriptOptions(
+  {
+    name: "fuzz",
+    summary: "Tries lainlet with random requests, values, event streams and " +
+      "patches, and prints how to see again what does not hold.",
+    flags: [
+      { name: "seconds", value: "N", help: "how long (default 60)" },
+      { name: "minutes", value: "N", help: "the same, in minutes" },
+      { name: "seed", value: "N", help: "default: another one each time" },
+      {
+        name: "only",
+        value: "NAME",
+        help: `one of ${Object.keys(ALL).join(", ")}`,
+      },
+      { name: "path", value: "P", help: "the example, with --only and --seed" },
+    ],
+  },
+  ({ given }) => {
+    const only = given("only");
+    const path = given("path");
+    if (path !== undefined && only === undefined) {
+      throw new UsageError("--path needs --only");
+    }
+    const chosen = Object.entries(ALL)
+      .filter(([name]) => only === undefined || name === only);
+    if (chosen.length === 0) {
+      throw new UsageError(
+        `--only must be one of ${Object.keys(ALL).join(", ")}`,
+      );
+    }
+    return {
+      chosen,
+      duration: 1000 *
+        (given("minutes") === undefined
+          ? integerFlag(given, "seconds", 60, 1, MOST)
+          : 60 * integerFlag(given, "minutes", 1, 1, MOST)),
+      path,
+      seed: integerFlag(
+        given,
+        "seed",
+        Date.now() % 1e9,
+        0,
+        MOST,
+      ),
+    };
+  },
+);
 
 const shares = chosen.reduce((sum, [, { share }]) => sum + share, 0);
 console.log(`${duration / 1000} seconds, --seed=${seed}.`);
@@ -67,7 +92,7 @@ for (const [name, { share, fuzz }] of chosen) {
   await fuzz(async (property) => {
     const result = await fc.check(property, {
       seed,
-      path: path === undefined ? undefined : String(path),
+      path,
       numRuns: Number.MAX_SAFE_INTEGER,
       interruptAfterTimeLimit: duration * share / shares,
     });

@@ -6,6 +6,7 @@
  * @module
  */
 import config from "../deno.json" with { type: "json" };
+import { scriptOptions } from "../lib/flags.ts";
 
 const SOURCE = `${import.meta.dirname}/../lib/grpc/proto`;
 
@@ -15,7 +16,11 @@ exec deno run --quiet --no-prompt --allow-env ${
 }
 `;
 
-const [target = SOURCE] = Deno.args;
+const target = scriptOptions({
+  name: "proto",
+  summary: "Generates the code of gRPC's messages from the .proto files.",
+  argument: "[FOLDER]",
+}, ({ positional: [folder = SOURCE] }) => folder);
 const folder = await Deno.makeTempDir({ prefix: "lainlet-proto-" });
 const plugin = `${folder}/protoc-gen-es`;
 await Deno.writeTextFile(plugin, PLUGIN, { mode: 0o755 });

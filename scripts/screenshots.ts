@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { scriptOptions, UsageError } from "../lib/flags.ts";
 import { MemoryStore } from "../lib/store/memory.ts";
 import { TestBrowser } from "../tests/util/browser.ts";
 import { TestLainlet } from "../tests/util/lainlet.ts";
@@ -104,10 +105,24 @@ async function takeOf(
   }
 }
 
-const [folder = "lib/ui/docs", which] = Deno.args;
+const { folder, isAll } = scriptOptions(
+  {
+    name: "screenshots",
+    summary: "Takes pictures of the dashboard with the demo's cluster: those " +
+      "that the pages show; with `all` each view, light, dark and on a " +
+      "phone, also of a large cluster.",
+    argument: "[FOLDER] [all]",
+  },
+  ({ positional: [folder = "lib/ui/docs", which] }) => {
+    if (which === undefined || which === "all") {
+      return { folder, isAll: which === "all" };
+    }
+    throw new UsageError(`unexpected argument "${which}"`);
+  },
+);
 await ensurePrograms(["chromium"]);
 await Deno.mkdir(folder, { recursive: true });
-if (which === "all") {
+if (isAll) {
   const { crashed, crowded } = LARGE;
   const large = each("large", crashed.app, crowded.node);
   await takeOf(content(), each("demo", "shop", "node3"), CHAPTER);

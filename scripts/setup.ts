@@ -4,6 +4,8 @@
  * @module
  */
 
+import { type Flag, type Given, UsageError } from "../lib/flags.ts";
+
 /** Programs of tests and benchmarks, and Debian's packages that bring them. */
 export const PACKAGES: Readonly<Record<string, string>> = {
   // Debian's own, for which its packages are.
@@ -103,6 +105,20 @@ export const TEST_FLAGS: readonly string[] = [
     "./lainlet",
   ].join(),
 ];
+
+/** How the lainlet that is tried is started. */
+export const TARGET_FLAG: Flag = {
+  name: "target",
+  value: "TARGET",
+  help: "lainlet from source, or the compiled binary (default source)",
+};
+
+/** Reads {@linkcode TARGET_FLAG}. @throws {UsageError} */
+export function readTarget(given: Given): "source" | "binary" {
+  const target = given(TARGET_FLAG.name) ?? "source";
+  if (target === "source" || target === "binary") return target;
+  throw new UsageError("--target must be source or binary");
+}
 
 /**
  * Installs what is missing: with apt, on Debian and Ubuntu, as root.

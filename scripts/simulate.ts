@@ -10,37 +10,53 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
+import { integerFlag, scriptOptions } from "../lib/flags.ts";
 import { FAULTS } from "../tests/simulation/faults.ts";
 import { failures, knownSeeds, story } from "../tests/simulation/processes.ts";
 
 /** How many failures are printed. */
 const SHOWN = 10;
 
-function usage(message: string): never {
-  console.error(`simulate: ${message}`);
-  Deno.exit(2);
-}
-
-function whole(name: string, text: unknown): number {
-  const number = Number(text);
-  if (Number.isSafeInteger(number) && number > 0) return number;
-  usage(`--${name} must be a whole number above 0`);
-}
-
-const args = parseArgs(Deno.args, {
-  string: ["seed", "seeds", "first"],
-  boolean: ["faults"],
-  alias: {},
-  unknown: (arg) => usage(`unknown argument ${arg}`),
-});
-if (args.seed !== undefined) {
-  const { isGood, text } = await story(whole("seed", args.seed));
+const options = scriptOptions(
+  {
+    name: "simulate",
+    summary: "Runs lainlet in simulated time against a simulated etcd, with " +
+      "faults that a seed decides: see tests/simulation/README.md.",
+    flags: [
+      { name: "seeds", value: "N", help: "how many seeds (default 1000)" },
+      {
+        name: "first",
+        value: "SEED",
+        help: "the first of them (default: another one each time, and before " +
+          "it those that failed once)",
+      },
+      { name: "seed", value: "SEED", help: "only this one, and its story" },
+      {
+        name: "faults",
+        help: "put faults into the code, and find each of them " +
+          "(--seeds: in 500 by default)",
+      },
+    ],
+  },
+  ({ given }) => {
+    const count = (name: string, standard: number) =>
+      integerFlag(given, name, standard, 1, Number.MAX_SAFE_INTEGER);
+    const isFaults = given("faults") !== undefined;
+    return {
+      isFaults,
+      seeds: count("seeds", isFaults ? 500 : 1_000),
+      first: given("first") && count("first", 1),
+      seed: given("seed") && count("seed", 1),
+    };
+  },
+);
+if (options.seed) {
+  const { isGood, text } = await story(options.seed);
   console.log(text);
   Deno.exit(isGood ? 0 : 1);
 }
-if (args.faults) {
-  const most = whole("seeds", args.seeds ?? "500");
+if (options.isFaults) {
+  const most = options.seeds;
   let isGood = true;
   for (const fault of FAULTS) {
     const [first] = await failures({ first: 1, count: most, until: 1, fault });
@@ -52,12 +68,10 @@ if (args.faults) {
   }
   Deno.exit(isGood ? 0 : 1);
 }
-const count = whole("seeds", args.seeds ?? "1000");
-const first = args.first === undefined
-  ? Date.now() % 1e9 + 1
-  : whole("first", args.first);
+const { seeds: count } = options;
+const first = options.first || Date.now() % 1e9 + 1;
 const begin = performance.now();
-const known = args.first === undefined ? await knownSeeds() : [];
+const known = options.first ? [] : await knownSeeds();
 const failed = await failures({ first, count, known });
 for (const { seed, message } of failed.slice(0, SHOWN)) {
   console.log(`seed ${seed}: ${message}`);

@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
+import { integerFlag, scriptOptions, UsageError } from "../lib/flags.ts";
 import { get } from "../tests/util/client.ts";
 import { GOLDEN_HOST } from "../tests/util/lainlet.ts";
 import { LainletProcess } from "../tests/util/lainlet_process.ts";
@@ -28,7 +28,7 @@ import {
   isPatchable,
   PATHS,
 } from "../tests/util/witness.ts";
-import { ensurePrograms } from "./setup.ts";
+import { ensurePrograms, readTarget, TARGET_FLAG } from "./setup.ts";
 import { Curve } from "./soak/curve.ts";
 
 const LISTENERS = 200;
@@ -45,26 +45,36 @@ const EARLY_GROWTH = 0.2;
 /** How long that is, in minutes. */
 const EARLY = 30;
 
-const {
-  minutes = "10",
-  seed = String(Date.now() % 1e6),
-  target = "source",
-  store: name = "etcd",
-} = parseArgs(Deno.args, {
-  string: ["minutes", "seed", "target", "store"],
-  boolean: [],
-  alias: {},
-  unknown: (arg) => usage(`unknown argument ${arg}`),
+const { minutes, seed, store, target } = scriptOptions({
+  name: "soak",
+  summary: "Lets lainlet run for minutes under random writes and random " +
+    "faults of its store and the network, and says what became of its listeners.",
+  flags: [
+    { name: "minutes", value: "N", help: "how long (default 10)" },
+    { name: "seed", value: "N", help: "default: another one each time" },
+    TARGET_FLAG,
+    {
+      name: "store",
+      value: "STORE",
+      help: `${KIND_NAMES.join(", ")} (default etcd)`,
+    },
+  ],
+}, ({ given }) => {
+  const name = given("store") ?? "etcd";
+  const store = KIND_NAMES.find((kind) => kind === name);
+  if (store === undefined) {
+    throw new UsageError(`--store must be one of ${KIND_NAMES.join(", ")}`);
+  }
+  return {
+    minutes: integerFlag(given, "minutes", 10, 1, 10_000),
+    seed: integerFlag(given, "seed", Date.now() % 1e6 + 1, 1, 1e9),
+    store,
+    target: readTarget(given),
+  };
 });
-if (target !== "source" && target !== "binary") {
-  usage("--target must be source or binary");
-}
-const store = KIND_NAMES.find((kind) => kind === name) ??
-  usage(`--store must be one of ${KIND_NAMES.join(", ")}`);
-const duration = Number(minutes) * 60_000;
-if (!(duration > 0)) usage("--minutes must be a number");
-const mostGrowth = Number(minutes) < EARLY ? EARLY_GROWTH : GROWTH;
-const random = new Random(Number(seed) || 1);
+const duration = minutes * 60_000;
+const mostGrowth = minutes < EARLY ? EARLY_GROWTH : GROWTH;
+const random = new Random(seed);
 const model = new Model(random, false);
 await ensurePrograms(
   store === "zookeeper" ? ["java"] : ["etcd", "etcdctl"],
@@ -108,11 +118,6 @@ const FAULTS: Record<string, () => Promise<void>> = {
     }
   },
 };
-
-function usage(message: string): never {
-  console.error(`soak: ${message}`);
-  Deno.exit(2);
-}
 
 async function broken(proxies: readonly Proxy[]): Promise<void> {
   const fault = random.pick<Fault>([

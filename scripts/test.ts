@@ -1,13 +1,14 @@
 /**
  * Runs tests.
  *
- *     deno task test [--filter=NAME, other flags of deno test] [FILE|FOLDER...]
+ *     deno task test [--filter TEXT] [--fail-fast] [FILE|FOLDER]...
  *
  * Without a file it runs all of them, and first installs the programs that
  * they need. It compiles the executable if one of the tests starts it.
  *
  * @module
  */
+import { scriptOptions } from "../lib/flags.ts";
 import { closureOf } from "./imports.ts";
 import { ensurePrograms, TEST_FLAGS } from "./setup.ts";
 
@@ -64,9 +65,28 @@ async function startExecutable(files: readonly string[]): Promise<boolean> {
   return false;
 }
 
-const flags = Deno.args.filter((arg) => arg.startsWith("-"));
-const named = Deno.args.filter((arg) => !arg.startsWith("-"))
-  .map((path) => path.replace(/^\.\/|\/$/g, ""));
+const { named, flags } = scriptOptions({
+  name: "test",
+  summary: "Runs the tests in some files or folders; without any all tests, " +
+    "for which it installs the programs that they need. It compiles the " +
+    "executable if one of the tests starts it.",
+  argument: "[FILE|FOLDER]...",
+  flags: [
+    {
+      name: "filter",
+      value: "TEXT",
+      help: "only tests with this in their names; /TEXT/ is an expression",
+    },
+    { name: "fail-fast", help: "end after the first test that fails" },
+  ],
+}, ({ given, positional }) => ({
+  named: positional.map((path) => path.replace(/^\.\/|\/$/g, "")),
+  flags: ["filter", "fail-fast"].flatMap((name) => {
+    const value = given(name);
+    if (value === undefined) return [];
+    return [value === "true" ? `--${name}` : `--${name}=${value}`];
+  }),
+}));
 if (named.length === 0) {
   await ensurePrograms().catch(({ message }: Error) => fail(message, 1));
 }

@@ -5,17 +5,17 @@ import { eventually, freePort, Program } from "../util/process.ts";
 
 /** Runs what a task runs, itself and not below a task runner. */
 function task(
-  name: keyof typeof config.tasks,
-  args: string[],
+  { command: line }: { readonly command: string },
+  args: readonly string[],
   env: Record<string, string> = {},
 ): Program {
-  const [command = "", ...first] = config.tasks[name].command.split(" ");
+  const [command = "", ...first] = line.split(" ");
   return new Program(command, [...first, ...args], env);
 }
 
 Deno.test("the demo: what it says to try works, and things happen by themselves", async () => {
   const port = freePort();
-  await using demo = task("demo", ["--web", `127.0.0.1:${port}`]);
+  await using demo = task(config.tasks.demo, ["--web", `127.0.0.1:${port}`]);
   await eventually(
     "it says what to try",
     () => demo.stdout.includes("Ctrl-C") ? true : undefined,
@@ -45,7 +45,10 @@ Deno.test("the demo: what it says to try works, and things happen by themselves"
 
 Deno.test("compile: without a runtime it names the way that is left, in one line", async () => {
   const folder = await Deno.makeTempDir();
-  await using program = task("compile", ["--output", `${folder}/lainlet`], {
+  await using program = task(config.tasks.compile, [
+    "--output",
+    `${folder}/lainlet`,
+  ], {
     HTTPS_PROXY: "http://127.0.0.1:1",
   });
   const { code } = await program.ended();
@@ -58,16 +61,37 @@ Deno.test("compile: without a runtime it names the way that is left, in one line
   );
 });
 
-Deno.test("compile: a wrong argument is one line", async () => {
-  for (const arg of ["--runtime=other", "--nosuch"]) {
-    await using program = task("compile", [arg]);
-    assertEquals((await program.ended()).code, 1);
-    assertMatch(program.stderr, /^compile: .+\n$/);
+Deno.test("scripts: each task prints its usage for --help, and does nothing else", async () => {
+  for (const [name, one] of Object.entries(config.tasks)) {
+    assert(one.description.length > 10, name);
+    // The demo takes lainlet's flags, and prints lainlet's usage.
+    const usage = name === "demo" ? "lainlet [flags]" : `deno task ${name}`;
+    if (!/ scripts\/\w+\.ts$/.test(one.command)) continue;
+    await using program = task(one, ["--help"]);
+    assertEquals((await program.ended()).code, 0, program.stderr);
+    assert(program.stdout.includes(`\nUsage: ${usage}`), program.stdout);
+  }
+});
+
+Deno.test("scripts: a wrong argument is one line", async () => {
+  const { compile, screenshots, test } = config.tasks;
+  for (
+    const [one, line] of [
+      [compile, "--runtime=other"],
+      [compile, "--nosuch"],
+      [screenshots, "folder some"],
+      [test, "tests/nosuch"],
+      [test, "--nosuch"],
+    ] as const
+  ) {
+    await using program = task(one, line.split(" "));
+    assertEquals((await program.ended()).code, 2, program.stderr);
+    assertMatch(program.stderr, /^\w+: [^\n]+\n$/);
   }
 });
 
 Deno.test("bench: patches are at least 200 times fewer bytes, and every listener ends with the newest state", async () => {
-  await using bench = task("bench", ["--seconds=1", "patches"]);
+  await using bench = task(config.tasks.bench, ["--seconds=1", "patches"]);
   const { code } = await bench.ended();
   assertEquals(code, 0, bench.stderr);
   const rows = bench.stdout.split("\n").map((line) => line.split(" | "));
@@ -80,7 +104,7 @@ Deno.test("bench: patches are at least 200 times fewer bytes, and every listener
 
 Deno.test("bench: a wrong argument is one line", async () => {
   for (const args of [["--target=x"], ["--seconds=0"], ["nosuch"], ["-x"]]) {
-    await using bench = task("bench", args);
+    await using bench = task(config.tasks.bench, args);
     assertEquals((await bench.ended()).code, 2);
     assertMatch(bench.stderr, /^bench: [^\n]+\n$/);
   }
