@@ -9,7 +9,11 @@ import {
   Unavailable,
 } from "../lib/errors.ts";
 import { Appname } from "../lib/grpc/proto/message_pb.ts";
-import { type Page, type Service, unary } from "../lib/view/page.ts";
+import {
+  type CustomEndpoint,
+  type EndpointContext,
+  unary,
+} from "../lib/view/custom_endpoint.ts";
 import { param } from "../lib/view/select.ts";
 import type { Query } from "../lib/view/query.ts";
 import { STATUS_CODE } from "@std/http/status";
@@ -39,9 +43,9 @@ export default {
       Data: find(service, query),
     })),
   ],
-} satisfies Page;
+} satisfies CustomEndpoint;
 
-function find({ rights }: Service, query: Query): { appname: string } {
+function find({ rights }: EndpointContext, query: Query): { appname: string } {
   if (!rights.isSynced) throw new Unavailable(NOT_READ_YET);
   const { caller } = query;
   if (!caller.isSuper) throw forbidden(SUPER_REQUIRED);

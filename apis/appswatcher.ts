@@ -28,6 +28,6 @@ export default view({
   members: flat,
   rpc: {
     service: Apps,
-    part: ({ app }) => ({ Data: { [app]: { Appname: app } } }),
+    message: ({ app }) => ({ Data: { [app]: { Appname: app } } }),
   },
 });

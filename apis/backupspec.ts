@@ -57,7 +57,7 @@ export default view({
   members: flat,
   rpc: {
     service: Backupctl,
-    part: (group) => ({
+    message: (group) => ({
       Data: {
         [group.name]: {
           pods: group.pods.map(({ instanceNo, containers }) => ({

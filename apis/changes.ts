@@ -8,8 +8,12 @@ import type { History } from "../lib/overview/history.ts";
 import { memo } from "../lib/memo.ts";
 import { together } from "../lib/overview/kinds.ts";
 import { appPrefix, byApp } from "../lib/view/select.ts";
-import { sinceOf } from "../lib/view/since.ts";
-import { type Added, kept, ofMembers } from "../lib/view/sources.ts";
+import { timeParam } from "../lib/view/since.ts";
+import {
+  type Mapped,
+  materialized,
+  memberReducer,
+} from "../lib/view/materialized.ts";
 import type { Selection } from "../lib/view/query.ts";
 import type { View } from "../lib/view/view.ts";
 
@@ -42,18 +46,18 @@ const Change = Type.Object({
 }, { $id: "Change" });
 
 /** What entries add, made when somebody asks, and kept as long as they. */
-const added = new WeakMap<Entry, Added>();
+const added = new WeakMap<Entry, Mapped>();
 
 /** The entries that a selection has. */
 function sourceOf(history: History, selection: Selection): StateSource {
-  const { prefix, keep = () => true, since } = selection;
+  const { prefix, filter: keep = () => true, since } = selection;
   // Who begins with the same one has the same.
   const first = since === undefined ? 0 : history.numberAt(since);
   const isSeen = ({ number, app, kind }: Entry) =>
     number >= first && keep(kind) && (prefix === "" || `${app}/` === prefix);
-  return kept(
+  return materialized(
     `/v2/changes ${
-      selection.keep === undefined ? "all" : "some"
+      selection.filter === undefined ? "all" : "some"
     } ${first} ${prefix}`,
     {
       watcher: history,
@@ -71,10 +75,10 @@ function sourceOf(history: History, selection: Selection): StateSource {
           if (seen.length > 0) onChange(seen);
         }),
     },
-    ofMembers((_id, entry: Entry) =>
+    memberReducer((_id, entry: Entry) =>
       memo(added, entry, () => ({
         items: [memberFragment(entry.member)],
-        addends: [],
+        counts: [],
       }))
     ),
   );
@@ -99,12 +103,12 @@ export default {
   isObject: true,
   watcher: together,
   select(query) {
-    const since = sinceOf(query.params);
+    const since = timeParam(query.params);
     if (query.caller.isSuper) {
       return { prefix: appPrefix(query, "app"), right: SUPER, since };
     }
     const keep = (kind: string) => kind === "group";
-    return { ...byApp(query, "app"), keep, since };
+    return { ...byApp(query, "app"), filter: keep, since };
   },
   source: ({ history }, selection) => sourceOf(history, selection),
 } satisfies View;

@@ -29,12 +29,12 @@ export default view({
     const prefix = prefixParam(query, "target");
     if (query.caller.isSuper) return { prefix, right: SUPER };
     if (prefix === "" || isSecret(prefix)) throw forbidden(SUPER_REQUIRED);
-    return { prefix, right: ANYONE, keep: (name) => !isSecret(name) };
+    return { prefix, right: ANYONE, filter: (name) => !isSecret(name) };
   },
   piece: ({ value }, _host, name): Member[] => [[name, JSON.stringify(value)]],
   members: flat,
   rpc: {
     service: Config,
-    part: ({ value }, _host, name) => ({ Data: { [name]: value } }),
+    message: ({ value }, _host, name) => ({ Data: { [name]: value } }),
   },
 });

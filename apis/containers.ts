@@ -63,7 +63,7 @@ export default view({
   members: flat,
   rpc: {
     service: Containers,
-    part: ({ group, pod, container }, _host, key) => ({
+    message: ({ group, pod, container }, _host, key) => ({
       Data: {
         [containerKey(key, container)]: {
           AppName: group.app,

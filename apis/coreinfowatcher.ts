@@ -80,7 +80,7 @@ export default view({
   members: flat,
   rpc: {
     service: Coreinfo,
-    part: (group) => ({
+    message: (group) => ({
       Data: {
         [group.name]: {
           PodInfos: group.pods.map((pod) => ({

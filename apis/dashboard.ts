@@ -9,7 +9,11 @@ import {
   SUPER_REQUIRED,
   Unavailable,
 } from "../lib/errors.ts";
-import type { Answer, Ask, Page } from "../lib/view/page.ts";
+import type {
+  CustomEndpoint,
+  HttpRequest,
+  HttpResponse,
+} from "../lib/view/custom_endpoint.ts";
 
 const HTML = "text/html; charset=utf-8";
 
@@ -63,7 +67,7 @@ function load(file: string): Promise<State> {
 async function refusedPage(
   { message, status }: Refusal,
   url: string,
-): Promise<Answer> {
+): Promise<HttpResponse> {
   const { hostname, port } = new URL(url);
   const words: Readonly<Record<string, string>> = {
     // An address or a name that is known, which holds nothing to be escaped.
@@ -84,7 +88,7 @@ async function refusedPage(
 }
 
 /** Whether a person looks: scripts do not ask for HTML. */
-function isForPeople({ accept }: Ask): boolean {
+function isForPeople({ accept }: HttpRequest): boolean {
   const wanted = new Headers({ Accept: accept ?? "*/*" });
   return accepts({ headers: wanted }, "text/plain", "text/html") ===
     "text/html";
@@ -113,4 +117,4 @@ export default {
       "Content-Type": type,
     });
   },
-} satisfies Page;
+} satisfies CustomEndpoint;

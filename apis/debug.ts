@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox";
 import { STATUS_CODE } from "@std/http/status";
 import type { Json } from "../lib/schema.ts";
 import { Lainlet } from "../lib/grpc/proto/message_pb.ts";
-import { type Page, unary } from "../lib/view/page.ts";
+import { type CustomEndpoint, unary } from "../lib/view/custom_endpoint.ts";
 
 const encoder = new TextEncoder();
 
@@ -109,7 +109,7 @@ export default {
       ),
     })),
   ],
-} satisfies Page;
+} satisfies CustomEndpoint;
 
 /** When a state was last known to be the store's; "": never. @param age in ms */
 function confirmedAt(age: number): string {

@@ -62,7 +62,7 @@ export default view({
   members: flat,
   rpc: {
     service: Depends,
-    part: ({ nodes }, _host, pod) => ({
+    message: ({ nodes }, _host, pod) => ({
       Data: {
         [pod]: {
           nodes: Object.fromEntries(

@@ -1,5 +1,5 @@
 import { text } from "../lib/http/response.ts";
-import type { Page } from "../lib/view/page.ts";
+import type { CustomEndpoint } from "../lib/view/custom_endpoint.ts";
 
 /** Says that the process serves. */
 export default {
@@ -10,4 +10,4 @@ export default {
   mediaType: "text/plain",
   example: "ok",
   respond: () => text("ok"),
-} satisfies Page;
+} satisfies CustomEndpoint;

@@ -4,7 +4,7 @@ import type { Member } from "../lib/json.ts";
 import { Words } from "../lib/overview/group.ts";
 import type { Json } from "../lib/schema.ts";
 import { superOnly } from "../lib/view/select.ts";
-import type { LiveState, View } from "../lib/view/view.ts";
+import type { View, ViewContext } from "../lib/view/view.ts";
 import type { Listening } from "../lib/stats/listening.ts";
 
 /** A listener that is behind for so long takes too little, in seconds. */
@@ -30,7 +30,7 @@ const Listener = Type.Object({
 }, { $id: "Listener" });
 
 function encode(
-  { counters: { places }, rights }: LiveState,
+  { counters: { places }, rights }: ViewContext,
   place: number,
   { peer, endpoint, protocol, params, since }: Listening,
 ): string {
@@ -54,7 +54,7 @@ function encode(
   );
 }
 
-function render(state: LiveState): State {
+function render(state: ViewContext): State {
   return State.of(
     Array.from(
       state.limits.open,

@@ -29,7 +29,7 @@ export default view({
   text: (pieces) => array(distinct(pieces).map((spec) => JSON.stringify(spec))),
   rpc: {
     service: Localspec,
-    whole: (pieces) => ({ Data: distinct(pieces) }),
+    reply: (pieces) => ({ Data: distinct(pieces) }),
   },
 });
 

@@ -1,5 +1,5 @@
 import { STATUS_CODE } from "@std/http/status";
-import type { Page } from "../lib/view/page.ts";
+import type { CustomEndpoint } from "../lib/view/custom_endpoint.ts";
 
 /** What this lainlet measures of itself, for Prometheus; no value from the store. */
 export default {
@@ -13,4 +13,4 @@ export default {
     headers: { "Content-Type": metrics.contentType },
     body: await metrics.text(),
   }),
-} satisfies Page;
+} satisfies CustomEndpoint;

@@ -64,7 +64,7 @@ export default view({
   members: flat,
   rpc: {
     service: Nodes,
-    part: ({ json }, _host, key) => ({
+    message: ({ json }, _host, key) => ({
       Data: { [key]: { v: members(json) } },
     }),
   },

@@ -2,10 +2,13 @@ import { conditional } from "../lib/http/response.ts";
 import { State } from "../lib/broadcast/state.ts";
 import { memo } from "../lib/memo.ts";
 import { openapi } from "../lib/view/openapi/document.ts";
-import type { Page, Service } from "../lib/view/page.ts";
+import type {
+  CustomEndpoint,
+  EndpointContext,
+} from "../lib/view/custom_endpoint.ts";
 
 /** Of what can be asked, made once. */
-const documents = new WeakMap<Service["endpoints"], State>();
+const documents = new WeakMap<EndpointContext["endpoints"], State>();
 
 /** What can be asked, and what is answered: an OpenAPI 3.1 document. */
 export default {
@@ -21,4 +24,4 @@ export default {
       memo(documents, endpoints, () =>
         State.of(JSON.stringify(openapi(endpoints, version)))),
     ),
-} satisfies Page;
+} satisfies CustomEndpoint;

@@ -13,8 +13,12 @@ import {
 } from "../lib/overview/kinds.ts";
 import { Service } from "../lib/overview/service.ts";
 import { superOnly } from "../lib/view/select.ts";
-import { type Feed, kept, ofMembers } from "../lib/view/sources.ts";
-import type { LiveState, View } from "../lib/view/view.ts";
+import {
+  type Entries,
+  materialized,
+  memberReducer,
+} from "../lib/view/materialized.ts";
+import type { View, ViewContext } from "../lib/view/view.ts";
 import { Sample, Vital, type Vitals } from "../lib/stats/stats.ts";
 import type { Watcher } from "../lib/watcher/watcher.ts";
 
@@ -24,7 +28,7 @@ interface Part {
     Watcher<object>,
     "receivers" | "revision" | "version"
   >;
-  feed(cluster: Cluster): Omit<Feed<Fragment>, "watcher">;
+  feed(cluster: Cluster): Omit<Entries<Fragment>, "watcher">;
 }
 
 /** Each value is encoded once, as a member that can be known again. */
@@ -72,7 +76,7 @@ function* vitalItems(vitals: Vitals): Generator<Fragment> {
 }
 
 /** How lainlet is, and was. */
-function vitalFeed(vitals: Vitals): Omit<Feed<Fragment>, "watcher"> {
+function vitalFeed(vitals: Vitals): Omit<Entries<Fragment>, "watcher"> {
   const all = () =>
     Array.from(vitalItems(vitals), (item) => [item.name, item] as const);
   return {
@@ -94,7 +98,7 @@ function vitalFeed(vitals: Vitals): Omit<Feed<Fragment>, "watcher"> {
 }
 
 /** All of them, as one. */
-function feedOf({ cluster, vitals }: LiveState): Feed<Fragment> {
+function feedOf({ cluster, vitals }: ViewContext): Entries<Fragment> {
   const feeds = [
     ...PARTS.map(({ feed }) => feed(cluster)),
     vitalFeed(vitals),
@@ -177,9 +181,9 @@ export default {
   watcher: together,
   select: (query) => superOnly(query, ""),
   source: (state) =>
-    kept(
+    materialized(
       "/v2/overview",
       feedOf(state),
-      ofMembers((_name, item: Fragment) => ({ items: [item], addends: [] })),
+      memberReducer((_name, item: Fragment) => ({ items: [item], counts: [] })),
     ),
 } satisfies View;

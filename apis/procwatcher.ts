@@ -47,7 +47,7 @@ export default view({
   text: (pieces) => array(pieces.map(([, proc]) => proc)),
   rpc: {
     service: Podgroup,
-    part: (group) => ({
+    message: (group) => ({
       Data: [{
         Pods: group.pods.map(({ instanceNo, containers: [first] }) => ({
           InstanceNo: int32(instanceNo),

@@ -46,7 +46,7 @@ export default view({
   members: flat,
   rpc: {
     service: Proxy,
-    part: (group) => ({
+    message: (group) => ({
       Data: {
         [group.name]: {
           Containers: group.pods.flatMap(({ containers }) =>

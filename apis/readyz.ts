@@ -1,6 +1,6 @@
 import { Unavailable } from "../lib/errors.ts";
 import { text } from "../lib/http/response.ts";
-import type { Page } from "../lib/view/page.ts";
+import type { CustomEndpoint } from "../lib/view/custom_endpoint.ts";
 import { whyNotReady } from "../lib/stats/readiness.ts";
 
 /** Says whether the state is complete and recent. */
@@ -17,4 +17,4 @@ export default {
     if (reasons.length > 0) throw new Unavailable(reasons.join("; "));
     return text("ok");
   },
-} satisfies Page;
+} satisfies CustomEndpoint;

@@ -51,7 +51,7 @@ export default view({
   members: flat,
   rpc: {
     service: RebellionLocalprocs,
-    part(group, host) {
+    message(group, host) {
       const here = podsOn(host, group);
       if (here.length === 0) return {};
       const infos = here.map(({ instanceNo }) => ({

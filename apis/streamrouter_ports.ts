@@ -19,7 +19,7 @@ export default view({
   text: (pieces) => JSON.stringify(sorted(pieces)),
   rpc: {
     service: StreamrouterPorts,
-    whole: (pieces) => ({ Data: sorted(pieces).map(int32) }),
+    reply: (pieces) => ({ Data: sorted(pieces).map(int32) }),
   },
 });
 

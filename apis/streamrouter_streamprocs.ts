@@ -7,7 +7,7 @@ import {
 import type { Json } from "../lib/schema.ts";
 import { array } from "../lib/json.ts";
 import {
-  addressed,
+  countAddressed,
   guardRouters,
   portsOf,
   ROUTERS_GUARD,
@@ -83,7 +83,7 @@ export default view({
       app: group.app,
       name: group.name,
       pods: group.pods.length,
-      addressed: addressed(group.pods),
+      addressed: countAddressed(group.pods),
       json: JSON.stringify(
         {
           Name: group.name,
@@ -105,16 +105,16 @@ export default view({
       },
     }];
   },
-  parts: (procs) => procs.map((proc) => [proc.app, proc]),
-  join: (procs) => array(procs.toSorted(byName).map(({ json }) => json)),
+  contributions: (procs) => procs.map((proc) => [proc.app, proc]),
+  reduce: (procs) => array(procs.toSorted(byName).map(({ json }) => json)),
   guard: {
-    addends: ([proc]) =>
-      proc === undefined ? [0, 0] : ROUTERS_GUARD.addends(proc),
+    counts: ([proc]) =>
+      proc === undefined ? [0, 0] : ROUTERS_GUARD.counts(proc),
     check: ROUTERS_GUARD.check,
   },
   rpc: {
     service: StreamrouterStreamprocs,
-    whole: (pieces) => ({
+    reply: (pieces) => ({
       Data: Object.fromEntries(
         procsOf(pieces).map(([app, procs]) => [
           app,

@@ -1,6 +1,6 @@
 import { Lainlet } from "../lib/grpc/proto/message_pb.ts";
 import { text } from "../lib/http/response.ts";
-import { type Page, unary } from "../lib/view/page.ts";
+import { type CustomEndpoint, unary } from "../lib/view/custom_endpoint.ts";
 
 /** What deployed clients of gRPC take lainlet for. */
 const API_VERSION = "2.4";
@@ -19,4 +19,4 @@ export default {
       APIVersion: API_VERSION,
     })),
   ],
-} satisfies Page;
+} satisfies CustomEndpoint;

@@ -1,6 +1,11 @@
 import { etagsOf } from "../lib/broadcast/event_id.ts";
 import { badRequest } from "../lib/errors.ts";
-import type { Ask, NamedView, Page, Service } from "../lib/view/page.ts";
+import type {
+  CustomEndpoint,
+  EndpointContext,
+  HttpRequest,
+  NamedView,
+} from "../lib/view/custom_endpoint.ts";
 
 /** As many views may come on one stream. */
 const MOST = 20;
@@ -48,10 +53,14 @@ export default {
     }));
     return service.watchTogether(views, params, ask);
   },
-} satisfies Page;
+} satisfies CustomEndpoint;
 
 /** The entity tags of the states that who asks has. @throws {Refusal} when they are malformed */
-function sinceOf(params: URLSearchParams, { lastEventId }: Ask, views: number) {
+function sinceOf(
+  params: URLSearchParams,
+  { lastEventId }: HttpRequest,
+  views: number,
+) {
   // The last id may be that of a stream that was not named, which tells nothing.
   const last = lastEventId ? etagsOf(lastEventId, views) : undefined;
   if (last !== undefined) return last;
@@ -61,7 +70,7 @@ function sinceOf(params: URLSearchParams, { lastEventId }: Ask, views: number) {
   throw badRequest("since must be the id of an event that names these views");
 }
 
-function viewOf({ endpoints }: Service, name: string): NamedView {
+function viewOf({ endpoints }: EndpointContext, name: string): NamedView {
   const [path = ""] = name.split("?", 1);
   const view = endpoints.find(({ paths }) => paths.includes(`/v2/${path}`));
   // It is part of a line.

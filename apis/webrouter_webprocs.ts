@@ -6,7 +6,11 @@ import {
 } from "../lib/grpc/proto/message_pb.ts";
 import type { Json } from "../lib/schema.ts";
 import type { Member } from "../lib/json.ts";
-import { addressed, guardRouters, ROUTERS_GUARD } from "../lib/view/routers.ts";
+import {
+  countAddressed,
+  guardRouters,
+  ROUTERS_GUARD,
+} from "../lib/view/routers.ts";
 import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";
@@ -69,7 +73,7 @@ export default view({
     );
     return {
       pods: group.pods.length,
-      addressed: addressed(group.pods),
+      addressed: countAddressed(group.pods),
       members: [[group.name, json]],
       messages: [[group.name, {
         PodInfos: group.pods.map(({ containers }) => ({
@@ -86,7 +90,7 @@ export default view({
   guard: ROUTERS_GUARD,
   rpc: {
     service: WebrouterWebprocs,
-    whole(pieces) {
+    reply(pieces) {
       guardRouters(pieces.map(([, piece]) => piece));
       return {
         Data: Object.fromEntries(

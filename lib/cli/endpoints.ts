@@ -1,7 +1,7 @@
 import * as apis from "../../apis/mod.ts";
 import { UsageError } from "../flags.ts";
 import type { Param } from "../view/endpoint.ts";
-import { isStream, type Page } from "../view/page.ts";
+import { type CustomEndpoint, isStreamOnly } from "../view/custom_endpoint.ts";
 import type { View } from "../view/view.ts";
 import { suggestion } from "../suggest.ts";
 
@@ -17,8 +17,10 @@ export interface Known {
 }
 
 /** All endpoints that a client can ask. */
-export const ENDPOINTS: readonly Known[] = Object.values<View | Page>(apis)
-  .filter((endpoint) => !isStream(endpoint))
+export const ENDPOINTS: readonly Known[] = Object.values<View | CustomEndpoint>(
+  apis,
+)
+  .filter((endpoint) => !isStreamOnly(endpoint))
   .flatMap((endpoint) =>
     endpoint.paths.map((path) => ({
       name: path.replace(/^\/(v2\/)?/, ""),

@@ -4,9 +4,13 @@ import {
   type MessageShape,
 } from "@bufbuild/protobuf";
 import { messageFrame } from "./message.ts";
-import type { Page, Service, UnaryRpc } from "../view/page.ts";
+import type {
+  CustomEndpoint,
+  EndpointContext,
+  UnaryRpc,
+} from "../view/custom_endpoint.ts";
 import type { RpcView, View } from "../view/view.ts";
-import type { Listener } from "../view/listener.ts";
+import type { ViewStream } from "../view/listener.ts";
 import type { Views } from "../view/views.ts";
 import { CODE, RpcError } from "./status.ts";
 
@@ -26,7 +30,10 @@ export type Method =
      * @returns feeds a listener, and returns what ends that
      * @throws {RpcError} when the request is malformed
      */
-    demand(request: Uint8Array, peer: Peer): (listener: Listener) => () => void;
+    demand(
+      request: Uint8Array,
+      peer: Peer,
+    ): (listener: ViewStream) => () => void;
     /** What is asked for, as parameters. @throws {RpcError} as above */
     params(request: Uint8Array): URLSearchParams;
   }
@@ -38,8 +45,8 @@ export type Method =
 
 /** The methods of all endpoints, by path: `/message.Proxy/Get`. */
 export function methodsOf(
-  endpoints: readonly (View | Page)[],
-  service: Service,
+  endpoints: readonly (View | CustomEndpoint)[],
+  service: EndpointContext,
   views: Views,
 ): Map<string, Method> {
   return new Map(
@@ -68,7 +75,7 @@ function viewMethods(
           kind: "stream",
           demand(request, peer) {
             const demanded = demand(request, peer);
-            return (listener) => views.follow(demanded, listener);
+            return (listener) => views.subscribe(demanded, listener);
           },
           params: (request) => paramsOf(method.input, request),
         }
@@ -82,7 +89,7 @@ function viewMethods(
 
 function pageMethod(
   { method, reply }: UnaryRpc,
-  service: Service,
+  service: EndpointContext,
   views: Views,
 ): [string, Method] {
   return [`/${method.parent.typeName}/${method.name}`, {

@@ -8,7 +8,7 @@ import { traceOf } from "../log.ts";
 import type { Counters } from "../stats/counters.ts";
 import type { Asked, Place } from "../stats/listening.ts";
 import type { Readings } from "../stats/readings.ts";
-import type { Service } from "../view/page.ts";
+import type { EndpointContext } from "../view/custom_endpoint.ts";
 import type { Views } from "../view/views.ts";
 import { GrpcStream } from "./stream.ts";
 import {
@@ -29,7 +29,7 @@ import { CODE, type Code, RpcError, rpcErrorOf } from "./status.ts";
 const log = getLogger(["lainlet", "grpc"]);
 
 /** A lainlet, as far as gRPC serves it. */
-interface GrpcService extends Service, Readings {
+interface GrpcService extends EndpointContext, Readings {
   readonly counters: Counters;
   readonly limits: Readings["limits"] & {
     /** Streams to one address. */

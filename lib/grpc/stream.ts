@@ -3,7 +3,7 @@ import { State } from "../broadcast/state.ts";
 import type { Subscriber, Topic } from "../broadcast/topic.ts";
 import type { Http2Stream } from "../http2/stream.ts";
 import type { Delays } from "../stats/latency.ts";
-import type { Listener } from "../view/listener.ts";
+import type { ViewStream } from "../view/listener.ts";
 import { CODE, type Code, codeOf } from "./status.ts";
 
 /**
@@ -12,7 +12,7 @@ import { CODE, type Code, codeOf } from "./status.ts";
  * what a slow one costs is its place. While there is no state, it carries
  * nothing.
  */
-export class GrpcStream implements RegisteredStream, Subscriber, Listener {
+export class GrpcStream implements RegisteredStream, Subscriber, ViewStream {
   #topic?: Topic;
   /** The number of the topic's state that was looked at last. */
   #seen = 0;

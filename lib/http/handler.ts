@@ -16,20 +16,20 @@ import { Limits, type LimitsOptions } from "./limits.ts";
 import { History } from "../overview/history.ts";
 import { Metrics } from "../stats/metrics.ts";
 import type {
-  Answer,
-  Ask,
-  Feed,
+  CustomEndpoint,
+  EndpointContext,
+  EventStream,
+  HttpRequest,
+  HttpResponse,
   NamedView,
-  Page,
-  Service,
-} from "../view/page.ts";
+} from "../view/custom_endpoint.ts";
 import {
-  heartbeatOf,
+  heartbeatParam,
   isPatch,
   isTagged,
   isWatch,
   STREAM_PARAMS,
-  takeSince,
+  takeEtag,
 } from "../view/params.ts";
 import { askedOf, noPlace, Reads, type Request } from "./reads.ts";
 import { Rights } from "../access/rights.ts";
@@ -60,7 +60,7 @@ export interface LainletOptions {
   readonly store: Store;
   readonly host: Host;
   readonly version: string;
-  readonly endpoints: readonly (View | Page)[];
+  readonly endpoints: readonly (View | CustomEndpoint)[];
   /** Check who may ask what. */
   readonly auth: boolean;
   /** The age from which on the state counts as stale, in ms. */
@@ -69,7 +69,7 @@ export interface LainletOptions {
 }
 
 /** The state of a cluster, and the answers that are made of it. */
-export class Lainlet implements Origin, Service {
+export class Lainlet implements Origin, EndpointContext {
   readonly cluster: Cluster;
   readonly counters: Counters;
   readonly history: History;
@@ -82,8 +82,8 @@ export class Lainlet implements Origin, Service {
   readonly views: Views;
   readonly vitals: Vitals;
   readonly staleAfter: number;
-  readonly endpoints: readonly (View | Page)[];
-  readonly #byPath = new Map<string, View | Page>();
+  readonly endpoints: readonly (View | CustomEndpoint)[];
+  readonly #byPath = new Map<string, View | CustomEndpoint>();
   readonly #closing = new AbortController();
   readonly #reads: Reads;
   readonly #slices = new TimeSlices();
@@ -115,14 +115,17 @@ export class Lainlet implements Origin, Service {
     this.#closing.abort();
   }
 
-  async answer(ask: Ask, gone?: AbortSignal): Promise<Answer | Feed> {
+  async answer(
+    ask: HttpRequest,
+    gone?: AbortSignal,
+  ): Promise<HttpResponse | EventStream> {
     const slice = this.#slices.of(ask.peer);
     if (slice.isLong) await slice.next();
     const begin = performance.now();
     const work = { begin };
     let noted = begin;
-    let endpoint: View | Page | undefined;
-    let answer: Answer | Feed;
+    let endpoint: View | CustomEndpoint | undefined;
+    let answer: HttpResponse | EventStream;
     try {
       if (!URL.canParse(ask.url)) throw badRequest("the URL is malformed");
       const { pathname, searchParams } = new URL(ask.url);
@@ -147,7 +150,7 @@ export class Lainlet implements Origin, Service {
 
   /** Headers that say so, when what an answer rests on may be old. */
   #staleness(
-    endpoint: View | Page | undefined,
+    endpoint: View | CustomEndpoint | undefined,
   ): Record<string, string> | undefined {
     const watcher = endpoint?.watcher?.(this.cluster);
     if (watcher === undefined) return undefined;
@@ -163,9 +166,9 @@ export class Lainlet implements Origin, Service {
   }
 
   #answer(
-    endpoint: View | Page | undefined,
+    endpoint: View | CustomEndpoint | undefined,
     request: Request,
-  ): Answer | Feed | Promise<Answer> {
+  ): HttpResponse | EventStream | Promise<HttpResponse> {
     const { ask, params } = request;
     if (endpoint === undefined) {
       return text("404 not found", STATUS_CODE.NotFound);
@@ -186,9 +189,9 @@ export class Lainlet implements Origin, Service {
   watchTogether(
     views: readonly NamedView[],
     params: URLSearchParams,
-    ask: Ask,
-  ): Answer | Feed {
-    const heartbeat = heartbeatOf(params);
+    ask: HttpRequest,
+  ): HttpResponse | EventStream {
+    const heartbeat = heartbeatParam(params);
     if (heartbeat === undefined) throw badRequest(BAD_HEARTBEAT);
     const [patch, tag] = [isPatch(params), isTagged(params)];
     if (ask.method === "HEAD") {
@@ -211,11 +214,15 @@ export class Lainlet implements Origin, Service {
       headers: STREAM,
       options: { heartbeat, patch, tag, names, since, slot: number },
       start: (listener) =>
-        both(this.views.followTogether(demands, listener), giveBack),
+        both(this.views.subscribeTogether(demands, listener), giveBack),
     };
   }
 
-  #watch(view: View, params: URLSearchParams, ask: Ask): Answer | Feed {
+  #watch(
+    view: View,
+    params: URLSearchParams,
+    ask: HttpRequest,
+  ): HttpResponse | EventStream {
     const patch = isPatch(params);
     if (patch && !view.isObject) {
       throw badRequest("patch=merge is for answers that are objects");
@@ -224,12 +231,12 @@ export class Lainlet implements Origin, Service {
       return { status: STATUS_CODE.OK, headers: STREAM, body: null };
     }
     const { peer } = ask;
-    const since = takeSince(params, view.params);
+    const since = takeEtag(params, view.params);
     const tag = isTagged(params);
     const place = this.limits.take(askedOf({ view, params, peer }));
     if (typeof place === "string") throw noPlace(place);
     const { giveBack } = place;
-    const heartbeat = heartbeatOf(params);
+    const heartbeat = heartbeatParam(params);
     return {
       headers: STREAM,
       options: { heartbeat: heartbeat ?? 0, patch, tag, slot: place.number },
@@ -239,7 +246,7 @@ export class Lainlet implements Origin, Service {
           return giveBack;
         }
         const demand = { view, params, peer, since };
-        const stop = this.views.follow(demand, listener);
+        const stop = this.views.subscribe(demand, listener);
         return both(stop, giveBack);
       },
     };
@@ -254,13 +261,13 @@ function both(first: () => void, second: () => void): () => void {
   };
 }
 
-function failure(ask: Ask, error: unknown): Answer {
+function failure(ask: HttpRequest, error: unknown): HttpResponse {
   if (error instanceof Refusal) return refused(error);
   if (error instanceof Unavailable) return unavailable(error);
   logFailure(ask, error);
   return text("internal error", STATUS_CODE.InternalServerError);
 }
 
-function logFailure({ url }: Ask, error: unknown): void {
+function logFailure({ url }: HttpRequest, error: unknown): void {
   log.error("a request failed", { url, error: traceOf(error) });
 }

@@ -1,4 +1,8 @@
-import type { Answer, Ask, Feed } from "../view/page.ts";
+import type {
+  EventStream,
+  HttpRequest,
+  HttpResponse,
+} from "../view/custom_endpoint.ts";
 import type { Origin } from "./response.ts";
 import type { BranchOptions } from "../broadcast/branch.ts";
 import { State } from "../broadcast/state.ts";
@@ -9,7 +13,7 @@ import { StateWriter, type WireState } from "./wire.ts";
 
 /** What a worker tells the thread that knows the cluster; requests have ids. */
 export type ToOrigin =
-  | { readonly type: "ask"; readonly id: number; readonly ask: Ask }
+  | { readonly type: "ask"; readonly id: number; readonly ask: HttpRequest }
   | { readonly type: "start" | "stop"; readonly id: number }
   /** Who asked has gone. */
   | { readonly type: "gone"; readonly id: number }
@@ -18,7 +22,11 @@ export type ToOrigin =
 
 /** What it is told; topics have numbers. */
 export type ToWorker =
-  | { readonly type: "answer"; readonly id: number; readonly answer: Answer }
+  | {
+    readonly type: "answer";
+    readonly id: number;
+    readonly answer: HttpResponse;
+  }
   | {
     readonly type: "feed";
     readonly id: number;
@@ -56,7 +64,7 @@ export type Post<T> = (message: T) => void;
 
 /** Answers a worker's requests; the end of the link where the origin is. */
 export class OriginLink {
-  readonly #feeds = new Map<number, Feed>();
+  readonly #feeds = new Map<number, EventStream>();
   /** Requests that may wait for long. */
   readonly #waiting = new Map<number, AbortController>();
   readonly #stops = new Map<number, () => void>();
@@ -169,7 +177,7 @@ export class OriginLink {
 }
 
 /** Ends a feed that nobody takes, which holds a place. */
-function giveUp(feed: Feed): void {
+function giveUp(feed: EventStream): void {
   feed.start({ attach() {}, fail() {} })();
 }
 

@@ -1,8 +1,8 @@
 import { onAbort } from "../abort.ts";
 import { State } from "../broadcast/state.ts";
 import type { Subscriber, Topic } from "../broadcast/topic.ts";
-import type { Listener } from "../view/listener.ts";
-import type { Demand, Views } from "../view/views.ts";
+import type { ViewStream } from "../view/listener.ts";
+import type { ViewRequest, Views } from "../view/views.ts";
 
 /** As long as a request may wait, in seconds: what is between may think it dead. */
 const LONGEST = 300;
@@ -32,12 +32,12 @@ export function waitOf(prefer: string | null): number | undefined {
  */
 export async function otherState(
   views: Views,
-  demand: Demand,
+  demand: ViewRequest,
   isKnown: (state: State) => boolean,
   signal: AbortSignal,
 ): Promise<void> {
   const poll = new Poll(isKnown);
-  const stop = views.follow(demand, poll);
+  const stop = views.subscribe(demand, poll);
   const remove = onAbort(signal, poll.end);
   try {
     await poll.over;
@@ -48,7 +48,7 @@ export async function otherState(
   }
 }
 
-class Poll implements Listener, Subscriber {
+class Poll implements ViewStream, Subscriber {
   readonly #over = Promise.withResolvers<void>();
   #topic?: Topic;
 

@@ -3,12 +3,12 @@ import { Unavailable } from "../errors.ts";
 import {
   isFresh,
   READ_PARAMS,
-  revisionOf,
+  revisionParam,
   STREAM_PARAMS,
 } from "../view/params.ts";
-import type { Answer, Ask } from "../view/page.ts";
+import type { HttpRequest, HttpResponse } from "../view/custom_endpoint.ts";
 import type { View } from "../view/view.ts";
-import type { Demand, Views } from "../view/views.ts";
+import type { ViewRequest, Views } from "../view/views.ts";
 import type { Asked } from "../stats/listening.ts";
 import type { Cluster } from "../watcher/cluster.ts";
 import { reach } from "../watcher/progress.ts";
@@ -25,7 +25,7 @@ const PATIENCE = 5_000;
 
 /** A request that is being answered. */
 export interface Request {
-  readonly ask: Ask;
+  readonly ask: HttpRequest;
   readonly params: URLSearchParams;
   /** Aborts when who asked has gone. */
   readonly gone?: AbortSignal;
@@ -34,7 +34,7 @@ export interface Request {
 }
 
 /** A request for a view by HTTP. */
-type ViewDemand = Demand & { readonly view: View };
+type ViewDemand = ViewRequest & { readonly view: View };
 
 /** That there is no place for one more listener. */
 export function noPlace(why: string): Unavailable {
@@ -71,10 +71,10 @@ export class Reads {
     this.#waits.close();
   }
 
-  async get(view: View, request: Request): Promise<Answer> {
+  async get(view: View, request: Request): Promise<HttpResponse> {
     const { ask, params, work } = request;
     const demand = { view, params, peer: ask.peer };
-    const [isFirst, revision] = [isFresh(params), revisionOf(params)];
+    const [isFirst, revision] = [isFresh(params), revisionParam(params)];
     if (isFirst || revision > 0) {
       await this.#current(demand, request, isFirst, revision);
       work.begin = performance.now();
@@ -99,7 +99,7 @@ export class Reads {
   }
 
   /** The present state, and which revision it rests on. */
-  async #read(demand: Demand, ask: Ask): Promise<Answer> {
+  async #read(demand: ViewRequest, ask: HttpRequest): Promise<HttpResponse> {
     const state = this.state.views.read(demand);
     const revision = demand.view.watcher(this.state.cluster).progress?.revision;
     const answer = await conditional(ask, state);

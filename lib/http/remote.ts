@@ -2,8 +2,12 @@ import { onAbort } from "../abort.ts";
 import { Topic } from "../broadcast/topic.ts";
 import type { State } from "../broadcast/state.ts";
 import { Unavailable } from "../errors.ts";
-import type { Answer, Ask, Feed } from "../view/page.ts";
-import type { Listener } from "../view/listener.ts";
+import type {
+  EventStream,
+  HttpRequest,
+  HttpResponse,
+} from "../view/custom_endpoint.ts";
+import type { ViewStream } from "../view/listener.ts";
 import type { Origin } from "./response.ts";
 import type { Post, ToOrigin, ToWorker } from "./link.ts";
 import { StateReader, type WireState } from "./wire.ts";
@@ -38,16 +42,24 @@ class RemoteTopic {
 
 /** Asks the origin for a worker; the worker's end of the link. */
 export class RemoteOrigin implements Origin {
-  readonly #asked = new Map<number, (answer: Answer | Feed) => void>();
-  readonly #listeners = new Map<number, Listener>();
+  readonly #asked = new Map<
+    number,
+    (answer: HttpResponse | EventStream) => void
+  >();
+  readonly #listeners = new Map<number, ViewStream>();
   readonly #topics = new Map<number, RemoteTopic>();
   #count = 0;
 
   constructor(private readonly post: Post<ToOrigin>) {}
 
-  answer(ask: Ask, gone?: AbortSignal): Promise<Answer | Feed> {
+  answer(
+    ask: HttpRequest,
+    gone?: AbortSignal,
+  ): Promise<HttpResponse | EventStream> {
     const id = this.#count++;
-    const { promise, resolve } = Promise.withResolvers<Answer | Feed>();
+    const { promise, resolve } = Promise.withResolvers<
+      HttpResponse | EventStream
+    >();
     this.#asked.set(id, resolve);
     this.post({ type: "ask", id, ask });
     if (gone === undefined) return promise;
@@ -62,7 +74,7 @@ export class RemoteOrigin implements Origin {
         break;
       case "feed": {
         const { id, headers, options } = message;
-        const start = (listener: Listener) => this.#start(id, listener);
+        const start = (listener: ViewStream) => this.#start(id, listener);
         this.#resolve(id, { headers, options, start });
         break;
       }
@@ -98,12 +110,12 @@ export class RemoteOrigin implements Origin {
     }
   }
 
-  #resolve(id: number, answer: Answer | Feed): void {
+  #resolve(id: number, answer: HttpResponse | EventStream): void {
     this.#asked.get(id)?.(answer);
     this.#asked.delete(id);
   }
 
-  #start(id: number, listener: Listener): () => void {
+  #start(id: number, listener: ViewStream): () => void {
     this.#listeners.set(id, listener);
     this.post({ type: "start", id });
     return () => {

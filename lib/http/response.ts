@@ -3,12 +3,19 @@ import { acceptsEncodings } from "@std/http/negotiation";
 import { STATUS_CODE } from "@std/http/status";
 import type { State } from "../broadcast/state.ts";
 import type { Refusal, Unavailable } from "../errors.ts";
-import type { Answer, Ask, Feed } from "../view/page.ts";
+import type {
+  EventStream,
+  HttpRequest,
+  HttpResponse,
+} from "../view/custom_endpoint.ts";
 
 /** What answers: the one thread that knows the cluster, or a way to it. */
 export interface Origin {
   /** Never throws. @param gone aborts when who asked has gone; for what may take long */
-  answer(ask: Ask, gone?: AbortSignal): Promise<Answer | Feed>;
+  answer(
+    ask: HttpRequest,
+    gone?: AbortSignal,
+  ): Promise<HttpResponse | EventStream>;
 }
 
 const JSON_TYPE = { "Content-Type": "application/json; charset=utf-8" };
@@ -18,7 +25,7 @@ export function text(
   body: string,
   status: number = STATUS_CODE.OK,
   headers: Readonly<Record<string, string>> = {},
-): Answer {
+): HttpResponse {
   return {
     status,
     headers: { ...headers, "Content-Type": "text/plain; charset=utf-8" },
@@ -27,12 +34,14 @@ export function text(
 }
 
 /** A refusal, as its caller gets it. */
-export function refused({ message, status }: Refusal): Answer {
+export function refused({ message, status }: Refusal): HttpResponse {
   return text(message, status);
 }
 
 /** An answer that says to come back: there may be one then. */
-export function unavailable({ message, retryAfter }: Unavailable): Answer {
+export function unavailable(
+  { message, retryAfter }: Unavailable,
+): HttpResponse {
   return text(message, STATUS_CODE.ServiceUnavailable, {
     "Retry-After": String(retryAfter),
   });
@@ -45,10 +54,10 @@ export function unavailable({ message, retryAfter }: Unavailable): Answer {
  * @param own headers of the whole answer
  */
 export async function conditional(
-  ask: Ask,
+  ask: HttpRequest,
   state: State,
   own: Readonly<Record<string, string>> = JSON_TYPE,
-): Promise<Answer> {
+): Promise<HttpResponse> {
   const isCompressed = takesGzip(ask);
   const headers = {
     "Cache-Control": "no-cache",
@@ -70,15 +79,15 @@ export async function conditional(
 }
 
 /** Whether who asks has a state already. */
-export function isKnown(ask: Ask, state: State): boolean {
+export function isKnown(ask: HttpRequest, state: State): boolean {
   return !ifNoneMatch(ask.ifNoneMatch, tagOf(ask, state));
 }
 
-function tagOf(ask: Ask, { etag }: State): string {
+function tagOf(ask: HttpRequest, { etag }: State): string {
   return takesGzip(ask) ? etag.replace(/"$/, '-gzip"') : etag;
 }
 
-function takesGzip({ acceptEncoding }: Ask): boolean {
+function takesGzip({ acceptEncoding }: HttpRequest): boolean {
   return acceptEncoding !== null &&
     acceptsEncodings(
         { headers: new Headers({ "Accept-Encoding": acceptEncoding }) },
@@ -88,7 +97,7 @@ function takesGzip({ acceptEncoding }: Ask): boolean {
 }
 
 /** An answer, with headers that the whole of it has. */
-export function withHeaders<T extends Answer | Feed>(
+export function withHeaders<T extends HttpResponse | EventStream>(
   answer: T,
   headers: Readonly<Record<string, string>> | undefined,
 ): T {

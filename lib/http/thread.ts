@@ -1,6 +1,10 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
-import type { Answer, Ask, Feed } from "../view/page.ts";
+import type {
+  EventStream,
+  HttpRequest,
+  HttpResponse,
+} from "../view/custom_endpoint.ts";
 import { type Origin, refused, text } from "./response.ts";
 import { Hosts, isBrowser, isCrossSite } from "../access/hosts.ts";
 import { StreamRegistry } from "../broadcast/branches.ts";
@@ -71,15 +75,15 @@ export class Server {
     this.#branches.close();
   }
 
-  #onSlow(request: Pick<Ask, "url" | "peer">): void {
+  #onSlow(request: Pick<HttpRequest, "url" | "peer">): void {
     this.options.counters.add("slow", 1);
     log.warn("a listener is too slow, its stream ends", { ...request });
   }
 
   /** @returns the response, and what is to be called when it is over */
   #respond(
-    answer: Answer | Feed,
-    request: Pick<Ask, "url" | "peer">,
+    answer: HttpResponse | EventStream,
+    request: Pick<HttpRequest, "url" | "peer">,
   ): [response: Response, stop: () => void] {
     const { headers } = answer;
     if ("start" in answer) {
@@ -96,14 +100,17 @@ export class Server {
 }
 
 /** The answer to a browser that asks for a page of somebody else's. */
-function toBrowser(headers: Headers, isNamed: boolean): Answer | undefined {
+function toBrowser(
+  headers: Headers,
+  isNamed: boolean,
+): HttpResponse | undefined {
   if (!isBrowser(headers)) return;
   if (!isNamed) return refused(misdirected());
   if (isCrossSite(headers)) return refused(forbidden("cross-site request"));
 }
 
 /** The answer to a request that asks in too many words. */
-function tooLong({ url, headers }: Request): Answer | undefined {
+function tooLong({ url, headers }: Request): HttpResponse | undefined {
   if (url.length > MAX_URL) {
     return text("the URL is too long", STATUS_CODE.URITooLong);
   }

@@ -1,12 +1,14 @@
 import { onAbort } from "../abort.ts";
 import { READ_PARAMS } from "../view/params.ts";
-import type { Ask } from "../view/page.ts";
+import type { HttpRequest } from "../view/custom_endpoint.ts";
 
 /** Parameters of a request that may wait, as they stand in a URL. */
 const WAITING = new RegExp(`[?&](?:${READ_PARAMS.join("|")})=`);
 
 /** Whether an answer may take its time, so that it counts whether who asked is still there. */
-export function mayWait({ url, prefer }: Pick<Ask, "url" | "prefer">): boolean {
+export function mayWait(
+  { url, prefer }: Pick<HttpRequest, "url" | "prefer">,
+): boolean {
   return prefer !== null || WAITING.test(url);
 }
 

@@ -4,7 +4,7 @@ import type { Member } from "../json.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
 import type { Watcher } from "../watcher/watcher.ts";
 import type { ViewService } from "./rpc.ts";
-import type { Guard } from "./sources.ts";
+import type { Guard } from "./materialized.ts";
 import type { Query, Selection } from "./query.ts";
 
 /** What values add to an answer, in key order. */
@@ -41,9 +41,9 @@ export type ObjectDeclaration<P, Q> =
     readonly members: (piece: P) => readonly Member[];
   } | {
     /** What one piece adds to members that several add to, by their names. */
-    readonly parts: (piece: P) => Contribution<Q>;
+    readonly contributions: (piece: P) => Contribution<Q>;
     /** Such a member's value as JSON text, of its parts in key order. */
-    readonly join: (parts: readonly Q[]) => string;
+    readonly reduce: (parts: readonly Q[]) => string;
   });
 
 /** How a view is asked and answered by gRPC: R is the service's reply. */
@@ -59,7 +59,11 @@ export type RpcDeclaration<T extends object, P, R extends DescMessage> =
      *
      * @see https://protobuf.dev/programming-guides/encoding/#last-one-wins
      */
-    readonly part: (value: T, host: Host, key: string) => MessageInitShape<R>;
+    readonly message: (
+      value: T,
+      host: Host,
+      key: string,
+    ) => MessageInitShape<R>;
   } | {
     /**
      * The reply, where all pieces together decide it: it is made of all of
@@ -67,5 +71,5 @@ export type RpcDeclaration<T extends object, P, R extends DescMessage> =
      *
      * @throws {Unavailable} when there is none in this state
      */
-    readonly whole: (pieces: Pieces<P>) => MessageInitShape<R>;
+    readonly reply: (pieces: Pieces<P>) => MessageInitShape<R>;
   });

@@ -2,7 +2,7 @@ import type { State } from "../broadcast/state.ts";
 import type { Topic } from "../broadcast/topic.ts";
 
 /** A stream that carries a view's states. */
-export interface Listener {
+export interface ViewStream {
   /** Carries a topic's states from now on. @param had the one that the reader has, if that is known */
   attach(topic: Topic, had?: State, which?: number): void;
   /**

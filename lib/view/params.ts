@@ -44,7 +44,7 @@ const ETAG = /^(?:W\/)?"([^"]*?)(?:-gzip)?"$/;
  * @param names of the view's own parameters
  * @throws {Refusal} when it is something else
  */
-export function takeSince(
+export function takeEtag(
   params: URLSearchParams,
   names: Readonly<Record<string, unknown>>,
 ): string | undefined {
@@ -59,7 +59,7 @@ export function takeSince(
 }
 
 /** The revision that an answer is to rest on at least; 0: any. @throws {Refusal} when malformed */
-export function revisionOf(params: URLSearchParams): number {
+export function revisionParam(params: URLSearchParams): number {
   const text = params.get("revision") ?? "";
   const revision = Number(text);
   if (/^\d*$/.test(text) && Number.isSafeInteger(revision)) return revision;
@@ -74,7 +74,7 @@ export function isPatch(params: URLSearchParams): boolean {
 }
 
 /** Seconds between heartbeats, 0 for none; undefined when malformed. */
-export function heartbeatOf(params: URLSearchParams): number | undefined {
+export function heartbeatParam(params: URLSearchParams): number | undefined {
   const text = params.get("heartbeat") ?? "";
   if (text === "") return 0;
   const seconds = Number(text);

@@ -1,6 +1,6 @@
 import type { Caller, Right } from "../access/rights.ts";
 import type { Host } from "../watcher/cluster.ts";
-import type { KeyRange } from "./sources.ts";
+import type { KeyRange } from "./materialized.ts";
 
 /** What a request asks for. */
 export interface Selection extends KeyRange {

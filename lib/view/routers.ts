@@ -1,5 +1,5 @@
 import { Unavailable } from "../errors.ts";
-import type { Guard } from "./sources.ts";
+import type { Guard } from "./materialized.ts";
 import { Fields, shallow } from "../watcher/fields.ts";
 import type { Pod, PodGroup } from "../watcher/podgroup.ts";
 
@@ -10,7 +10,7 @@ export interface StreamPort {
 }
 
 /** How many of the pods have an address on their first container. */
-export function addressed(pods: readonly Pod[]): number {
+export function countAddressed(pods: readonly Pod[]): number {
   return pods.filter(({ containers: [first] }) => (first?.ip ?? "") !== "")
     .length;
 }
@@ -28,7 +28,7 @@ interface Routed {
  * have an address.
  */
 export const ROUTERS_GUARD: Guard<Routed> = {
-  addends: ({ pods, addressed }) => [pods, addressed],
+  counts: ({ pods, addressed }) => [pods, addressed],
   check([pods = 0, addressed = 0]) {
     if (pods === 0 || addressed * 2 < pods) {
       throw new Unavailable("over half of the containers lost their IPs");

@@ -15,7 +15,7 @@ const UNITS = new Map([
  * @param now in ms since 1970
  * @throws {Refusal} when it is malformed
  */
-export function sinceOf(
+export function timeParam(
   params: URLSearchParams,
   now = Date.now(),
 ): number | undefined {

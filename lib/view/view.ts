@@ -17,17 +17,17 @@ import type { Pieces, RpcDeclaration, ViewDeclaration } from "./declaration.ts";
 import type { Query, Selection } from "./query.ts";
 import { encode, type Framing, type ViewService } from "./rpc.ts";
 import {
-  type Added,
-  feedOf,
-  joined,
-  kept,
-  ofItems,
-  ofMembers,
-  ofParts,
-} from "./sources.ts";
+  entriesIn,
+  groupReducer,
+  type Mapped,
+  materialized,
+  memberReducer,
+  messageReducer,
+  rebuilt,
+} from "./materialized.ts";
 
 /** What views are views of. */
-export interface LiveState {
+export interface ViewContext {
   readonly cluster: Cluster;
   readonly counters: Pick<Counters, "places">;
   readonly limits: Pick<Readings["limits"], "open">;
@@ -38,7 +38,7 @@ export interface LiveState {
 }
 
 /** What can be read and followed, in one form. */
-export interface Viewable {
+export interface ViewDefinition {
   watcher(cluster: Cluster): Pick<
     Watcher<unknown>,
     "age" | "isSynced" | "progress" | "saved"
@@ -49,14 +49,14 @@ export interface Viewable {
    * @throws {Refusal} when it is malformed, or not for this caller
    */
   select(query: Query): Selection;
-  source(state: LiveState, selection: Selection): StateSource;
+  source(state: ViewContext, selection: Selection): StateSource;
 }
 
 /** A view as gRPC serves it. */
 export interface RpcView {
   readonly service: ViewService;
   /** The view in whose states a message is framed for the wire. */
-  framedBy(framing: Framing): Viewable;
+  framedBy(framing: Framing): ViewDefinition;
 }
 
 /** An endpoint under `/v2`: a view of the cluster that can be read and watched. */
@@ -64,14 +64,14 @@ export interface View<
   P extends string = string,
   Q extends Readonly<Record<string, Param>> = Readonly<Record<string, Param>>,
   A extends TSchema = TSchema,
-> extends Endpoint<P, Q, A>, Viewable {
+> extends Endpoint<P, Q, A>, ViewDefinition {
   readonly answer: A;
   /** Whether every answer is a JSON object. */
   readonly isObject: boolean;
   readonly rpc?: RpcView;
 }
 
-const NOTHING: Added = { items: [], addends: [] };
+const NOTHING: Mapped = { items: [], counts: [] };
 
 /** Makes a view of its declaration. */
 export function view<
@@ -90,7 +90,7 @@ export function view<
 ): View<N, Q, A> {
   const { paths, summary, params, mayAsk, answer, example } = declaration;
   const { watcher, select, piece, rpc } = declaration;
-  const pieceOf = perValue((key, value: T, host) => piece(value, host, key));
+  const pieceOf = memoByValue((key, value: T, host) => piece(value, host, key));
   const pieces = (
     all: Iterable<readonly [key: string, value: T]>,
     host: Host,
@@ -100,55 +100,59 @@ export function view<
   };
 
   /** The text of what a piece adds is not kept beside its bytes. */
-  const added = perValue((key, value: T, host): Added => {
+  const added = memoByValue((key, value: T, host): Mapped => {
     if (!("members" in declaration)) return NOTHING;
     const { guard, members } = declaration;
     const made = piece(value, host, key);
     return {
       items: members(made).map(memberFragment),
-      addends: guard?.addends(made) ?? [],
+      counts: guard?.counts(made) ?? [],
     };
   });
 
-  const source: Viewable["source"] = ({ cluster, host }, selection) => {
-    const id = idOf(paths[0], selection);
-    const feed = feedOf(watcher(cluster), selection);
+  const source: ViewDefinition["source"] = ({ cluster, host }, selection) => {
+    const id = sourceId(paths[0], selection);
+    const feed = entriesIn(watcher(cluster), selection);
     if ("text" in declaration) {
       const { text } = declaration;
-      return joined(id, feed, (all) => State.of(text(pieces(all, host))));
+      return rebuilt(id, feed, (all) => State.of(text(pieces(all, host))));
     }
     const { guard } = declaration;
     if ("members" in declaration) {
-      return kept(id, feed, ofMembers(added(host), guard?.check));
+      return materialized(id, feed, memberReducer(added(host), guard?.check));
     }
-    const { parts, join } = declaration;
-    return kept(id, feed, ofParts(pieceOf(host), parts, join, guard));
+    const { contributions: parts, reduce: join } = declaration;
+    return materialized(
+      id,
+      feed,
+      groupReducer(pieceOf(host), parts, join, guard),
+    );
   };
 
   const rpcSource = (
     declaration: RpcDeclaration<T, P, R>,
     framing: Framing,
-  ): Viewable["source"] => {
+  ): ViewDefinition["source"] => {
     const { typeName, method: { get: { output } } } = declaration.service;
-    if ("whole" in declaration) {
-      const { whole } = declaration;
+    if ("reply" in declaration) {
+      const { reply: whole } = declaration;
       return ({ cluster, host }, selection) =>
-        joined(
-          idOf(typeName, selection),
-          feedOf(watcher(cluster), selection),
+        rebuilt(
+          sourceId(typeName, selection),
+          entriesIn(watcher(cluster), selection),
           (all) =>
             State.of(framing([encode(output, whole(pieces(all, host)))])),
         );
     }
-    const { part } = declaration;
-    const itemOf = perValue((key, value: T, host) =>
+    const { message: part } = declaration;
+    const itemOf = memoByValue((key, value: T, host) =>
       fragment(key, encode(output, part(value, host, key)))
     );
     return ({ cluster, host }, selection) =>
-      kept(
-        idOf(typeName, selection),
-        feedOf(watcher(cluster), selection),
-        ofItems(itemOf(host), framing),
+      materialized(
+        sourceId(typeName, selection),
+        entriesIn(watcher(cluster), selection),
+        messageReducer(itemOf(host), framing),
       );
   };
 
@@ -172,12 +176,12 @@ export function view<
   };
 }
 
-function idOf(form: string, { prefix, keep }: Selection): string {
+function sourceId(form: string, { prefix, filter: keep }: Selection): string {
   return `${form} ${keep === undefined ? "all" : "some"} ${prefix}`;
 }
 
 /** What is made of a value for a host, once and kept for as long as the value. */
-function perValue<T extends object, V>(
+function memoByValue<T extends object, V>(
   make: (key: string, value: T, host: Host) => V,
 ): (host: Host) => (key: string, value: T) => V {
   const hosts = new WeakMap<Host, WeakMap<T, V>>();

@@ -11,16 +11,16 @@ import {
   SUPER_REQUIRED,
   Unavailable,
 } from "../errors.ts";
-import { Joints, type Shown } from "./joints.ts";
-import type { Listener } from "./listener.ts";
+import { type BarrierView, SharedBarriers } from "./shared_barriers.ts";
+import type { ViewStream } from "./listener.ts";
 import type { Query } from "./query.ts";
-import type { LiveState, Viewable } from "./view.ts";
+import type { ViewContext, ViewDefinition } from "./view.ts";
 
 const log = getLogger(["lainlet", "views"]);
 
 /** A request for a view. */
-export interface Demand {
-  readonly view: Viewable;
+export interface ViewRequest {
+  readonly view: ViewDefinition;
   readonly params: URLSearchParams;
   /** The address of who asks. */
   readonly peer: string;
@@ -31,12 +31,12 @@ export interface Demand {
 /** The views of a cluster, for callers who may see them. */
 export class Views {
   readonly #broadcast = new Topics();
-  readonly #joints = new Joints(this.#broadcast);
+  readonly #joints = new SharedBarriers(this.#broadcast);
   /** Streams that wait for the first read. */
   readonly #waiting = new Set<Waiting>();
 
   constructor(
-    private readonly state: LiveState,
+    private readonly state: ViewContext,
     private readonly rights: Rights,
   ) {
     for (const { synced } of Object.values(state.cluster)) {
@@ -60,7 +60,7 @@ export class Views {
    * @throws {Refusal} when the request is malformed, or not for this caller
    * @throws {Unavailable} when there is no state at present
    */
-  read(demand: Demand): State {
+  read(demand: ViewRequest): State {
     const { view, params, peer } = demand;
     if (!this.#isReady(demand)) throw new Unavailable(NOT_READ_YET);
     const selection = view.select(this.query(params, peer));
@@ -74,7 +74,7 @@ export class Views {
    *
    * @throws as {@linkcode read} does
    */
-  check(demand: Demand): void {
+  check(demand: ViewRequest): void {
     const { view, params, peer } = demand;
     if (!this.#isReady(demand)) throw new Unavailable(NOT_READ_YET);
     view.select(this.query(params, peer));
@@ -86,7 +86,7 @@ export class Views {
    *
    * @returns ends that; to be called once
    */
-  follow(demand: Demand, listener: Listener): () => void {
+  subscribe(demand: ViewRequest, listener: ViewStream): () => void {
     const ends = new Ends();
     this.#whenReady(
       [demand],
@@ -102,9 +102,9 @@ export class Views {
    *
    * @returns ends that; to be called once
    */
-  followTogether(
-    demands: readonly Demand[],
-    listener: Listener,
+  subscribeTogether(
+    demands: readonly ViewRequest[],
+    listener: ViewStream,
   ): () => void {
     const ends = new Ends();
     this.#whenReady(
@@ -116,11 +116,11 @@ export class Views {
   }
 
   #feedTogether(
-    demands: readonly Demand[],
-    listener: Listener,
+    demands: readonly ViewRequest[],
+    listener: ViewStream,
     ends: Ends,
   ): void {
-    const shown: (Shown & { readonly which: number })[] = [];
+    const shown: (BarrierView & { readonly which: number })[] = [];
     demands.forEach(({ view, params, peer }, which) => {
       const fail = (message: string, status: number) =>
         listener.fail(message, status, which);
@@ -149,7 +149,7 @@ export class Views {
     );
   }
 
-  #feed(demand: Demand, listener: Listener, ends: Ends): void {
+  #feed(demand: ViewRequest, listener: ViewStream, ends: Ends): void {
     const { view, params, peer, since } = demand;
     try {
       const selection = view.select(this.query(params, peer));
@@ -179,14 +179,14 @@ export class Views {
     });
   }
 
-  #isReady({ view, peer }: Demand): boolean {
+  #isReady({ view, peer }: ViewRequest): boolean {
     return view.watcher(this.state.cluster).isSynced &&
       this.rights.isReadyFor(peer);
   }
 
   /** Begins a stream, as soon as all that it rests on has been read, unless it ends before. */
   #whenReady(
-    demands: readonly Demand[],
+    demands: readonly ViewRequest[],
     begin: () => void,
     ends: Ends,
   ): void {
@@ -205,7 +205,7 @@ export class Views {
   }
 }
 
-/** Tells a listener that there is nothing for it any more, as {@linkcode Listener.fail} does. */
+/** Tells a listener that there is nothing for it any more, as {@linkcode ViewStream.fail} does. */
 type Fail = (message: string, status: number) => void;
 
 function refuse(params: URLSearchParams, error: unknown, fail: Fail): void {
@@ -217,7 +217,7 @@ function refuse(params: URLSearchParams, error: unknown, fail: Fail): void {
 /** A stream that waits. */
 interface Waiting {
   /** For what. */
-  readonly demands: readonly Demand[];
+  readonly demands: readonly ViewRequest[];
   readonly begin: () => void;
 }
 

@@ -1,6 +1,6 @@
 import { isObject } from "../../lib/json.ts";
 import type { Param } from "../../lib/view/endpoint.ts";
-import type { Page } from "../../lib/view/page.ts";
+import type { CustomEndpoint } from "../../lib/view/custom_endpoint.ts";
 import type { View } from "../../lib/view/view.ts";
 
 /**
@@ -9,7 +9,9 @@ import type { View } from "../../lib/view/view.ts";
  *
  * @throws {Error} when a schema says something that it has no type for
  */
-export function declaredTypes(endpoints: readonly (View | Page)[]): string {
+export function declaredTypes(
+  endpoints: readonly (View | CustomEndpoint)[],
+): string {
   const named = new Map<string, string>();
   const views: string[] = [];
   const members = endpoints.flatMap((endpoint) => {

@@ -2,7 +2,7 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import Ajv2020 from "ajv/dist/2020.js";
 import * as apis from "../../apis/mod.ts";
-import type { Page } from "../../lib/view/page.ts";
+import type { CustomEndpoint } from "../../lib/view/custom_endpoint.ts";
 import type { View } from "../../lib/view/view.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { get, Stream } from "../util/client.ts";
@@ -301,7 +301,7 @@ Deno.test("who may ask is as each endpoint declares it", async () => {
     app: [true, false, true],
     super: [false, false, true],
   };
-  for (const endpoint of Object.values<View | Page>(apis)) {
+  for (const endpoint of Object.values<View | CustomEndpoint>(apis)) {
     for (const path of endpoint.paths) {
       const operation = paths[path]?.get;
       assert(operation !== undefined, path);

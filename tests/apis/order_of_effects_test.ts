@@ -14,7 +14,7 @@ import { Lainlet } from "../../lib/http/handler.ts";
 import { canonical } from "../../lib/json.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import type { Selection } from "../../lib/view/query.ts";
-import type { Viewable } from "../../lib/view/view.ts";
+import type { ViewDefinition } from "../../lib/view/view.ts";
 import {
   dependsKey,
   dependsValue,
@@ -183,7 +183,7 @@ async function fresh(content: ReadonlyMap<string, string>): Promise<Lainlet> {
 
 /** How HTTP's and gRPC's states are compared. */
 interface Form {
-  readonly view: Viewable;
+  readonly view: ViewDefinition;
   readonly params: URLSearchParams;
   text(bytes: Uint8Array): string;
 }

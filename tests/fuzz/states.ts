@@ -11,7 +11,7 @@ import { applyPatch } from "../../lib/client/patch.ts";
 import { Unavailable } from "../../lib/errors.ts";
 import { canonical } from "../../lib/json.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
-import type { View, Viewable } from "../../lib/view/view.ts";
+import type { View, ViewDefinition } from "../../lib/view/view.ts";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 import { Model, Random } from "../util/model.ts";
@@ -69,9 +69,13 @@ function follow({ lainlet }: TestLainlet, path: string): Followed[] {
   const { pathname, searchParams: params } = new URL(path, "http://x");
   const view = VIEWS.find(({ paths }) => paths.includes(pathname));
   assert(view, path);
-  const of = (name: string, view: Viewable, isPatched: boolean): Followed => {
+  const of = (
+    name: string,
+    view: ViewDefinition,
+    isPatched: boolean,
+  ): Followed => {
     let topic: Topic | undefined;
-    lainlet.views.follow({ view, params, peer: "127.0.0.1" }, {
+    lainlet.views.subscribe({ view, params, peer: "127.0.0.1" }, {
       attach: (attached) => topic = attached,
       fail: (message) => {
         throw new Error(`${name}: ${message}`);

@@ -1,5 +1,5 @@
 import type { MayAsk } from "../endpoint.ts";
-import { isStream, type Page } from "../page.ts";
+import { type CustomEndpoint, isStreamOnly } from "../custom_endpoint.ts";
 import type { View } from "../view.ts";
 import { type Askable, Parameters } from "./parameters.ts";
 import {
@@ -53,7 +53,7 @@ const RIGHTS: Readonly<Record<MayAsk, string>> = {
  * @see https://spec.openapis.org/oas/v3.1.1.html
  */
 export function openapi(
-  endpoints: readonly (View | Page)[],
+  endpoints: readonly (View | CustomEndpoint)[],
   version: string,
 ): Readonly<Record<string, unknown>> {
   const parameters = new Parameters(
@@ -102,16 +102,16 @@ export function openapi(
   };
 }
 
-function tagOf(endpoint: View | Page): keyof typeof TAGS {
+function tagOf(endpoint: View | CustomEndpoint): keyof typeof TAGS {
   if (!("select" in endpoint)) return "lainlet";
   return endpoint.mayAsk === "app" ? "apps" : "cluster";
 }
 
-function askablesOf(endpoint: View | Page): Set<Askable> {
+function askablesOf(endpoint: View | CustomEndpoint): Set<Askable> {
   const askables = new Set<Askable>();
   if (statusesOf(endpoint).includes(304)) askables.add("tagged");
   if (!("select" in endpoint)) {
-    if (isStream(endpoint)) askables.add("stream");
+    if (isStreamOnly(endpoint)) askables.add("stream");
     return askables;
   }
   askables.add("view");
@@ -119,15 +119,15 @@ function askablesOf(endpoint: View | Page): Set<Askable> {
   return askables;
 }
 
-function statusesOf(endpoint: View | Page): readonly RefusedStatus[] {
+function statusesOf(endpoint: View | CustomEndpoint): readonly RefusedStatus[] {
   return "select" in endpoint ? [304, 400, 503] : endpoint.statuses ?? [];
 }
 
-function answerOf(endpoint: View | Page, schemas: Schemas): unknown {
+function answerOf(endpoint: View | CustomEndpoint, schemas: Schemas): unknown {
   const { answer, example } = endpoint;
   const headers = headersOf([
     ...statusesOf(endpoint).includes(304) ? TAGGED : [],
-    ...isStream(endpoint) ? ["Cache-Control"] as const : [],
+    ...isStreamOnly(endpoint) ? ["Cache-Control"] as const : [],
     ..."select" in endpoint ? VIEWED : [],
     ...endpoint.watcher === undefined ? [] : AGED,
   ]);

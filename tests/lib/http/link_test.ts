@@ -1,7 +1,10 @@
 import { assertEquals } from "@std/assert";
 import type { Origin } from "../../../lib/http/response.ts";
-import type { Listener } from "../../../lib/view/listener.ts";
-import type { Answer, Feed } from "../../../lib/view/page.ts";
+import type { ViewStream } from "../../../lib/view/listener.ts";
+import type {
+  EventStream,
+  HttpResponse,
+} from "../../../lib/view/custom_endpoint.ts";
 import { State } from "../../../lib/broadcast/state.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
 import { Unavailable } from "../../../lib/errors.ts";
@@ -31,14 +34,14 @@ class TestOrigin implements Origin {
   /** The store's, at which the topic's state is there. */
   revision = 1;
   readonly topic = new Topic(State.of("1"), () => this.revision);
-  readonly fed: Listener[] = [];
+  readonly fed: ViewStream[] = [];
   /** What a reader says that it has. */
   had?: State;
   stopped = 0;
   /** Called before a listener is fed. */
   onStart = () => {};
 
-  answer({ url }: typeof ASK): Promise<Answer | Feed> {
+  answer({ url }: typeof ASK): Promise<HttpResponse | EventStream> {
     if (!url.endsWith("watch")) {
       const body = State.of(`"${url}"`).body;
       return Promise.resolve({ status: 200, headers: { a: "b" }, body });
@@ -57,7 +60,7 @@ class TestOrigin implements Origin {
 }
 
 /** A listener that notes what its topic says. */
-class TestListener implements Listener {
+class TestListener implements ViewStream {
   readonly heard: string[] = [];
   /** Of all that was heard. */
   readonly revisions: number[] = [];

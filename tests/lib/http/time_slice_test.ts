@@ -1,11 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { STATUS_CODE } from "@std/http/status";
-import type { Ask, Page } from "../../../lib/view/page.ts";
+import type {
+  CustomEndpoint,
+  HttpRequest,
+} from "../../../lib/view/custom_endpoint.ts";
 import { golden } from "../../util/golden.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 
 /** A GET, as a server passes it on. */
-function askFor(path: string, peer: string): Ask {
+function askFor(path: string, peer: string): HttpRequest {
   return {
     method: "GET",
     url: `http://localhost${path}`,
@@ -42,7 +45,7 @@ Deno.test("an address that asks for much at once is not served before the others
 
 Deno.test("requests of one address that come at once have one time slice", async () => {
   let begun = 0;
-  const page: Page = {
+  const page: CustomEndpoint = {
     paths: ["/dear"],
     summary: "Takes 5 ms.",
     params: {},

@@ -7,14 +7,14 @@
 import { assertEquals } from "@std/assert";
 import * as apis from "../../../apis/mod.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
-import type { Listener } from "../../../lib/view/listener.ts";
+import type { ViewStream } from "../../../lib/view/listener.ts";
 import type { Views } from "../../../lib/view/views.ts";
 import { collectGarbage } from "../../util/garbage.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 import { eventually } from "../../util/process.ts";
 
 /** A listener that knows what it was told. */
-class Told implements Listener {
+class Told implements ViewStream {
   readonly heard: string[] = [];
 
   attach(_topic: unknown, _had: unknown, which = 0): void {
@@ -33,18 +33,20 @@ function demandOf(name: keyof typeof VIEWS, peer = "127.0.0.1") {
 }
 
 /** How a listener begins. */
-const BEGINS: Record<string, (views: Views, listener: Listener) => () => void> =
-  {
-    "one view": (views, listener) => views.follow(demandOf("nodes"), listener),
-    "one view, as an app": (views, listener) =>
-      views.follow(demandOf("config", "127.0.0.9"), listener),
-    "several views": (views, listener) =>
-      views.followTogether([demandOf("nodes"), demandOf("config")], listener),
-  };
+const BEGINS: Record<
+  string,
+  (views: Views, listener: ViewStream) => () => void
+> = {
+  "one view": (views, listener) => views.subscribe(demandOf("nodes"), listener),
+  "one view, as an app": (views, listener) =>
+    views.subscribe(demandOf("config", "127.0.0.9"), listener),
+  "several views": (views, listener) =>
+    views.subscribeTogether([demandOf("nodes"), demandOf("config")], listener),
+};
 
 /** Begins, leaves when it waits, and lets go of a listener. */
 async function visit(
-  begin: (listener: Listener) => () => void,
+  begin: (listener: ViewStream) => () => void,
 ): Promise<WeakRef<Told>> {
   const listener = new Told();
   const stop = begin(listener);

@@ -6,13 +6,13 @@ import type { Topic } from "../broadcast/topic.ts";
 import type { Progress } from "../watcher/progress.ts";
 
 /** A view that is followed together with others. */
-export interface Shown {
+export interface BarrierView {
   readonly source: StateSource;
   readonly progress?: Progress;
 }
 
 /** Views that somebody follows together, and there is a state of all. */
-export interface Joint {
+export interface SharedBarrier {
   /** In the order of the views. */
   readonly topics: readonly Topic[];
   /** The state of one of them that has an entity tag, if that is known still. */
@@ -23,13 +23,13 @@ export interface Joint {
 interface Waiting {
   /** The entity tags of the states that the reader has, in the order of the views. */
   readonly since: readonly (string | undefined)[];
-  readonly begin: (joint: Joint) => void;
+  readonly begin: (joint: SharedBarrier) => void;
 }
 
 /** Topics that are let through together, and what ends that when nobody follows them any more. */
-interface Live {
+interface BarrierInUse {
   /** When there is a first state of all. */
-  joint?: Joint;
+  joint?: SharedBarrier;
   /** No promise, which would keep hold of those who have left. */
   readonly waiting: Set<Waiting>;
   /** Lets those begin whose states are let through. */
@@ -39,8 +39,8 @@ interface Live {
 }
 
 /** Topics that are let through together, once for all who follow the same. */
-export class Joints {
-  readonly #live = new Map<string, Live>();
+export class SharedBarriers {
+  readonly #live = new Map<string, BarrierInUse>();
 
   constructor(private readonly broadcast: Topics) {}
 
@@ -52,7 +52,7 @@ export class Joints {
    * @returns ends that; to be called once
    */
   join(
-    shown: readonly Shown[],
+    shown: readonly BarrierView[],
     since: Waiting["since"],
     begin: Waiting["begin"],
   ): () => void {
@@ -75,7 +75,7 @@ export class Joints {
     };
   }
 
-  #begin(shown: readonly Shown[]): Live {
+  #begin(shown: readonly BarrierView[]): BarrierInUse {
     const used = shown.map(({ source }) => this.broadcast.acquire(source));
     const parts = used.map(({ topic }, i) => (
       { topic, progress: shown[i]?.progress }
@@ -89,12 +89,12 @@ export class Joints {
       live.begin();
     });
     /** Whether a reader has a state that is still to be let through. */
-    const isAhead = ({ since }: Waiting, { topics }: Joint) =>
+    const isAhead = ({ since }: Waiting, { topics }: SharedBarrier) =>
       topics.some((topic, i) => {
         const etag = since[i];
         return etag !== undefined && used[i]?.topic.isNewer(etag, topic);
       });
-    const live: Live = {
+    const live: BarrierInUse = {
       waiting: new Set(),
       begin() {
         const { joint, waiting } = live;

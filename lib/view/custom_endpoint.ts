@@ -14,11 +14,11 @@ import type { Endpoint } from "./endpoint.ts";
 import type { RefusedStatus } from "./openapi/responses.ts";
 import { encode } from "./rpc.ts";
 import type { Query } from "./query.ts";
-import type { LiveState, View } from "./view.ts";
-import type { Listener } from "./listener.ts";
+import type { View, ViewContext } from "./view.ts";
+import type { ViewStream } from "./listener.ts";
 
 /** What an answer depends on of a request; can be sent to another thread. */
-export interface Ask {
+export interface HttpRequest {
   readonly method: string;
   readonly url: string;
   /** The address at the other end of the TCP connection. */
@@ -35,14 +35,14 @@ export interface Ask {
 }
 
 /** An answer of one piece, to whoever asked; can be sent to another thread. */
-export interface Answer {
+export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Bytes | null;
 }
 
 /** Where a stream's events come from. */
-export interface Feed {
+export interface EventStream {
   readonly headers: Readonly<Record<string, string>>;
   readonly options: BranchOptions;
   /**
@@ -50,7 +50,7 @@ export interface Feed {
    *
    * @returns to be called once, when the request is over
    */
-  start(listener: Listener): () => void;
+  start(listener: ViewStream): () => void;
 }
 
 /** A view as a stream of several carries it. */
@@ -64,9 +64,9 @@ export interface NamedView {
 }
 
 /** A running lainlet, as its endpoints see it. */
-export interface Service extends LiveState {
+export interface EndpointContext extends ViewContext {
   /** All that can be asked. */
-  readonly endpoints: readonly (View | Page)[];
+  readonly endpoints: readonly (View | CustomEndpoint)[];
   readonly metrics: Metrics;
   readonly rights: Rights;
   /** The age from which on the state counts as stale, in ms. */
@@ -77,12 +77,12 @@ export interface Service extends LiveState {
   watchTogether(
     views: readonly NamedView[],
     params: URLSearchParams,
-    ask: Ask,
-  ): Answer | Feed;
+    ask: HttpRequest,
+  ): HttpResponse | EventStream;
 }
 
 /** An endpoint that is no view: an answer of its own kind. */
-export interface Page extends Endpoint {
+export interface CustomEndpoint extends Endpoint {
   /** Of the answer, without parameters. */
   readonly mediaType: string;
   /** Of HTTP, what else it may answer than 200, and what any request may get. */
@@ -99,10 +99,10 @@ export interface Page extends Endpoint {
    * @throws {Unavailable} when there is no answer yet
    */
   respond(
-    service: Service,
+    service: EndpointContext,
     query: Query,
-    ask: Ask,
-  ): Answer | Feed | Promise<Answer>;
+    ask: HttpRequest,
+  ): HttpResponse | EventStream | Promise<HttpResponse>;
 }
 
 /** A call of a page: a request, a reply. */
@@ -114,13 +114,13 @@ export interface UnaryRpc {
    * @throws {Refusal} when the request is malformed, or not for this caller
    * @throws {Unavailable} when there is no reply yet
    */
-  reply(service: Service, query: Query): Uint8Array;
+  reply(service: EndpointContext, query: Query): Uint8Array;
 }
 
 /** Declares a call of a page. */
 export function unary<R extends DescMessage>(
   method: DescMethodUnary<DescMessage, R>,
-  reply: (service: Service, query: Query) => MessageInitShape<R>,
+  reply: (service: EndpointContext, query: Query) => MessageInitShape<R>,
 ): UnaryRpc {
   return {
     method,
@@ -129,6 +129,6 @@ export function unary<R extends DescMessage>(
 }
 
 /** Whether an endpoint answers with streams only. */
-export function isStream(endpoint: View | Page): boolean {
+export function isStreamOnly(endpoint: View | CustomEndpoint): boolean {
   return "mediaType" in endpoint && endpoint.mediaType === "text/event-stream";
 }

@@ -10,7 +10,7 @@ import type { Framing } from "./rpc.ts";
 import type { Change, ChangeListener, Watcher } from "../watcher/watcher.ts";
 
 /** Entries that an answer is made of. */
-export interface Feed<T> {
+export interface Entries<T> {
   readonly watcher: StateSource["watcher"];
   /** In key order. */
   all(): Iterable<readonly [key: string, value: T]>;
@@ -23,14 +23,14 @@ export interface KeyRange {
   /** What they start with, taken literally. */
   readonly prefix: string;
   /** Leaves out keys under the prefix. A view uses at most one such filter. */
-  readonly keep?: (key: string) => boolean;
+  readonly filter?: (key: string) => boolean;
 }
 
 /** The entries of a watcher that have such keys. */
-export function feedOf<T>(
+export function entriesIn<T>(
   watcher: Watcher<T>,
-  { prefix, keep = () => true }: KeyRange,
-): Feed<T> {
+  { prefix, filter: keep = () => true }: KeyRange,
+): Entries<T> {
   return {
     watcher,
     *all() {
@@ -51,26 +51,26 @@ export function feedOf<T>(
 /** Numbers that all entries together decide an answer by. */
 export interface Guard<P> {
   /** What one entry adds to each sum. */
-  addends(made: P): readonly number[];
+  counts(made: P): readonly number[];
   /** @throws {Unavailable} when there is no answer */
   check(sums: readonly number[]): void;
 }
 
 /** What an answer that is kept is made of; M is what is made of an entry. */
-export interface Making<T, M, P> {
+export interface Reducer<T, M, P> {
   /** What is made of an entry; the same each time. */
-  readonly entry: (key: string, value: T) => M;
+  readonly map: (key: string, value: T) => M;
   /** What that adds to the items. */
-  readonly parts: (made: M) => Contribution<P>;
-  readonly item: (name: string, parts: readonly P[]) => Fragment;
+  readonly contributions: (made: M) => Contribution<P>;
+  readonly reduce: (name: string, parts: readonly P[]) => Fragment;
   readonly state: (blocks: Blocks) => State;
   readonly guard?: Guard<M>;
 }
 
 /** An answer that is made of all entries each time that one has changed. */
-export function joined<T>(
+export function rebuilt<T>(
   id: string,
-  feed: Feed<T>,
+  feed: Entries<T>,
   join: (entries: Iterable<readonly [key: string, value: T]>) => State,
 ): StateSource {
   const render = () => join(feed.all());
@@ -88,19 +88,19 @@ export function joined<T>(
 }
 
 /** An answer in which a change costs what it changes. */
-export function kept<T, M, P>(
+export function materialized<T, M, P>(
   id: string,
-  feed: Feed<T>,
-  making: Making<T, M, P>,
+  feed: Entries<T>,
+  making: Reducer<T, M, P>,
 ): StateSource {
   return {
     id,
     watcher: feed.watcher,
-    render: () => new Kept(feed, making).state,
+    render: () => new MaterializedView(feed, making).state,
     subscribe(onChange) {
-      let answer: Kept<T, M, P> | undefined;
+      let answer: MaterializedView<T, M, P> | undefined;
       return {
-        render: () => (answer ??= new Kept(feed, making)).state,
+        render: () => (answer ??= new MaterializedView(feed, making)).state,
         end: feed.subscribe((changes, readAt) => {
           try {
             answer?.update(changes);
@@ -116,53 +116,53 @@ export function kept<T, M, P>(
 }
 
 /** What an entry adds to an object, and to the sums of a guard. */
-export interface Added {
+export interface Mapped {
   readonly items: readonly Fragment[];
-  readonly addends: readonly number[];
+  readonly counts: readonly number[];
 }
 
 /** An object whose members are each what one entry adds; of equal names the last one counts. */
-export function ofMembers<T>(
-  entry: (key: string, value: T) => Added,
+export function memberReducer<T>(
+  entry: (key: string, value: T) => Mapped,
   check: (sums: readonly number[]) => void = () => {},
-): Making<T, Added, Fragment> {
+): Reducer<T, Mapped, Fragment> {
   return {
-    entry,
-    guard: { addends: ({ addends }) => addends, check },
-    parts: ({ items }) => items.map((item) => [item.name, item]),
-    item: (name, parts) => parts.at(-1) ?? memberFragment([name, "null"]),
+    map: entry,
+    guard: { counts: ({ counts: addends }) => addends, check },
+    contributions: ({ items }) => items.map((item) => [item.name, item]),
+    reduce: (name, parts) => parts.at(-1) ?? memberFragment([name, "null"]),
     state: objectOf,
   };
 }
 
 /** An object whose members are joined of what several entries add. */
-export function ofParts<T, M, P>(
+export function groupReducer<T, M, P>(
   entry: (key: string, value: T) => M,
   parts: (made: M) => Contribution<P>,
   join: (parts: readonly P[]) => string,
   guard?: Guard<M>,
-): Making<T, M, P> {
+): Reducer<T, M, P> {
   return {
-    entry,
+    map: entry,
     guard,
-    parts,
-    item: (name, parts) => memberFragment([name, join(parts)]),
+    contributions: parts,
+    reduce: (name, parts) => memberFragment([name, join(parts)]),
     state: objectOf,
   };
 }
 
 /** A message that each entry adds fields to, which are its item. */
-export function ofItems<T>(
+export function messageReducer<T>(
   entry: (key: string, value: T) => Fragment,
   framing: Framing,
-): Making<T, Fragment, Fragment> {
+): Reducer<T, Fragment, Fragment> {
   const join = (blocks: Blocks) =>
     framing(Array.from(blocks, ({ bytes }) => bytes));
   return {
-    entry,
+    map: entry,
     // What adds nothing makes no difference.
-    parts: (made) => made.bytes.length === 0 ? [] : [[made.name, made]],
-    item: (name, [made]) => made ?? fragment(name, new Uint8Array()),
+    contributions: (made) => made.bytes.length === 0 ? [] : [[made.name, made]],
+    reduce: (name, [made]) => made ?? fragment(name, new Uint8Array()),
     state: (blocks) => new State(blocks, join),
   };
 }
@@ -172,14 +172,14 @@ function objectOf(blocks: Blocks): State {
 }
 
 /** What an answer is made of, as it is at present. */
-class Kept<T, M, P> {
-  readonly #making: Making<T, M, P>;
+class MaterializedView<T, M, P> {
+  readonly #making: Reducer<T, M, P>;
   readonly #collection: MaterializedFragments<P>;
   #sums: readonly number[] = [];
 
-  constructor(feed: Feed<T>, making: Making<T, M, P>) {
+  constructor(feed: Entries<T>, making: Reducer<T, M, P>) {
     this.#making = making;
-    this.#collection = new MaterializedFragments(making.item);
+    this.#collection = new MaterializedFragments(making.reduce);
     this.update(Array.from(feed.all(), ([key, value]) => ({ key, value })));
   }
 
@@ -191,13 +191,13 @@ class Kept<T, M, P> {
   }
 
   update(changes: readonly Change<T>[]): void {
-    const { entry, parts, guard } = this.#making;
+    const { map: entry, contributions: parts, guard } = this.#making;
     const contributions = changes.map(({ key, previous, value }) => {
       const before = previous && entry(key, previous);
       const after = value && entry(key, value);
       if (guard !== undefined) {
-        if (before !== undefined) this.#add(guard.addends(before), -1);
-        if (after !== undefined) this.#add(guard.addends(after), 1);
+        if (before !== undefined) this.#add(guard.counts(before), -1);
+        if (after !== undefined) this.#add(guard.counts(after), 1);
       }
       return {
         key,
