@@ -1,6 +1,5 @@
 import { type Given, UsageError } from "../flags.ts";
-import { etcd } from "./etcd/kind.ts";
-import { etcd2 } from "./etcd2/kind.ts";
+import { etcd, etcd2 } from "./etcd/kind.ts";
 import type { StoreKind, StoreSource } from "./kind.ts";
 import { memory } from "./memory.ts";
 import { zookeeper } from "./zookeeper/kind.ts";

@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import { ContentTracker } from "../store/found.ts";
+import { ContentTracker } from "../store/store.ts";
 
 const log = getLogger(["lainlet", "watcher"]);
 

@@ -1,7 +1,8 @@
 import process from "node:process";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { loadState } from "../../lib/store/saved/read.ts";
-import { type News, writeState } from "../../lib/store/saved/write.ts";
+import { writeState } from "../../lib/store/saved/write.ts";
+import type { News } from "../../lib/store/saved/pending.ts";
 import type { Entry } from "../../lib/store/store.ts";
 import { TestEtcd } from "../../tests/util/etcd.ts";
 import { groupKey, groupValue } from "../cluster.ts";

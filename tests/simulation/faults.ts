@@ -55,7 +55,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "a connection is tried again without a pause",
-    file: "lib/store/dial.ts",
+    file: "lib/store/endpoints.ts",
     text: "await sleep(Math.max(0, rest), over);",
     faulty: "",
   },
@@ -86,7 +86,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "a state counts as confirmed though no check succeeded",
-    file: "lib/store/followed.ts",
+    file: "lib/store/remote.ts",
     text: "this.lose(connection, error);",
     faulty:
       "for (const one of live) this.confirm(one.prefix, at); this.lose(connection, error);",

@@ -1,7 +1,12 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import type { Reader, Writer } from "../../lib/store/zookeeper/jute.ts";
-import { OP, readStat, type Stat } from "../../lib/store/zookeeper/messages.ts";
+import {
+  OP,
+  type Reader,
+  readStat,
+  type Stat,
+  type Writer,
+} from "../../lib/store/zookeeper/protocol.ts";
 import { Session } from "../../lib/store/zookeeper/session.ts";
 import type { Changes } from "./store.ts";
 

@@ -9,13 +9,17 @@ import {
 import { noop } from "cockatiel";
 import { Etcd3, type IRangeRequest, type IRangeResponse } from "etcd3";
 import "./sockets.ts";
-import { isRefusal, type Range } from "./messages.ts";
-import { type Keys, readKeys, readSnapshot } from "./pages.ts";
+import {
+  isRefusal,
+  type Keys,
+  type Range,
+  readKeys,
+  readSnapshot,
+} from "./range.ts";
 import { type Issued, SharedToken, Token } from "./token.ts";
 import { type WatchSink, WatchStream } from "./watch_stream.ts";
-import type { Connection } from "../dial.ts";
-import { lineOf } from "../line.ts";
-import type { Login } from "../login.ts";
+import { type Connection, lineOf } from "../connection.ts";
+import type { Login } from "../kind.ts";
 import type { KeyChange, Snapshot } from "../store.ts";
 
 /** How long etcd may take to answer a small request, in ms: login and TLS included. */

@@ -1,19 +1,21 @@
 import { getLogger } from "@logtape/logtape";
 import { sleep } from "../../time.ts";
-import { check } from "./check.ts";
+import { check, Missed } from "./check.ts";
 import { EtcdConnection, type Head } from "./connection.ts";
-import { isCompacted, isRefusal, rangeOf } from "./messages.ts";
-import type { Keys } from "./pages.ts";
-import { Missed } from "./replay.ts";
+import { isCompacted, isRefusal, type Keys, rangeOf } from "./range.ts";
 import { SharedToken } from "./token.ts";
 import { EtcdWatch, isSameChange } from "./watch.ts";
-import { Diagnosis } from "../diagnosis.ts";
-import type { Dialed } from "../dial.ts";
-import { IN_V2, isEtcd2, isInV2 } from "../etcd2/seek.ts";
-import { Endpoints, type Use } from "../endpoints.ts";
-import { explain, lookByTls } from "../explain.ts";
-import type { Login } from "../login.ts";
-import { FollowedStore, type StoreOptions } from "../followed.ts";
+import {
+  Diagnosis,
+  explain,
+  IN_V2,
+  isEtcd2,
+  isInV2,
+  lookByTls,
+} from "./diagnosis.ts";
+import { type Dialed, Endpoints, type Use } from "../endpoints.ts";
+import type { Login } from "../kind.ts";
+import { FollowedStore, type StoreOptions } from "../remote.ts";
 import type { WatchEvent } from "../store.ts";
 
 const log = getLogger(["lainlet", "etcd"]);

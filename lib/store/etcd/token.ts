@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import { isRefusal } from "./messages.ts";
+import { isRefusal } from "./range.ts";
 
 const log = getLogger(["lainlet", "etcd"]);
 

@@ -4,9 +4,9 @@ import type {
   IWatchRequest,
   IWatchResponse,
 } from "etcd3";
-import { batches, type Range, reasonOf } from "./messages.ts";
+import type { Range } from "./range.ts";
 import type { Issued } from "./token.ts";
-import type { Batch } from "../store.ts";
+import type { Batch, KeyChange } from "../store.ts";
 
 /** Who receives one watch. */
 export interface WatchSink {
@@ -129,4 +129,25 @@ export class WatchStream {
     watch.events = [];
     watch.sink.sent?.(Number(response.header?.revision));
   }
+}
+
+/** Events in the order that etcd sent them, as one batch per revision. */
+
+export function* batches(events: readonly IEvent[]): Generator<Batch> {
+  let changes: KeyChange[] = [];
+  for (const [i, { type, kv }] of events.entries()) {
+    const key = kv.key.toString();
+    changes.push(type === "Delete" ? { key } : { key, value: kv.value });
+    if (events[i + 1]?.kv.mod_revision !== kv.mod_revision) {
+      yield { type: "batch", revision: Number(kv.mod_revision), changes };
+      changes = [];
+    }
+  }
+}
+/** Why etcd canceled a watch. */
+
+export function reasonOf(response: IWatchResponse): "compacted" | Error {
+  return response.compact_revision !== "0"
+    ? "compacted"
+    : new Error(response.cancel_reason || "etcd canceled the watch");
 }

@@ -1,7 +1,6 @@
 import { sleep } from "../../time.ts";
 import type { Etcd2Connection } from "./connection.ts";
-import type { Head } from "./messages.ts";
-import { sumOf } from "./sum.ts";
+import { type Head, sumOf } from "./messages.ts";
 import type { Etcd2Watch } from "./watch.ts";
 
 /** Time between two looks for what has to come, in ms, and how many there are. */

@@ -1,18 +1,17 @@
 import { Buffer } from "node:buffer";
-import { Exchange, PIECE_TIMEOUT, TIMEOUT } from "./exchange.ts";
-import { Leaves } from "./leaves.ts";
+import { Exchange, PIECE_TIMEOUT, Poll, TIMEOUT } from "./request.ts";
 import {
   complaintOf,
   type Head,
   headOf,
+  Leaves,
   type Node,
+  type Sum,
+  sumOf,
   versionOf,
 } from "./messages.ts";
-import { Poll } from "./poll.ts";
-import { type Sum, sumOf } from "./sum.ts";
-import type { Connection } from "../dial.ts";
-import { lineOf } from "../line.ts";
-import type { Login } from "../login.ts";
+import { type Connection, lineOf } from "../connection.ts";
+import type { Login } from "../kind.ts";
 import type { Entry } from "../store.ts";
 
 /**

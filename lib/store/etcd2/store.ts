@@ -4,12 +4,10 @@ import { check, isOfHistory } from "./check.ts";
 import { Etcd2Connection, Refused, type Sums } from "./connection.ts";
 import type { Head } from "./messages.ts";
 import { Etcd2Watch } from "./watch.ts";
-import { Diagnosis } from "../diagnosis.ts";
-import type { Dialed } from "../dial.ts";
-import { Endpoints, type Use } from "../endpoints.ts";
-import { explain, lookByTls } from "../explain.ts";
-import type { Login } from "../login.ts";
-import { FollowedStore, type StoreOptions } from "../followed.ts";
+import { Diagnosis, explain, lookByTls } from "../etcd/diagnosis.ts";
+import { type Dialed, Endpoints, type Use } from "../endpoints.ts";
+import type { Login } from "../kind.ts";
+import { FollowedStore, type StoreOptions } from "../remote.ts";
 import type { WatchEvent } from "../store.ts";
 
 const log = getLogger(["lainlet", "etcd"]);

@@ -1,7 +1,6 @@
 import type { Listing, Sums } from "./connection.ts";
-import type { Event, Head } from "./messages.ts";
-import type { Poll } from "./poll.ts";
-import { type Sum, sumOf } from "./sum.ts";
+import { type Event, type Head, type Sum, sumOf } from "./messages.ts";
+import type { Poll } from "./request.ts";
 import type { KeyChange, WatchEvent } from "../store.ts";
 
 /** A change by which a history is told from another one. */

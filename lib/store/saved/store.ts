@@ -2,16 +2,16 @@ import { getLogger } from "@logtape/logtape";
 import { ChildController } from "../../abort.ts";
 import { sleep } from "../../time.ts";
 import { UsageError } from "../../flags.ts";
-import { ContentTracker } from "../found.ts";
-import type {
-  Entry,
-  Snapshot,
-  Store,
-  StoreStatus,
-  WatchEvent,
+import {
+  ContentTracker,
+  type Entry,
+  type Snapshot,
+  type Store,
+  type StoreStatus,
+  type WatchEvent,
 } from "../store.ts";
 import { BadState, type Identity, isOther } from "./format.ts";
-import { Heard } from "./heard.ts";
+import { Heard } from "./pending.ts";
 import { type Loaded, loadState } from "./read.ts";
 import { writeState } from "./write.ts";
 

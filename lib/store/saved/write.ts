@@ -13,16 +13,7 @@ import {
   VERSION,
 } from "./format.ts";
 import { readState } from "./read.ts";
-
-/** What became of a prefix since it was written last. */
-export interface News {
-  /** As it is to be written; undefined: as it was. */
-  readonly section?: Section;
-  /** Whether the changes are all that the prefix holds. */
-  readonly isWhole: boolean;
-  /** By key; undefined: it was removed. */
-  readonly changes: ReadonlyMap<string, Entry | undefined>;
-}
+import type { News } from "./pending.ts";
 
 /**
  * Writes a state: what the file holds and what is new, beside it, and then in

@@ -1,8 +1,15 @@
-import type { Reader, Writer } from "./jute.ts";
-import { CODE, complaintOf, OP, readStat, type Stat } from "./messages.ts";
+import {
+  CODE,
+  complaintOf,
+  OP,
+  type Reader,
+  readStat,
+  type Stat,
+  type Writer,
+} from "./protocol.ts";
 import { type Reply, Session } from "./session.ts";
-import type { Connection } from "../dial.ts";
-import type { Login } from "../login.ts";
+import type { Connection } from "../connection.ts";
+import type { Login } from "../kind.ts";
 
 /** `addWatch` has a mode; this one is told of a znode and of all beneath it, again and again. */
 const PERSISTENT_RECURSIVE = 1;

@@ -1,6 +1,5 @@
 import { type Flag, type Given, UsageError } from "../../flags.ts";
-import type { StoreKind } from "../kind.ts";
-import { type Login, readAuth } from "../login.ts";
+import { type Login, readAuth, type StoreKind } from "../kind.ts";
 
 const FLAGS: readonly Flag[] = [
   {

@@ -1,7 +1,13 @@
-import { Frames } from "./frames.ts";
-import { Reader, Writer } from "./jute.ts";
-import { CODE, complaintOf, OP, XID } from "./messages.ts";
-import { lineOf } from "../line.ts";
+import {
+  CODE,
+  complaintOf,
+  Frames,
+  OP,
+  Reader,
+  Writer,
+  XID,
+} from "./protocol.ts";
+import { lineOf } from "../connection.ts";
 
 /** Time between two looks whether ZooKeeper answers, in ms. */
 const TICK = 500;

@@ -4,9 +4,8 @@ import { sleep } from "../../time.ts";
 import { type Access, ZooKeeperConnection } from "./connection.ts";
 import { type Finds, walk } from "./walk.ts";
 import { ZooKeeperWatch } from "./watch.ts";
-import type { Dialed } from "../dial.ts";
-import { Endpoints, type Use } from "../endpoints.ts";
-import { FollowedStore, type StoreOptions } from "../followed.ts";
+import { type Dialed, Endpoints, type Use } from "../endpoints.ts";
+import { FollowedStore, type StoreOptions } from "../remote.ts";
 import type { WatchEvent } from "../store.ts";
 
 const log = getLogger(["lainlet", "zookeeper"]);

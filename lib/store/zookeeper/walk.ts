@@ -1,5 +1,5 @@
 import type { Found, ZooKeeperConnection } from "./connection.ts";
-import type { Stat } from "./messages.ts";
+import type { Stat } from "./protocol.ts";
 
 /** How many requests of a walk are under way at a time. */
 const LANES = 128;

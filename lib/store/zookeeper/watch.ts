@@ -1,6 +1,6 @@
 import type { Found } from "./connection.ts";
 import { type Finds, isSame, type Version } from "./walk.ts";
-import type { Followed } from "../followed.ts";
+import type { Followed } from "../remote.ts";
 import type { Entry, KeyChange, WatchEvent } from "../store.ts";
 
 /** How long to wait before a refused znode is asked for again, in ms. */

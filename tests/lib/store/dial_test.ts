@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { dial } from "../../../lib/store/dial.ts";
+import { dial } from "../../../lib/store/endpoints.ts";
 import { ENDS, FakeConnection, MANY, microtasks } from "./fake.ts";
 
 /** Dials some endpoints, and notes which connections were made, and what failed. */

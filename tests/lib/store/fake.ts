@@ -1,4 +1,4 @@
-import type { Connection } from "../../../lib/store/dial.ts";
+import type { Connection } from "../../../lib/store/connection.ts";
 
 /** A connection to nothing, which ends when a test says so. */
 export class FakeConnection implements Connection {

@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import { assertEquals, assertMatch } from "@std/assert";
 import { EtcdConnection } from "../../../../lib/store/etcd/connection.ts";
-import { rangeOf } from "../../../../lib/store/etcd/messages.ts";
+import { rangeOf } from "../../../../lib/store/etcd/range.ts";
 import { EtcdStore } from "../../../../lib/store/etcd/store.ts";
 import { Collector } from "../../../util/collector.ts";
 import { TestEtcd } from "../../../util/etcd.ts";

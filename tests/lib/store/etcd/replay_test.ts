@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { rangeOf } from "../../../../lib/store/etcd/messages.ts";
-import { Missed, Replay } from "../../../../lib/store/etcd/replay.ts";
+import { rangeOf } from "../../../../lib/store/etcd/range.ts";
+import { Missed, Replay } from "../../../../lib/store/etcd/check.ts";
 import { EtcdWatch } from "../../../../lib/store/etcd/watch.ts";
 import type { Batch, WatchEvent } from "../../../../lib/store/store.ts";
 import { told } from "../../../util/items.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { sumOf } from "../../../../lib/store/etcd2/sum.ts";
+import { sumOf } from "../../../../lib/store/etcd2/messages.ts";
 import { Etcd2Watch } from "../../../../lib/store/etcd2/watch.ts";
 import type { WatchEvent } from "../../../../lib/store/store.ts";
 

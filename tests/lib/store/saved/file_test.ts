@@ -1,7 +1,8 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { BadState, type Identity } from "../../../../lib/store/saved/format.ts";
 import { loadState } from "../../../../lib/store/saved/read.ts";
-import { type News, writeState } from "../../../../lib/store/saved/write.ts";
+import { writeState } from "../../../../lib/store/saved/write.ts";
+import type { News } from "../../../../lib/store/saved/pending.ts";
 import type { Entry } from "../../../../lib/store/store.ts";
 
 const IDENTITY: Identity = {

@@ -1,7 +1,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { EtcdStore } from "../../../../lib/store/etcd/store.ts";
 import { MemoryStore } from "../../../../lib/store/memory.ts";
-import { type News, writeState } from "../../../../lib/store/saved/write.ts";
+import { writeState } from "../../../../lib/store/saved/write.ts";
+import type { News } from "../../../../lib/store/saved/pending.ts";
 import { get } from "../../../util/client.ts";
 import { TestLainlet } from "../../../util/lainlet.ts";
 import { eventually, freePort } from "../../../util/process.ts";

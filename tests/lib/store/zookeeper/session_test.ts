@@ -1,7 +1,10 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { Frames } from "../../../../lib/store/zookeeper/frames.ts";
-import { Reader, Writer } from "../../../../lib/store/zookeeper/jute.ts";
-import { OP } from "../../../../lib/store/zookeeper/messages.ts";
+import {
+  Frames,
+  OP,
+  Reader,
+  Writer,
+} from "../../../../lib/store/zookeeper/protocol.ts";
 import { Session } from "../../../../lib/store/zookeeper/session.ts";
 import { ZooKeeperStore } from "../../../../lib/store/zookeeper/store.ts";
 import { Collector } from "../../../util/collector.ts";

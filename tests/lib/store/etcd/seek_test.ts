@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { IN_V2, isEtcd2 } from "../../../../lib/store/etcd2/seek.ts";
+import { IN_V2, isEtcd2 } from "../../../../lib/store/etcd/diagnosis.ts";
 import { EtcdStore } from "../../../../lib/store/etcd/store.ts";
 import { TlsFiles } from "../../../../lib/store/tls.ts";
 import { openssl } from "../../../util/certificates.ts";

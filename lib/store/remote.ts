@@ -2,8 +2,8 @@ import { getLogger } from "@logtape/logtape";
 import { onAbort } from "../abort.ts";
 import { nextAlignedDelay, sleep } from "../time.ts";
 import { Asked } from "./asked.ts";
-import type { Connection, Dialed } from "./dial.ts";
-import type { Endpoints, Use } from "./endpoints.ts";
+import type { Dialed, Endpoints, Use } from "./endpoints.ts";
+import type { Connection } from "./connection.ts";
 import type { Store, StoreStatus, WatchEvent } from "./store.ts";
 
 const log = getLogger(["lainlet", "store"]);

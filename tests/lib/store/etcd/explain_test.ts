@@ -1,8 +1,12 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { explain, lookByTls, SPEAKS_TLS } from "../../../lib/store/explain.ts";
-import { TlsFiles } from "../../../lib/store/tls.ts";
-import { makeCertificates, readTls } from "../../util/certificates.ts";
-import { freePort } from "../../util/process.ts";
+import {
+  explain,
+  lookByTls,
+  SPEAKS_TLS,
+} from "../../../../lib/store/etcd/diagnosis.ts";
+import { TlsFiles } from "../../../../lib/store/tls.ts";
+import { makeCertificates, readTls } from "../../../util/certificates.ts";
+import { freePort } from "../../../util/process.ts";
 
 const DAY = 24 * 3_600_000;
 const UNTRUSTED = [

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { lineOf } from "../../../lib/store/line.ts";
+import { lineOf } from "../../../lib/store/connection.ts";
 
 Deno.test("line: what fetch says is the same each time", () => {
   const at =

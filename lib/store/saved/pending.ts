@@ -1,6 +1,6 @@
 import { ChildController } from "../../abort.ts";
+import type { Section } from "./format.ts";
 import type { Batch, Entry, Snapshot } from "../store.ts";
-import type { News } from "./write.ts";
 
 /** What was heard of a prefix since that was written last. */
 export class Heard {
@@ -99,4 +99,15 @@ export class Heard {
     this.#changes.clear();
     this.#watch.abort();
   }
+}
+
+/** What became of a prefix since it was written last. */
+
+export interface News {
+  /** As it is to be written; undefined: as it was. */
+  readonly section?: Section;
+  /** Whether the changes are all that the prefix holds. */
+  readonly isWhole: boolean;
+  /** By key; undefined: it was removed. */
+  readonly changes: ReadonlyMap<string, Entry | undefined>;
 }

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { FLAGS, readSettings } from "../../../../lib/store/etcd/flags.ts";
+import { FLAGS, readSettings } from "../../../../lib/store/etcd/kind.ts";
 import { UsageError } from "../../../../lib/flags.ts";
 
 /** What flags say, given as `name=value`. */

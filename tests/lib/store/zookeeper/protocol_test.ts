@@ -1,6 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { Frames } from "../../../../lib/store/zookeeper/frames.ts";
-import { Reader, Writer } from "../../../../lib/store/zookeeper/jute.ts";
+import {
+  Frames,
+  Reader,
+  Writer,
+} from "../../../../lib/store/zookeeper/protocol.ts";
 
 /** Some messages, one of which is empty, as they come on a connection. */
 const MESSAGES = ["one", "", "x".repeat(300), "例子"];

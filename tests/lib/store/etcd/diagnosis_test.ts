@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Diagnosis } from "../../../lib/store/diagnosis.ts";
+import { Diagnosis } from "../../../../lib/store/etcd/diagnosis.ts";
 
 /** An error that needs no look. */
 const CLEAR = new Error("clear");

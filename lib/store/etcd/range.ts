@@ -1,6 +1,5 @@
 import { Buffer } from "node:buffer";
 import type { IKeyValue, IRangeRequest, IRangeResponse } from "etcd3";
-import { rangeOf } from "./messages.ts";
 import type { Entry, Snapshot } from "../store.ts";
 
 /** How large a page should be, in bytes, and how many keys it may hold. */
@@ -93,4 +92,37 @@ async function* readPages(
     limit = Math.max(1, Math.min(fitting, PAGE.most));
     yield page;
   }
+}
+/** Keys from one on, up to another one, which is not among them. */
+
+export interface Range {
+  readonly key: Buffer;
+  readonly range_end: Buffer;
+}
+/** The smallest range that holds some (non-empty) prefixes, one at least, and so what is between them. */
+
+export function rangeOf(...prefixes: readonly string[]): Range {
+  const ranges = prefixes.map((prefix) => {
+    const key = Buffer.from(prefix);
+    const end = Buffer.from(prefix);
+    // The prefix with its last byte one higher.
+    end.writeUInt8(end.readUInt8(end.length - 1) + 1, end.length - 1);
+    return { key, range_end: end };
+  });
+  return ranges.reduce((all, one) => ({
+    key: Buffer.compare(one.key, all.key) < 0 ? one.key : all.key,
+    range_end: Buffer.compare(one.range_end, all.range_end) > 0
+      ? one.range_end
+      : all.range_end,
+  }));
+}
+/** Whether etcd works but this login may not read the subtree. */
+export function isRefusal(error: unknown): error is Error {
+  return error instanceof Error &&
+    error.message.includes("etcdserver: permission denied");
+}
+/** Whether etcd has forgotten the revision that it was asked for. */
+export function isCompacted(error: unknown): boolean {
+  return error instanceof Error &&
+    error.message.includes("required revision has been compacted");
 }

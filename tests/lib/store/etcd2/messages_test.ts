@@ -1,6 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { Leaves } from "../../../../lib/store/etcd2/leaves.ts";
-import type { Node } from "../../../../lib/store/etcd2/messages.ts";
+import { Leaves, type Node } from "../../../../lib/store/etcd2/messages.ts";
 
 const VALUE = 'a "quoted\\" {brace}, 例子 \ud83d\ude00 \u2028\n';
 const TREE = JSON.stringify({

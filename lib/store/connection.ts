@@ -21,3 +21,16 @@ export function lineOf(error: unknown): string {
     .replace(/\s+/g, " ");
   return NOTHING.has(line) ? "the connection could not be made" : line;
 }
+/**
+ * One connection to one endpoint. It never repairs itself: the first failure
+ * closes it, and whoever opened it opens another one.
+ */
+
+export interface Connection {
+  readonly endpoint: string;
+  /** Aborts when the connection is over; the reason is an `Error`, or null after {@linkcode close}. */
+  readonly signal: AbortSignal;
+  /** Ends the connection because of an error. */
+  fail(error: unknown): void;
+  close(): void;
+}

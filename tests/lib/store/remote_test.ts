@@ -1,7 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Dialed } from "../../../lib/store/dial.ts";
-import { Endpoints, type Use } from "../../../lib/store/endpoints.ts";
-import { type Followed, FollowedStore } from "../../../lib/store/followed.ts";
+import {
+  type Dialed,
+  Endpoints,
+  type Use,
+} from "../../../lib/store/endpoints.ts";
+import { type Followed, FollowedStore } from "../../../lib/store/remote.ts";
 import type { WatchEvent } from "../../../lib/store/store.ts";
 import { eventually } from "../../util/process.ts";
 import { ListenedSignal } from "../../util/signal.ts";
