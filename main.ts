@@ -116,7 +116,7 @@ async function serveGrpc(
   slowAfter: number,
 ) {
   const { GrpcServer } = await import("./lib/grpc/server.ts");
-  const { countDescriptors, MANY } = await import("./lib/http/descriptors.ts");
+  const { countDescriptors, MANY } = await import("./lib/http/listener.ts");
   const descriptors = countDescriptors(MANY);
   return new GrpcServer(address, { lainlet, slowAfter, descriptors });
 }

@@ -1,8 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { forbidden, SUPER_REQUIRED } from "../lib/errors.ts";
-import { ANYONE, SUPER } from "../lib/access/rights.ts";
+import { ANYONE, isSecret, SUPER } from "../lib/access/rights.ts";
 import { Config } from "../lib/grpc/proto/message_pb.ts";
-import { isSecret } from "../lib/access/secrets.ts";
 import type { Member } from "../lib/json.ts";
 import { prefixParam } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";

@@ -1,11 +1,10 @@
 import { Type } from "@sinclair/typebox";
 import { State } from "../lib/broadcast/state.ts";
-import type { Member } from "../lib/json.ts";
+import type { Json, Member } from "../lib/json.ts";
 import { Words } from "../lib/overview/group.ts";
-import type { Json } from "../lib/schema.ts";
 import { superOnly } from "../lib/view/select.ts";
 import type { View, ViewContext } from "../lib/view/view.ts";
-import type { Listening } from "../lib/stats/listening.ts";
+import type { Listening } from "../lib/stats/counters.ts";
 
 /** A listener that is behind for so long takes too little, in seconds. */
 const SLOW = 10;

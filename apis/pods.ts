@@ -1,7 +1,6 @@
 import { Type } from "@sinclair/typebox";
-import type { Member } from "../lib/json.ts";
+import type { Json, Member } from "../lib/json.ts";
 import { versionOf, Words } from "../lib/overview/group.ts";
-import type { Json } from "../lib/schema.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
 import { HEALTHS, STATES, TARGETS } from "../lib/watcher/condition.ts";

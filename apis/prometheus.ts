@@ -1,6 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import type { Json } from "../lib/schema.ts";
-import { array } from "../lib/json.ts";
+import { array, type Json } from "../lib/json.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";
 

@@ -4,8 +4,7 @@ import {
   type StreamProcSchema,
   StreamrouterStreamprocs,
 } from "../lib/grpc/proto/message_pb.ts";
-import type { Json } from "../lib/schema.ts";
-import { array } from "../lib/json.ts";
+import { array, type Json } from "../lib/json.ts";
 import {
   countAddressed,
   guardRouters,

@@ -4,8 +4,7 @@ import {
   type CoreInfoForWebrouterSchema,
   WebrouterWebprocs,
 } from "../lib/grpc/proto/message_pb.ts";
-import type { Json } from "../lib/schema.ts";
-import type { Member } from "../lib/json.ts";
+import type { Json, Member } from "../lib/json.ts";
 import {
   countAddressed,
   guardRouters,

@@ -1,4 +1,4 @@
-import { canonicalAddress } from "./address.ts";
+import { canonicalAddress } from "./hosts.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
 import type { Change } from "../watcher/watcher.ts";
 
@@ -178,4 +178,30 @@ class AddressIndex {
   owns(address: string, app: string): boolean {
     return [...this.#owners.get(address)?.values() ?? []].includes(app);
   }
+}
+
+/** Settings whose names start with one of these are for super callers only. */
+const SECRETS = [
+  "bootstrap_node_ip",
+  "calico_default_rule",
+  "calico_network",
+  "dns_ip",
+  "dns_port",
+  "dnsmasq_addresses",
+  "dnsmasq_servers",
+  "etcd_cluster_token",
+  "node_network",
+  "rsyncd_secrets",
+  "ssl",
+  "super_apps",
+  "swarm_manager_ip",
+  "system_volumes",
+  "tinydns_fqdns",
+  "vip",
+  "vips",
+];
+
+/** Whether a setting is for super callers only. */
+export function isSecret(name: string): boolean {
+  return SECRETS.some((secret) => name.startsWith(secret));
 }

@@ -1,4 +1,4 @@
-import type { StreamStats } from "../stats/places.ts";
+import type { StreamStats } from "../stats/counters.ts";
 
 /** What streams carried. */
 export interface DeliveryCounts {

@@ -1,4 +1,4 @@
-import { isAddress } from "../access/address.ts";
+import { isAddress } from "../access/hosts.ts";
 import { MOST_THREADS } from "../stats/counters.ts";
 import {
   durationFlag,

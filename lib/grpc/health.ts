@@ -1,7 +1,7 @@
 import { State } from "../broadcast/state.ts";
 import { messageFrame } from "./message.ts";
 import { Topic } from "../broadcast/topic.ts";
-import type { Readings } from "../stats/readings.ts";
+import type { Readings } from "../stats/stats.ts";
 import { whyNotReady } from "../stats/readiness.ts";
 import { encode } from "../view/rpc.ts";
 import { decode, type Method } from "./methods.ts";

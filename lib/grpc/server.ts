@@ -5,9 +5,8 @@ import { type Http2Address, Http2Server } from "../http2/server.ts";
 import type { Http2Stream, StreamHandler } from "../http2/stream.ts";
 import { listenAt } from "../listen.ts";
 import { traceOf } from "../log.ts";
-import type { Counters } from "../stats/counters.ts";
-import type { Asked, Place } from "../stats/listening.ts";
-import type { Readings } from "../stats/readings.ts";
+import type { Asked, Counters, Place } from "../stats/counters.ts";
+import type { Readings } from "../stats/stats.ts";
 import type { EndpointContext } from "../view/custom_endpoint.ts";
 import type { Views } from "../view/views.ts";
 import { GrpcStream } from "./stream.ts";
@@ -16,6 +15,7 @@ import {
   Call,
   type CallEvents,
   type CallHandler,
+  type PendingReply,
   UnaryHandler,
 } from "./call.ts";
 import { healthMethods } from "./health.ts";
@@ -23,7 +23,6 @@ import { type Method, methodsOf } from "./methods.ts";
 import { file_health } from "./proto/health_pb.ts";
 import { file_message } from "./proto/message_pb.ts";
 import { reflectionMethods } from "./reflection.ts";
-import type { PendingReply } from "./call.ts";
 import { CODE, type Code, RpcError, rpcErrorOf } from "./status.ts";
 
 const log = getLogger(["lainlet", "grpc"]);

@@ -1,6 +1,5 @@
-import { canonicalAddress } from "../access/address.ts";
-import type { Asked, Listening, Place } from "../stats/listening.ts";
-import type { Places } from "../stats/places.ts";
+import { canonicalAddress } from "../access/hosts.ts";
+import type { Asked, Listening, Place, Places } from "../stats/counters.ts";
 import { shared } from "../watcher/shared.ts";
 
 /** How many streams there may be at a time, and GETs that wait. */

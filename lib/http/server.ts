@@ -1,12 +1,27 @@
 import { getLogger } from "@logtape/logtape";
-import type { WorkerSetup } from "./workers.ts";
-import { countDescriptors, MANY } from "./descriptors.ts";
+import { Workers, type WorkerSetup } from "./workers.ts";
+import {
+  type Address,
+  countDescriptors,
+  freePort,
+  MANY,
+  Port,
+  Porter,
+} from "./listener.ts";
 import type { Lainlet } from "./handler.ts";
 import { listenAt } from "../listen.ts";
-import { type Address, freePort, Port } from "./listener.ts";
-import { Porter } from "./porter.ts";
-import { Server } from "./thread.ts";
-import { Workers } from "./workers.ts";
+import { STATUS_CODE } from "@std/http/status";
+import type {
+  EventStream,
+  HttpRequest,
+  HttpResponse,
+} from "../view/custom_endpoint.ts";
+import { type Origin, refused, text } from "./response.ts";
+import { Hosts, isBrowser, isCrossSite } from "../access/hosts.ts";
+import { StreamRegistry } from "../broadcast/branches.ts";
+import { forbidden, misdirected } from "../errors.ts";
+import type { Counters } from "../stats/counters.ts";
+import { mayWait } from "./waits.ts";
 
 const log = getLogger(["lainlet", "http"]);
 
@@ -79,5 +94,115 @@ export class Front {
     this.#porter.close();
     this.#server.close();
     await Promise.allSettled([this.#port.close(), this.#workers.close()]);
+  }
+}
+
+/** The longest URL that is looked at, and the most of headers, in characters. */
+const MAX_URL = 8 * 1024;
+const MAX_HEADERS = 32 * 1024;
+
+/** What a server serves, and how long it has patience. */
+export interface ServerOptions {
+  readonly origin: Origin;
+  readonly counters: Counters;
+  /** Names by which browsers may ask, see {@linkcode Hosts}. */
+  readonly hosts: Iterable<string>;
+  /** How long a reader may leave alone what is there for it, in ms. */
+  readonly slowAfter: number;
+  /** How long a stream may carry nothing before it gets a comment, in ms; default 30 s. */
+  readonly idle?: number;
+}
+
+/** Serves an origin's answers and feeds over HTTP, on one thread. */
+export class Server {
+  readonly #branches: StreamRegistry;
+  readonly #hosts: Hosts;
+
+  constructor(private readonly options: ServerOptions) {
+    this.#hosts = new Hosts(options.hosts);
+    this.#branches = new StreamRegistry(options);
+  }
+
+  /** Answers one request; the handler for `Deno.serve`. Never throws. */
+  readonly handle: Deno.ServeHandler<Deno.NetAddr> = async (request, info) => {
+    this.options.counters.add("connections", 1);
+    const { method, url, headers } = request;
+    const peer = info.remoteAddr.hostname;
+    const prefer = headers.get("Prefer");
+    const isNamed = this.#hosts.include(headers.get("Host"));
+    const answer = tooLong(request) ?? toBrowser(headers, isNamed) ??
+      await this.options.origin.answer({
+        method,
+        url,
+        peer,
+        isNamed,
+        accept: headers.get("Accept"),
+        acceptEncoding: headers.get("Accept-Encoding"),
+        ifNoneMatch: headers.get("If-None-Match"),
+        prefer,
+        lastEventId: headers.get("Last-Event-ID"),
+      }, mayWait({ url, prefer }) ? request.signal : undefined);
+    const [response, stop] = this.#respond(answer, { url, peer });
+    const { status } = response;
+    const done = () => {
+      this.options.counters.add("connections", -1);
+      stop();
+      log.debug("a request is done", { method, url, peer, status });
+    };
+    info.completed.then(done, done);
+    return response;
+  };
+
+  /** Ends all streams. */
+  close(): void {
+    this.#branches.close();
+  }
+
+  #onSlow(request: Pick<HttpRequest, "url" | "peer">): void {
+    this.options.counters.add("slow", 1);
+    log.warn("a listener is too slow, its stream ends", { ...request });
+  }
+
+  /** @returns the response, and what is to be called when it is over */
+  #respond(
+    answer: HttpResponse | EventStream,
+    request: Pick<HttpRequest, "url" | "peer">,
+  ): [response: Response, stop: () => void] {
+    const { headers } = answer;
+    if ("start" in answer) {
+      const branch = this.#branches.open(
+        answer.options,
+        () => this.#onSlow(request),
+      );
+      const stop = answer.start(branch);
+      return [new Response(branch.stream, { headers }), stop];
+    }
+    const { status, body } = answer;
+    return [new Response(body, { status, headers }), () => {}];
+  }
+}
+
+/** The answer to a browser that asks for a page of somebody else's. */
+function toBrowser(
+  headers: Headers,
+  isNamed: boolean,
+): HttpResponse | undefined {
+  if (!isBrowser(headers)) return;
+  if (!isNamed) return refused(misdirected());
+  if (isCrossSite(headers)) return refused(forbidden("cross-site request"));
+}
+
+/** The answer to a request that asks in too many words. */
+function tooLong({ url, headers }: Request): HttpResponse | undefined {
+  if (url.length > MAX_URL) {
+    return text("the URL is too long", STATUS_CODE.URITooLong);
+  }
+  let length = 0;
+  for (const [name, value] of headers) length += name.length + value.length;
+  if (length > MAX_HEADERS) {
+    return text(
+      "the headers are too long",
+      STATUS_CODE.RequestHeaderFieldsTooLarge,
+    );
   }
 }

@@ -8,7 +8,7 @@ import type { ToOrigin, ToWorker } from "./link.ts";
 import { RemoteOrigin } from "./remote.ts";
 import { logUncaught, startLogging } from "../log.ts";
 import { Port } from "./listener.ts";
-import { Server } from "./thread.ts";
+import { Server } from "./server.ts";
 import type { FromWorker, WorkerCommand, WorkerSetup } from "./workers.ts";
 
 declare const self: {

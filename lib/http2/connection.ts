@@ -1,11 +1,16 @@
-import { ConnectionError, ERROR, type ErrorCode } from "./errors.ts";
 import {
   checkFrame,
+  ConnectionError,
   encodeFrame,
+  ERROR,
+  type ErrorCode,
   FLAG,
   type Frame,
   FrameReader,
   MAX_WINDOW,
+  SETTING,
+  settingsFrame,
+  settingsOf,
   TYPE,
   wordAt,
   words,
@@ -14,7 +19,6 @@ import { HeaderBlocks, MAX_HEADERS } from "./header_block.ts";
 import { HpackError } from "./hpack.ts";
 import { Outbox } from "./outbox.ts";
 import { costOf, type Quota } from "./quota.ts";
-import { SETTING, settingsFrame, settingsOf } from "./settings.ts";
 import type { Http2Stream, StreamHandler } from "./stream.ts";
 import { MAX_STREAMS, Streams } from "./streams.ts";
 

@@ -1,9 +1,10 @@
-import { framedSize } from "./body.ts";
-import { ConnectionError, ERROR } from "./errors.ts";
 import {
+  ConnectionError,
+  ERROR,
   FLAG,
   type Frame,
   FRAME_HEAD,
+  framedSize,
   MAX_PAYLOAD,
   MAX_WINDOW,
   putHead,

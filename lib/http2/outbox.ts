@@ -1,6 +1,12 @@
-import { framedSize, framesOf, isShared, putFrames } from "./body.ts";
-import { giveBuffer, takeBuffer } from "./buffers.ts";
-import { FIRST_WINDOW, MAX_PAYLOAD, MAX_WINDOW } from "./frame.ts";
+import {
+  FIRST_WINDOW,
+  FRAME_HEAD,
+  framedSize,
+  MAX_PAYLOAD,
+  MAX_WINDOW,
+  putHead,
+  TYPE,
+} from "./frame.ts";
 import { costOf, type Quota } from "./quota.ts";
 import type { Http2Stream, Part } from "./stream.ts";
 
@@ -228,4 +234,77 @@ export class Outbox {
     }
     return parts;
   }
+}
+
+/** For how many stream numbers frames are kept: most connections have one stream, their first or second. */
+const NUMBERS = 4;
+
+/** A body's frames for the streams of one number. */
+interface Framed {
+  readonly id: number;
+  readonly frames: Uint8Array;
+}
+
+const framed = new WeakMap<Uint8Array, Framed[]>();
+
+/** Whether {@linkcode framesOf} gives all streams of this number the same bytes, and not a copy each. */
+export function isShared(bytes: Uint8Array, id: number): boolean {
+  const all = framed.get(bytes) ?? [];
+  return all.length < NUMBERS || all.some((one) => one.id === id);
+}
+
+/** The frames that carry all that a stream was given to send. */
+export function framesOf(part: Part): Uint8Array {
+  const { bytes, stream: { id } } = part;
+  const all = framed.get(bytes) ?? [];
+  const known = all.find((one) => one.id === id);
+  if (known !== undefined) return known.frames;
+  const frames = new Uint8Array(framedSize(bytes.length));
+  putFrames(frames, 0, part);
+  if (all.length < NUMBERS) framed.set(bytes, [...all, { id, frames }]);
+  return frames;
+}
+
+/** Writes a part into a buffer, in as many frames as it takes. @returns where they end */
+export function putFrames(
+  buffer: Uint8Array,
+  at: number,
+  { bytes, stream, end }: Part,
+): number {
+  let from = 0;
+  do {
+    const payload = bytes.length <= MAX_PAYLOAD
+      ? bytes
+      : bytes.subarray(from, from + MAX_PAYLOAD);
+    putHead(buffer, at, payload.length, TYPE.data, 0, stream.id);
+    buffer.set(payload, at + FRAME_HEAD);
+    at += FRAME_HEAD + payload.length;
+    from += payload.length;
+  } while (from < bytes.length);
+  if (end === undefined) return at;
+  buffer.set(end, at);
+  return at + end.length;
+}
+
+/** How long the buffers are that are used again, in bytes: longer than what is sent at a time. */
+const SIZE = 96 * 1024;
+
+/** Up to this many bytes a buffer of its own is cheaper. */
+const SMALL = 4 * 1024;
+
+/** How many are kept for later. */
+const KEPT = 64;
+
+/** Buffers of this thread that nobody uses. */
+const free: Uint8Array<ArrayBuffer>[] = [];
+
+/** A buffer of a size at least, with whatever is in it. */
+export function takeBuffer(size: number): Uint8Array<ArrayBuffer> {
+  if (size <= SMALL || size > SIZE) return new Uint8Array(size);
+  return free.pop() ?? new Uint8Array(SIZE);
+}
+
+/** Takes a buffer back that is not used any more. */
+export function giveBuffer(buffer: Uint8Array<ArrayBuffer>): void {
+  if (buffer.length === SIZE && free.length < KEPT) free.push(buffer);
 }

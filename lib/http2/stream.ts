@@ -1,4 +1,4 @@
-import { ERROR, type ErrorCode } from "./errors.ts";
+import { ERROR, type ErrorCode } from "./frame.ts";
 import type { Header } from "./hpack.ts";
 import type { Quota } from "./quota.ts";
 

@@ -1,7 +1,9 @@
 import { getLogger } from "@logtape/logtape";
-import { ConnectionError, ERROR, type ErrorCode } from "./errors.ts";
 import {
+  ConnectionError,
   encodeFrame,
+  ERROR,
+  type ErrorCode,
   FIRST_WINDOW,
   FLAG,
   type Frame,

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { isSecret } from "../access/secrets.ts";
+import { isSecret } from "../access/rights.ts";
 import { array, isRawNumber, type Member, object, parse } from "../json.ts";
 import type { Change } from "../watcher/watcher.ts";
 import { differences } from "./difference.ts";

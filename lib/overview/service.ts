@@ -1,6 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { object, sortedByName } from "../json.ts";
-import type { Json } from "../schema.ts";
+import { type Json, object, sortedByName } from "../json.ts";
 import type { Depends, Portal } from "../watcher/depends.ts";
 
 const PortalSchema = Type.Object({

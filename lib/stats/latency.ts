@@ -1,4 +1,4 @@
-import { now } from "../clock.ts";
+import { now } from "../time.ts";
 
 /** Upper bounds of the buckets, in seconds; above the last one there is another bucket. */
 export const BOUNDS = [

@@ -1,12 +1,75 @@
-import process from "node:process";
-import { Counter, Gauge, Histogram } from "prom-client";
-import { ONE_OF } from "./latency.ts";
-import { Figures } from "./figures.ts";
-import { histogramText } from "./histogram_text.ts";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { BOUNDS, type Delays, ONE_OF } from "./latency.ts";
 import { whyNotReady } from "./readiness.ts";
-import type { Readings } from "./readings.ts";
-import { changesOf } from "./stats.ts";
+import { changesOf, type Readings } from "./stats.ts";
 import type { Watcher } from "../watcher/watcher.ts";
+
+/** Gauges and counters of what is counted elsewhere: it is read when somebody asks. */
+export class Figures extends Registry {
+  gauge(name: string, help: string, value: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this],
+      collect() {
+        this.set(value());
+      },
+    });
+  }
+
+  counter(name: string, help: string, value: () => number): void {
+    new Counter({
+      name,
+      help,
+      registers: [this],
+      collect() {
+        this.reset();
+        this.inc(value());
+      },
+    });
+  }
+
+  /** @param values by what the label is; few, as each has a time series of its own */
+  labelled(
+    kind: typeof Gauge | typeof Counter,
+    name: string,
+    help: string,
+    label: string,
+    values: () => Iterable<readonly [string, number]>,
+  ): void {
+    new kind({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this],
+      collect() {
+        this.reset();
+        for (const [by, value] of values()) this.inc({ [label]: by }, value);
+      },
+    });
+  }
+}
+
+/**
+ * Delays as a histogram in Prometheus' text format: prom-client's own takes
+ * no counts that were made elsewhere.
+ *
+ * @see https://prometheus.io/docs/instrumenting/exposition_formats/
+ */
+export function histogramText(
+  name: string,
+  help: string,
+  { counts, sum }: Pick<Delays, "counts" | "sum">,
+): string {
+  let upTo = 0;
+  const buckets = counts.map((count, i) =>
+    `${name}_bucket{le="${BOUNDS[i] ?? "+Inf"}"} ${upTo += count}\n`
+  );
+  return `# HELP ${name} ${help}\n# TYPE ${name} histogram\n` +
+    `${buckets.join("")}${name}_sum ${sum}\n${name}_count ${upTo}\n`;
+}
+
+import process from "node:process";
 
 /** In seconds: what is kept is answered in microseconds, a large state that is not in some ms. */
 const BUCKETS = [

@@ -1,12 +1,13 @@
 import type { Cluster } from "../watcher/cluster.ts";
-import type { Readings } from "./readings.ts";
+import type { Store } from "../store/store.ts";
 
 /** Why the state is not complete and recent, the cause first; none: it is. */
 export function whyNotReady(
-  { cluster, staleAfter, store }: Pick<
-    Readings,
-    "cluster" | "staleAfter" | "store"
-  >,
+  { cluster, staleAfter, store }: {
+    readonly cluster: Cluster;
+    readonly staleAfter: number;
+    readonly store: Pick<Store, "status">;
+  },
 ): string[] {
   const empty = whyHeldBack(cluster);
   const reasons = empty ? [empty] : missing(cluster, staleAfter);

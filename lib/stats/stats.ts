@@ -1,9 +1,38 @@
-import process from "node:process";
+import type { Store } from "../store/store.ts";
+import type { Cluster, Host } from "../watcher/cluster.ts";
+import type { Counters, Listening } from "./counters.ts";
 import { type Static, Type } from "@sinclair/typebox";
-import type { Cluster } from "../watcher/cluster.ts";
 import { quantile } from "./latency.ts";
-import type { Readings } from "./readings.ts";
 import { whyHeldBack } from "./readiness.ts";
+
+/** What the figures of a lainlet are read from. */
+export interface Readings {
+  readonly cluster: Cluster;
+  readonly counters: Counters;
+  readonly host: Host;
+  readonly limits: {
+    /** Live streams. */
+    readonly listeners: number;
+    /** The same, by their places. */
+    readonly open: ReadonlyMap<number, Listening>;
+    /** Live streams of each endpoint that ever had one, by path. */
+    readonly perEndpoint: ReadonlyMap<string, number>;
+    /** Streams that were one too many. */
+    readonly refused: number;
+    /** The same by the flag that limits them. */
+    readonly refusals: ReadonlyMap<string, number>;
+  };
+  /** The age from which on the state counts as stale, in ms. */
+  readonly staleAfter: number;
+  readonly store: Pick<Store, "status">;
+  readonly version: string;
+  readonly views: {
+    /** States that someone follows. */
+    readonly topics: number;
+  };
+}
+
+import process from "node:process";
 
 /** How often what lainlet does is noted, in ms, and for how long that is kept. */
 const EVERY = 10_000;

@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import { now } from "../clock.ts";
+import { now } from "../time.ts";
 import { traceOf } from "../log.ts";
 import type {
   Batch,

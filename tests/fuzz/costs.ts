@@ -3,9 +3,15 @@ import { assert } from "@std/assert";
 import fc from "fast-check";
 import { messageFrame } from "../../lib/grpc/message.ts";
 import { file_message } from "../../lib/grpc/proto/message_pb.ts";
-import { encodeFrame, FLAG, TYPE, words } from "../../lib/http2/frame.ts";
+import {
+  encodeFrame,
+  FLAG,
+  SETTING,
+  settingsFrame,
+  TYPE,
+  words,
+} from "../../lib/http2/frame.ts";
 import { encodeHeaders, type Header } from "../../lib/http2/hpack.ts";
-import { SETTING, settingsFrame } from "../../lib/http2/settings.ts";
 import { joined, symbolRequest } from "../util/attacks.ts";
 import { golden } from "../util/golden.ts";
 import { callHeaders, Http2Peer } from "../util/http2_peer.ts";

@@ -4,7 +4,7 @@ import { gunzipSync } from "node:zlib";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import * as apis from "../../apis/mod.ts";
-import { isSecret } from "../../lib/access/secrets.ts";
+import { isSecret } from "../../lib/access/rights.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { get } from "../util/client.ts";
 import { cluster } from "../util/golden.ts";

@@ -1,7 +1,7 @@
 import * as apis from "../../apis/mod.ts";
 import { canonical } from "../../lib/json.ts";
 import { Lainlet } from "../../lib/http/handler.ts";
-import { Server } from "../../lib/http/thread.ts";
+import { Server } from "../../lib/http/server.ts";
 import type { Store } from "../../lib/store/store.ts";
 import type { Link } from "./network.ts";
 import { LOCAL, QUESTIONS, viewOf } from "./questions.ts";

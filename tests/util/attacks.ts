@@ -11,11 +11,12 @@ import {
   encodeFrame,
   FLAG,
   PREFACE,
+  SETTING,
+  settingsFrame,
   TYPE,
   words,
 } from "../../lib/http2/frame.ts";
 import { encodeHeaders } from "../../lib/http2/hpack.ts";
-import { SETTING, settingsFrame } from "../../lib/http2/settings.ts";
 import { callHeaders } from "./http2_peer.ts";
 
 /** What is sent after the preface, in parts; it may have no end. */

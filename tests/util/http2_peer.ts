@@ -8,6 +8,8 @@ import {
   FrameReader,
   MAX_WINDOW,
   PREFACE,
+  SETTING,
+  settingsFrame,
   TYPE,
   wordAt,
   words,
@@ -17,7 +19,6 @@ import {
   type Header,
   HpackDecoder,
 } from "../../lib/http2/hpack.ts";
-import { SETTING, settingsFrame } from "../../lib/http2/settings.ts";
 
 /** What a call of gRPC's begins with. */
 export function callHeaders(path: string): Header[] {

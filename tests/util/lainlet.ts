@@ -2,7 +2,7 @@ import config from "../../deno.json" with { type: "json" };
 import * as apis from "../../apis/mod.ts";
 import { GrpcServer } from "../../lib/grpc/server.ts";
 import { Lainlet, type LainletOptions } from "../../lib/http/handler.ts";
-import { Server, type ServerOptions } from "../../lib/http/thread.ts";
+import { Server, type ServerOptions } from "../../lib/http/server.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { eventually } from "./process.ts";
 

@@ -1,4 +1,4 @@
-import { isSecret } from "../../access/secrets.ts";
+import { isSecret } from "../../access/rights.ts";
 import { cell, inOrder, type Listing, listing } from "./listing.ts";
 
 /** What stands for a secret. */

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { isSecret } from "../../access/secrets.ts";
+import { isSecret } from "../../access/rights.ts";
 import type { Model } from "../../model/mod.ts";
 import { Value } from "../parts.tsx";
 import type { Params } from "../../model/place.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { canonicalAddress, isAddress } from "../../../lib/access/address.ts";
+import { canonicalAddress, isAddress } from "../../../lib/access/hosts.ts";
 
 Deno.test("canonicalAddress: equal addresses are equal strings", () => {
   for (

@@ -7,7 +7,7 @@ import { assertEquals } from "@std/assert";
 import { StreamRegistry } from "../../../lib/broadcast/branches.ts";
 import { State } from "../../../lib/broadcast/state.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
-import { now } from "../../../lib/clock.ts";
+import { now } from "../../../lib/time.ts";
 import { Unavailable } from "../../../lib/errors.ts";
 import { Counters } from "../../../lib/stats/counters.ts";
 import { BOUNDS, ONE_OF } from "../../../lib/stats/latency.ts";

@@ -8,9 +8,14 @@ import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
 import { STATUS_CODE } from "@std/http/status";
 import { messageFrame } from "../../../lib/grpc/message.ts";
-import { ERROR } from "../../../lib/http2/errors.ts";
-import { encodeFrame, FLAG, TYPE, wordAt } from "../../../lib/http2/frame.ts";
-import { SETTING } from "../../../lib/http2/settings.ts";
+import {
+  encodeFrame,
+  ERROR,
+  FLAG,
+  SETTING,
+  TYPE,
+  wordAt,
+} from "../../../lib/http2/frame.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { Attacker, ATTACKS, symbolRequest } from "../../util/attacks.ts";
 import { get } from "../../util/client.ts";

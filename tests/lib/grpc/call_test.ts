@@ -1,7 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { messageFrame } from "../../../lib/grpc/message.ts";
-import { Call, UnaryHandler } from "../../../lib/grpc/call.ts";
-import type { PendingReply } from "../../../lib/grpc/call.ts";
+import {
+  Call,
+  type PendingReply,
+  UnaryHandler,
+} from "../../../lib/grpc/call.ts";
 import { encodeFrame, FLAG, TYPE } from "../../../lib/http2/frame.ts";
 import { Http2Server } from "../../../lib/http2/server.ts";
 import { joined } from "../../util/attacks.ts";

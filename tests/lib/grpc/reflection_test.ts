@@ -10,8 +10,7 @@ import {
   FileDescriptorProtoSchema,
   FileDescriptorSetSchema,
 } from "@bufbuild/protobuf/wkt";
-import { MESSAGE_HEAD } from "../../../lib/grpc/message.ts";
-import { messageFrame } from "../../../lib/grpc/message.ts";
+import { MESSAGE_HEAD, messageFrame } from "../../../lib/grpc/message.ts";
 import {
   ServerReflectionRequestSchema,
   type ServerReflectionResponse,

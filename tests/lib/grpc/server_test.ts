@@ -8,9 +8,9 @@ import { STATUS_CODE } from "@std/http/status";
 import { messageFrame } from "../../../lib/grpc/message.ts";
 import { Health } from "../../../lib/grpc/proto/health_pb.ts";
 import { Proxy } from "../../../lib/grpc/proto/message_pb.ts";
-import { ERROR } from "../../../lib/http2/errors.ts";
 import {
   encodeFrame,
+  ERROR,
   FLAG,
   TYPE,
   wordAt,

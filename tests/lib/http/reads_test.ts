@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { waitOf } from "../../../lib/http/poll.ts";
+import { waitOf } from "../../../lib/http/reads.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { groupKey, groupValue } from "../../../scripts/cluster.ts";
 import { get } from "../../util/client.ts";

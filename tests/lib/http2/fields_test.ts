@@ -5,11 +5,16 @@
  */
 import { assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
-import { ERROR } from "../../../lib/http2/errors.ts";
-import { encodeFrame, FLAG, TYPE, words } from "../../../lib/http2/frame.ts";
+import {
+  encodeFrame,
+  ERROR,
+  FLAG,
+  SETTING,
+  TYPE,
+  words,
+} from "../../../lib/http2/frame.ts";
 import { headerFrames } from "../../../lib/http2/header_block.ts";
 import { encodeHeaders, type Header } from "../../../lib/http2/hpack.ts";
-import { SETTING } from "../../../lib/http2/settings.ts";
 import { Http2Echo, streamErrors } from "../../util/http2_echo.ts";
 import { callHeaders, Http2Peer } from "../../util/http2_peer.ts";
 import { eventually } from "../../util/process.ts";

@@ -5,17 +5,18 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { ERROR } from "../../../lib/http2/errors.ts";
 import {
   encodeFrame,
+  ERROR,
   FLAG,
   FRAME_HEAD,
   PREFACE,
+  SETTING,
+  settingsFrame,
   TYPE,
   words,
 } from "../../../lib/http2/frame.ts";
 import { encodeHeaders } from "../../../lib/http2/hpack.ts";
-import { SETTING, settingsFrame } from "../../../lib/http2/settings.ts";
 import {
   connectionError,
   Http2Echo,

@@ -4,22 +4,22 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { messageFrame } from "../../../lib/grpc/message.ts";
-import { MessageReader } from "../../../lib/grpc/message.ts";
-import { ERROR } from "../../../lib/http2/errors.ts";
+import { messageFrame, MessageReader } from "../../../lib/grpc/message.ts";
 import {
   encodeFrame,
+  ERROR,
   FIRST_WINDOW,
   FLAG,
   FrameReader,
   MAX_WINDOW,
+  SETTING,
+  settingsFrame,
   TYPE,
   wordAt,
   words,
 } from "../../../lib/http2/frame.ts";
 import { encodeHeaders } from "../../../lib/http2/hpack.ts";
 import { type Http2Limits, Http2Server } from "../../../lib/http2/server.ts";
-import { SETTING, settingsFrame } from "../../../lib/http2/settings.ts";
 import { Http2Stream } from "../../../lib/http2/stream.ts";
 import { joined } from "../../util/attacks.ts";
 import { Http2Echo } from "../../util/http2_echo.ts";

@@ -5,19 +5,20 @@
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { readKeyPair, Reread } from "../../../lib/certificates.ts";
-import { ERROR } from "../../../lib/http2/errors.ts";
 import {
   encodeFrame,
+  ERROR,
   FLAG,
   type Frame,
   PREFACE,
+  SETTING,
+  settingsFrame,
   TYPE,
   wordAt,
   words,
 } from "../../../lib/http2/frame.ts";
 import { encodeHeaders } from "../../../lib/http2/hpack.ts";
 import { Http2Server } from "../../../lib/http2/server.ts";
-import { SETTING, settingsFrame } from "../../../lib/http2/settings.ts";
 import { makeCertificates, renew } from "../../util/certificates.ts";
 import { Http2Echo } from "../../util/http2_echo.ts";
 import { callHeaders, Http2Peer } from "../../util/http2_peer.ts";

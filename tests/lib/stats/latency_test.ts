@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { now } from "../../../lib/clock.ts";
+import { now } from "../../../lib/time.ts";
 import { Counters } from "../../../lib/stats/counters.ts";
 import { BOUNDS, ONE_OF, quantile } from "../../../lib/stats/latency.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { now } from "../../../lib/clock.ts";
+import { now } from "../../../lib/time.ts";
 import { groupKey, groupValue } from "../../../scripts/cluster.ts";
 import { followCluster } from "../../../lib/watcher/cluster.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
