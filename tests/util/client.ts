@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { ServerSentEventParseStream } from "@std/http/server-sent-event-parse-stream";
+import { within } from "./process.ts";
 
 /** An event of a stream as a browser would see it, its data parsed. */
 export interface Event {
@@ -61,16 +62,7 @@ export class Stream implements AsyncDisposable {
 
   /** Like {@linkcode next}, its data as they came. */
   async nextRaw(timeout = 20_000): Promise<RawEvent | undefined> {
-    const { promise, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => reject(new Error(`no event within ${timeout} ms`)),
-      timeout,
-    );
-    try {
-      return (await Promise.race([this.#reader.read(), promise])).value;
-    } finally {
-      clearTimeout(timer);
-    }
+    return (await within("an event", this.#reader.read(), timeout)).value;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

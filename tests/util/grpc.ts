@@ -19,6 +19,7 @@ import {
 } from "@grpc/grpc-js";
 import "../../lib/store/etcd/sockets.ts";
 import * as proto from "../../lib/grpc/proto/message_pb.ts";
+import { within } from "./process.ts";
 
 /** How a call ended. */
 export interface Outcome {
@@ -122,11 +123,9 @@ export class RpcStream implements Disposable {
   /** The next reply, or how the stream ended. @throws when neither comes */
   async next(timeout = 20_000): Promise<JsonObject | Outcome> {
     if (this.#replies.length === 0 && this.#end === undefined) {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const late = () => reject(new Error(`no reply within ${timeout} ms`));
-      const timer = setTimeout(late, timeout);
+      const { promise, resolve } = Promise.withResolvers<void>();
       this.#waiting.push(resolve);
-      await promise.finally(() => clearTimeout(timer));
+      await within("a reply", promise, timeout);
     }
     const reply = this.#replies.shift() ?? this.#end;
     if (reply === undefined) throw new Error("woken for nothing");

@@ -17,13 +17,79 @@ export function freePort(): number {
   }
 }
 
-/** Tries until it neither throws nor gives undefined; throws what it threw last. */
+/** A fixed piece of work, and what it takes on a quiet machine of 2 cores of 3 GHz, in ms. */
+const ROUNDS = 150_000_000;
+const QUIET = 250;
+
+/** How much longer a time limit gets at most. */
+const MOST_SLOWNESS = 8;
+
+/** Measures how many times slower this machine is now than a quiet one, at least 1. */
+function slowness(): number {
+  const start = performance.now();
+  let state = 1;
+  for (let i = 0; i < ROUNDS; i++) state = Math.imul(state, 48_271) ^ i;
+  const factor = (performance.now() - start) / QUIET;
+  // The result is used, so that no compiler leaves the work out.
+  return Math.min(MOST_SLOWNESS, Math.max(1, factor + 0 * state));
+}
+
+/**
+ * A time limit that is longer on a slow or busy machine. How slow it is, is
+ * measured when the time is up.
+ */
+class TimeLimit {
+  readonly #start = Date.now();
+
+  /** @param time on a quiet machine, in ms */
+  constructor(readonly time: number) {}
+
+  /** The time that is left, in ms; 0: it is over. */
+  left(): number {
+    const passed = Date.now() - this.#start;
+    if (passed < this.time) return this.time - passed;
+    return Math.max(0, this.time * slowness() - passed);
+  }
+}
+
+/**
+ * Waits for a promise.
+ *
+ * @param timeout in ms, on a quiet machine
+ * @throws {Error} when that takes longer
+ */
+export async function within<T>(
+  what: string,
+  promise: Promise<T>,
+  timeout: number,
+): Promise<T> {
+  const limit = new TimeLimit(timeout);
+  const { promise: isOver, reject } = Promise.withResolvers<never>();
+  const check = () => {
+    const left = limit.left();
+    if (left > 0) timer = setTimeout(check, left);
+    else reject(new Error(`not within ${timeout} ms: ${what}`));
+  };
+  let timer = setTimeout(check, timeout);
+  try {
+    return await Promise.race([promise, isOver]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Tries until it neither throws nor gives undefined.
+ *
+ * @param timeout in ms, on a quiet machine
+ * @throws {Error} when that takes longer; its cause is what was thrown last
+ */
 export async function eventually<T>(
   what: string,
   attempt: () => Promise<T | undefined> | T | undefined,
   timeout = 20_000,
 ): Promise<T> {
-  const deadline = Date.now() + timeout;
+  const limit = new TimeLimit(timeout);
   // Ever less often: many who wait would keep those busy whom they wait for.
   for (let pause = 10;; pause = Math.min(1.5 * pause, 300)) {
     let failure: unknown;
@@ -33,7 +99,7 @@ export async function eventually<T>(
     } catch (error) {
       failure = error;
     }
-    if (Date.now() > deadline) {
+    if (limit.left() === 0) {
       throw new Error(`not within ${timeout} ms: ${what}`, { cause: failure });
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
