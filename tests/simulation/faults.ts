@@ -97,4 +97,34 @@ export const FAULTS: readonly Fault[] = [
     text: "if (--live.users > 0) return;",
     faulty: "if (--live.users > -1) return;",
   },
+  {
+    name: "a saved state is in its place before it is on the disk",
+    file: "lib/store/saved/write.ts",
+    text: "await this.file.syncData();",
+    faulty: "",
+  },
+  {
+    name: "the saved state of another cluster is believed",
+    file: "lib/store/saved/read.ts",
+    text: "checkIdentity(this.#found, this.identity);",
+    faulty: "",
+  },
+  {
+    name: "a damaged saved state is believed",
+    file: "lib/store/saved/read.ts",
+    text: "if (view.getUint32(HEAD, true) !== sum) throw damaged();",
+    faulty: "",
+  },
+  {
+    name: "what could not be saved is never saved",
+    file: "lib/store/saved/store.ts",
+    text: "if (taken !== undefined) one.giveBack(taken);",
+    faulty: "",
+  },
+  {
+    name: "a saved state counts as current",
+    file: "lib/vitals/readiness.ts",
+    text: ": file !== undefined",
+    faulty: ": false",
+  },
 ];

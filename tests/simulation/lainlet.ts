@@ -2,13 +2,20 @@ import * as apis from "../../apis/mod.ts";
 import { canonical } from "../../lib/json.ts";
 import { Lainlet } from "../../lib/http/handler.ts";
 import { Server } from "../../lib/http/server.ts";
+import { type Loaded, loadState } from "../../lib/store/saved/read.ts";
+import { SavedStore } from "../../lib/store/saved/store.ts";
 import type { Store } from "../../lib/store/store.ts";
+import { Disk } from "./disk.ts";
 import type { Link } from "./network.ts";
 import { LOCAL, QUESTIONS, viewOf } from "./questions.ts";
 import { GOLDEN_HOST } from "../util/lainlet.ts";
 
 /** How old a state may be that counts as current, in ms. */
 export const STALE_AFTER = 30_000;
+
+/** The file of the state, and how often that is saved, in ms. */
+export const STATE = "state";
+const SAVE_TIMES = { every: 3_000, confirmEvery: 15_000 };
 
 /** A lainlet that follows a store. */
 export function lainletOf(store: Store): Lainlet {
@@ -23,17 +30,40 @@ export function lainletOf(store: Store): Lainlet {
   });
 }
 
+/** The store that a lainlet follows, and what it knows of which cluster that is. */
+export interface OpenedStore {
+  readonly kind: string;
+  readonly endpoints: readonly string[];
+  open(): Store;
+}
+
+/** What runs of a lainlet. */
+interface Running {
+  readonly lainlet: Lainlet;
+  readonly server: Server;
+  readonly saved?: SavedStore;
+}
+
 /** A lainlet without sockets, at a name; it can be ended and started again. */
 export class SimulatedLainlet {
-  #running?: { readonly lainlet: Lainlet; readonly server: Server };
+  #running?: Running;
+  /** Counts starts. */
+  #starts = 0;
+  /** When it last served what was saved, in ms. */
+  #fromFileAt = -Infinity;
   readonly #sockets = new Set<Socket>();
+  /** Where a file is looked at, apart from what happens to the other disk. */
+  readonly inspected: Disk;
 
-  /** @param open makes the store that it follows */
+  /** @param disk where the state is saved; undefined: nowhere */
   constructor(
     readonly name: string,
-    private readonly links: readonly Link[],
-    private readonly open: () => Store,
-  ) {}
+    readonly links: readonly Link[],
+    private readonly store: OpenedStore,
+    readonly disk?: Disk,
+  ) {
+    this.inspected = new Disk(`${name}-inspected`);
+  }
 
   /** Whether a watch lost a change after the state was last confirmed. */
   get hasLost(): boolean {
@@ -47,31 +77,83 @@ export class SimulatedLainlet {
     return this.#running !== undefined;
   }
 
+  /** Another one for each time that it runs. */
+  get starts(): number {
+    return this.#starts;
+  }
+
+  /** When it last served what was saved, which may be of any age, in ms. */
+  get fromFileAt(): number {
+    const watchers = Object.values(this.#running?.lainlet.cluster ?? {});
+    if (watchers.some(({ saved }) => saved() !== undefined)) {
+      this.#fromFileAt = performance.now();
+    }
+    return this.#fromFileAt;
+  }
+
   /** The one that runs. @throws {Error} when none does */
   get lainlet(): Lainlet {
     if (this.#running === undefined) throw new Error(`${this.name} is down`);
     return this.#running.lainlet;
   }
 
+  /** Starts it; with a disk, it runs when that was read. */
   start(): void {
-    const lainlet = lainletOf(this.open());
+    if (this.#running !== undefined) return;
+    const start = ++this.#starts;
+    const store = this.store.open();
+    if (this.disk === undefined) return this.#run(store);
+    this.disk.kill();
+    SavedStore.open(store, this.disk.path(STATE), this.store, SAVE_TIMES)
+      .then((saved) => {
+        if (start === this.#starts) this.#run(saved, saved);
+        else saved.close();
+      });
+  }
+
+  #run(store: Store, saved?: SavedStore): void {
+    const lainlet = lainletOf(store);
     const server = new Server({
       origin: lainlet,
       counters: lainlet.counters,
       hosts: [],
       slowAfter: 600_000,
     });
-    this.#running = { lainlet, server };
+    this.#running = { lainlet, server, saved };
   }
 
-  /** Ends it; its listeners lose their connections. */
+  /** Ends it; its listeners lose their connections. What there is to save it saves, until it starts again. */
   stop(): void {
+    this.#starts++;
     if (this.#running === undefined) return;
-    const { lainlet, server } = this.#running;
+    const { lainlet, server, saved } = this.#running;
+    // What it served is not to be forgotten.
+    void this.fromFileAt;
     this.#running = undefined;
     for (const socket of [...this.#sockets]) socket.lose();
     lainlet.close();
     server.close();
+    saved?.close();
+  }
+
+  /** Ends it without warning, or its node, which loses what was not synced. */
+  kill(how: "kill" | "crash"): void {
+    this.disk?.[how]();
+    this.stop();
+  }
+
+  /**
+   * Reads its saved state, which must be one that can be read.
+   *
+   * @returns undefined: there is none, or it is none of its own
+   * @throws {Error} that says why it cannot be read
+   */
+  async readFile(): Promise<Map<string, Loaded> | undefined> {
+    const bytes = this.disk?.read(STATE);
+    if (bytes === undefined || !this.disk?.isOwn(STATE)) return undefined;
+    this.inspected.put(STATE, bytes);
+    const { kind, endpoints } = this.store;
+    return await loadState(this.inspected.path(STATE), { kind, endpoints });
   }
 
   /** What it answers a local caller at once: the question, its path, the answer as canonical JSON. */

@@ -228,7 +228,9 @@ export class PlainListener extends StreamListener {
       if (this.lainlet.hasLost) return;
       throw unknown(this.name, text, reference, this.question, this.#last);
     }
-    const since = reference.at(performance.now() - RIGHTS_AGE);
+    // What was saved may be of any time, and so may rights.
+    const isFromFile = performance.now() - this.lainlet.fromFileAt < RIGHTS_AGE;
+    const since = isFromFile ? 0 : reference.at(performance.now() - RIGHTS_AGE);
     if (
       !reference.isAllowed(this.question, Math.min(found, since)) ||
       reference.isTaken(this.question, text, this.#last, since) &&
@@ -292,7 +294,8 @@ export class JointListener extends StreamListener {
     const texts = this.#texts;
     const found = reference.findAll(texts, this.#last);
     if (found < 0) {
-      if (this.lainlet.hasLost) return;
+      // A connection may be lost between two of them.
+      if (this.lainlet.hasLost || !this.isOpen) return;
       const all = [...texts.values()].join("\n");
       throw new Violation(APART, `${this.name}:\n${all}`);
     }
@@ -327,6 +330,7 @@ export class ClientListener implements Listener {
   readonly #leaving = new AbortController();
   readonly #states: string[] = [];
   #last = 0;
+  #starts = 0;
   #text?: string;
   isStalled = false;
   isOpen = true;
@@ -359,6 +363,9 @@ export class ClientListener implements Listener {
     for (const text of this.#states.splice(0)) {
       note(`  ${this.name} gets ${text}`);
       this.#text = text;
+      // One that starts again may begin with a state that was saved before.
+      if (this.#starts !== this.lainlet.starts) this.#last = 0;
+      this.#starts = this.lainlet.starts;
       const found = reference.find(this.question, text, this.#last);
       if (found >= 0) this.#last = found;
       else if (!this.lainlet.hasLost) {

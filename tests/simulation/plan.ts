@@ -8,6 +8,8 @@ import {
 } from "../../scripts/cluster.ts";
 import { Random } from "../util/model.ts";
 import type { Changes } from "../util/store.ts";
+import { diskFault } from "./disk_faults.ts";
+import { type Features, featuresOf } from "./features.ts";
 import { ClientListener, JointListener, PlainListener } from "./listeners.ts";
 import { LOCAL, QUESTIONS } from "./questions.ts";
 import { NODES, type Operation, type Story } from "./story.ts";
@@ -18,6 +20,27 @@ const PEERS = ["127.27.0.1", "127.27.0.2", "127.27.9.9"] as const;
 /** What happens, by a seed: some operations and some faults among them. */
 export function plan(seed: number, length = 120): Operation[] {
   const random = new Random(seed * 7919 % 2147483647 || 1);
+  const faults = faultsOf(featuresOf(seed));
+  const [first, ...others] = faults;
+  const all = always(random, length);
+  if (first === undefined) return all;
+  return all.flatMap((one) =>
+    random.below(10) > 0 ? [one] : [one, {
+      after: random.below(300),
+      ...random.pick([first, ...others])(random),
+    }]
+  );
+}
+
+/** What happens because of a story's features. */
+function faultsOf(
+  { disk }: Features,
+): ((random: Random) => Omit<Operation, "after">)[] {
+  return disk ? [diskFault] : [];
+}
+
+/** What happens in every story. */
+function always(random: Random, length: number): Operation[] {
   return Array.from({ length }, (_, i): Operation => {
     const after = random.below(5) === 0
       ? random.below(8_000)
@@ -292,7 +315,7 @@ function fault(random: Random): Omit<Operation, "after"> {
     case 13:
       return {
         text: "a backup is made",
-        perform: (story) => story.backup = story.world.keyspace.save(),
+        perform: (story) => void (story.backup = story.world.keyspace.save()),
       };
     case 14: {
       const isSame = random.below(2) === 0;

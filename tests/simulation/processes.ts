@@ -99,8 +99,10 @@ async function run(argument: string, fault?: Fault): Promise<Deno.Command> {
       "--no-prompt",
       "--ignore-env",
       "--unstable-no-legacy-abort",
-      "--allow-sys=hostname",
+      "--allow-sys=hostname,uid",
       "--allow-read",
+      // Where simulated disks are: nothing is ever written there.
+      "--allow-write=/simulated",
       `--import-map=data:application/json,${map}`,
       new URL("run.ts", import.meta.url).href,
       argument,

@@ -3,6 +3,7 @@ import { traceOf } from "../../lib/log.ts";
 import { whyNotReady } from "../../lib/stats/readiness.ts";
 import { nodeKey, type NodeSpec, nodeValue } from "../../scripts/cluster.ts";
 import type { Backup } from "./etcd.ts";
+import { featuresOf } from "./features.ts";
 import { type SimulatedLainlet, STALE_AFTER } from "./lainlet.ts";
 import { type Listener, Violation } from "./listeners.ts";
 import { QUESTIONS } from "./questions.ts";
@@ -30,7 +31,7 @@ export interface Operation {
   readonly after: number;
   /** As a person reads it. */
   readonly text: string;
-  perform(story: Story): void;
+  perform(story: Story): void | Promise<void>;
 }
 
 /** What did not hold, and how it came to that. */
@@ -65,7 +66,7 @@ export class Story {
     operations: readonly Operation[],
   ): Promise<Outcome> {
     using time = new Time(seed);
-    using world = new World(seed % 3 === 0 ? 3 : 1, 2);
+    using world = new World(seed % 3 === 0 ? 3 : 1, 2, featuresOf(seed));
     const story = new Story(time, world);
     try {
       await story.#tell(operations);
@@ -108,7 +109,7 @@ export class Story {
     for (const { after, text, perform } of operations) {
       await time.run(after, this.#look);
       this.note(text);
-      perform(this);
+      await perform(this);
       await this.#happened();
     }
     this.note("there are no more faults");
@@ -118,6 +119,8 @@ export class Story {
     for (const listener of this.listeners.splice(0)) listener.leave();
     await time.run(5_000, this.#look);
     this.#checkLeft();
+    for (const lainlet of world.lainlets) this.checkFile(lainlet);
+    await this.#happened();
     await this.#end();
     if (time.timers > 0) {
       throw new Violation("something is left", `${time.timers} timers`);
@@ -129,6 +132,32 @@ export class Story {
     await this.time.settle();
     this.world.reference.note(this.world.keyspace.revision);
     this.#look();
+  }
+
+  /** Looks whether a saved state can be read, and was the store's. */
+  checkFile(lainlet: SimulatedLainlet): void {
+    this.#checkFile(lainlet).catch((error) => this.#failures.push(error));
+  }
+
+  async #checkFile(lainlet: SimulatedLainlet): Promise<void> {
+    const isSuspect = lainlet.links.some(({ lostAt }) => lostAt > 0);
+    const { name } = lainlet;
+    let sections;
+    try {
+      sections = await lainlet.readFile();
+    } catch (error) {
+      throw new Violation("a saved state cannot be read", `${name}: ${error}`);
+    }
+    if (isSuspect) return;
+    for (const [prefix, loaded] of sections ?? []) {
+      if (this.world.held(loaded, prefix)) continue;
+      const { cluster, revision, pages: [entries] } = loaded;
+      const keys = entries.map(({ key }) => key).join();
+      throw new Violation(
+        "a saved state was never the store's",
+        `${name}: ${prefix} at ${revision} of cluster ${cluster}: ${keys}`,
+      );
+    }
   }
 
   /** Asks a lainlet, and looks at the answer when it comes. */

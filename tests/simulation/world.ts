@@ -1,7 +1,10 @@
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
+import type { Loaded } from "../../lib/store/saved/read.ts";
 import type { Changes } from "../util/store.ts";
+import { Disk, mount } from "./disk.ts";
 import { type Backup, Keyspace, Member } from "./etcd.ts";
 import { setPlaces } from "./etcd3.ts";
+import type { Features } from "./features.ts";
 import { SimulatedLainlet } from "./lainlet.ts";
 import { Link } from "./network.ts";
 import { Reference } from "./reference.ts";
@@ -22,12 +25,15 @@ export class World implements Disposable {
   /** By lainlet, then by member. */
   readonly links: readonly (readonly Link[])[];
   #keyspace = new Keyspace("1", 2);
+  /** Of all histories; those that came first, too. */
+  readonly #keyspaces = [this.#keyspace];
+  readonly #unmount: () => void;
   #histories = 1;
   #hasBegun = false;
   /** Whether a backup was restored as the same cluster. */
   hasSameRestored = false;
 
-  constructor(members: number, lainlets: number) {
+  constructor(members: number, lainlets: number, { disk }: Features) {
     this.members = Array.from(
       { length: members },
       (_, i) => new Member(`etcd-${i + 1}`, this),
@@ -47,13 +53,25 @@ export class World implements Disposable {
           : [[endpointOf(i, member), { link, member }]] as const;
       })
     ));
-    this.lainlets = this.links.map((links, i) =>
-      new SimulatedLainlet(`node-${i + 1}`, links, () => {
-        const [first, ...others] = this.members
-          .map((member) => endpointOf(i, member));
-        if (first === undefined) throw new Error("there are no members");
-        return new EtcdStore([first, ...others], { verifyEvery: 10_000 });
-      })
+    this.lainlets = this.links.map((links, i) => {
+      const [first, ...others] = this.members
+        .map((member) => endpointOf(i, member));
+      if (first === undefined) throw new Error("there are no members");
+      const endpoints = [first, ...others] as const;
+      const open = () => new EtcdStore(endpoints, { verifyEvery: 10_000 });
+      const name = `node-${i + 1}`;
+      const source = { kind: "etcd", endpoints, open };
+      return new SimulatedLainlet(
+        name,
+        links,
+        source,
+        disk ? new Disk(name) : undefined,
+      );
+    });
+    this.#unmount = mount(
+      this.lainlets.flatMap(({ disk, inspected }) =>
+        disk ? [disk, inspected] : []
+      ),
     );
     // Of clients, and of lainlets that look for an etcd 2.
     globalThis.fetch = (input, init) => this.#fetch(new Request(input, init));
@@ -94,6 +112,7 @@ export class World implements Disposable {
       ? this.#keyspace.clusterId
       : `${++this.#histories}`;
     this.#keyspace = new Keyspace(id, 2, backup);
+    this.#keyspaces.push(this.#keyspace);
     for (const member of this.members) {
       member.reset();
       member.isUp = true;
@@ -117,6 +136,21 @@ export class World implements Disposable {
       .map(({ key, value }) => [key, value.toString()]);
   }
 
+  /** Whether a cluster ever held just this under a prefix at a revision. */
+  held(
+    { cluster, revision, pages: [entries] }: Loaded,
+    prefix: string,
+  ): boolean {
+    return this.#keyspaces.some((keyspace) => {
+      if (keyspace.clusterId !== cluster) return false;
+      const all = [...keyspace.content(revision).values()]
+        .filter(({ key }) => key.startsWith(prefix));
+      const values = new Map(all.map(({ key, value }) => [key, value]));
+      return all.length === entries.length &&
+        entries.every(({ key, value }) => values.get(key)?.equals(value));
+    });
+  }
+
   /** Makes an end to all faults. */
   heal(): void {
     for (const member of this.members) {
@@ -126,7 +160,10 @@ export class World implements Disposable {
       member.advance();
     }
     for (const link of this.allLinks) link.heal();
-    for (const lainlet of this.lainlets) if (!lainlet.isUp) lainlet.start();
+    for (const lainlet of this.lainlets) {
+      lainlet.disk?.heal();
+      lainlet.start();
+    }
   }
 
   close(): void {
@@ -135,6 +172,7 @@ export class World implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#unmount();
     globalThis.fetch = REAL.fetch;
     Deno.createHttpClient = REAL.createHttpClient;
   }

@@ -1,0 +1,17 @@
+import { Random } from "../util/model.ts";
+
+/** What a story has besides etcd, lainlets and those who ask by HTTP: not each pays for all. */
+export interface Features {
+  /** The state is saved on a disk. */
+  readonly disk: boolean;
+}
+
+/** With this factor the seeds that failed before there were features have none. */
+const FACTOR = 4863;
+
+/** The features of a seed's story. */
+export function featuresOf(seed: number): Features {
+  const random = new Random(seed * FACTOR % 2147483647 || 1);
+  const has = () => random.below(4) === 0;
+  return { disk: has() };
+}
