@@ -62,9 +62,9 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "a patch starts from a state that the reader never had",
     file: "lib/broadcast/topic.ts",
-    text: "return isLatest ? latest : this.history.find(etag);",
+    text: "return isLatest ? latest : this.recent.find(etag);",
     faulty:
-      "return isLatest ? latest : this.history.find(etag) ?? (latest instanceof State ? latest : undefined);",
+      "return isLatest ? latest : this.recent.find(etag) ?? (latest instanceof State ? latest : undefined);",
   },
   {
     name: "ids have gaps",
@@ -123,7 +123,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "a saved state counts as current",
-    file: "lib/vitals/readiness.ts",
+    file: "lib/stats/readiness.ts",
     text: ": file !== undefined",
     faulty: ": false",
   },
