@@ -1,9 +1,9 @@
 import type { Delays } from "../stats/latency.ts";
 import type { DeliveryCounts, RegisteredStream } from "./carrier.ts";
 import { EventIds } from "./event_id.ts";
-import { COMMENT, errorFrame, heartbeatFrame } from "./frame.ts";
+import { COMMENT, errorFrame, heartbeatFrame } from "./events.ts";
 import type { State } from "./state.ts";
-import { Strand, type StrandOptions } from "./strand.ts";
+import { Strand, type StrandOptions } from "./cursor.ts";
 import type { Subscriber, Topic } from "./topic.ts";
 
 /** How a stream is made. */

@@ -1,5 +1,5 @@
 import { Unavailable } from "../errors.ts";
-import { RecentStates } from "./history.ts";
+import { RecentStates } from "./recent_states.ts";
 import type { ChangeKind } from "./source.ts";
 import { State } from "./state.ts";
 

@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
-import { StreamRegistry } from "../broadcast/branches.ts";
+import { StreamRegistry } from "../broadcast/registry.ts";
 import { type Http2Address, Http2Server } from "../http2/server.ts";
 import type { Http2Stream, StreamHandler } from "../http2/stream.ts";
 import { listenAt } from "../listen.ts";

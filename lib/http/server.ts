@@ -18,7 +18,7 @@ import type {
 } from "../view/custom_endpoint.ts";
 import { type Origin, refused, text } from "./response.ts";
 import { Hosts, isBrowser, isCrossSite } from "../access/hosts.ts";
-import { StreamRegistry } from "../broadcast/branches.ts";
+import { StreamRegistry } from "../broadcast/registry.ts";
 import { forbidden, misdirected } from "../errors.ts";
 import type { Counters } from "../stats/counters.ts";
 import { mayWait } from "./waits.ts";

@@ -1,7 +1,7 @@
-import type { Topics } from "../broadcast/broadcast.ts";
+import type { Topics } from "../broadcast/topics.ts";
 import type { StateSource } from "../broadcast/source.ts";
 import type { State } from "../broadcast/state.ts";
-import { RevisionBarrier } from "../broadcast/together.ts";
+import { RevisionBarrier } from "../broadcast/revision_barrier.ts";
 import type { Topic } from "../broadcast/topic.ts";
 import type { Progress } from "../watcher/progress.ts";
 

@@ -1,7 +1,7 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import type { Right, Rights } from "../access/rights.ts";
-import { Topics } from "../broadcast/broadcast.ts";
+import { Topics } from "../broadcast/topics.ts";
 import type { State } from "../broadcast/state.ts";
 import {
   forbidden,

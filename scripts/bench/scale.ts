@@ -1,7 +1,7 @@
 import process from "node:process";
 import { setImmediate } from "node:timers";
 import * as apis from "../../apis/mod.ts";
-import { StreamRegistry } from "../../lib/broadcast/branches.ts";
+import { StreamRegistry } from "../../lib/broadcast/registry.ts";
 import { Lainlet } from "../../lib/http/handler.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { Counters } from "../../lib/stats/counters.ts";

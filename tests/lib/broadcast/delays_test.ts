@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { StreamRegistry } from "../../../lib/broadcast/branches.ts";
+import { StreamRegistry } from "../../../lib/broadcast/registry.ts";
 import { State } from "../../../lib/broadcast/state.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
 import { now } from "../../../lib/time.ts";

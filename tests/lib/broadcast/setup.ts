@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { Topics } from "../../../lib/broadcast/broadcast.ts";
+import { Topics } from "../../../lib/broadcast/topics.ts";
 import type { Branch } from "../../../lib/broadcast/branch.ts";
 import { Counters } from "../../../lib/stats/counters.ts";
-import { StreamRegistry } from "../../../lib/broadcast/branches.ts";
+import { StreamRegistry } from "../../../lib/broadcast/registry.ts";
 import type { Member } from "../../../lib/json.ts";
 import { Unavailable } from "../../../lib/errors.ts";
 import type {

@@ -1,7 +1,7 @@
 import { Unavailable } from "../errors.ts";
 import type { Delays } from "../stats/latency.ts";
 import type { EventIds } from "./event_id.ts";
-import { errorFrame, notesOf, unchanged } from "./frame.ts";
+import { errorFrame, notesOf, unchanged } from "./events.ts";
 import type { State } from "./state.ts";
 import type { Topic } from "./topic.ts";
 

@@ -3,7 +3,7 @@ import { State } from "../../../lib/broadcast/state.ts";
 import {
   type BarrierPart,
   RevisionBarrier,
-} from "../../../lib/broadcast/together.ts";
+} from "../../../lib/broadcast/revision_barrier.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
 import { SubtreeProgress } from "../../../lib/watcher/progress.ts";
 import { collectGarbage } from "../../util/garbage.ts";

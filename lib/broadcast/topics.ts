@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { Unavailable } from "../errors.ts";
-import type { RecentStates } from "./history.ts";
+import type { RecentStates } from "./recent_states.ts";
 import type { SourceSubscription, StateSource } from "./source.ts";
 import type { State } from "./state.ts";
 import { Topic } from "./topic.ts";
