@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
-import { memberFragment } from "../lib/broadcast/item.ts";
-import type { StateSource } from "../lib/broadcast/source.ts";
+import { memberFragment } from "../lib/broadcast/blocks.ts";
+import type { StateSource } from "../lib/broadcast/topics.ts";
 import { SUPER } from "../lib/access/rights.ts";
 import { Words } from "../lib/overview/group.ts";
 import type { Entry } from "../lib/overview/entry.ts";

@@ -1,6 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import type { Cluster } from "../lib/watcher/cluster.ts";
-import { type Fragment, memberFragment } from "../lib/broadcast/item.ts";
+import { type Fragment, memberFragment } from "../lib/broadcast/blocks.ts";
 import { memo } from "../lib/memo.ts";
 import { Group } from "../lib/overview/group.ts";
 import {

@@ -1,4 +1,4 @@
-import { etagsOf } from "../lib/broadcast/event_id.ts";
+import { etagsOf } from "../lib/broadcast/events.ts";
 import { badRequest } from "../lib/errors.ts";
 import type {
   CustomEndpoint,

@@ -1,7 +1,9 @@
-import type { Delays } from "../stats/latency.ts";
-import type { DeliveryCounts, RegisteredStream } from "./carrier.ts";
-import { EventIds } from "./event_id.ts";
-import { COMMENT, errorFrame, heartbeatFrame } from "./events.ts";
+import type {
+  DeliveryCounts,
+  RegisteredStream,
+  StreamRegistry,
+} from "./registry.ts";
+import { COMMENT, errorFrame, EventIds, heartbeatFrame } from "./events.ts";
 import type { State } from "./state.ts";
 import { Strand, type StrandOptions } from "./cursor.ts";
 import type { Subscriber, Topic } from "./topic.ts";
@@ -52,14 +54,16 @@ export class Branch
   #idle = 0;
 
   /**
-   * @param delays where it is noted when states were taken
-   * @param onOver called once, when the stream has ended or its reader left
+   * Opens a stream, which carries nothing until {@linkcode attach}.
+   *
+   * @param onSlow called when the stream is ended because its reader is too slow
    */
   constructor(
+    private readonly registry: StreamRegistry,
     private readonly options: BranchOptions,
-    delays: Delays,
-    private readonly onOver: () => void,
+    onSlow: () => void,
   ) {
+    const { delays } = registry.counters;
     const { heartbeat, names, since, tag } = options;
     const etags = tag ? names?.map((_, i) => since?.[i]) : undefined;
     const ids = this.#ids = new EventIds(etags);
@@ -73,6 +77,7 @@ export class Branch
         this.wake();
       }, heartbeat * 1000);
     }
+    registry.add(this, onSlow);
   }
 
   /** Called by the stream, as are {@linkcode pull} and {@linkcode cancel}. */
@@ -197,13 +202,13 @@ export class Branch
 
   #next(): readonly Uint8Array[] | undefined {
     if (this.#failure !== undefined) {
-      return [errorFrame(this.#failure, this.#ids.same)];
+      return [errorFrame(this.#failure, this.#ids.current)];
     }
     const frames = this.#nextStates();
     if (frames !== undefined) return frames;
     if (this.#heartbeatDue) {
       this.#heartbeatDue = false;
-      return [heartbeatFrame(this.#ids.same)];
+      return [heartbeatFrame(this.#ids.current)];
     }
     if (this.#commentDue) return [COMMENT];
   }
@@ -249,6 +254,6 @@ export class Branch
     this.#isOver = true;
     clearInterval(this.#timer);
     this.#leaveAll();
-    this.onOver();
+    this.registry.remove(this);
   }
 }

@@ -1,5 +1,4 @@
-import { Blocks } from "./blocks.ts";
-import type { Fragment } from "./item.ts";
+import { Blocks, type Fragment } from "./blocks.ts";
 
 /** What one key adds: parts, each to the item of a name. */
 export type Contribution<P> = readonly (readonly [name: string, part: P])[];

@@ -1,7 +1,6 @@
 import { Unavailable } from "../errors.ts";
 import type { Delays } from "../stats/latency.ts";
-import type { EventIds } from "./event_id.ts";
-import { errorFrame, notesOf, unchanged } from "./events.ts";
+import { errorFrame, type EventIds, notesOf, unchanged } from "./events.ts";
 import type { State } from "./state.ts";
 import type { Topic } from "./topic.ts";
 
@@ -57,7 +56,7 @@ export class Strand {
   fail(message: string): void {
     this.#failure = message;
     this.isOver = true;
-    this.ids.note(this.which, undefined);
+    this.ids.set(this.which, undefined);
   }
 
   /** The frame that says why the reader may see the topic no more, once. */
@@ -65,7 +64,7 @@ export class Strand {
     const failure = this.#failure;
     if (failure === undefined) return;
     this.#failure = undefined;
-    return errorFrame(failure, this.ids.same, `error${this.suffix}`);
+    return errorFrame(failure, this.ids.current, `error${this.suffix}`);
   }
 
   /** The frame that brings the reader to the topic's latest state, in chunks; undefined: there is nothing to say. */
@@ -81,7 +80,7 @@ export class Strand {
     if (state instanceof Unavailable) {
       if (isBroken) return;
       this.#isBroken = true;
-      return [errorFrame(state.message, ids.same, `error${suffix}`)];
+      return [errorFrame(state.message, ids.current, `error${suffix}`)];
     }
     const sent = this.#sent;
     // Two that follow each other differ, but not those further apart.
@@ -94,7 +93,7 @@ export class Strand {
     let notes: string | undefined;
     if (this.options.tag) {
       notes = notesOf(state.etag, topic.revision);
-      ids.note(this.which, state.etag);
+      ids.set(this.which, state.etag);
     }
     if (had?.equals(state)) return [unchanged(notes ?? "", suffix)];
     const id = ids.next();

@@ -1,5 +1,4 @@
-import { Blocks } from "./blocks.ts";
-import { differences, withoutCommon } from "./differences.ts";
+import { Blocks, differences, withoutSharedEnds } from "./blocks.ts";
 import type { State } from "./state.ts";
 
 /**
@@ -78,7 +77,7 @@ function ownBytes(old: State, next: State): number {
   }
   const { blocks } = old.content;
   let bytes = POINTER * blocks.length;
-  const [mine, theirs] = withoutCommon(blocks, next.content.blocks);
+  const [mine, theirs] = withoutSharedEnds(blocks, next.content.blocks);
   const shared = new Set(theirs);
   for (const block of mine) {
     if (!shared.has(block)) bytes += POINTER * block.fragments.length;

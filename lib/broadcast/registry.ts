@@ -1,85 +1,109 @@
-import type { Counters } from "../stats/counters.ts";
-import { Branch, type BranchOptions } from "./branch.ts";
-import type { DeliveryCounts, RegisteredStream } from "./carrier.ts";
+import type { Counters, StreamStats } from "../stats/counters.ts";
 
-/** A stream that carries nothing for so long gets a comment, in ms. */
+/** Idle time after which a stream gets a sign of life, in ms. */
 const IDLE = 30_000;
 
-/** When streams are looked after. */
+/** Deliveries since the last report. */
+export interface DeliveryCounts {
+  /** States and patches sent. */
+  deliveries: number;
+  /** States not sent because a newer one came first. */
+  conflated: number;
+  bytes: number;
+}
+
+/** A stream of any protocol, which the registry watches. */
+export interface RegisteredStream extends StreamStats {
+  /** Where its statistics are noted in memory that threads share; undefined: nowhere. */
+  readonly slot: number | undefined;
+  /** Adds what was sent since the last call. */
+  report(counts: DeliveryCounts): void;
+  /**
+   * Advances the stream's timers. Called about once a second: reading the clock
+   * for each frame costs too much.
+   *
+   * @param elapsed time since the last call, in ms
+   * @param idle time without a frame after which the stream sends a sign of life, in ms
+   * @returns how long data has been unread, in ms
+   */
+  tick(elapsed: number, idle: number): number;
+  /** Ends the stream. */
+  end(): void;
+}
+
+/** Options of {@linkcode StreamRegistry}. */
 export interface StreamRegistryOptions {
-  /** Where what was sent is counted, now and then. */
   readonly counters: Counters;
-  /** How long a stream may carry nothing, in ms; default 30 s. */
+  /** See {@linkcode RegisteredStream.tick}, in ms; default 30 s. */
   readonly idle?: number;
-  /** How long a reader may leave alone what is there for it, in ms. */
+  /** How long data may stay unread before the stream is ended, in ms. */
   readonly slowAfter: number;
 }
 
-/** All streams of a thread. */
+/**
+ * All streams of a thread: counts what they send, keeps idle ones alive, and
+ * ends those whose reader is too slow.
+ */
 export class StreamRegistry {
-  readonly #counters: Counters;
-  /** With what is to be done when the reader is too slow. */
-  readonly #branches = new Map<RegisteredStream, () => void>();
-  readonly #sweep: ReturnType<typeof setInterval>;
-  readonly #sent: DeliveryCounts = { deliveries: 0, conflated: 0, bytes: 0 };
+  readonly counters: Counters;
+  /** With the function to call when the stream is ended as too slow. */
+  readonly #streams = new Map<RegisteredStream, () => void>();
+  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #counts: DeliveryCounts = { deliveries: 0, conflated: 0, bytes: 0 };
   #isClosed = false;
 
   constructor({ counters, idle = IDLE, slowAfter }: StreamRegistryOptions) {
-    this.#counters = counters;
+    this.counters = counters;
     let last = performance.now();
-    this.#sweep = setInterval(() => {
+    this.#timer = setInterval(() => {
       const elapsed = performance.now() - last;
       last += elapsed;
-      for (const [branch, onSlow] of this.#branches) {
-        branch.report(this.#sent);
-        const { slot: place } = branch;
-        if (place !== undefined) this.#counters.places.note(place, branch);
-        if (branch.tick(elapsed, idle) < slowAfter) continue;
-        branch.end();
-        onSlow();
-      }
-      this.#count();
+      this.#tick(elapsed, idle, slowAfter);
     }, Math.min(1_000, idle, slowAfter));
   }
 
   /**
-   * A new event stream, which carries nothing until it is attached to a topic;
-   * one that has ended after {@linkcode close}.
+   * Watches a stream until it is removed; ends it at once after
+   * {@linkcode close}.
    *
-   * @param onSlow called when the stream ends because its reader took nothing
+   * @param onSlow called when the stream is ended because its reader is too slow
    */
-  open(options: BranchOptions, onSlow: () => void): Branch {
-    const { delays } = this.#counters;
-    const branch = new Branch(options, delays, () => this.remove(branch));
-    this.add(branch, onSlow);
-    return branch;
+  add(stream: RegisteredStream, onSlow: () => void): void {
+    this.#streams.set(stream, onSlow);
+    if (this.#isClosed) stream.end();
   }
 
-  /** Looks after a stream until it is removed. @param onSlow as in {@linkcode open} */
-  add(carrier: RegisteredStream, onSlow: () => void): void {
-    this.#branches.set(carrier, onSlow);
-    if (this.#isClosed) carrier.end();
+  /** Removes a stream that has ended. */
+  remove(stream: RegisteredStream): void {
+    stream.report(this.#counts);
+    this.#streams.delete(stream);
   }
 
-  /** To be called when a stream is over. */
-  remove(carrier: RegisteredStream): void {
-    carrier.report(this.#sent);
-    this.#branches.delete(carrier);
+  #tick(elapsed: number, idle: number, slowAfter: number): void {
+    for (const [stream, onSlow] of this.#streams) {
+      stream.report(this.#counts);
+      const { slot } = stream;
+      if (slot !== undefined) this.counters.places.note(slot, stream);
+      if (stream.tick(elapsed, idle) < slowAfter) continue;
+      stream.end();
+      onSlow();
+    }
+    this.#publishCounts();
   }
 
-  /** Tells the other threads: once for all streams, as that is dear. */
-  #count(): void {
-    const sent = this.#sent;
+  /** Adds the counts to those of all threads: once for all streams, as atomic operations cost more. */
+  #publishCounts(): void {
+    const counts = this.#counts;
     for (const name of ["deliveries", "conflated", "bytes"] as const) {
-      if (sent[name] > 0) this.#counters.add(name, sent[name]);
-      sent[name] = 0;
+      if (counts[name] > 0) this.counters.add(name, counts[name]);
+      counts[name] = 0;
     }
   }
 
   /** Ends all streams. */
   close(): void {
     this.#isClosed = true;
-    clearInterval(this.#sweep);
-    for (const branch of [...this.#branches.keys()]) branch.end();
+    clearInterval(this.#timer);
+    for (const stream of [...this.#streams.keys()]) stream.end();
   }
 }

@@ -1,8 +1,7 @@
 import type { Unavailable } from "../errors.ts";
 import type { Progress } from "../watcher/progress.ts";
-import type { ChangeKind } from "./source.ts";
+import { type ChangeKind, type Subscriber, Topic } from "./topic.ts";
 import type { State } from "./state.ts";
-import { type Subscriber, Topic } from "./topic.ts";
 
 /** A topic, and up to which revision its state is known; without: it is no store's. */
 export interface BarrierPart {

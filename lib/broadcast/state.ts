@@ -3,9 +3,7 @@ import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { escapeLineEnds, type Member, sortedByName } from "../json.ts";
-import { Blocks } from "./blocks.ts";
-import { differences } from "./differences.ts";
-import { memberFragment, valueOf } from "./item.ts";
+import { Blocks, differences, memberFragment, valueOf } from "./blocks.ts";
 import { mergePatch } from "./merge_patch.ts";
 
 const encoder = new TextEncoder();

@@ -1,7 +1,9 @@
 import { Unavailable } from "../errors.ts";
 import { RecentStates } from "./recent_states.ts";
-import type { ChangeKind } from "./source.ts";
 import { State } from "./state.ts";
+
+/** `delete` when all changes were removals. */
+export type ChangeKind = "update" | "delete";
 
 /** Someone who reads a topic's latest state when told that there is one. */
 export interface Subscriber {

@@ -1,12 +1,43 @@
 import { getLogger } from "@logtape/logtape";
 import { Unavailable } from "../errors.ts";
 import type { RecentStates } from "./recent_states.ts";
-import type { SourceSubscription, StateSource } from "./source.ts";
 import type { State } from "./state.ts";
-import { Topic } from "./topic.ts";
+import { type ChangeKind, Topic } from "./topic.ts";
 import { traceOf } from "../log.ts";
+import type { Watcher } from "../watcher/watcher.ts";
 
 const log = getLogger(["lainlet", "broadcast"]);
+
+/**
+ * Called when a source's state may have changed.
+ *
+ * @param readAt when the change was read from the store, see {@linkcode now}; undefined when it was not just written there
+ */
+export type OnChange = (kind: ChangeKind, readAt?: number) => void;
+
+/** What feeds a topic. Sources with equal ids have equal states. */
+export interface StateSource {
+  readonly id: string;
+  readonly watcher:
+    & Pick<Watcher<unknown>, "receivers" | "version">
+    /** Missing when the state does not come from the store. */
+    & Partial<Pick<Watcher<unknown>, "revision">>;
+  /**
+   * Makes the present state from scratch.
+   *
+   * @throws {Unavailable} when there is none at present
+   */
+  render(): State;
+  /** Keeps the state up to date until the subscription ends. */
+  subscribe(onChange: OnChange): SourceSubscription;
+}
+
+/** A subscription to a source. */
+export interface SourceSubscription {
+  /** As {@linkcode StateSource.render}, at the cost of what has changed. */
+  render(): State;
+  end(): void;
+}
 
 /** How many bytes of answers are kept for those who ask again. */
 const KEPT = 32 * 1024 * 1024;

@@ -8,7 +8,7 @@ import {
   rpcErrorOf,
   statusHeaders,
 } from "./status.ts";
-import type { RegisteredStream } from "../broadcast/carrier.ts";
+import type { RegisteredStream } from "../broadcast/registry.ts";
 
 /** How long a request may take to come, in ms. */
 const PATIENCE = 10_000;

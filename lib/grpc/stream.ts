@@ -1,4 +1,7 @@
-import type { DeliveryCounts, RegisteredStream } from "../broadcast/carrier.ts";
+import type {
+  DeliveryCounts,
+  RegisteredStream,
+} from "../broadcast/registry.ts";
 import { State } from "../broadcast/state.ts";
 import type { Subscriber, Topic } from "../broadcast/topic.ts";
 import type { Http2Stream } from "../http2/stream.ts";

@@ -6,8 +6,7 @@ import type {
 import type { Origin } from "./response.ts";
 import type { BranchOptions } from "../broadcast/branch.ts";
 import { State } from "../broadcast/state.ts";
-import type { Subscriber, Topic } from "../broadcast/topic.ts";
-import type { ChangeKind } from "../broadcast/source.ts";
+import type { ChangeKind, Subscriber, Topic } from "../broadcast/topic.ts";
 import { mayWait } from "./waits.ts";
 import { StateWriter, type WireState } from "./wire.ts";
 

@@ -18,6 +18,7 @@ import type {
 } from "../view/custom_endpoint.ts";
 import { type Origin, refused, text } from "./response.ts";
 import { Hosts, isBrowser, isCrossSite } from "../access/hosts.ts";
+import { Branch } from "../broadcast/branch.ts";
 import { StreamRegistry } from "../broadcast/registry.ts";
 import { forbidden, misdirected } from "../errors.ts";
 import type { Counters } from "../stats/counters.ts";
@@ -170,7 +171,8 @@ export class Server {
   ): [response: Response, stop: () => void] {
     const { headers } = answer;
     if ("start" in answer) {
-      const branch = this.#branches.open(
+      const branch = new Branch(
+        this.#branches,
         answer.options,
         () => this.#onSlow(request),
       );

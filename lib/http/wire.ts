@@ -4,10 +4,13 @@
  *
  * @module
  */
-import { Block } from "../broadcast/block.ts";
-import { Blocks } from "../broadcast/blocks.ts";
-import { common } from "../broadcast/differences.ts";
-import { type Fragment, fragment } from "../broadcast/item.ts";
+import {
+  Block,
+  Blocks,
+  type Fragment,
+  fragment,
+  sharedEnds,
+} from "../broadcast/blocks.ts";
 import { type Bytes, State } from "../broadcast/state.ts";
 
 /** A block's items, one behind the other. */
@@ -44,7 +47,7 @@ export class StateWriter {
   writeAside({ content }: State): WireState {
     if (!(content instanceof Blocks)) return content;
     const last = this.#last;
-    const { begin, end } = common(last, content.blocks);
+    const { begin, end } = sharedEnds(last, content.blocks);
     const places = new Map(
       last.slice(begin, last.length - end)
         .map((block, i) => [block, begin + i]),

@@ -1,10 +1,15 @@
-import type { Blocks } from "../broadcast/blocks.ts";
+import {
+  type Blocks,
+  type Fragment,
+  fragment,
+  memberFragment,
+} from "../broadcast/blocks.ts";
 import {
   type Contribution,
   MaterializedFragments,
 } from "../broadcast/collection.ts";
-import { type Fragment, fragment, memberFragment } from "../broadcast/item.ts";
-import type { ChangeKind, StateSource } from "../broadcast/source.ts";
+import type { StateSource } from "../broadcast/topics.ts";
+import type { ChangeKind } from "../broadcast/topic.ts";
 import { State } from "../broadcast/state.ts";
 import type { Framing } from "./rpc.ts";
 import type { Change, ChangeListener, Watcher } from "../watcher/watcher.ts";

@@ -1,5 +1,4 @@
-import type { Topics } from "../broadcast/topics.ts";
-import type { StateSource } from "../broadcast/source.ts";
+import type { StateSource, Topics } from "../broadcast/topics.ts";
 import type { State } from "../broadcast/state.ts";
 import { RevisionBarrier } from "../broadcast/revision_barrier.ts";
 import type { Topic } from "../broadcast/topic.ts";

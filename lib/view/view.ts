@@ -1,7 +1,7 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import type { TSchema } from "@sinclair/typebox";
-import { fragment, memberFragment } from "../broadcast/item.ts";
-import type { StateSource } from "../broadcast/source.ts";
+import { fragment, memberFragment } from "../broadcast/blocks.ts";
+import type { StateSource } from "../broadcast/topics.ts";
 import { State } from "../broadcast/state.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
 import type { Endpoint, Param } from "./endpoint.ts";

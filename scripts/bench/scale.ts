@@ -1,6 +1,7 @@
 import process from "node:process";
 import { setImmediate } from "node:timers";
 import * as apis from "../../apis/mod.ts";
+import { Branch } from "../../lib/broadcast/branch.ts";
 import { StreamRegistry } from "../../lib/broadcast/registry.ts";
 import { Lainlet } from "../../lib/http/handler.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
@@ -103,7 +104,7 @@ async function cost(
       isNamed: true,
     });
     if (!("start" in feed)) throw new Error(`${path} is no stream`);
-    const branch = branches.open(feed.options, () => {});
+    const branch = new Branch(branches, feed.options, () => {});
     stops.push(feed.start(branch));
     const reader = branch.stream.getReader();
     await reader.read();

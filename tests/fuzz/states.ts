@@ -4,7 +4,7 @@ import fc from "fast-check";
 import * as apis from "../../apis/mod.ts";
 import { Blocks } from "../../lib/broadcast/blocks.ts";
 import { messageFrame } from "../../lib/grpc/message.ts";
-import type { StateSource } from "../../lib/broadcast/source.ts";
+import type { StateSource } from "../../lib/broadcast/topics.ts";
 import { State } from "../../lib/broadcast/state.ts";
 import type { Topic } from "../../lib/broadcast/topic.ts";
 import { applyPatch } from "../../lib/client/patch.ts";

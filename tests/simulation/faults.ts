@@ -68,13 +68,13 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "ids have gaps",
-    file: "lib/broadcast/strand.ts",
+    file: "lib/broadcast/cursor.ts",
     text: "const id = ids.next();",
     faulty: "ids.next(); const id = ids.next();",
   },
   {
     name: "several views are sent though they are of different revisions",
-    file: "lib/broadcast/together.ts",
+    file: "lib/broadcast/revision_barrier.ts",
     text: "if (until > revision) return",
     faulty: "return",
   },
@@ -93,7 +93,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "a listener that leaves keeps its topic",
-    file: "lib/broadcast/broadcast.ts",
+    file: "lib/broadcast/topics.ts",
     text: "if (--live.users > 0) return;",
     faulty: "if (--live.users > -1) return;",
   },

@@ -1,12 +1,13 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { Blocks } from "../../../lib/broadcast/blocks.ts";
-import { differences } from "../../../lib/broadcast/differences.ts";
-import { MaterializedFragments } from "../../../lib/broadcast/collection.ts";
 import {
+  Blocks,
+  differences,
   type Fragment,
   fragment,
   memberFragment,
-} from "../../../lib/broadcast/item.ts";
+} from "../../../lib/broadcast/blocks.ts";
+
+import { MaterializedFragments } from "../../../lib/broadcast/collection.ts";
 import { State } from "../../../lib/broadcast/state.ts";
 import { StateReader, StateWriter } from "../../../lib/http/wire.ts";
 import { object } from "../../../lib/json.ts";

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { Branch } from "../../../lib/broadcast/branch.ts";
 import { eventually } from "../../util/process.ts";
 import { Listener, Setup } from "./setup.ts";
 
@@ -45,7 +46,8 @@ Deno.test("states of any size arrive whole", async () => {
   for (const size of [0, 1, 16_383, 16_384, 1_000_000]) {
     const json = JSON.stringify("x".repeat(size));
     s.source.set(json);
-    const branch = s.branches.open(
+    const branch = new Branch(
+      s.branches,
       { heartbeat: 0, patch: false, tag: false },
       () => {},
     );

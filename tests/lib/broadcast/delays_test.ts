@@ -4,6 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { Branch } from "../../../lib/broadcast/branch.ts";
 import { StreamRegistry } from "../../../lib/broadcast/registry.ts";
 import { State } from "../../../lib/broadcast/state.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
@@ -24,7 +25,8 @@ class Listeners implements Disposable {
 
   constructor(heartbeat = 0) {
     this.#readers = Array.from({ length: ONE_OF }, () => {
-      const branch = this.#branches.open(
+      const branch = new Branch(
+        this.#branches,
         { heartbeat, patch: false, tag: false },
         () => {},
       );

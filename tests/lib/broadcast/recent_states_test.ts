@@ -1,8 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { State } from "../../../lib/broadcast/state.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
-import { Blocks } from "../../../lib/broadcast/blocks.ts";
-import { memberFragment } from "../../../lib/broadcast/item.ts";
+import { Blocks, memberFragment } from "../../../lib/broadcast/blocks.ts";
 import { applyPatch } from "../../../lib/client/patch.ts";
 import type { Member } from "../../../lib/json.ts";
 import { Random } from "../../util/model.ts";

@@ -4,17 +4,17 @@
  *
  * @module
  */
-import { Topics } from "../../../lib/broadcast/topics.ts";
-import type { Branch } from "../../../lib/broadcast/branch.ts";
+import {
+  type SourceSubscription,
+  type StateSource,
+  Topics,
+} from "../../../lib/broadcast/topics.ts";
+import { Branch } from "../../../lib/broadcast/branch.ts";
 import { Counters } from "../../../lib/stats/counters.ts";
 import { StreamRegistry } from "../../../lib/broadcast/registry.ts";
 import type { Member } from "../../../lib/json.ts";
 import { Unavailable } from "../../../lib/errors.ts";
-import type {
-  ChangeKind,
-  SourceSubscription,
-  StateSource,
-} from "../../../lib/broadcast/source.ts";
+import type { ChangeKind } from "../../../lib/broadcast/topic.ts";
 import { State } from "../../../lib/broadcast/state.ts";
 
 /** A source whose answer the test sets. */
@@ -66,7 +66,8 @@ export class Listener {
     { heartbeat = 0, patch = false, tag = false, since = "" } = {},
   ) {
     const { branches, broadcast, source } = setup;
-    this.branch = branches.open(
+    this.branch = new Branch(
+      branches,
       { heartbeat, patch, tag },
       () => setup.slow++,
     );
