@@ -52,7 +52,7 @@ export async function run(
 ): Promise<Served> {
   const tls = await readTls(flags);
   const apis = await import("./apis/mod.ts");
-  const { Front } = await import("./lib/http/server.ts");
+  const { HttpServer } = await import("./lib/http/server.ts");
   const { Lainlet } = await import("./lib/http/handler.ts");
   const { web, grpc, slowAfter, workers, limits, logFormat } = flags;
   const lainlet = new Lainlet({
@@ -64,7 +64,7 @@ export async function run(
     staleAfter: flags.staleAfter,
     limits,
   });
-  const front = web && new Front(lainlet, {
+  const front = web && new HttpServer(lainlet, {
     web,
     hosts: [flags.hostname, ...flags.webHosts],
     workers,
@@ -89,7 +89,7 @@ export async function run(
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => stop(signal));
   }
-  await front?.listening();
+  await front?.ready();
   const served = {
     web: front?.address,
     grpc: rpc?.address,
@@ -100,7 +100,7 @@ export async function run(
     workers,
     version: config.version,
   });
-  await manager?.ready(async () => await front?.answer());
+  await manager?.ready(async () => await front?.ping());
   return served;
 }
 
@@ -116,8 +116,10 @@ async function serveGrpc(
   slowAfter: number,
 ) {
   const { GrpcServer } = await import("./lib/grpc/server.ts");
-  const { countDescriptors, MANY } = await import("./lib/http/listener.ts");
-  const descriptors = countDescriptors(MANY);
+  const { countDescriptors, MAX_COUNTED } = await import(
+    "./lib/http/listener.ts"
+  );
+  const descriptors = countDescriptors(MAX_COUNTED);
   return new GrpcServer(address, { lainlet, slowAfter, descriptors });
 }
 
@@ -125,10 +127,10 @@ async function serveGrpc(
 async function readTls({ grpc }: Flags): Promise<Http2Address["tls"]> {
   const paths = grpc?.tls;
   if (paths === undefined) return undefined;
-  const { readKeyPair, Reread } = await import("./lib/certificates.ts");
+  const { readKeyPair, Reloaded } = await import("./lib/certificates.ts");
   const cert = { flag: "grpc.cert", path: paths.cert };
   const key = { flag: "grpc.key", path: paths.key };
-  return new Reread(() => readKeyPair(cert, key));
+  return new Reloaded(() => readKeyPair(cert, key));
 }
 
 function logLevel({ debug }: Flags): "debug" | "info" {

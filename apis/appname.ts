@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { conditional } from "../lib/http/response.ts";
+import { stateResponse } from "../lib/http/response.ts";
 import { State } from "../lib/broadcast/state.ts";
 import {
   forbidden,
@@ -37,7 +37,7 @@ export default {
   },
   watcher: (cluster) => cluster.podgroup,
   respond: (service, query, ask) =>
-    conditional(ask, State.of(JSON.stringify(find(service, query)))),
+    stateResponse(ask, State.of(JSON.stringify(find(service, query)))),
   rpc: [
     unary(Appname.method.get, (service, query) => ({
       Data: find(service, query),

@@ -1,5 +1,5 @@
 import { accepts } from "@std/http/negotiation";
-import { conditional } from "../lib/http/response.ts";
+import { stateResponse } from "../lib/http/response.ts";
 import { State } from "../lib/broadcast/state.ts";
 import {
   forbidden,
@@ -112,7 +112,7 @@ export default {
     }
     const [file, type] = FILES[new URL(ask.url).pathname.replace(/\/$/, "")] ??
       PAGE;
-    return conditional(ask, await load(file), {
+    return stateResponse(ask, await load(file), {
       ...headers("'self'"),
       "Content-Type": type,
     });

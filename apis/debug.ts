@@ -57,8 +57,8 @@ export default {
   mayAsk: "all",
   mediaType: "application/json",
   answer: Debug,
-  respond({ cluster, store, vitals }) {
-    const { connections, listeners, refused, slow, topics } = vitals.present;
+  respond({ cluster, store, stats }) {
+    const { connections, listeners, refused, slow, topics } = stats.current;
     const watchers = Object.values(cluster).map((watcher) => [
       watcher.name,
       {
@@ -97,8 +97,8 @@ export default {
     };
   },
   rpc: [
-    unary(Lainlet.method.status, ({ cluster, vitals }) => ({
-      Goroutines: vitals.present.listeners,
+    unary(Lainlet.method.status, ({ cluster, stats }) => ({
+      Goroutines: stats.current.listeners,
       Status: Object.fromEntries(
         Object.values(cluster).map((watcher) => [watcher.name, {
           NumReceivers: watcher.receivers,

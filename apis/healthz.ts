@@ -1,4 +1,4 @@
-import { text } from "../lib/http/response.ts";
+import { textResponse } from "../lib/http/response.ts";
 import type { CustomEndpoint } from "../lib/view/custom_endpoint.ts";
 
 /** Says that the process serves. */
@@ -9,5 +9,5 @@ export default {
   mayAsk: "all",
   mediaType: "text/plain",
   example: "ok",
-  respond: () => text("ok"),
+  respond: () => textResponse("ok"),
 } satisfies CustomEndpoint;

@@ -4,7 +4,7 @@ import type { Json, Member } from "../lib/json.ts";
 import { Words } from "../lib/overview/group.ts";
 import { superOnly } from "../lib/view/select.ts";
 import type { View, ViewContext } from "../lib/view/view.ts";
-import type { Listening } from "../lib/stats/counters.ts";
+import type { ListenerInfo } from "../lib/stats/counters.ts";
 
 /** A listener that is behind for so long takes too little, in seconds. */
 const SLOW = 10;
@@ -29,9 +29,9 @@ const Listener = Type.Object({
 }, { $id: "Listener" });
 
 function encode(
-  { counters: { places }, rights }: ViewContext,
+  { counters: { slots: places }, rights }: ViewContext,
   place: number,
-  { peer, endpoint, protocol, params, since }: Listening,
+  { peer, endpoint, protocol, params, since }: ListenerInfo,
 ): string {
   const behindSince = places.behindSince(place);
   const behindFor = behindSince === 0
@@ -88,7 +88,7 @@ export default {
     render: () => render(state),
     subscribe: (onChange) => ({
       render: () => render(state),
-      end: state.vitals.subscribe(() => onChange("update")),
+      end: state.stats.subscribe(() => onChange("update")),
     }),
   }),
 } satisfies View;

@@ -1,4 +1,4 @@
-import { conditional } from "../lib/http/response.ts";
+import { stateResponse } from "../lib/http/response.ts";
 import { State } from "../lib/broadcast/state.ts";
 import { memo } from "../lib/memo.ts";
 import { openapi } from "../lib/view/openapi/document.ts";
@@ -19,7 +19,7 @@ export default {
   statuses: [304],
   mediaType: "application/json",
   respond: ({ endpoints, version }, _query, ask) =>
-    conditional(
+    stateResponse(
       ask,
       memo(documents, endpoints, () =>
         State.of(JSON.stringify(openapi(endpoints, version)))),

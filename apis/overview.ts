@@ -19,7 +19,11 @@ import {
   memberReducer,
 } from "../lib/view/materialized.ts";
 import type { View, ViewContext } from "../lib/view/view.ts";
-import { Sample, Vital, type Vitals } from "../lib/stats/stats.ts";
+import {
+  type RuntimeStats,
+  RuntimeStatus,
+  Sample,
+} from "../lib/stats/stats.ts";
 import type { Watcher } from "../lib/watcher/watcher.ts";
 
 /** The members of one watcher. */
@@ -64,8 +68,8 @@ const PARTS = [part(CONFIG), part(DEPENDS), part(GROUP), part(NODE)];
 
 const samples = new WeakMap<Sample, Fragment>();
 
-function* vitalItems(vitals: Vitals): Generator<Fragment> {
-  yield memberFragment(["lainlet/present", JSON.stringify(vitals.present)]);
+function* vitalItems(vitals: RuntimeStats): Generator<Fragment> {
+  yield memberFragment(["lainlet/present", JSON.stringify(vitals.current)]);
   for (const [time, sample] of vitals.samples) {
     yield memo(
       samples,
@@ -76,7 +80,7 @@ function* vitalItems(vitals: Vitals): Generator<Fragment> {
 }
 
 /** How lainlet is, and was. */
-function vitalFeed(vitals: Vitals): Omit<Entries<Fragment>, "watcher"> {
+function vitalFeed(vitals: RuntimeStats): Omit<Entries<Fragment>, "watcher"> {
   const all = () =>
     Array.from(vitalItems(vitals), (item) => [item.name, item] as const);
   return {
@@ -98,7 +102,7 @@ function vitalFeed(vitals: Vitals): Omit<Entries<Fragment>, "watcher"> {
 }
 
 /** All of them, as one. */
-function feedOf({ cluster, vitals }: ViewContext): Entries<Fragment> {
+function feedOf({ cluster, stats: vitals }: ViewContext): Entries<Fragment> {
   const feeds = [
     ...PARTS.map(({ feed }) => feed(cluster)),
     vitalFeed(vitals),
@@ -122,7 +126,7 @@ class Watchers {
   #receivers = 0;
   readonly #all: readonly ReturnType<Part["watcher"]>[];
 
-  constructor(cluster: Cluster, private readonly vitals: Vitals) {
+  constructor(cluster: Cluster, private readonly vitals: RuntimeStats) {
     this.#all = PARTS.map(({ watcher }) => watcher(cluster));
   }
 
@@ -152,12 +156,12 @@ interface Overview {
   readonly [name: `group/${string}`]: Static<typeof Group>;
   readonly [name: `node/${string}`]: Readonly<Record<string, unknown>>;
   readonly [name: `sample/${string}`]: Sample;
-  readonly "lainlet/present": Vital;
+  readonly "lainlet/present": RuntimeStatus;
 }
 
 const Overview = Type.Unsafe<Overview>({
   type: "object",
-  properties: { "lainlet/present": Vital },
+  properties: { "lainlet/present": RuntimeStatus },
   patternProperties: {
     "^config/": Type.String(),
     "^depends/": Service,

@@ -1,7 +1,7 @@
 import { Unavailable } from "../lib/errors.ts";
-import { text } from "../lib/http/response.ts";
+import { textResponse } from "../lib/http/response.ts";
 import type { CustomEndpoint } from "../lib/view/custom_endpoint.ts";
-import { whyNotReady } from "../lib/stats/readiness.ts";
+import { notReadyReasons } from "../lib/stats/readiness.ts";
 
 /** Says whether the state is complete and recent. */
 export default {
@@ -13,8 +13,8 @@ export default {
   mediaType: "text/plain",
   example: "ok",
   respond(service) {
-    const reasons = whyNotReady(service);
+    const reasons = notReadyReasons(service);
     if (reasons.length > 0) throw new Unavailable(reasons.join("; "));
-    return text("ok");
+    return textResponse("ok");
   },
 } satisfies CustomEndpoint;

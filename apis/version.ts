@@ -1,5 +1,5 @@
 import { Lainlet } from "../lib/grpc/proto/message_pb.ts";
-import { text } from "../lib/http/response.ts";
+import { textResponse } from "../lib/http/response.ts";
 import { type CustomEndpoint, unary } from "../lib/view/custom_endpoint.ts";
 
 /** What deployed clients of gRPC take lainlet for. */
@@ -12,7 +12,7 @@ export default {
   params: {},
   mayAsk: "all",
   mediaType: "text/plain",
-  respond: ({ version }) => text(version),
+  respond: ({ version }) => textResponse(version),
   rpc: [
     unary(Lainlet.method.version, ({ version }) => ({
       Version: version,

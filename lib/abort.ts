@@ -23,7 +23,7 @@ export function onAbort(signal: AbortSignal, call: () => void): () => void {
  *
  * @throws what the promise rejects with, or the signal's reason
  */
-export async function unlessAborted<T>(
+export async function abortable<T>(
   work: Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {

@@ -33,7 +33,7 @@ const ENCRYPTED = /-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m;
 export function readKeyPair(cert: PemFile, key: PemFile): KeyPair {
   const certText = readText(cert.flag, cert.path);
   const keyText = readText(key.flag, key.path);
-  const certificate = certificateOf(cert, certText);
+  const certificate = parseCertificate(cert, certText);
   const [block] = KEY.exec(keyText) ?? [];
   if (block === undefined) {
     throw unusable(
@@ -61,7 +61,7 @@ export function readKeyPair(cert: PemFile, key: PemFile): KeyPair {
 /** Reads the certificates of CAs. @throws {UsageError} when there is none */
 export function readCa(file: PemFile): string {
   const text = readText(file.flag, file.path);
-  certificateOf(file, text);
+  parseCertificate(file, text);
   return text;
 }
 
@@ -71,7 +71,7 @@ export function readCa(file: PemFile): string {
  *
  * @param now in ms since 1970
  */
-export function invalidityOf(pem: string, now: number): string | undefined {
+export function invalidReason(pem: string, now: number): string | undefined {
   const [block = ""] = CERTIFICATE.exec(pem) ?? [];
   const { validFrom, validTo } = new X509Certificate(block);
   const [from, to] = [new Date(validFrom), new Date(validTo)];
@@ -84,7 +84,7 @@ export function invalidityOf(pem: string, now: number): string | undefined {
  * while they cannot be used, because only one of them is new, what they held
  * before is.
  */
-export class Reread<T> {
+export class Reloaded<T> {
   #last: T;
   #problem?: string;
 
@@ -109,7 +109,7 @@ export class Reread<T> {
   }
 }
 
-function certificateOf(file: PemFile, text: string): X509Certificate {
+function parseCertificate(file: PemFile, text: string): X509Certificate {
   const [block] = CERTIFICATE.exec(text) ?? [];
   if (block === undefined) {
     throw unusable(

@@ -39,7 +39,7 @@ export type Member = readonly [name: string, json: string];
  * @throws {RangeError} when it is nested too deep
  */
 export function parseExact(text: string): unknown {
-  return quietly(() =>
+  return withoutQuoting(() =>
     JSON.parse(
       text,
       (_key, value, { source } = {}) =>
@@ -60,11 +60,11 @@ export function parseExact(text: string): unknown {
 export function parse(text: string): unknown {
   return /\d{16}/.test(text)
     ? parseExact(text)
-    : quietly(() => JSON.parse(text));
+    : withoutQuoting(() => JSON.parse(text));
 }
 
 /** Runs a parser whose errors quote the text, which may be a secret. */
-function quietly(run: () => unknown): unknown {
+function withoutQuoting(run: () => unknown): unknown {
   try {
     return run();
   } catch (error) {
@@ -83,7 +83,7 @@ export interface Bounds {
  * Which of its bounds JSON text exceeds, if any, found without parsing it. Text
  * that is not JSON may be within them.
  */
-export function exceeded(
+export function exceededBound(
   text: string,
   { depth, nodes }: Bounds,
 ): keyof Bounds | undefined {
@@ -122,12 +122,12 @@ function endOfString(text: string, start: number): number {
 }
 
 /** Whether JSON text is nested deeper than that. Costs little for text with few brackets. */
-export function isDeeper(text: string, depth: number): boolean {
+export function isDeeperThan(text: string, depth: number): boolean {
   let brackets = 0;
   for (const bracket of ["{", "["]) {
     for (let i = -1; (i = text.indexOf(bracket, i + 1)) !== -1;) {
       if (++brackets > depth) {
-        return exceeded(text, { depth, nodes: Infinity }) === "depth";
+        return exceededBound(text, { depth, nodes: Infinity }) === "depth";
       }
     }
   }

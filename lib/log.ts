@@ -6,7 +6,7 @@ import {
 } from "@logtape/logtape";
 
 /** An error that is a bug, for the log: with where it comes from, if that is known. */
-export function traceOf(error: unknown): string {
+export function errorTrace(error: unknown): string {
   return error instanceof Error && error.stack ? error.stack : String(error);
 }
 
@@ -18,12 +18,12 @@ export function logUncaught(): void {
   const log = getLogger(["lainlet"]);
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    log.error("a promise was rejected", { error: traceOf(event.reason) });
+    log.error("a promise was rejected", { error: errorTrace(event.reason) });
   });
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
     log.error("an error was not caught", {
-      error: traceOf(event.error ?? event.message),
+      error: errorTrace(event.error ?? event.message),
     });
   });
 }

@@ -66,7 +66,7 @@ export class ServiceManager {
    */
   async ready(answers: () => Promise<unknown>): Promise<void> {
     await this.#send("READY=1");
-    if (this.interval !== undefined) this.#feed(this.interval, answers);
+    if (this.interval !== undefined) this.#keepAlive(this.interval, answers);
   }
 
   /** Says that the service stops. */
@@ -75,7 +75,7 @@ export class ServiceManager {
     await this.#send("STOPPING=1");
   }
 
-  async #feed(
+  async #keepAlive(
     interval: number,
     answers: () => Promise<unknown>,
   ): Promise<void> {
@@ -85,7 +85,7 @@ export class ServiceManager {
         () => log.error("a thread hangs: the service manager will end lainlet"),
         interval,
       );
-      await Promise.all([answers(), endOfOperation()]);
+      await Promise.all([answers(), runtimeOperation()]);
       clearTimeout(late);
       if (signal.aborted) return;
       await this.#send("WATCHDOG=1");
@@ -108,7 +108,7 @@ export class ServiceManager {
  * no operation that has to wait ever ends: nothing is accepted any more, and no
  * signal is delivered.
  */
-function endOfOperation(): Promise<void> {
+function runtimeOperation(): Promise<void> {
   const { port1, port2 } = new MessageChannel();
   const { promise, resolve } = Promise.withResolvers<void>();
   port2.onmessage = () => {

@@ -1,8 +1,8 @@
 /** How long requests of one address may use the thread before others are served, in ms. */
-const LENGTH = 5;
+const SLICE = 5;
 
 /** The same for HTTP responses and for sending, in ms. The event loop mostly runs between these anyway, and each pause costs time. */
-const LONG = 4 * LENGTH;
+const LONG_SLICE = 4 * SLICE;
 
 /**
  * The shortest pause of an address, in ms. It is a timer, so that the event loop
@@ -12,7 +12,7 @@ const LONG = 4 * LENGTH;
 const PAUSE = 1;
 
 /** How many addresses are remembered; then all are forgotten, and frequent ones soon have a time slice again. */
-const ADDRESSES = 1_000;
+const MAX_ADDRESSES = 1_000;
 
 /** The time slices of addresses. */
 export class TimeSlices {
@@ -21,7 +21,7 @@ export class TimeSlices {
   of(address: string): TimeSlice {
     const known = this.#slices.get(address);
     if (known !== undefined) return known;
-    if (this.#slices.size >= ADDRESSES) this.#slices.clear();
+    if (this.#slices.size >= MAX_ADDRESSES) this.#slices.clear();
     const slice = new TimeSlice();
     this.#slices.set(address, slice);
     return slice;
@@ -44,12 +44,12 @@ export class TimeSlice {
 
   /** Whether to await {@linkcode next} before reading more: the time is used up, or something waits already. */
   get isOver(): boolean {
-    return this.#spent >= LENGTH || this.#waiting.length > 0;
+    return this.#spent >= SLICE || this.#waiting.length > 0;
   }
 
   /** Whether to await {@linkcode next} before responding or sending more. */
   get isLong(): boolean {
-    return this.#spent >= LONG;
+    return this.#spent >= LONG_SLICE;
   }
 
   /** Resolves when the event loop has run and what waited before has resumed; to be awaited immediately. */
@@ -62,7 +62,7 @@ export class TimeSlice {
   readonly #serve = async (): Promise<void> => {
     this.#spent = 0;
     // The first stays in the queue while it runs, so that what comes is queued.
-    while (this.#spent < LENGTH && this.#waiting.length > 0) {
+    while (this.#spent < SLICE && this.#waiting.length > 0) {
       this.#waiting[0]?.();
       // It runs up to its next await before this loop continues.
       await undefined;

@@ -36,11 +36,11 @@ export class Hosts {
  * @see https://fetch.spec.whatwg.org/
  * @see https://www.w3.org/TR/fetch-metadata/
  */
-const OF_BROWSERS = ["Origin", "Sec-Fetch-Site", "Accept-Language"];
+const BROWSER_HEADERS = ["Origin", "Sec-Fetch-Site", "Accept-Language"];
 
 /** Whether a browser asks, as far as headers tell. */
 export function isBrowser(headers: Headers): boolean {
-  return OF_BROWSERS.some((name) => headers.has(name)) ||
+  return BROWSER_HEADERS.some((name) => headers.has(name)) ||
     /^Mozilla\//.test(headers.get("User-Agent") ?? "");
 }
 

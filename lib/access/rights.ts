@@ -43,7 +43,7 @@ export class Rights {
     cluster.podgroup.subscribe(
       "rights",
       (changes) =>
-        this.#publish(this.#groups.apply(changes, (group) => [
+        this.#notify(this.#groups.apply(changes, (group) => [
           group.app,
           group.pods.flatMap((pod) => pod.containers.map(({ ip }) => ip)),
         ])),
@@ -51,7 +51,7 @@ export class Rights {
     cluster.depends.subscribe(
       "rights",
       (changes) =>
-        this.#publish(this.#portals.apply(changes, (depends) => [
+        this.#notify(this.#portals.apply(changes, (depends) => [
           depends.service,
           depends.nodes.flatMap((node) =>
             node.portals.flatMap((p) => p.containers.map(({ ip }) => ip))
@@ -60,7 +60,7 @@ export class Rights {
     );
     cluster.config.subscribe("rights", (changes) => {
       if (changes.some(({ key }) => key.startsWith(SUPER_APPS))) {
-        this.#publish(this.#subscribers.keys());
+        this.#notify(this.#subscribers.keys());
       }
     });
   }
@@ -73,14 +73,14 @@ export class Rights {
 
   /** Whether the rights of this address are known. */
   isReadyFor(peer: string): boolean {
-    return this.#isFree(canonicalAddress(peer)) || this.isSynced;
+    return this.#isUnrestricted(canonicalAddress(peer)) || this.isSynced;
   }
 
   /** @param peer the address at the other end of the TCP connection */
   caller(peer: string): Caller {
     const address = canonicalAddress(peer);
     const app = this.appOf(address);
-    const isSuper = this.#isFree(address) ||
+    const isSuper = this.#isUnrestricted(address) ||
       app !== undefined &&
         this.cluster.config.get(SUPER_APPS + app) !== undefined;
     return {
@@ -118,11 +118,11 @@ export class Rights {
     };
   }
 
-  #isFree(address: string): boolean {
+  #isUnrestricted(address: string): boolean {
     return !this.enabled || this.#local.has(address);
   }
 
-  #publish(addresses: Iterable<string>): void {
+  #notify(addresses: Iterable<string>): void {
     for (const address of [...addresses]) {
       for (const onChange of [...this.#subscribers.get(address) ?? []]) {
         onChange();

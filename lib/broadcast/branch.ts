@@ -63,7 +63,7 @@ export class Branch
     private readonly options: BranchOptions,
     onSlow: () => void,
   ) {
-    const { delays } = registry.counters;
+    const { latency: delays } = registry.counters;
     const { heartbeat, names, since, tag } = options;
     const etags = tag ? names?.map((_, i) => since?.[i]) : undefined;
     const ids = this.#ids = new EventIds(etags);

@@ -1,5 +1,5 @@
 import { Unavailable } from "../errors.ts";
-import type { Delays } from "../stats/latency.ts";
+import type { DeliveryLatency } from "../stats/latency.ts";
 import { errorFrame, type EventIds, notesOf, unchanged } from "./events.ts";
 import type { State } from "./state.ts";
 import type { Topic } from "./topic.ts";
@@ -35,7 +35,7 @@ export class Strand {
    */
   constructor(
     private readonly options: StrandOptions,
-    private readonly delays: Delays,
+    private readonly delays: DeliveryLatency,
     private readonly ids: EventIds,
     private readonly which: number,
     private readonly suffix: string,
@@ -100,7 +100,7 @@ export class Strand {
     // Before the first one there was nothing to miss.
     if (sent !== undefined) {
       this.conflated += topic.sequence - seen - 1;
-      this.delays.taken(topic.readAt);
+      this.delays.delivered(topic.readAt);
     }
     const from = isBroken ? undefined : sent ?? had;
     const patch = this.options.patch && from?.isObject && state.isObject &&

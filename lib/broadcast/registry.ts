@@ -83,7 +83,7 @@ export class StreamRegistry {
     for (const [stream, onSlow] of this.#streams) {
       stream.report(this.#counts);
       const { slot } = stream;
-      if (slot !== undefined) this.counters.places.note(slot, stream);
+      if (slot !== undefined) this.counters.slots.record(slot, stream);
       if (stream.tick(elapsed, idle) < slowAfter) continue;
       stream.end();
       onSlow();

@@ -3,7 +3,7 @@ import { Unavailable } from "../errors.ts";
 import type { RecentStates } from "./recent_states.ts";
 import type { State } from "./state.ts";
 import { type ChangeKind, Topic } from "./topic.ts";
-import { traceOf } from "../log.ts";
+import { errorTrace } from "../log.ts";
 import type { Watcher } from "../watcher/watcher.ts";
 
 const log = getLogger(["lainlet", "broadcast"]);
@@ -175,7 +175,7 @@ function render(
     return from.render();
   } catch (error) {
     if (error instanceof Unavailable) return error;
-    log.error("a view failed", { view: id, error: traceOf(error) });
+    log.error("a view failed", { view: id, error: errorTrace(error) });
     return new Unavailable("internal error");
   }
 }

@@ -1,5 +1,5 @@
 import { isAddress } from "../access/hosts.ts";
-import { MOST_THREADS } from "../stats/counters.ts";
+import { MAX_THREADS } from "../stats/counters.ts";
 import {
   durationFlag,
   type Given,
@@ -113,7 +113,7 @@ export function parseFlags(
       "workers",
       defaultWorkers(environment.cores),
       1,
-      MOST_THREADS,
+      MAX_THREADS,
     ),
     limits: {
       listeners: integerFlag(given, "max.listeners", 20_000, 1, 1_000_000),

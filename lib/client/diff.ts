@@ -1,5 +1,5 @@
 import microdiff from "microdiff";
-import { isDeeper, isObject } from "../json.ts";
+import { isDeeperThan, isObject } from "../json.ts";
 import { MAX_DEPTH } from "./limits.ts";
 
 /** One thing that differs between two values. */
@@ -111,7 +111,7 @@ function inside(
 ): Inside | undefined {
   if (isInside(value)) return value;
   if (typeof value !== "string" || !/^\s*[[{]/.test(value)) return undefined;
-  if (isDeeper(value, MAX_DEPTH)) return undefined;
+  if (isDeeperThan(value, MAX_DEPTH)) return undefined;
   try {
     return inside(JSON.parse(value));
   } catch {

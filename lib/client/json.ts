@@ -1,4 +1,4 @@
-import { exceeded } from "../json.ts";
+import { exceededBound } from "../json.ts";
 import { LimitError, PeerError } from "./errors.ts";
 import { MAX_DEPTH, MAX_NODES } from "./limits.ts";
 
@@ -19,7 +19,7 @@ export function parseBounded(
   text: string,
   parse: (text: string) => unknown,
 ): unknown {
-  const bound = exceeded(text, { depth: MAX_DEPTH, nodes: MAX_NODES });
+  const bound = exceededBound(text, { depth: MAX_DEPTH, nodes: MAX_NODES });
   if (bound !== undefined) throw new LimitError(EXCEEDED[bound]);
   try {
     return parse(text);

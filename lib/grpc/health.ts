@@ -1,8 +1,8 @@
 import { State } from "../broadcast/state.ts";
 import { messageFrame } from "./message.ts";
 import { Topic } from "../broadcast/topic.ts";
-import type { Readings } from "../stats/stats.ts";
-import { whyNotReady } from "../stats/readiness.ts";
+import type { MetricsInput } from "../stats/stats.ts";
+import { notReadyReasons } from "../stats/readiness.ts";
 import { encode } from "../view/rpc.ts";
 import { decode, type Method } from "./methods.ts";
 import {
@@ -23,7 +23,7 @@ const EVERY = 1_000;
  * @see https://github.com/grpc/grpc/blob/master/doc/health-checking.md
  */
 export function healthMethods(
-  readings: Readings,
+  readings: MetricsInput,
   services: ReadonlySet<string>,
 ): [path: string, method: Method][] {
   const statusOf = (request: Uint8Array) => {
@@ -32,7 +32,7 @@ export function healthMethods(
       if (service !== "" && !services.has(service)) {
         return Status.SERVICE_UNKNOWN;
       }
-      return whyNotReady(readings).length === 0
+      return notReadyReasons(readings).length === 0
         ? Status.SERVING
         : Status.NOT_SERVING;
     };

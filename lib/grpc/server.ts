@@ -4,9 +4,9 @@ import { StreamRegistry } from "../broadcast/registry.ts";
 import { type Http2Address, Http2Server } from "../http2/server.ts";
 import type { Http2Stream, StreamHandler } from "../http2/stream.ts";
 import { listenAt } from "../listen.ts";
-import { traceOf } from "../log.ts";
-import type { Asked, Counters, Place } from "../stats/counters.ts";
-import type { Readings } from "../stats/stats.ts";
+import { errorTrace } from "../log.ts";
+import type { Counters, ListenerRequest, Slot } from "../stats/counters.ts";
+import type { MetricsInput } from "../stats/stats.ts";
 import type { EndpointContext } from "../view/custom_endpoint.ts";
 import type { Views } from "../view/views.ts";
 import { GrpcStream } from "./stream.ts";
@@ -28,12 +28,12 @@ import { CODE, type Code, RpcError, rpcErrorOf } from "./status.ts";
 const log = getLogger(["lainlet", "grpc"]);
 
 /** A lainlet, as far as gRPC serves it. */
-interface GrpcService extends EndpointContext, Readings {
+interface GrpcService extends EndpointContext, MetricsInput {
   readonly counters: Counters;
-  readonly limits: Readings["limits"] & {
+  readonly limits: MetricsInput["limits"] & {
     /** Streams to one address. */
     readonly perAddress: number;
-    take(asked: Asked): Place | string;
+    acquire(request: ListenerRequest): Slot | string;
   };
   readonly views: Views;
 }
@@ -129,7 +129,7 @@ export class GrpcServer implements CallEvents {
   }
 
   onInternalError({ path }: Call, error: unknown): void {
-    log.error("a call failed", { path, error: traceOf(error) });
+    log.error("a call failed", { path, error: errorTrace(error) });
   }
 
   onEnd({ path, peer, code }: Call): void {
@@ -209,7 +209,7 @@ export class GrpcServer implements CallEvents {
     const { counters, limits } = this.options.lainlet;
     const demand = method.demand(request, peer);
     const params = method.params(request);
-    const place = limits.take({
+    const place = limits.acquire({
       peer,
       endpoint: path,
       protocol: "grpc",
@@ -223,7 +223,7 @@ export class GrpcServer implements CallEvents {
     const branch = new GrpcStream(
       place.number,
       stream,
-      counters.delays,
+      counters.latency,
       finish,
     );
     call.open();
@@ -237,7 +237,7 @@ export class GrpcServer implements CallEvents {
       branch.leave();
       this.#branches.remove(branch);
       stop();
-      place.giveBack();
+      place.release();
     };
   }
 }

@@ -5,7 +5,7 @@ import type {
 import { State } from "../broadcast/state.ts";
 import type { Subscriber, Topic } from "../broadcast/topic.ts";
 import type { Http2Stream } from "../http2/stream.ts";
-import type { Delays } from "../stats/latency.ts";
+import type { DeliveryLatency } from "../stats/latency.ts";
 import type { ViewStream } from "../view/listener.ts";
 import { CODE, type Code, codeOf } from "./status.ts";
 
@@ -46,7 +46,7 @@ export class GrpcStream implements RegisteredStream, Subscriber, ViewStream {
   constructor(
     readonly slot: number,
     private readonly stream: Http2Stream,
-    private readonly delays: Delays,
+    private readonly delays: DeliveryLatency,
     private readonly finish: (code: Code, message: string) => void,
   ) {}
 
@@ -121,7 +121,7 @@ export class GrpcStream implements RegisteredStream, Subscriber, ViewStream {
     this.#bytes += bytes;
     this.#hasMoved = true;
     if (!isLast) return;
-    this.delays.taken(this.#readAt);
+    this.delays.delivered(this.#readAt);
     this.#isBusy = false;
     if (this.#hasLeft) return;
     if (this.#ending !== undefined) this.finish(...this.#ending);

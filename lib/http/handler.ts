@@ -1,14 +1,14 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import {
-  type Origin,
-  refused,
-  staleness,
-  text,
-  unavailable,
+  refusalResponse,
+  type RequestHandler,
+  stalenessHeaders,
+  textResponse,
+  unavailableResponse,
   withHeaders,
 } from "./response.ts";
-import { traceOf } from "../log.ts";
+import { errorTrace } from "../log.ts";
 import { type Cluster, followCluster, type Host } from "../watcher/cluster.ts";
 import { Counters } from "../stats/counters.ts";
 import { badRequest, Refusal, Unavailable } from "../errors.ts";
@@ -31,14 +31,19 @@ import {
   STREAM_PARAMS,
   takeEtag,
 } from "../view/params.ts";
-import { askedOf, noPlace, Reads, type Request } from "./reads.ts";
+import {
+  GetHandler,
+  listenerRequest,
+  type RequestContext,
+  tooManyListeners,
+} from "./reads.ts";
 import { Rights } from "../access/rights.ts";
 import { TimeSlices } from "../time_slice.ts";
 import type { Store } from "../store/store.ts";
 import type { View } from "../view/view.ts";
 import { Views } from "../view/views.ts";
-import { whyHeldBack } from "../stats/readiness.ts";
-import { Vitals } from "../stats/stats.ts";
+import { heldBackReason } from "../stats/readiness.ts";
+import { RuntimeStats } from "../stats/stats.ts";
 
 const log = getLogger(["lainlet", "origin"]);
 
@@ -49,7 +54,7 @@ const BAD_HEARTBEAT = "heartbeat must be a whole number of seconds";
  * compresses what `no-transform` (RFC 9111, 5.2.2.6) does not forbid, and holds
  * back the end of an event until the next one; nginx obeys the last one.
  */
-const STREAM = {
+const STREAM_HEADERS = {
   "Content-Type": "text/event-stream",
   "Cache-Control": "no-cache, no-transform",
   "X-Accel-Buffering": "no",
@@ -69,7 +74,7 @@ export interface LainletOptions {
 }
 
 /** The state of a cluster, and the answers that are made of it. */
-export class Lainlet implements Origin, EndpointContext {
+export class Lainlet implements RequestHandler, EndpointContext {
   readonly cluster: Cluster;
   readonly counters: Counters;
   readonly history: History;
@@ -80,21 +85,21 @@ export class Lainlet implements Origin, EndpointContext {
   readonly store: Store;
   readonly version: string;
   readonly views: Views;
-  readonly vitals: Vitals;
+  readonly stats: RuntimeStats;
   readonly staleAfter: number;
   readonly endpoints: readonly (View | CustomEndpoint)[];
   readonly #byPath = new Map<string, View | CustomEndpoint>();
   readonly #closing = new AbortController();
-  readonly #reads: Reads;
-  readonly #slices = new TimeSlices();
+  readonly #gets: GetHandler;
+  readonly #timeSlices = new TimeSlices();
 
   constructor(options: LainletOptions) {
     this.store = options.store;
     this.host = options.host;
     this.version = options.version;
     this.staleAfter = options.staleAfter;
-    this.counters = Counters.of(options.limits.listeners);
-    this.limits = new Limits(options.limits, this.counters.places);
+    this.counters = Counters.allocate(options.limits.listeners);
+    this.limits = new Limits(options.limits, this.counters.slots);
     this.cluster = followCluster(options.store, this.#closing.signal);
     this.rights = new Rights(this.cluster, options.host, options.auth);
     this.history = new History(this.cluster);
@@ -103,23 +108,23 @@ export class Lainlet implements Origin, EndpointContext {
       for (const path of endpoint.paths) this.#byPath.set(path, endpoint);
     }
     this.views = new Views(this, this.rights);
-    this.#reads = new Reads(this);
+    this.#gets = new GetHandler(this);
     this.metrics = new Metrics(this);
-    this.vitals = new Vitals(this);
+    this.stats = new RuntimeStats(this);
   }
 
   /** Leaves the store. */
   close(): void {
-    this.vitals.close();
-    this.#reads.close();
+    this.stats.close();
+    this.#gets.close();
     this.#closing.abort();
   }
 
-  async answer(
+  async handle(
     ask: HttpRequest,
     gone?: AbortSignal,
   ): Promise<HttpResponse | EventStream> {
-    const slice = this.#slices.of(ask.peer);
+    const slice = this.#timeSlices.of(ask.peer);
     if (slice.isLong) await slice.next();
     const begin = performance.now();
     const work = { begin };
@@ -131,13 +136,13 @@ export class Lainlet implements Origin, EndpointContext {
       const { pathname, searchParams } = new URL(ask.url);
       endpoint = this.#byPath.get(pathname.replace(/([^/])\/$/, "$1"));
       const request = { ask, params: searchParams, gone, work };
-      const answering = this.#answer(endpoint, request);
+      const answering = this.#dispatch(endpoint, request);
       // At once: before there is an answer, others of the address may come.
       noted = performance.now();
       slice.spend(noted - begin);
       answer = await answering;
     } catch (error) {
-      answer = failure(ask, error);
+      answer = errorResponse(ask, error);
     }
     if ("status" in answer) {
       const end = performance.now();
@@ -145,36 +150,38 @@ export class Lainlet implements Origin, EndpointContext {
       const path = endpoint?.paths[0] ?? "unknown";
       this.metrics.observe(path, answer.status, end - work.begin);
     }
-    return withHeaders(answer, this.#staleness(endpoint));
+    return withHeaders(answer, this.#stalenessHeaders(endpoint));
   }
 
   /** Headers that say so, when what an answer rests on may be old. */
-  #staleness(
+  #stalenessHeaders(
     endpoint: View | CustomEndpoint | undefined,
   ): Record<string, string> | undefined {
     const watcher = endpoint?.watcher?.(this.cluster);
     if (watcher === undefined) return undefined;
     const [age, file] = [watcher.age(), watcher.saved()];
-    const empty = whyHeldBack(this.cluster);
+    const empty = heldBackReason(this.cluster);
     const problems = [...empty ? [empty] : [], ...this.store.status.problems];
     if (file !== undefined) {
-      return staleness(age, 0, [`from ${file}`, ...problems]);
+      return stalenessHeaders(age, 0, [`from ${file}`, ...problems]);
     }
-    if (empty && Number.isFinite(age)) return staleness(age, 0, problems);
+    if (empty && Number.isFinite(age)) {
+      return stalenessHeaders(age, 0, problems);
+    }
     if (age <= this.staleAfter || !Number.isFinite(age)) return undefined;
-    return staleness(age, this.staleAfter, problems);
+    return stalenessHeaders(age, this.staleAfter, problems);
   }
 
-  #answer(
+  #dispatch(
     endpoint: View | CustomEndpoint | undefined,
-    request: Request,
+    request: RequestContext,
   ): HttpResponse | EventStream | Promise<HttpResponse> {
     const { ask, params } = request;
     if (endpoint === undefined) {
-      return text("404 not found", STATUS_CODE.NotFound);
+      return textResponse("404 not found", STATUS_CODE.NotFound);
     }
     if (ask.method !== "GET" && ask.method !== "HEAD") {
-      return text("method not allowed", STATUS_CODE.MethodNotAllowed, {
+      return textResponse("method not allowed", STATUS_CODE.MethodNotAllowed, {
         Allow: "GET, HEAD",
       });
     }
@@ -183,7 +190,7 @@ export class Lainlet implements Origin, EndpointContext {
     }
     return isWatch(params)
       ? this.#watch(endpoint, params, ask)
-      : this.#reads.get(endpoint, request);
+      : this.#gets.get(endpoint, request);
   }
 
   watchTogether(
@@ -195,26 +202,26 @@ export class Lainlet implements Origin, EndpointContext {
     if (heartbeat === undefined) throw badRequest(BAD_HEARTBEAT);
     const [patch, tag] = [isPatch(params), isTagged(params)];
     if (ask.method === "HEAD") {
-      return { status: STATUS_CODE.OK, headers: STREAM, body: null };
+      return { status: STATUS_CODE.OK, headers: STREAM_HEADERS, body: null };
     }
     const { peer } = ask;
-    const place = this.limits.take({
+    const place = this.limits.acquire({
       peer,
       endpoint: "/v2/watch",
       protocol: "http",
       params,
       names: ["view", ...STREAM_PARAMS],
     });
-    if (typeof place === "string") throw noPlace(place);
-    const { giveBack, number } = place;
+    if (typeof place === "string") throw tooManyListeners(place);
+    const { release: giveBack, number } = place;
     const demands = views.map((one) => ({ ...one, peer }));
     const names = views.map(({ name }) => name);
     const since = views.map(({ since }) => since);
     return {
-      headers: STREAM,
+      headers: STREAM_HEADERS,
       options: { heartbeat, patch, tag, names, since, slot: number },
       start: (listener) =>
-        both(this.views.subscribeTogether(demands, listener), giveBack),
+        runBoth(this.views.subscribeTogether(demands, listener), giveBack),
     };
   }
 
@@ -228,17 +235,17 @@ export class Lainlet implements Origin, EndpointContext {
       throw badRequest("patch=merge is for answers that are objects");
     }
     if (ask.method === "HEAD") {
-      return { status: STATUS_CODE.OK, headers: STREAM, body: null };
+      return { status: STATUS_CODE.OK, headers: STREAM_HEADERS, body: null };
     }
     const { peer } = ask;
     const since = takeEtag(params, view.params);
     const tag = isTagged(params);
-    const place = this.limits.take(askedOf({ view, params, peer }));
-    if (typeof place === "string") throw noPlace(place);
-    const { giveBack } = place;
+    const place = this.limits.acquire(listenerRequest({ view, params, peer }));
+    if (typeof place === "string") throw tooManyListeners(place);
+    const { release: giveBack } = place;
     const heartbeat = heartbeatParam(params);
     return {
-      headers: STREAM,
+      headers: STREAM_HEADERS,
       options: { heartbeat: heartbeat ?? 0, patch, tag, slot: place.number },
       start: (listener) => {
         if (heartbeat === undefined) {
@@ -247,27 +254,27 @@ export class Lainlet implements Origin, EndpointContext {
         }
         const demand = { view, params, peer, since };
         const stop = this.views.subscribe(demand, listener);
-        return both(stop, giveBack);
+        return runBoth(stop, giveBack);
       },
     };
   }
 }
 
 /** Of its own, to keep nothing of the request alive: there is one for each listener. */
-function both(first: () => void, second: () => void): () => void {
+function runBoth(first: () => void, second: () => void): () => void {
   return () => {
     first();
     second();
   };
 }
 
-function failure(ask: HttpRequest, error: unknown): HttpResponse {
-  if (error instanceof Refusal) return refused(error);
-  if (error instanceof Unavailable) return unavailable(error);
+function errorResponse(ask: HttpRequest, error: unknown): HttpResponse {
+  if (error instanceof Refusal) return refusalResponse(error);
+  if (error instanceof Unavailable) return unavailableResponse(error);
   logFailure(ask, error);
-  return text("internal error", STATUS_CODE.InternalServerError);
+  return textResponse("internal error", STATUS_CODE.InternalServerError);
 }
 
 function logFailure({ url }: HttpRequest, error: unknown): void {
-  log.error("a request failed", { url, error: traceOf(error) });
+  log.error("a request failed", { url, error: errorTrace(error) });
 }

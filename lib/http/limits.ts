@@ -1,5 +1,10 @@
 import { canonicalAddress } from "../access/hosts.ts";
-import type { Asked, Listening, Place, Places } from "../stats/counters.ts";
+import type {
+  ListenerInfo,
+  ListenerRequest,
+  Slot,
+  StreamSlots,
+} from "../stats/counters.ts";
 import { shared } from "../watcher/shared.ts";
 
 /** How many streams there may be at a time, and GETs that wait. */
@@ -10,7 +15,7 @@ export interface LimitsOptions {
 }
 
 /** How much is kept of a parameter's value, in characters. */
-const LONGEST = 100;
+const MAX_VALUE_LENGTH = 100;
 
 /** Counts the streams of all threads. */
 export class Limits {
@@ -21,15 +26,15 @@ export class Limits {
     ["max.listeners.per.address", 0],
   ]);
   /** By their places. */
-  readonly #open = new Map<number, Listening>();
+  readonly #open = new Map<number, ListenerInfo>();
   /** Places that were given back, and how many there ever were. */
-  readonly #free: number[] = [];
-  #places = 0;
+  readonly #freeSlots: number[] = [];
+  #slotCount = 0;
 
-  /** @param places where it is noted how streams stand */
+  /** @param slots where it is noted how streams stand */
   constructor(
     private readonly options: LimitsOptions,
-    private readonly places: Places,
+    private readonly slots: StreamSlots,
   ) {}
 
   /** As many streams one address may have. */
@@ -43,7 +48,7 @@ export class Limits {
   }
 
   /** The same, by their places. */
-  get open(): ReadonlyMap<number, Listening> {
+  get open(): ReadonlyMap<number, ListenerInfo> {
     return this.#open;
   }
 
@@ -63,53 +68,53 @@ export class Limits {
   }
 
   /** Takes a place for a stream, or for a GET that waits. @returns it, or why there is none */
-  take(asked: Asked): Place | string {
+  acquire(asked: ListenerRequest): Slot | string {
     const { listeners, listenersPerAddress } = this.options;
     const { endpoint } = asked;
     const address = canonicalAddress(asked.peer);
     const count = this.#perAddress.get(address) ?? 0;
     if (this.listeners >= listeners) {
-      this.#refuse("max.listeners");
+      this.#countRefusal("max.listeners");
       return `too many listeners: ${listeners} are served at a time`;
     }
     if (count >= listenersPerAddress) {
-      this.#refuse("max.listeners.per.address");
+      this.#countRefusal("max.listeners.per.address");
       return `too many listeners: ${listenersPerAddress} are served at a time to one address`;
     }
-    const number = this.#free.pop() ?? this.#places++;
-    this.#open.set(number, listeningOf(asked));
+    const number = this.#freeSlots.pop() ?? this.#slotCount++;
+    this.#open.set(number, listenerInfo(asked));
     this.#perAddress.set(address, count + 1);
-    this.#add(endpoint, 1);
+    this.#addTo(endpoint, 1);
     const giveBack = () => {
       this.#open.delete(number);
-      this.places.clear(number);
-      this.#free.push(number);
-      this.#add(endpoint, -1);
+      this.slots.clear(number);
+      this.#freeSlots.push(number);
+      this.#addTo(endpoint, -1);
       const left = (this.#perAddress.get(address) ?? 0) - 1;
       if (left > 0) this.#perAddress.set(address, left);
       else this.#perAddress.delete(address);
     };
-    return { number, giveBack };
+    return { number, release: giveBack };
   }
 
-  #refuse(flag: string): void {
+  #countRefusal(flag: string): void {
     this.#refusals.set(flag, (this.#refusals.get(flag) ?? 0) + 1);
   }
 
-  #add(endpoint: string, by: number): void {
+  #addTo(endpoint: string, by: number): void {
     const count = this.#perEndpoint.get(endpoint) ?? 0;
     this.#perEndpoint.set(endpoint, count + by);
   }
 }
 
 /** What is told of a stream: of its own, as it is kept for long, and the request is not. */
-function listeningOf(
-  { peer, endpoint, protocol, params, names }: Asked,
-): Listening {
+function listenerInfo(
+  { peer, endpoint, protocol, params, names }: ListenerRequest,
+): ListenerInfo {
   const told = new URLSearchParams();
   for (const name of names) {
     const value = params.get(name);
-    if (value) told.set(name, value.slice(0, LONGEST));
+    if (value) told.set(name, value.slice(0, MAX_VALUE_LENGTH));
   }
   const since = Math.floor(Date.now() / 1000);
   return { peer, endpoint, protocol, params: shared(`${told}`), since };

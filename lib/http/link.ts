@@ -3,7 +3,7 @@ import type {
   HttpRequest,
   HttpResponse,
 } from "../view/custom_endpoint.ts";
-import type { Origin } from "./response.ts";
+import type { RequestHandler } from "./response.ts";
 import type { BranchOptions } from "../broadcast/branch.ts";
 import { State } from "../broadcast/state.ts";
 import type { ChangeKind, Subscriber, Topic } from "../broadcast/topic.ts";
@@ -11,7 +11,7 @@ import { mayWait } from "./waits.ts";
 import { StateWriter, type WireState } from "./wire.ts";
 
 /** What a worker tells the thread that knows the cluster; requests have ids. */
-export type ToOrigin =
+export type ToMain =
   | { readonly type: "ask"; readonly id: number; readonly ask: HttpRequest }
   | { readonly type: "start" | "stop"; readonly id: number }
   /** Who asked has gone. */
@@ -62,10 +62,10 @@ export type ToWorker =
 export type Post<T> = (message: T) => void;
 
 /** Answers a worker's requests; the end of the link where the origin is. */
-export class OriginLink {
-  readonly #feeds = new Map<number, EventStream>();
+export class WorkerLink {
+  readonly #unstarted = new Map<number, EventStream>();
   /** Requests that may wait for long. */
-  readonly #waiting = new Map<number, AbortController>();
+  readonly #waitingRequests = new Map<number, AbortController>();
   readonly #stops = new Map<number, () => void>();
   readonly #topics = new Map<Topic, LinkedTopic>();
   readonly #byId = new Map<number, LinkedTopic>();
@@ -73,23 +73,23 @@ export class OriginLink {
   #isClosed = false;
 
   constructor(
-    private readonly origin: Origin,
+    private readonly handler: RequestHandler,
     private readonly post: Post<ToWorker>,
   ) {}
 
-  async receive(message: ToOrigin): Promise<void> {
+  async receive(message: ToMain): Promise<void> {
     switch (message.type) {
       case "ask": {
         const { id, ask } = message;
         const gone = mayWait(ask) ? new AbortController() : undefined;
-        if (gone) this.#waiting.set(id, gone);
-        const answer = await this.origin.answer(ask, gone?.signal);
-        this.#waiting.delete(id);
+        if (gone) this.#waitingRequests.set(id, gone);
+        const answer = await this.handler.handle(ask, gone?.signal);
+        this.#waitingRequests.delete(id);
         if (this.#isClosed) {
-          if ("start" in answer) giveUp(answer);
+          if ("start" in answer) discard(answer);
         } else if ("start" in answer) {
           const { headers, options } = answer;
-          this.#feeds.set(id, answer);
+          this.#unstarted.set(id, answer);
           this.post({ type: "feed", id, headers, options });
         } else this.post({ type: "answer", id, answer });
         break;
@@ -102,10 +102,10 @@ export class OriginLink {
         this.#stops.delete(message.id);
         break;
       case "gone":
-        this.#waiting.get(message.id)?.abort();
+        this.#waitingRequests.get(message.id)?.abort();
         break;
       case "taken":
-        this.#byId.get(message.topic)?.taken();
+        this.#byId.get(message.topic)?.acknowledge();
         break;
     }
   }
@@ -113,15 +113,15 @@ export class OriginLink {
   /** Ends whatever was begun for the worker, which has died: places are given back. */
   close(): void {
     this.#isClosed = true;
-    for (const gone of this.#waiting.values()) gone.abort();
-    for (const feed of this.#feeds.values()) giveUp(feed);
+    for (const gone of this.#waitingRequests.values()) gone.abort();
+    for (const feed of this.#unstarted.values()) discard(feed);
     for (const stop of this.#stops.values()) stop();
   }
 
   #start(id: number): void {
-    const feed = this.#feeds.get(id);
+    const feed = this.#unstarted.get(id);
     if (feed === undefined) return;
-    this.#feeds.delete(id);
+    this.#unstarted.delete(id);
     const leaves: (() => void)[] = [];
     const stop = feed.start({
       attach: (topic, had, which) =>
@@ -154,14 +154,14 @@ export class OriginLink {
     used.users++;
     // An older state than the one that was found here, or was read by a GET,
     // would take the reader back.
-    const cancel = used.whenCurrent(() =>
+    const cancel = used.whenSent(() =>
       this.post({
         type: "attach",
         id,
         topic: used.id,
         which,
         revision: used.revision,
-        had: had && { etag: had.etag, state: used.writeAside(had) },
+        had: had && { etag: had.etag, state: used.writeOutOfBand(had) },
       })
     );
     return () => {
@@ -176,7 +176,7 @@ export class OriginLink {
 }
 
 /** Ends a feed that nobody takes, which holds a place. */
-function giveUp(feed: EventStream): void {
+function discard(feed: EventStream): void {
   feed.start({ attach() {}, fail() {} })();
 }
 
@@ -184,9 +184,9 @@ function giveUp(feed: EventStream): void {
 class LinkedTopic implements Subscriber {
   users = 0;
   readonly #writer = new StateWriter();
-  #seen = 0;
-  #revision = 0;
-  #isFree = true;
+  #sentNumber = 0;
+  #sentRevision = 0;
+  #isAcknowledged = true;
   /** What is to be done when the latest state was posted. */
   readonly #waiting = new Set<() => void>();
 
@@ -199,35 +199,38 @@ class LinkedTopic implements Subscriber {
   /** The one that the worker is to know: of what was posted, unless that is the latest state still. */
   get revision(): number {
     const { isBarrierOutput: isGated, sequence: number, revision } = this.topic;
-    return isGated || number !== this.#seen ? this.#revision : revision;
+    return isGated || number !== this.#sentNumber
+      ? this.#sentRevision
+      : revision;
   }
 
   /** Calls back when the latest state was posted: at once, if it was. @returns ends the wait */
-  whenCurrent(act: () => void): () => void {
-    if (this.topic.sequence === this.#seen) act();
+  whenSent(act: () => void): () => void {
+    if (this.topic.sequence === this.#sentNumber) act();
     else this.#waiting.add(act);
     return () => this.#waiting.delete(act);
   }
 
-  taken(): void {
-    this.#isFree = true;
+  acknowledge(): void {
+    this.#isAcknowledged = true;
     this.wake();
   }
 
   /** A state that is not the latest, to be read after what was posted. */
-  writeAside(state: State): WireState {
-    return this.#writer.writeAside(state);
+  writeOutOfBand(state: State): WireState {
+    return this.#writer.writeOutOfBand(state);
   }
 
   wake(): void {
     const { sequence: number, latest, readAt, revision } = this.topic;
-    const isNew = number !== this.#seen;
-    const isMoved = this.topic.isBarrierOutput && revision !== this.#revision;
-    if (!this.#isFree || !isNew && !isMoved) return;
-    const kind = this.topic.kindSince(this.#seen);
-    this.#seen = number;
-    this.#revision = revision;
-    this.#isFree = false;
+    const isNew = number !== this.#sentNumber;
+    const isMoved = this.topic.isBarrierOutput &&
+      revision !== this.#sentRevision;
+    if (!this.#isAcknowledged || !isNew && !isMoved) return;
+    const kind = this.topic.kindSince(this.#sentNumber);
+    this.#sentNumber = number;
+    this.#sentRevision = revision;
+    this.#isAcknowledged = false;
     const state = !isNew
       ? undefined
       : latest instanceof State

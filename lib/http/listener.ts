@@ -2,7 +2,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Counters } from "../stats/counters.ts";
 
 /** Where to listen. */
-export interface Address {
+export interface ListenAddress {
   readonly hostname: string;
   readonly port: number;
   /** Other threads listen there, too. */
@@ -10,7 +10,7 @@ export interface Address {
 }
 
 /** What is done with the connections to a port. */
-export interface PortOptions {
+export interface HttpListenerOptions {
   readonly handler: Deno.ServeHandler<Deno.NetAddr>;
   /** Called when the port is closed; by Deno before 2.9 not while connections are open. */
   readonly onFailure: () => void;
@@ -22,7 +22,7 @@ export interface PortOptions {
  * the port for good; the connections that it has are served on. So a port can
  * be opened again.
  */
-export class Port {
+export class HttpListener {
   /** The server that accepts connections, and earlier ones that may have some left. */
   readonly #servers = new Set<Deno.HttpServer>();
   /** Those that have reported that they accept no more. */
@@ -31,8 +31,8 @@ export class Port {
 
   /** Listens. @throws {Error} that says why not */
   constructor(
-    readonly address: Address,
-    private readonly options: PortOptions,
+    readonly address: ListenAddress,
+    private readonly options: HttpListenerOptions,
   ) {
     this.open();
   }
@@ -72,7 +72,7 @@ export class Port {
   /** Whether any thread listens. @throws {Error} that says why that is not known */
   get isOpen(): boolean {
     try {
-      freePort(this.address);
+      probePort(this.address);
       return false;
     } catch (error) {
       if (error instanceof Deno.errors.AddrInUse) return true;
@@ -108,8 +108,8 @@ export class Port {
  * @param address where 0 is any port
  * @throws {Error} that says why it cannot be had
  */
-export function freePort(
-  { hostname, port }: Pick<Address, "hostname" | "port">,
+export function probePort(
+  { hostname, port }: Pick<ListenAddress, "hostname" | "port">,
 ): number {
   const listener = Deno.listen({ hostname, port });
   listener.close();
@@ -119,27 +119,27 @@ export function freePort(
 const log = getLogger(["lainlet", "port"]);
 
 /** How often the port is looked at, in ms. */
-const EVERY = 1_000;
+const CHECK_INTERVAL = 1_000;
 
 /** How often it is told that there are no descriptors, in ms. */
-const TOLD_EVERY = 60_000;
+const LOG_INTERVAL = 60_000;
 
 /**
  * Descriptors that no connection gets: while the port is closed they are for a
  * new connection to the store, for names and for files.
  */
-const RESERVE = 8;
+const RESERVED = 8;
 
 /** Descriptors that have to be free, the reserve included, before the port is opened again. */
-const ENOUGH = 2 * RESERVE;
+const ENOUGH_TO_REOPEN = 2 * RESERVED;
 
 const ADVICE = "raise LimitNOFILE (ulimit -n) or lower --max.listeners";
 
 /** What a porter has to do with. */
-export interface PorterOptions {
-  readonly port: Port;
+export interface WatchdogOptions {
+  readonly listener: HttpListener;
   readonly counters: Counters;
-  /** Those that were free before the first connection, {@linkcode MANY} at most. */
+  /** Those that were free before the first connection, {@linkcode MAX_COUNTED} at most. */
   readonly descriptors: number;
   /** As many streams there may be. */
   readonly listeners: number;
@@ -151,19 +151,19 @@ export interface PorterOptions {
  * Opens a port again that was closed for want of file descriptors, as soon as
  * there are some. It looks now and then, as Deno does not always tell.
  */
-export class Porter {
+export class ListenerWatchdog {
   readonly #timer: ReturnType<typeof setInterval>;
-  readonly #reserve = new Reserve();
+  readonly #reserve = new DescriptorReserve();
   /** A thread may have closed the port, while another one has not. */
-  #isSuspect = false;
-  #toldAt = -Infinity;
-  #isTold = false;
+  #mayBeClosed = false;
+  #loggedAt = -Infinity;
+  #isLogged = false;
 
-  constructor(private readonly options: PorterOptions) {
-    this.#reserve.fill(RESERVE);
-    this.#timer = setInterval(() => this.#look(), EVERY);
+  constructor(private readonly options: WatchdogOptions) {
+    this.#reserve.fill(RESERVED);
+    this.#timer = setInterval(() => this.#check(), CHECK_INTERVAL);
     const { descriptors, listeners } = options;
-    if (descriptors < Math.min(listeners + ENOUGH, MANY)) {
+    if (descriptors < Math.min(listeners + ENOUGH_TO_REOPEN, MAX_COUNTED)) {
       log.warn(`there are few file descriptors: ${ADVICE}`, {
         descriptors,
         listeners,
@@ -172,8 +172,8 @@ export class Porter {
   }
 
   /** To be called when a thread has closed the port. */
-  suspect(): void {
-    this.#isSuspect = true;
+  reportFailure(): void {
+    this.#mayBeClosed = true;
   }
 
   /** Leaves the port as it is from now on. */
@@ -182,62 +182,65 @@ export class Porter {
     this.#reserve.drain(0);
   }
 
-  #look(): void {
-    const problem = this.#mend();
-    if (problem !== undefined) this.#tell(problem);
-    else if (this.#isTold) {
-      this.#isTold = false;
+  #check(): void {
+    const problem = this.#reopenIfClosed();
+    if (problem !== undefined) this.#reportProblem(problem);
+    else if (this.#isLogged) {
+      this.#isLogged = false;
       log.info("new connections are accepted again");
     }
   }
 
   /** Opens the port if it has to be. @returns what is wrong, or was */
-  #mend(): string | undefined {
-    const { port, openOthers } = this.options;
+  #reopenIfClosed(): string | undefined {
+    const { listener: port, openOthers } = this.options;
     // To look takes a descriptor, too.
-    this.#reserve.drain(RESERVE - 1);
+    this.#reserve.drain(RESERVED - 1);
     try {
       const isOpen = port.isOpen;
-      if (isOpen && !(port.address.isShared && this.#isSuspect)) {
-        this.#reserve.fill(RESERVE);
+      if (isOpen && !(port.address.isShared && this.#mayBeClosed)) {
+        this.#reserve.fill(RESERVED);
         return;
       }
-      this.#isSuspect = true;
-      const isEnough = this.#reserve.fill(ENOUGH) === ENOUGH;
-      this.#reserve.drain(isEnough ? RESERVE : 0);
+      this.#mayBeClosed = true;
+      const isEnough =
+        this.#reserve.fill(ENOUGH_TO_REOPEN) === ENOUGH_TO_REOPEN;
+      this.#reserve.drain(isEnough ? RESERVED : 0);
       if (!isEnough) return "there are too few";
       // With connections left, Deno before 2.9 does not report a failure.
       if (!isOpen || port.hasFailed) port.open();
       openOthers(isOpen ? "failed" : "all");
-      this.#isSuspect = false;
+      this.#mayBeClosed = false;
       return "there were too few";
     } catch (error) {
-      this.#isSuspect = true;
+      this.#mayBeClosed = true;
       this.#reserve.drain(0);
       return error instanceof Error ? error.message : String(error);
     }
   }
 
-  #tell(problem: string): void {
+  #reportProblem(problem: string): void {
     const { counters, descriptors } = this.options;
     counters.add("starved", 1);
     const now = performance.now();
-    if (now - this.#toldAt < TOLD_EVERY) return;
-    this.#toldAt = now;
-    this.#isTold = true;
+    if (now - this.#loggedAt < LOG_INTERVAL) return;
+    this.#loggedAt = now;
+    this.#isLogged = true;
     log.error(
       `out of file descriptors, no new connection is accepted: ${ADVICE}`,
       {
         problem,
         connections: counters.connections,
-        descriptors: descriptors < MANY ? descriptors : `${MANY} or more`,
+        descriptors: descriptors < MAX_COUNTED
+          ? descriptors
+          : `${MAX_COUNTED} or more`,
       },
     );
   }
 }
 
 /** No more are counted at the start: a limit is 1,024 or 4,096 by default, or high. */
-export const MANY = 4_200;
+export const MAX_COUNTED = 4_200;
 
 /**
  * How many file descriptors can be had at present, which is found out by
@@ -246,12 +249,12 @@ export const MANY = 4_200;
  * @param most no more are counted; each takes some microseconds
  */
 export function countDescriptors(most: number): number {
-  using reserve = new Reserve();
+  using reserve = new DescriptorReserve();
   return reserve.fill(most);
 }
 
 /** File descriptors that are kept for later. */
-export class Reserve implements Disposable {
+export class DescriptorReserve implements Disposable {
   readonly #files: Deno.FsFile[] = [];
 
   /** Adds some. @returns how many there are, fewer than asked for if there are no more */

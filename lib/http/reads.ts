@@ -9,10 +9,10 @@ import {
 import type { HttpRequest, HttpResponse } from "../view/custom_endpoint.ts";
 import type { View } from "../view/view.ts";
 import type { ViewRequest, Views } from "../view/views.ts";
-import type { Asked } from "../stats/counters.ts";
+import type { ListenerRequest } from "../stats/counters.ts";
 import type { Cluster } from "../watcher/cluster.ts";
 import { reach } from "../watcher/progress.ts";
-import { conditional, isKnown, withHeaders } from "./response.ts";
+import { isNotModified, stateResponse, withHeaders } from "./response.ts";
 import type { Limits } from "./limits.ts";
 import { Waits } from "./waits.ts";
 import { onAbort } from "../abort.ts";
@@ -23,14 +23,14 @@ import type { ViewStream } from "../view/listener.ts";
 const RETRY_AFTER = 10;
 
 /** How long an answer may wait for a revision, or a proof, in ms. */
-const PATIENCE = 5_000;
+const READ_TIMEOUT = 5_000;
 
 /** A request that is being answered. */
-export interface Request {
+export interface RequestContext {
   readonly ask: HttpRequest;
   readonly params: URLSearchParams;
   /** Aborts when who asked has gone. */
-  readonly gone?: AbortSignal;
+  readonly signal?: AbortSignal;
   /** When the work for it began: waiting is none. As `performance.now()`. */
   readonly work: { begin: number };
 }
@@ -39,14 +39,14 @@ export interface Request {
 type ViewDemand = ViewRequest & { readonly view: View };
 
 /** That there is no place for one more listener. */
-export function noPlace(why: string): Unavailable {
+export function tooManyListeners(why: string): Unavailable {
   return new Unavailable(why, RETRY_AFTER);
 }
 
 /** Whoever listens to a view by HTTP. */
-export function askedOf(
+export function listenerRequest(
   { view, params, peer }: ViewDemand,
-): Asked {
+): ListenerRequest {
   return {
     peer,
     endpoint: view.paths[0],
@@ -57,7 +57,7 @@ export function askedOf(
 }
 
 /** Answers that are states of views: of now, or when there is what is waited for. */
-export class Reads {
+export class GetHandler {
   readonly #waits = new Waits();
 
   constructor(
@@ -73,27 +73,29 @@ export class Reads {
     this.#waits.close();
   }
 
-  async get(view: View, request: Request): Promise<HttpResponse> {
+  async get(view: View, request: RequestContext): Promise<HttpResponse> {
     const { ask, params, work } = request;
     const demand = { view, params, peer: ask.peer };
     const [isFirst, revision] = [isFresh(params), revisionParam(params)];
     if (isFirst || revision > 0) {
-      await this.#current(demand, request, isFirst, revision);
+      await this.#waitUntilCurrent(demand, request, isFirst, revision);
       work.begin = performance.now();
     }
-    const seconds = ask.ifNoneMatch === null ? undefined : waitOf(ask.prefer);
-    if (seconds === undefined) return this.#read(demand, ask);
-    if (isKnown(ask, this.state.views.read(demand))) {
-      const has = (state: State) => isKnown(ask, state);
-      await this.#wait(
+    const seconds = ask.ifNoneMatch === null
+      ? undefined
+      : preferredWait(ask.prefer);
+    if (seconds === undefined) return this.#respond(demand, ask);
+    if (isNotModified(ask, this.state.views.read(demand))) {
+      const has = (state: State) => isNotModified(ask, state);
+      await this.#waitInSlot(
         demand,
         request,
         seconds * 1000,
-        (signal) => otherState(this.state.views, demand, has, signal),
+        (signal) => untilChanged(this.state.views, demand, has, signal),
       );
       work.begin = performance.now();
     }
-    const answer = await this.#read(demand, ask);
+    const answer = await this.#respond(demand, ask);
     return withHeaders(answer, {
       "Preference-Applied": `wait=${seconds}`,
       "Vary": "Accept-Encoding, Prefer",
@@ -101,10 +103,10 @@ export class Reads {
   }
 
   /** The present state, and which revision it rests on. */
-  async #read(demand: ViewRequest, ask: HttpRequest): Promise<HttpResponse> {
+  async #respond(demand: ViewRequest, ask: HttpRequest): Promise<HttpResponse> {
     const state = this.state.views.read(demand);
     const revision = demand.view.watcher(this.state.cluster).progress?.revision;
-    const answer = await conditional(ask, state);
+    const answer = await stateResponse(ask, state);
     // 0 and none: it is not known.
     if (!revision) return answer;
     return withHeaders(answer, { "Lainlet-Revision": String(revision) });
@@ -116,9 +118,9 @@ export class Reads {
    * @throws {Refusal} when the caller may not read it
    * @throws {Unavailable} when that takes too long
    */
-  async #current(
+  async #waitUntilCurrent(
     demand: ViewDemand,
-    request: Request,
+    request: RequestContext,
     isProven: boolean,
     revision: number,
   ): Promise<void> {
@@ -126,7 +128,7 @@ export class Reads {
     const { progress } = demand.view.watcher(this.state.cluster);
     if (progress === undefined) return;
     if (!isProven && progress.revision >= revision) return;
-    await this.#wait(demand, request, PATIENCE, async (signal) => {
+    await this.#waitInSlot(demand, request, READ_TIMEOUT, async (signal) => {
       try {
         if (isProven) await progress.proven(signal);
         await reach(progress, revision, signal);
@@ -150,25 +152,25 @@ export class Reads {
    * @param until what is waited for, as long as the signal lets it
    * @throws {Unavailable} when there is no place
    */
-  async #wait(
+  async #waitInSlot(
     demand: ViewDemand,
-    { gone }: Request,
+    { signal: gone }: RequestContext,
     most: number,
     until: (signal: AbortSignal) => Promise<void>,
   ): Promise<void> {
-    const place = this.state.limits.take(askedOf(demand));
-    if (typeof place === "string") throw noPlace(place);
+    const place = this.state.limits.acquire(listenerRequest(demand));
+    if (typeof place === "string") throw tooManyListeners(place);
     using wait = this.#waits.begin(most, gone);
     try {
       await until(wait.signal);
     } finally {
-      place.giveBack();
+      place.release();
     }
   }
 }
 
 /** As long as a request may wait, in seconds: what is between may think it dead. */
-const LONGEST = 300;
+const MAX_WAIT = 300;
 
 /** One preference: what is between commas that are in no string. */
 const PREFERENCE = /(?:[^,"]|"[^"]*(?:"|$))+/g;
@@ -182,28 +184,28 @@ const SECONDS = /^\s*wait\s*=\s*("?)(\d+)\1\s*(?:;|$)/i;
  * @returns seconds; undefined: it does not say, or nothing that can be
  * @see https://www.rfc-editor.org/rfc/rfc7240#section-4.3
  */
-export function waitOf(prefer: string | null): number | undefined {
+export function preferredWait(prefer: string | null): number | undefined {
   // Of several the first counts.
   const wait = prefer?.match(PREFERENCE)?.find((one) => WAIT.test(one));
   const [, , text] = SECONDS.exec(wait ?? "") ?? [];
-  return text === undefined ? undefined : Math.min(Number(text), LONGEST);
+  return text === undefined ? undefined : Math.min(Number(text), MAX_WAIT);
 }
 
 /**
  * Waits until a view has a state that is not known, or until there is nothing
  * to be had any more, or until the signal aborts.
  */
-export async function otherState(
+export async function untilChanged(
   views: Views,
   demand: ViewRequest,
   isKnown: (state: State) => boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  const poll = new Poll(isKnown);
+  const poll = new LongPoll(isKnown);
   const stop = views.subscribe(demand, poll);
   const remove = onAbort(signal, poll.end);
   try {
-    await poll.over;
+    await poll.ended;
   } finally {
     remove();
     poll.leave();
@@ -211,11 +213,11 @@ export async function otherState(
   }
 }
 
-class Poll implements ViewStream, Subscriber {
+class LongPoll implements ViewStream, Subscriber {
   readonly #over = Promise.withResolvers<void>();
   #topic?: Topic;
 
-  readonly over = this.#over.promise;
+  readonly ended = this.#over.promise;
   readonly end = () => this.#over.resolve();
 
   constructor(private readonly isKnown: (state: State) => boolean) {}

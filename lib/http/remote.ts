@@ -8,8 +8,8 @@ import type {
   HttpResponse,
 } from "../view/custom_endpoint.ts";
 import type { ViewStream } from "../view/listener.ts";
-import type { Origin } from "./response.ts";
-import type { Post, ToOrigin, ToWorker } from "./link.ts";
+import type { RequestHandler } from "./response.ts";
+import type { Post, ToMain, ToWorker } from "./link.ts";
 import { StateReader, type WireState } from "./wire.ts";
 
 /** A topic of the origin's, as a worker has it. */
@@ -34,25 +34,25 @@ class RemoteTopic {
   known(etag: string, wire: WireState): State {
     const known = this.topic?.find(etag);
     if (known !== undefined) return known;
-    const state = this.#reader.readAside(wire);
+    const state = this.#reader.readOutOfBand(wire);
     this.topic?.recent.prepend(state);
     return state;
   }
 }
 
 /** Asks the origin for a worker; the worker's end of the link. */
-export class RemoteOrigin implements Origin {
-  readonly #asked = new Map<
+export class RemoteHandler implements RequestHandler {
+  readonly #pending = new Map<
     number,
     (answer: HttpResponse | EventStream) => void
   >();
-  readonly #listeners = new Map<number, ViewStream>();
+  readonly #streams = new Map<number, ViewStream>();
   readonly #topics = new Map<number, RemoteTopic>();
   #count = 0;
 
-  constructor(private readonly post: Post<ToOrigin>) {}
+  constructor(private readonly post: Post<ToMain>) {}
 
-  answer(
+  handle(
     ask: HttpRequest,
     gone?: AbortSignal,
   ): Promise<HttpResponse | EventStream> {
@@ -60,7 +60,7 @@ export class RemoteOrigin implements Origin {
     const { promise, resolve } = Promise.withResolvers<
       HttpResponse | EventStream
     >();
-    this.#asked.set(id, resolve);
+    this.#pending.set(id, resolve);
     this.post({ type: "ask", id, ask });
     if (gone === undefined) return promise;
     const remove = onAbort(gone, () => this.post({ type: "gone", id }));
@@ -83,7 +83,7 @@ export class RemoteOrigin implements Origin {
         const remote = this.#topics.get(number);
         if (remote?.topic === undefined) break;
         remote.revision = revision;
-        this.#listeners.get(id)?.attach(
+        this.#streams.get(id)?.attach(
           remote.topic,
           had && remote.known(had.etag, had.state),
           which,
@@ -91,7 +91,7 @@ export class RemoteOrigin implements Origin {
         break;
       }
       case "fail":
-        this.#listeners.get(message.id)
+        this.#streams.get(message.id)
           ?.fail(message.message, message.status, message.which);
         break;
       case "state": {
@@ -111,15 +111,15 @@ export class RemoteOrigin implements Origin {
   }
 
   #resolve(id: number, answer: HttpResponse | EventStream): void {
-    this.#asked.get(id)?.(answer);
-    this.#asked.delete(id);
+    this.#pending.get(id)?.(answer);
+    this.#pending.delete(id);
   }
 
   #start(id: number, listener: ViewStream): () => void {
-    this.#listeners.set(id, listener);
+    this.#streams.set(id, listener);
     this.post({ type: "start", id });
     return () => {
-      this.#listeners.delete(id);
+      this.#streams.delete(id);
       this.post({ type: "stop", id });
     };
   }

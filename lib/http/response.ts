@@ -10,9 +10,9 @@ import type {
 } from "../view/custom_endpoint.ts";
 
 /** What answers: the one thread that knows the cluster, or a way to it. */
-export interface Origin {
+export interface RequestHandler {
   /** Never throws. @param gone aborts when who asked has gone; for what may take long */
-  answer(
+  handle(
     ask: HttpRequest,
     gone?: AbortSignal,
   ): Promise<HttpResponse | EventStream>;
@@ -21,7 +21,7 @@ export interface Origin {
 const JSON_TYPE = { "Content-Type": "application/json; charset=utf-8" };
 
 /** A plain-text answer of one line. */
-export function text(
+export function textResponse(
   body: string,
   status: number = STATUS_CODE.OK,
   headers: Readonly<Record<string, string>> = {},
@@ -34,15 +34,15 @@ export function text(
 }
 
 /** A refusal, as its caller gets it. */
-export function refused({ message, status }: Refusal): HttpResponse {
-  return text(message, status);
+export function refusalResponse({ message, status }: Refusal): HttpResponse {
+  return textResponse(message, status);
 }
 
 /** An answer that says to come back: there may be one then. */
-export function unavailable(
+export function unavailableResponse(
   { message, retryAfter }: Unavailable,
 ): HttpResponse {
-  return text(message, STATUS_CODE.ServiceUnavailable, {
+  return textResponse(message, STATUS_CODE.ServiceUnavailable, {
     "Retry-After": String(retryAfter),
   });
 }
@@ -53,18 +53,18 @@ export function unavailable(
  *
  * @param own headers of the whole answer
  */
-export async function conditional(
+export async function stateResponse(
   ask: HttpRequest,
   state: State,
   own: Readonly<Record<string, string>> = JSON_TYPE,
 ): Promise<HttpResponse> {
-  const isCompressed = takesGzip(ask);
+  const isCompressed = acceptsGzip(ask);
   const headers = {
     "Cache-Control": "no-cache",
-    "ETag": tagOf(ask, state),
+    "ETag": etagOf(ask, state),
     "Vary": "Accept-Encoding",
   };
-  if (isKnown(ask, state)) {
+  if (isNotModified(ask, state)) {
     return { status: STATUS_CODE.NotModified, headers, body: null };
   }
   return {
@@ -79,15 +79,15 @@ export async function conditional(
 }
 
 /** Whether who asks has a state already. */
-export function isKnown(ask: HttpRequest, state: State): boolean {
-  return !ifNoneMatch(ask.ifNoneMatch, tagOf(ask, state));
+export function isNotModified(ask: HttpRequest, state: State): boolean {
+  return !ifNoneMatch(ask.ifNoneMatch, etagOf(ask, state));
 }
 
-function tagOf(ask: HttpRequest, { etag }: State): string {
-  return takesGzip(ask) ? etag.replace(/"$/, '-gzip"') : etag;
+function etagOf(ask: HttpRequest, { etag }: State): string {
+  return acceptsGzip(ask) ? etag.replace(/"$/, '-gzip"') : etag;
 }
 
-function takesGzip({ acceptEncoding }: HttpRequest): boolean {
+function acceptsGzip({ acceptEncoding }: HttpRequest): boolean {
   return acceptEncoding !== null &&
     acceptsEncodings(
         { headers: new Headers({ "Accept-Encoding": acceptEncoding }) },
@@ -114,7 +114,7 @@ export function withHeaders<T extends HttpResponse | EventStream>(
  * @param staleAfter the age from which on it counts as stale, in ms
  * @param problems why it is not confirmed
  */
-export function staleness(
+export function stalenessHeaders(
   age: number,
   staleAfter: number,
   problems: readonly string[],

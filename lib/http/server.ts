@@ -1,12 +1,12 @@
 import { getLogger } from "@logtape/logtape";
 import { Workers, type WorkerSetup } from "./workers.ts";
 import {
-  type Address,
   countDescriptors,
-  freePort,
-  MANY,
-  Port,
-  Porter,
+  HttpListener,
+  type ListenAddress,
+  ListenerWatchdog,
+  MAX_COUNTED,
+  probePort,
 } from "./listener.ts";
 import type { Lainlet } from "./handler.ts";
 import { listenAt } from "../listen.ts";
@@ -16,7 +16,11 @@ import type {
   HttpRequest,
   HttpResponse,
 } from "../view/custom_endpoint.ts";
-import { type Origin, refused, text } from "./response.ts";
+import {
+  refusalResponse,
+  type RequestHandler,
+  textResponse,
+} from "./response.ts";
 import { Hosts, isBrowser, isCrossSite } from "../access/hosts.ts";
 import { Branch } from "../broadcast/branch.ts";
 import { StreamRegistry } from "../broadcast/registry.ts";
@@ -27,7 +31,7 @@ import { mayWait } from "./waits.ts";
 const log = getLogger(["lainlet", "http"]);
 
 /** Where and how a lainlet is served by HTTP. */
-export interface FrontOptions
+export interface HttpServerOptions
   extends Pick<WorkerSetup, "hosts" | "slowAfter" | "logFormat" | "logLevel"> {
   /** "" is every address, port 0 a free one. */
   readonly web: { readonly hostname: string; readonly port: number };
@@ -38,26 +42,26 @@ export interface FrontOptions
 }
 
 /** Serves a lainlet by HTTP: on this thread and on workers, and again when the port was closed. */
-export class Front {
-  readonly #server: Server;
-  readonly #port: Port;
+export class HttpServer {
+  readonly #thread: ThreadServer;
+  readonly #listener: HttpListener;
   readonly #workers: Workers;
-  readonly #porter: Porter;
+  readonly #watchdog: ListenerWatchdog;
 
   /** Listens, on this thread. @throws {Error} that says why not */
-  constructor(lainlet: Lainlet, options: FrontOptions) {
+  constructor(lainlet: Lainlet, options: HttpServerOptions) {
     const { web, workers, listeners, ...setup } = options;
     // Before anything else needs one.
-    const descriptors = countDescriptors(MANY);
+    const descriptors = countDescriptors(MAX_COUNTED);
     const { counters } = lainlet;
-    this.#server = new Server({ ...setup, origin: lainlet, counters });
-    const onFailure = () => this.#porter.suspect();
-    const { handle: handler } = this.#server;
-    this.#port = listenAt(web, (hostname) => {
+    this.#thread = new ThreadServer({ ...setup, handler: lainlet, counters });
+    const onFailure = () => this.#watchdog.reportFailure();
+    const { handle: handler } = this.#thread;
+    this.#listener = listenAt(web, (hostname) => {
       const address = { hostname, port: web.port, isShared: workers > 1 };
       // With a port to be shared, the system would not tell that another process has it.
-      const port = freePort(address);
-      return new Port({ ...address, port }, { handler, onFailure });
+      const port = probePort(address);
+      return new HttpListener({ ...address, port }, { handler, onFailure });
     });
     this.#workers = new Workers(workers - 1, lainlet, counters, {
       ...setup,
@@ -65,8 +69,8 @@ export class Front {
       address: this.address,
       counters: counters.buffer,
     }, onFailure);
-    this.#porter = new Porter({
-      port: this.#port,
+    this.#watchdog = new ListenerWatchdog({
+      listener: this.#listener,
       counters,
       descriptors,
       listeners,
@@ -74,27 +78,27 @@ export class Front {
     });
   }
 
-  get address(): Address {
-    return this.#port.address;
+  get address(): ListenAddress {
+    return this.#listener.address;
   }
 
   /** Resolves when all threads listen. @throws {Error} when one cannot */
-  async listening(): Promise<void> {
-    await this.#workers.listening();
+  async ready(): Promise<void> {
+    await this.#workers.ready();
     const { hostname, port } = this.address;
     log.info("HTTP is served", { hostname, port });
   }
 
   /** Resolves when all threads have answered: one that hangs does not. */
-  answer(): Promise<void> {
-    return this.#workers.answer();
+  ping(): Promise<void> {
+    return this.#workers.ping();
   }
 
   /** Listens no more, ends all streams, and waits until all requests are answered. */
   async close(): Promise<void> {
-    this.#porter.close();
-    this.#server.close();
-    await Promise.allSettled([this.#port.close(), this.#workers.close()]);
+    this.#watchdog.close();
+    this.#thread.close();
+    await Promise.allSettled([this.#listener.close(), this.#workers.close()]);
   }
 }
 
@@ -103,8 +107,8 @@ const MAX_URL = 8 * 1024;
 const MAX_HEADERS = 32 * 1024;
 
 /** What a server serves, and how long it has patience. */
-export interface ServerOptions {
-  readonly origin: Origin;
+export interface ThreadServerOptions {
+  readonly handler: RequestHandler;
   readonly counters: Counters;
   /** Names by which browsers may ask, see {@linkcode Hosts}. */
   readonly hosts: Iterable<string>;
@@ -115,11 +119,11 @@ export interface ServerOptions {
 }
 
 /** Serves an origin's answers and feeds over HTTP, on one thread. */
-export class Server {
+export class ThreadServer {
   readonly #branches: StreamRegistry;
   readonly #hosts: Hosts;
 
-  constructor(private readonly options: ServerOptions) {
+  constructor(private readonly options: ThreadServerOptions) {
     this.#hosts = new Hosts(options.hosts);
     this.#branches = new StreamRegistry(options);
   }
@@ -131,8 +135,8 @@ export class Server {
     const peer = info.remoteAddr.hostname;
     const prefer = headers.get("Prefer");
     const isNamed = this.#hosts.include(headers.get("Host"));
-    const answer = tooLong(request) ?? toBrowser(headers, isNamed) ??
-      await this.options.origin.answer({
+    const answer = refuseTooLong(request) ?? refuseBrowser(headers, isNamed) ??
+      await this.options.handler.handle({
         method,
         url,
         peer,
@@ -185,24 +189,26 @@ export class Server {
 }
 
 /** The answer to a browser that asks for a page of somebody else's. */
-function toBrowser(
+function refuseBrowser(
   headers: Headers,
   isNamed: boolean,
 ): HttpResponse | undefined {
   if (!isBrowser(headers)) return;
-  if (!isNamed) return refused(misdirected());
-  if (isCrossSite(headers)) return refused(forbidden("cross-site request"));
+  if (!isNamed) return refusalResponse(misdirected());
+  if (isCrossSite(headers)) {
+    return refusalResponse(forbidden("cross-site request"));
+  }
 }
 
 /** The answer to a request that asks in too many words. */
-function tooLong({ url, headers }: Request): HttpResponse | undefined {
+function refuseTooLong({ url, headers }: Request): HttpResponse | undefined {
   if (url.length > MAX_URL) {
-    return text("the URL is too long", STATUS_CODE.URITooLong);
+    return textResponse("the URL is too long", STATUS_CODE.URITooLong);
   }
   let length = 0;
   for (const [name, value] of headers) length += name.length + value.length;
   if (length > MAX_HEADERS) {
-    return text(
+    return textResponse(
       "the headers are too long",
       STATUS_CODE.RequestHeaderFieldsTooLarge,
     );

@@ -38,13 +38,13 @@ export class StateWriter {
   #last: readonly Block[] = [];
 
   write(state: State): WireState {
-    const wire = this.writeAside(state);
+    const wire = this.writeOutOfBand(state);
     if (state.content instanceof Blocks) this.#last = state.content.blocks;
     return wire;
   }
 
   /** A state besides: the next one is told by the last that was written, as is this one. */
-  writeAside({ content }: State): WireState {
+  writeOutOfBand({ content }: State): WireState {
     if (!(content instanceof Blocks)) return content;
     const last = this.#last;
     const { begin, end } = sharedEnds(last, content.blocks);
@@ -53,7 +53,7 @@ export class StateWriter {
         .map((block, i) => [block, begin + i]),
     );
     const blocks = content.blocks.slice(begin, content.blocks.length - end)
-      .map((block) => places.get(block) ?? packed(block));
+      .map((block) => places.get(block) ?? packBlock(block));
     return { begin, blocks, end };
   }
 }
@@ -68,8 +68,8 @@ export class StateReader {
     return new State(new Blocks(this.#last));
   }
 
-  /** What {@linkcode StateWriter.writeAside} has written. */
-  readAside(state: WireState): State {
+  /** What {@linkcode StateWriter.writeOutOfBand} has written. */
+  readOutOfBand(state: WireState): State {
     if (state instanceof Uint8Array) return new State(state);
     return new State(new Blocks(this.#blocksOf(state)));
   }
@@ -77,7 +77,9 @@ export class StateReader {
   #blocksOf({ begin, blocks, end }: WireBlocks): Block[] {
     const last = this.#last;
     const between = blocks.map((block) => {
-      const known = typeof block === "number" ? last[block] : unpacked(block);
+      const known = typeof block === "number"
+        ? last[block]
+        : unpackBlock(block);
       if (known === undefined) throw new Error("a state names no block");
       return known;
     });
@@ -86,7 +88,7 @@ export class StateReader {
   }
 }
 
-function packed({ fragments: items, size }: Block): WireBlock {
+function packBlock({ fragments: items, size }: Block): WireBlock {
   const bytes = new Uint8Array(size);
   const index = new Uint32Array(items.length * 2);
   let at = 0;
@@ -101,7 +103,7 @@ function packed({ fragments: items, size }: Block): WireBlock {
 
 const decoder = new TextDecoder();
 
-function unpacked({ bytes, index }: WireBlock): Block {
+function unpackBlock({ bytes, index }: WireBlock): Block {
   const items: Fragment[] = [];
   let at = 0;
   for (let i = 0; i < index.length; i += 2) {

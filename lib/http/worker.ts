@@ -4,23 +4,23 @@
  * @module
  */
 import { Counters } from "../stats/counters.ts";
-import type { ToOrigin, ToWorker } from "./link.ts";
-import { RemoteOrigin } from "./remote.ts";
+import type { ToMain, ToWorker } from "./link.ts";
+import { RemoteHandler } from "./remote.ts";
 import { logUncaught, startLogging } from "../log.ts";
-import { Port } from "./listener.ts";
-import { Server } from "./server.ts";
+import { HttpListener } from "./listener.ts";
+import { ThreadServer } from "./server.ts";
 import type { FromWorker, WorkerCommand, WorkerSetup } from "./workers.ts";
 
 declare const self: {
   onmessage: (
     event: MessageEvent<WorkerSetup | WorkerCommand | ToWorker>,
   ) => void;
-  postMessage(message: FromWorker | ToOrigin): void;
+  postMessage(message: FromWorker | ToMain): void;
 };
 
-let server: Server | undefined;
-let port: Port | undefined;
-const origin = new RemoteOrigin((message) => self.postMessage(message));
+let server: ThreadServer | undefined;
+let port: HttpListener | undefined;
+const origin = new RemoteHandler((message) => self.postMessage(message));
 
 self.onmessage = ({ data }) => {
   if (data.type === "close") close();
@@ -33,14 +33,17 @@ self.onmessage = ({ data }) => {
 function serve(setup: WorkerSetup): void {
   logUncaught();
   startLogging(setup.logFormat, setup.logLevel);
-  server = new Server({
-    origin,
+  server = new ThreadServer({
+    handler: origin,
     counters: new Counters(setup.counters, setup.thread),
     hosts: setup.hosts,
     slowAfter: setup.slowAfter,
   });
   try {
-    port = new Port(setup.address, { handler: server.handle, onFailure: shut });
+    port = new HttpListener(setup.address, {
+      handler: server.handle,
+      onFailure: shut,
+    });
     self.postMessage({ type: "listening" });
   } catch (error) {
     self.postMessage({ type: "failed", reason: String(error) });

@@ -1,19 +1,19 @@
 import { getLogger } from "@logtape/logtape";
 import { backoff } from "../time.ts";
 import type { Counters } from "../stats/counters.ts";
-import type { Origin } from "./response.ts";
-import { OriginLink, type ToOrigin } from "./link.ts";
-import type { Address } from "./listener.ts";
+import type { RequestHandler } from "./response.ts";
+import { type ToMain, WorkerLink } from "./link.ts";
+import type { ListenAddress } from "./listener.ts";
 
 const log = getLogger(["lainlet", "workers"]);
 
 /** How long a worker must have listened for its death to be another matter than the one before, in ms. */
-const STEADY = 60_000;
+const STABLE_AFTER = 60_000;
 
 /** What a worker has to know to serve. */
 export interface WorkerSetup {
   readonly type: "setup";
-  readonly address: Address;
+  readonly address: ListenAddress;
   readonly counters: SharedArrayBuffer;
   /** Its number, from 1. */
   readonly thread: number;
@@ -39,7 +39,7 @@ type CommonSetup = Omit<WorkerSetup, "thread">;
 
 /** Threads that serve connections to the same port, from one origin. */
 export class Workers {
-  readonly #workers: readonly ServingWorker[];
+  readonly #workers: readonly SupervisedWorker[];
 
   /**
    * Starts them.
@@ -50,7 +50,7 @@ export class Workers {
    */
   constructor(
     count: number,
-    origin: Origin,
+    origin: RequestHandler,
     counters: Counters,
     setup: CommonSetup,
     onShut: () => void,
@@ -59,7 +59,7 @@ export class Workers {
       { length: count },
       // This thread is the first one.
       (_, i) =>
-        new ServingWorker(
+        new SupervisedWorker(
           origin,
           counters,
           { ...setup, thread: i + 1 },
@@ -69,8 +69,10 @@ export class Workers {
   }
 
   /** Resolves when all of them listen. @throws {Error} when one cannot */
-  async listening(): Promise<void> {
-    await Promise.all(this.#workers.map(({ listening }) => listening.promise));
+  async ready(): Promise<void> {
+    await Promise.all(
+      this.#workers.map(({ firstReady: listening }) => listening.promise),
+    );
   }
 
   /** Lets them listen anew: all, or those that have reported a failure. */
@@ -79,8 +81,8 @@ export class Workers {
   }
 
   /** Resolves when each of them has answered, or has failed: one that hangs does neither. */
-  async answer(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.answer()));
+  async ping(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.ping()));
   }
 
   /** Ends all their streams, and waits until they have answered what they were asked. */
@@ -90,9 +92,9 @@ export class Workers {
 }
 
 /** A thread that serves connections; when it dies, another one takes its place. */
-class ServingWorker {
+class SupervisedWorker {
   /** Rejected when the first thread fails before it listens: then none takes its place. */
-  readonly listening = Promise.withResolvers<void>();
+  readonly firstReady = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
   /** The answer of the present thread. */
   #pong = Promise.withResolvers<void>();
@@ -107,7 +109,7 @@ class ServingWorker {
   #worker?: Worker;
 
   constructor(
-    private readonly origin: Origin,
+    private readonly origin: RequestHandler,
     private readonly counters: Counters,
     private readonly setup: WorkerSetup,
     private readonly onShut: () => void,
@@ -119,7 +121,7 @@ class ServingWorker {
     this.#post({ type: "open", which });
   }
 
-  async answer(): Promise<void> {
+  async ping(): Promise<void> {
     if (this.#worker === undefined) return;
     this.#pong = Promise.withResolvers();
     this.#post({ type: "ping" });
@@ -140,7 +142,7 @@ class ServingWorker {
       new URL("./worker.ts", import.meta.url),
       { type: "module" },
     );
-    const link = new OriginLink(
+    const link = new WorkerLink(
       this.origin,
       (message) => worker.postMessage(message),
     );
@@ -150,16 +152,16 @@ class ServingWorker {
       worker.terminate();
       this.#pong.resolve();
       link.close();
-      this.counters.forget(this.setup.thread);
+      this.counters.resetConnections(this.setup.thread);
       this.#onDeath(reason);
     };
-    worker.onmessage = ({ data }: MessageEvent<FromWorker | ToOrigin>) => {
+    worker.onmessage = ({ data }: MessageEvent<FromWorker | ToMain>) => {
       switch (data.type) {
         case "listening":
           this.#since = performance.now();
           if (this.#hasListened) log.info("a worker has taken its place");
           this.#hasListened = true;
-          this.listening.resolve();
+          this.firstReady.resolve();
           break;
         case "shut":
           this.onShut();
@@ -187,9 +189,9 @@ class ServingWorker {
   #onDeath(reason: string): void {
     if (this.#isClosing) return this.#closed.resolve();
     // Whoever waits for the first one says so.
-    if (!this.#hasListened) return this.listening.reject(new Error(reason));
+    if (!this.#hasListened) return this.firstReady.reject(new Error(reason));
     log.error("a worker died, its connections are lost", { error: reason });
-    if (performance.now() - this.#since > STEADY) this.#failures = 0;
+    if (performance.now() - this.#since > STABLE_AFTER) this.#failures = 0;
     this.#since = Infinity;
     this.#restart = setTimeout(
       () => this.#start(),

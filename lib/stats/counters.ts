@@ -1,4 +1,4 @@
-import { DELAY_NUMBERS, Delays } from "./latency.ts";
+import { DeliveryLatency, LATENCY_CELLS } from "./latency.ts";
 import { now } from "../time.ts";
 
 const NAMES = [
@@ -13,10 +13,10 @@ const NAMES = [
 export type CounterName = typeof NAMES[number] | "connections";
 
 /** As many threads there may be. */
-export const MOST_THREADS = 64;
+export const MAX_THREADS = 64;
 
 /** Where the places begin, in bytes. */
-const COUNTED = (NAMES.length + MOST_THREADS + DELAY_NUMBERS) *
+const COUNTERS_SIZE = (NAMES.length + MAX_THREADS + LATENCY_CELLS) *
   BigInt64Array.BYTES_PER_ELEMENT;
 
 /** What all threads count together. */
@@ -25,13 +25,15 @@ export class Counters {
   /** Open requests and streams, by thread: what one has is over when it dies. */
   readonly #connections: BigInt64Array<SharedArrayBuffer>;
   /** How long deliveries took. */
-  readonly delays: Delays;
+  readonly latency: DeliveryLatency;
   /** How streams stand. */
-  readonly places: Places;
+  readonly slots: StreamSlots;
 
   /** @param places as many streams there may be at a time */
-  static of(places: number): Counters {
-    return new Counters(new SharedArrayBuffer(COUNTED + Places.bytes(places)));
+  static allocate(places: number): Counters {
+    return new Counters(
+      new SharedArrayBuffer(COUNTERS_SIZE + StreamSlots.byteLength(places)),
+    );
   }
 
   /**
@@ -39,25 +41,25 @@ export class Counters {
    * @param thread which one counts, from 0
    */
   constructor(
-    readonly buffer = new SharedArrayBuffer(COUNTED),
+    readonly buffer = new SharedArrayBuffer(COUNTERS_SIZE),
     private readonly thread = 0,
   ) {
     const all = new BigInt64Array(
       buffer,
       0,
-      COUNTED / BigInt64Array.BYTES_PER_ELEMENT,
+      COUNTERS_SIZE / BigInt64Array.BYTES_PER_ELEMENT,
     );
-    const delays = NAMES.length + MOST_THREADS;
+    const delays = NAMES.length + MAX_THREADS;
     this.#counts = all.subarray(0, NAMES.length);
     this.#connections = all.subarray(NAMES.length, delays);
-    this.delays = new Delays(all.subarray(delays));
-    this.places = new Places(new Uint32Array(buffer, COUNTED));
+    this.latency = new DeliveryLatency(all.subarray(delays));
+    this.slots = new StreamSlots(new Uint32Array(buffer, COUNTERS_SIZE));
   }
 
   /** Open requests and streams. */
   get connections(): number {
     let sum = 0;
-    for (let i = 0; i < MOST_THREADS; i++) {
+    for (let i = 0; i < MAX_THREADS; i++) {
       sum += Number(Atomics.load(this.#connections, i));
     }
     return sum;
@@ -84,7 +86,7 @@ export class Counters {
   }
 
   /** Seconds in which there were no file descriptors for new connections. */
-  get starved(): number {
+  get outOfDescriptors(): number {
     return this.#get("starved");
   }
 
@@ -95,7 +97,7 @@ export class Counters {
   }
 
   /** Forgets the open requests and streams of a thread that has died. */
-  forget(thread: number): void {
+  resetConnections(thread: number): void {
     Atomics.store(this.#connections, thread, 0n);
   }
 
@@ -105,7 +107,7 @@ export class Counters {
 }
 
 /** How many numbers there are of each place: frames, and since when it is behind. */
-const NUMBERS = 2;
+const COLUMNS = 2;
 
 /** What a stream tells of itself. */
 export interface StreamStats {
@@ -119,40 +121,40 @@ export interface StreamStats {
  * What the threads note of each live stream, now and then: in memory that they
  * share, so that nobody has to be asked.
  */
-export class Places {
+export class StreamSlots {
   /** How many bytes so many places take. */
-  static bytes(places: number): number {
-    return places * NUMBERS * Uint32Array.BYTES_PER_ELEMENT;
+  static byteLength(places: number): number {
+    return places * COLUMNS * Uint32Array.BYTES_PER_ELEMENT;
   }
 
-  constructor(private readonly notes: Uint32Array<SharedArrayBuffer>) {}
+  constructor(private readonly cells: Uint32Array<SharedArrayBuffer>) {}
 
   /** Notes how a stream stands; for the thread that serves it. */
-  note(place: number, { sent, isBehind }: StreamStats): void {
-    this.notes[place * NUMBERS] = sent;
-    const at = place * NUMBERS + 1;
-    if (!isBehind) this.notes[at] = 0;
-    else this.notes[at] ||= Math.floor(now() / 1000);
+  record(place: number, { sent, isBehind }: StreamStats): void {
+    this.cells[place * COLUMNS] = sent;
+    const at = place * COLUMNS + 1;
+    if (!isBehind) this.cells[at] = 0;
+    else this.cells[at] ||= Math.floor(now() / 1000);
   }
 
   /** Frames that were sent. */
   sent(place: number): number {
-    return this.notes[place * NUMBERS] ?? 0;
+    return this.cells[place * COLUMNS] ?? 0;
   }
 
   /** Since when a stream is behind whenever it is looked at, in seconds since 1970; 0: it is not. */
   behindSince(place: number): number {
-    return this.notes[place * NUMBERS + 1] ?? 0;
+    return this.cells[place * COLUMNS + 1] ?? 0;
   }
 
   /** Lets another one have a place. */
   clear(place: number): void {
-    this.notes.fill(0, place * NUMBERS, (place + 1) * NUMBERS);
+    this.cells.fill(0, place * COLUMNS, (place + 1) * COLUMNS);
   }
 }
 
 /** A live stream. */
-export interface Listening {
+export interface ListenerInfo {
   /** The address of who listens. */
   readonly peer: string;
   /** Its path. */
@@ -165,18 +167,18 @@ export interface Listening {
 }
 
 /** How a stream is asked for. */
-export interface Asked {
+export interface ListenerRequest {
   readonly peer: string;
   /** Its path, by which streams are counted. */
   readonly endpoint: string;
-  readonly protocol: Listening["protocol"];
+  readonly protocol: ListenerInfo["protocol"];
   /** What is told of the parameters: those with these names. */
   readonly params: URLSearchParams;
   readonly names: Iterable<string>;
 }
 
 /** A stream's place among the others. */
-export interface Place {
+export interface Slot {
   readonly number: number;
-  giveBack(): void;
+  release(): void;
 }

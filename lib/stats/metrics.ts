@@ -1,11 +1,11 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { BOUNDS, type Delays, ONE_OF } from "./latency.ts";
-import { whyNotReady } from "./readiness.ts";
-import { changesOf, type Readings } from "./stats.ts";
+import { BUCKET_BOUNDS, type DeliveryLatency, SAMPLE_RATE } from "./latency.ts";
+import { notReadyReasons } from "./readiness.ts";
+import { countChanges, type MetricsInput } from "./stats.ts";
 import type { Watcher } from "../watcher/watcher.ts";
 
 /** Gauges and counters of what is counted elsewhere: it is read when somebody asks. */
-export class Figures extends Registry {
+export class MetricsRegistry extends Registry {
   gauge(name: string, help: string, value: () => number): void {
     new Gauge({
       name,
@@ -59,11 +59,11 @@ export class Figures extends Registry {
 export function histogramText(
   name: string,
   help: string,
-  { counts, sum }: Pick<Delays, "counts" | "sum">,
+  { counts, sum }: Pick<DeliveryLatency, "counts" | "sum">,
 ): string {
   let upTo = 0;
   const buckets = counts.map((count, i) =>
-    `${name}_bucket{le="${BOUNDS[i] ?? "+Inf"}"} ${upTo += count}\n`
+    `${name}_bucket{le="${BUCKET_BOUNDS[i] ?? "+Inf"}"} ${upTo += count}\n`
   );
   return `# HELP ${name} ${help}\n# TYPE ${name} histogram\n` +
     `${buckets.join("")}${name}_sum ${sum}\n${name}_count ${upTo}\n`;
@@ -72,7 +72,7 @@ export function histogramText(
 import process from "node:process";
 
 /** In seconds: what is kept is answered in microseconds, a large state that is not in some ms. */
-const BUCKETS = [
+const DURATION_BUCKETS = [
   0.0001,
   0.00025,
   0.0005,
@@ -93,17 +93,17 @@ const BUCKETS = [
  * @see https://prometheus.io/docs/practices/naming/
  */
 export class Metrics {
-  readonly #figures = new Figures();
+  readonly #registry = new MetricsRegistry();
   readonly #durations: Histogram<"endpoint" | "code">;
 
-  constructor(private readonly readings: Readings) {
+  constructor(private readonly input: MetricsInput) {
     this.#durations = new Histogram({
       name: "lainlet_request_duration_seconds",
       help:
         "Time to make an answer, sending it not included; streams are not here. The code is HTTP's, or gRPC's where the endpoint is a method of it.",
       labelNames: ["endpoint", "code"],
-      buckets: BUCKETS,
-      registers: [this.#figures],
+      buckets: DURATION_BUCKETS,
+      registers: [this.#registry],
     });
     this.#addProcess();
     this.#addStore();
@@ -112,17 +112,17 @@ export class Metrics {
 
   /** Of {@linkcode text}. */
   get contentType(): string {
-    return this.#figures.contentType;
+    return this.#registry.contentType;
   }
 
   /** All metrics, in Prometheus' text format. */
   async text(): Promise<string> {
     const delays = histogramText(
       "lainlet_delivery_delay_seconds",
-      `Time from reading the newest change in an event from the store until a listener took the event, of one event in ${ONE_OF}. First states are not here.`,
-      this.readings.counters.delays,
+      `Time from reading the newest change in an event from the store until a listener took the event, of one event in ${SAMPLE_RATE}. First states are not here.`,
+      this.input.counters.latency,
     );
-    return `${await this.#figures.metrics()}\n${delays}`;
+    return `${await this.#registry.metrics()}\n${delays}`;
   }
 
   /**
@@ -137,12 +137,12 @@ export class Metrics {
 
   #addProcess(): void {
     const start = Date.now() / 1000 - process.uptime();
-    this.#figures.gauge(
+    this.#registry.gauge(
       "process_start_time_seconds",
       "When the process started, in seconds since 1970.",
       () => start,
     );
-    this.#figures.counter(
+    this.#registry.counter(
       "process_cpu_seconds_total",
       "CPU time of all threads, in user and in system mode.",
       () => {
@@ -150,53 +150,53 @@ export class Metrics {
         return (user + system) / 1e6;
       },
     );
-    this.#figures.gauge(
+    this.#registry.gauge(
       "process_resident_memory_bytes",
       "Resident memory.",
       () => Deno.memoryUsage().rss,
     );
-    this.#figures.gauge(
+    this.#registry.gauge(
       "lainlet_heap_bytes",
       "Memory of the main thread's objects.",
       () => Deno.memoryUsage().heapUsed,
     );
-    const { version } = this.readings;
+    const { version } = this.input;
     new Gauge({
       name: "lainlet_build_info",
       help: "1; the version is a label.",
       labelNames: ["version"],
-      registers: [this.#figures],
+      registers: [this.#registry],
     }).set({ version }, 1);
   }
 
   #addStore(): void {
-    const { cluster, store, staleAfter } = this.readings;
-    this.#figures.gauge(
+    const { cluster, store, staleAfter } = this.input;
+    this.#registry.gauge(
       "lainlet_ready",
       "1 when the state is complete and current, as /readyz says; else 0.",
-      () => Number(whyNotReady(this.readings).length === 0),
+      () => Number(notReadyReasons(this.input).length === 0),
     );
-    this.#figures.gauge(
+    this.#registry.gauge(
       "lainlet_store_revision",
       "The last revision of the store that was read.",
       () => store.status.revision,
     );
-    this.#figures.counter(
+    this.#registry.counter(
       "lainlet_store_reconnects_total",
       "Connections to the store after the first one.",
       () => store.status.reconnects,
     );
-    this.#figures.counter(
+    this.#registry.counter(
       "lainlet_store_missed_changes_total",
       "Changes that a watch of the store proved to have missed, which was mended.",
       () => store.status.missed,
     );
-    this.#figures.counter(
+    this.#registry.counter(
       "lainlet_store_changes_total",
       "Entries that were written or removed.",
-      () => changesOf(cluster),
+      () => countChanges(cluster),
     );
-    this.#figures.gauge(
+    this.#registry.gauge(
       "lainlet_stale_after_seconds",
       "The lag from which on the state counts as stale.",
       () => staleAfter / 1000,
@@ -207,7 +207,7 @@ export class Metrics {
       help: string,
       value: (watcher: Watcher<unknown>) => number,
     ) =>
-      this.#figures.labelled(
+      this.#registry.labelled(
         kind,
         name,
         help,
@@ -244,60 +244,60 @@ export class Metrics {
   }
 
   #addStreams(): void {
-    const { counters, limits, views } = this.readings;
-    this.#figures.gauge(
+    const { counters, limits, views } = this.input;
+    this.#registry.gauge(
       "lainlet_connections",
       "Open requests and streams.",
       () => counters.connections,
     );
-    this.#figures.counter(
+    this.#registry.counter(
       "lainlet_out_of_descriptors_seconds_total",
       "Time without file descriptors for new connections, looked at each second.",
-      () => counters.starved,
+      () => counters.outOfDescriptors,
     );
-    this.#figures.gauge(
+    this.#registry.gauge(
       "lainlet_topics",
       "Different states that streams are fed from.",
       () => views.topics,
     );
-    this.#figures.labelled(
+    this.#registry.labelled(
       Gauge,
       "lainlet_listeners",
       "Open streams, and GETs that wait.",
       "endpoint",
       () => limits.perEndpoint,
     );
-    this.#figures.gauge(
+    this.#registry.gauge(
       "lainlet_listeners_behind",
       "Open streams that have a newer state to take than they took, looked at each second.",
       () =>
         limits.open.keys()
-          .filter((place) => counters.places.behindSince(place) > 0)
+          .filter((place) => counters.slots.behindSince(place) > 0)
           .reduce((count) => count + 1, 0),
     );
-    this.#figures.labelled(
+    this.#registry.labelled(
       Counter,
       "lainlet_listeners_refused_total",
       "Streams that were one too many; the reason is the flag that limits them.",
       "reason",
       () => limits.refusals,
     );
-    this.#figures.counter(
+    this.#registry.counter(
       "lainlet_listeners_slow_total",
       "Streams that were ended because their client did not read.",
       () => counters.slow,
     );
-    this.#figures.counter(
+    this.#registry.counter(
       "lainlet_deliveries_total",
       "States and patches that were sent in streams.",
       () => counters.deliveries,
     );
-    this.#figures.counter(
+    this.#registry.counter(
       "lainlet_conflated_states_total",
       "States that were not sent to a slow listener, as there was a newer one.",
       () => counters.conflated,
     );
-    this.#figures.counter(
+    this.#registry.counter(
       "lainlet_stream_bytes_total",
       "Bytes that were sent in streams.",
       () => counters.bytes,

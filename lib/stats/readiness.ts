@@ -2,20 +2,20 @@ import type { Cluster } from "../watcher/cluster.ts";
 import type { Store } from "../store/store.ts";
 
 /** Why the state is not complete and recent, the cause first; none: it is. */
-export function whyNotReady(
+export function notReadyReasons(
   { cluster, staleAfter, store }: {
     readonly cluster: Cluster;
     readonly staleAfter: number;
     readonly store: Pick<Store, "status">;
   },
 ): string[] {
-  const empty = whyHeldBack(cluster);
-  const reasons = empty ? [empty] : missing(cluster, staleAfter);
+  const empty = heldBackReason(cluster);
+  const reasons = empty ? [empty] : staleReasons(cluster, staleAfter);
   return reasons.length === 0 ? [] : [...store.status.problems, ...reasons];
 }
 
 /** What is not read, or old: of what is so alike it is said once. */
-function missing(cluster: Cluster, staleAfter: number): string[] {
+function staleReasons(cluster: Cluster, staleAfter: number): string[] {
   const all = Object.values(cluster).flatMap(
     ({ name, isSynced, age, saved }) => {
       const [file, seconds] = [saved(), Math.floor(age() / 1000)];
@@ -40,7 +40,7 @@ function missing(cluster: Cluster, staleAfter: number): string[] {
 }
 
 /** Why nothing of what was read last is taken: the store is empty. Undefined: something is taken. */
-export function whyHeldBack(
+export function heldBackReason(
   { config, depends, nodes, podgroup }: Cluster,
 ): string | undefined {
   return [depends, nodes, podgroup].every((one) => one.heldBack)

@@ -1,12 +1,12 @@
 import type { Store } from "../store/store.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
-import type { Counters, Listening } from "./counters.ts";
+import type { Counters, ListenerInfo } from "./counters.ts";
 import { type Static, Type } from "@sinclair/typebox";
 import { quantile } from "./latency.ts";
-import { whyHeldBack } from "./readiness.ts";
+import { heldBackReason } from "./readiness.ts";
 
 /** What the figures of a lainlet are read from. */
-export interface Readings {
+export interface MetricsInput {
   readonly cluster: Cluster;
   readonly counters: Counters;
   readonly host: Host;
@@ -14,7 +14,7 @@ export interface Readings {
     /** Live streams. */
     readonly listeners: number;
     /** The same, by their places. */
-    readonly open: ReadonlyMap<number, Listening>;
+    readonly open: ReadonlyMap<number, ListenerInfo>;
     /** Live streams of each endpoint that ever had one, by path. */
     readonly perEndpoint: ReadonlyMap<string, number>;
     /** Streams that were one too many. */
@@ -35,12 +35,12 @@ export interface Readings {
 import process from "node:process";
 
 /** How often what lainlet does is noted, in ms, and for how long that is kept. */
-const EVERY = 10_000;
-const SAMPLES = 360;
+const SAMPLE_INTERVAL = 10_000;
+const MAX_SAMPLES = 360;
 
 /** How often whoever looks is told, in ms, and over how many of those rates are taken. */
-const REFRESH = 1_000;
-const RECENT = 5;
+const REFRESH_INTERVAL = 1_000;
+const RATE_WINDOW = 5;
 
 const Count = Type.Integer({ minimum: 0 });
 
@@ -65,8 +65,8 @@ export const Sample = Type.Object({
 });
 
 /** How a lainlet is. */
-export type Vital = Static<typeof Vital>;
-export const Vital = Type.Object({
+export type RuntimeStatus = Static<typeof RuntimeStatus>;
+export const RuntimeStatus = Type.Object({
   ...Sample.properties,
   version: Type.String(),
   host: Type.String({ description: "The name of its node." }),
@@ -94,17 +94,17 @@ export const Vital = Type.Object({
   slow: Count,
   conflated: Count,
   topics: Count,
-}, { $id: "Vital" });
+}, { $id: "RuntimeStatus" });
 
 /** Counts that only grow. */
-interface Totals {
+interface CounterSnapshot {
   /** In seconds, of a clock that nobody sets. */
   readonly time: number;
   readonly changes: number;
   readonly deliveries: number;
   readonly bytes: number;
   /** Deliveries by how long they took. */
-  readonly delays: readonly number[];
+  readonly latencies: readonly number[];
   /** In microseconds. */
   readonly cpu: number;
 }
@@ -112,7 +112,7 @@ interface Totals {
 const seconds = () => performance.now() / 1000;
 
 /** What a lainlet is doing, and did in the last hour. */
-export class Vitals {
+export class RuntimeStats {
   /** By the time of their end, in seconds since 1970; the oldest first. */
   readonly samples = new Map<number, Sample>();
   readonly #begin = seconds();
@@ -120,15 +120,15 @@ export class Vitals {
   readonly #listeners = new Set<() => void>();
   readonly #timer: ReturnType<typeof setInterval>;
   #refresh?: ReturnType<typeof setInterval>;
-  #last: Totals;
+  #last: CounterSnapshot;
   /** The oldest first. */
-  #recent: Totals[];
+  #recent: CounterSnapshot[];
   #version = 0;
 
-  constructor(private readonly readings: Readings) {
-    this.#last = this.#totals();
+  constructor(private readonly input: MetricsInput) {
+    this.#last = this.#takeSnapshot();
     this.#recent = [this.#last];
-    this.#timer = setInterval(() => this.#note(), EVERY);
+    this.#timer = setInterval(() => this.#takeSample(), SAMPLE_INTERVAL);
     Deno.unrefTimer(this.#timer);
   }
 
@@ -138,7 +138,7 @@ export class Vitals {
   }
 
   /** How it is at present; the rates are of the last seconds. */
-  get present(): Vital {
+  get current(): RuntimeStatus {
     const {
       cluster,
       counters,
@@ -148,11 +148,11 @@ export class Vitals {
       staleAfter,
       version,
       views,
-    } = this.readings;
+    } = this.input;
     const { source, revision, reconnects, missed, problems } = store.status;
-    const sample = this.#since(this.#recent[0] ?? this.#last);
+    const sample = this.#sampleSince(this.#recent[0] ?? this.#last);
     const watchers = Object.values(cluster);
-    const empty = whyHeldBack(cluster);
+    const empty = heldBackReason(cluster);
     return {
       ...sample,
       version,
@@ -189,8 +189,10 @@ export class Vitals {
     this.#listeners.add(listener);
     this.#refresh ??= setInterval(() => {
       for (const listener of this.#listeners) listener();
-      this.#recent = [...this.#recent, this.#totals()].slice(-RECENT);
-    }, REFRESH);
+      this.#recent = [...this.#recent, this.#takeSnapshot()].slice(
+        -RATE_WINDOW,
+      );
+    }, REFRESH_INTERVAL);
     return () => {
       this.#listeners.delete(listener);
       if (this.#listeners.size > 0) return;
@@ -204,29 +206,32 @@ export class Vitals {
     clearInterval(this.#refresh);
   }
 
-  #note(): void {
-    this.samples.set(Math.round(Date.now() / 1000), this.#since(this.#last));
+  #takeSample(): void {
+    this.samples.set(
+      Math.round(Date.now() / 1000),
+      this.#sampleSince(this.#last),
+    );
     const [oldest] = this.samples.keys();
-    if (this.samples.size > SAMPLES && oldest !== undefined) {
+    if (this.samples.size > MAX_SAMPLES && oldest !== undefined) {
       this.samples.delete(oldest);
     }
-    this.#last = this.#totals();
+    this.#last = this.#takeSnapshot();
     if (this.#refresh === undefined) this.#recent = [this.#last];
     this.#version++;
   }
 
-  #since(last: Totals): Sample {
-    const totals = this.#totals();
+  #sampleSince(last: CounterSnapshot): Sample {
+    const totals = this.#takeSnapshot();
     // At once after the last look there is no rate yet.
     const elapsed = Math.max(0.1, totals.time - last.time);
-    const rate = (name: Exclude<keyof Totals, "delays" | "time">) =>
+    const rate = (name: Exclude<keyof CounterSnapshot, "latencies" | "time">) =>
       (totals[name] - last[name]) / elapsed;
-    const { cluster, limits } = this.readings;
+    const { cluster, limits } = this.input;
     // There is no Infinity in JSON: before the first read it is as old as lainlet.
     const ages = Object.values(cluster).map(({ age }) =>
       Number.isFinite(age()) ? age() / 1000 : seconds() - this.#begin
     );
-    const delays = totals.delays.map((n, i) => n - (last.delays[i] ?? 0));
+    const delays = totals.latencies.map((n, i) => n - (last.latencies[i] ?? 0));
     return {
       lag: rounded(Math.max(...ages)),
       changes: rounded(rate("changes")),
@@ -240,22 +245,22 @@ export class Vitals {
     };
   }
 
-  #totals(): Totals {
-    const { cluster, counters } = this.readings;
+  #takeSnapshot(): CounterSnapshot {
+    const { cluster, counters } = this.input;
     const { user, system } = process.cpuUsage();
     return {
       time: seconds(),
-      changes: changesOf(cluster),
+      changes: countChanges(cluster),
       deliveries: counters.deliveries,
       bytes: counters.bytes,
-      delays: counters.delays.counts,
+      latencies: counters.latency.counts,
       cpu: user + system,
     };
   }
 }
 
 /** Entries that were written or removed; what is derived from them does not count. */
-export function changesOf(
+export function countChanges(
   { config, depends, nodes, podgroup }: Cluster,
 ): number {
   return [config, depends, nodes, podgroup]

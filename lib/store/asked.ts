@@ -1,4 +1,4 @@
-import { unlessAborted } from "../abort.ts";
+import { abortable } from "../abort.ts";
 
 /** Someone who waits for a proof that begins after he asked. */
 interface Asking {
@@ -22,7 +22,7 @@ export class Asked {
     const { promise, resolve } = Promise.withResolvers<number>();
     const asking = { prefix, at: performance.now(), resolve };
     this.#asking.add(asking);
-    return unlessAborted(promise, signal)
+    return abortable(promise, signal)
       .finally(() => this.#asking.delete(asking));
   }
 

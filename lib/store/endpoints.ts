@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { backoff, sleep } from "../time.ts";
-import { ChildController, onAbort, unlessAborted } from "../abort.ts";
+import { abortable, ChildController, onAbort } from "../abort.ts";
 import { type Connection, lineOf } from "./connection.ts";
 
 const log = getLogger(["lainlet", "store"]);
@@ -163,7 +163,7 @@ export async function dial<C extends Connection, H>(
     const connection = connect(endpoint);
     const remove = onAbort(over, () => connection.close());
     try {
-      const head = await unlessAborted(open(connection), connection.signal);
+      const head = await abortable(open(connection), connection.signal);
       connection.signal.throwIfAborted();
       remove();
       winner = { connection, head };

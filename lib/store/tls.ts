@@ -1,9 +1,9 @@
 import {
-  invalidityOf,
+  invalidReason,
   type KeyPair,
   readCa,
   readKeyPair,
-  Reread,
+  Reloaded,
 } from "../certificates.ts";
 
 /** PEM files of etcd's CA, and of a client certificate. */
@@ -20,12 +20,12 @@ export interface TlsTexts {
 
 /** The files for TLS to etcd, read again for each connection. */
 export class TlsFiles {
-  readonly #texts: Reread<TlsTexts>;
+  readonly #texts: Reloaded<TlsTexts>;
 
   /** Reads them. @throws {UsageError} that names the file which cannot be used */
   constructor(readonly paths: TlsPaths) {
     const { ca, client } = paths;
-    this.#texts = new Reread(() => ({
+    this.#texts = new Reloaded(() => ({
       ca: readCa({ flag: "etcd.ca", path: ca }),
       client: client && readKeyPair(
         { flag: "etcd.cert", path: client.cert },
@@ -38,14 +38,14 @@ export class TlsFiles {
     return this.#texts.read();
   }
 
-  /** Why the CA's certificate is not valid at a time, see {@linkcode invalidityOf}. */
+  /** Why the CA's certificate is not valid at a time, see {@linkcode invalidReason}. */
   invalidityOfCa(now: number): string | undefined {
-    return invalidityOf(this.read().ca, now);
+    return invalidReason(this.read().ca, now);
   }
 
   /** The same of the client's certificate. */
   invalidityOfClient(now: number): string | undefined {
     const { client } = this.read();
-    return client && invalidityOf(client.cert, now);
+    return client && invalidReason(client.cert, now);
   }
 }

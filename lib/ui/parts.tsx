@@ -5,7 +5,7 @@
  */
 import type { ComponentChildren } from "preact";
 import type { Difference } from "../client/diff.ts";
-import { isDeeper } from "../json.ts";
+import { isDeeperThan } from "../json.ts";
 import type { Container } from "../model/mod.ts";
 import { href } from "./route.ts";
 import "./parts.css";
@@ -64,7 +64,7 @@ const LAID_OUT = 50;
 
 function pretty(value: unknown): string {
   const text = typeof value === "string" ? value : JSON.stringify(value) ?? "";
-  if (!/^\s*[[{]/.test(text) || isDeeper(text, LAID_OUT)) return text;
+  if (!/^\s*[[{]/.test(text) || isDeeperThan(text, LAID_OUT)) return text;
   try {
     return JSON.stringify(JSON.parse(text), null, 2);
   } catch {

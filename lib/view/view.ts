@@ -10,7 +10,7 @@ import type { History } from "../overview/history.ts";
 import type { Rights } from "../access/rights.ts";
 import { memo } from "../memo.ts";
 import type { Counters } from "../stats/counters.ts";
-import type { Readings, Vitals } from "../stats/stats.ts";
+import type { MetricsInput, RuntimeStats } from "../stats/stats.ts";
 import type { Watcher } from "../watcher/watcher.ts";
 import type { Pieces, RpcDeclaration, ViewDeclaration } from "./declaration.ts";
 import type { Query, Selection } from "./query.ts";
@@ -28,12 +28,12 @@ import {
 /** What views are views of. */
 export interface ViewContext {
   readonly cluster: Cluster;
-  readonly counters: Pick<Counters, "places">;
-  readonly limits: Pick<Readings["limits"], "open">;
+  readonly counters: Pick<Counters, "slots">;
+  readonly limits: Pick<MetricsInput["limits"], "open">;
   readonly rights: Pick<Rights, "appOf">;
   readonly history: History;
   readonly host: Host;
-  readonly vitals: Vitals;
+  readonly stats: RuntimeStats;
 }
 
 /** What can be read and followed, in one form. */

@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import { traceOf } from "../log.ts";
+import { errorTrace } from "../log.ts";
 
 const log = getLogger(["lainlet", "watcher"]);
 
@@ -74,7 +74,7 @@ export class Subscribers<A extends readonly unknown[]> {
       } catch (error) {
         log.error("a listener of {watcher} failed", {
           watcher: this.name,
-          error: traceOf(error),
+          error: errorTrace(error),
         });
       }
     }

@@ -1,4 +1,9 @@
-import { isDeeper, isObject, isRawNumber, type RawNumber } from "../json.ts";
+import {
+  isDeeperThan,
+  isObject,
+  isRawNumber,
+  type RawNumber,
+} from "../json.ts";
 import { shared } from "./shared.ts";
 
 /** A value of the store that is not what the layout says. */
@@ -14,7 +19,7 @@ const MAX_DEPTH = 200;
 
 /** JSON text of the store as it is. @throws {BadValue} when it is nested too deep */
 export function shallow(text: string): string {
-  if (!isDeeper(text, MAX_DEPTH)) return text;
+  if (!isDeeperThan(text, MAX_DEPTH)) return text;
   throw new BadValue(`the value is nested deeper than ${MAX_DEPTH}`);
 }
 

@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { now } from "../time.ts";
-import { traceOf } from "../log.ts";
+import { errorTrace } from "../log.ts";
 import type {
   Batch,
   Inventory,
@@ -288,7 +288,7 @@ export function follow<T>(
     }
   };
   run().catch((error) =>
-    log.fatal("a watcher stopped", { watcher: name, error: traceOf(error) })
+    log.fatal("a watcher stopped", { watcher: name, error: errorTrace(error) })
   );
   return watcher;
 }

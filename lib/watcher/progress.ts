@@ -1,4 +1,4 @@
-import { unlessAborted } from "../abort.ts";
+import { abortable } from "../abort.ts";
 import { sleep } from "../time.ts";
 
 /** How soon what was written under a prefix is there by itself, in ms; otherwise it is asked for. */
@@ -136,7 +136,7 @@ export class SubtreeProgress implements Progress {
     if (this.#revision >= waiting.revision) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.set(resolve, waiting);
-    return unlessAborted(promise, signal)
+    return abortable(promise, signal)
       .finally(() => this.#waiting.delete(resolve));
   }
 }

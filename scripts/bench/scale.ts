@@ -92,7 +92,7 @@ async function cost(
   });
   const stops: (() => void)[] = [];
   for (let i = 0; i < count; i++) {
-    const feed = await lainlet.answer({
+    const feed = await lainlet.handle({
       method: "GET",
       url: `http://bench${path}`,
       peer: "127.0.0.1",

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Front } from "../../lib/http/server.ts";
+import { HttpServer } from "../../lib/http/server.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { get, Stream } from "../util/client.ts";
@@ -117,7 +117,7 @@ Deno.test("listeners: those who do not read are behind, on whatever thread", asy
   const store = new MemoryStore([["/lain/config/a", large]]);
   await using lainlet = new TestLainlet(store);
   await lainlet.ready();
-  const front = new Front(lainlet.lainlet, {
+  const front = new HttpServer(lainlet.lainlet, {
     web: { hostname: "127.0.0.1", port: 0 },
     workers: 2,
     listeners: 100,
@@ -126,7 +126,7 @@ Deno.test("listeners: those who do not read are behind, on whatever thread", asy
     logFormat: "logfmt",
     logLevel: "info",
   });
-  await front.listening();
+  await front.ready();
   const { port } = front.address;
   const stalled = await Promise.all(Array.from({ length: 8 }, async () => {
     const conn = await Deno.connect({ hostname: "127.0.0.1", port });

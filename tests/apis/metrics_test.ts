@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
-import { BOUNDS } from "../../lib/stats/latency.ts";
+import { BUCKET_BOUNDS } from "../../lib/stats/latency.ts";
 import { get, Stream } from "../util/client.ts";
 import { cluster } from "../util/golden.ts";
 import { TestLainlet } from "../util/lainlet.ts";
@@ -134,9 +134,9 @@ Deno.test("/metrics has a histogram of how long deliveries took", async () => {
   const sum = some.get(`${NAME}_sum`) ?? 0;
   assert(sum > 0 && sum < 10, `${sum}`);
   const buckets = [...some].filter(([name]) => name.startsWith(`${NAME}_b`));
-  assertEquals(buckets.length, BOUNDS.length + 1);
+  assertEquals(buckets.length, BUCKET_BOUNDS.length + 1);
   for (const [i, [name, count]] of buckets.entries()) {
-    const bound = BOUNDS[i] ?? Infinity;
+    const bound = BUCKET_BOUNDS[i] ?? Infinity;
     const le = bound === Infinity ? "+Inf" : bound;
     assertEquals(name, `${NAME}_bucket{le="${le}"}`);
     assertEquals([le, count], [le, sum <= bound ? 1 : 0]);

@@ -10,7 +10,7 @@ import { TestEtcd } from "../util/etcd.ts";
 import { cluster, comparable, expectations } from "../util/golden.ts";
 import { GOLDEN_HOST } from "../util/lainlet.ts";
 import { LainletProcess, TARGETS } from "../util/lainlet_process.ts";
-import { ONE_OF } from "../../lib/stats/latency.ts";
+import { SAMPLE_RATE } from "../../lib/stats/latency.ts";
 import { applyPatch } from "../../lib/client/patch.ts";
 import { becomes, eventually, Program } from "../util/process.ts";
 
@@ -98,7 +98,7 @@ for (const target of ["source", "binary"] as const) {
 
     await t.step("all threads time their deliveries together", async () => {
       // Of each thread the first one, and then one in so many.
-      const least = Math.ceil(2 * LISTENERS / ONE_OF);
+      const least = Math.ceil(2 * LISTENERS / SAMPLE_RATE);
       // A listener may have the last one before it is counted.
       await eventually("they are counted", async () => {
         const { body } = await get(`${url}/metrics`);

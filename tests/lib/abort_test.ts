@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ChildController, onAbort, unlessAborted } from "../../lib/abort.ts";
+import { abortable, ChildController, onAbort } from "../../lib/abort.ts";
 import { ListenedSignal } from "../util/signal.ts";
 
 Deno.test("a signal that aborts, or has aborted, is heard once", () => {
@@ -19,16 +19,16 @@ Deno.test("a signal that aborts, or has aborted, is heard once", () => {
 Deno.test("a promise is waited for unless the signal aborts, or has aborted", async () => {
   const listened = new ListenedSignal();
   const { signal } = listened;
-  assertEquals(await unlessAborted(Promise.resolve(1), signal), 1);
+  assertEquals(await abortable(Promise.resolve(1), signal), 1);
   const failing = Promise.reject(new Error("no"));
-  await assertRejects(() => unlessAborted(failing, signal), Error, "no");
+  await assertRejects(() => abortable(failing, signal), Error, "no");
   assertEquals(listened.listeners, 0);
-  const waiting = unlessAborted(new Promise(() => {}), signal);
+  const waiting = abortable(new Promise(() => {}), signal);
   assertEquals(listened.listeners, 1);
   listened.abort();
   await assertRejects(() => waiting, DOMException);
   await assertRejects(
-    () => unlessAborted(new Promise(() => {}), signal),
+    () => abortable(new Promise(() => {}), signal),
     DOMException,
   );
   assertEquals(listened.listeners, 0);

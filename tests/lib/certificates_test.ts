@@ -1,9 +1,9 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import {
-  invalidityOf,
+  invalidReason,
   readCa,
   readKeyPair,
-  Reread,
+  Reloaded,
 } from "../../lib/certificates.ts";
 import { UsageError } from "../../lib/flags.ts";
 import { makeCertificates, openssl, renew } from "../util/certificates.ts";
@@ -121,13 +121,13 @@ Deno.test("certificates: when one is not valid", async () => {
   await using pair = await makeCertificates();
   const pem = await Deno.readTextFile(pair.cert);
   const day = 24 * 3_600_000;
-  assertEquals(invalidityOf(pem, Date.now()), undefined);
+  assertEquals(invalidReason(pem, Date.now()), undefined);
   assertStringIncludes(
-    invalidityOf(pem, Date.now() + 3 * day) ?? "",
+    invalidReason(pem, Date.now() + 3 * day) ?? "",
     `expired on ${new Date(Date.now() + 2 * day).toISOString().slice(0, 10)}T`,
   );
   assertStringIncludes(
-    invalidityOf(pem, Date.now() - day) ?? "",
+    invalidReason(pem, Date.now() - day) ?? "",
     `is not valid before ${new Date().toISOString().slice(0, 10)}T`,
   );
 });
@@ -136,7 +136,7 @@ Deno.test("certificates: renewed files are read, and half of them is not", async
   await using used = await makeCertificates();
   await using other = await makeCertificates();
   using logged = new Logged();
-  const files = new Reread(() => read(used.cert, used.key));
+  const files = new Reloaded(() => read(used.cert, used.key));
   const first = files.read();
   await Deno.copyFile(other.cert, used.cert);
   assertEquals([files.read(), files.read()], [first, first]);

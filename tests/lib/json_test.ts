@@ -2,8 +2,8 @@ import { assertEquals, assertThrows } from "@std/assert";
 import {
   array,
   canonical,
-  exceeded,
-  isDeeper,
+  exceededBound,
+  isDeeperThan,
   object,
   parse,
   parseExact,
@@ -57,7 +57,7 @@ Deno.test("isDeeper: brackets count as they are nested, those in strings do not"
     "]".repeat(1_000) + nested(1_000),
   ];
   for (const text of shallow) {
-    assertEquals([text, isDeeper(text, 200)], [text, false]);
+    assertEquals([text, isDeeperThan(text, 200)], [text, false]);
   }
   const deep = [
     nested(201),
@@ -68,14 +68,14 @@ Deno.test("isDeeper: brackets count as they are nested, those in strings do not"
     `["${"]".repeat(300)}",${nested(200)}]`,
   ];
   for (const text of deep) {
-    assertEquals([text, isDeeper(text, 200)], [text, true]);
+    assertEquals([text, isDeeperThan(text, 200)], [text, true]);
   }
 });
 
 Deno.test("exceeded: names the bound", () => {
   const bounds = { depth: 3, nodes: 5 };
-  assertEquals(exceeded('[[{"a":"[[,,{{"}],1]', bounds), undefined);
-  assertEquals(exceeded("[[[[]]]]", bounds), "depth");
-  assertEquals(exceeded("[1,2,3,4,5,6]", bounds), "nodes");
-  assertEquals(exceeded("[[],[],[]]", bounds), "nodes");
+  assertEquals(exceededBound('[[{"a":"[[,,{{"}],1]', bounds), undefined);
+  assertEquals(exceededBound("[[[[]]]]", bounds), "depth");
+  assertEquals(exceededBound("[1,2,3,4,5,6]", bounds), "nodes");
+  assertEquals(exceededBound("[[],[],[]]", bounds), "nodes");
 });

@@ -1,7 +1,7 @@
 import * as apis from "../../apis/mod.ts";
 import { canonical } from "../../lib/json.ts";
 import { Lainlet } from "../../lib/http/handler.ts";
-import { Server } from "../../lib/http/server.ts";
+import { ThreadServer } from "../../lib/http/server.ts";
 import { type Loaded, loadState } from "../../lib/store/saved/read.ts";
 import { SavedStore } from "../../lib/store/saved/store.ts";
 import type { Store } from "../../lib/store/store.ts";
@@ -40,7 +40,7 @@ export interface OpenedStore {
 /** What runs of a lainlet. */
 interface Running {
   readonly lainlet: Lainlet;
-  readonly server: Server;
+  readonly server: ThreadServer;
   readonly saved?: SavedStore;
 }
 
@@ -113,8 +113,8 @@ export class SimulatedLainlet {
 
   #run(store: Store, saved?: SavedStore): void {
     const lainlet = lainletOf(store);
-    const server = new Server({
-      origin: lainlet,
+    const server = new ThreadServer({
+      handler: lainlet,
       counters: lainlet.counters,
       hosts: [],
       slowAfter: 600_000,

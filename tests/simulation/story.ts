@@ -1,6 +1,6 @@
 import { canonical } from "../../lib/json.ts";
-import { traceOf } from "../../lib/log.ts";
-import { whyNotReady } from "../../lib/stats/readiness.ts";
+import { errorTrace } from "../../lib/log.ts";
+import { notReadyReasons } from "../../lib/stats/readiness.ts";
 import { nodeKey, type NodeSpec, nodeValue } from "../../scripts/cluster.ts";
 import type { Backup } from "./etcd.ts";
 import { featuresOf } from "./features.ts";
@@ -74,7 +74,7 @@ export class Story {
     } catch (error) {
       const { kind, message } = error instanceof Violation
         ? error
-        : { kind: "something threw", message: traceOf(error) };
+        : { kind: "something threw", message: errorTrace(error) };
       story.note(message);
       return {
         lines: story.lines,
@@ -222,7 +222,7 @@ export class Story {
   /** What counts as current is not older than it may be. */
   #checkReady(simulated: SimulatedLainlet): void {
     if (!simulated.isUp || simulated.hasLost) return;
-    if (whyNotReady(simulated.lainlet).length > 0) return;
+    if (notReadyReasons(simulated.lainlet).length > 0) return;
     const { reference } = this.world;
     const oldest = reference.at(this.time.now - STALE_AFTER);
     for (const [question, path, text] of simulated.answers()) {
@@ -249,7 +249,7 @@ export class Story {
           name,
         );
       }
-      const reasons = whyNotReady(lainlet)
+      const reasons = notReadyReasons(lainlet)
         .concat(lainlet.store.status.problems);
       if (reasons.length > 0) {
         throw new Violation(

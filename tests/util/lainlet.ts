@@ -2,7 +2,10 @@ import config from "../../deno.json" with { type: "json" };
 import * as apis from "../../apis/mod.ts";
 import { GrpcServer } from "../../lib/grpc/server.ts";
 import { Lainlet, type LainletOptions } from "../../lib/http/handler.ts";
-import { Server, type ServerOptions } from "../../lib/http/server.ts";
+import {
+  ThreadServer,
+  type ThreadServerOptions,
+} from "../../lib/http/server.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { eventually } from "./process.ts";
 
@@ -12,7 +15,7 @@ export const GOLDEN_HOST = { ip: "192.168.77.21", hostname: "node1" };
 /** A lainlet in this process, behind a real socket. */
 export class TestLainlet implements AsyncDisposable {
   readonly lainlet: Lainlet;
-  readonly #server: Server;
+  readonly #server: ThreadServer;
   readonly #http: Deno.HttpServer<Deno.NetAddr>;
   readonly #grpc: GrpcServer;
 
@@ -20,7 +23,7 @@ export class TestLainlet implements AsyncDisposable {
     store: Store,
     { idle, slowAfter = 60_000, ...options }:
       & Partial<LainletOptions>
-      & Partial<Pick<ServerOptions, "idle" | "slowAfter">> = {},
+      & Partial<Pick<ThreadServerOptions, "idle" | "slowAfter">> = {},
   ) {
     this.lainlet = new Lainlet({
       store,
@@ -33,8 +36,8 @@ export class TestLainlet implements AsyncDisposable {
       ...options,
     });
     const { counters } = this.lainlet;
-    this.#server = new Server({
-      origin: this.lainlet,
+    this.#server = new ThreadServer({
+      handler: this.lainlet,
       counters,
       hosts: [GOLDEN_HOST.hostname, "lainlet.lain"],
       slowAfter,

@@ -172,9 +172,9 @@ Deno.test("any state that follows another one goes over, and older ones besides"
       states.push(state);
       const older = states[random.below(states.length)] ?? state;
       const wire = structuredClone(writer.write(state));
-      const aside = structuredClone(writer.writeAside(older));
+      const aside = structuredClone(writer.writeOutOfBand(older));
       assert(reader.read(wire).equals(state));
-      assert(reader.readAside(aside).equals(older));
+      assert(reader.readOutOfBand(aside).equals(older));
     }
   });
 });

@@ -11,7 +11,7 @@ import { Topic } from "../../../lib/broadcast/topic.ts";
 import { now } from "../../../lib/time.ts";
 import { Unavailable } from "../../../lib/errors.ts";
 import { Counters } from "../../../lib/stats/counters.ts";
-import { BOUNDS, ONE_OF } from "../../../lib/stats/latency.ts";
+import { BUCKET_BOUNDS, SAMPLE_RATE } from "../../../lib/stats/latency.ts";
 
 /** As many listeners to one topic as one of is looked at. */
 class Listeners implements Disposable {
@@ -24,7 +24,7 @@ class Listeners implements Disposable {
   readonly #readers: readonly ReadableStreamDefaultReader<Uint8Array>[];
 
   constructor(heartbeat = 0) {
-    this.#readers = Array.from({ length: ONE_OF }, () => {
+    this.#readers = Array.from({ length: SAMPLE_RATE }, () => {
       const branch = new Branch(
         this.#branches,
         { heartbeat, patch: false, tag: false },
@@ -46,9 +46,9 @@ class Listeners implements Disposable {
 
   /** How many deliveries were looked at, by the bounds of their buckets. */
   get delays(): Record<number, number> {
-    const { counts } = this.#counters.delays;
+    const { counts } = this.#counters.latency;
     return Object.fromEntries(
-      counts.map((count, i) => [BOUNDS[i] ?? Infinity, count])
+      counts.map((count, i) => [BUCKET_BOUNDS[i] ?? Infinity, count])
         .filter(([, count]) => count !== 0),
     );
   }

@@ -16,7 +16,7 @@ import {
   wordAt,
   words,
 } from "../../../lib/http2/frame.ts";
-import { ONE_OF, quantile } from "../../../lib/stats/latency.ts";
+import { quantile, SAMPLE_RATE } from "../../../lib/stats/latency.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { get } from "../../util/client.ts";
 import { golden } from "../../util/golden.ts";
@@ -74,11 +74,11 @@ Deno.test("callers that take a change late are seen to", async () => {
   const large = "x".repeat(200_000);
   const store = new MemoryStore([["/lain/config/a", large]]);
   await using lainlet = await new TestLainlet(store).ready();
-  const { delays } = lainlet.lainlet.counters;
+  const { latency: delays } = lainlet.lainlet.counters;
   const { limits } = lainlet.lainlet;
   // Its window is not enough for the first state of one of them.
   await using peer = await Http2Peer.connect(lainlet.rpcPort);
-  const streams = Array.from({ length: ONE_OF }, (_, i) => 2 * i + 1);
+  const streams = Array.from({ length: SAMPLE_RATE }, (_, i) => 2 * i + 1);
   for (const stream of streams) {
     await peer.open(stream, callHeaders("/message.Config/Watch"));
     await peer.send(encodeFrame(TYPE.data, FLAG.endStream, stream, EMPTY));

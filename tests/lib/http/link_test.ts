@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Origin } from "../../../lib/http/response.ts";
+import type { RequestHandler } from "../../../lib/http/response.ts";
 import type { ViewStream } from "../../../lib/view/listener.ts";
 import type {
   EventStream,
@@ -9,11 +9,11 @@ import { State } from "../../../lib/broadcast/state.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
 import { Unavailable } from "../../../lib/errors.ts";
 import {
-  OriginLink,
-  type ToOrigin,
+  type ToMain,
   type ToWorker,
+  WorkerLink,
 } from "../../../lib/http/link.ts";
-import { RemoteOrigin } from "../../../lib/http/remote.ts";
+import { RemoteHandler } from "../../../lib/http/remote.ts";
 import { eventually } from "../../util/process.ts";
 import { ListenedSignal } from "../../util/signal.ts";
 
@@ -30,7 +30,7 @@ const ASK = {
 };
 
 /** An origin that feeds everybody from one topic. */
-class TestOrigin implements Origin {
+class TestOrigin implements RequestHandler {
   /** The store's, at which the topic's state is there. */
   revision = 1;
   readonly topic = new Topic(State.of("1"), () => this.revision);
@@ -41,7 +41,7 @@ class TestOrigin implements Origin {
   /** Called before a listener is fed. */
   onStart = () => {};
 
-  answer({ url }: typeof ASK): Promise<HttpResponse | EventStream> {
+  handle({ url }: typeof ASK): Promise<HttpResponse | EventStream> {
     if (!url.endsWith("watch")) {
       const body = State.of(`"${url}"`).body;
       return Promise.resolve({ status: 200, headers: { a: "b" }, body });
@@ -95,25 +95,25 @@ class TestListener implements ViewStream {
 /** Both ends of a link, with a real channel between them. */
 class Link implements Disposable {
   readonly origin = new TestOrigin();
-  readonly remote: RemoteOrigin;
+  readonly remote: RemoteHandler;
   /** Types of the messages to the worker. */
   readonly sent: string[] = [];
   readonly #channel = new MessageChannel();
 
   constructor() {
     const { port1, port2 } = this.#channel;
-    const link = new OriginLink(this.origin, (message) => {
+    const link = new WorkerLink(this.origin, (message) => {
       this.sent.push(message.type);
       port1.postMessage(message);
     });
-    this.remote = new RemoteOrigin((message) => port2.postMessage(message));
-    port1.onmessage = ({ data }: MessageEvent<ToOrigin>) => link.receive(data);
+    this.remote = new RemoteHandler((message) => port2.postMessage(message));
+    port1.onmessage = ({ data }: MessageEvent<ToMain>) => link.receive(data);
     port2.onmessage = ({ data }: MessageEvent<ToWorker>) =>
       this.remote.receive(data);
   }
 
   async watch(): Promise<{ listener: TestListener; stop: () => void }> {
-    const feed = await this.remote.answer({ ...ASK, url: "http://x/watch" });
+    const feed = await this.remote.handle({ ...ASK, url: "http://x/watch" });
     if (!("start" in feed)) throw new Error("no feed");
     assertEquals(feed.headers, { c: "d" });
     assertEquals(feed.options, { heartbeat: 3, patch: true, tag: false });
@@ -136,7 +136,7 @@ const heard = (listener: TestListener, last: string) =>
 Deno.test("link: answers come to those who asked, with their bytes", async () => {
   using link = new Link();
   const answers = await Promise.all(
-    ["a", "b"].map((url) => link.remote.answer({ ...ASK, url })),
+    ["a", "b"].map((url) => link.remote.handle({ ...ASK, url })),
   );
   for (const [i, answer] of answers.entries()) {
     if (!("body" in answer) || !(answer.body instanceof Uint8Array)) {
@@ -290,10 +290,10 @@ Deno.test("link: a topic is dropped with its last listener, and can be had again
 
 Deno.test("link: who has gone, or had before, is told of, and the signal is left alone after an answer", async () => {
   const told: string[] = [];
-  const remote = new RemoteOrigin(({ type }) => told.push(type));
+  const remote = new RemoteHandler(({ type }) => told.push(type));
   const listened = new ListenedSignal();
-  const answer = remote.answer(ASK, listened.signal);
-  remote.answer(ASK, listened.signal);
+  const answer = remote.handle(ASK, listened.signal);
+  remote.handle(ASK, listened.signal);
   assertEquals([told, listened.listeners], [["ask", "ask"], 2]);
   const body = State.of("1").body;
   remote.receive({
@@ -304,6 +304,6 @@ Deno.test("link: who has gone, or had before, is told of, and the signal is left
   await answer;
   assertEquals(listened.listeners, 1);
   listened.abort();
-  remote.answer(ASK, listened.signal);
+  remote.handle(ASK, listened.signal);
   assertEquals(told, ["ask", "ask", "gone", "ask", "gone"]);
 });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { waitOf } from "../../../lib/http/reads.ts";
+import { preferredWait } from "../../../lib/http/reads.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { groupKey, groupValue } from "../../../scripts/cluster.ts";
 import { get } from "../../util/client.ts";
@@ -101,6 +101,6 @@ Deno.test("reads: how long to wait is a preference, and the first; what is malfo
     [`x=${'"'.repeat(30_001)}\\"`]: undefined,
   };
   for (const [prefer, seconds] of Object.entries(cases)) {
-    assertEquals(waitOf(prefer), seconds, prefer.slice(0, 50));
+    assertEquals(preferredWait(prefer), seconds, prefer.slice(0, 50));
   }
 });

@@ -26,7 +26,7 @@ Deno.test("an address that asks for much at once is not served before the others
   await using test = await new TestLainlet(golden()).ready();
   const { lainlet } = test;
   let answered = 0;
-  const ask = (peer: string) => lainlet.answer(askFor("/metrics", peer));
+  const ask = (peer: string) => lainlet.handle(askFor("/metrics", peer));
   const COUNT = 25;
   const many = Array.from({ length: 4 }, async () => {
     for (let i = 0; i < COUNT; i++) {
@@ -60,7 +60,7 @@ Deno.test("requests of one address that come at once have one time slice", async
   await using test = new TestLainlet(golden(), { endpoints: [page] });
   const answers = Array.from(
     { length: 20 },
-    () => test.lainlet.answer(askFor("/dear", "127.0.0.9")),
+    () => test.lainlet.handle(askFor("/dear", "127.0.0.9")),
   );
   assert(begun <= 4, `${begun} at once`);
   for (const answer of await Promise.all(answers)) {

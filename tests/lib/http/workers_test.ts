@@ -1,5 +1,5 @@
 import { assert } from "@std/assert";
-import { Front } from "../../../lib/http/server.ts";
+import { HttpServer } from "../../../lib/http/server.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { get, Stream } from "../../util/client.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
@@ -57,7 +57,7 @@ async function serve() {
   const mortals = stack.use(new Mortals());
   const store = new MemoryStore([[KEY, "0"]]);
   const { lainlet } = await stack.use(new TestLainlet(store)).ready();
-  const front = new Front(lainlet, {
+  const front = new HttpServer(lainlet, {
     web: { hostname: "127.0.0.1", port: 0 },
     workers: WORKERS,
     listeners: 100,
@@ -67,7 +67,7 @@ async function serve() {
     logLevel: "info",
   });
   stack.defer(() => front.close());
-  await front.listening();
+  await front.ready();
   const url = `http://127.0.0.1:${front.address.port}/v2/configwatcher`;
   return {
     ...{ front, lainlet, mortals, store, url },
@@ -176,11 +176,11 @@ Deno.test("workers: a lainlet whose workers are dead ends in time", async () => 
 
 Deno.test("workers: one that hangs does not answer; one that dies keeps nobody waiting", async () => {
   await using s = await serve();
-  await s.front.answer();
+  await s.front.ping();
 
   const wake = s.mortals.hang(1);
   let isAnswered = false;
-  const answered = s.front.answer().then(() => isAnswered = true);
+  const answered = s.front.ping().then(() => isAnswered = true);
   // The other one answers within a millisecond.
   await new Promise((resolve) => setTimeout(resolve, 200));
   assert(!isAnswered);
@@ -188,6 +188,6 @@ Deno.test("workers: one that hangs does not answer; one that dies keeps nobody w
   await answered;
 
   const dead = s.mortals.kill(0);
-  await s.front.answer();
+  await s.front.ping();
   await dead;
 });

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { readKeyPair, Reread } from "../../../lib/certificates.ts";
+import { readKeyPair, Reloaded } from "../../../lib/certificates.ts";
 import {
   encodeFrame,
   ERROR,
@@ -238,7 +238,7 @@ Deno.test("new connections get a renewed certificate, and those that are there s
   const cas = await Promise.all(
     [used.ca, renewed.ca].map((ca) => Deno.readTextFile(ca)),
   );
-  const files = new Reread(() =>
+  const files = new Reloaded(() =>
     readKeyPair(
       { flag: "cert", path: used.cert },
       { flag: "key", path: used.key },

@@ -1,7 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { now } from "../../../lib/time.ts";
 import { Counters } from "../../../lib/stats/counters.ts";
-import { BOUNDS, ONE_OF, quantile } from "../../../lib/stats/latency.ts";
+import {
+  BUCKET_BOUNDS,
+  quantile,
+  SAMPLE_RATE,
+} from "../../../lib/stats/latency.ts";
 
 /** Equal but for how sums are rounded. */
 function assertNear(actual: number, expected: number): void {
@@ -12,44 +16,44 @@ const total = (counts: readonly number[]) =>
   counts.reduce((sum, count) => sum + count, 0);
 
 Deno.test("delays: a bucket holds what is up to its bound, and the last one the rest", () => {
-  const { delays } = new Counters();
-  delays.add(0);
-  for (const bound of BOUNDS) delays.add(bound);
-  for (const more of [10.001, 1e6]) delays.add(more);
-  assertEquals(delays.counts, [2, ...BOUNDS.slice(1).map(() => 1), 2]);
-  const sum = BOUNDS.reduce<number>((sum, bound) => sum + bound, 0);
-  assertNear(delays.sum, sum + 10.001 + 1e6);
+  const { latency } = new Counters();
+  latency.observe(0);
+  for (const bound of BUCKET_BOUNDS) latency.observe(bound);
+  for (const more of [10.001, 1e6]) latency.observe(more);
+  assertEquals(latency.counts, [2, ...BUCKET_BOUNDS.slice(1).map(() => 1), 2]);
+  const sum = BUCKET_BOUNDS.reduce<number>((sum, bound) => sum + bound, 0);
+  assertNear(latency.sum, sum + 10.001 + 1e6);
 });
 
 Deno.test("delays: one in so many is looked at, the first one for a start", () => {
-  const { delays } = new Counters();
-  for (let taken = 1; taken <= 10 * ONE_OF; taken++) {
+  const { latency } = new Counters();
+  for (let taken = 1; taken <= 10 * SAMPLE_RATE; taken++) {
     // What is not for a change takes nobody's turn.
-    delays.taken(undefined);
-    delays.taken(now());
-    assertEquals(total(delays.counts), Math.ceil(taken / ONE_OF));
+    latency.delivered(undefined);
+    latency.delivered(now());
+    assertEquals(total(latency.counts), Math.ceil(taken / SAMPLE_RATE));
   }
   // A clock that is ahead of another one by a hair does not count backwards.
-  const { delays: others } = new Counters();
-  others.taken(now() + 1_000);
+  const { latency: others } = new Counters();
+  others.delivered(now() + 1_000);
   assertEquals([others.counts[0], others.sum], [1, 0]);
 });
 
 Deno.test("delays: threads count together, beside what else they count", () => {
   const counters = new Counters();
   const other = new Counters(counters.buffer);
-  counters.delays.add(0.002);
-  other.delays.add(0.002);
+  counters.latency.observe(0.002);
+  other.latency.observe(0.002);
   other.add("starved", 3);
-  assertEquals(counters.delays.counts, other.delays.counts);
-  assertEquals(counters.delays.counts[2], 2);
-  assertNear(counters.delays.sum, 0.004);
-  assertEquals([counters.starved, counters.connections], [3, 0]);
+  assertEquals(counters.latency.counts, other.latency.counts);
+  assertEquals(counters.latency.counts[2], 2);
+  assertNear(counters.latency.sum, 0.004);
+  assertEquals([counters.outOfDescriptors, counters.connections], [3, 0]);
 });
 
 Deno.test("delays: a quantile lies in its bucket, as Prometheus has it", () => {
   const counts = (some: Record<number, number>) =>
-    [...BOUNDS, Infinity].map((bound) => some[bound] ?? 0);
+    [...BUCKET_BOUNDS, Infinity].map((bound) => some[bound] ?? 0);
   assertEquals(quantile(0.99, counts({})), 0);
   // Half of the way from 5 to 10 ms, and from nothing to the first bound.
   assertNear(quantile(0.5, counts({ 0.01: 8 })), 0.0075);

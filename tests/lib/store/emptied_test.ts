@@ -156,7 +156,7 @@ async function losesData(kind: KindName): Promise<void> {
   assertMatch(headers.get("Age") ?? "", /^\d+$/);
   assertMatch(headers.get("Cache-Status") ?? "", new RegExp(REPLACED));
   assertEquals(headers.get("Lainlet-Revision"), null);
-  const { present } = scene.lainlet.lainlet.vitals;
+  const present = scene.lainlet.lainlet.stats.current;
   assertEquals([present.stale, present.problems], [true, [REPLACED]]);
   // Rights rest on what was known.
   const own = await scene.get("/v2/proxywatcher", "127.21.0.7");

@@ -56,7 +56,7 @@ Deno.test("the state of a store out of reach is served, and its age told", async
           `config, container, .+ and podgroup are from .+/state, ${told} s old$`,
         ),
       );
-      const { present } = server.lainlet.vitals;
+      const present = server.lainlet.stats.current;
       assertEquals(present.stale, true);
       assertMatch(String(Math.floor(present.lag)), new RegExp(`^${told}$`));
     }
