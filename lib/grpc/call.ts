@@ -133,7 +133,7 @@ export class Call implements StreamHandler {
   /** Notes what is kept of the request. @throws {RpcError} when the caller has too much of that */
   keep(): void {
     const held = this.#messages.held + (this.handler?.bufferedBytes ?? 0);
-    if (this.stream.keep(held)) return;
+    if (this.stream.reserve(held)) return;
     throw new RpcError(
       CODE.resourceExhausted,
       "too much of this address waits to be answered",

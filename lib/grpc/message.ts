@@ -6,7 +6,7 @@
  * @module
  */
 import type { Bytes } from "../broadcast/state.ts";
-import { wordAt } from "../http2/frame.ts";
+import { uint32At } from "../http2/frame.ts";
 import { Splitter } from "../http2/splitter.ts";
 import { CODE, RpcError } from "./status.ts";
 
@@ -35,7 +35,7 @@ export class MessageReader {
 
   /** Memory that incomplete messages take, in bytes. */
   get held(): number {
-    return this.#messages.held;
+    return this.#messages.heldBytes;
   }
 
   /**
@@ -52,7 +52,7 @@ export class MessageReader {
 
   /** Ends the request. @throws {RpcError} when a message is incomplete */
   end(): void {
-    if (this.#messages.isAmid) {
+    if (this.#messages.hasPartialUnit) {
       throw new RpcError(CODE.internal, "the request is cut off");
     }
   }
@@ -67,7 +67,7 @@ function lengthOf(head: Uint8Array): number {
   if (flag !== 0) {
     throw new RpcError(CODE.internal, "the request is no message");
   }
-  const length = wordAt(head, 1);
+  const length = uint32At(head, 1);
   if (length <= MAX_REQUEST) return length;
   throw new RpcError(
     CODE.resourceExhausted,

@@ -113,7 +113,7 @@ export class GrpcServer implements CallEvents {
 
   /** Memory that is kept for callers, in bytes, as their quotas count it. */
   get kept(): number {
-    return this.#http2.kept;
+    return this.#http2.reservedBytes;
   }
 
   onReply({ path, peer, stream }: Call, reply: PendingReply): void {
@@ -166,7 +166,7 @@ export class GrpcServer implements CallEvents {
         const single = new UnaryHandler((request) => {
           const end = this.#follow(call, method, request);
           // It may have been refused at once.
-          if (call.stream.isOver) end();
+          if (call.stream.isClosed) end();
           else stop = end;
         });
         return {

@@ -2,28 +2,28 @@ import {
   checkFrame,
   ConnectionError,
   encodeFrame,
+  encodeUint32s,
   ERROR,
   type ErrorCode,
   FLAG,
   type Frame,
   FrameReader,
   MAX_WINDOW,
+  parseSettings,
   SETTING,
   settingsFrame,
-  settingsOf,
   TYPE,
-  wordAt,
-  words,
+  uint32At,
 } from "./frame.ts";
-import { HeaderBlocks, MAX_HEADERS } from "./header_block.ts";
+import { HeaderBlockReader, MAX_HEADER_LIST_SIZE } from "./header_block.ts";
 import { HpackError } from "./hpack.ts";
 import { Outbox } from "./outbox.ts";
-import { costOf, type Quota } from "./quota.ts";
+import { bufferCost, type Quota } from "./quota.ts";
 import type { Http2Stream, StreamHandler } from "./stream.ts";
 import { MAX_STREAMS, Streams } from "./streams.ts";
 
 /** After so many frames it is looked whether it is time for others. */
-const LOOK_EVERY = 16;
+const YIELD_CHECK_EVERY = 16;
 
 /**
  * One connection of HTTP/2, at the server's end, after the preface. What it
@@ -34,16 +34,16 @@ const LOOK_EVERY = 16;
  */
 export class Http2Connection {
   readonly #frames = new FrameReader();
-  readonly #blocks = new HeaderBlocks();
+  readonly #headerBlocks = new HeaderBlockReader();
   readonly #outbox: Outbox;
   readonly #streams: Streams;
   /** The peer has sent its settings, which come first. */
-  #hasBegun = false;
-  #isOver = false;
+  #hasSettings = false;
+  #isClosed = false;
   /** Memory that was taken of the quota for frames and blocks that are not whole yet, in bytes. */
-  #taken = 0;
+  #reserved = 0;
   /** Something came since the last look. */
-  #isAlive = true;
+  #hasReceived = true;
   #usedAt = performance.now();
 
   /** @param open called for each request, with its headers */
@@ -62,9 +62,9 @@ export class Http2Connection {
       () => this.close(),
     );
     this.#streams = new Streams(peer, this.#outbox, quota, open);
-    this.#outbox.post(settingsFrame([
+    this.#outbox.sendControl(settingsFrame([
       [SETTING.maxConcurrentStreams, MAX_STREAMS],
-      [SETTING.maxHeaderListSize, MAX_HEADERS],
+      [SETTING.maxHeaderListSize, MAX_HEADER_LIST_SIZE],
     ]));
   }
 
@@ -81,7 +81,7 @@ export class Http2Connection {
    * @returns why the connection is over; undefined: it is not
    */
   async receive(chunk: Uint8Array): Promise<string | undefined> {
-    this.#isAlive = true;
+    this.#hasReceived = true;
     const { slice } = this.quota;
     if (slice.isOver) await slice.next();
     let begin = this.#usedAt = performance.now();
@@ -89,15 +89,15 @@ export class Http2Connection {
     try {
       for (const frame of this.#frames.push(chunk)) {
         // It may have been closed while this waited.
-        if (this.#isOver) return;
-        this.#take(frame);
-        if (++count % LOOK_EVERY > 0) continue;
+        if (this.#isClosed) return;
+        this.#handleFrame(frame);
+        if (++count % YIELD_CHECK_EVERY > 0) continue;
         slice.spend(performance.now() - begin);
         if (slice.isOver) await slice.next();
         begin = performance.now();
       }
-      if (this.#isOver) return;
-      this.#keep();
+      if (this.#isClosed) return;
+      this.#updateReserved();
       slice.spend(performance.now() - begin);
       await this.#outbox.drained();
     } catch (error) {
@@ -108,25 +108,25 @@ export class Http2Connection {
   }
 
   /** Asks for a sign of life. @returns false when there was none since the last time */
-  check(): boolean {
-    if (!this.#isAlive) return false;
-    this.#isAlive = false;
-    this.#outbox.post(encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8)));
+  ping(): boolean {
+    if (!this.#hasReceived) return false;
+    this.#hasReceived = false;
+    this.#outbox.sendControl(encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8)));
     return true;
   }
 
   /** Takes no new streams; the connection is over when those that are there are. */
-  end(): void {
+  goAway(): void {
     if (this.#streams.isEnding) return;
-    this.#streams.end();
+    this.#streams.stopAccepting();
     this.#sendGoaway(ERROR.none);
   }
 
   /** Ends all: the connection is lost, or is to be. */
   close(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.quota.give(this.#taken);
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.quota.release(this.#reserved);
     this.#outbox.close();
     this.#streams.close();
     try {
@@ -142,61 +142,64 @@ export class Http2Connection {
   }
 
   /** Notes what is kept until more arrives. @throws {ConnectionError} when the peer has too much */
-  #keep(): void {
-    const taken = costOf(this.#frames.held) + costOf(this.#blocks.held);
-    const more = taken - this.#taken;
-    if (more > 0 && !this.quota.take(more)) {
+  #updateReserved(): void {
+    const taken = bufferCost(this.#frames.heldBytes) +
+      bufferCost(this.#headerBlocks.heldBytes);
+    const more = taken - this.#reserved;
+    if (more > 0 && !this.quota.reserve(more)) {
       throw new ConnectionError(ERROR.enhanceYourCalm, "too much is kept");
     }
-    if (more < 0) this.quota.give(-more);
-    this.#taken = taken;
+    if (more < 0) this.quota.release(-more);
+    this.#reserved = taken;
   }
 
-  #take(frame: Frame): void {
+  #handleFrame(frame: Frame): void {
     const { type } = frame;
-    if (this.#blocks.isOpen !== (type === TYPE.continuation)) {
+    if (this.#headerBlocks.isOpen !== (type === TYPE.continuation)) {
       throw new ConnectionError(ERROR.protocol, "a header block is broken off");
     }
     checkFrame(frame);
-    if (!this.#hasBegun) this.#begin(frame);
+    if (!this.#hasSettings) this.#requireSettings(frame);
     switch (type) {
       case TYPE.data:
-        return this.#streams.takeData(frame);
+        return this.#streams.handleData(frame);
       case TYPE.headers:
       case TYPE.continuation: {
-        const block = this.#blocks.take(frame);
-        return block && this.#streams.takeHeaders(block);
+        const block = this.#headerBlocks.push(frame);
+        return block && this.#streams.handleHeaders(block);
       }
       case TYPE.priority:
-        return this.#streams.takePriority(frame);
+        return this.#streams.handlePriority(frame);
       case TYPE.rstStream:
-        return this.#streams.takeReset(frame.stream);
+        return this.#streams.handleReset(frame.stream);
       case TYPE.settings:
-        return this.#takeSettings(frame);
+        return this.#handleSettings(frame);
       case TYPE.ping:
         if (frame.flags & FLAG.ack) return;
-        return this.#outbox.post(encodeFrame(type, FLAG.ack, 0, frame.payload));
+        return this.#outbox.sendControl(
+          encodeFrame(type, FLAG.ack, 0, frame.payload),
+        );
       case TYPE.goaway:
-        return this.#streams.end();
+        return this.#streams.stopAccepting();
       case TYPE.windowUpdate:
-        return this.#takeWindowUpdate(frame);
+        return this.#handleWindowUpdate(frame);
       case TYPE.pushPromise:
         throw new ConnectionError(ERROR.protocol, "a client cannot push");
     }
   }
 
   /** RFC 9113, 3.4. */
-  #begin({ type, flags }: Frame): void {
+  #requireSettings({ type, flags }: Frame): void {
     if (type !== TYPE.settings || flags & FLAG.ack) {
       throw new ConnectionError(
         ERROR.protocol,
         "the settings do not come first",
       );
     }
-    this.#hasBegun = true;
+    this.#hasSettings = true;
   }
 
-  #takeSettings({ flags, payload }: Frame): void {
+  #handleSettings({ flags, payload }: Frame): void {
     if (flags & FLAG.ack) {
       if (payload.length === 0) return;
       throw new ConnectionError(
@@ -204,32 +207,34 @@ export class Http2Connection {
         "settings in what confirms them",
       );
     }
-    for (const [id, value] of settingsOf(payload)) {
-      if (id === SETTING.initialWindowSize) this.#streams.setFirstWindow(value);
+    for (const [id, value] of parseSettings(payload)) {
+      if (id === SETTING.initialWindowSize) {
+        this.#streams.setInitialWindow(value);
+      }
       if (id === SETTING.headerTableSize) this.#streams.setTableSize(value);
     }
-    this.#outbox.post(encodeFrame(TYPE.settings, FLAG.ack, 0));
+    this.#outbox.sendControl(encodeFrame(TYPE.settings, FLAG.ack, 0));
   }
 
-  #takeWindowUpdate({ stream, payload }: Frame): void {
-    const by = wordAt(payload, 0) & MAX_WINDOW;
-    if (stream !== 0) return this.#streams.widen(stream, by);
+  #handleWindowUpdate({ stream, payload }: Frame): void {
+    const by = uint32At(payload, 0) & MAX_WINDOW;
+    if (stream !== 0) return this.#streams.growWindow(stream, by);
     if (by === 0) {
       throw new ConnectionError(ERROR.protocol, "a window grows by nothing");
     }
-    if (!this.#outbox.widen(by)) {
+    if (!this.#outbox.growWindow(by)) {
       throw new ConnectionError(ERROR.flowControl, "too wide a window");
     }
   }
 
   #sendGoaway(code: ErrorCode): void {
-    const payload = words(this.#streams.last, code);
-    this.#outbox.post(encodeFrame(TYPE.goaway, 0, 0, payload));
+    const payload = encodeUint32s(this.#streams.lastAcceptedId, code);
+    this.#outbox.sendControl(encodeFrame(TYPE.goaway, 0, 0, payload));
   }
 
   /** Says why, and ends the connection. */
   #fail(code: ErrorCode): void {
-    this.#streams.end();
+    this.#streams.stopAccepting();
     this.#streams.close();
     this.#sendGoaway(code);
   }

@@ -59,13 +59,13 @@ export const PREFACE = new TextEncoder().encode(
 );
 
 /** How long what stands before a frame's payload is, in bytes. */
-export const FRAME_HEAD = 9;
+export const FRAME_HEADER_SIZE = 9;
 
 /** The longest payload that every peer takes, in bytes. */
 export const MAX_PAYLOAD = 16_384;
 
 /** What a connection may send at first, in bytes, and each stream. */
-export const FIRST_WINDOW = 65_535;
+export const INITIAL_WINDOW = 65_535;
 
 /** The largest window: RFC 9113, 6.9.1. */
 export const MAX_WINDOW = 2 ** 31 - 1;
@@ -82,7 +82,7 @@ export interface Frame {
 }
 
 /** Writes what stands before a frame's payload. */
-export function putHead(
+export function writeFrameHeader(
   bytes: Uint8Array,
   at: number,
   length: number,
@@ -108,19 +108,20 @@ export function encodeFrame(
   stream: number,
   payload: Uint8Array = EMPTY,
 ): Uint8Array {
-  const bytes = new Uint8Array(FRAME_HEAD + payload.length);
-  putHead(bytes, 0, payload.length, type, flags, stream);
-  bytes.set(payload, FRAME_HEAD);
+  const bytes = new Uint8Array(FRAME_HEADER_SIZE + payload.length);
+  writeFrameHeader(bytes, 0, payload.length, type, flags, stream);
+  bytes.set(payload, FRAME_HEADER_SIZE);
   return bytes;
 }
 
 /** How many bytes there are with the heads of the frames. */
-export function framedSize(length: number): number {
-  return length + FRAME_HEAD * Math.max(1, Math.ceil(length / MAX_PAYLOAD));
+export function sizeWithFrameHeaders(length: number): number {
+  return length +
+    FRAME_HEADER_SIZE * Math.max(1, Math.ceil(length / MAX_PAYLOAD));
 }
 
 /** Numbers of 32 bits, one after the other. */
-export function words(...numbers: readonly number[]): Uint8Array {
+export function encodeUint32s(...numbers: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(4 * numbers.length);
   const view = new DataView(bytes.buffer);
   numbers.forEach((number, i) => view.setUint32(4 * i, number));
@@ -128,17 +129,17 @@ export function words(...numbers: readonly number[]): Uint8Array {
 }
 
 /** The number of 32 bits at a place. */
-export function wordAt(bytes: Uint8Array, at: number): number {
+export function uint32At(bytes: Uint8Array, at: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(at);
 }
 
 /** Splits what arrives into frames. */
 export class FrameReader {
-  readonly #frames = new Splitter(FRAME_HEAD, payloadLength);
+  readonly #frames = new Splitter(FRAME_HEADER_SIZE, payloadLength);
 
   /** Memory that is kept for frames that are not whole yet, in bytes. */
-  get held(): number {
-    return this.#frames.held;
+  get heldBytes(): number {
+    return this.#frames.heldBytes;
   }
 
   /**
@@ -152,8 +153,8 @@ export class FrameReader {
       yield {
         type,
         flags,
-        stream: wordAt(bytes, 5) & MAX_WINDOW,
-        payload: bytes.subarray(FRAME_HEAD),
+        stream: uint32At(bytes, 5) & MAX_WINDOW,
+        payload: bytes.subarray(FRAME_HEADER_SIZE),
       };
     }
   }
@@ -168,7 +169,7 @@ function payloadLength([a = 0, b = 0, c = 0]: Uint8Array): number {
 }
 
 /** One after the other. */
-export function join(a: Uint8Array, b: Uint8Array): Uint8Array {
+export function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
   if (a.length === 0) return b;
   const both = new Uint8Array(a.length + b.length);
   both.set(a);
@@ -183,7 +184,10 @@ export function join(a: Uint8Array, b: Uint8Array): Uint8Array {
  * @throws {ConnectionError} when the frame is too short for them, or its
  * padding takes their place
  */
-export function unpadded({ flags, payload }: Frame, least = 0): Uint8Array {
+export function withoutPadding(
+  { flags, payload }: Frame,
+  least = 0,
+): Uint8Array {
   const from = flags & FLAG.padded ? 1 : 0;
   const room = payload.length - from - least;
   if (room < 0) throw new ConnectionError(ERROR.frameSize, "too short a frame");
@@ -252,17 +256,17 @@ export const SETTING = {
 } as const;
 
 /** How long a setting is, in bytes: its identifier, and its value. */
-const LENGTH = 6;
+const SETTING_SIZE = 6;
 
 type Setting = readonly [id: number, value: number];
 
 /** A frame that tells settings. */
 export function settingsFrame(settings: readonly Setting[]): Uint8Array {
-  const payload = new Uint8Array(LENGTH * settings.length);
+  const payload = new Uint8Array(SETTING_SIZE * settings.length);
   const view = new DataView(payload.buffer);
   settings.forEach(([id, value], i) => {
-    view.setUint16(LENGTH * i, id);
-    view.setUint32(LENGTH * i + 2, value);
+    view.setUint16(SETTING_SIZE * i, id);
+    view.setUint32(SETTING_SIZE * i + 2, value);
   });
   return encodeFrame(TYPE.settings, 0, 0, payload);
 }
@@ -275,19 +279,19 @@ const MAX_FRAME_SIZE = 2 ** 24 - 1;
  *
  * @throws {ConnectionError} when a setting is cut off or has no valid value
  */
-export function* settingsOf(payload: Uint8Array): Generator<Setting> {
-  if (payload.length % LENGTH !== 0) {
+export function* parseSettings(payload: Uint8Array): Generator<Setting> {
+  if (payload.length % SETTING_SIZE !== 0) {
     throw new ConnectionError(ERROR.frameSize, "settings are cut off");
   }
   const view = new DataView(payload.buffer, payload.byteOffset);
-  for (let at = 0; at < payload.length; at += LENGTH) {
+  for (let at = 0; at < payload.length; at += SETTING_SIZE) {
     const [id, value] = [view.getUint16(at), view.getUint32(at + 2)];
-    check(id, value);
+    checkSetting(id, value);
     yield [id, value];
   }
 }
 
-function check(id: number, value: number): void {
+function checkSetting(id: number, value: number): void {
   if (id === SETTING.enablePush && value > 1) {
     throw new ConnectionError(ERROR.protocol, "ENABLE_PUSH is 0 or 1");
   }

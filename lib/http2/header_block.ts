@@ -3,28 +3,28 @@ import {
   ERROR,
   FLAG,
   type Frame,
-  FRAME_HEAD,
-  framedSize,
+  FRAME_HEADER_SIZE,
   MAX_PAYLOAD,
   MAX_WINDOW,
-  putHead,
+  sizeWithFrameHeaders,
   TYPE,
-  unpadded,
-  wordAt,
+  uint32At,
+  withoutPadding,
+  writeFrameHeader,
 } from "./frame.ts";
 import { type Header, HpackDecoder } from "./hpack.ts";
 
 /** The most of headers that a request may have, in bytes: RFC 9113, 6.5.2. */
-export const MAX_HEADERS = 32 * 1024;
+export const MAX_HEADER_LIST_SIZE = 32 * 1024;
 
 /**
  * The largest header block that is decoded, in bytes. Up to this one, too many
  * headers end their stream only; beyond it, the connection.
  */
-const MAX_BLOCK = 4 * MAX_HEADERS;
+const MAX_HEADER_BLOCK = 4 * MAX_HEADER_LIST_SIZE;
 
 /** How long a priority is, in bytes: RFC 9113, 6.2 and 6.3. */
-export const PRIORITY_LENGTH = 5;
+export const PRIORITY_SIZE = 5;
 
 /** What the frames of a block say besides headers. */
 interface BlockInfo {
@@ -37,7 +37,7 @@ interface BlockInfo {
 
 /** All headers of a request, or its trailers. */
 export interface HeaderBlock extends BlockInfo {
-  /** Undefined: more than {@linkcode MAX_HEADERS}. */
+  /** Undefined: more than {@linkcode MAX_HEADER_LIST_SIZE}. */
   readonly headers?: readonly Header[];
 }
 
@@ -47,7 +47,7 @@ export interface HeaderBlock extends BlockInfo {
  *
  * @see https://www.rfc-editor.org/rfc/rfc9113#section-4.3
  */
-export class HeaderBlocks {
+export class HeaderBlockReader {
   readonly #hpack = new HpackDecoder();
   /** The block that goes on in the next frame. */
   #open?: BlockInfo;
@@ -63,7 +63,7 @@ export class HeaderBlocks {
   }
 
   /** Memory that a block takes that is not whole yet, in bytes. */
-  get held(): number {
+  get heldBytes(): number {
     return this.#buffer.length;
   }
 
@@ -72,10 +72,10 @@ export class HeaderBlocks {
    *
    * @returns the block that it ends
    * @throws {ConnectionError} when it belongs to no request, or is malformed, or
-   * the block is larger than {@linkcode MAX_BLOCK}
+   * the block is larger than {@linkcode MAX_HEADER_BLOCK}
    * @throws {HpackError} when the block cannot be decoded
    */
-  take(frame: Frame): HeaderBlock | undefined {
+  push(frame: Frame): HeaderBlock | undefined {
     return frame.type === TYPE.headers
       ? this.#begin(frame)
       : this.#continue(frame);
@@ -87,17 +87,17 @@ export class HeaderBlocks {
       throw new ConnectionError(ERROR.protocol, "a client's stream is odd");
     }
     const hasPriority = (flags & FLAG.priority) !== 0;
-    const prefix = hasPriority ? PRIORITY_LENGTH : 0;
-    const payload = unpadded(frame, prefix);
+    const prefix = hasPriority ? PRIORITY_SIZE : 0;
+    const payload = withoutPadding(frame, prefix);
     const info = {
       stream,
       isEnd: (flags & FLAG.endStream) !== 0,
-      dependsOnItself: hasPriority && dependencyOf(payload) === stream,
+      dependsOnItself: hasPriority && streamDependency(payload) === stream,
     };
     const part = payload.subarray(prefix);
     if (flags & FLAG.endHeaders) return this.#decode(info, part);
     this.#open = info;
-    this.#add(part);
+    this.#append(part);
   }
 
   #continue({ stream, flags, payload }: Frame): HeaderBlock | undefined {
@@ -105,7 +105,7 @@ export class HeaderBlocks {
     if (info?.stream !== stream) {
       throw new ConnectionError(ERROR.protocol, "a header block is broken off");
     }
-    this.#add(payload);
+    this.#append(payload);
     if ((flags & FLAG.endHeaders) === 0) return undefined;
     const block = this.#buffer.subarray(0, this.#length);
     this.#open = undefined;
@@ -115,12 +115,15 @@ export class HeaderBlocks {
   }
 
   #decode(info: BlockInfo, block: Uint8Array): HeaderBlock {
-    return { ...info, headers: this.#hpack.decode(block, MAX_HEADERS) };
+    return {
+      ...info,
+      headers: this.#hpack.decode(block, MAX_HEADER_LIST_SIZE),
+    };
   }
 
-  #add(part: Uint8Array): void {
-    this.#cost += part.length + FRAME_HEAD;
-    if (this.#cost > MAX_BLOCK) {
+  #append(part: Uint8Array): void {
+    this.#cost += part.length + FRAME_HEADER_SIZE;
+    if (this.#cost > MAX_HEADER_BLOCK) {
       throw new ConnectionError(ERROR.enhanceYourCalm, "too many headers");
     }
     const length = this.#length + part.length;
@@ -135,8 +138,8 @@ export class HeaderBlocks {
 }
 
 /** The stream that a priority depends on: RFC 7540, 6.3. */
-export function dependencyOf(priority: Uint8Array): number {
-  return wordAt(priority, 0) & MAX_WINDOW;
+export function streamDependency(priority: Uint8Array): number {
+  return uint32At(priority, 0) & MAX_WINDOW;
 }
 
 /** The frames of a header block: HEADERS and, as far as one is too small, CONTINUATION. */
@@ -145,7 +148,7 @@ export function headerFrames(
   block: Uint8Array,
   isEnd: boolean,
 ): Uint8Array {
-  const bytes = new Uint8Array(framedSize(block.length));
+  const bytes = new Uint8Array(sizeWithFrameHeaders(block.length));
   let flags = isEnd ? FLAG.endStream : 0;
   let at = 0;
   let from = 0;
@@ -154,9 +157,9 @@ export function headerFrames(
     const type = from === 0 ? TYPE.headers : TYPE.continuation;
     from += part.length;
     if (from === block.length) flags |= FLAG.endHeaders;
-    putHead(bytes, at, part.length, type, flags, stream);
-    bytes.set(part, at + FRAME_HEAD);
-    at += FRAME_HEAD + part.length;
+    writeFrameHeader(bytes, at, part.length, type, flags, stream);
+    bytes.set(part, at + FRAME_HEADER_SIZE);
+    at += FRAME_HEADER_SIZE + part.length;
     flags = 0;
   } while (from < block.length);
   return bytes;

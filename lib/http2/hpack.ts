@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 export type Header = readonly [name: string, value: string];
 
 /** RFC 7541, appendix A. */
-const STATIC: readonly Header[] = [
+const STATIC_TABLE: readonly Header[] = [
   [":authority", ""],
   [":method", "GET"],
   [":method", "POST"],
@@ -141,7 +141,8 @@ export class HpackDecoder {
   }
 
   #entry(index: number): Header {
-    const header = STATIC[index - 1] ?? this.#table[index - 1 - STATIC.length];
+    const header = STATIC_TABLE[index - 1] ??
+      this.#table[index - 1 - STATIC_TABLE.length];
     if (header === undefined) throw new HpackError("no such entry");
     return header;
   }
@@ -214,10 +215,10 @@ class Reader {
 }
 
 /** Up to this length a loop is faster than a call into the runtime, in bytes. */
-const SHORT = 20;
+const LOOP_LIMIT = 20;
 
 function latin1(bytes: Uint8Array): string {
-  if (bytes.length > SHORT) {
+  if (bytes.length > LOOP_LIMIT) {
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
       .toString("latin1");
   }
@@ -227,7 +228,7 @@ function latin1(bytes: Uint8Array): string {
 }
 
 /** The instruction that sets the size of the dynamic table to 0: RFC 7541, 6.3. */
-const NO_TABLE = 0x20;
+const EMPTY_TABLE = 0x20;
 
 /**
  * Encodes header blocks for one peer, in the order in which they are sent.
@@ -251,7 +252,7 @@ export class HpackEncoder {
     const block = encodeHeaders(headers);
     if (!this.#isReduced) return block;
     this.#isReduced = false;
-    return Uint8Array.of(NO_TABLE, ...block);
+    return Uint8Array.of(EMPTY_TABLE, ...block);
   }
 }
 
@@ -280,7 +281,7 @@ function encodeLength({ length }: string): number[] {
 }
 
 /** How many bits the code of each byte has, of 0 to 255. RFC 7541, appendix B. */
-const LENGTHS = [
+const CODE_LENGTHS = [
   ...[13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28],
   ...[28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 28],
   ...[6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6],
@@ -303,17 +304,20 @@ const LENGTHS = [
 const scratch = new Uint8Array(512);
 
 /** How many bits the shortest code has. */
-const SHORTEST = 5;
+const MIN_CODE_LENGTH = 5;
 
 /** A bit's two ways on: a node, or a byte. */
-type Node = [Node | number | undefined, Node | number | undefined];
+type HuffmanNode = [
+  HuffmanNode | number | undefined,
+  HuffmanNode | number | undefined,
+];
 
-const ROOT = makeTree();
+const HUFFMAN_TREE = buildHuffmanTree();
 
 /** The code is canonical: by length, then by byte, each is the one before it plus 1. */
-function makeTree(): Node {
-  const root: Node = [undefined, undefined];
-  const bytes = [...LENGTHS.keys()]
+function buildHuffmanTree(): HuffmanNode {
+  const root: HuffmanNode = [undefined, undefined];
+  const bytes = [...CODE_LENGTHS.keys()]
     .sort((a, b) => codeLength(a) - codeLength(b) || a - b);
   let code = 0;
   let length = 0;
@@ -334,7 +338,7 @@ function makeTree(): Node {
 }
 
 function codeLength(byte: number): number {
-  return LENGTHS[byte] ?? 0;
+  return CODE_LENGTHS[byte] ?? 0;
 }
 
 /**
@@ -344,10 +348,10 @@ function codeLength(byte: number): number {
  * @see https://www.rfc-editor.org/rfc/rfc7541#section-5.2
  */
 export function decodeHuffman(bytes: Uint8Array): Uint8Array | undefined {
-  const most = Math.floor(bytes.length * 8 / SHORTEST);
+  const most = Math.floor(bytes.length * 8 / MIN_CODE_LENGTH);
   const decoded = most > scratch.length ? new Uint8Array(most) : scratch;
   let count = 0;
-  let node = ROOT;
+  let node = HUFFMAN_TREE;
   /** Bits since the last byte, and whether all of them are 1. */
   let depth = 0;
   let isPadding = true;
@@ -363,7 +367,7 @@ export function decodeHuffman(bytes: Uint8Array): Uint8Array | undefined {
         continue;
       }
       decoded[count++] = next;
-      node = ROOT;
+      node = HUFFMAN_TREE;
       depth = 0;
       isPadding = true;
     }

@@ -1,8 +1,8 @@
 import type { Http2Connection } from "./connection.ts";
-import { CONNECTION_COST, Quota, type QuotaLimits } from "./quota.ts";
+import { CONNECTION_SIZE, Quota, type QuotaLimits } from "./quota.ts";
 
 /** How many idle connections are closed at a time for want of file descriptors. */
-const ROOM = 16;
+const CLOSED_AT_ONCE = 16;
 
 /** The connections of one address. */
 export interface Peer {
@@ -27,7 +27,7 @@ export class Peers {
   }
 
   /** Memory that is kept for all addresses, in bytes, as their quotas count it. */
-  get kept(): number {
+  get reservedBytes(): number {
     return this.#peers.values()
       .reduce((sum, { quota }) => sum + quota.size, 0);
   }
@@ -44,7 +44,7 @@ export class Peers {
    *
    * @returns undefined: it is refused
    */
-  enter(address: string): Peer | undefined {
+  admit(address: string): Peer | undefined {
     const peer = this.#peers.get(address) ?? {
       address,
       quota: new Quota(this.limits),
@@ -52,7 +52,7 @@ export class Peers {
       connections: new Set(),
     };
     const isFull = peer.count >= this.limits.connections;
-    if (isFull || !peer.quota.take(CONNECTION_COST)) {
+    if (isFull || !peer.quota.reserve(CONNECTION_SIZE)) {
       this.#refused++;
       closeIdle(peer, 1);
       return undefined;
@@ -63,18 +63,18 @@ export class Peers {
   }
 
   /** Notes that a connection is over. */
-  leave(peer: Peer): void {
-    peer.quota.give(CONNECTION_COST);
+  remove(peer: Peer): void {
+    peer.quota.release(CONNECTION_SIZE);
     if (--peer.count === 0) this.#peers.delete(peer.address);
   }
 
   /** Closes idle connections of the address that has most, unless that is one. */
-  makeRoom(): void {
+  closeIdle(): void {
     let most: Peer | undefined;
     for (const peer of this.#peers.values()) {
       if (peer.count > (most?.count ?? 1)) most = peer;
     }
-    if (most !== undefined) this.#refused += closeIdle(most, ROOM);
+    if (most !== undefined) this.#refused += closeIdle(most, CLOSED_AT_ONCE);
   }
 }
 
@@ -86,6 +86,6 @@ function closeIdle({ connections }: Peer, most: number): number {
     )
     .sort((a, b) => a.since - b.since)
     .slice(0, most);
-  for (const { one } of idle) one.end();
+  for (const { one } of idle) one.goAway();
   return idle.length;
 }

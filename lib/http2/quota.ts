@@ -10,18 +10,18 @@ export interface QuotaLimits {
 }
 
 /** Memory that a connection takes, in bytes. */
-export const CONNECTION_COST = 12 * 1024;
+export const CONNECTION_SIZE = 12 * 1024;
 
 /** So much of each of its buffers is a part of that: one that is read goes on, whatever the others of its address take. */
-const INCLUDED = 1024;
+const INCLUDED_BUFFER = 1024;
 
-/** What a connection's buffer takes besides {@linkcode CONNECTION_COST}, in bytes. */
-export function costOf(size: number): number {
-  return Math.max(0, size - INCLUDED);
+/** What a connection's buffer takes besides {@linkcode CONNECTION_SIZE}, in bytes. */
+export function bufferCost(size: number): number {
+  return Math.max(0, size - INCLUDED_BUFFER);
 }
 
 /** A body that is on its way, and to how many streams. */
-interface BodyUse {
+interface BodyReferences {
   readonly body: Uint8Array;
   streams: number;
 }
@@ -31,46 +31,48 @@ export class Quota {
   readonly slice = new TimeSlice();
   #bytes = 0;
   #bodyBytes = 0;
-  readonly #bodies = new Map<Uint8Array, BodyUse>();
+  readonly #bodies = new Map<Uint8Array, BodyReferences>();
   /** The one that was looked at last. */
-  #last?: BodyUse;
+  #last?: BodyReferences;
 
   constructor(private readonly limits: QuotaLimits) {}
 
   /** Takes room for bytes. @returns false: there is none */
-  take(bytes: number): boolean {
+  reserve(bytes: number): boolean {
     if (this.#bytes + bytes > this.limits.bytes) return false;
     this.#bytes += bytes;
     return true;
   }
 
   /** Gives room back. */
-  give(bytes: number): void {
+  release(bytes: number): void {
     this.#bytes -= bytes;
   }
 
   /** Takes room for a body; the same one to many streams counts once. @returns false: there is none */
-  takeBody(body: Uint8Array): boolean {
-    const use = this.#useOf(body);
+  reserveBody(body: Uint8Array): boolean {
+    const use = this.#referencesOf(body);
     if (use.streams === 0) {
-      const size = this.#bodyBytes + body.length;
-      if (size > this.limits.bodies && this.#bodies.size > 0) return false;
-      this.#bodyBytes = size;
+      const reservedBytes = this.#bodyBytes + body.length;
+      if (reservedBytes > this.limits.bodies && this.#bodies.size > 0) {
+        return false;
+      }
+      this.#bodyBytes = reservedBytes;
       this.#bodies.set(body, use);
     }
     use.streams++;
     return true;
   }
 
-  giveBody(body: Uint8Array): void {
-    const use = this.#useOf(body);
+  releaseBody(body: Uint8Array): void {
+    const use = this.#referencesOf(body);
     if (--use.streams > 0) return;
     this.#bodies.delete(body);
     this.#bodyBytes -= body.length;
     this.#last = undefined;
   }
 
-  #useOf(body: Uint8Array): BodyUse {
+  #referencesOf(body: Uint8Array): BodyReferences {
     if (this.#last?.body === body) return this.#last;
     const use = this.#bodies.get(body) ?? { body, streams: 0 };
     // A state goes to many streams at a time.

@@ -44,7 +44,7 @@ export function parseRequest(
       if (!VALUE.test(value)) return "a field value is malformed";
     } else {
       isRegular = true;
-      const problem = problemOf(name, value);
+      const problem = fieldProblem(name, value);
       if (problem !== undefined) return problem;
     }
     if (fields.has(name) && (isPseudo || name === "content-length")) {
@@ -52,22 +52,22 @@ export function parseRequest(
     }
     fields.set(name, value);
   }
-  return problemOfTarget(fields) ?? problemOfLength(fields) ?? fields;
+  return targetProblem(fields) ?? lengthProblem(fields) ?? fields;
 }
 
 /** Why trailers are malformed; undefined: they are not. RFC 9113, 8.1. */
-export function problemOfTrailers(
+export function trailersProblem(
   headers: readonly Header[],
 ): string | undefined {
   for (const [name, value] of headers) {
     // A pseudo-header field among them: its name is none of a regular one.
-    const problem = problemOf(name, value);
+    const problem = fieldProblem(name, value);
     if (problem !== undefined) return problem;
   }
 }
 
 /** Of a regular field. */
-function problemOf(name: string, value: string): string | undefined {
+function fieldProblem(name: string, value: string): string | undefined {
   if (!NAME.test(name)) return "a field name is malformed";
   if (!VALUE.test(value)) return "a field value is malformed";
   if (CONNECTION_FIELDS.has(name)) return `HTTP/2 has no ${name}`;
@@ -75,7 +75,7 @@ function problemOf(name: string, value: string): string | undefined {
 }
 
 /** RFC 9113, 8.3.1 and 8.5. */
-function problemOfTarget(
+function targetProblem(
   fields: ReadonlyMap<string, string>,
 ): string | undefined {
   const method = fields.get(":method");
@@ -98,7 +98,7 @@ function problemOfTarget(
     : "the :path does not begin with a slash";
 }
 
-function problemOfLength(
+function lengthProblem(
   fields: ReadonlyMap<string, string>,
 ): string | undefined {
   const length = fields.get("content-length");

@@ -3,7 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import { sleep } from "../time.ts";
 import type { KeyPair } from "../certificates.ts";
 import { Http2Connection } from "./connection.ts";
-import { join, PREFACE } from "./frame.ts";
+import { concat, PREFACE } from "./frame.ts";
 import { type Peer, Peers } from "./peers.ts";
 import type { QuotaLimits } from "./quota.ts";
 import type { Http2Stream, StreamHandler } from "./stream.ts";
@@ -11,21 +11,21 @@ import type { Http2Stream, StreamHandler } from "./stream.ts";
 const log = getLogger(["lainlet", "http2"]);
 
 /** How long a connection may take to begin, TLS included, and to end, in ms. */
-const PATIENCE = 10_000;
-const FAREWELL = 1_000;
+const PREFACE_TIMEOUT = 10_000;
+const GOAWAY_GRACE = 1_000;
 
 /** How often connections are looked after, and asked for a sign of life, in ms. */
-const LOOK_EVERY = 1_000;
-const CHECK_EVERY = 30_000;
+const CHECK_INTERVAL = 1_000;
+const PING_INTERVAL = 30_000;
 
 /** How long no connection is accepted after one that could not be, in ms. */
-const PAUSE = 200;
+const ACCEPT_RETRY = 200;
 
 /** How often it is looked whether the certificate was renewed, in ms. */
-const RENEW_EVERY = 5_000;
+const RELOAD_INTERVAL = 5_000;
 
 /** How often trouble of one kind is told, in ms. */
-const TOLD_EVERY = 60_000;
+const LOG_INTERVAL = 60_000;
 
 /** The answer to those who speak HTTP/1. */
 const NOT_HTTP2 = new TextEncoder().encode(
@@ -55,7 +55,7 @@ export interface Http2Limits {
   readonly slowAfter: number;
 }
 
-const LIMITS: Http2Limits = {
+const DEFAULT_LIMITS: Http2Limits = {
   quota: { connections: 1_000, bytes: 2 ** 25, bodies: 2 ** 25 },
   slowAfter: 60_000,
 };
@@ -81,18 +81,18 @@ export class Http2Server {
   readonly #closing = new AbortController();
   readonly #timers: readonly ReturnType<typeof setInterval>[];
   /** When trouble was told, by its kind. */
-  readonly #toldAt = new Map<string, number>();
+  readonly #loggedAt = new Map<string, number>();
 
   /**
    * Listens.
    *
-   * @param open called for each request, with its headers
+   * @param onRequest called for each request, with its headers
    * @throws {Error} that says why not
    */
   constructor(
     { tls, ...address }: Http2Address,
-    private readonly open: (stream: Http2Stream) => StreamHandler,
-    private readonly limits: Http2Limits = LIMITS,
+    private readonly onRequest: (stream: Http2Stream) => StreamHandler,
+    private readonly limits: Http2Limits = DEFAULT_LIMITS,
   ) {
     this.#peers = new Peers(limits.quota);
     const pair = tls?.read();
@@ -103,8 +103,8 @@ export class Http2Server {
       : listenTls(address, pair);
     this.#accept(this.#listener);
     this.#timers = [
-      this.#keepLooking(),
-      ...tls && pair ? [this.#keepRenewing(tls, pair)] : [],
+      this.#startChecks(),
+      ...tls && pair ? [this.#startReloading(tls, pair)] : [],
     ];
   }
 
@@ -114,8 +114,8 @@ export class Http2Server {
   }
 
   /** Memory that is kept for all peers, in bytes, as their quotas count it. */
-  get kept(): number {
-    return this.#peers.kept;
+  get reservedBytes(): number {
+    return this.#peers.reservedBytes;
   }
 
   get address(): { hostname: string; port: number } {
@@ -127,12 +127,12 @@ export class Http2Server {
     for (const timer of this.#timers) clearInterval(timer);
     this.#closing.abort();
     this.#listener.close();
-    for (const [, connection] of this.#peers) connection.end();
+    for (const [, connection] of this.#peers) connection.goAway();
     await Promise.all(this.#served);
   }
 
   /** Looks again and again whether the certificate was renewed; then new connections get the new one. */
-  #keepRenewing(
+  #startReloading(
     tls: NonNullable<Http2Address["tls"]>,
     first: KeyPair,
   ): ReturnType<typeof setInterval> {
@@ -148,11 +148,11 @@ export class Http2Server {
         this.#accept(this.#listener);
         log.info("new connections get a renewed certificate");
       } catch (error) {
-        this.#tell("a renewed certificate cannot be used", {
+        this.#logProblem("a renewed certificate cannot be used", {
           error: String(error),
         });
       }
-    }, RENEW_EVERY);
+    }, RELOAD_INTERVAL);
   }
 
   /** Accepts connections until the server is closed, or has another listener. */
@@ -169,9 +169,11 @@ export class Http2Server {
         served.finally(() => this.#served.delete(served));
       } catch (error) {
         if (signal.aborted || listener !== this.#listener) return;
-        this.#tell("a connection cannot be accepted", { error: String(error) });
-        this.#peers.makeRoom();
-        await sleep(PAUSE, signal);
+        this.#logProblem("a connection cannot be accepted", {
+          error: String(error),
+        });
+        this.#peers.closeIdle();
+        await sleep(ACCEPT_RETRY, signal);
       }
     }
   }
@@ -179,17 +181,17 @@ export class Http2Server {
   /** Serves a connection, unless its address has too many. @returns resolves when it is over */
   #admit(conn: Deno.Conn<Deno.NetAddr>): Promise<void> | undefined {
     const { hostname } = conn.remoteAddr;
-    const peer = this.#peers.enter(hostname);
+    const peer = this.#peers.admit(hostname);
     if (peer !== undefined) {
       return this.#serve(conn, peer)
-        .finally(() => this.#peers.leave(peer));
+        .finally(() => this.#peers.remove(peer));
     }
-    this.#tell("an address has too many connections", { peer: hostname });
+    this.#logProblem("an address has too many connections", { peer: hostname });
     close(conn);
   }
 
   /** Looks after connections: whether they are read, and alive. @returns ends that */
-  #keepLooking(): ReturnType<typeof setInterval> {
+  #startChecks(): ReturnType<typeof setInterval> {
     const { slowAfter } = this.limits;
     let last = performance.now();
     let checkedAt = last;
@@ -197,28 +199,28 @@ export class Http2Server {
       const now = performance.now();
       const elapsed = now - last;
       last = now;
-      const isCheck = now - checkedAt >= CHECK_EVERY;
+      const isCheck = now - checkedAt >= PING_INTERVAL;
       if (isCheck) checkedAt = now;
       for (const [{ address }, one] of this.#peers) {
         const isSlow = one.tick(elapsed) >= slowAfter;
-        if (isSlow) this.#tell("a peer reads nothing", { peer: address });
-        if (isSlow || isCheck && !one.check()) one.close();
+        if (isSlow) this.#logProblem("a peer reads nothing", { peer: address });
+        if (isSlow || isCheck && !one.ping()) one.close();
       }
-    }, Math.min(LOOK_EVERY, slowAfter));
+    }, Math.min(CHECK_INTERVAL, slowAfter));
   }
 
-  #tell(trouble: string, details: Record<string, string>): void {
+  #logProblem(trouble: string, details: Record<string, string>): void {
     const now = performance.now();
-    const last = this.#toldAt.get(trouble) ?? -Infinity;
-    if (now - last < TOLD_EVERY) return;
-    this.#toldAt.set(trouble, now);
+    const last = this.#loggedAt.get(trouble) ?? -Infinity;
+    if (now - last < LOG_INTERVAL) return;
+    this.#loggedAt.set(trouble, now);
     log.error(trouble, details);
   }
 
   /** Serves a connection until it is over. Never throws. */
   async #serve(conn: Deno.Conn<Deno.NetAddr>, peer: Peer): Promise<void> {
     const end = () => close(conn);
-    const timer = setTimeout(end, PATIENCE);
+    const timer = setTimeout(end, PREFACE_TIMEOUT);
     const remove = onAbort(this.#closing.signal, end);
     try {
       const begin = await readPreface(conn);
@@ -226,7 +228,7 @@ export class Http2Server {
       remove();
       if (begin === "HTTP/1") await conn.write(NOT_HTTP2);
       else if (begin !== undefined && !this.#closing.signal.aborted) {
-        await this.#converse(conn, begin, peer);
+        await this.#serveHttp2(conn, begin, peer);
       }
     } catch (error) {
       log.debug("a connection is lost", { error: String(error) });
@@ -237,13 +239,13 @@ export class Http2Server {
     }
   }
 
-  async #converse(
+  async #serveHttp2(
     conn: Deno.Conn<Deno.NetAddr>,
     rest: Uint8Array,
     { connections, quota }: Peer,
   ): Promise<void> {
     const peer = conn.remoteAddr.hostname;
-    const connection = new Http2Connection(conn, peer, quota, this.open);
+    const connection = new Http2Connection(conn, peer, quota, this.onRequest);
     connections.add(connection);
     try {
       let problem = await connection.receive(rest);
@@ -255,7 +257,7 @@ export class Http2Server {
       }
       log.debug("a connection is broken", { peer, problem });
       // Which may be the reason to read no more.
-      await sleep(FAREWELL, this.#closing.signal);
+      await sleep(GOAWAY_GRACE, this.#closing.signal);
     } finally {
       connections.delete(connection);
       connection.close();
@@ -267,7 +269,7 @@ export class Http2Server {
 const HTTP1 = /^[A-Z]+ [^\n]* HTTP\/1\.\d\r?\n/;
 
 /** How much is read to find a request line, in bytes. */
-const MAX_LINE = 8 * 1024;
+const MAX_REQUEST_LINE = 8 * 1024;
 
 /** Listens on a port on which another listener may take over without a gap. */
 function listenTls(
@@ -299,14 +301,16 @@ async function readPreface(
   for (;;) {
     const count = await conn.read(buffer);
     if (count === null) throw new Error("it ended before it began");
-    bytes = new Uint8Array(join(bytes, buffer.subarray(0, count)));
+    bytes = new Uint8Array(concat(bytes, buffer.subarray(0, count)));
     if (PREFACE.every((byte, i) => byte === (bytes[i] ?? byte))) {
       if (bytes.length < PREFACE.length) continue;
       return bytes.subarray(PREFACE.length);
     }
     const text = new TextDecoder().decode(bytes);
     if (HTTP1.test(text)) return "HTTP/1";
-    if (text.includes("\n") || bytes.length > MAX_LINE) return undefined;
+    if (text.includes("\n") || bytes.length > MAX_REQUEST_LINE) {
+      return undefined;
+    }
   }
 }
 

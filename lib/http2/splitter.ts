@@ -1,7 +1,7 @@
 const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** What a unit that is not whole yet gets at first, in bytes. */
-const FIRST_SIZE = 256;
+const MIN_BUFFER = 256;
 
 /**
  * Splits a byte stream into units, each of which is a head that says how much
@@ -23,12 +23,12 @@ export class Splitter {
   ) {}
 
   /** Memory that is kept, in bytes. */
-  get held(): number {
+  get heldBytes(): number {
     return this.#buffer.length;
   }
 
   /** Whether a unit has begun, and has not ended. */
-  get isAmid(): boolean {
+  get hasPartialUnit(): boolean {
     return this.#size > 0;
   }
 
@@ -37,7 +37,7 @@ export class Splitter {
     let rest = chunk;
     while (this.#size > 0 && rest.length > 0) {
       rest = this.#complete(rest);
-      if (this.#size < this.#wanted) continue;
+      if (this.#size < this.#unitSize) continue;
       const unit = this.#buffer.subarray(0, this.#size);
       this.#size = 0;
       yield unit;
@@ -52,14 +52,14 @@ export class Splitter {
   }
 
   /** How long the begun unit has to become, as far as is known. */
-  get #wanted(): number {
+  get #unitSize(): number {
     if (this.#size < this.head) return this.head;
     return this.head + this.lengthOf(this.#buffer);
   }
 
   /** Appends what belongs to the begun unit, its head first. @returns the rest */
   #complete(bytes: Uint8Array): Uint8Array {
-    const count = Math.min(this.#wanted - this.#size, bytes.length);
+    const count = Math.min(this.#unitSize - this.#size, bytes.length);
     this.#append(bytes.subarray(0, count));
     return bytes.subarray(count);
   }
@@ -69,7 +69,7 @@ export class Splitter {
     if (size > this.#buffer.length) {
       // Once more than a head is there, it is known how long it becomes.
       const larger = new Uint8Array(
-        this.#size < this.head ? Math.max(size, FIRST_SIZE) : this.#wanted,
+        this.#size < this.head ? Math.max(size, MIN_BUFFER) : this.#unitSize,
       );
       larger.set(this.#buffer.subarray(0, this.#size));
       this.#buffer = larger;

@@ -13,88 +13,88 @@ export interface StreamHandler {
 }
 
 /** What a stream needs of its connection. */
-export interface Carrier {
+export interface StreamConnection {
   readonly peer: string;
   /** How much each stream may send at first, in bytes. */
-  readonly firstWindow: number;
+  readonly initialWindow: number;
   /** What the peer may have. */
   readonly quota: Quota;
   /** The frames of headers; to be sent in the order in which they are made. */
-  frame(
+  encodeHeaders(
     stream: number,
     headers: readonly Header[],
     isEnd: boolean,
   ): Uint8Array;
   /** Sends frames before all bodies. */
-  post(frames: Uint8Array): void;
+  sendControl(frames: Uint8Array): void;
   /** There is something to send, or there is room for it. */
-  ready(stream: Http2Stream): void;
+  schedule(stream: Http2Stream): void;
   /** The response is sent. */
-  ended(stream: Http2Stream): void;
+  onEnd(stream: Http2Stream): void;
   /** Ends a stream, with a frame that says why. */
   reset(stream: Http2Stream, code: ErrorCode): void;
 }
 
 /** Bytes of a stream's that are on their way. */
-export interface Part {
+export interface BodyChunk {
   readonly stream: Http2Stream;
   readonly bytes: Uint8Array;
   /** They are all, or the last, of what the stream was given to send. */
   readonly isWhole: boolean;
   readonly isLast: boolean;
   /** The frames that end the response, behind them. */
-  readonly end?: Uint8Array;
+  readonly trailers?: Uint8Array;
 }
 
 /** Bytes that are being sent. */
-interface Pending {
+interface PendingBody {
   readonly bytes: Uint8Array;
   at: number;
-  readonly onTaken: (count: number, isLast: boolean) => void;
+  readonly onSent: (count: number, isLast: boolean) => void;
 }
 
 /** A request, and the response to it. */
 export class Http2Stream {
   handler?: StreamHandler;
-  #credit = 0;
+  #windowOffset = 0;
   /** Memory that was taken of the peer's quota, in bytes. */
-  #taken = 0;
+  #reserved = 0;
   /** How much came since the peer was told that there is room again, in bytes. */
-  received = 0;
+  unacknowledged = 0;
   /** The peer has said all. */
   isRequestWhole = false;
   /** How much of the body has to come yet, in bytes; undefined: it was not announced. */
-  unreceived?: number;
-  isOver = false;
+  remainingBody?: number;
+  isClosed = false;
   #hasHeaders = false;
   #isEnded = false;
-  #pending?: Pending;
+  #pending?: PendingBody;
   #trailers?: readonly Header[];
 
   constructor(
     readonly id: number,
     readonly headers: ReadonlyMap<string, string>,
-    private readonly carrier: Carrier,
+    private readonly connection: StreamConnection,
     /** Memory that it takes besides what is kept of the request, in bytes. */
     private readonly cost: number,
   ) {
     const length = headers.get("content-length");
-    if (length !== undefined) this.unreceived = Number(length);
+    if (length !== undefined) this.remainingBody = Number(length);
   }
 
   /** What may be sent more than at first, in bytes; below 0: less, as that was sent. */
-  get credit(): number {
-    return this.#credit;
+  get windowOffset(): number {
+    return this.#windowOffset;
   }
 
   /** How much may be sent, in bytes. */
   get window(): number {
-    return this.carrier.firstWindow + this.#credit;
+    return this.connection.initialWindow + this.#windowOffset;
   }
 
   /** The peer has room for more. */
-  widen(by: number): void {
-    this.#credit += by;
+  growWindow(by: number): void {
+    this.#windowOffset += by;
   }
 
   /**
@@ -102,23 +102,23 @@ export class Http2Stream {
    *
    * @returns false: that is more than the peer may have
    */
-  keep(bytes: number): boolean {
-    if (this.isOver) return true;
-    const more = this.cost + bytes - this.#taken;
-    if (more > 0 && !this.carrier.quota.take(more)) return false;
-    if (more < 0) this.carrier.quota.give(-more);
-    this.#taken += more;
+  reserve(bytes: number): boolean {
+    if (this.isClosed) return true;
+    const more = this.cost + bytes - this.#reserved;
+    if (more > 0 && !this.connection.quota.reserve(more)) return false;
+    if (more < 0) this.connection.quota.release(-more);
+    this.#reserved += more;
     return true;
   }
 
   /** The address at the other end of the connection. */
   get peer(): string {
-    return this.carrier.peer;
+    return this.connection.peer;
   }
 
   /** Whether a response can still be given. */
   get isOpen(): boolean {
-    return !this.isOver && !this.#isEnded;
+    return !this.isClosed && !this.#isEnded;
   }
 
   get hasHeaders(): boolean {
@@ -130,7 +130,7 @@ export class Http2Stream {
     if (!this.isOpen || this.#hasHeaders) return;
     this.#hasHeaders = true;
     this.#isEnded = isEnd;
-    this.#post(headers, isEnd);
+    this.#sendHeaders(headers, isEnd);
   }
 
   /**
@@ -146,29 +146,31 @@ export class Http2Stream {
     onTaken: (count: number, isLast: boolean) => void,
   ): void {
     if (!this.isOpen) return;
-    if (!this.carrier.quota.takeBody(bytes)) {
-      return this.carrier.reset(this, ERROR.enhanceYourCalm);
+    if (!this.connection.quota.reserveBody(bytes)) {
+      return this.connection.reset(this, ERROR.enhanceYourCalm);
     }
-    this.#pending = { bytes, at: 0, onTaken };
-    this.carrier.ready(this);
+    this.#pending = { bytes, at: 0, onSent: onTaken };
+    this.connection.schedule(this);
   }
 
   /** Ends the response, after what is being sent. */
   end(trailers: readonly Header[]): void {
     if (!this.isOpen) return;
     this.#isEnded = true;
-    if (this.#pending === undefined) this.#post(trailers, true);
+    if (this.#pending === undefined) this.#sendHeaders(trailers, true);
     else this.#trailers = trailers;
   }
 
-  #post(headers: readonly Header[], isEnd: boolean): void {
-    this.carrier.post(this.carrier.frame(this.id, headers, isEnd));
-    if (isEnd) this.carrier.ended(this);
+  #sendHeaders(headers: readonly Header[], isEnd: boolean): void {
+    this.connection.sendControl(
+      this.connection.encodeHeaders(this.id, headers, isEnd),
+    );
+    if (isEnd) this.connection.onEnd(this);
   }
 
   /** Breaks the stream off. */
   cancel(): void {
-    if (!this.isOver) this.carrier.reset(this, ERROR.cancel);
+    if (!this.isClosed) this.connection.reset(this, ERROR.cancel);
   }
 
   /** How many bytes can be sent now. */
@@ -178,58 +180,60 @@ export class Http2Stream {
   }
 
   /** The body, if all of it can be sent now, and nothing follows it. */
-  get whole(): Uint8Array | undefined {
+  get wholeBody(): Uint8Array | undefined {
     const { bytes, at } = this.#pending ?? NOTHING;
     const isWhole = at === 0 && bytes.length <= this.window;
     return isWhole && this.#trailers === undefined ? bytes : undefined;
   }
 
   /** Takes bytes to send them: all, without a copy, when there is room for them. */
-  take(most: number): Part {
+  take(most: number): BodyChunk {
     const pending = this.#pending ?? NOTHING;
     const { bytes: all, at } = pending;
     pending.at = Math.min(at + most, all.length);
     const isLast = pending.at === all.length;
     const isWhole = at === 0 && isLast;
     const bytes = isWhole ? all : all.subarray(at, pending.at);
-    this.#credit -= bytes.length;
+    this.#windowOffset -= bytes.length;
     const end = isLast && this.#trailers !== undefined
-      ? this.carrier.frame(this.id, this.#trailers, true)
+      ? this.connection.encodeHeaders(this.id, this.#trailers, true)
       : undefined;
-    return { stream: this, bytes, isWhole, isLast, end };
+    return { stream: this, bytes, isWhole, isLast, trailers: end };
   }
 
   /** Notes that bytes were handed to the system. */
-  sent({ bytes, isLast, end }: Part): void {
+  sent({ bytes, isLast, trailers: end }: BodyChunk): void {
     const pending = this.#pending;
     if (pending === undefined) return;
     if (isLast) {
-      this.#forget();
-      if (end !== undefined) this.carrier.ended(this);
-      else if (this.#trailers !== undefined) this.#post(this.#trailers, true);
+      this.#releaseBody();
+      if (end !== undefined) this.connection.onEnd(this);
+      else if (this.#trailers !== undefined) {
+        this.#sendHeaders(this.#trailers, true);
+      }
     }
-    pending.onTaken(bytes.length, isLast);
+    pending.onSent(bytes.length, isLast);
   }
 
   /** Notes that it is over. */
   close(): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    this.carrier.quota.give(this.#taken);
-    this.#forget();
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.connection.quota.release(this.#reserved);
+    this.#releaseBody();
     this.handler?.close();
   }
 
   /** Sends no more of what is being sent. */
-  #forget(): void {
+  #releaseBody(): void {
     if (this.#pending === undefined) return;
-    this.carrier.quota.giveBody(this.#pending.bytes);
+    this.connection.quota.releaseBody(this.#pending.bytes);
     this.#pending = undefined;
   }
 }
 
-const NOTHING: Pending = {
+const NOTHING: PendingBody = {
   bytes: new Uint8Array(0),
   at: 0,
-  onTaken: () => {},
+  onSent: () => {},
 };

@@ -2,27 +2,31 @@ import { getLogger } from "@logtape/logtape";
 import {
   ConnectionError,
   encodeFrame,
+  encodeUint32s,
   ERROR,
   type ErrorCode,
-  FIRST_WINDOW,
   FLAG,
   type Frame,
+  INITIAL_WINDOW,
   MAX_WINDOW,
   TYPE,
-  unpadded,
-  words,
+  withoutPadding,
 } from "./frame.ts";
 import {
-  dependencyOf,
   type HeaderBlock,
   headerFrames,
-  PRIORITY_LENGTH,
+  PRIORITY_SIZE,
+  streamDependency,
 } from "./header_block.ts";
 import { type Header, HpackEncoder } from "./hpack.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Quota } from "./quota.ts";
-import { parseRequest, problemOfTrailers } from "./request.ts";
-import { type Carrier, Http2Stream, type StreamHandler } from "./stream.ts";
+import { parseRequest, trailersProblem } from "./request.ts";
+import {
+  Http2Stream,
+  type StreamConnection,
+  type StreamHandler,
+} from "./stream.ts";
 
 const log = getLogger(["lainlet", "http2"]);
 
@@ -30,7 +34,7 @@ const log = getLogger(["lainlet", "http2"]);
 export const MAX_STREAMS = 1_000;
 
 /** How many streams that this side reset are kept in mind. */
-const MAX_RESET = MAX_STREAMS;
+const MAX_RESET_IDS = MAX_STREAMS;
 
 /** The response to a request with too many headers: RFC 6585, 5. */
 const TOO_LARGE: readonly Header[] = [[":status", "431"]];
@@ -39,7 +43,7 @@ const TOO_LARGE: readonly Header[] = [[":status", "431"]];
 const STREAM_COST = 4_096;
 
 /** After so many bytes the peer is told that there is room again. */
-const REPLENISH = FIRST_WINDOW >> 1;
+const WINDOW_UPDATE_AFTER = INITIAL_WINDOW >> 1;
 
 /**
  * The streams of a connection: how they begin and end, what comes for them,
@@ -47,21 +51,21 @@ const REPLENISH = FIRST_WINDOW >> 1;
  *
  * @see https://www.rfc-editor.org/rfc/rfc9113#section-5
  */
-export class Streams implements Carrier {
+export class Streams implements StreamConnection {
   readonly #streams = new Map<number, Http2Stream>();
   readonly #encoder = new HpackEncoder();
   /** Streams that this side reset: what the peer sent before it knew is no error. */
-  readonly #reset = new Set<number>();
-  #firstWindow = FIRST_WINDOW;
+  readonly #resetIds = new Set<number>();
+  #initialWindow = INITIAL_WINDOW;
   /** No stream has room for more than this besides the first window, in bytes. */
-  #mostCredit = 0;
+  #maxWindowOffset = 0;
   /** How much came since the peer was told that there is room on the connection again, in bytes. */
-  #received = 0;
+  #unacknowledged = 0;
   /** The last stream that began, and the last one that was not refused. */
-  #last = 0;
-  #accepted = 0;
+  #lastId = 0;
+  #lastAcceptedId = 0;
   /** Since which stream the peer has left out none. */
-  #sequence = 1;
+  #sequenceStart = 1;
   #isEnding = false;
 
   /** @param open called for each request, with its headers */
@@ -73,8 +77,8 @@ export class Streams implements Carrier {
   ) {}
 
   /** The number of the last one that was not refused. */
-  get last(): number {
-    return this.#accepted;
+  get lastAcceptedId(): number {
+    return this.#lastAcceptedId;
   }
 
   /** Whether no new ones are taken. */
@@ -92,14 +96,14 @@ export class Streams implements Carrier {
     return this.#streams.size;
   }
 
-  get firstWindow(): number {
-    return this.#firstWindow;
+  get initialWindow(): number {
+    return this.#initialWindow;
   }
 
   /** Takes no new ones; the outbox calls back when those that are there are over. */
-  end(): void {
+  stopAccepting(): void {
     this.#isEnding = true;
-    this.#endWhenDone();
+    this.#flushWhenDone();
   }
 
   /** Ends all. */
@@ -111,7 +115,7 @@ export class Streams implements Carrier {
     this.#streams.clear();
   }
 
-  frame(
+  encodeHeaders(
     stream: number,
     headers: readonly Header[],
     isEnd: boolean,
@@ -119,17 +123,17 @@ export class Streams implements Carrier {
     return headerFrames(stream, this.#encoder.encode(headers), isEnd);
   }
 
-  post(frames: Uint8Array): void {
-    this.outbox.post(frames);
+  sendControl(frames: Uint8Array): void {
+    this.outbox.sendControl(frames);
   }
 
-  ready(stream: Http2Stream): void {
-    this.outbox.add(stream);
+  schedule(stream: Http2Stream): void {
+    this.outbox.schedule(stream);
   }
 
-  ended(stream: Http2Stream): void {
+  onEnd(stream: Http2Stream): void {
     // All is said: the peer need not go on with what nobody reads.
-    if (stream.isRequestWhole) this.#drop(stream);
+    if (stream.isRequestWhole) this.#remove(stream);
     else this.reset(stream, ERROR.none);
   }
 
@@ -143,71 +147,71 @@ export class Streams implements Carrier {
   }
 
   /** The peer begins a request, or ends it with trailers. */
-  takeHeaders(block: HeaderBlock): void {
+  handleHeaders(block: HeaderBlock): void {
     const { stream: id, isEnd } = block;
     const known = this.#streams.get(id);
-    if (known !== undefined) return this.#takeTrailers(known, block);
-    if (id > this.#last) return this.#begin(block);
-    if (this.#isUnderWay(id, isEnd)) return;
-    if (id < this.#sequence) {
+    if (known !== undefined) return this.#handleTrailers(known, block);
+    if (id > this.#lastId) return this.#openStream(block);
+    if (this.#mayPredateReset(id, isEnd)) return;
+    if (id < this.#sequenceStart) {
       throw new ConnectionError(ERROR.protocol, "streams begin in order");
     }
     throw new ConnectionError(ERROR.streamClosed, "headers of a closed stream");
   }
 
   /** The peer sends a part of a request's body. */
-  takeData(frame: Frame): void {
+  handleData(frame: Frame): void {
     const { stream: id, payload: { length } } = frame;
-    this.#checkBegun(id);
-    this.#received += length;
-    if (this.#received >= REPLENISH) {
-      this.#replenish(0, this.#received);
-      this.#received = 0;
+    this.#requireOpened(id);
+    this.#unacknowledged += length;
+    if (this.#unacknowledged >= WINDOW_UPDATE_AFTER) {
+      this.#sendWindowUpdate(0, this.#unacknowledged);
+      this.#unacknowledged = 0;
     }
-    const data = unpadded(frame);
+    const data = withoutPadding(frame);
     const isEnd = (frame.flags & FLAG.endStream) !== 0;
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.isRequestWhole) {
-      if (this.#isUnderWay(id, isEnd)) return;
+      if (this.#mayPredateReset(id, isEnd)) return;
       return this.#fail(id, ERROR.streamClosed, "data behind a request's end");
     }
-    stream.received += length;
-    if (stream.received >= REPLENISH && !isEnd) {
-      this.#replenish(id, stream.received);
-      stream.received = 0;
+    stream.unacknowledged += length;
+    if (stream.unacknowledged >= WINDOW_UPDATE_AFTER && !isEnd) {
+      this.#sendWindowUpdate(id, stream.unacknowledged);
+      stream.unacknowledged = 0;
     }
-    if (stream.unreceived !== undefined) {
-      stream.unreceived -= data.length;
-      if (stream.unreceived < 0) {
+    if (stream.remainingBody !== undefined) {
+      stream.remainingBody -= data.length;
+      if (stream.remainingBody < 0) {
         return this.#fail(id, ERROR.protocol, "more than content-length says");
       }
     }
-    if (isEnd && this.#isShort(stream)) return;
+    if (isEnd && this.#resetIfIncomplete(stream)) return;
     // What is answered to this part is answered to all of the request.
     stream.isRequestWhole = isEnd;
     stream.handler?.data(data);
-    if (isEnd && !stream.isOver) stream.handler?.end();
+    if (isEnd && !stream.isClosed) stream.handler?.end();
   }
 
-  takePriority({ stream: id, payload }: Frame): void {
-    if (payload.length !== PRIORITY_LENGTH) {
+  handlePriority({ stream: id, payload }: Frame): void {
+    if (payload.length !== PRIORITY_SIZE) {
       this.#fail(id, ERROR.frameSize, "a priority of the wrong length");
-    } else if (dependencyOf(payload) === id) {
+    } else if (streamDependency(payload) === id) {
       this.#fail(id, ERROR.protocol, "a stream depends on itself");
     }
   }
 
   /** The peer breaks a stream off. */
-  takeReset(id: number): void {
-    this.#checkBegun(id);
-    this.#reset.delete(id);
+  handleReset(id: number): void {
+    this.#requireOpened(id);
+    this.#resetIds.delete(id);
     const stream = this.#streams.get(id);
-    if (stream !== undefined) this.#drop(stream);
+    if (stream !== undefined) this.#remove(stream);
   }
 
   /** The peer has room for more of a stream. */
-  widen(id: number, by: number): void {
-    this.#checkBegun(id);
+  growWindow(id: number, by: number): void {
+    this.#requireOpened(id);
     if (by === 0) {
       return this.#fail(id, ERROR.protocol, "a window grows by nothing");
     }
@@ -216,44 +220,49 @@ export class Streams implements Carrier {
     if (stream.window + by > MAX_WINDOW) {
       return this.#fail(id, ERROR.flowControl, "too wide a window");
     }
-    stream.widen(by);
-    this.#mostCredit = Math.max(this.#mostCredit, stream.credit);
-    if (stream.sendable > 0) this.ready(stream);
+    stream.growWindow(by);
+    this.#maxWindowOffset = Math.max(
+      this.#maxWindowOffset,
+      stream.windowOffset,
+    );
+    if (stream.sendable > 0) this.schedule(stream);
   }
 
   /** The peer says how much each stream may send at first: of those that are there, too. */
-  setFirstWindow(size: number): void {
-    const isWider = size > this.#firstWindow;
-    if (size + this.#mostCredit > MAX_WINDOW) {
+  setInitialWindow(size: number): void {
+    const isWider = size > this.#initialWindow;
+    if (size + this.#maxWindowOffset > MAX_WINDOW) {
       // Only here all are looked at: of those that have ended it may be more.
-      this.#mostCredit = this.#streams.values()
-        .reduce((most, { credit }) => Math.max(most, credit), 0);
-      if (size + this.#mostCredit > MAX_WINDOW) {
+      this.#maxWindowOffset = this.#streams.values()
+        .reduce((most, { windowOffset: credit }) => Math.max(most, credit), 0);
+      if (size + this.#maxWindowOffset > MAX_WINDOW) {
         throw new ConnectionError(ERROR.flowControl, "too wide a window");
       }
     }
-    this.#firstWindow = size;
-    if (isWider) this.outbox.widenAll();
+    this.#initialWindow = size;
+    if (isWider) this.outbox.recheckBlocked();
   }
 
-  #replenish(stream: number, count: number): void {
-    this.post(encodeFrame(TYPE.windowUpdate, 0, stream, words(count)));
+  #sendWindowUpdate(stream: number, count: number): void {
+    this.sendControl(
+      encodeFrame(TYPE.windowUpdate, 0, stream, encodeUint32s(count)),
+    );
   }
 
   /** RFC 9113, 5.1. */
   #isIdle(id: number): boolean {
-    return id > this.#last || id % 2 === 0;
+    return id > this.#lastId || id % 2 === 0;
   }
 
   /** @throws {ConnectionError} when a stream is idle */
-  #checkBegun(id: number): void {
+  #requireOpened(id: number): void {
     if (!this.#isIdle(id)) return;
     throw new ConnectionError(ERROR.protocol, "a frame of an idle stream");
   }
 
   /** Whether a frame may have been sent before the peer knew that its stream was reset. */
-  #isUnderWay(id: number, isEnd: boolean): boolean {
-    return isEnd ? this.#reset.delete(id) : this.#reset.has(id);
+  #mayPredateReset(id: number, isEnd: boolean): boolean {
+    return isEnd ? this.#resetIds.delete(id) : this.#resetIds.has(id);
   }
 
   /**
@@ -273,28 +282,30 @@ export class Streams implements Carrier {
 
   /** @param isRequestWhole nothing more of it can be under way */
   #sendReset(id: number, code: ErrorCode, isRequestWhole: boolean): void {
-    this.post(encodeFrame(TYPE.rstStream, 0, id, words(code)));
-    if (!isRequestWhole) this.#reset.add(id);
-    if (this.#reset.size > MAX_RESET) {
-      const [oldest = 0] = this.#reset;
-      this.#reset.delete(oldest);
+    this.sendControl(encodeFrame(TYPE.rstStream, 0, id, encodeUint32s(code)));
+    if (!isRequestWhole) this.#resetIds.add(id);
+    if (this.#resetIds.size > MAX_RESET_IDS) {
+      const [oldest = 0] = this.#resetIds;
+      this.#resetIds.delete(oldest);
     }
     const stream = this.#streams.get(id);
-    if (stream !== undefined) this.#drop(stream);
+    if (stream !== undefined) this.#remove(stream);
   }
 
-  #begin({ stream: id, isEnd, headers, dependsOnItself }: HeaderBlock): void {
-    if (id > this.#last + 2) this.#sequence = id;
-    this.#last = id;
+  #openStream(
+    { stream: id, isEnd, headers, dependsOnItself }: HeaderBlock,
+  ): void {
+    if (id > this.#lastId + 2) this.#sequenceStart = id;
+    this.#lastId = id;
     if (this.#isEnding || this.#streams.size >= MAX_STREAMS) {
       return this.#sendReset(id, ERROR.refusedStream, isEnd);
     }
-    this.#accepted = id;
+    this.#lastAcceptedId = id;
     if (dependsOnItself) {
       return this.#fail(id, ERROR.protocol, "a stream depends on itself");
     }
     if (headers === undefined) {
-      this.post(this.frame(id, TOO_LARGE, true));
+      this.sendControl(this.encodeHeaders(id, TOO_LARGE, true));
       if (!isEnd) this.#sendReset(id, ERROR.none, isEnd);
       return;
     }
@@ -307,20 +318,20 @@ export class Streams implements Carrier {
       STREAM_COST,
     );
     const stream = new Http2Stream(id, fields, this, cost);
-    if (isEnd && this.#isShort(stream)) return;
-    if (!stream.keep(0)) {
+    if (isEnd && this.#resetIfIncomplete(stream)) return;
+    if (!stream.reserve(0)) {
       return this.#fail(id, ERROR.enhanceYourCalm, "the peer has too much");
     }
     stream.isRequestWhole = isEnd;
     this.#streams.set(id, stream);
     const handler = this.open(stream);
     // It may have been answered at once.
-    if (stream.isOver) return handler.close();
+    if (stream.isClosed) return handler.close();
     stream.handler = handler;
     if (isEnd) handler.end();
   }
 
-  #takeTrailers(stream: Http2Stream, { isEnd, headers }: HeaderBlock): void {
+  #handleTrailers(stream: Http2Stream, { isEnd, headers }: HeaderBlock): void {
     const { id } = stream;
     if (stream.isRequestWhole) {
       return this.#fail(
@@ -333,29 +344,31 @@ export class Streams implements Carrier {
       return this.#fail(id, ERROR.enhanceYourCalm, "too many trailers");
     }
     if (!isEnd) return this.#fail(id, ERROR.protocol, "headers amid a request");
-    const problem = problemOfTrailers(headers);
+    const problem = trailersProblem(headers);
     if (problem !== undefined) return this.#fail(id, ERROR.protocol, problem);
-    if (this.#isShort(stream)) return;
+    if (this.#resetIfIncomplete(stream)) return;
     stream.isRequestWhole = true;
     stream.handler?.end();
   }
 
   /** Ends a stream whose request has ended before all of its body came. */
-  #isShort({ id, unreceived = 0 }: Http2Stream): boolean {
+  #resetIfIncomplete(
+    { id, remainingBody: unreceived = 0 }: Http2Stream,
+  ): boolean {
     if (unreceived === 0) return false;
     this.#fail(id, ERROR.protocol, "less than content-length says");
     return true;
   }
 
-  #drop(stream: Http2Stream): void {
+  #remove(stream: Http2Stream): void {
     this.#streams.delete(stream.id);
     this.outbox.remove(stream);
     stream.close();
-    this.#endWhenDone();
+    this.#flushWhenDone();
   }
 
   /** The outbox calls back when all is sent, also when that is nothing. */
-  #endWhenDone(): void {
+  #flushWhenDone(): void {
     if (this.areDone) this.outbox.flush();
   }
 }

@@ -5,11 +5,11 @@ import { messageFrame } from "../../lib/grpc/message.ts";
 import { file_message } from "../../lib/grpc/proto/message_pb.ts";
 import {
   encodeFrame,
+  encodeUint32s,
   FLAG,
   SETTING,
   settingsFrame,
   TYPE,
-  words,
 } from "../../lib/http2/frame.ts";
 import { encodeHeaders, type Header } from "../../lib/http2/hpack.ts";
 import { joined, symbolRequest } from "../util/attacks.ts";
@@ -90,13 +90,15 @@ const units: fc.Arbitrary<Unit> = fc.oneof(
       ),
   ),
   fc.constantFrom(1, 100).map((by): Unit => (id) =>
-    encodeFrame(TYPE.windowUpdate, 0, id, words(by))
+    encodeFrame(TYPE.windowUpdate, 0, id, encodeUint32s(by))
   ),
-  fc.constant<Unit>(() => encodeFrame(TYPE.windowUpdate, 0, 0, words(1))),
+  fc.constant<Unit>(() =>
+    encodeFrame(TYPE.windowUpdate, 0, 0, encodeUint32s(1))
+  ),
   fc.constant<Unit>(() => encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8))),
   fc.constant<Unit>(() => encodeFrame(TYPE.settings, FLAG.ack, 0)),
   fc.constant<Unit>((id) =>
-    encodeFrame(TYPE.priority, 0, id, words(0, 0).subarray(0, 5))
+    encodeFrame(TYPE.priority, 0, id, encodeUint32s(0, 0).subarray(0, 5))
   ),
   fc.constant<Unit>(() => encodeFrame(99, 0, 0)),
   fc.tuple(fc.constantFrom(...PATHS), headers, messages, fc.nat(2)).map(
@@ -107,7 +109,9 @@ const units: fc.Arbitrary<Unit> = fc.oneof(
         return joined(
           encodeFrame(TYPE.headers, FLAG.endHeaders, id, block),
           encodeFrame(TYPE.data, end > 0 ? FLAG.endStream : 0, id, body),
-          ...end > 1 ? [encodeFrame(TYPE.rstStream, 0, id, words(8))] : [],
+          ...end > 1
+            ? [encodeFrame(TYPE.rstStream, 0, id, encodeUint32s(8))]
+            : [],
         );
       };
     },
@@ -122,7 +126,10 @@ const units: fc.Arbitrary<Unit> = fc.oneof(
         const part = block.subarray(at, at + size);
         parts.push(encodeFrame(TYPE.continuation, flags, id, part));
       }
-      return joined(...parts, encodeFrame(TYPE.rstStream, 0, id, words(8)));
+      return joined(
+        ...parts,
+        encodeFrame(TYPE.rstStream, 0, id, encodeUint32s(8)),
+      );
     };
   }),
 );

@@ -9,12 +9,12 @@ import { messageFrame } from "../../lib/grpc/message.ts";
 import { ServerReflectionRequestSchema } from "../../lib/grpc/proto/reflection_v1_pb.ts";
 import {
   encodeFrame,
+  encodeUint32s,
   FLAG,
   PREFACE,
   SETTING,
   settingsFrame,
   TYPE,
-  words,
 } from "../../lib/http2/frame.ts";
 import { encodeHeaders } from "../../lib/http2/hpack.ts";
 import { callHeaders } from "./http2_peer.ts";
@@ -80,7 +80,7 @@ function* broken(path: string): Generator<Uint8Array> {
     yield joined(
       encodeFrame(TYPE.headers, FLAG.endHeaders, id, headers),
       encodeFrame(TYPE.data, FLAG.endStream, id, EMPTY),
-      encodeFrame(TYPE.rstStream, 0, id, words(8)),
+      encodeFrame(TYPE.rstStream, 0, id, encodeUint32s(8)),
     );
   }
 }
@@ -156,13 +156,13 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     yield* opened(() => "/message.Config/Watch", EMPTY);
     for (;;) {
       for (let id = 1; id < 2 * STREAMS; id += 2) {
-        yield encodeFrame(TYPE.windowUpdate, 0, id, words(1));
+        yield encodeFrame(TYPE.windowUpdate, 0, id, encodeUint32s(1));
       }
     }
   },
   *"room for one byte on the connection"() {
     yield* opened(() => "/message.Config/Get", EMPTY);
-    const update = encodeFrame(TYPE.windowUpdate, 0, 0, words(1));
+    const update = encodeFrame(TYPE.windowUpdate, 0, 0, encodeUint32s(1));
     yield* endlessly(times(1_000, update));
   },
   *"replies that nobody reads"() {

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { FLAG, TYPE, wordAt } from "../../lib/http2/frame.ts";
+import { FLAG, TYPE, uint32At } from "../../lib/http2/frame.ts";
 import {
   type Http2Address,
   type Http2Limits,
@@ -76,7 +76,7 @@ export async function streamErrors(
     const frame = await peer.next();
     if (frame === undefined) throw new Error("the connection is over");
     const { type, stream, payload } = frame;
-    if (type === TYPE.rstStream) errors.push([stream, wordAt(payload, 0)]);
+    if (type === TYPE.rstStream) errors.push([stream, uint32At(payload, 0)]);
     if (type === TYPE.data && stream === 99) return errors;
   }
 }

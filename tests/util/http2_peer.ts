@@ -2,17 +2,17 @@ import { Buffer } from "node:buffer";
 import { messageFrame } from "../../lib/grpc/message.ts";
 import {
   encodeFrame,
-  FIRST_WINDOW,
+  encodeUint32s,
   FLAG,
   type Frame,
   FrameReader,
+  INITIAL_WINDOW,
   MAX_WINDOW,
   PREFACE,
   SETTING,
   settingsFrame,
   TYPE,
-  wordAt,
-  words,
+  uint32At,
 } from "../../lib/http2/frame.ts";
 import {
   encodeHeaders,
@@ -41,7 +41,12 @@ export function openingOf(path: string, streams = 1): Uint8Array<ArrayBuffer> {
   const parts = [
     PREFACE,
     settingsFrame([[SETTING.initialWindowSize, MAX_WINDOW]]),
-    encodeFrame(TYPE.windowUpdate, 0, 0, words(MAX_WINDOW - FIRST_WINDOW)),
+    encodeFrame(
+      TYPE.windowUpdate,
+      0,
+      0,
+      encodeUint32s(MAX_WINDOW - INITIAL_WINDOW),
+    ),
   ];
   for (let stream = 1; stream < 2 * streams; stream += 2) {
     parts.push(
@@ -136,7 +141,7 @@ export class Http2Peer implements AsyncDisposable {
   async goaway(): Promise<number | undefined> {
     let code: number | undefined;
     for (let frame; (frame = await this.next()) !== undefined;) {
-      if (frame.type === TYPE.goaway) code = wordAt(frame.payload, 4);
+      if (frame.type === TYPE.goaway) code = uint32At(frame.payload, 4);
     }
     return code;
   }

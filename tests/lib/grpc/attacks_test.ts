@@ -14,7 +14,7 @@ import {
   FLAG,
   SETTING,
   TYPE,
-  wordAt,
+  uint32At,
 } from "../../../lib/http2/frame.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { Attacker, ATTACKS, symbolRequest } from "../../util/attacks.ts";
@@ -83,7 +83,7 @@ Deno.test("a reply that nobody reads ends as a stream does", async (t) => {
       await peer.open(id, callHeaders(path));
       await peer.send(encodeFrame(TYPE.data, FLAG.endStream, id, message));
       const { payload } = await peer.nextOf(TYPE.rstStream, id);
-      assertEquals(wordAt(payload, 0), ERROR.cancel);
+      assertEquals(uint32At(payload, 0), ERROR.cancel);
     });
   }
   assertEquals(lainlet.lainlet.counters.slow, calls.length);
@@ -108,7 +108,7 @@ Deno.test("different states that nobody reads are bounded, the same one is not",
       const frame = await peer.next();
       if (frame === undefined) throw new Error("the connection is over");
       if (frame.type === TYPE.ping) return code;
-      if (frame.type === TYPE.rstStream) code = wordAt(frame.payload, 0);
+      if (frame.type === TYPE.rstStream) code = uint32At(frame.payload, 0);
     }
   };
   let id = 1;

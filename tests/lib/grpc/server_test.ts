@@ -10,11 +10,11 @@ import { Health } from "../../../lib/grpc/proto/health_pb.ts";
 import { Proxy } from "../../../lib/grpc/proto/message_pb.ts";
 import {
   encodeFrame,
+  encodeUint32s,
   ERROR,
   FLAG,
   TYPE,
-  wordAt,
-  words,
+  uint32At,
 } from "../../../lib/http2/frame.ts";
 import { quantile, SAMPLE_RATE } from "../../../lib/stats/latency.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
@@ -53,8 +53,8 @@ Deno.test("a caller that does not read gets the newest state, and few before it"
   }
   const { counters } = lainlet.lainlet;
   await peer.send(
-    encodeFrame(TYPE.windowUpdate, 0, 0, words(1_000_000_000)),
-    encodeFrame(TYPE.windowUpdate, 0, 1, words(1_000_000_000)),
+    encodeFrame(TYPE.windowUpdate, 0, 0, encodeUint32s(1_000_000_000)),
+    encodeFrame(TYPE.windowUpdate, 0, 1, encodeUint32s(1_000_000_000)),
   );
   let text = "";
   for (let got = 0; !text.includes("1000 x");) {
@@ -95,7 +95,7 @@ Deno.test("callers that take a change late are seen to", async () => {
   );
   for (const stream of [0, ...streams]) {
     await peer.send(
-      encodeFrame(TYPE.windowUpdate, 0, stream, words(1_000_000_000)),
+      encodeFrame(TYPE.windowUpdate, 0, stream, encodeUint32s(1_000_000_000)),
     );
   }
   const count = () => delays.counts.reduce((sum, count) => sum + count, 0);
@@ -121,7 +121,7 @@ Deno.test("a caller that reads nothing for too long is left, the others are not"
   await peer.open(1, callHeaders("/message.Config/Watch"));
   await peer.send(encodeFrame(TYPE.data, FLAG.endStream, 1, EMPTY));
   const { payload } = await peer.nextOf(TYPE.rstStream, 1);
-  assertEquals(wordAt(payload, 0), ERROR.cancel);
+  assertEquals(uint32At(payload, 0), ERROR.cancel);
   const { counters, limits } = lainlet.lainlet;
   assertEquals([counters.slow, limits.listeners], [1, 1]);
   store.put("/lain/config/a", "y");
@@ -329,7 +329,7 @@ Deno.test("10,000 calls that are cancelled, and connections that are cut amid ca
       await peer.send(encodeFrame(TYPE.data, FLAG.endStream, stream, EMPTY));
     }
     await peer.send(
-      encodeFrame(TYPE.rstStream, 0, stream, words(ERROR.cancel)),
+      encodeFrame(TYPE.rstStream, 0, stream, encodeUint32s(ERROR.cancel)),
     );
   }
   for (let i = 0; i < 100; i++) {

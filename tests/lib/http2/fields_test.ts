@@ -7,11 +7,11 @@ import { assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import {
   encodeFrame,
+  encodeUint32s,
   ERROR,
   FLAG,
   SETTING,
   TYPE,
-  words,
 } from "../../../lib/http2/frame.ts";
 import { headerFrames } from "../../../lib/http2/header_block.ts";
 import { encodeHeaders, type Header } from "../../../lib/http2/hpack.ts";
@@ -176,14 +176,14 @@ Deno.test("http2: more than 32 KB of headers end their stream, and those behind 
   await peer.nextOf(TYPE.headers, 5);
   assertEquals(peer.headers, [[":status", "431"]]);
   const { payload } = await peer.nextOf(TYPE.rstStream);
-  assertEquals(payload, words(ERROR.none));
+  assertEquals(payload, encodeUint32s(ERROR.none));
   // Trailers are no better.
   await peer.send(
     encodeFrame(TYPE.headers, FLAG.endHeaders, 7, encodeHeaders(ALL)),
     headerFrames(7, block, true),
   );
   const reset = await peer.nextOf(TYPE.rstStream, 7);
-  assertEquals(reset.payload, words(ERROR.enhanceYourCalm));
+  assertEquals(reset.payload, encodeUint32s(ERROR.enhanceYourCalm));
   const indexed = Buffer.concat([encodeHeaders(ALL), Uint8Array.of(0xbe)]);
   await peer.send(headerFrames(9, indexed, true));
   await peer.nextOf(TYPE.headers, 9);

@@ -7,14 +7,14 @@
 import { assertEquals } from "@std/assert";
 import {
   encodeFrame,
+  encodeUint32s,
   ERROR,
   FLAG,
-  FRAME_HEAD,
+  FRAME_HEADER_SIZE,
   PREFACE,
   SETTING,
   settingsFrame,
   TYPE,
-  words,
 } from "../../../lib/http2/frame.ts";
 import { encodeHeaders } from "../../../lib/http2/hpack.ts";
 import {
@@ -70,7 +70,7 @@ const { protocol, frameSize, flowControl, streamClosed } = ERROR;
 const CONNECTION: Record<string, Rule> = {
   "4.2: a frame of 16,385 bytes": [
     frameSize,
-    data(1, zeros(16_385)).subarray(0, FRAME_HEAD),
+    data(1, zeros(16_385)).subarray(0, FRAME_HEADER_SIZE),
   ],
   "4.3: headers that cannot be decoded": [
     ERROR.compression,
@@ -79,7 +79,7 @@ const CONNECTION: Record<string, Rule> = {
   "5.1: data of an idle stream": [protocol, data(1)],
   "5.1: data of a stream of the server's": [protocol, headers(3), data(2)],
   "5.1: a reset of an idle stream": [protocol, reset(1)],
-  "5.1: a window of an idle stream": [protocol, update(1, words(1))],
+  "5.1: a window of an idle stream": [protocol, update(1, encodeUint32s(1))],
   "5.1: headers of a closed stream": [
     streamClosed,
     headers(1),
@@ -157,17 +157,20 @@ const CONNECTION: Record<string, Rule> = {
   "6.7: the answer to a ping, of 9": [frameSize, ping(0, zeros(9), FLAG.ack)],
   "6.8: a GOAWAY of a stream": [protocol, headers(1), goaway(1)],
   "4.2: a GOAWAY of 7 bytes": [frameSize, goaway(0, zeros(7))],
-  "6.9: a window that grows by 0": [protocol, update(0, words(0))],
+  "6.9: a window that grows by 0": [protocol, update(0, encodeUint32s(0))],
   "6.9: a window update of 3 bytes": [
     frameSize,
     headers(1),
     update(1, zeros(3)),
   ],
-  "6.9.1: too wide a window": [flowControl, update(0, words(MAX_WINDOW))],
+  "6.9.1: too wide a window": [
+    flowControl,
+    update(0, encodeUint32s(MAX_WINDOW)),
+  ],
   "6.9.2: a first window that makes another one too wide": [
     flowControl,
     headers(1),
-    update(1, words(MAX_WINDOW - 65_535)),
+    update(1, encodeUint32s(MAX_WINDOW - 65_535)),
     setting(SETTING.initialWindowSize, 65_536),
   ],
   "6.10: headers that only go on": [
@@ -188,7 +191,7 @@ const CONNECTION: Record<string, Rule> = {
     ERROR.enhanceYourCalm,
     headers(1, 0),
     ...Array.from(
-      { length: Math.ceil((MAX_BLOCK - BLOCK.length) / FRAME_HEAD) },
+      { length: Math.ceil((MAX_BLOCK - BLOCK.length) / FRAME_HEADER_SIZE) },
       () => continuation(1, 0),
     ),
   ],
@@ -225,11 +228,15 @@ const STREAM: Record<string, Rule> = {
     data(1),
   ],
   "6.3: a priority of 4 bytes": [frameSize, headers(1), priority(1, zeros(4))],
-  "6.9: a window that grows by 0": [protocol, headers(1), update(1, words(0))],
+  "6.9: a window that grows by 0": [
+    protocol,
+    headers(1),
+    update(1, encodeUint32s(0)),
+  ],
   "6.9.1: too wide a window": [
     flowControl,
     headers(1),
-    update(1, words(MAX_WINDOW)),
+    update(1, encodeUint32s(MAX_WINDOW)),
   ],
   "8.1: headers amid a request": [
     protocol,
@@ -282,7 +289,10 @@ Deno.test("http2: these end their stream only", async (t) => {
 Deno.test("http2: these are no errors", async (t) => {
   const right: Record<string, Uint8Array[]> = {
     "5.1: a reset of a closed stream": [headers(1, END), reset(1)],
-    "5.1: a window of a closed stream": [headers(1, END), update(1, words(1))],
+    "5.1: a window of a closed stream": [
+      headers(1, END),
+      update(1, encodeUint32s(1)),
+    ],
     "5.1: a priority of any stream": [priority(1), headers(3), priority(3)],
     "5.5: unknown frames and settings": [
       encodeFrame(99, 255, 7, zeros(3)),

@@ -7,16 +7,16 @@ import { assert, assertEquals } from "@std/assert";
 import { messageFrame, MessageReader } from "../../../lib/grpc/message.ts";
 import {
   encodeFrame,
+  encodeUint32s,
   ERROR,
-  FIRST_WINDOW,
   FLAG,
   FrameReader,
+  INITIAL_WINDOW,
   MAX_WINDOW,
   SETTING,
   settingsFrame,
   TYPE,
-  wordAt,
-  words,
+  uint32At,
 } from "../../../lib/http2/frame.ts";
 import { encodeHeaders } from "../../../lib/http2/hpack.ts";
 import { type Http2Limits, Http2Server } from "../../../lib/http2/server.ts";
@@ -240,7 +240,7 @@ Deno.test("http2: an address has so many connections, idle ones make room, those
   refused.close();
   // In its place one that nobody used for longest.
   const { payload } = await idle.nextOf(TYPE.goaway);
-  assertEquals(wordAt(payload, 4), ERROR.none);
+  assertEquals(uint32At(payload, 4), ERROR.none);
   assertEquals(await idle.next(), undefined);
   assertEquals(echo.server.refused, 1);
   await using next = await open();
@@ -262,16 +262,22 @@ Deno.test("http2: bodies that nobody reads end their streams beyond a limit", as
     await peer.open(id, callHeaders("/100000"), ends);
   }
   const { stream, payload } = await peer.nextOf(TYPE.rstStream);
-  assertEquals([stream, wordAt(payload, 0)], [5, ERROR.enhanceYourCalm]);
-  await peer.send(encodeFrame(TYPE.rstStream, 0, 1, words(ERROR.cancel)));
+  assertEquals([stream, uint32At(payload, 0)], [5, ERROR.enhanceYourCalm]);
+  await peer.send(
+    encodeFrame(TYPE.rstStream, 0, 1, encodeUint32s(ERROR.cancel)),
+  );
   await peer.open(7, callHeaders("/100000"), ends);
-  await peer.send(encodeFrame(TYPE.windowUpdate, 0, 7, words(100_000)));
-  await peer.send(encodeFrame(TYPE.windowUpdate, 0, 0, words(100_000)));
+  await peer.send(encodeFrame(TYPE.windowUpdate, 0, 7, encodeUint32s(100_000)));
+  await peer.send(encodeFrame(TYPE.windowUpdate, 0, 0, encodeUint32s(100_000)));
   await peer.nextOf(TYPE.data, 7);
   // One that is too large alone is sent all the same.
   await using other = await Http2Peer.connect(echo.port);
-  await peer.send(encodeFrame(TYPE.rstStream, 0, 3, words(ERROR.cancel)));
-  await peer.send(encodeFrame(TYPE.rstStream, 0, 7, words(ERROR.cancel)));
+  await peer.send(
+    encodeFrame(TYPE.rstStream, 0, 3, encodeUint32s(ERROR.cancel)),
+  );
+  await peer.send(
+    encodeFrame(TYPE.rstStream, 0, 7, encodeUint32s(ERROR.cancel)),
+  );
   await eventually("nothing is sent", () => echo.open === 0 || undefined);
   await other.open(1, callHeaders("/1000000"), ends);
   await other.nextOf(TYPE.data, 1);
@@ -291,7 +297,7 @@ Deno.test("http2: one body to streams of many numbers is not copied for each of 
     const peer = await Http2Peer.connect(server.address.port, [
       [SETTING.initialWindowSize, MAX_WINDOW],
     ]);
-    const more = words(MAX_WINDOW - FIRST_WINDOW);
+    const more = encodeUint32s(MAX_WINDOW - INITIAL_WINDOW);
     await peer.send(encodeFrame(TYPE.windowUpdate, 0, 0, more));
     return peer;
   }));
@@ -339,10 +345,12 @@ Deno.test("http2: streams beyond what an address may have are refused, and what 
   await using peer = await Http2Peer.connect(echo.port);
   for (let id = 1; id < 60; id += 2) await peer.open(id, callHeaders("/a"));
   const { stream, payload } = await peer.nextOf(TYPE.rstStream);
-  assertEquals(wordAt(payload, 0), ERROR.enhanceYourCalm);
-  assert(echo.server.kept <= bytes, `${echo.server.kept}`);
+  assertEquals(uint32At(payload, 0), ERROR.enhanceYourCalm);
+  assert(echo.server.reservedBytes <= bytes, `${echo.server.reservedBytes}`);
   for (let id = 1; id < stream; id += 2) {
-    await peer.send(encodeFrame(TYPE.rstStream, 0, id, words(ERROR.cancel)));
+    await peer.send(
+      encodeFrame(TYPE.rstStream, 0, id, encodeUint32s(ERROR.cancel)),
+    );
   }
   await eventually("they are over", () => echo.open === 0 || undefined);
   await peer.open(99, callHeaders("/b"), FLAG.endHeaders | FLAG.endStream);
@@ -350,7 +358,7 @@ Deno.test("http2: streams beyond what an address may have are refused, and what 
   await peer[Symbol.asyncDispose]();
   await eventually(
     "nothing is kept",
-    () => echo.server.kept === 0 || undefined,
+    () => echo.server.reservedBytes === 0 || undefined,
   );
 });
 
@@ -368,7 +376,7 @@ Deno.test("http2: where an address has used up its memory, the connections and s
   await using greedy = await open();
   const left = async (streams: number) => {
     await eventually("they are open", () => echo.open > streams || undefined);
-    return bytes - echo.server.kept;
+    return bytes - echo.server.reservedBytes;
   };
   let room = await left(0);
   let streams = 0;
@@ -386,7 +394,7 @@ Deno.test("http2: where an address has used up its memory, the connections and s
   assertEquals(room, 0);
   await greedy.open(99, callHeaders("/b"));
   const { payload } = await greedy.nextOf(TYPE.rstStream, 99);
-  assertEquals(wordAt(payload, 0), ERROR.enhanceYourCalm);
+  assertEquals(uint32At(payload, 0), ERROR.enhanceYourCalm);
   const data = encodeFrame(TYPE.data, FLAG.endStream, 1, Uint8Array.of(98));
   const ping = encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8));
   await peer.send(joined(ping, data.subarray(0, -1)));

@@ -7,6 +7,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { readKeyPair, Reloaded } from "../../../lib/certificates.ts";
 import {
   encodeFrame,
+  encodeUint32s,
   ERROR,
   FLAG,
   type Frame,
@@ -14,8 +15,7 @@ import {
   SETTING,
   settingsFrame,
   TYPE,
-  wordAt,
-  words,
+  uint32At,
 } from "../../../lib/http2/frame.ts";
 import { encodeHeaders } from "../../../lib/http2/hpack.ts";
 import { Http2Server } from "../../../lib/http2/server.ts";
@@ -81,7 +81,7 @@ Deno.test("http2: no more is sent than the peer has room for, stream and connect
   await peer.send(data(1, ""));
   assertEquals((await peer.nextOf(TYPE.data, 1)).payload.length, 10);
   const update = (stream: number, by: number) =>
-    encodeFrame(TYPE.windowUpdate, 0, stream, words(by));
+    encodeFrame(TYPE.windowUpdate, 0, stream, encodeUint32s(by));
   await peer.send(update(1, 7));
   assertEquals((await peer.nextOf(TYPE.data, 1)).payload.length, 7);
   // A wider first window is more room for those that are there, too.
@@ -106,7 +106,9 @@ Deno.test("http2: streams take turns", async () => {
   await using peer = await Http2Peer.connect(echo.port, [
     [SETTING.initialWindowSize, 1_000_000],
   ]);
-  await peer.send(encodeFrame(TYPE.windowUpdate, 0, 0, words(10_000_000)));
+  await peer.send(
+    encodeFrame(TYPE.windowUpdate, 0, 0, encodeUint32s(10_000_000)),
+  );
   for (const stream of [1, 3]) await peer.open(stream, callHeaders("/500000"));
   await peer.send(data(1, ""), data(3, ""));
   const order: number[] = [];
@@ -134,7 +136,9 @@ Deno.test("http2: a stream that is broken off is over, and the others go on", as
   await using peer = await Http2Peer.connect(echo.port);
   await peer.open(1, callHeaders("/a"));
   await eventually("it is there", () => echo.open === 1 || undefined);
-  await peer.send(encodeFrame(TYPE.rstStream, 0, 1, words(ERROR.cancel)));
+  await peer.send(
+    encodeFrame(TYPE.rstStream, 0, 1, encodeUint32s(ERROR.cancel)),
+  );
   await eventually("it is over", () => echo.open === 0 || undefined);
   await peer.open(3, callHeaders("/b"));
   await peer.send(data(3, ""));
@@ -158,7 +162,7 @@ Deno.test("http2: too many streams are refused, one by one", async () => {
     encodeFrame(TYPE.headers, FLAG.endHeaders, 2 * i + 1, block);
   await peer.send(...Array.from({ length: 1_001 }, (_, i) => open(i)));
   const { stream, payload } = await peer.nextOf(TYPE.rstStream);
-  assertEquals([stream, wordAt(payload, 0)], [2_001, ERROR.refusedStream]);
+  assertEquals([stream, uint32At(payload, 0)], [2_001, ERROR.refusedStream]);
   assertEquals(echo.open, 1_000);
 });
 
@@ -193,7 +197,7 @@ Deno.test("http2: at the end no new request is taken, those that are there are a
   await eventually("it is there", () => echo.open === 1 || undefined);
   const closed = echo.server.close();
   const { payload } = await peer.nextOf(TYPE.goaway);
-  assertEquals([wordAt(payload, 0), wordAt(payload, 4)], [1, ERROR.none]);
+  assertEquals([uint32At(payload, 0), uint32At(payload, 4)], [1, ERROR.none]);
   await peer.open(3, callHeaders("/b"));
   await peer.send(data(1, "bye"));
   assertEquals(text(await peer.nextOf(TYPE.data, 1)), "/abye");
@@ -213,12 +217,12 @@ Deno.test("http2: the last stream that a GOAWAY names does not grow", async () =
   const first = await peer.nextOf(TYPE.goaway);
   await peer.open(3, callHeaders("/b"));
   const { payload } = await peer.nextOf(TYPE.rstStream, 3);
-  assertEquals(payload, words(ERROR.refusedStream));
+  assertEquals(payload, encodeUint32s(ERROR.refusedStream));
   await peer.send(data(0, "x"));
   const second = await peer.nextOf(TYPE.goaway);
   assertEquals(
     [first.payload, second.payload],
-    [words(1, ERROR.none), words(1, ERROR.protocol)],
+    [encodeUint32s(1, ERROR.none), encodeUint32s(1, ERROR.protocol)],
   );
   await closed;
 });
