@@ -1,57 +1,52 @@
-import type {
-  DeliveryCounts,
-  RegisteredStream,
-  StreamRegistry,
-} from "./registry.ts";
-import { COMMENT, errorFrame, EventIds, heartbeatFrame } from "./events.ts";
+import {
+  COMMENT,
+  errorFrame,
+  EventIds,
+  type EventOptions,
+  heartbeatFrame,
+  TopicEvents,
+} from "./events.ts";
+import { RegisteredStream, type StreamRegistry } from "./registry.ts";
 import type { State } from "./state.ts";
-import { Strand, type StrandOptions } from "./cursor.ts";
 import type { Subscriber, Topic } from "./topic.ts";
 
-/** How a stream is made. */
-export interface BranchOptions extends StrandOptions {
+/** Options of {@linkcode Branch}. */
+export interface BranchOptions extends EventOptions {
   /** Seconds between heartbeats; 0: none. */
   readonly heartbeat: number;
-  /** What is behind an event's name, for each of several topics that the stream carries; undefined: it carries one. */
+  /** Suffix of the events' names for each topic that the stream carries; undefined: it carries one, without a suffix. */
   readonly names?: readonly string[];
-  /** The entity tag of the state that the reader says it has, for each of them. */
+  /** Entity tag of the state that the reader has, for each topic. */
   readonly since?: readonly (string | undefined)[];
-  /** Where it is noted how the stream stands; undefined: nowhere. */
+  /** See {@linkcode RegisteredStream.slot}. */
   readonly slot?: number;
 }
 
 /**
- * One listener's event stream: a branch of a topic's tee.
+ * One listener's event stream: a branch of the tee whose trunk is a
+ * {@linkcode Topic}.
  *
- * The stream holds nothing ahead of its reader (`highWaterMark: 0`): when the
- * reader is ready and there is something to say, the frame is made then, from
- * what is newest then. So memory per listener is one frame, however slow it
- * is, and ids count what was really sent.
+ * The stream buffers nothing (`highWaterMark: 0`): a frame is made when the
+ * reader is ready, from the state that is the latest then. So a listener takes
+ * the memory of one frame, however slow it is.
  *
- * A stream of several topics, which are gated together, carries what is new of
- * all of them at once, when all stand at one revision.
+ * A stream of several topics, which pass a revision barrier together, sends
+ * what is new of all of them at once, when all are at one revision.
  */
-export class Branch
-  implements RegisteredStream, Subscriber, UnderlyingDefaultSource<Uint8Array> {
+export class Branch extends RegisteredStream
+  implements Subscriber, UnderlyingDefaultSource<Uint8Array> {
   readonly stream: ReadableStream<Uint8Array>;
   #controller?: ReadableStreamDefaultController<Uint8Array>;
   readonly #ids: EventIds;
-  readonly #strands: readonly Strand[];
-  #isLooking = false;
-  /** The reader waits for a frame. */
-  #hungry = false;
+  readonly #topics: readonly TopicEvents[];
+  #isScheduled = false;
+  #isReaderReady = false;
   #heartbeatDue = false;
   #commentDue = false;
-  #timer?: ReturnType<typeof setInterval>;
-  #failure?: string;
+  #heartbeat?: ReturnType<typeof setInterval>;
+  /** Ends all topics. */
+  #finalError?: string;
   #isOver = false;
-  /** Something was taken since the last look. */
-  #hasMoved = false;
-  /** What was not reported yet, and how many frames were. */
-  #bytes = 0;
-  #reported = 0;
-  /** For how long nothing was, in ms, as far as that was looked at. */
-  #idle = 0;
 
   /**
    * Opens a stream, which carries nothing until {@linkcode attach}.
@@ -60,19 +55,24 @@ export class Branch
    */
   constructor(
     private readonly registry: StreamRegistry,
-    private readonly options: BranchOptions,
+    options: BranchOptions,
     onSlow: () => void,
   ) {
-    const { latency: delays } = registry.counters;
+    super(options.slot);
     const { heartbeat, names, since, tag } = options;
-    const etags = tag ? names?.map((_, i) => since?.[i]) : undefined;
-    const ids = this.#ids = new EventIds(etags);
-    this.#strands = names === undefined
-      ? [new Strand(options, delays, ids, 0, "")]
-      : names.map((name, i) => new Strand(options, delays, ids, i, ` ${name}`));
+    const { latency } = registry.counters;
+    const ids = new EventIds(
+      tag ? names?.map((_, i) => since?.[i]) : undefined,
+    );
+    const eventsOf = (suffix: string, index: number) =>
+      new TopicEvents(this, options, latency, ids, index, suffix);
+    this.#ids = ids;
+    this.#topics = names === undefined
+      ? [eventsOf("", 0)]
+      : names.map((name, i) => eventsOf(` ${name}`, i));
     this.stream = new ReadableStream<Uint8Array>(this, { highWaterMark: 0 });
     if (heartbeat > 0) {
-      this.#timer = setInterval(() => {
+      this.#heartbeat = setInterval(() => {
         this.#heartbeatDue = true;
         this.wake();
       }, heartbeat * 1000);
@@ -86,7 +86,7 @@ export class Branch
   }
 
   pull(): void {
-    this.#hungry = true;
+    this.#isReaderReady = true;
     this.wake();
   }
 
@@ -95,114 +95,97 @@ export class Branch
   }
 
   /**
-   * Carries a topic's states from now on.
+   * Carries a topic from now on.
    *
-   * @param had the one that the reader has
-   * @param which of several topics
+   * @param resumeState the state that the reader has
+   * @param index of the topic, when the stream carries several
    */
-  attach(topic: Topic, had?: State, which = 0): void {
-    const strand = this.#strands[which];
-    if (!this.#isOpen || strand === undefined || strand.isOver) return;
-    strand.attach(topic, had);
-    topic.subscribe(this);
+  attach(topic: Topic, resumeState?: State, index = 0): void {
+    const events = this.#topics[index];
+    if (!this.#isOpen || events === undefined || events.isOver) return;
+    events.cursor.attach(topic, resumeState);
     this.wake();
   }
 
   /**
-   * Ends the stream with an error event.
+   * Ends a topic with an error event, and the stream with the last topic.
    *
-   * @param which of several topics it ends; undefined: all
+   * @param index of the topic; undefined: all
    */
-  fail(message: string, _status?: number, which?: number): void {
+  fail(message: string, _status?: number, index?: number): void {
     if (!this.#isOpen) return;
-    const strand = which === undefined ? undefined : this.#strands[which];
-    if (strand === undefined) {
-      this.#failure = message;
-      this.#leaveAll();
-    } else if (!strand.isOver) {
-      strand.fail(message);
-      this.#leave(strand);
-    }
+    const events = index === undefined ? undefined : this.#topics[index];
+    if (events === undefined) {
+      this.#finalError = message;
+      this.#detach();
+    } else if (!events.isOver) events.fail(message);
     this.wake();
   }
 
-  /** Ends the stream, after what the reader has not taken yet. */
-  end(): void {
+  override end(): void {
     if (this.#isOver) return;
     this.#close();
     this.#controller?.close();
   }
 
-  tick(elapsed: number, idle: number): number {
-    this.#idle = this.#hasMoved ? 0 : this.#idle + elapsed;
-    this.#hasMoved = false;
-    if (!this.#hungry) return this.#idle;
-    if (this.#idle >= idle) {
-      this.#commentDue = true;
-      this.wake();
-    }
-    return 0;
+  override keepAlive(): void {
+    this.#commentDue = true;
+    this.wake();
   }
 
-  get slot(): number | undefined {
-    return this.options.slot;
-  }
-
-  /** Frames with a state or a patch that were sent. */
-  get sent(): number {
+  override get sent(): number {
     return this.#ids.count;
   }
 
-  /** Whether there is a newer state than the reader has taken. */
-  get isBehind(): boolean {
-    return !this.#hungry && this.#strands.some(({ isBehind }) => isBehind);
+  override get isUnread(): boolean {
+    return !this.#isReaderReady;
   }
 
-  /** Adds what was carried since the last time. */
-  report(sent: DeliveryCounts): void {
-    sent.deliveries += this.sent - this.#reported;
-    sent.bytes += this.#bytes;
-    this.#reported = this.sent;
-    this.#bytes = 0;
-    for (const strand of this.#strands) {
-      sent.conflated += strand.conflated;
-      strand.conflated = 0;
+  override get isBehind(): boolean {
+    return this.isUnread && this.#topics.some(({ cursor }) => cursor.isBehind);
+  }
+
+  protected override takeConflated(): number {
+    let conflated = 0;
+    for (const { cursor } of this.#topics) {
+      conflated += cursor.conflated;
+      cursor.conflated = 0;
     }
+    return conflated;
   }
 
-  /** Looks for something to send; called by the topic when there is a new state. */
+  /** Sends what there is, if the reader is ready. */
   wake(): void {
-    if (!this.#hungry || this.#isOver || this.#isLooking) return;
-    if (this.#strands.length === 1) return this.#look();
-    // All topics that change together have changed by then.
-    this.#isLooking = true;
+    if (!this.#isReaderReady || this.#isOver || this.#isScheduled) return;
+    if (this.#topics.length === 1) return this.#send();
+    // By then, all topics have changed that change together.
+    this.#isScheduled = true;
     queueMicrotask(() => {
-      this.#isLooking = false;
-      this.#look();
+      this.#isScheduled = false;
+      this.#send();
     });
   }
 
-  #look(): void {
-    if (!this.#hungry || this.#isOver) return;
+  #send(): void {
+    if (!this.#isReaderReady || this.#isOver) return;
     const chunks = this.#next();
     if (chunks === undefined) return;
-    this.#hungry = false;
-    this.#hasMoved = true;
+    this.#isReaderReady = false;
     this.#commentDue = false;
-    const over = this.#failure !== undefined ||
-      this.#strands.every(({ isOver }) => isOver);
+    const isLast = this.#finalError !== undefined ||
+      this.#topics.every(({ isOver }) => isOver);
     for (const chunk of chunks) {
-      this.#bytes += chunk.length;
+      this.progressed(chunk.length);
       this.#controller?.enqueue(chunk);
-      // A reader whose connection has gone leaves when it is given something.
+      // When the connection has gone, the reader cancels as it gets a chunk.
       if (this.#isOver) return;
     }
-    if (over) this.end();
+    if (isLast) this.end();
   }
 
   #next(): readonly Uint8Array[] | undefined {
-    if (this.#failure !== undefined) {
-      return [errorFrame(this.#failure, this.#ids.current)];
+    if (this.#finalError !== undefined) {
+      return [errorFrame(this.#finalError, this.#ids.current)];
     }
     const frames = this.#nextStates();
     if (frames !== undefined) return frames;
@@ -214,46 +197,41 @@ export class Branch
   }
 
   #nextStates(): readonly Uint8Array[] | undefined {
-    const [only] = this.#strands;
-    if (this.#strands.length === 1 && only && !only.isOver) return only.next();
+    const [only] = this.#topics;
+    if (this.#topics.length === 1 && only && !only.isOver) return only.next();
     const frames: Uint8Array[] = [];
-    for (const strand of this.#strands) {
-      const farewell = strand.farewell();
-      if (farewell !== undefined) frames.push(farewell);
+    for (const events of this.#topics) {
+      const finalError = events.takeFinalError();
+      if (finalError !== undefined) frames.push(finalError);
     }
-    if (this.#isTogether) {
-      for (const strand of this.#strands) frames.push(...strand.next() ?? []);
+    if (this.#isAtOneRevision) {
+      for (const events of this.#topics) frames.push(...events.next() ?? []);
     }
     return frames.length > 0 ? frames : undefined;
   }
 
-  /** Whether all topics stand at one revision. */
-  get #isTogether(): boolean {
-    const open = this.#strands.filter(({ isOver }) => !isOver);
-    return open.every(({ topic }) =>
-      topic !== undefined && topic.revision === open[0]?.topic?.revision
+  get #isAtOneRevision(): boolean {
+    const open = this.#topics.filter(({ isOver }) => !isOver);
+    const revision = open[0]?.cursor.topic?.revision;
+    return open.every(({ cursor: { topic } }) =>
+      topic !== undefined && topic.revision === revision
     );
   }
 
-  #leaveAll(): void {
-    for (const strand of this.#strands) this.#leave(strand);
+  #detach(): void {
+    for (const { cursor } of this.#topics) cursor.detach();
   }
 
-  #leave(strand: Strand): void {
-    strand.topic?.unsubscribe(this);
-    strand.topic = undefined;
-  }
-
-  /** Whether states can still be carried. */
+  /** Whether the stream can carry states. */
   get #isOpen(): boolean {
-    return !this.#isOver && this.#failure === undefined;
+    return !this.#isOver && this.#finalError === undefined;
   }
 
   #close(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    clearInterval(this.#timer);
-    this.#leaveAll();
+    clearInterval(this.#heartbeat);
+    this.#detach();
     this.registry.remove(this);
   }
 }

@@ -1,49 +1,43 @@
-const encoder = new TextEncoder();
-
 /**
- * Frames of an event stream that carry no state. The id comes first in every
- * frame: deployed clients take an event as complete at its `data:` line (for
- * `heartbeat` at its `event:` line).
+ * Server-Sent Events. In every frame the id comes first: deployed clients take
+ * an event as complete at its `data:` line (`heartbeat`: at its `event:` line).
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
+ * @module
  */
+import { Unavailable } from "../errors.ts";
+import type { DeliveryLatency } from "../stats/latency.ts";
+import { Cursor } from "./cursor.ts";
+import type { State } from "./state.ts";
+import type { Subscriber, Topic } from "./topic.ts";
+
+const encoder = new TextEncoder();
+
+/** A comment, which clients ignore. */
+export const COMMENT = encoder.encode(":\n");
+
+/** Returns a heartbeat event. */
 export function heartbeatFrame(id: number | string): Uint8Array {
   return encoder.encode(`id: ${id}\nevent: heartbeat\n\n`);
 }
 
-/** A line that every client skips. */
-export const COMMENT = encoder.encode(":\n");
-
-/**
- * Lines before a frame that name its state, which clients skip that do not ask
- * for them.
- *
- * @param revision of the store; 0: not known
- */
-export function notesOf(etag: string, revision: number): string {
-  return `: etag ${etag}\n${revision > 0 ? `: revision ${revision}\n` : ""}`;
-}
-
-/**
- * Says that the state is the one that the reader has.
- *
- * @param notes see {@linkcode notesOf}
- * @param suffix of which of several views
- */
-export function unchanged(notes: string, suffix: string): Uint8Array {
-  return encoder.encode(`${notes}: unchanged${suffix}\n\n`);
-}
-
-/**
- * @param message one line
- * @param event its name
- */
+/** Returns an error event. @param message one line @param event its name */
 export function errorFrame(
   message: string,
   id: number | string,
   event = "error",
 ): Uint8Array {
   return encoder.encode(`id: ${id}\nevent: ${event}\ndata: ${message}\n\n`);
+}
+
+/** Comments that describe the state of an event. @param revision of the store; 0: unknown */
+function commentsOf(etag: string, revision: number): string {
+  return `: etag ${etag}\n${revision > 0 ? `: revision ${revision}\n` : ""}`;
+}
+
+/** A comment that stands for an event: the reader's state is the present one. */
+function unchangedFrame(comments: string, suffix: string): Uint8Array {
+  return encoder.encode(`${comments}: unchanged${suffix}\n\n`);
 }
 
 /** An entity tag without its quotes: SHA-256 in base64url; or none. */
@@ -102,4 +96,80 @@ export function etagsOf(
     return undefined;
   }
   return texts.map((text) => text === "" ? undefined : `"${text}"`);
+}
+
+/** Options of events. */
+export interface EventOptions {
+  /** Send changes as JSON Merge Patches, where a patch can express them. */
+  readonly patch: boolean;
+  /** Precede each state by comments with its entity tag and its revision of the store. */
+  readonly tag: boolean;
+}
+
+/** The events of one topic that a stream carries. */
+export class TopicEvents {
+  /** Whether the subscription was revoked. */
+  isOver = false;
+  readonly cursor: Cursor;
+  #finalError?: string;
+
+  /**
+   * @param ids of the stream
+   * @param index of the topic among those of the stream
+   * @param suffix of the events' names
+   */
+  constructor(
+    subscriber: Subscriber,
+    private readonly options: EventOptions,
+    private readonly latency: DeliveryLatency,
+    private readonly ids: EventIds,
+    private readonly index: number,
+    private readonly suffix: string,
+  ) {
+    this.cursor = new Cursor(subscriber, true);
+  }
+
+  /** Revokes the subscription. */
+  fail(message: string): void {
+    this.isOver = true;
+    this.#finalError = message;
+    this.ids.set(this.index, undefined);
+    this.cursor.detach();
+  }
+
+  /** Error frame for a revoked subscription; returned once. */
+  takeFinalError(): Uint8Array | undefined {
+    const message = this.#finalError;
+    if (message === undefined) return;
+    this.#finalError = undefined;
+    return this.#error(message);
+  }
+
+  /** Returns the frame that brings the reader to the topic's latest state, in chunks; undefined: it has that. */
+  next(): readonly Uint8Array[] | undefined {
+    const { cursor, ids, suffix } = this;
+    const delivery = cursor.next();
+    if (delivery === undefined) return;
+    if (delivery instanceof Unavailable) return [this.#error(delivery.message)];
+    const { state, previous, isKnown, event, readAt } = delivery;
+    const comments = this.#comments(state, cursor.topic);
+    if (isKnown) return [unchangedFrame(comments, suffix)];
+    this.latency.delivered(readAt);
+    const id = ids.next();
+    const patch = this.options.patch && previous?.isObject && state.isObject &&
+      state.patchFrom(previous);
+    return patch
+      ? patch.frame(id, `patch${suffix}`, comments)
+      : state.frame(id, event + suffix, comments);
+  }
+
+  #error(message: string): Uint8Array {
+    return errorFrame(message, this.ids.current, `error${this.suffix}`);
+  }
+
+  #comments(state: State, topic?: Topic): string {
+    if (!this.options.tag) return "";
+    this.ids.set(this.index, state.etag);
+    return commentsOf(state.etag, topic?.revision ?? 0);
+  }
 }

@@ -1,7 +1,7 @@
 import type { Counters, StreamStats } from "../stats/counters.ts";
 
-/** Idle time after which a stream gets a sign of life, in ms. */
-const IDLE = 30_000;
+/** In ms. */
+const DEFAULT_IDLE = 30_000;
 
 /** Deliveries since the last report. */
 export interface DeliveryCounts {
@@ -12,29 +12,69 @@ export interface DeliveryCounts {
   bytes: number;
 }
 
-/** A stream of any protocol, which the registry watches. */
-export interface RegisteredStream extends StreamStats {
-  /** Where its statistics are noted in memory that threads share; undefined: nowhere. */
-  readonly slot: number | undefined;
+/** A stream of any protocol, as the registry sees it. */
+export abstract class RegisteredStream implements StreamStats {
+  #reported = 0;
+  #bytes = 0;
+  #hasProgressed = false;
+  /** Time without progress at the last tick, in ms. */
+  #stalled = 0;
+
+  /** @param slot where its statistics are, in memory that threads share; undefined: nowhere */
+  constructor(readonly slot?: number) {}
+
+  /** States and patches sent. */
+  abstract get sent(): number;
+  abstract get isBehind(): boolean;
+  /** Whether the reader has not taken what was sent last. */
+  abstract get isUnread(): boolean;
+  /** Ends the stream. */
+  abstract end(): void;
+
+  /** Sends a sign of life, on a stream that has been idle. */
+  keepAlive(): void {}
+
+  /** Returns the number of states conflated since the last call. */
+  protected takeConflated(): number {
+    return 0;
+  }
+
+  /** Notes that bytes were sent, or taken by the reader. */
+  progressed(bytes: number): void {
+    this.#bytes += bytes;
+    this.#hasProgressed = true;
+  }
+
   /** Adds what was sent since the last call. */
-  report(counts: DeliveryCounts): void;
+  report(counts: DeliveryCounts): void {
+    counts.deliveries += this.sent - this.#reported;
+    counts.conflated += this.takeConflated();
+    counts.bytes += this.#bytes;
+    this.#reported = this.sent;
+    this.#bytes = 0;
+  }
+
   /**
-   * Advances the stream's timers. Called about once a second: reading the clock
-   * for each frame costs too much.
+   * Advances the stream's timers. Called about once a second, as reading the
+   * clock for each frame costs too much.
    *
    * @param elapsed time since the last call, in ms
-   * @param idle time without a frame after which the stream sends a sign of life, in ms
+   * @param idle time without progress after which to send a sign of life, in ms
    * @returns how long data has been unread, in ms
    */
-  tick(elapsed: number, idle: number): number;
-  /** Ends the stream. */
-  end(): void;
+  tick(elapsed: number, idle: number): number {
+    this.#stalled = this.#hasProgressed ? 0 : this.#stalled + elapsed;
+    this.#hasProgressed = false;
+    if (this.isUnread) return this.#stalled;
+    if (this.#stalled >= idle) this.keepAlive();
+    return 0;
+  }
 }
 
 /** Options of {@linkcode StreamRegistry}. */
 export interface StreamRegistryOptions {
   readonly counters: Counters;
-  /** See {@linkcode RegisteredStream.tick}, in ms; default 30 s. */
+  /** Time without progress after which a stream sends a sign of life, in ms; default 30 s. */
   readonly idle?: number;
   /** How long data may stay unread before the stream is ended, in ms. */
   readonly slowAfter: number;
@@ -52,7 +92,9 @@ export class StreamRegistry {
   readonly #counts: DeliveryCounts = { deliveries: 0, conflated: 0, bytes: 0 };
   #isClosed = false;
 
-  constructor({ counters, idle = IDLE, slowAfter }: StreamRegistryOptions) {
+  constructor(
+    { counters, idle = DEFAULT_IDLE, slowAfter }: StreamRegistryOptions,
+  ) {
     this.counters = counters;
     let last = performance.now();
     this.#timer = setInterval(() => {

@@ -8,7 +8,7 @@ import {
   rpcErrorOf,
   statusHeaders,
 } from "./status.ts";
-import type { RegisteredStream } from "../broadcast/registry.ts";
+import { RegisteredStream } from "../broadcast/registry.ts";
 
 /** How long a request may take to come, in ms. */
 const PATIENCE = 10_000;
@@ -97,7 +97,7 @@ export class Call implements StreamHandler {
     const reply = this.#reply = new PendingReply();
     this.events.onReply(this, reply);
     this.stream.write(frame, (_count, isLast) => {
-      reply.progressed();
+      reply.progressed(0);
       if (!isLast) return;
       this.#endReply();
       this.attempt(onTaken);
@@ -254,32 +254,14 @@ export class BidirectionalHandler implements CallHandler {
   }
 }
 
-/** A reply on its way, which is looked after as streams are: it has to be read. */
-
-export class PendingReply implements RegisteredStream {
-  /** It is no listener's. */
-  readonly slot = undefined;
+/** A reply that is being written. The registry ends the call when it stays unread. */
+export class PendingReply extends RegisteredStream {
   readonly sent = 0;
   readonly isBehind = false;
-  #hasMoved = false;
-  #idle = 0;
+  readonly isUnread = true;
 
-  /** A part of it was taken. */
-  progressed(): void {
-    this.#hasMoved = true;
-  }
-
-  tick(elapsed: number): number {
-    this.#idle = this.#hasMoved ? 0 : this.#idle + elapsed;
-    this.#hasMoved = false;
-    return this.#idle;
-  }
-
-  /** Replies are not counted. */
-  report(): void {}
-
-  /** It ends when all of it is sent. */
-  end(): void {}
+  /** Does nothing: the call ends when all of the reply is taken. */
+  override end(): void {}
 }
 
 /**

@@ -1,59 +1,48 @@
-import type {
-  DeliveryCounts,
-  RegisteredStream,
-} from "../broadcast/registry.ts";
-import { State } from "../broadcast/state.ts";
+import { Cursor } from "../broadcast/cursor.ts";
+import { RegisteredStream } from "../broadcast/registry.ts";
 import type { Subscriber, Topic } from "../broadcast/topic.ts";
+import { Unavailable } from "../errors.ts";
 import type { Http2Stream } from "../http2/stream.ts";
 import type { DeliveryLatency } from "../stats/latency.ts";
 import type { ViewStream } from "../view/listener.ts";
 import { CODE, type Code, codeOf } from "./status.ts";
 
 /**
- * One caller's stream: a branch of a topic's tee. Nothing is written before
- * the caller has taken what was written before, and then it is the newest; so
- * what a slow one costs is its place. While there is no state, it carries
- * nothing.
+ * One caller's stream of a view: a branch of the tee whose trunk is a
+ * {@linkcode Topic}. A message is written when the caller has taken the one
+ * before it, from the state that is the latest then. While there is no state,
+ * the stream carries nothing.
  */
-export class GrpcStream implements RegisteredStream, Subscriber, ViewStream {
-  #topic?: Topic;
-  /** The number of the topic's state that was looked at last. */
-  #seen = 0;
-  #sent?: State;
-  #isBusy = false;
-  /** Of the message under way, as the topic's. */
+export class GrpcStream extends RegisteredStream
+  implements Subscriber, ViewStream {
+  readonly #cursor = new Cursor(this, false);
+  #sent = 0;
+  /** The caller has not taken all of the last message. */
+  #isWriting = false;
+  /** See {@linkcode Topic.readAt}, of the message that is being written. */
   #readAt?: number;
-  /** How the call ends, as soon as the message under way is written. */
+  /** How the call ends once the message that is being written is taken. */
   #ending?: readonly [code: Code, message: string];
   #hasLeft = false;
   readonly #onTaken = (bytes: number, isLast: boolean) =>
     this.#taken(bytes, isLast);
-  /** Messages, and how many of them were not reported yet. */
-  #sentCount = 0;
-  #deliveries = 0;
-  #conflated = 0;
-  #bytes = 0;
-  /** Something was taken since the last look. */
-  #hasMoved = false;
-  /** For how long nothing was, in ms, as far as that was looked at. */
-  #idle = 0;
 
   /**
-   * @param slot where it is noted how the stream stands
-   * @param delays where it is noted when states were taken
+   * @param slot see {@linkcode RegisteredStream.slot}
    * @param finish ends the call; called once at most
    */
   constructor(
-    readonly slot: number,
+    slot: number,
     private readonly stream: Http2Stream,
-    private readonly delays: DeliveryLatency,
+    private readonly latency: DeliveryLatency,
     private readonly finish: (code: Code, message: string) => void,
-  ) {}
+  ) {
+    super(slot);
+  }
 
   attach(topic: Topic): void {
     if (this.#ending !== undefined || this.#hasLeft) return;
-    this.#topic = topic;
-    topic.subscribe(this);
+    this.#cursor.attach(topic);
     this.wake();
   }
 
@@ -61,68 +50,51 @@ export class GrpcStream implements RegisteredStream, Subscriber, ViewStream {
     this.#end(codeOf(status), message);
   }
 
-  end(): void {
+  override end(): void {
     this.#end(CODE.unavailable, "lainlet ends this stream");
   }
 
-  /** To be called when the caller has gone. */
+  /** Called when the call is over. */
   leave(): void {
     this.#hasLeft = true;
-    this.#topic?.unsubscribe(this);
-    this.#topic = undefined;
-    this.#sent = undefined;
+    this.#cursor.detach();
   }
 
+  override get sent(): number {
+    return this.#sent;
+  }
+
+  override get isUnread(): boolean {
+    return this.#isWriting;
+  }
+
+  override get isBehind(): boolean {
+    return this.#isWriting && this.#cursor.isBehind;
+  }
+
+  protected override takeConflated(): number {
+    const { conflated } = this.#cursor;
+    this.#cursor.conflated = 0;
+    return conflated;
+  }
+
+  /** Writes the latest state, unless the caller has it or is still being written to. */
   wake(): void {
-    const topic = this.#topic;
-    if (this.#isBusy || topic === undefined || topic.sequence === this.#seen) {
-      return;
-    }
-    const missed = topic.sequence - this.#seen - 1;
-    this.#seen = topic.sequence;
-    const { latest } = topic;
-    if (!(latest instanceof State)) return;
-    if (this.#sent !== undefined) {
-      // Two that follow each other differ, but not those further apart.
-      if (missed > 0 && latest.equals(this.#sent)) return;
-      this.#conflated += missed;
-      this.#readAt = topic.readAt;
-    }
-    this.#sent = latest;
-    this.#sentCount++;
-    this.#deliveries++;
-    this.#isBusy = true;
-    this.stream.write(latest.bytes, this.#onTaken);
-  }
-
-  get sent(): number {
-    return this.#sentCount;
-  }
-
-  get isBehind(): boolean {
-    return this.#isBusy && this.#topic !== undefined &&
-      this.#topic.sequence !== this.#seen;
-  }
-
-  tick(elapsed: number): number {
-    this.#idle = this.#hasMoved || !this.#isBusy ? 0 : this.#idle + elapsed;
-    this.#hasMoved = false;
-    return this.#idle;
-  }
-
-  report(sent: DeliveryCounts): void {
-    sent.deliveries += this.#deliveries;
-    sent.conflated += this.#conflated;
-    sent.bytes += this.#bytes;
-    this.#deliveries = this.#conflated = this.#bytes = 0;
+    if (this.#isWriting) return;
+    const delivery = this.#cursor.next();
+    if (delivery === undefined || delivery instanceof Unavailable) return;
+    this.#sent++;
+    this.#readAt = delivery.readAt;
+    this.#isWriting = true;
+    this.progressed(0);
+    this.stream.write(delivery.state.bytes, this.#onTaken);
   }
 
   #taken(bytes: number, isLast: boolean): void {
-    this.#bytes += bytes;
-    this.#hasMoved = true;
+    this.progressed(bytes);
     if (!isLast) return;
-    this.delays.delivered(this.#readAt);
-    this.#isBusy = false;
+    this.latency.delivered(this.#readAt);
+    this.#isWriting = false;
     if (this.#hasLeft) return;
     if (this.#ending !== undefined) this.finish(...this.#ending);
     else this.wake();
@@ -131,8 +103,7 @@ export class GrpcStream implements RegisteredStream, Subscriber, ViewStream {
   #end(code: Code, message: string): void {
     if (this.#ending !== undefined || this.#hasLeft) return;
     this.#ending = [code, message];
-    this.#topic?.unsubscribe(this);
-    this.#topic = undefined;
-    if (!this.#isBusy) this.finish(code, message);
+    this.#cursor.detach();
+    if (!this.#isWriting) this.finish(code, message);
   }
 }

@@ -68,7 +68,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "ids have gaps",
-    file: "lib/broadcast/cursor.ts",
+    file: "lib/broadcast/events.ts",
     text: "const id = ids.next();",
     faulty: "ids.next(); const id = ids.next();",
   },

@@ -18,8 +18,10 @@ import {
 } from "../../../lib/http2/frame.ts";
 import { quantile, SAMPLE_RATE } from "../../../lib/stats/latency.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
+import { groupKey, groupValue } from "../../../scripts/cluster.ts";
 import { get } from "../../util/client.ts";
 import { golden } from "../../util/golden.ts";
+import { groupAt } from "../../util/group.ts";
 import { RpcClient } from "../../util/grpc.ts";
 import { callHeaders, Http2Peer } from "../../util/http2_peer.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
@@ -108,6 +110,33 @@ Deno.test("callers that take a change late are seen to", async () => {
   assertEquals(count(), 1);
   const least = quantile(0, delays.counts);
   assert(least >= 0.25, `it is in the bucket above ${least} s`);
+});
+
+Deno.test("a protected view that comes back as it was is not sent again", async () => {
+  const [up, down] = [groupAt("127.0.2.1"), groupAt("")];
+  const key = groupKey(up);
+  const store = new MemoryStore([[key, groupValue(up)]]);
+  await using lainlet = await new TestLainlet(store).ready();
+  await using client = await RpcClient.open(lainlet.rpcPort);
+  using stream = client.watch("WebrouterWebprocs");
+  const first = await stream.next();
+  const isServed = async (ip: string) => {
+    const { status, body } = await get(
+      `${lainlet.url}/v2/webrouter/webprocs`,
+    );
+    return ip === ""
+      ? status === STATUS_CODE.ServiceUnavailable || undefined
+      : body.includes(ip) || undefined;
+  };
+  for (const group of [down, up]) {
+    store.put(key, groupValue(group));
+    const [instance] = group.instances;
+    await eventually("it is read", () => isServed(instance?.ip ?? ""));
+  }
+  store.put(key, groupValue(groupAt("127.0.2.2")));
+  const second = await stream.next();
+  assertStringIncludes(JSON.stringify(first), "127.0.2.1");
+  assertStringIncludes(JSON.stringify(second), "127.0.2.2");
 });
 
 Deno.test("a caller that reads nothing for too long is left, the others are not", async () => {
