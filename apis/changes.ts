@@ -2,11 +2,11 @@ import { Type } from "@sinclair/typebox";
 import { memberFragment } from "../lib/broadcast/blocks.ts";
 import type { StateSource } from "../lib/broadcast/topics.ts";
 import { SUPER } from "../lib/access/rights.ts";
-import { Words } from "../lib/overview/group.ts";
-import type { Entry } from "../lib/overview/entry.ts";
-import type { History } from "../lib/overview/history.ts";
+import { Literals } from "../lib/overview/group.ts";
+import type { ChangeRecord } from "../lib/overview/change_record.ts";
+import type { ChangeLog } from "../lib/overview/change_log.ts";
 import { memo } from "../lib/memo.ts";
-import { together } from "../lib/overview/kinds.ts";
+import { allSubtrees } from "../lib/overview/kinds.ts";
 import { appPrefix, byApp } from "../lib/view/select.ts";
 import { timeParam } from "../lib/view/since.ts";
 import {
@@ -33,27 +33,27 @@ const Change = Type.Object({
   revision: Type.Integer({
     description: "The store's, at which it was so, if not before.",
   }),
-  kind: Words(["config", "depends", "group", "node"]),
+  kind: Literals(["config", "depends", "group", "node"]),
   name: Type.String({
     description:
       "With the kind and a slash before it: its name in the overview.",
   }),
   app: Type.Optional(Type.String()),
-  change: Words(["added", "changed", "removed"]),
+  change: Literals(["added", "changed", "removed"]),
   diff: Type.Array(Difference, {
     description: "What differs inside; in the place of a secret: `(secret)`.",
   }),
 }, { $id: "Change" });
 
 /** What entries add, made when somebody asks, and kept as long as they. */
-const added = new WeakMap<Entry, Mapped>();
+const added = new WeakMap<ChangeRecord, Mapped>();
 
 /** The entries that a selection has. */
-function sourceOf(history: History, selection: Selection): StateSource {
+function sourceOf(history: ChangeLog, selection: Selection): StateSource {
   const { prefix, filter: keep = () => true, since } = selection;
   // Who begins with the same one has the same.
-  const first = since === undefined ? 0 : history.numberAt(since);
-  const isSeen = ({ number, app, kind }: Entry) =>
+  const first = since === undefined ? 0 : history.firstNumberSince(since);
+  const isSeen = ({ number, app, kind }: ChangeRecord) =>
     number >= first && keep(kind) && (prefix === "" || `${app}/` === prefix);
   return materialized(
     `/v2/changes ${
@@ -75,7 +75,7 @@ function sourceOf(history: History, selection: Selection): StateSource {
           if (seen.length > 0) onChange(seen);
         }),
     },
-    memberReducer((_id, entry: Entry) =>
+    memberReducer((_id, entry: ChangeRecord) =>
       memo(added, entry, () => ({
         items: [memberFragment(entry.member)],
         counts: [],
@@ -101,7 +101,7 @@ export default {
   mayAsk: "app",
   answer: Type.Record(Type.String(), Change),
   isObject: true,
-  watcher: together,
+  watcher: allSubtrees,
   select(query) {
     const since = timeParam(query.params);
     if (query.caller.isSuper) {
@@ -110,5 +110,5 @@ export default {
     const keep = (kind: string) => kind === "group";
     return { ...byApp(query, "app"), filter: keep, since };
   },
-  source: ({ history }, selection) => sourceOf(history, selection),
+  source: ({ changeLog: history }, selection) => sourceOf(history, selection),
 } satisfies View;

@@ -5,7 +5,7 @@ import {
   type DependsItemSchema,
 } from "../lib/grpc/proto/message_pb.ts";
 import type { Member } from "../lib/json.ts";
-import { encodeService, Service } from "../lib/overview/service.ts";
+import { encodePortals, Portals } from "../lib/overview/service.ts";
 import { prefixParam, superOnly } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
 import type * as watched from "../lib/watcher/depends.ts";
@@ -40,7 +40,7 @@ export default view({
     },
   },
   mayAsk: "super",
-  answer: Type.Record(Type.String(), Service),
+  answer: Type.Record(Type.String(), Portals),
   example: {
     "mysql.portal.portal-mysql": {
       node1: {
@@ -58,7 +58,7 @@ export default view({
   },
   watcher: (cluster) => cluster.depends,
   select: (query) => superOnly(query, prefixParam(query, "target")),
-  piece: (service, _host, pod): Member[] => [[pod, encodeService(service)]],
+  piece: (service, _host, pod): Member[] => [[pod, encodePortals(service)]],
   members: flat,
   rpc: {
     service: Depends,

@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { State } from "../lib/broadcast/state.ts";
 import type { Json, Member } from "../lib/json.ts";
-import { Words } from "../lib/overview/group.ts";
+import { Literals } from "../lib/overview/group.ts";
 import { superOnly } from "../lib/view/select.ts";
 import type { View, ViewContext } from "../lib/view/view.ts";
 import type { ListenerInfo } from "../lib/stats/counters.ts";
@@ -22,7 +22,7 @@ const Listener = Type.Object({
     description: "Those that the endpoint knows, cut when they are long.",
   }),
   peer: Type.String({ description: "The address of who listens." }),
-  protocol: Words(["http", "grpc"]),
+  protocol: Literals(["http", "grpc"]),
   sent: Type.Integer({ description: "States and patches.", minimum: 0 }),
   since: Type.Integer({ description: "In seconds since 1970." }),
   slow: Type.Boolean({ description: `It is behind for ${SLOW} s or more.` }),

@@ -4,14 +4,14 @@ import { type Fragment, memberFragment } from "../lib/broadcast/blocks.ts";
 import { memo } from "../lib/memo.ts";
 import { Group } from "../lib/overview/group.ts";
 import {
+  allSubtrees,
   CONFIG,
   DEPENDS,
   GROUP,
-  type Kind,
   NODE,
-  together,
+  type OverviewKind,
 } from "../lib/overview/kinds.ts";
-import { Service } from "../lib/overview/service.ts";
+import { Portals } from "../lib/overview/service.ts";
 import { superOnly } from "../lib/view/select.ts";
 import {
   type Entries,
@@ -37,7 +37,7 @@ interface Part {
 
 /** Each value is encoded once, as a member that can be known again. */
 function part<T extends object>(
-  { name: kind, watcher, encode }: Kind<T>,
+  { name: kind, watcher, encode }: OverviewKind<T>,
 ): Part {
   const made = new WeakMap<T, Fragment>();
   const itemOf = (key: string, value: T) =>
@@ -152,7 +152,7 @@ class Watchers {
 /** What a member's name begins with says what it is. */
 interface Overview {
   readonly [name: `config/${string}`]: string;
-  readonly [name: `depends/${string}`]: Static<typeof Service>;
+  readonly [name: `depends/${string}`]: Static<typeof Portals>;
   readonly [name: `group/${string}`]: Static<typeof Group>;
   readonly [name: `node/${string}`]: Readonly<Record<string, unknown>>;
   readonly [name: `sample/${string}`]: Sample;
@@ -164,7 +164,7 @@ const Overview = Type.Unsafe<Overview>({
   properties: { "lainlet/present": RuntimeStatus },
   patternProperties: {
     "^config/": Type.String(),
-    "^depends/": Service,
+    "^depends/": Portals,
     "^group/": Group,
     "^node/": Type.Record(Type.String(), Type.Unknown()),
     "^sample/": Sample,
@@ -182,7 +182,7 @@ export default {
   mayAsk: "super",
   answer: Overview,
   isObject: true,
-  watcher: together,
+  watcher: allSubtrees,
   select: (query) => superOnly(query, ""),
   source: (state) =>
     materialized(

@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import type { Json, Member } from "../lib/json.ts";
-import { versionOf, Words } from "../lib/overview/group.ts";
+import { Literals, versionOf } from "../lib/overview/group.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
 import { HEALTHS, STATES, TARGETS } from "../lib/watcher/condition.ts";
@@ -13,7 +13,7 @@ const Row = Type.Object({
     Type.String({ description: "The last thing that went wrong." }),
   ),
   group: Type.String(),
-  health: Type.Optional(Words(HEALTHS)),
+  health: Type.Optional(Literals(HEALTHS)),
   instance: Type.Number(),
   node: Type.Optional(Type.String()),
   oom: Type.Optional(
@@ -22,8 +22,8 @@ const Row = Type.Object({
   port: Type.Optional(Type.Number()),
   proc: Type.Optional(Type.String()),
   restarts: Type.Optional(Type.Number()),
-  state: Type.Optional(Words(STATES)),
-  target: Type.Optional(Words(TARGETS)),
+  state: Type.Optional(Literals(STATES)),
+  target: Type.Optional(Literals(TARGETS)),
   updated: Type.Optional(
     Type.String({ description: "When that was written, in RFC 3339." }),
   ),

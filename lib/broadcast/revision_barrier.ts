@@ -48,7 +48,7 @@ class Gate implements Subscriber {
     const last = this.heard.at(-1);
     // What was read anew may have changed at any revision since the last one.
     if (last !== undefined) {
-      last.until = Math.min(from, (progress?.before ?? 0) + 1);
+      last.until = Math.min(from, (progress?.previousValidUntil ?? 0) + 1);
     }
     this.heard.push({ history, from, until: Infinity, state, kind, readAt });
     this.#conflate();
@@ -187,7 +187,7 @@ export class RevisionBarrier {
     for (const gate of this.#gates) gate.awaited = newest;
     try {
       await Promise.all(
-        behind(progresses).map((one) => one.proven(this.#over.signal)),
+        behind(progresses).map((one) => one.confirmed(this.#over.signal)),
       );
     } catch {
       return; // Nobody follows any more.

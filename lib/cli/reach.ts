@@ -1,7 +1,7 @@
 import {
   Client,
+  errorMessage,
   LimitError,
-  lineOf,
   PeerError,
   RefusedError,
   type WatchStatus,
@@ -31,7 +31,7 @@ export async function reach<T>(
 /** What went wrong, as one line; the engine's own words for what is too much are none. */
 export function why(error: unknown): string {
   if (error instanceof RangeError) return "the answer is too large to show";
-  const line = lineOf(error);
+  const line = errorMessage(error);
   if (!(error instanceof RefusedError)) return line;
   // Lainlet names the parameter of a URL; here that is a flag.
   return line.replace(/^(\w+) required$/, "--$1 is required");

@@ -4,7 +4,7 @@ import { LimitError } from "./errors.ts";
 const SMALL = 64 * 1024;
 
 /** Bytes that become more, up to a limit; appending costs the same for pieces of any size. */
-export class Bytes {
+export class ByteBuffer {
   /** The first {@linkcode length} of it count. */
   array = new Uint8Array(SMALL);
   length = 0;

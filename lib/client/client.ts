@@ -12,15 +12,15 @@
 import { ChildController } from "../abort.ts";
 import { backoff, sleep } from "../time.ts";
 import type { Data, EndpointName, Params, ViewName } from "./declared.ts";
-import { LimitError, lineOf, PeerError, RefusedError } from "./errors.ts";
+import { errorMessage, LimitError, PeerError, RefusedError } from "./errors.ts";
 import { events } from "./events.ts";
-import { Exchange } from "./exchange.ts";
+import { ClientRequest } from "./request.ts";
 import { parseBounded } from "./json.ts";
 import { oneLine, STEADY } from "./limits.ts";
-import { applyPatch, share } from "./patch.ts";
-import { isTemporary } from "./retry.ts";
+import { applyMergePatch, reuseEqualParts } from "./patch.ts";
+import { isRetryable } from "./retry.ts";
 
-export { LimitError, lineOf, PeerError, RefusedError };
+export { errorMessage, LimitError, PeerError, RefusedError };
 export type { Data, EndpointName, Params, ViewName };
 
 /** A state that differs from the one before. */
@@ -94,7 +94,7 @@ export class Client {
     params: Readonly<Record<string, string | undefined>>,
     signal?: AbortSignal,
   ): Promise<string> {
-    const exchange = new Exchange(signal);
+    const exchange = new ClientRequest(signal);
     try {
       await exchange.open(this.#url(name, params));
       return await exchange.text();
@@ -174,7 +174,7 @@ export class Client {
         const url = this.#url(name, asked) +
           // A view may have a parameter of this name, too.
           (since === undefined ? "" : `&since=${encodeURIComponent(since)}`);
-        for await (const { event, text, etag } of events(url, signal)) {
+        for await (const { event, data: text, etag } of events(url, signal)) {
           if (!EVENTS.includes(event)) continue;
           isSilent = false;
           clearTimeout(timer);
@@ -197,8 +197,8 @@ export class Client {
           const value = parseBounded(text, this.parse);
           onStatus?.({ isOpen: true });
           const data = event === "patch"
-            ? applyPatch(last?.data, value)
-            : share(last?.data, value);
+            ? applyMergePatch(last?.data, value)
+            : reuseEqualParts(last?.data, value);
           const previous = last;
           last = { data, etag };
           if (previous !== undefined && data === previous.data) continue;
@@ -220,7 +220,7 @@ export class Client {
         const isTheirs = isRefused || error instanceof PeerError;
         if (end.aborted && (isTheirs || error === end.reason)) return;
         if (!isTheirs) throw error;
-        const isRefusal = isRefused && !isTemporary(error.status);
+        const isRefusal = isRefused && !isRetryable(error.status);
         // Not every answer can be patched, and only the server knows which.
         if (isRefusal && error.status === 400 && patch !== undefined) {
           patch = undefined;

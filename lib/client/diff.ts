@@ -59,7 +59,9 @@ type Inside = Record<string, unknown> | unknown[];
  * into objects by that: so what is left of a list is compared with itself.
  */
 function aligned(a: Inside, b: Inside): [Inside, Inside] {
-  const name = IDENTITIES.find((name) => isTold(a, name) && isTold(b, name));
+  const name = IDENTITIES.find((name) =>
+    hasUniqueIds(a, name) && hasUniqueIds(b, name)
+  );
   const [old, now] = name === undefined
     ? [a, b]
     : [byIdentity(a, name), byIdentity(b, name)];
@@ -78,7 +80,7 @@ function aligned(a: Inside, b: Inside): [Inside, Inside] {
 /** What tells the items of a list apart, and stays when one of them changes. */
 const IDENTITIES = ["InstanceNo", "PodName"];
 
-function isTold(list: Inside, name: string): boolean {
+function hasUniqueIds(list: Inside, name: string): boolean {
   if (!Array.isArray(list) || list.length === 0) return false;
   const names = list.map((item: unknown) => Object(item)[name]);
   const isName = (value: unknown) =>

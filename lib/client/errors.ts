@@ -35,7 +35,7 @@ export class LimitError extends PeerError {
 }
 
 /** What went wrong, as one line. */
-export function lineOf(error: unknown): string {
+export function errorMessage(error: unknown): string {
   if (!(error instanceof Error)) return oneLine(String(error));
   const { message, cause } = error;
   const isWhole = error instanceof PeerError || !(cause instanceof Error);

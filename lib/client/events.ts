@@ -1,5 +1,5 @@
 import { PeerError } from "./errors.ts";
-import { Exchange } from "./exchange.ts";
+import { ClientRequest } from "./request.ts";
 import { HEARTBEAT } from "./limits.ts";
 import { EventParser, type StreamEvent } from "./parser.ts";
 
@@ -14,7 +14,7 @@ export async function* events(
   url: string,
   signal: AbortSignal,
 ): AsyncGenerator<StreamEvent, void> {
-  const exchange = new Exchange(signal);
+  const exchange = new ClientRequest(signal);
   try {
     const type = await exchange.open(`${url}&heartbeat=${HEARTBEAT}`);
     if (type.toLowerCase() !== "text/event-stream") {

@@ -1,4 +1,4 @@
-import { Bytes } from "./bytes.ts";
+import { ByteBuffer } from "./bytes.ts";
 import { LimitError } from "./errors.ts";
 import { MAX_LINES, MAX_NAME, MAX_SIZE } from "./limits.ts";
 
@@ -7,7 +7,7 @@ export interface StreamEvent {
   /** `message` when the stream names none. */
   readonly event: string;
   /** Its data. */
-  readonly text: string;
+  readonly data: string;
   /** The entity tag of the state that it makes, where lainlet says it in a comment. */
   readonly etag?: string;
 }
@@ -31,7 +31,7 @@ const [LF, CR, SPACE, COLON] = [10, 13, 32, 58];
  */
 export class EventParser {
   /** The data of the event so far, each line ended, and behind it the line so far. */
-  readonly #bytes: Bytes;
+  readonly #bytes: ByteBuffer;
   /** Where the line begins. */
   #line = 0;
   #lines = 0;
@@ -48,7 +48,7 @@ export class EventParser {
 
   /** @param limit the most that an event may hold, in bytes */
   constructor(limit = MAX_SIZE) {
-    this.#bytes = new Bytes(limit, "an event");
+    this.#bytes = new ByteBuffer(limit, "an event");
   }
 
   /**
@@ -129,11 +129,11 @@ export class EventParser {
     this.#lines = 0;
     if (end === -1) {
       this.#bytes.clear();
-      return isUnchanged ? { event: UNCHANGED, text: "", etag } : undefined;
+      return isUnchanged ? { event: UNCHANGED, data: "", etag } : undefined;
     }
     const text = this.#decoder.decode(this.#bytes.array.subarray(0, end));
     this.#bytes.clear();
-    return { event, text, etag };
+    return { event, data: text, etag };
   }
 }
 

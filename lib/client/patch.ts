@@ -6,14 +6,14 @@ import { isObject, isRawNumber } from "../json.ts";
  *
  * @see https://www.rfc-editor.org/rfc/rfc7396#section-2
  */
-export function applyPatch(target: unknown, patch: unknown): unknown {
+export function applyMergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
   const members = new Map(isObject(target) ? Object.entries(target) : []);
   let isSorted = true;
   for (const [name, value] of Object.entries(patch)) {
     if (!members.has(name)) isSorted = false;
     if (value === null) members.delete(name);
-    else members.set(name, applyPatch(members.get(name), value));
+    else members.set(name, applyMergePatch(members.get(name), value));
   }
   return Object.fromEntries(isSorted ? members : [...members].sort(byName));
 }
@@ -26,10 +26,10 @@ function byName([a]: [string, unknown], [b]: [string, unknown]): number {
  * Makes of a value one that is equal, and shares with an earlier one whatever
  * is equal in both: it is the earlier one itself when all is.
  */
-export function share(earlier: unknown, value: unknown): unknown {
+export function reuseEqualParts(earlier: unknown, value: unknown): unknown {
   if (Object.is(earlier, value)) return earlier;
   if (Array.isArray(value) && Array.isArray(earlier)) {
-    const items = value.map((item, i) => share(earlier[i], item));
+    const items = value.map((item, i) => reuseEqualParts(earlier[i], item));
     return items.length === earlier.length &&
         items.every((item, i) => item === earlier[i])
       ? earlier
@@ -41,7 +41,9 @@ export function share(earlier: unknown, value: unknown): unknown {
   if (!isObject(value) || !isObject(earlier)) return value;
   const known = new Map(Object.entries(earlier));
   const members = Object.entries(value)
-    .map(([name, item]) => [name, share(known.get(name), item)] as const);
+    .map(([name, item]) =>
+      [name, reuseEqualParts(known.get(name), item)] as const
+    );
   return members.length === known.size &&
       members.every(([name, item]) =>
         known.has(name) && item === known.get(name)

@@ -11,7 +11,7 @@ import { MAX_RETRY_AFTER } from "./limits.ts";
 const TEMPORARY: readonly number[] = [408, 425, 429];
 
 /** Whether the same request may be answered later. @param status of HTTP, 400 or more */
-export function isTemporary(status: number): boolean {
+export function isRetryable(status: number): boolean {
   return status >= 500 || TEMPORARY.includes(status);
 }
 
@@ -23,7 +23,7 @@ export function isTemporary(status: number): boolean {
  * @returns undefined when it does not say
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
  */
-export function retryAfterOf(
+export function parseRetryAfter(
   header: string | null,
   now = Date.now(),
 ): number | undefined {

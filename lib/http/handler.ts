@@ -13,7 +13,7 @@ import { type Cluster, followCluster, type Host } from "../watcher/cluster.ts";
 import { Counters } from "../stats/counters.ts";
 import { badRequest, Refusal, Unavailable } from "../errors.ts";
 import { Limits, type LimitsOptions } from "./limits.ts";
-import { History } from "../overview/history.ts";
+import { ChangeLog } from "../overview/change_log.ts";
 import { Metrics } from "../stats/metrics.ts";
 import type {
   CustomEndpoint,
@@ -77,7 +77,7 @@ export interface LainletOptions {
 export class Lainlet implements RequestHandler, EndpointContext {
   readonly cluster: Cluster;
   readonly counters: Counters;
-  readonly history: History;
+  readonly changeLog: ChangeLog;
   readonly host: Host;
   readonly limits: Limits;
   readonly metrics: Metrics;
@@ -102,7 +102,7 @@ export class Lainlet implements RequestHandler, EndpointContext {
     this.limits = new Limits(options.limits, this.counters.slots);
     this.cluster = followCluster(options.store, this.#closing.signal);
     this.rights = new Rights(this.cluster, options.host, options.auth);
-    this.history = new History(this.cluster);
+    this.changeLog = new ChangeLog(this.cluster);
     this.endpoints = options.endpoints;
     for (const endpoint of this.endpoints) {
       for (const path of endpoint.paths) this.#byPath.set(path, endpoint);

@@ -5,7 +5,7 @@ import type {
   Slot,
   StreamSlots,
 } from "../stats/counters.ts";
-import { shared } from "../watcher/shared.ts";
+import { intern } from "../watcher/shared.ts";
 
 /** How many streams there may be at a time, and GETs that wait. */
 export interface LimitsOptions {
@@ -117,5 +117,5 @@ function listenerInfo(
     if (value) told.set(name, value.slice(0, MAX_VALUE_LENGTH));
   }
   const since = Math.floor(Date.now() / 1000);
-  return { peer, endpoint, protocol, params: shared(`${told}`), since };
+  return { peer, endpoint, protocol, params: intern(`${told}`), since };
 }

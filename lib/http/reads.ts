@@ -11,7 +11,7 @@ import type { View } from "../view/view.ts";
 import type { ViewRequest, Views } from "../view/views.ts";
 import type { ListenerRequest } from "../stats/counters.ts";
 import type { Cluster } from "../watcher/cluster.ts";
-import { reach } from "../watcher/progress.ts";
+import { waitForRevision } from "../watcher/progress.ts";
 import { isNotModified, stateResponse, withHeaders } from "./response.ts";
 import type { Limits } from "./limits.ts";
 import { Waits } from "./waits.ts";
@@ -130,8 +130,8 @@ export class GetHandler {
     if (!isProven && progress.revision >= revision) return;
     await this.#waitInSlot(demand, request, READ_TIMEOUT, async (signal) => {
       try {
-        if (isProven) await progress.proven(signal);
-        await reach(progress, revision, signal);
+        if (isProven) await progress.confirmed(signal);
+        await waitForRevision(progress, revision, signal);
       } catch (error) {
         if (!signal.aborted) throw error;
         // Whose right has gone meanwhile need not come again.

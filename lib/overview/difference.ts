@@ -65,7 +65,7 @@ class Search {
 
   #items(before: readonly unknown[], after: readonly unknown[]): void {
     const name = IDENTITIES.find((name) =>
-      isTold(before, name) && isTold(after, name)
+      hasUniqueIds(before, name) && hasUniqueIds(after, name)
     );
     const old = itemsOf(before, name);
     const now = itemsOf(after, name);
@@ -127,7 +127,7 @@ function itemsOf(
   );
 }
 
-function isTold(list: readonly unknown[], name: string): boolean {
+function hasUniqueIds(list: readonly unknown[], name: string): boolean {
   const all = new Set(list.map((item) => identityOf(item, name)));
   return all.size === list.length && !all.has(undefined);
 }

@@ -54,7 +54,7 @@ export function podInfo(group: PodGroup, pod: Pod): Json<typeof PodInfo> {
 }
 
 /** One of some words. */
-export function Words<const W extends string>(words: readonly W[]) {
+export function Literals<const W extends string>(words: readonly W[]) {
   return Type.Union(words.map((word) => Type.Literal(word)));
 }
 
@@ -63,7 +63,7 @@ const Facts = {
   Drifts: Type.Optional(
     Type.Integer({ description: "How often it moved to another node." }),
   ),
-  Health: Type.Optional(Words(HEALTHS)),
+  Health: Type.Optional(Literals(HEALTHS)),
   LastError: Type.Optional(Type.String()),
   OOMKilled: Type.Optional(
     Type.Boolean({ description: "It was killed for memory." }),
@@ -74,8 +74,8 @@ const Facts = {
   Restarts: Type.Optional(
     Type.Integer({ description: "How often it was started anew." }),
   ),
-  State: Type.Optional(Words(STATES)),
-  Target: Type.Optional(Words(TARGETS)),
+  State: Type.Optional(Literals(STATES)),
+  Target: Type.Optional(Literals(TARGETS)),
   Updated: Type.Optional(
     Type.String({ description: "When that was written, in RFC 3339." }),
   ),

@@ -3,13 +3,13 @@ import type { Config } from "../watcher/config.ts";
 import type { Depends } from "../watcher/depends.ts";
 import type { Node } from "../watcher/nodes.ts";
 import type { PodGroup } from "../watcher/podgroup.ts";
-import { JointProgress } from "../watcher/progress.ts";
+import { CombinedProgress } from "../watcher/progress.ts";
 import type { Watcher } from "../watcher/watcher.ts";
 import { encodeGroup, groupJson } from "./group.ts";
-import { encodeService, serviceJson } from "./service.ts";
+import { encodePortals, portalsJson } from "./service.ts";
 
 /** What the overview has of one watcher: members whose names begin with the kind's. */
-export interface Kind<T extends object> {
+export interface OverviewKind<T extends object> {
   readonly name: "config" | "depends" | "group" | "node";
   watcher(cluster: Cluster): Watcher<T>;
   /** A value as JSON text. */
@@ -24,21 +24,21 @@ export interface Kind<T extends object> {
   app?(key: string, value: T): string;
 }
 
-export const CONFIG: Kind<Config> = {
+export const CONFIG: OverviewKind<Config> = {
   name: "config",
   watcher: (cluster) => cluster.config,
   encode: ({ value }) => JSON.stringify(value),
 };
 
-export const DEPENDS: Kind<Depends> = {
+export const DEPENDS: OverviewKind<Depends> = {
   name: "depends",
   watcher: (cluster) => cluster.depends,
-  encode: encodeService,
-  json: serviceJson,
+  encode: encodePortals,
+  json: portalsJson,
   app: (_key, { service }) => service,
 };
 
-export const GROUP: Kind<PodGroup> = {
+export const GROUP: OverviewKind<PodGroup> = {
   name: "group",
   watcher: (cluster) => cluster.podgroup,
   encode: encodeGroup,
@@ -46,7 +46,7 @@ export const GROUP: Kind<PodGroup> = {
   app: (key) => key.slice(0, key.indexOf("/")),
 };
 
-export const NODE: Kind<Node> = {
+export const NODE: OverviewKind<Node> = {
   name: "node",
   watcher: (cluster) => cluster.nodes,
   encode: ({ json }) => json,
@@ -55,7 +55,7 @@ export const NODE: Kind<Node> = {
 const ALL = [CONFIG, DEPENDS, GROUP, NODE];
 
 /** What the watchers of all kinds are together, as far as a view is concerned. */
-export function together(
+export function allSubtrees(
   cluster: Cluster,
 ): Pick<Watcher<unknown>, "age" | "isSynced" | "progress" | "saved"> {
   const all = ALL.map(({ watcher }) => watcher(cluster));
@@ -63,7 +63,7 @@ export function together(
     age: () => Math.max(...all.map((one) => one.age())),
     saved: () => all.map((one) => one.saved()).find((file) => file),
     isSynced: all.every((one) => one.isSynced),
-    progress: new JointProgress(
+    progress: new CombinedProgress(
       all.map(({ progress }) => progress).filter((one) => one !== undefined),
     ),
   };

@@ -13,14 +13,14 @@ const PortalSchema = Type.Object({
 }, { $id: "Portal" });
 
 /** The portals of a service, by node and app. */
-export const Service = Type.Record(
+export const Portals = Type.Record(
   Type.String(),
   Type.Record(Type.String(), PortalSchema),
   { $id: "Portals" },
 );
 
-/** The portals of a service as JSON text of {@linkcode Service}. */
-export function encodeService({ nodes }: Depends): string {
+/** The portals of a service as JSON text of {@linkcode Portals}. */
+export function encodePortals({ nodes }: Depends): string {
   return object(nodes.map(({ name, portals }) => [
     name,
     object(
@@ -31,8 +31,8 @@ export function encodeService({ nodes }: Depends): string {
   ]));
 }
 
-/** The portals of a service as {@linkcode Service}. */
-export function serviceJson({ nodes }: Depends): Json<typeof Service> {
+/** The portals of a service as {@linkcode Portals}. */
+export function portalsJson({ nodes }: Depends): Json<typeof Portals> {
   return byName(nodes.map(({ name, portals }) => [
     name,
     byName(portals.map((portal) => [portal.app, portalJson(portal)])),

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 import { Component, type ComponentChildren } from "preact";
-import { lineOf } from "../client/client.ts";
+import { errorMessage } from "../client/client.ts";
 
 interface BoundaryProps {
   readonly children: ComponentChildren;
@@ -18,7 +18,7 @@ export class Boundary
   #logged?: string;
 
   override componentDidCatch(error: unknown) {
-    this.#why = lineOf(error);
+    this.#why = errorMessage(error);
     // Each retry may fail like the last one: a console keeps all that it is told.
     if (this.#why !== this.#logged) console.error(error);
     this.#logged = this.#why;

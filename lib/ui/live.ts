@@ -6,7 +6,7 @@
 import {
   Client,
   type Data,
-  lineOf,
+  errorMessage,
   RefusedError,
   type Update,
   type WatchStatus,
@@ -78,7 +78,7 @@ export function follow(base: string, onLive: (live: Live) => void): () => void {
           const update of client.watch("overview", {}, { signal, onStatus })
         ) take(update);
       } catch (error) {
-        lose(lineOf(error));
+        lose(errorMessage(error));
         if (!(error instanceof RefusedError)) throw error;
         await new Promise((resolve) => setTimeout(resolve, REFUSED_RETRY));
       }

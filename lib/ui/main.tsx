@@ -13,7 +13,7 @@ import { Boundary, Fault } from "./boundary.tsx";
 import { Frame } from "./frame.tsx";
 import { useKeys } from "./keys.ts";
 import { follow, type Live } from "./live.ts";
-import { lineOf } from "../client/client.ts";
+import { errorMessage } from "../client/client.ts";
 import { type Model, modelOf } from "../model/mod.ts";
 import { Paced } from "./pace.ts";
 import { base, href, type Route, useRoute } from "./route.ts";
@@ -49,7 +49,7 @@ function made(overview: Live["overview"]): { model?: Model; fault?: string } {
     return { model: overview && modelOf(overview) };
   } catch (error) {
     console.error(error);
-    return { fault: lineOf(error) };
+    return { fault: errorMessage(error) };
   }
 }
 

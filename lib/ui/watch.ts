@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import {
   Client,
   type Data,
-  lineOf,
+  errorMessage,
   type Params,
   type ViewName,
   type WatchStatus,
@@ -40,7 +40,7 @@ export function useView<N extends ViewName>(
           const { data } of client.watch(name, params, { signal, onStatus })
         ) become({ data });
       } catch (error) {
-        become({ ...newest, problem: lineOf(error) });
+        become({ ...newest, problem: errorMessage(error) });
       }
     };
     const end = whileShown(watch);

@@ -1,6 +1,6 @@
 import { Unavailable } from "../errors.ts";
 import type { Guard } from "./materialized.ts";
-import { Fields, shallow } from "../watcher/fields.ts";
+import { checkDepth, Fields } from "../watcher/fields.ts";
 import type { Pod, PodGroup } from "../watcher/podgroup.ts";
 
 /** A port of an app that the stream router opens, and where it leads. */
@@ -47,7 +47,7 @@ export function guardRouters(groups: readonly Routed[]): void {
 /** The ports that a group's annotation lists, sorted by `srcport`; none when it is not such JSON. */
 export function portsOf({ annotation }: PodGroup): StreamPort[] {
   try {
-    return Fields.of(JSON.parse(shallow(annotation))).objects("ports")
+    return Fields.of(JSON.parse(checkDepth(annotation))).objects("ports")
       .map((port) => ({
         srcport: port.number("srcport"),
         dstport: port.number("dstport"),

@@ -6,7 +6,7 @@ import { State } from "../broadcast/state.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
 import type { Endpoint, Param } from "./endpoint.ts";
 import type { Member } from "../json.ts";
-import type { History } from "../overview/history.ts";
+import type { ChangeLog } from "../overview/change_log.ts";
 import type { Rights } from "../access/rights.ts";
 import { memo } from "../memo.ts";
 import type { Counters } from "../stats/counters.ts";
@@ -31,7 +31,7 @@ export interface ViewContext {
   readonly counters: Pick<Counters, "slots">;
   readonly limits: Pick<MetricsInput["limits"], "open">;
   readonly rights: Pick<Rights, "appOf">;
-  readonly history: History;
+  readonly changeLog: ChangeLog;
   readonly host: Host;
   readonly stats: RuntimeStats;
 }

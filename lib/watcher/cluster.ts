@@ -3,8 +3,8 @@ import { type Config, config } from "./config.ts";
 import { containers, type PlacedContainer } from "./container.ts";
 import { type Depends, depends } from "./depends.ts";
 import { Effects } from "./effects.ts";
-import { FirstRead } from "./first_read.ts";
-import { follow, type Subtree } from "./follow.ts";
+import { EmptyStoreGuard } from "./empty_store_guard.ts";
+import { followSubtree, type Subtree } from "./subtree.ts";
 import { type Node, nodes } from "./nodes.ts";
 import { type PodGroup, podgroup } from "./podgroup.ts";
 import type { Watcher } from "./watcher.ts";
@@ -27,10 +27,10 @@ export interface Cluster {
 
 /** Follows a cluster in a store until the signal aborts. */
 export function followCluster(store: Store, signal: AbortSignal): Cluster {
-  const firstRead = new FirstRead(4);
+  const firstRead = new EmptyStoreGuard(4);
   const effects = new Effects();
   const watch = <T>(subtree: Subtree<T>) =>
-    follow(store, subtree, firstRead, effects, signal);
+    followSubtree(store, subtree, firstRead, effects, signal);
   const groups = watch(podgroup);
   return {
     config: watch(config),

@@ -1,5 +1,5 @@
 import type { Fields } from "./fields.ts";
-import { Pool } from "./shared.ts";
+import { InternPool } from "./shared.ts";
 
 /** How a group or a pod is, by the number that the scheduler writes. */
 export const STATES = [
@@ -41,7 +41,7 @@ export interface Condition {
   readonly drifts: number | undefined;
 }
 
-const alike = new Pool<Condition>();
+const alike = new InternPool<Condition>();
 
 /** Reads what a group, or a pod, says of itself. */
 export function condition(fields: Fields): Condition {
@@ -51,11 +51,11 @@ export function condition(fields: Fields): Condition {
     target: word(fields.raw("TargetState"), TARGETS),
     oom: flag(fields.raw("OOMkilled")),
     error: text(fields.raw("LastError")),
-    restarts: count(fields.raw("RestartCount")),
-    restarted: time(fields.raw("RestartAt")),
-    drifts: count(fields.raw("DriftCount")),
+    restarts: optionalCount(fields.raw("RestartCount")),
+    restarted: optionalTime(fields.raw("RestartAt")),
+    drifts: optionalCount(fields.raw("DriftCount")),
   };
-  return alike.one(Object.values(made).join("\0"), made);
+  return alike.intern(Object.values(made).join("\0"), made);
 }
 
 function word<const W extends string>(
@@ -74,14 +74,14 @@ function text(value: unknown): string | undefined {
 }
 
 /** A number of things; undefined when it is none. */
-export function count(value: unknown): number | undefined {
+export function optionalCount(value: unknown): number | undefined {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0
     ? value
     : undefined;
 }
 
 /** A time in RFC 3339, as it is written; undefined when it is none, or Go's zero, which is never. */
-export function time(value: unknown): string | undefined {
+export function optionalTime(value: unknown): string | undefined {
   return typeof value === "string" && !value.startsWith("0001-") &&
       /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(value)
     ? value

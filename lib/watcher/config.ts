@@ -1,4 +1,4 @@
-import type { Subtree } from "./follow.ts";
+import type { Subtree } from "./subtree.ts";
 
 /** A cluster setting; the value is any text. */
 export interface Config {

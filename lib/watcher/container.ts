@@ -38,7 +38,7 @@ export function containers(
     for (const [at, value] of placed) {
       const { container } = value ?? watcher.get(at) ?? {};
       if (container === undefined) continue;
-      watcher.note(
+      watcher.recordEvent(
         Action === "init" ? "init" : value === undefined ? "delete" : "update",
         Action === "init" ? "" : containerKey(at, container),
         ModifiedIndex,

@@ -1,7 +1,7 @@
-import { Fields, shallow } from "./fields.ts";
+import { checkDepth, Fields } from "./fields.ts";
 import { parse } from "../json.ts";
 import { serviceOf } from "./service.ts";
-import type { Subtree } from "./follow.ts";
+import type { Subtree } from "./subtree.ts";
 
 /** The portal pods of a service: one for each app that uses it, on each node. */
 export interface Depends {
@@ -37,14 +37,14 @@ export const depends: Subtree<Depends> = {
   prefix: "/lain/deployd/depends/pods/",
   parse: (key, text) => ({
     service: serviceOf(key),
-    nodes: Fields.of(parse(shallow(text))).members().map(([name, apps]) => ({
+    nodes: Fields.of(parse(checkDepth(text))).members().map(([name, apps]) => ({
       name,
       portals: apps.members().map(([app, item]) => ({
         app,
-        annotation: item.object("Spec").shared("Annotation"),
+        annotation: item.object("Spec").internedString("Annotation"),
         containers: item.object("Pod").objects("Containers").map((c) => ({
           id: c.string("Id"),
-          nodeIp: c.shared("NodeIp"),
+          nodeIp: c.internedString("NodeIp"),
           ip: c.string("ContainerIp"),
           port: c.number("ContainerPort"),
         })),

@@ -40,7 +40,7 @@ export class Effects {
 }
 
 /** Listeners to something that changes, by the phase to which they belong. */
-export class Subscribers<A extends readonly unknown[]> {
+export class Publisher<A extends readonly unknown[]> {
   readonly #listeners = new Map(
     PHASES.map((phase) => [phase, new Set<(...args: A) => void>()]),
   );

@@ -4,7 +4,7 @@ import {
   isRawNumber,
   type RawNumber,
 } from "../json.ts";
-import { shared } from "./shared.ts";
+import { intern } from "./shared.ts";
 
 /** A value of the store that is not what the layout says. */
 export class BadValue extends Error {
@@ -18,7 +18,7 @@ export class BadValue extends Error {
 const MAX_DEPTH = 200;
 
 /** JSON text of the store as it is. @throws {BadValue} when it is nested too deep */
-export function shallow(text: string): string {
+export function checkDepth(text: string): string {
   if (!isDeeperThan(text, MAX_DEPTH)) return text;
   throw new BadValue(`the value is nested deeper than ${MAX_DEPTH}`);
 }
@@ -58,8 +58,8 @@ export class Fields {
   }
 
   /** A string that other values have, too; "" when it is missing. */
-  shared(name: string): string {
-    return shared(this.string(name));
+  internedString(name: string): string {
+    return intern(this.string(name));
   }
 
   /** A number; 0 when it is missing. */
@@ -86,8 +86,8 @@ export class Fields {
   }
 
   /** The same, of strings that other values have, too. */
-  sharedStrings(name: string): readonly string[] | null {
-    return this.strings(name)?.map(shared) ?? null;
+  internedStrings(name: string): readonly string[] | null {
+    return this.strings(name)?.map(intern) ?? null;
   }
 
   /** An object; one without fields when it is missing. */

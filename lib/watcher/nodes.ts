@@ -1,6 +1,6 @@
-import { BadValue, shallow } from "./fields.ts";
+import { BadValue, checkDepth } from "./fields.ts";
 import { canonical, isObject, parseExact } from "../json.ts";
-import type { Subtree } from "./follow.ts";
+import type { Subtree } from "./subtree.ts";
 
 /** A node of the cluster: a JSON object that is passed on as it is. */
 export interface Node {
@@ -14,7 +14,7 @@ export const nodes: Subtree<Node> = {
   prefix: "/lain/nodes/nodes/",
   parse(key, text) {
     if (key.startsWith(":")) throw new BadValue("the key has no name");
-    const value = parseExact(shallow(text));
+    const value = parseExact(checkDepth(text));
     if (!isObject(value)) throw new BadValue("the value must be an object");
     return { json: canonical(value) };
   },

@@ -1,8 +1,13 @@
-import { type Condition, condition, count, time } from "./condition.ts";
-import { BadValue, Fields, shallow } from "./fields.ts";
+import {
+  type Condition,
+  condition,
+  optionalCount,
+  optionalTime,
+} from "./condition.ts";
+import { BadValue, checkDepth, Fields } from "./fields.ts";
 import { parse, type RawNumber } from "../json.ts";
-import { shared } from "./shared.ts";
-import type { Subtree } from "./follow.ts";
+import { intern } from "./shared.ts";
+import type { Subtree } from "./subtree.ts";
 
 /** A group of equal pods of an app, as its scheduler sees it. */
 export interface PodGroup {
@@ -69,17 +74,17 @@ export const podgroup: Subtree<PodGroup> = {
     if (!/^[^/]+\/./s.test(key)) {
       throw new BadValue("the key must be <app>/<group>");
     }
-    const group = Fields.of(parse(shallow(text)));
+    const group = Fields.of(parse(checkDepth(text)));
     const spec = group.object("Spec");
     const pod = spec.object("Pod");
     const specs = pod.objects("Containers").map(containerSpec);
     return {
       name: spec.string("Name"),
-      app: spec.shared("Namespace"),
-      annotation: pod.shared("Annotation"),
+      app: spec.internedString("Namespace"),
+      annotation: pod.internedString("Annotation"),
       appVersion: variable(specs[0]?.env ?? null, "LAIN_APP_RELEASE_VERSION"),
       dependencies: pod.objects("Dependencies").map((d) => ({
-        podName: d.shared("PodName"),
+        podName: d.internedString("PodName"),
         policy: d.number("Policy"),
       })),
       pods: group.objects("Pods").map((p) => ({
@@ -92,24 +97,24 @@ export const podgroup: Subtree<PodGroup> = {
           return container(c, spec);
         }),
         condition: condition(p),
-        updated: time(p.raw("UpdatedAt")),
+        updated: optionalTime(p.raw("UpdatedAt")),
       })),
-      instances: count(spec.raw("NumInstances")),
+      instances: optionalCount(spec.raw("NumInstances")),
       condition: condition(group),
-      updated: time(group.raw("UpdatedAt")),
+      updated: optionalTime(group.raw("UpdatedAt")),
     };
   },
 };
 
 function containerSpec(spec: Fields): ContainerSpec {
   return {
-    command: spec.sharedStrings("Command"),
-    env: spec.sharedStrings("Env"),
-    image: spec.shared("Image"),
+    command: spec.internedStrings("Command"),
+    env: spec.internedStrings("Env"),
+    image: spec.internedString("Image"),
     cpu: spec.exact("CpuLimit"),
     memory: spec.exact("MemoryLimit"),
     expose: spec.number("Expose"),
-    volumes: spec.sharedStrings("Volumes"),
+    volumes: spec.internedStrings("Volumes"),
   };
 }
 
@@ -118,8 +123,8 @@ function container(c: Fields, spec: ContainerSpec): Container {
   const env = config.strings("Env");
   return {
     id: c.string("Id"),
-    nodeName: c.shared("NodeName"),
-    nodeIp: c.shared("NodeIp"),
+    nodeName: c.internedString("NodeName"),
+    nodeIp: c.internedString("NodeIp"),
     ip: c.string("ContainerIp"),
     port: c.number("ContainerPort"),
     procName: variable(env, "LAIN_PROCNAME"),
@@ -131,12 +136,12 @@ function container(c: Fields, spec: ContainerSpec): Container {
 /** The value of an environment variable, "" when it is not set. */
 function variable(env: readonly string[] | null, name: string): string {
   const found = env?.find((item) => item.startsWith(`${name}=`));
-  return shared(found?.slice(name.length + 1) ?? "");
+  return intern(found?.slice(name.length + 1) ?? "");
 }
 
 /** The release in the name of an image, `registry.lain.local/shop:release-26`; "" when there is none. */
 function release(image: unknown): string {
   const [, version = ""] =
     typeof image === "string" && /:release-(.+)$/.exec(image) || [];
-  return shared(version);
+  return intern(version);
 }

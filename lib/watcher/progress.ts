@@ -14,7 +14,7 @@ export interface Progress {
   /** Nothing of a later revision is in the state. */
   readonly newest: number;
   /** Up to this revision the state before the last change is known to have been the store's. */
-  readonly before: number;
+  readonly previousValidUntil: number;
   /** Which of the store's histories the revisions are of, see {@linkcode Snapshot}; undefined: of several. */
   readonly history: number | undefined;
   /**
@@ -29,7 +29,7 @@ export interface Progress {
    *
    * @throws the signal's reason
    */
-  proven(signal: AbortSignal): Promise<void>;
+  confirmed(signal: AbortSignal): Promise<void>;
 }
 
 /**
@@ -39,7 +39,7 @@ export interface Progress {
  *
  * @throws the signal's reason
  */
-export async function reach(
+export async function waitForRevision(
   progress: Progress,
   revision: number,
   signal: AbortSignal,
@@ -47,7 +47,7 @@ export async function reach(
   const reached = progress.reached(revision, signal);
   await Promise.race([reached, sleep(SOON, signal)]);
   while (progress.revision < revision) {
-    await Promise.race([reached, progress.proven(signal)]);
+    await Promise.race([reached, progress.confirmed(signal)]);
     if (progress.revision >= revision) break;
     await Promise.race([reached, sleep(PAUSE, signal)]);
   }
@@ -81,7 +81,7 @@ export class SubtreeProgress implements Progress {
     return this.#newest;
   }
 
-  get before(): number {
+  get previousValidUntil(): number {
     return this.#before;
   }
 
@@ -94,17 +94,17 @@ export class SubtreeProgress implements Progress {
    * step with that: whoever waits goes on after it.
    *
    * @param newest when some of a later one is there, too
-   * @param before see {@linkcode Progress.before}; default: only the newest revision changed something
+   * @param before see {@linkcode Progress.previousValidUntil}; default: only the newest revision changed something
    */
-  set(revision: number, newest = revision, before = newest - 1): void {
+  advance(revision: number, newest = revision, before = newest - 1): void {
     this.#revision = Math.max(this.#revision, revision);
     this.#newest = Math.max(this.#newest, newest);
     this.#before = before;
     this.#resolve();
   }
 
-  /** As {@linkcode set}, in another history of the store, whose revisions may be less. */
-  begin(history: number, revision: number, newest = revision): void {
+  /** As {@linkcode advance}, in another history of the store, whose revisions may be less. */
+  startHistory(history: number, revision: number, newest = revision): void {
     this.#history = history;
     this.#revision = revision;
     this.#newest = newest;
@@ -125,7 +125,7 @@ export class SubtreeProgress implements Progress {
     return this.#wait({ revision }, signal);
   }
 
-  async proven(signal: AbortSignal): Promise<void> {
+  async confirmed(signal: AbortSignal): Promise<void> {
     const revision = await this.prove(signal);
     // A new history may never reach this revision; it begins with a state that
     // was read again.
@@ -142,7 +142,7 @@ export class SubtreeProgress implements Progress {
 }
 
 /** The progress of a state that is made of several subtrees. */
-export class JointProgress implements Progress {
+export class CombinedProgress implements Progress {
   constructor(private readonly parts: readonly Progress[]) {}
 
   get revision(): number {
@@ -153,8 +153,8 @@ export class JointProgress implements Progress {
     return Math.max(...this.parts.map((part) => part.newest));
   }
 
-  get before(): number {
-    return Math.min(...this.parts.map((part) => part.before));
+  get previousValidUntil(): number {
+    return Math.min(...this.parts.map((part) => part.previousValidUntil));
   }
 
   get history(): number | undefined {
@@ -166,7 +166,7 @@ export class JointProgress implements Progress {
     await Promise.all(this.parts.map((one) => one.reached(revision, signal)));
   }
 
-  async proven(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.parts.map((one) => one.proven(signal)));
+  async confirmed(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.parts.map((one) => one.confirmed(signal)));
   }
 }

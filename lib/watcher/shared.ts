@@ -6,12 +6,12 @@ const LONGEST = 256;
  * Values that others are likely to be equal to: while one comes again and
  * again, there is one of it in memory. What does not come again is forgotten.
  */
-export class Pool<T> {
+export class InternPool<T> {
   #recent = new Map<string, T>();
   #before = new Map<string, T>();
 
   /** The one that stands for all with this key. */
-  one(key: string, value: T): T {
+  intern(key: string, value: T): T {
     if (key.length > LONGEST) return value;
     const known = this.#recent.get(key);
     if (known !== undefined) return known;
@@ -25,9 +25,9 @@ export class Pool<T> {
   }
 }
 
-const strings = new Pool<string>();
+const strings = new InternPool<string>();
 
 /** A string that others are likely to be equal to. */
-export function shared(text: string): string {
-  return strings.one(text, text);
+export function intern(text: string): string {
+  return strings.intern(text, text);
 }

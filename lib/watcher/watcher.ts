@@ -1,6 +1,6 @@
-import { Effects, type Phase, Subscribers } from "./effects.ts";
+import { Effects, type Phase, Publisher } from "./effects.ts";
 import type { Progress } from "./progress.ts";
-import { Sorted } from "./sorted.ts";
+import { SortedMap } from "./sorted_map.ts";
 
 /** What became of one key: a removal has no value, a first put no previous one. */
 export interface Change<T> {
@@ -29,7 +29,7 @@ export interface LastEvent {
 /** A value of the store that was not taken, by its key. */
 export interface Rejection {
   readonly revision: number;
-  readonly reason: string;
+  readonly message: string;
 }
 
 /**
@@ -41,8 +41,8 @@ export interface Rejection {
  * between two listeners.
  */
 export class Watcher<T> {
-  readonly #values = new Sorted<T>();
-  readonly #subscribers: Subscribers<Parameters<ChangeListener<T>>>;
+  readonly #values = new SortedMap<T>();
+  readonly #subscribers: Publisher<Parameters<ChangeListener<T>>>;
   readonly #synced = Promise.withResolvers<void>();
   #isSynced = false;
   #version = 0;
@@ -75,7 +75,7 @@ export class Watcher<T> {
     readonly progress?: Progress,
     effects = new Effects(),
   ) {
-    this.#subscribers = new Subscribers(name, effects);
+    this.#subscribers = new Publisher(name, effects);
   }
 
   /** Those of the changes: whatever is derived of the values publishes there, too. */
@@ -162,7 +162,11 @@ export class Watcher<T> {
   }
 
   /** Notes the last event for `/debug`. */
-  note(Action: LastEvent["Action"], Key: string, ModifiedIndex: number): void {
+  recordEvent(
+    Action: LastEvent["Action"],
+    Key: string,
+    ModifiedIndex: number,
+  ): void {
     this.lastEvent = { Action, Key, ModifiedIndex };
     this.updatedAt = new Date();
   }

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { applyPatch } from "../../lib/client/patch.ts";
+import { applyMergePatch } from "../../lib/client/patch.ts";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import {
@@ -267,7 +267,7 @@ Deno.test("changes: a watch is told of each, at the cost of it", async () => {
       const [[number, entry] = ["", {}]] = Object.entries(Object(told?.data));
       assertEquals([told?.event, Number(number)], ["patch", 101 + i]);
       assertEquals(Object(entry).diff[0].after, `after ${i}`);
-      if (one === whole) state = applyPatch(state, told?.data);
+      if (one === whole) state = applyMergePatch(state, told?.data);
     }
   }
   const { body } = await get(`${lainlet.url}/v2/changes`);

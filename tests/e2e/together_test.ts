@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { get } from "../util/client.ts";
-import { applyPatch } from "../../lib/client/patch.ts";
+import { applyMergePatch } from "../../lib/client/patch.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { Frames } from "../util/frames.ts";
 import { LainletProcess } from "../util/lainlet_process.ts";
@@ -70,7 +70,7 @@ async function follow(frames: Frames, last: number): Promise<number> {
     }
     const [event = "", view = ""] = frame.event?.split(/ (.*)/) ?? [];
     const state = event === "patch"
-      ? applyPatch(states.get(view), frame.data)
+      ? applyMergePatch(states.get(view), frame.data)
       : frame.data;
     assertEquals(states.has(view), event !== "init");
     states.set(view, state);

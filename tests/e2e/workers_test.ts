@@ -11,7 +11,7 @@ import { cluster, comparable, expectations } from "../util/golden.ts";
 import { GOLDEN_HOST } from "../util/lainlet.ts";
 import { LainletProcess, TARGETS } from "../util/lainlet_process.ts";
 import { SAMPLE_RATE } from "../../lib/stats/latency.ts";
-import { applyPatch } from "../../lib/client/patch.ts";
+import { applyMergePatch } from "../../lib/client/patch.ts";
 import { becomes, eventually, Program } from "../util/process.ts";
 
 const HOST = ["--ip", GOLDEN_HOST.ip, "--hostname", GOLDEN_HOST.hostname];
@@ -84,7 +84,7 @@ for (const target of ["source", "binary"] as const) {
           const { id, event, data } = await stream.next() ?? {};
           assertEquals([id, event], ["2", i % 2 === 0 ? "patch" : "update"]);
           assertEquals(
-            applyPatch({ domain: "lain.local" }, data),
+            applyMergePatch({ domain: "lain.local" }, data),
             { domain: "lain.example" },
           );
         }

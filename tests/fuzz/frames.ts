@@ -64,7 +64,7 @@ function readSimply(bytes: Uint8Array): StreamEvent[] {
     if (line === "") {
       if (data !== "") {
         const text = data.slice(0, -1);
-        events.push({ event: event || "message", text, etag: undefined });
+        events.push({ event: event || "message", data: text, etag: undefined });
       }
       [event, data] = ["", ""];
     } else if (name === "data") data += `${value}\n`;

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { mergePatch } from "../../lib/broadcast/merge_patch.ts";
-import { applyPatch, share } from "../../lib/client/patch.ts";
+import { applyMergePatch, reuseEqualParts } from "../../lib/client/patch.ts";
 import { canonical, parseExact } from "../../lib/json.ts";
 import type { Check } from "./check.ts";
 import { json, objects } from "./json.ts";
@@ -16,11 +16,11 @@ export async function patches(check: Check): Promise<void> {
       assert(/null/.test(after), "there is no patch");
     } else {
       assertEquals(
-        canonical(applyPatch(old, parseExact(patch))),
+        canonical(applyMergePatch(old, parseExact(patch))),
         canonical(now),
       );
     }
-    const shared = share(old, now);
+    const shared = reuseEqualParts(old, now);
     assertEquals(canonical(shared), canonical(now));
     // Members in another order are the same state.
     assertEquals(shared === old, canonical(old) === canonical(now));

@@ -7,7 +7,7 @@ import { messageFrame } from "../../lib/grpc/message.ts";
 import type { StateSource } from "../../lib/broadcast/topics.ts";
 import { State } from "../../lib/broadcast/state.ts";
 import type { Topic } from "../../lib/broadcast/topic.ts";
-import { applyPatch } from "../../lib/client/patch.ts";
+import { applyMergePatch } from "../../lib/client/patch.ts";
 import { Unavailable } from "../../lib/errors.ts";
 import { canonical } from "../../lib/json.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
@@ -44,7 +44,7 @@ class Patcher {
     const patch = this.#state && latest.patchFrom(this.#state);
     this.#value = patch === undefined
       ? valueOf(latest)
-      : applyPatch(this.#value, valueOf(patch));
+      : applyMergePatch(this.#value, valueOf(patch));
     this.#state = latest;
     // `assertEquals` takes a tenth of a second for a hundred of them.
     assert(canonical(this.#value) === canonical(valueOf(latest)));

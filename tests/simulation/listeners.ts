@@ -1,5 +1,5 @@
 import { Client } from "../../lib/client/client.ts";
-import { applyPatch } from "../../lib/client/patch.ts";
+import { applyMergePatch } from "../../lib/client/patch.ts";
 import { canonical } from "../../lib/json.ts";
 import type { SimulatedLainlet } from "./lainlet.ts";
 import { LOCAL, type Question, QUESTIONS } from "./questions.ts";
@@ -210,7 +210,7 @@ export class PlainListener extends StreamListener {
         if (!this.isPatched || this.#id === 1) {
           throw new Violation(PATCHES, `${this.name}: not asked for`);
         }
-        this.#value = applyPatch(this.#value, JSON.parse(data));
+        this.#value = applyMergePatch(this.#value, JSON.parse(data));
       } else {
         if (event === "init" !== (this.#id === 1)) {
           throw new Violation(IDS, `${this.name}: ${event} with id ${id}`);
@@ -286,7 +286,7 @@ export class JointListener extends StreamListener {
       this.#values.set(
         question,
         kind === "patch"
-          ? applyPatch(this.#values.get(question), value)
+          ? applyMergePatch(this.#values.get(question), value)
           : value,
       );
     }

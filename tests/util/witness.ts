@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { get, Stream } from "./client.ts";
 import { TestLainlet } from "./lainlet.ts";
-import { applyPatch } from "../../lib/client/patch.ts";
+import { applyMergePatch } from "../../lib/client/patch.ts";
 import { eventually } from "./process.ts";
 
 /** Every view, and most of the ways to ask for a part of it. */
@@ -84,7 +84,7 @@ export class Follower implements AsyncDisposable {
       const { data = "" } = event;
       if (event.event === "patch") {
         const before = this.#patched ?? JSON.parse(this.#text ?? "");
-        this.#patched = applyPatch(before, JSON.parse(data));
+        this.#patched = applyMergePatch(before, JSON.parse(data));
         this.#text = undefined;
       } else {
         this.#text = data;

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Unavailable } from "../../../lib/errors.ts";
-import { applyPatch } from "../../../lib/client/patch.ts";
+import { applyMergePatch } from "../../../lib/client/patch.ts";
 import { Random } from "../../util/model.ts";
 import { Listener, Setup } from "./setup.ts";
 
@@ -178,7 +178,7 @@ Deno.test("patches replayed are the states, for random histories and readers of 
       const isPatch = event === "patch";
       one.patches += isPatch ? 1 : 0;
       const value: unknown = JSON.parse(data);
-      one.state = isPatch ? applyPatch(one.state, value) : value;
+      one.state = isPatch ? applyMergePatch(one.state, value) : value;
     };
     for (const one of listeners) await step(one);
     for (let i = 0; i < 50; i++) {

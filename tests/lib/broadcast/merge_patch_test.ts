@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { mergePatch } from "../../../lib/broadcast/merge_patch.ts";
-import { applyPatch } from "../../../lib/client/patch.ts";
+import { applyMergePatch } from "../../../lib/client/patch.ts";
 import { Random } from "../../util/model.ts";
 
 Deno.test("merge patch: what is said, and what cannot be", () => {
@@ -64,7 +64,7 @@ Deno.test("merge patch: applied, it gives the new value, for random ones", () =>
     if (patch === undefined) continue;
     said++;
     assertEquals(
-      applyPatch(before, JSON.parse(patch)),
+      applyMergePatch(before, JSON.parse(patch)),
       JSON.parse(JSON.stringify(after)),
       `${JSON.stringify(before)} ${JSON.stringify(after)} ${patch}`,
     );

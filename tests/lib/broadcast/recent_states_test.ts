@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { State } from "../../../lib/broadcast/state.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
 import { Blocks, memberFragment } from "../../../lib/broadcast/blocks.ts";
-import { applyPatch } from "../../../lib/client/patch.ts";
+import { applyMergePatch } from "../../../lib/client/patch.ts";
 import type { Member } from "../../../lib/json.ts";
 import { Random } from "../../util/model.ts";
 
@@ -51,7 +51,7 @@ Deno.test("history: from each state that is known a patch makes the present one"
     known++;
     const patch = state.patchFrom(had);
     assert(patch !== undefined);
-    const made = applyPatch(all.get(tag), parsed(patch));
+    const made = applyMergePatch(all.get(tag), parsed(patch));
     assertEquals(made, parsed(state), `seed ${seed}`);
   }
   assert(known > 100, `${known}`);

@@ -27,7 +27,7 @@ class Subtree implements BarrierPart {
 
   /** @param newest the store's revision */
   constructor(private readonly newest = () => 1) {
-    this.progress.set(1);
+    this.progress.advance(1);
     this.#truth[1] = 0;
   }
 
@@ -38,7 +38,7 @@ class Subtree implements BarrierPart {
 
   write(revision: number, number: number, isRemoval = false): void {
     this.#truth[revision] = number;
-    this.progress.set(revision);
+    this.progress.advance(revision);
     const kind = isRemoval ? "delete" : "update";
     this.topic.publish(this.#state(number), kind);
   }
@@ -49,13 +49,13 @@ class Subtree implements BarrierPart {
   }
 
   readAnew(revision: number): void {
-    this.progress.set(revision, revision, this.progress.revision);
+    this.progress.advance(revision, revision, this.progress.revision);
     this.topic.publish(this.#state(this.at(revision)), "update");
   }
 
   /** Answers all proofs, as of a revision. */
   answer(revision: number): void {
-    this.progress.set(Math.max(revision, this.progress.revision));
+    this.progress.advance(Math.max(revision, this.progress.revision));
     for (const resolve of this.#asked.splice(0)) resolve(revision);
   }
 
@@ -185,11 +185,11 @@ Deno.test("together: of a history that went back, what was written over is let t
   two.answer(5);
   const { topics: [first, second], together } = await through([one, two]);
   assert(first && second);
-  one.progress.begin(1, 2);
+  one.progress.startHistory(1, 2);
   one.write(2, 2);
   await done();
   assertEquals([numberOf(first), first.revision], [5, 5]);
-  two.progress.begin(1, 2);
+  two.progress.startHistory(1, 2);
   two.answer(2);
   await done();
   assertEquals([numberOf(first), first.revision], [2, 2]);
@@ -206,13 +206,13 @@ Deno.test("together: of a history that grew past what was known, nothing is let 
   const { topics: [first, second], together } = await through([one, two]);
   assert(first && second);
   // The other one has not heard of it, and holds what was at 9 in the old one.
-  one.progress.begin(1, 12);
+  one.progress.startHistory(1, 12);
   one.write(12, 12);
   two.answer(20);
   await done();
   assertEquals([numberOf(first), numberOf(second)], [5, 9]);
   // There it is as it was, so nothing tells of it but a proof.
-  two.progress.begin(1, 13);
+  two.progress.startHistory(1, 13);
   one.answer(13);
   two.answer(13);
   await done();

@@ -12,7 +12,9 @@ function read(
   const bytes = typeof stream === "string" ? encoder.encode(stream) : stream;
   const events: [string, string][] = [];
   for (let i = 0; i < bytes.length; i += size) {
-    for (const { event, text } of parser.push(bytes.subarray(i, i + size))) {
+    for (
+      const { event, data: text } of parser.push(bytes.subarray(i, i + size))
+    ) {
       events.push([event, text]);
     }
   }
@@ -82,10 +84,10 @@ Deno.test("event stream: what lainlet says in comments is heard, in pieces of an
       events.push(...parser.push(bytes.subarray(i, i + size)));
     }
     assertEquals(events, [
-      { event: "init", text: "1", etag: tag },
-      { event: "message", text: "2", etag: undefined },
-      { event: "unchanged", text: "", etag: tag },
-      { event: "message", text: "3", etag: undefined },
+      { event: "init", data: "1", etag: tag },
+      { event: "message", data: "2", etag: undefined },
+      { event: "unchanged", data: "", etag: tag },
+      { event: "message", data: "3", etag: undefined },
     ]);
   }
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { applyPatch, share } from "../../../lib/client/patch.ts";
+import { applyMergePatch, reuseEqualParts } from "../../../lib/client/patch.ts";
 import { parseExact } from "../../../lib/json.ts";
 
 Deno.test("a merge patch is applied as RFC 7396 has it", () => {
@@ -24,23 +24,23 @@ Deno.test("a merge patch is applied as RFC 7396 has it", () => {
     ['{"a":1}', '{"__proto__":{"x":1}}', '{"__proto__":{"x":1},"a":1}'],
   ];
   for (const [target, patch, result] of cases) {
-    const applied = applyPatch(JSON.parse(target), JSON.parse(patch));
+    const applied = applyMergePatch(JSON.parse(target), JSON.parse(patch));
     assertEquals(JSON.stringify(applied), result, `${target} + ${patch}`);
   }
 });
 
 Deno.test("what a patch does not touch, and what is equal, is shared", () => {
   const before = { a: { x: [1, { y: 2 }] }, b: { z: 1 } };
-  const patched = applyPatch(before, { b: { z: 2 } });
+  const patched = applyMergePatch(before, { b: { z: 2 } });
   assertEquals(patched, { a: { x: [1, { y: 2 }] }, b: { z: 2 } });
   assert(Object(patched).a === before.a);
   assertEquals(before.b, { z: 1 });
 
-  assert(share(before, structuredClone(before)) === before);
-  assert(share("a", "a") === "a");
+  assert(reuseEqualParts(before, structuredClone(before)) === before);
+  assert(reuseEqualParts("a", "a") === "a");
   const [one, other] = ["1.0", "1.00"].map(parseExact);
-  assert(share(one, parseExact("1.0")) === one);
-  assert(share(one, other) === other);
+  assert(reuseEqualParts(one, parseExact("1.0")) === one);
+  assert(reuseEqualParts(one, other) === other);
   const different: [earlier: unknown, value: unknown][] = [
     [{ a: 1 }, { a: 1, b: 2 }],
     [{ a: 1, b: 2 }, { a: 1 }],
@@ -53,10 +53,13 @@ Deno.test("what a patch does not touch, and what is equal, is shared", () => {
     [{}, null],
   ];
   for (const [earlier, value] of different) {
-    const shared = share(earlier, value);
+    const shared = reuseEqualParts(earlier, value);
     assertEquals(shared, value);
     assert(shared !== earlier, JSON.stringify(value));
   }
-  const changed = share(before, { a: { x: [1, { y: 2 }] }, b: { z: 3 } });
+  const changed = reuseEqualParts(before, {
+    a: { x: [1, { y: 2 }] },
+    b: { z: 3 },
+  });
   assert(Object(changed).a === before.a);
 });

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Client, RefusedError } from "../../../lib/client/client.ts";
 import { MAX_RETRY_AFTER } from "../../../lib/client/limits.ts";
-import { isTemporary, retryAfterOf } from "../../../lib/client/retry.ts";
+import { isRetryable, parseRetryAfter } from "../../../lib/client/retry.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 
@@ -140,10 +140,10 @@ Deno.test("client: Retry-After is seconds or a date, and has a bound", () => {
     ["Sat, 03 Jan 2026 03:04:05 GMT", MAX_RETRY_AFTER],
   ];
   for (const [header, wait] of cases) {
-    assertEquals(retryAfterOf(header, now), wait, `${header}`);
+    assertEquals(parseRetryAfter(header, now), wait, `${header}`);
   }
   assertEquals(
-    [400, 401, 403, 404, 408, 421, 425, 429, 500, 503].filter(isTemporary),
+    [400, 401, 403, 404, 408, 421, 425, 429, 500, 503].filter(isRetryable),
     [408, 425, 429, 500, 503],
   );
 });

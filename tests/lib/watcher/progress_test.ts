@@ -7,11 +7,11 @@ Deno.test("progress: a signal that stands for many waits is left alone after eac
   const listened = new ListenedSignal();
   const { signal } = listened;
   const waits = [1, 1, 2].map((one) => progress.reached(one, signal));
-  const proven = progress.proven(signal);
-  progress.set(1);
+  const proven = progress.confirmed(signal);
+  progress.advance(1);
   await Promise.all(waits.slice(0, 2));
   assertEquals(listened.listeners, 2);
-  progress.set(2);
+  progress.advance(2);
   await Promise.all([...waits, proven]);
   assertEquals(listened.listeners, 0);
   const never = progress.reached(3, signal);
@@ -24,16 +24,16 @@ Deno.test("progress: a signal that stands for many waits is left alone after eac
 Deno.test("progress: it never goes back, but with another history", async () => {
   const progress = new SubtreeProgress(() => Promise.resolve(1));
   const { signal } = new AbortController();
-  progress.set(5, 9);
-  progress.set(4, 7);
+  progress.advance(5, 9);
+  progress.advance(4, 7);
   assertEquals([progress.revision, progress.newest], [5, 9]);
-  progress.set(6);
+  progress.advance(6);
   assertEquals([progress.revision, progress.newest], [6, 9]);
   // What is held of a history that is over tells nothing of the next one.
-  progress.begin(1, 0);
+  progress.startHistory(1, 0);
   assertEquals([progress.revision, progress.newest], [0, 0]);
   const reached = progress.reached(2, signal);
-  progress.begin(2, 2, 3);
+  progress.startHistory(2, 2, 3);
   await reached;
   assertEquals([progress.revision, progress.newest], [2, 3]);
 });
@@ -42,15 +42,15 @@ Deno.test("progress: a proof does not wait for a revision of a history that is o
   const progress = new SubtreeProgress(() => Promise.resolve(500));
   const abort = new AbortController();
   // What was read is not taken, as it is nothing.
-  progress.begin(0, 0);
-  const proven = progress.proven(abort.signal);
+  progress.startHistory(0, 0);
+  const proven = progress.confirmed(abort.signal);
   let isReached = false;
   const reached = progress.reached(500, abort.signal)
     .then(() => isReached = true);
   await Promise.resolve();
-  progress.begin(1, 50);
+  progress.startHistory(1, 50);
   await proven;
   assertEquals(isReached, false);
-  progress.set(500);
+  progress.advance(500);
   await reached;
 });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Sorted } from "../../../lib/watcher/sorted.ts";
+import { SortedMap } from "../../../lib/watcher/sorted_map.ts";
 
 /** Keys of which none is the order of the other ones. */
 function shuffled(count: number): string[] {
@@ -7,7 +7,7 @@ function shuffled(count: number): string[] {
 }
 
 Deno.test("sorted: it is as a map whose keys are sorted, through many blocks", () => {
-  const sorted = new Sorted<number>();
+  const sorted = new SortedMap<number>();
   const model = new Map<string, number>();
   const keys = shuffled(2_000);
   const check = () => {
@@ -48,7 +48,7 @@ Deno.test("sorted: it is as a map whose keys are sorted, through many blocks", (
 });
 
 Deno.test("sorted: what comes before, between and after is found again", () => {
-  const sorted = new Sorted<string>();
+  const sorted = new SortedMap<string>();
   const keys = shuffled(1_000).sort();
   for (const key of keys) sorted.set(key, key);
   for (const key of keys.toReversed()) sorted.set(`a${key}`, key);

@@ -1,5 +1,5 @@
 /** Keys and their values, in key order. */
-interface Block<T> {
+interface Chunk<T> {
   readonly keys: string[];
   readonly values: T[];
 }
@@ -11,8 +11,8 @@ const MOST = 256;
  * Values by key, in key order. They are in blocks, so that what comes or goes
  * moves few others, and in bare lists, which take a third of a Map's memory.
  */
-export class Sorted<T> {
-  readonly #blocks: Block<T>[] = [];
+export class SortedMap<T> {
+  readonly #blocks: Chunk<T>[] = [];
   #size = 0;
 
   get size(): number {
@@ -77,7 +77,7 @@ export class Sorted<T> {
   }
 
   /** Cuts a block after what was put in last: what comes in order fills them. */
-  #split(place: number, { keys, values }: Block<T>, at: number): void {
+  #split(place: number, { keys, values }: Chunk<T>, at: number): void {
     const cut = at === MOST ? MOST : MOST / 2;
     const part = (from: number, to?: number) => ({
       keys: keys.slice(from, to),

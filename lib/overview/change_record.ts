@@ -3,7 +3,7 @@ import { isSecret } from "../access/rights.ts";
 import { array, isRawNumber, type Member, object, parse } from "../json.ts";
 import type { Change } from "../watcher/watcher.ts";
 import { differences } from "./difference.ts";
-import type { Kind } from "./kinds.ts";
+import type { OverviewKind } from "./kinds.ts";
 
 /** What an entry takes beside its text, in bytes. */
 const OVERHEAD = 512;
@@ -22,11 +22,11 @@ const SECRET = JSON.stringify("(secret)");
 const DIGITS = 10;
 
 /** A change that is remembered. */
-export interface Entry {
+export interface ChangeRecord {
   readonly number: number;
   /** In ms since 1970. */
   readonly time: number;
-  readonly kind: Kind<object>["name"];
+  readonly kind: OverviewKind<object>["name"];
   /** The app whose it is, "" when it is none's. */
   readonly app: string;
   /** By its number: what it was, as JSON text. */
@@ -43,13 +43,13 @@ export interface Moment {
 }
 
 /** What is remembered of a change; undefined: nothing differs but how it is written. */
-export function entryOf<T extends object>(
-  kind: Kind<T>,
+export function changeRecord<T extends object>(
+  kind: OverviewKind<T>,
   { key, value, previous }: Change<T>,
   number: number,
   { time, revision }: Moment,
-): Entry | undefined {
-  const diff = diffOf(kind, { key, value, previous });
+): ChangeRecord | undefined {
+  const diff = diffJson(kind, { key, value, previous });
   if (diff === undefined) return undefined;
   const known = value ?? previous;
   const app = known && kind.app?.(key, known) || "";
@@ -75,8 +75,8 @@ function changeOf(before: unknown, after: unknown): string {
 }
 
 /** What a change made different, as JSON text; undefined: no more than how it is written. */
-export function diffOf<T extends object>(
-  kind: Kind<T>,
+export function diffJson<T extends object>(
+  kind: OverviewKind<T>,
   { key, value, previous }: Change<T>,
 ): string | undefined {
   const isHidden = kind.name === "config" && isSecret(key);
@@ -113,7 +113,7 @@ function told(text: string, isHidden: boolean): string {
  * not even written where that can be known without.
  */
 function parsed<T extends object>(
-  { encode, json }: Kind<T>,
+  { encode, json }: OverviewKind<T>,
   value: T,
 ): unknown {
   const made = json?.(value);

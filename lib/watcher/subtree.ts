@@ -11,7 +11,7 @@ import type {
 } from "../store/store.ts";
 import type { Effects } from "./effects.ts";
 import { BadValue } from "./fields.ts";
-import type { FirstRead } from "./first_read.ts";
+import type { EmptyStoreGuard } from "./empty_store_guard.ts";
 import { SubtreeProgress } from "./progress.ts";
 import { Watcher } from "./watcher.ts";
 
@@ -46,10 +46,10 @@ interface Read<T> {
  * logged once per revision and counted; its key keeps its last good value.
  * What differs from the store's inventory is logged, counted, and read anew.
  */
-export function follow<T>(
+export function followSubtree<T>(
   store: Store,
   { name, prefix, parse }: Subtree<T>,
-  firstRead: FirstRead,
+  firstRead: EmptyStoreGuard,
   effects: Effects,
   signal: AbortSignal,
 ): Watcher<T> {
@@ -81,7 +81,7 @@ export function follow<T>(
 
   const reject = (key: string, revision: number, reason: string) => {
     if (watcher.rejected.get(key)?.revision === revision) return;
-    watcher.rejected.set(key, { revision, reason });
+    watcher.rejected.set(key, { revision, message: reason });
     watcher.rejections++;
     log.error("a bad value in the store is not taken", {
       key: prefix + key,
@@ -132,13 +132,13 @@ export function follow<T>(
     for (const key of watcher.rejected.keys()) {
       if (!written.has(key)) watcher.rejected.delete(key);
     }
-    watcher.note("init", "", snapshot.revision);
+    watcher.recordEvent("init", "", snapshot.revision);
     const newest = Math.max(complete, snapshot.revision);
     // What was saved may never have been the store's.
-    if (snapshot.saved) progress.begin(history, 0);
+    if (snapshot.saved) progress.startHistory(history, 0);
     else if (heldHistory === history) {
-      progress.set(complete, newest, progress.revision);
-    } else progress.begin(history, complete, newest);
+      progress.advance(complete, newest, progress.revision);
+    } else progress.startHistory(history, complete, newest);
     heldHistory = snapshot.saved ? undefined : history;
     watcher.apply(changes);
     watcher.sync();
@@ -150,11 +150,13 @@ export function follow<T>(
     read: ReadonlyMap<string, Read<T>>,
   ) => {
     const take = () => takeSnapshot(snapshot, read);
-    if (firstRead.read(name, history, take)) return;
+    if (firstRead.offer(name, history, take)) return;
     watcher.heldBack = firstRead.problem;
-    if (read.size > 0) firstRead.found(history);
+    if (read.size > 0) firstRead.noteKey(history);
     // What is held is of a history that is over.
-    if (watcher.heldBack !== undefined) progress.begin(progress.history, 0);
+    if (watcher.heldBack !== undefined) {
+      progress.startHistory(progress.history, 0);
+    }
   };
 
   const applySnapshot = async (snapshot: Snapshot) => {
@@ -196,7 +198,7 @@ export function follow<T>(
     const readAt = now();
     complete = Math.max(complete, upTo ?? revision);
     if (watcher.heldBack !== undefined) return takeFirst(revision, batch);
-    firstRead.found(history);
+    firstRead.noteKey(history);
     const changes = new Map<string, T | undefined>();
     for (const { key: full, value } of batch) {
       const key = full.slice(prefix.length);
@@ -204,16 +206,16 @@ export function follow<T>(
         written.delete(key);
         watcher.rejected.delete(key);
         changes.set(key, undefined);
-        watcher.note("delete", full, revision);
+        watcher.recordEvent("delete", full, revision);
       } else {
         const parsed = accept(key, { revision, value: read(key, value) });
         if (parsed !== undefined) changes.set(key, parsed);
-        watcher.note("update", full, revision);
+        watcher.recordEvent("update", full, revision);
       }
     }
     // Of several in a row, any since the last one may have changed something.
-    if (upTo === undefined) progress.set(complete, revision);
-    else progress.set(complete, revision, progress.revision);
+    if (upTo === undefined) progress.advance(complete, revision);
+    else progress.advance(complete, revision, progress.revision);
     watcher.apply(changes, readAt);
   };
 
@@ -253,7 +255,7 @@ export function follow<T>(
 
   const noteProgress = (revision: number) => {
     complete = Math.max(complete, revision);
-    if (watcher.heldBack === undefined) progress.set(complete);
+    if (watcher.heldBack === undefined) progress.advance(complete);
   };
 
   /** Takes what the store says. @returns whether the watcher is right with it */

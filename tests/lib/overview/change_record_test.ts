@@ -1,7 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { canonical, isObject, parse } from "../../../lib/json.ts";
-import { diffOf } from "../../../lib/overview/entry.ts";
-import { DEPENDS, GROUP, type Kind } from "../../../lib/overview/kinds.ts";
+import { diffJson } from "../../../lib/overview/change_record.ts";
+import {
+  DEPENDS,
+  GROUP,
+  type OverviewKind,
+} from "../../../lib/overview/kinds.ts";
 import { depends } from "../../../lib/watcher/depends.ts";
 import { podgroup } from "../../../lib/watcher/podgroup.ts";
 import { Random } from "../../util/model.ts";
@@ -157,7 +161,7 @@ function partsOf(a: unknown, b: unknown): [Parts?, Parts?] {
 
 /** Holds what is told of pairs of values against the plain way. @returns how many were told alike, and how many differ not at all */
 function compare<T extends object>(
-  kind: Kind<T>,
+  kind: OverviewKind<T>,
   read: () => T,
   rounds: number,
 ): { told: number; same: number } {
@@ -171,7 +175,7 @@ function compare<T extends object>(
       continue; // It would be rejected.
     }
     if (previous !== undefined) {
-      const diff = diffOf(kind, { key: "a/a.b", previous, value });
+      const diff = diffJson(kind, { key: "a/a.b", previous, value });
       assertEquals(diff, plainDiff(kind.encode(previous), kind.encode(value)));
       if (diff === undefined) sums.same++;
       else sums.told++;

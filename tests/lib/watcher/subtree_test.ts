@@ -5,8 +5,8 @@ import { followCluster } from "../../../lib/watcher/cluster.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { depends } from "../../../lib/watcher/depends.ts";
 import { Effects } from "../../../lib/watcher/effects.ts";
-import { FirstRead } from "../../../lib/watcher/first_read.ts";
-import { follow, type Subtree } from "../../../lib/watcher/follow.ts";
+import { EmptyStoreGuard } from "../../../lib/watcher/empty_store_guard.ts";
+import { followSubtree, type Subtree } from "../../../lib/watcher/subtree.ts";
 import { nodes } from "../../../lib/watcher/nodes.ts";
 import { podgroup } from "../../../lib/watcher/podgroup.ts";
 import type { Watcher } from "../../../lib/watcher/watcher.ts";
@@ -22,10 +22,10 @@ async function following<T>(
   run: (watcher: Watcher<T>, settle: () => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const abort = new AbortController();
-  const watcher = follow(
+  const watcher = followSubtree(
     store,
     subtree,
-    new FirstRead(1),
+    new EmptyStoreGuard(1),
     new Effects(),
     abort.signal,
   );
@@ -116,7 +116,7 @@ Deno.test("a value nested deeper than 200 is bad, in every subtree that holds JS
       assert(watcher.get(name) === good);
       assertEquals(watcher.rejections, 2);
       assertEquals(
-        [...watcher.rejected.values()].map(({ reason }) => reason),
+        [...watcher.rejected.values()].map(({ message: reason }) => reason),
         Array(2).fill("the value is nested deeper than 200"),
       );
       store.delete(key);

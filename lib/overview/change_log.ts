@@ -1,18 +1,25 @@
 import type { Cluster } from "../watcher/cluster.ts";
-import { type Phase, Subscribers } from "../watcher/effects.ts";
-import { Sorted } from "../watcher/sorted.ts";
+import { type Phase, Publisher } from "../watcher/effects.ts";
+import { SortedMap } from "../watcher/sorted_map.ts";
 import type { Change } from "../watcher/watcher.ts";
-import { diffOf, type Entry, entryOf } from "./entry.ts";
-import { CONFIG, DEPENDS, GROUP, type Kind, NODE, together } from "./kinds.ts";
+import { type ChangeRecord, changeRecord, diffJson } from "./change_record.ts";
+import {
+  allSubtrees,
+  CONFIG,
+  DEPENDS,
+  GROUP,
+  NODE,
+  type OverviewKind,
+} from "./kinds.ts";
 
 /** How many entries are kept at most, and how many bytes of them. */
 const MOST = 10_000;
 const MOST_BYTES = 32 * 1024 * 1024;
 
 /** How much is kept. */
-export interface HistoryOptions {
-  readonly most?: number;
-  readonly mostBytes?: number;
+export interface ChangeLogOptions {
+  readonly maxEntries?: number;
+  readonly maxBytes?: number;
 }
 
 /**
@@ -20,24 +27,25 @@ export interface HistoryOptions {
  * memory, since the start. What was there at the first read is no change, and
  * neither is what a later one finds as it was.
  */
-export class History {
+export class ChangeLog {
   /** Live streams that are fed from here. */
   receivers = 0;
   readonly #most: number;
   readonly #mostBytes: number;
   /** By their members' names: the oldest first. */
-  readonly #entries = new Sorted<Entry>();
-  readonly #subscribers: Subscribers<[changes: readonly Change<Entry>[]]>;
+  readonly #entries = new SortedMap<ChangeRecord>();
+  readonly #subscribers: Publisher<[changes: readonly Change<ChangeRecord>[]]>;
   #bytes = 0;
   #count = 0;
 
   constructor(
     private readonly cluster: Cluster,
-    { most = MOST, mostBytes = MOST_BYTES }: HistoryOptions = {},
+    { maxEntries: most = MOST, maxBytes: mostBytes = MOST_BYTES }:
+      ChangeLogOptions = {},
   ) {
     this.#most = most;
     this.#mostBytes = mostBytes;
-    this.#subscribers = new Subscribers("history", cluster.podgroup.effects);
+    this.#subscribers = new Publisher("history", cluster.podgroup.effects);
     this.#follow(CONFIG);
     this.#follow(DEPENDS);
     this.#follow(GROUP);
@@ -46,7 +54,7 @@ export class History {
 
   /** The store's, up to which all is told. */
   get revision(): number {
-    return together(this.cluster).progress?.revision ?? 0;
+    return allSubtrees(this.cluster).progress?.revision ?? 0;
   }
 
   /** Another one whenever there are other entries. */
@@ -60,12 +68,12 @@ export class History {
   }
 
   /** The entries that are kept, the oldest first. */
-  *entries(): Generator<Entry> {
+  *entries(): Generator<ChangeRecord> {
     for (const [, entry] of this.#entries.from("")) yield entry;
   }
 
   /** The number of the first entry from a time on, or of the next one. @param time in ms since 1970 */
-  numberAt(time: number): number {
+  firstNumberSince(time: number): number {
     for (const entry of this.entries()) {
       if (entry.time >= time) return entry.number;
     }
@@ -75,14 +83,14 @@ export class History {
   /** Calls back with entries that come and go. @returns ends that */
   subscribe(
     phase: Phase,
-    onChange: (changes: readonly Change<Entry>[]) => void,
+    onChange: (changes: readonly Change<ChangeRecord>[]) => void,
   ): () => void {
     return this.#subscribers.subscribe(phase, onChange);
   }
 
-  #follow<T extends object>(kind: Kind<T>): void {
+  #follow<T extends object>(kind: OverviewKind<T>): void {
     const watcher = kind.watcher(this.cluster);
-    const isReal = (change: Change<T>) => diffOf(kind, change) !== undefined;
+    const isReal = (change: Change<T>) => diffJson(kind, change) !== undefined;
     watcher.subscribe("derived", (changes) => {
       if (!watcher.isSynced) return;
       const moment = {
@@ -93,9 +101,9 @@ export class History {
       const some = changes.length > this.#most
         ? changes.filter(isReal).slice(-this.#most)
         : changes;
-      const made: Entry[] = [];
+      const made: ChangeRecord[] = [];
       for (const change of some) {
-        const entry = entryOf(kind, change, this.#count + 1, moment);
+        const entry = changeRecord(kind, change, this.#count + 1, moment);
         if (entry === undefined) continue;
         this.#count++;
         made.push(entry);
@@ -104,12 +112,12 @@ export class History {
     });
   }
 
-  #add(made: readonly Entry[]): void {
+  #add(made: readonly ChangeRecord[]): void {
     for (const entry of made) {
       this.#entries.set(entry.member[0], entry);
       this.#bytes += entry.size;
     }
-    const dropped: Entry[] = [];
+    const dropped: ChangeRecord[] = [];
     while (
       this.#entries.size > this.#most || this.#bytes > this.#mostBytes
     ) {

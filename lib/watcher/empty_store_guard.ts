@@ -14,7 +14,7 @@ const REPLACED =
  * lost its data, more likely than an empty cluster, and an empty answer takes
  * every name and route of a node away.
  */
-export class FirstRead {
+export class EmptyStoreGuard {
   readonly #found = new ContentTracker();
   /** What takes each subtree that was read. */
   readonly #waiting = new Map<string, () => void>();
@@ -30,7 +30,7 @@ export class FirstRead {
   }
 
   /** To be called when there is a key. @param history see {@linkcode Snapshot} */
-  found(history: number): void {
+  noteKey(history: number): void {
     this.#note(history, true);
     if (!this.#found.hasContent) return;
     this.#problem = REPLACED;
@@ -46,7 +46,7 @@ export class FirstRead {
    * @param take called when it counts: at once, later, or never, when there is another history
    * @returns whether that was at once
    */
-  read(subtree: string, history: number, take: () => void): boolean {
+  offer(subtree: string, history: number, take: () => void): boolean {
     this.#note(history, false);
     if (history !== this.#found.history) return false;
     if (this.#found.hasContent) {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { parseExact } from "../../../lib/json.ts";
 import { differences } from "../../../lib/overview/difference.ts";
-import { History } from "../../../lib/overview/history.ts";
+import { ChangeLog } from "../../../lib/overview/change_log.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { followCluster } from "../../../lib/watcher/cluster.ts";
 import { eventually } from "../../util/process.ts";
@@ -10,7 +10,7 @@ Deno.test("history: no more entries than there may be, and no more bytes", async
   const stop = new AbortController();
   const store = new MemoryStore([["/lain/config/first", ""]]);
   const cluster = followCluster(store, stop.signal);
-  const history = new History(cluster, { most: 10, mostBytes: 20_000 });
+  const history = new ChangeLog(cluster, { maxEntries: 10, maxBytes: 20_000 });
   await Promise.all(Object.values(cluster).map(({ synced }) => synced));
   let held = 0;
   history.subscribe("topics", (changes) => {
@@ -78,7 +78,7 @@ Deno.test("history: of a long text only the length is told", async () => {
   const key = "/lain/config/long";
   const store = new MemoryStore([[key, "x".repeat(100_000)]]);
   const cluster = followCluster(store, stop.signal);
-  const history = new History(cluster);
+  const history = new ChangeLog(cluster);
   await Promise.all(Object.values(cluster).map(({ synced }) => synced));
   store.put(key, "short");
   const [, text] = await eventually(
@@ -100,7 +100,7 @@ Deno.test("history: what differs deep down in very many places is told whole", a
   const key = "/lain/nodes/nodes/node1:10.0.0.1:22";
   const store = new MemoryStore([[key, deep(0)]]);
   const cluster = followCluster(store, stop.signal);
-  const history = new History(cluster);
+  const history = new ChangeLog(cluster);
   await Promise.all(Object.values(cluster).map(({ synced }) => synced));
   store.put(key, deep(2_500));
   const [, text] = await eventually(

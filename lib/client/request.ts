@@ -1,14 +1,14 @@
 import { ChildController, onAbort } from "../abort.ts";
-import { Bytes } from "./bytes.ts";
-import { lineOf, PeerError, RefusedError } from "./errors.ts";
+import { ByteBuffer } from "./bytes.ts";
+import { errorMessage, PeerError, RefusedError } from "./errors.ts";
 import { MAX_REFUSAL, MAX_SIZE, PROGRESS, SILENCE } from "./limits.ts";
-import { retryAfterOf } from "./retry.ts";
+import { parseRetryAfter } from "./retry.ts";
 
 /**
  * One request, and what is read of its answer. Whoever is at the other end,
  * it follows no redirect, and does not wait for what is dead or crawls.
  */
-export class Exchange {
+export class ClientRequest {
   readonly #closing: ChildController;
   readonly #signal: AbortSignal;
   #reader?: ReadableStreamDefaultReader<Uint8Array>;
@@ -39,7 +39,7 @@ export class Exchange {
     );
     this.#reader = body?.getReader();
     if (status >= 400) {
-      const retryAfter = retryAfterOf(headers.get("Retry-After"));
+      const retryAfter = parseRetryAfter(headers.get("Retry-After"));
       throw new RefusedError(status, await this.#refusal(), retryAfter);
     }
     // Browsers do not say where to.
@@ -71,7 +71,7 @@ export class Exchange {
    * @throws as {@linkcode read} does, and when it is too long
    */
   async text(): Promise<string> {
-    const bytes = new Bytes(MAX_SIZE, "the answer");
+    const bytes = new ByteBuffer(MAX_SIZE, "the answer");
     for (let more; (more = await this.read()) !== undefined;) {
       bytes.append(more);
     }
@@ -109,7 +109,7 @@ export class Exchange {
       return result;
     } catch (error) {
       this.#signal.throwIfAborted();
-      throw new PeerError(lineOf(error), { cause: error });
+      throw new PeerError(errorMessage(error), { cause: error });
     } finally {
       clearTimeout(timer);
       this.#patience -= performance.now() - begin;
