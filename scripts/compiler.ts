@@ -55,7 +55,7 @@ export async function compile(
         DENORT_BIN: await npmRuntime(),
         // Its threads overflow their stack of 2 MB on a large program.
         RUST_MIN_STACK: String(64 * 1024 * 1024),
-        // The newer Deno trusts whom the machine trusts; the older one has to be told.
+        // Behind a proxy that inspects TLS npm is reached by the machine's CAs only.
         DENO_TLS_CA_STORE: "system,mozilla",
       },
     )

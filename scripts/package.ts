@@ -24,7 +24,9 @@ const DATE = new Date().toISOString().slice(0, 10);
 /** What the tarball has to read, at the places that these pages know each other by. */
 const PAGES = [
   "CHANGELOG.md",
+  "CONTRIBUTING.md",
   "README.md",
+  "SECURITY.md",
   "lib/README.md",
   "lib/client/README.md",
   "lib/grpc/README.md",
@@ -32,6 +34,7 @@ const PAGES = [
   "lib/ui/docs/architecture.svg",
   "scripts/bench/README.md",
   "scripts/package/README.md",
+  "tests/simulation/README.md",
 ];
 
 /** Debian's names for the machines that Deno runs on. */
