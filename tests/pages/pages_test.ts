@@ -18,7 +18,7 @@ import {
   readPages,
   ROOT,
 } from "./pages.ts";
-import { BLOCK_WAYS, COMMAND_WAYS, waysOf } from "./ways.ts";
+import { BLOCK_WAYS, COMMAND_WAYS, waysOf } from "./checks.ts";
 
 const PAGES = await readPages();
 const BLOCKS = PAGES.flatMap(({ blocks }) => blocks);

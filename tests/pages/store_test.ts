@@ -1,3 +1,3 @@
-import { testPage } from "./ways.ts";
+import { testPage } from "./checks.ts";
 
 testPage("lib/store/README.md");
