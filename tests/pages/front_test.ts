@@ -1,3 +1,3 @@
-import { testPage } from "./checks.ts";
+import { testPages } from "./checks.ts";
 
-testPage("README.md");
+testPages("README.md");

@@ -1,3 +1,3 @@
-import { testPage } from "./checks.ts";
+import { testPages } from "./checks.ts";
 
-testPage("lib/README.md");
+testPages("CONTRIBUTING.md", "lib/README.md", "lib/store/README.md");

@@ -1,3 +1,3 @@
-import { testPage } from "./checks.ts";
+import { testPages } from "./checks.ts";
 
-testPage("scripts/package/README.md");
+testPages("scripts/package/README.md");

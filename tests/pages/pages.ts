@@ -15,6 +15,8 @@ export interface Block {
   /** As the fence has it; "" when it has none. */
   readonly language: string;
   readonly text: string;
+  /** What the page says up to the block. */
+  readonly before: string;
 }
 
 /** A command of a block, a line as it is printed. */
@@ -64,6 +66,7 @@ function blocksOf(page: string, text: string): Block[] {
       line: text.slice(0, index).split("\n").length,
       language,
       text: content,
+      before: text.slice(0, index).trimEnd(),
     }));
 }
 

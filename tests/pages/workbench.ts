@@ -12,6 +12,7 @@ import { TestEtcd } from "../util/etcd.ts";
 import { groupAt } from "../util/group.ts";
 import { TARGETS } from "../util/lainlet_process.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
+import { TestZooKeeper } from "../util/zookeeper.ts";
 import { repositoryFiles, ROOT } from "./pages.ts";
 
 /**
@@ -35,7 +36,10 @@ case "$1 $2" in
 "task package") exec deno "$@" --binary "$HERE/serve" ;;
 *) exec deno "$@" ;;
 esac`,
-  lainlet: `LAINLET_ADDR=":$(cat "$HERE/port")" exec "$HERE/binary" "$@"`,
+  lainlet: `case "$1" in
+--*) exec "$HERE/serve" "$@" ;;
+*) LAINLET_ADDR=":$(cat "$HERE/port")" exec "$HERE/binary" "$@" ;;
+esac`,
   sudo: `exec "$@"`,
   dpkg: `exec fakeroot "$(PATH=$REST && command -v dpkg)" $DPKG "$@"`,
   systemctl: `echo "$*" >>"$HERE/asked"
@@ -64,6 +68,7 @@ export class Workbench implements AsyncDisposable {
   /** The repository's files, to be changed and run. */
   readonly checkout: string;
   #etcd?: TestEtcd;
+  #zookeeper?: TestZooKeeper;
   #root?: DebianRoot;
   #server?: Program;
   #port = 0;
@@ -118,12 +123,29 @@ export class Workbench implements AsyncDisposable {
     return this.#etcd;
   }
 
+  /** Starts a ZooKeeper with a state below `/lain-1`. */
+  async #startZooKeeper(): Promise<TestZooKeeper> {
+    if (this.#zookeeper === undefined) {
+      this.#zookeeper = await TestZooKeeper.start();
+      await this.#zookeeper.write({
+        "/lain-1/lain/config/domain": "lain.example",
+      });
+    }
+    return this.#zookeeper;
+  }
+
   /** A line as it is printed, with the addresses that there are here. */
   async #local(line: string): Promise<string> {
     const endpoint = line.includes(":2379")
       ? (await this.etcd()).endpoint.replace("http://", "")
       : "";
+    const servers = /(?:zk-\d:2181,?)+/;
+    const zookeeper = servers.test(line)
+      ? (await this.#startZooKeeper()).endpoint
+      : "";
     return line
+      .replace(servers, zookeeper)
+      .replace("10.0.1.1:2379", `127.0.0.1:${freePort()}`)
       .replace(/10\.0\.0\.\d:2379(,10\.0\.0\.\d:2379)*/g, endpoint)
       .replaceAll(":9001", `:${this.#port}`)
       .replaceAll("/etc/default/", `${this.folder}/root/etc/default/`);
@@ -198,6 +220,7 @@ export class Workbench implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
     await this.#etcd?.[Symbol.asyncDispose]();
+    await this.#zookeeper?.[Symbol.asyncDispose]();
     await Deno.remove(this.folder, { recursive: true });
   }
 

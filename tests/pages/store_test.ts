@@ -1,3 +1,0 @@
-import { testPage } from "./checks.ts";
-
-testPage("lib/store/README.md");
