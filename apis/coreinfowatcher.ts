@@ -4,7 +4,8 @@ import {
   type ContainerSchema,
   Coreinfo,
 } from "../lib/grpc/proto/message_pb.ts";
-import type { Json, Member } from "../lib/json.ts";
+import type { Member } from "../lib/json.ts";
+import type { Json } from "../lib/schema.ts";
 import { PodInfo, podInfo } from "../lib/overview/group.ts";
 import { int32, int64 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";

@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { STATUS_CODE } from "@std/http/status";
-import type { Json } from "../lib/json.ts";
+import type { Json } from "../lib/schema.ts";
 import { Lainlet } from "../lib/grpc/proto/message_pb.ts";
 import { type CustomEndpoint, unary } from "../lib/view/custom_endpoint.ts";
 

@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { State } from "../lib/broadcast/state.ts";
-import type { Json, Member } from "../lib/json.ts";
+import type { Member } from "../lib/json.ts";
+import type { Json } from "../lib/schema.ts";
 import { Literals } from "../lib/overview/group.ts";
 import { superOnly } from "../lib/view/select.ts";
 import type { View, ViewContext } from "../lib/view/view.ts";

@@ -1,5 +1,6 @@
 import { Type } from "@sinclair/typebox";
-import type { Json, Member } from "../lib/json.ts";
+import type { Member } from "../lib/json.ts";
+import type { Json } from "../lib/schema.ts";
 import { Literals, versionOf } from "../lib/overview/group.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";

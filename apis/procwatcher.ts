@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { Podgroup } from "../lib/grpc/proto/message_pb.ts";
-import { array, type Json } from "../lib/json.ts";
+import { array } from "../lib/json.ts";
+import type { Json } from "../lib/schema.ts";
 import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byNamedApp } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";

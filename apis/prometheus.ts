@@ -1,5 +1,6 @@
 import { Type } from "@sinclair/typebox";
-import { array, type Json } from "../lib/json.ts";
+import { array } from "../lib/json.ts";
+import type { Json } from "../lib/schema.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";
 

@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { RebellionLocalprocs } from "../lib/grpc/proto/message_pb.ts";
-import type { Json, Member } from "../lib/json.ts";
+import type { Member } from "../lib/json.ts";
+import type { Json } from "../lib/schema.ts";
 import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";

@@ -4,7 +4,8 @@ import {
   type StreamProcSchema,
   StreamrouterStreamprocs,
 } from "../lib/grpc/proto/message_pb.ts";
-import { array, type Json } from "../lib/json.ts";
+import { array } from "../lib/json.ts";
+import type { Json } from "../lib/schema.ts";
 import {
   countAddressed,
   guardRouters,

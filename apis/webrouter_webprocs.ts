@@ -4,7 +4,8 @@ import {
   type CoreInfoForWebrouterSchema,
   WebrouterWebprocs,
 } from "../lib/grpc/proto/message_pb.ts";
-import type { Json, Member } from "../lib/json.ts";
+import type { Member } from "../lib/json.ts";
+import type { Json } from "../lib/schema.ts";
 import {
   countAddressed,
   guardRouters,

@@ -1,5 +1,3 @@
-import type { Static, TSchema } from "@sinclair/typebox";
-
 /**
  * JSON text. Answers are assembled from the texts of their parts, so that a
  * part that did not change is not encoded again, and so that no name from the
@@ -187,11 +185,3 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null &&
     !Array.isArray(value) && !isRawNumber(value);
 }
-
-/** What `JSON.stringify` makes a schema's value of. */
-export type Json<S extends TSchema> = Encodable<Static<S>>;
-
-type Encodable<T> = T extends number ? number | RawNumber
-  : T extends readonly (infer U)[] ? readonly Encodable<U>[]
-  : T extends object ? { readonly [K in keyof T]: Encodable<T[K]> }
-  : T;

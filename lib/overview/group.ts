@@ -1,5 +1,5 @@
 import { type Static, type TObject, Type } from "@sinclair/typebox";
-import type { Json } from "../json.ts";
+import type { Json } from "../schema.ts";
 import { HEALTHS, STATES, TARGETS } from "../watcher/condition.ts";
 import type { Pod, PodGroup } from "../watcher/podgroup.ts";
 

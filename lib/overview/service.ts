@@ -1,5 +1,6 @@
 import { Type } from "@sinclair/typebox";
-import { type Json, object, sortedByName } from "../json.ts";
+import { object, sortedByName } from "../json.ts";
+import type { Json } from "../schema.ts";
 import type { Depends, Portal } from "../watcher/depends.ts";
 
 const PortalSchema = Type.Object({
