@@ -1,8 +1,9 @@
 import { getLogger } from "@logtape/logtape";
 import config from "./deno.json" with { type: "json" };
-import { parseCommand, strangeWord } from "./lib/cli/command.ts";
-import { isCommand } from "./lib/cli/commands.ts";
+import { parseCommand, unknownCommand } from "./lib/cli/command.ts";
+import { COMPLETE, isCommand } from "./lib/cli/commands.ts";
 import { type Flags, parseFlags } from "./lib/cli/flags.ts";
+import { HELP } from "./lib/cli/help.ts";
 import { UsageError } from "./lib/flags.ts";
 import type { Http2Address } from "./lib/http2/server.ts";
 import type { Lainlet } from "./lib/http/handler.ts";
@@ -148,9 +149,9 @@ export function readFlags(args: readonly string[]): Flags {
     cores: navigator.hardwareConcurrency,
     hostname: Deno.hostname,
   };
-  const flags = parseFlags(args, environment, config.version);
+  const flags = parseFlags(args, environment);
   if (typeof flags !== "string") return flags;
-  console.log(flags);
+  console.log(flags === "help" ? HELP : config.version);
   Deno.exit(0);
 }
 
@@ -170,13 +171,13 @@ export async function start(program: () => Promise<unknown>): Promise<void> {
 if (import.meta.main) {
   start(async () => {
     const [word, ...rest] = Deno.args;
-    if (isCommand(word)) {
+    if (isCommand(word) || word === COMPLETE) {
       const command = await parseCommand(word, rest, variable);
       const { runCommand } = await import("./lib/cli/mod.ts");
       Deno.exit(await runCommand(command));
     }
     if (word !== undefined && !word.startsWith("-")) {
-      throw await strangeWord(word);
+      throw await unknownCommand(word);
     }
     const flags = readFlags(Deno.args);
     startLogging(flags.logFormat, logLevel(flags));

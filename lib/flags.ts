@@ -19,6 +19,8 @@ export interface Flag {
   readonly letters?: readonly string[];
   /** Placeholder of its value, `FILE`; absent: the flag is a switch. */
   readonly value?: string;
+  /** Its values, for completion, where they are few. */
+  readonly choices?: readonly string[];
   /** Environment variable that it is read from when it is not given. */
   readonly env?: string;
   readonly help: string;

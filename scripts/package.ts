@@ -12,8 +12,8 @@ import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import config from "../deno.json" with { type: "json" };
 import { scriptOptions } from "../lib/flags.ts";
-import { completions } from "../lib/cli/completions.ts";
-import { HELP } from "../lib/cli/help.ts";
+import { completionScript } from "../lib/cli/completions.ts";
+import { MANUAL } from "../lib/cli/help.ts";
 import { BUNDLE, LICENSES } from "./bundle.ts";
 import { manPage } from "./package/man.ts";
 
@@ -113,7 +113,7 @@ async function makeDeb(folder: string): Promise<void> {
       0o644,
     ],
     "usr/share/bash-completion/completions/lainlet": [
-      completions("bash"),
+      completionScript("bash"),
       0o644,
     ],
     "usr/share/doc/lainlet/changelog.Debian.gz": [
@@ -129,14 +129,17 @@ async function makeDeb(folder: string): Promise<void> {
       0o644,
     ],
     "usr/share/fish/vendor_completions.d/lainlet.fish": [
-      completions("fish"),
+      completionScript("fish"),
       0o644,
     ],
     "usr/share/man/man8/lainlet.8.gz": [
-      packed(manPage(HELP, version, DATE)),
+      packed(manPage(MANUAL, version, DATE)),
       0o644,
     ],
-    "usr/share/zsh/vendor-completions/_lainlet": [completions("zsh"), 0o644],
+    "usr/share/zsh/vendor-completions/_lainlet": [
+      completionScript("zsh"),
+      0o644,
+    ],
   };
   await write(folder, files);
   await write(`${folder}/DEBIAN`, {
@@ -209,12 +212,12 @@ async function makeTarball(folder: string): Promise<void> {
     LICENSE: [own("../LICENSE"), 0o644],
     [LICENSES]: [licenses, 0o644],
     lainlet: [program, 0o755],
-    "lainlet.8": [manPage(HELP, version, DATE), 0o644],
+    "lainlet.8": [manPage(MANUAL, version, DATE), 0o644],
     "lainlet.default": [own("package/default"), 0o644],
     "lainlet.service": [own("package/lainlet.service"), 0o644],
-    "completions/lainlet.bash": [completions("bash"), 0o644],
-    "completions/lainlet.fish": [completions("fish"), 0o644],
-    "completions/_lainlet": [completions("zsh"), 0o644],
+    "completions/lainlet.bash": [completionScript("bash"), 0o644],
+    "completions/lainlet.fish": [completionScript("fish"), 0o644],
+    "completions/_lainlet": [completionScript("zsh"), 0o644],
     "monitoring/alerts.yml": [own("package/monitoring/alerts.yml"), 0o644],
     "monitoring/grafana.json": [own("package/monitoring/grafana.json"), 0o644],
   });

@@ -7,17 +7,19 @@ import {
 } from "../flags.ts";
 import { closestTo, suggestion } from "../suggest.ts";
 import {
+  COMMAND_SPECS,
   type CommandName,
   COMMANDS,
+  type CommandSpec,
+  COMPLETE,
   FORMATS,
   isCommand,
-  type Word,
 } from "./commands.ts";
 import { commandHelp, HELP } from "./help.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
-/** What a table is asked for. */
+/** A command that prints a table. */
 export interface TableCommand {
   readonly name: Exclude<
     CommandName,
@@ -35,40 +37,48 @@ export interface TableCommand {
   readonly showsSecrets: boolean;
 }
 
-/** What is asked of the raw API. */
+/** A command that prints what an endpoint responds. */
 export interface RawCommand {
   readonly name: "get" | "watch";
   readonly base: string;
-  /** As the client takes it: `nodes`, `/debug`. */
+  /** As the client library takes it: `nodes`, `/debug`. */
   readonly endpoint: string;
   readonly params: Readonly<Record<string, string>>;
-  /** Whether the answer is JSON. */
+  /** Whether the response is JSON. */
   readonly isJson: boolean;
   readonly showsSecrets: boolean;
 }
 
-/** What a client is asked to do. */
+/** A parsed command. */
 export type Command =
   | TableCommand
   | RawCommand
   | { readonly name: "status"; readonly base: string }
+  | {
+    readonly name: typeof COMPLETE;
+    readonly words: readonly string[];
+    readonly addr: string;
+  }
   | { readonly name: "completions"; readonly shell: typeof SHELLS[number] }
   | { readonly name: "version" }
   | { readonly name: "help"; readonly text: string };
 
 /**
- * Reads a client's command line.
+ * Parses the command line of a command.
  *
  * @param args what follows the name
- * @param variable the value of a variable of the environment
- * @throws {UsageError} when it is not one
+ * @param variable an environment variable's value
+ * @throws {UsageError} on wrong use
  */
 export async function parseCommand(
-  name: CommandName,
+  name: CommandName | typeof COMPLETE,
   args: readonly string[],
   variable: (name: string) => string | undefined,
 ): Promise<Command> {
-  const { flags, argument }: Word = COMMANDS[name];
+  if (name === COMPLETE) {
+    return { name, words: args, addr: variable("LAINLET_ADDR") || LOCAL };
+  }
+  const { flags, argument }: CommandSpec = COMMANDS[name];
   // Most commands need none of the endpoints, which is most of the program.
   const { PARAMS } = name === "get" || name === "watch"
     ? await import("./endpoints.ts")
@@ -109,7 +119,7 @@ export async function parseCommand(
       return await rawOf(name, first, given, baseOf(given, variable));
   }
   if (name === "find" && first === "") {
-    throw new UsageError("what to find? an address, or a part of a name");
+    throw new UsageError("find: needs an address or a name");
   }
   return {
     name,
@@ -123,14 +133,11 @@ export async function parseCommand(
   };
 }
 
-/**
- * What to say of a first word that is neither a command nor a flag: it may be
- * an endpoint's, which is asked by a command.
- */
-export async function strangeWord(word: string): Promise<UsageError> {
+/** The error for a first argument that is neither a command nor a flag. */
+export async function unknownCommand(word: string): Promise<UsageError> {
   const { ENDPOINTS } = await import("./endpoints.ts");
   const closest = closestTo(word, ENDPOINTS.map(({ name }) => name));
-  const hint = suggestion(word, Object.keys(COMMANDS)) ||
+  const hint = suggestion(word, COMMAND_SPECS.keys()) ||
     (closest === undefined ? "" : `; did you mean lainlet get ${closest}?`);
   return new UsageError(`unexpected argument "${word}"${hint}`);
 }
@@ -165,7 +172,7 @@ async function helpOn(word: string): Promise<string> {
   if (word === "") return HELP;
   if (isCommand(word)) return await commandHelp(word);
   throw new UsageError(
-    `there is no command ${word}${suggestion(word, Object.keys(COMMANDS))}`,
+    `no such command: ${word}${suggestion(word, COMMAND_SPECS.keys())}`,
   );
 }
 
@@ -179,23 +186,34 @@ function formatOf(text: string): TableCommand["format"] {
   );
 }
 
-/** Where lainlet is; a host without a port, or a port without a host, get lainlet's. */
+/** Where lainlet is unless something says otherwise. */
+const LOCAL = "127.0.0.1:9001";
+
 function baseOf(
   given: Given,
   variable: (name: string) => string | undefined,
 ): string {
-  const onLine = given("addr");
-  const text = onLine ?? (variable("LAINLET_ADDR") || "127.0.0.1:9001");
+  const addr = given("addr");
+  return addr === undefined
+    ? baseUrl(variable("LAINLET_ADDR") || LOCAL, "$LAINLET_ADDR")
+    : baseUrl(addr);
+}
+
+/**
+ * The URL of an address; a host without a port, or a port without a host, get
+ * lainlet's.
+ *
+ * @throws {UsageError} when it is not one
+ */
+export function baseUrl(text: string, source = "--addr"): string {
   const url = /^https?:\/\//.test(text) ? text : `http://${completed(text)}`;
-  // A path is that of a proxy, which has a scheme.
+  // Only a proxy, which is given as a URL, may have a path.
   const form = url === text
     ? /^https?:\/\/[^/?#@]+(\/[^?#]*)?$/
     : /^http:\/\/[^/?#@]+$/;
   if (URL.canParse(url) && form.test(url)) return url.replace(/\/+$/, "");
   throw new UsageError(
-    `${
-      onLine === undefined ? "$LAINLET_ADDR" : "--addr"
-    } must be an address like 127.0.0.1, node1:9001 or :9001, not "${text}"`,
+    `${source} must be an address like 127.0.0.1, node1:9001 or :9001, not "${text}"`,
   );
 }
 

@@ -1,12 +1,13 @@
 import type { Flag } from "../flags.ts";
 
-/** A word that makes a client of the program; help, manual page and completions tell of it. */
-export interface Word {
-  /** What follows it, `[APP]`; "" when nothing does. */
+/** A command that queries a running lainlet; parsed, completed and described from here. */
+export interface CommandSpec {
+  /** Placeholder of its argument, `[APP]`; "" when it takes none. */
   readonly argument: string;
-  /** What an argument may be, for completions. */
-  readonly takes?: "app" | "anything" | "command" | "config" | "endpoint";
-  readonly about: string;
+  /** How its argument is completed; absent: by the words of the placeholder. */
+  readonly completion?: "app" | "command" | "config" | "endpoint" | "name";
+  /** What it prints, as a phrase. */
+  readonly summary: string;
   readonly flags: readonly Flag[];
 }
 
@@ -15,16 +16,17 @@ const ADDR: Flag = {
   value: "ADDRESS",
   env: "LAINLET_ADDR",
   help:
-    "the lainlet to ask: a host, an address, or with a port (default $LAINLET_ADDR, or 127.0.0.1:9001)",
+    "the lainlet to query: a host, an address, or either with a port (default $LAINLET_ADDR, or 127.0.0.1:9001)",
 };
 
-/** How a table is printed. */
+/** Output formats of tables. */
 export const FORMATS = ["table", "wide", "json", "yaml", "name"] as const;
 
 const OUTPUT: Flag = {
   name: "output",
   letters: ["o"],
   value: "FORMAT",
+  choices: FORMATS,
   help: `${FORMATS.slice(0, -1).join(", ")} or ${FORMATS.at(-1)} (default ${
     FORMATS[0]
   })`,
@@ -34,12 +36,12 @@ const WATCH: Flag = {
   name: "watch",
   letters: ["w", "f"],
   help:
-    "go on: in a terminal the table is kept current, in a pipe each row that changes is a line",
+    "keep running: in a terminal the table is kept current, in a pipe each row that changes is a line",
 };
 
 const TROUBLE: Flag = {
   name: "trouble",
-  help: "only what is not well: what fails, lacks something, or is behind",
+  help: "only rows with a problem",
 };
 
 const SINCE: Flag = {
@@ -55,92 +57,93 @@ const SECRETS: Flag = {
 
 const TABLE = [OUTPUT, WATCH, TROUBLE, ADDR];
 
-/** The words. */
 export const COMMANDS = {
   apps: {
     argument: "",
-    about: "the apps: how many of their pods are well, their versions",
+    summary: "the apps: how many of their pods are OK, their versions",
     flags: TABLE,
   },
   pods: {
     argument: "[APP]",
-    takes: "app",
-    about:
-      "the pods, a row each: where they run, their addresses, how they are",
+    completion: "app",
+    summary: "the pods, one a row: node, address, status",
     flags: TABLE,
   },
   nodes: {
     argument: "",
-    about: "the nodes: what their pods may use of their CPUs and memory",
+    summary:
+      "the nodes: how much of their CPUs and memory the limits of their pods reserve",
     flags: TABLE,
   },
   listeners: {
     argument: "",
-    about: "who listens to this lainlet, and who is behind",
+    summary: "the streams of this lainlet, and which of them are behind",
     flags: TABLE,
   },
   changes: {
     argument: "[APP]",
-    takes: "app",
-    about: "what changed, the oldest first",
+    completion: "app",
+    summary: "the changes of the cluster, the oldest first",
     flags: [SINCE, OUTPUT, WATCH, ADDR],
   },
   find: {
     argument: "ADDRESS|NAME",
-    takes: "anything",
-    about: "what has this address, or this in its name",
+    completion: "name",
+    summary: "everything that has this address, or this in its name",
     flags: [OUTPUT, WATCH, ADDR],
   },
   config: {
     argument: "[PREFIX]",
-    takes: "config",
-    about: "the cluster's settings",
+    completion: "config",
+    summary: "the cluster's settings",
     flags: [OUTPUT, WATCH, SECRETS, ADDR],
   },
   status: {
     argument: "",
-    about: "how lainlet is doing; exit code 1 when it is not ready",
+    summary: "the status of lainlet; exits with 1 when it is not ready",
     flags: [ADDR],
   },
   get: {
     argument: "ENDPOINT [--PARAMETER VALUE]",
-    takes: "endpoint",
-    about: "an endpoint's answer, as JSON in a pipe",
+    completion: "endpoint",
+    summary: "the response of an endpoint, as JSON in a pipe",
     flags: [SECRETS, ADDR],
   },
   watch: {
     argument: "ENDPOINT [--PARAMETER VALUE]",
-    takes: "endpoint",
-    about: "a view, and then what changes in it, until it is ended",
+    completion: "endpoint",
+    summary: "a view, and its changes until it is interrupted",
     flags: [SECRETS, ADDR],
   },
   completions: {
     argument: "bash|zsh|fish",
-    about: "a shell's completions of this command line",
+    summary: "the completion script of a shell",
     flags: [],
   },
   help: {
     argument: "[COMMAND]",
-    takes: "command",
-    about: "this, or more about a command",
+    completion: "command",
+    summary: "this, or the help of a command",
     flags: [],
   },
-  version: { argument: "", about: "the version", flags: [] },
-} as const satisfies Record<string, Word>;
+  version: { argument: "", summary: "the version", flags: [] },
+} as const satisfies Record<string, CommandSpec>;
+
+/** The hidden command by which shells complete; its arguments are the words so far. */
+export const COMPLETE = "__complete";
 
 export type CommandName = keyof typeof COMMANDS;
 
-/** All words, with what is told of each. */
-export const WORDS: ReadonlyMap<string, Word> = new Map(
+export const COMMAND_SPECS: ReadonlyMap<string, CommandSpec> = new Map(
   Object.entries(COMMANDS),
 );
 
-/** The flags of all words, each once. */
+/** Flags of all commands, each once. */
 export const CLIENT_FLAGS: readonly Flag[] = [
-  ...new Set([...WORDS.values()].flatMap(({ flags }) => flags)),
+  ...new Set([...COMMAND_SPECS.values()].flatMap(({ flags }) => flags)),
 ];
 
-/** Whether a word is a client's. */
+/** Whether a command of this name is listed in the help. */
 export function isCommand(word = ""): word is CommandName {
-  return WORDS.has(word);
+  return COMMAND_SPECS.has(word);
 }

@@ -1,179 +1,296 @@
-import type { Flag } from "../flags.ts";
-import { FORMATS, type Word, WORDS } from "./commands.ts";
-import type { SHELLS } from "./command.ts";
-import { ENDPOINTS, endpointsOf } from "./endpoints.ts";
-import { FLAGS } from "./help.ts";
+/**
+ * Completion as cobra does it: a shell's script calls `lainlet __complete`
+ * with the words so far, of which the last is to be completed, and gets
+ * `word<TAB>description` lines, then `:0` where files complete it, too, or
+ * `:4` where they do not.
+ *
+ * @see https://github.com/spf13/cobra/blob/main/site/content/completions/_index.md
+ * @module
+ */
+import { Client } from "../client/client.ts";
+import { type Flag, HELP_FLAG } from "../flags.ts";
+import { baseUrl, type SHELLS } from "./command.ts";
+import { COMMAND_SPECS, type CommandSpec, COMPLETE } from "./commands.ts";
+import type { EndpointInfo } from "./endpoints.ts";
+import { FLAGS } from "./flags.ts";
 
-/** What is asked for the values of a flag, or of a parameter. */
-const LIVE: Readonly<Record<string, "apps" | "nodes">> = {
+/** Time that lainlet has to answer, in ms: with the start of the process a shell waits 300 ms at most. */
+const TIMEOUT = 150;
+
+/** Names that complete as they are in every shell; others are left out. */
+const PLAIN = /^[\w.\/:@+-]+$/;
+
+interface Candidate {
+  readonly word: string;
+  readonly description?: string;
+}
+
+interface Completion {
+  readonly candidates: readonly Candidate[];
+  /** Whether files complete the word, too. */
+  readonly hasFiles?: boolean;
+}
+
+/** What a running lainlet knows. */
+type Names = "apps" | "config" | "ips" | "nodes";
+
+/** Names that are values of an endpoint's parameter. */
+const PARAM_NAMES: Readonly<Record<string, Names>> = {
   appname: "apps",
   name: "nodes",
-  nodeip: "nodes",
+  nodeip: "ips",
   nodename: "nodes",
+  target: "config",
 };
 
-/** The seconds that a shell waits for live names. */
-const PATIENCE = 2;
+/**
+ * Completes a command line.
+ *
+ * @param words the arguments so far; the last one is to be completed
+ * @param addr where lainlet is, when no word says so
+ * @param timeout for lainlet, in ms
+ * @returns lines for a shell's script
+ */
+export async function complete(
+  words: readonly string[],
+  addr: string,
+  timeout = TIMEOUT,
+): Promise<string[]> {
+  const word = words.at(-1) ?? "";
+  const { candidates, hasFiles = false } = await completion(
+    words,
+    (names, addrFlag = addr) => namesOf(names, addrFlag, timeout),
+  );
+  return [
+    ...candidates.filter((one) =>
+      one.word.startsWith(word) && PLAIN.test(one.word.replace("=", ""))
+    ).map(({ description, word }) =>
+      description === undefined ? word : `${word}\t${description}`
+    ),
+    hasFiles ? ":0" : ":4",
+  ];
+}
 
-/** What may follow a word: words that are known, and lists that are asked for. */
-function taken(name: string, { takes, argument }: Word) {
-  switch (takes) {
+async function completion(
+  words: readonly string[],
+  namesAt: (names: Names, addr?: string) => Promise<Candidate[]>,
+): Promise<Completion> {
+  const before = words.slice(0, -1);
+  const word = words.at(-1) ?? "";
+  const [name = ""] = before;
+  const spec = COMMAND_SPECS.get(name);
+  const parsed = positionalOf(before.slice(spec === undefined ? 0 : 1));
+  const endpoint = spec?.completion === "endpoint"
+    ? await endpointOf(parsed.positional[0])
+    : undefined;
+  const flags = spec === undefined
+    ? FLAGS
+    : [...spec.flags, ...paramFlags(endpoint), HELP_FLAG];
+  const lookup = (names: Names) => namesAt(names, parsed.values.get("addr"));
+
+  const [, flagName, start] = /^--?([^=]+)=(.*)$/s.exec(word) ?? [];
+  if (flagName !== undefined && start !== undefined) {
+    const { candidates, ...rest } = await valuesOf(flags, flagName, lookup);
+    const prefix = word.slice(0, word.length - start.length);
+    return {
+      ...rest,
+      candidates: candidates.map((one) => ({
+        ...one,
+        word: prefix + one.word,
+      })),
+    };
+  }
+  if (parsed.open !== undefined) {
+    return await valuesOf(flags, parsed.open, lookup);
+  }
+  if (word.startsWith("-")) {
+    return {
+      candidates: flags.map(({ help, name }) => ({
+        word: `--${name}`,
+        description: help,
+      })),
+    };
+  }
+  if (before.length === 0) {
+    return {
+      candidates: Array.from(COMMAND_SPECS, ([word, { summary }]) => ({
+        word,
+        description: summary,
+      })),
+    };
+  }
+  return spec === undefined || parsed.positional.length > 0
+    ? { candidates: [] }
+    : await argumentsOf(name, spec, lookup);
+}
+
+/** Flags that take a value, of whatever command. */
+const VALUE_FLAGS: ReadonlySet<string> = new Set(
+  [...FLAGS, ...[...COMMAND_SPECS.values()].flatMap(({ flags }) => flags)]
+    .filter(({ value }) => value !== undefined)
+    .flatMap(({ letters = [], name }) => [name, ...letters]),
+);
+
+/** Words that are complete: positional arguments, the values of flags, and the flag that the next word is a value of. */
+function positionalOf(words: readonly string[]) {
+  const positional: string[] = [];
+  const values = new Map<string, string>();
+  let open: string | undefined;
+  for (const word of words) {
+    const [, name, value] = /^--?([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
+    if (open !== undefined) {
+      values.set(open, word);
+      open = undefined;
+    } else if (name === undefined) positional.push(word);
+    else if (value !== undefined) values.set(name, value);
+    else if (VALUE_FLAGS.has(name) || name in PARAM_NAMES) open = name;
+  }
+  return { positional, values, open };
+}
+
+async function endpointOf(name = ""): Promise<EndpointInfo | undefined> {
+  const { ENDPOINTS } = await import("./endpoints.ts");
+  return ENDPOINTS.find((one) => one.name === name || one.path === name);
+}
+
+function paramFlags(endpoint?: EndpointInfo): Flag[] {
+  return Object.entries(endpoint?.params ?? {}).map((
+    [name, { description }],
+  ) => ({ name, value: "VALUE", help: description }));
+}
+
+async function valuesOf(
+  flags: readonly Flag[],
+  name: string,
+  lookup: (names: Names) => Promise<Candidate[]>,
+): Promise<Completion> {
+  const flag = flags.find((one) =>
+    one.name === name || one.letters?.includes(name)
+  );
+  if (flag?.choices !== undefined) return { candidates: words(flag.choices) };
+  if (flag?.value === "FILE") return { candidates: [], hasFiles: true };
+  const names = flag && Object.hasOwn(PARAM_NAMES, flag.name)
+    ? PARAM_NAMES[flag.name]
+    : undefined;
+  return { candidates: names === undefined ? [] : await lookup(names) };
+}
+
+async function argumentsOf(
+  name: string,
+  { argument, completion }: CommandSpec,
+  lookup: (names: Names) => Promise<Candidate[]>,
+): Promise<Completion> {
+  switch (completion) {
     case "app":
-      return { lists: ["apps"] };
-    case "anything":
-      return { lists: ["apps", "nodes"] };
+      return { candidates: await lookup("apps") };
+    case "name": {
+      const found = await Promise.all([lookup("apps"), lookup("nodes")]);
+      return { candidates: found.flat() };
+    }
     case "config":
-      return { lists: ["config"] };
-    case "endpoint":
-      return {
-        words: endpointsOf(name === "get" ? "get" : "watch").map(({ name }) =>
-          name
-        ),
-      };
+      return { candidates: await lookup("config") };
     case "command":
-      return { words: [...WORDS.keys()] };
-  }
-  return argument === "" ? undefined : { words: argument.split("|") };
-}
-
-/** Completions of lainlet's command line, to be read by a shell. */
-export function completions(shell: typeof SHELLS[number]): string {
-  switch (shell) {
-    case "bash":
-      return bash();
-    case "zsh":
-      // Zsh can use what was made for bash.
-      return `#compdef lainlet
-autoload -U +X bashcompinit && bashcompinit
-${bash()}`;
-    case "fish":
-      return fish();
+      return { candidates: words(COMMAND_SPECS.keys()) };
+    case "endpoint": {
+      const { endpointsOf } = await import("./endpoints.ts");
+      return {
+        candidates: endpointsOf(name === "get" ? "get" : "watch")
+          .map(({ name, summary }) => ({ word: name, description: summary })),
+      };
+    }
+    case undefined:
+      return { candidates: words(argument === "" ? [] : argument.split("|")) };
   }
 }
 
-/** @see https://www.gnu.org/software/bash/manual/html_node/Programmable-Completion.html */
-function bash(): string {
-  const serving = dashed(FLAGS);
-  const values = Object.entries(Object.groupBy(
-    Object.entries(LIVE),
-    ([, list]) => list,
-  )).map(([list, flags = []]) => {
-    const names = flags.map(([name]) => `--${name}`).join(" | ");
-    return `  ${names}) words=$(_lainlet_names ${list}) ;;`;
-  });
-  return `_lainlet_names() {
-  # Bash takes the colon before a port, too, for the end of a word.
-  local list addr=\${COMP_LINE#*--addr[ =]}
-  [ "$addr" = "$COMP_LINE" ] && addr=
-  for list; do
-    timeout ${PATIENCE} "\${COMP_WORDS[0]}" "$list" -o name \${addr:+--addr="\${addr%% *}"} 2>/dev/null
-  done | grep -xE '[[:alnum:]._/:@+-]+' # compgen runs what a name may hold
+function words(all: Iterable<string>): Candidate[] {
+  return Array.from(all, (word) => ({ word }));
 }
-_lainlet_params() {
-  case $1 in
-${
-    ENDPOINTS.filter(({ params }) => Object.keys(params).length > 0)
-      .map(({ name, params }) =>
-        `  ${name}) echo "${dashed(paramFlags(params))}" ;;`
-      ).join("\n")
+
+/** Names that a lainlet knows; none when it does not answer in time. */
+async function namesOf(
+  names: Names,
+  addr: string,
+  timeout: number,
+): Promise<Candidate[]> {
+  const signal = AbortSignal.timeout(timeout);
+  try {
+    const client = new Client(baseUrl(addr));
+    switch (names) {
+      case "apps":
+        return words(Object.keys(await client.get("appswatcher", {}, signal)));
+      case "config":
+        return words(
+          Object.keys(await client.get("configwatcher", {}, signal)),
+        );
+      case "ips":
+      case "nodes": {
+        const nodes = Object.keys(await client.get("nodes", {}, signal))
+          .map((key) => /^([^:]*):(.*):[^:]*$/.exec(key) ?? []);
+        return words(
+          nodes.map(([, name = "", ip = ""]) => names === "ips" ? ip : name),
+        );
+      }
+    }
+  } catch {
+    // It is not there, refuses, or is too slow: then nothing completes.
+    return [];
   }
-  esac
 }
-_lainlet() {
-  local word=\${COMP_WORDS[COMP_CWORD]} flag=\${COMP_WORDS[COMP_CWORD - 1]} words
-  if [ "$word" = = ]; then
-    word=
-  elif [ "$flag" = = ]; then
-    flag=\${COMP_WORDS[COMP_CWORD - 2]}
-  fi
-  case $flag in
-  -o | --output) words="${FORMATS.join(" ")}" ;;
-  --addr | --since) ;;
-${values.join("\n")}
-  *) _lainlet_words ;;
-  esac
-  COMPREPLY=($(compgen -W "$words" -- "$word"))
+
+/** The script that makes a shell complete lainlet's command line. */
+export function completionScript(shell: typeof SHELLS[number]): string {
+  return SCRIPTS[shell];
 }
-_lainlet_words() {
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    words="${[...WORDS.keys()].join(" ")} ${serving}"
-    return
-  fi
-  case \${COMP_WORDS[1]} in
-${[...WORDS].map(([name, word]) => bashCase(name, word)).join("\n")}
-  *) words="${serving}" ;;
-  esac
+
+const SCRIPTS: Readonly<Record<typeof SHELLS[number], string>> = {
+  // Bash ends words at = and :, too, and replaces what follows them.
+  bash: `_lainlet() {
+  local cur=\${COMP_WORDS[COMP_CWORD]} words word
+  read -ra words <<<"\${COMP_LINE:0:COMP_POINT}"
+  [[ \${COMP_LINE:0:COMP_POINT} == *[[:space:]] ]] && words+=("")
+  [[ $cur == [=:] ]] && cur=
+  local last=\${words[\${#words[@]} - 1]} program=\${words[0]/#\\~/$HOME}
+  COMPREPLY=()
+  while IFS=$'\\t' read -r word _; do
+    case $word in
+    :0) ;;
+    :4) compopt +o default 2>/dev/null ;;
+    *) COMPREPLY+=("\${word#"\${last%"$cur"}"}") ;;
+    esac
+  done < <("$program" ${COMPLETE} "\${words[@]:1}" 2>/dev/null)
 }
 complete -o default -F _lainlet lainlet
-`;
+`,
+  zsh: `#compdef lainlet
+compdef _lainlet lainlet
+_lainlet() {
+  local line
+  local -a values shown
+  for line in "\${(@f)$("\${words[1]/#\\~/$HOME}" ${COMPLETE} "\${(@Q)words[2,CURRENT]}" 2>/dev/null)}"; do
+    case $line in
+    :0) _files ;;
+    :4 | "") ;;
+    *) values+=("\${line%%$'\\t'*}") shown+=("\${line/$'\\t'/  -- }") ;;
+    esac
+  done
+  compadd -d shown -a values
 }
-
-function bashCase(name: string, word: Word): string {
-  const { words, lists } = taken(name, word) ?? {};
-  const lines = [`words="${dashed(word.flags)}"`];
-  if (word.takes === "endpoint") {
-    lines.push('words+=" $(_lainlet_params "${COMP_WORDS[2]}")"');
-  }
-  const values = lists === undefined
-    ? words && `"${words.join(" ")}"`
-    : `$(_lainlet_names ${lists.join(" ")})`;
-  if (values !== undefined) {
-    lines.push(`[[ $COMP_CWORD -eq 2 && $word != -* ]] && words=${values}`);
-  }
-  return [`  ${name})`, ...lines.map((line) => `    ${line}`), "    ;;"]
-    .join("\n");
-}
-
-function dashed(flags: readonly Pick<Flag, "name">[]): string {
-  return flags.map(({ name }) => `--${name}`).join(" ");
-}
-
-function paramFlags(params: object): { name: string }[] {
-  return Object.keys(params).map((name) => ({ name }));
-}
-
-/** @see https://fishshell.com/docs/current/completions.html */
-function fish(): string {
-  const first = "-n __fish_use_subcommand";
-  const after = (word: string) => `-n '__fish_seen_subcommand_from ${word}'`;
-  const ask = (list: string) =>
-    `-a '(timeout ${PATIENCE} lainlet ${list} -o name 2>/dev/null)'`;
-  return [
-    "-f",
-    ...[...WORDS].map(([name, { about }]) =>
-      `${first} -a ${name} -d ${quoted(about)}`
-    ),
-    ...FLAGS.map(({ name, value }) =>
-      `${first} ${value === undefined ? "" : "-r -F "}-l ${name}`
-    ),
-    ...[...WORDS].flatMap(([name, word]) => {
-      const { words, lists } = taken(name, word) ?? {};
-      return [
-        ...words === undefined ? [] : [`-a '${words.join(" ")}'`],
-        ...(lists ?? []).map(ask),
-        ...word.flags.map(fishFlag),
-      ].map((rest) => `${after(name)} ${rest}`);
-    }),
-    ...ENDPOINTS.flatMap(({ name, params }) =>
-      Object.keys(params).map((param) => {
-        const list = LIVE[param];
-        const values = list === undefined ? "" : ` ${ask(list)}`;
-        return `${after(name)} -x -l ${param}${values}`;
-      })
-    ),
-  ].map((rest) => `complete -c lainlet ${rest}\n`).join("");
-}
-
-function fishFlag({ letters = [], name, value, help }: Flag): string {
-  return [
-    ...letters.map((letter) => `-s ${letter}`),
-    `-l ${name}`,
-    ...value === undefined ? [] : ["-x"],
-    ...name === "output" ? [`-a '${FORMATS.join(" ")}'`] : [],
-    `-d ${quoted(help)}`,
-  ].join(" ");
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "\\'")}'`;
-}
+# As an autoloaded file it is called at once.
+[[ $funcstack[1] == _lainlet ]] && _lainlet
+`,
+  fish: `function __lainlet_complete
+  set -l words (commandline -opc)
+  for line in ($words[1] ${COMPLETE} $words[2..-1] (commandline -ct) 2>/dev/null)
+    switch $line
+      case :0
+        __fish_complete_path (commandline -ct)
+      case :4
+      case '*'
+        echo $line
+    end
+  end
+end
+complete -c lainlet -f -a '(__lainlet_complete)'
+`,
+};

@@ -5,8 +5,8 @@ import { type CustomEndpoint, isStreamOnly } from "../view/custom_endpoint.ts";
 import type { View } from "../view/view.ts";
 import { suggestion } from "../suggest.ts";
 
-/** An endpoint as the command line has it. */
-export interface Known {
+/** An endpoint that the command line can query. */
+export interface EndpointInfo {
   /** Its path, for a view without `/v2/`. */
   readonly name: string;
   readonly path: string;
@@ -16,8 +16,10 @@ export interface Known {
   readonly isJson: boolean;
 }
 
-/** All endpoints that a client can ask. */
-export const ENDPOINTS: readonly Known[] = Object.values<View | CustomEndpoint>(
+/** All endpoints that a client can query. */
+export const ENDPOINTS: readonly EndpointInfo[] = Object.values<
+  View | CustomEndpoint
+>(
   apis,
 )
   .filter((endpoint) => !isStreamOnly(endpoint))
@@ -38,8 +40,8 @@ export const PARAMS: ReadonlySet<string> = new Set(
   ENDPOINTS.flatMap(({ params }) => Object.keys(params)),
 );
 
-/** What a command can ask. */
-export function endpointsOf(command: "get" | "watch"): readonly Known[] {
+/** Endpoints that a command can query. */
+export function endpointsOf(command: "get" | "watch"): readonly EndpointInfo[] {
   return command === "get"
     ? ENDPOINTS
     : ENDPOINTS.filter(({ isView }) => isView);
@@ -50,15 +52,15 @@ export function endpointsOf(command: "get" | "watch"): readonly Known[] {
  *
  * @throws {UsageError} when there is none
  */
-export function endpointOf(command: "get" | "watch", word = ""): Known {
+export function endpointOf(command: "get" | "watch", word = ""): EndpointInfo {
   const all = endpointsOf(command);
   const name = word.replace(/\/$/, "");
   const found = all.find((one) => one.name === name || one.path === name);
   if (found !== undefined) return found;
   throw new UsageError(
     word === ""
-      ? `what to ${command}? lainlet ${command} --help lists it`
-      : `there is nothing to ${command} that is called "${word}"${
+      ? `${command}: needs an endpoint; lainlet ${command} --help lists them`
+      : `${command}: no such endpoint: "${word}"${
         suggestion(name.replace(/^\/(v2\/)?/, ""), all.map(({ name }) => name))
       }`,
   );

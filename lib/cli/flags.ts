@@ -1,18 +1,139 @@
 import { isAddress } from "../access/hosts.ts";
-import { MAX_THREADS } from "../stats/counters.ts";
 import {
   durationFlag,
+  type Flag,
   type Given,
+  HELP_FLAG,
   integerFlag,
   parseArguments,
   UsageError,
 } from "../flags.ts";
-import { WORDS } from "./commands.ts";
-import { FLAGS, HELP } from "./help.ts";
 import type { LimitsOptions } from "../http/limits.ts";
 import type { StoreSource } from "../store/kind.ts";
-import { readStore } from "../store/stores.ts";
+import { readStore, storeFlagValue, STORES } from "../store/stores.ts";
 import { suggestion } from "../suggest.ts";
+import { MAX_THREADS } from "../stats/counters.ts";
+import { COMMAND_SPECS } from "./commands.ts";
+
+const LOG_FORMATS = ["logfmt", "json"] as const;
+
+/** Flags of the server, by the section of the help that lists them. */
+export const FLAG_SECTIONS: Readonly<Record<string, readonly Flag[]>> = {
+  "Serving": [
+    {
+      name: "web",
+      value: "ADDRESS",
+      help: "where to listen (default :9001)",
+    },
+    {
+      name: "web.hosts",
+      value: "NAMES",
+      help:
+        "host names that browsers may use, comma-separated, besides addresses, localhost and --hostname (default lainlet.lain)",
+    },
+    {
+      name: "grpc.addr",
+      value: "ADDRESS",
+      help:
+        "where to serve gRPC as well (default: nowhere); an empty --web= then switches HTTP off",
+    },
+    { name: "grpc.TLS", help: "serve gRPC over TLS" },
+    {
+      name: "grpc.cert",
+      value: "FILE",
+      help: "PEM file of the certificate for gRPC",
+    },
+    { name: "grpc.key", value: "FILE", help: "PEM file of its key" },
+    {
+      name: "ip",
+      value: "ADDRESS",
+      help:
+        "this node's address (default none): callers from it may request everything, and localspec describes it",
+    },
+    {
+      name: "hostname",
+      value: "NAME",
+      help:
+        "this node's name, which localprocs describes (default the system's)",
+    },
+    { name: "noauth", help: "let every caller request everything" },
+  ],
+  "Listeners": [
+    {
+      name: "workers",
+      value: "COUNT",
+      help: "threads that serve connections (default 1, from 4 cores on 2)",
+    },
+    {
+      name: "max.listeners",
+      value: "COUNT",
+      help: "streams and waiting GETs at a time (default 20000)",
+    },
+    {
+      name: "max.listeners.per.address",
+      value: "COUNT",
+      help: "the same for one address, and its gRPC connections (default 1000)",
+    },
+    {
+      name: "slow.after",
+      value: "TIME",
+      help:
+        "disconnect a client that leaves data unread for this long (default 60s)",
+    },
+  ],
+  "Store": [
+    {
+      name: "store",
+      value: "STORE",
+      choices: STORES.map(({ argument, name }) =>
+        argument === undefined ? name : `${name}:`
+      ),
+      env: "LAINLET_STORE",
+      help: `${
+        STORES.map((kind) =>
+          kind.about === ""
+            ? storeFlagValue(kind)
+            : `${storeFlagValue(kind)}, ${kind.about}`
+        ).join("; ")
+      } (default $LAINLET_STORE, or etcd)`,
+    },
+    ...new Set(STORES.flatMap(({ flags }) => flags)),
+    {
+      name: "state",
+      value: "FILE",
+      help:
+        "where the last known state is saved; after a start it is served until the store is read (default: nowhere)",
+    },
+    {
+      name: "stale.after",
+      value: "TIME",
+      help:
+        "how long the state may be unconfirmed before /readyz and responses report it as stale (default 30s)",
+    },
+    {
+      name: "verify.every",
+      value: "TIME",
+      help:
+        "how often all keys are compared with the store's (default 10m; 0: never)",
+    },
+  ],
+  "Logging, to stderr": [
+    {
+      name: "log.format",
+      value: "FORMAT",
+      choices: LOG_FORMATS,
+      help: "logfmt (default) or json, a line for each event",
+    },
+    { name: "debug", help: "log at debug level" },
+  ],
+  "Other": [
+    HELP_FLAG,
+    { name: "version", letters: ["v"], help: "print the version and exit" },
+  ],
+};
+
+/** All flags of the server. */
+export const FLAGS: readonly Flag[] = Object.values(FLAG_SECTIONS).flat();
 
 /** Where to listen; hostname "" is every address, port 0 a free one. */
 export interface ListenAddress {
@@ -20,13 +141,13 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-/** What the command line asks for. */
+/** Options of the server, from the command line and the environment. */
 export interface Flags {
-  /** Where HTTP is served; undefined: not at all. */
+  /** Where HTTP is served; undefined: nowhere. */
   readonly web?: ListenAddress;
-  /** Names by which browsers may ask, besides addresses, localhost and {@linkcode hostname}. */
+  /** Host names that browsers may use, besides addresses, localhost and {@linkcode hostname}. */
   readonly webHosts: readonly string[];
-  /** Where gRPC is served; undefined: not at all. */
+  /** Where gRPC is served; undefined: nowhere. */
   readonly grpc?: ListenAddress & {
     /** PEM files. */
     readonly tls?: { readonly cert: string; readonly key: string };
@@ -35,23 +156,23 @@ export interface Flags {
   readonly ip: string;
   readonly hostname: string;
   readonly store: StoreSource;
-  /** The file of the last known state; undefined: none is kept. */
+  /** File of the saved state; undefined: none is saved. */
   readonly state?: string;
-  /** The age from which on the state counts as stale, in ms. */
+  /** Age from which the state is stale, in ms. */
   readonly staleAfter: number;
-  /** How often the state is compared with etcd, in ms; 0: never. */
+  /** Interval of comparing all keys with the store, in ms; 0: never. */
   readonly verifyEvery: number;
   /** Threads that serve connections. */
   readonly workers: number;
   readonly limits: LimitsOptions;
-  /** How long a client may leave alone what is there for it, in ms. */
+  /** How long a client may leave data unread, in ms. */
   readonly slowAfter: number;
   readonly noauth: boolean;
   readonly debug: boolean;
-  readonly logFormat: "logfmt" | "json";
+  readonly logFormat: typeof LOG_FORMATS[number];
 }
 
-/** What of the environment the flags' defaults come from. */
+/** The environment, which some defaults come from. */
 export interface Environment {
   /** A variable's value. */
   variable(name: string): string | undefined;
@@ -61,17 +182,15 @@ export interface Environment {
 }
 
 /**
- * Reads the command line: `-name value`, `-name=value` and the same with two
- * dashes.
+ * Parses the command line of the server.
  *
- * @returns the flags, or a text to print instead of running
+ * @returns the flags, or what to print instead of running
  * @throws {UsageError} on an unknown flag or a bad value
  */
 export function parseFlags(
   args: readonly string[],
   environment: Environment,
-  version: string,
-): Flags | string {
+): Flags | "help" | "version" {
   const { given: onLine, isEmpty, positional: [unexpected] } = parseArguments(
     args,
     FLAGS,
@@ -79,7 +198,7 @@ export function parseFlags(
   if (unexpected !== undefined) {
     throw new UsageError(
       `unexpected argument "${unexpected}"${
-        suggestion(unexpected, WORDS.keys())
+        suggestion(unexpected, COMMAND_SPECS.keys())
       }`,
     );
   }
@@ -89,8 +208,8 @@ export function parseFlags(
     return onLine(name) ??
       (variable && environment.variable(variable) || undefined);
   };
-  if (given("help") !== undefined) return HELP;
-  if (given("version") !== undefined) return version;
+  if (given("help") !== undefined) return "help";
+  if (given("version") !== undefined) return "version";
   const ip = given("ip") ?? "";
   if (ip !== "" && !isAddress(ip)) {
     throw new UsageError(`--ip must be an IP address, not "${ip}"`);
@@ -133,8 +252,8 @@ export function parseFlags(
 }
 
 /**
- * One thread serves as fast as two where the listeners and etcd need the other
- * core (`deno task bench`); where there are more, a second one may help.
+ * On two cores a second thread gains nothing, as the listeners and etcd need
+ * the other core (`deno task bench`).
  */
 function defaultWorkers(cores: number): number {
   return cores < 4 ? 1 : 2;
@@ -176,6 +295,9 @@ function hostNames(list: string): string[] {
 }
 
 function logFormat(text: string): Flags["logFormat"] {
-  if (text === "logfmt" || text === "json") return text;
-  throw new UsageError(`--log.format must be logfmt or json, not "${text}"`);
+  const format = LOG_FORMATS.find((format) => format === text);
+  if (format !== undefined) return format;
+  throw new UsageError(
+    `--log.format must be ${LOG_FORMATS.join(" or ")}, not "${text}"`,
+  );
 }

@@ -6,6 +6,7 @@
 import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
 import config from "../../deno.json" with { type: "json" };
 import type { Command } from "./command.ts";
+import { COMPLETE } from "./commands.ts";
 import { print, terminal } from "./output.ts";
 import { reach, why } from "./reach.ts";
 import { printable } from "./render.ts";
@@ -37,8 +38,13 @@ async function run(command: Command): Promise<number> {
       print([config.version]);
       return 0;
     case "completions": {
-      const { completions } = await import("./completions.ts");
-      print([completions(command.shell).trimEnd()]);
+      const { completionScript } = await import("./completions.ts");
+      print([completionScript(command.shell).trimEnd()]);
+      return 0;
+    }
+    case COMPLETE: {
+      const { complete } = await import("./completions.ts");
+      print(await complete(command.words, command.addr));
       return 0;
     }
     case "status": {

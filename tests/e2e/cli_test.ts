@@ -134,15 +134,19 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
   await using s = await serve([[groupKey(group), groupValue(group)]]);
   const nobody = freePort();
   const cases: [code: number, line: RegExp, ...args: string[]][] = [
-    [2, /^lainlet: what to get\? lainlet get --help lists it/, "get"],
     [
       2,
-      /^lainlet: there is nothing to get that is called "zebra" /,
+      /^lainlet: get: needs an endpoint; lainlet get --help lists them/,
+      "get",
+    ],
+    [
+      2,
+      /^lainlet: get: no such endpoint: "zebra" /,
       "get",
       "zebra",
     ],
     // That is a stream, of views that are watched by themselves here.
-    [2, /there is nothing to get that is called "watch"/, "get", "watch"],
+    [2, /get: no such endpoint: "watch"/, "get", "watch"],
     [2, /"proxy"; did you mean proxywatcher\? \(/, "get", "proxy"],
     [2, /"proxywacher"; did you mean proxywatcher\? /, "get", "proxywacher"],
     [
@@ -169,7 +173,7 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
       "-o",
       "yml",
     ],
-    [2, /^lainlet: what to find\? /, "find"],
+    [2, /^lainlet: find: needs an address or a name /, "find"],
     [
       1,
       /^lainlet: .* called "shpo"; did you mean shop\?/,
@@ -179,7 +183,7 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
     ],
     [
       2,
-      /^lainlet: there is nothing to watch that is called "debug"/,
+      /^lainlet: watch: no such endpoint: "debug"/,
       "watch",
       "debug",
     ],
