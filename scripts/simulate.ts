@@ -1,5 +1,5 @@
 /**
- * Runs lainlet in simulated time against a simulated etcd, with faults that a
+ * Runs lainlet in simulated time against a simulated store, with faults that a
  * seed decides: see tests/simulation/README.md.
  *
  *     deno task simulate [--seeds=1000] [--first=SEED]   many seeds, and those that failed once
@@ -10,9 +10,15 @@
  *
  * @module
  */
-import { integerFlag, scriptOptions } from "../lib/flags.ts";
+import { integerFlag, scriptOptions, UsageError } from "../lib/flags.ts";
 import { FAULTS } from "../tests/simulation/faults.ts";
-import { failures, knownSeeds, story } from "../tests/simulation/processes.ts";
+import {
+  failures,
+  knownRuns,
+  runsOf,
+  STORES,
+  story,
+} from "../tests/simulation/processes.ts";
 
 /** How many failures are printed. */
 const SHOWN = 10;
@@ -20,9 +26,15 @@ const SHOWN = 10;
 const options = scriptOptions(
   {
     name: "simulate",
-    summary: "Runs lainlet in simulated time against a simulated etcd, with " +
+    summary: "Runs lainlet in simulated time against a simulated store, with " +
       "faults that a seed decides: see tests/simulation/README.md.",
     flags: [
+      {
+        name: "store",
+        value: "STORE",
+        help: `one of ${STORES.join(", ")} (default: seeds are shared out ` +
+          "among all, --seed is etcd's)",
+      },
       { name: "seeds", value: "N", help: "how many seeds (default 1000)" },
       {
         name: "first",
@@ -42,7 +54,13 @@ const options = scriptOptions(
     const count = (name: string, standard: number) =>
       integerFlag(given, name, standard, 1, Number.MAX_SAFE_INTEGER);
     const isFaults = given("faults") !== undefined;
+    const name = given("store");
+    const stores = STORES.filter((one) => name === undefined || one === name);
+    if (stores.length === 0) {
+      throw new UsageError(`--store must be one of ${STORES.join(", ")}`);
+    }
     return {
+      stores,
       isFaults,
       seeds: count("seeds", isFaults ? 500 : 1_000),
       first: given("first") && count("first", 1),
@@ -50,31 +68,34 @@ const options = scriptOptions(
     };
   },
 );
+const { stores, seeds: count } = options;
 if (options.seed) {
-  const { isGood, text } = await story(options.seed);
+  const [store = STORES[0]] = stores;
+  const { isGood, text } = await story({ store, seed: options.seed });
   console.log(text);
   Deno.exit(isGood ? 0 : 1);
 }
 if (options.isFaults) {
-  const most = options.seeds;
   let isGood = true;
   for (const fault of FAULTS) {
-    const [first] = await failures({ first: 1, count: most, until: 1, fault });
+    const { name, store = STORES[0] } = fault;
+    if (!stores.includes(store)) continue;
+    const runs = runsOf([store], 1, count);
+    const [first] = await failures(runs, { until: 1, fault });
     if (first === undefined) isGood = false;
     const found = first === undefined
-      ? `not found in ${most} seeds`
+      ? `not found in ${count} seeds`
       : `seed ${first.seed}: ${first.kind}`;
-    console.log(`${fault.name}: ${found}`);
+    console.log(`${store}: ${name}: ${found}`);
   }
   Deno.exit(isGood ? 0 : 1);
 }
-const { seeds: count } = options;
 const first = options.first || Date.now() % 1e9 + 1;
 const begin = performance.now();
-const known = options.first ? [] : await knownSeeds();
-const failed = await failures({ first, count, known });
-for (const { seed, message } of failed.slice(0, SHOWN)) {
-  console.log(`seed ${seed}: ${message}`);
+const known = options.first ? [] : await knownRuns(stores);
+const failed = await failures([...known, ...runsOf(stores, first, count)]);
+for (const { store, seed, message } of failed.slice(0, SHOWN)) {
+  console.log(`${store}, seed ${seed}: ${message}`);
 }
 const seconds = ((performance.now() - begin) / 1000).toFixed(0);
 console.log(
@@ -82,6 +103,6 @@ console.log(
     `${failed.length} failed, ${seconds} s`,
 );
 if (failed.length > 0) {
-  console.log("Its story: deno task simulate --seed=SEED");
+  console.log("Its story: deno task simulate --seed=SEED --store=STORE");
 }
 Deno.exit(failed.length === 0 ? 0 : 1);

@@ -6,23 +6,14 @@
  */
 import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
-import { isIn, type KeyEvent, type KeyRange, type Member } from "./etcd.ts";
-import { type CallFault, type Link, Unreachable } from "./network.ts";
-
-/** The members that can be reached, by endpoint. */
-const places = new Map<string, Place>();
-
-/** A member, and the way to it. */
-export interface Place {
-  readonly link: Link;
-  readonly member: Member;
-}
-
-/** Makes members reachable, in the place of those before. */
-export function setPlaces(all: Iterable<readonly [string, Place]>): void {
-  places.clear();
-  for (const [endpoint, place] of all) places.set(endpoint, place);
-}
+import { isIn, type KeyEvent, type KeyRange, type Member } from "./keyspace.ts";
+import {
+  type CallFault,
+  type Link,
+  type Place,
+  placeOf,
+  Unreachable,
+} from "./network.ts";
 
 /** How long a member tries to reach the others for a read, in ms. */
 const READ_TIMEOUT = 7_000;
@@ -62,9 +53,7 @@ export class Etcd3 {
   #isClosed = false;
 
   constructor(options: Options) {
-    const place = places.get(options.hosts);
-    if (place === undefined) throw new Error(`no such host: ${options.hosts}`);
-    this.#place = place;
+    this.#place = placeOf(options.hosts);
     this.#options = options;
   }
 
@@ -168,7 +157,11 @@ function headerOf(member: Member, revision = member.applied): Header {
 
 /** A linearizable read: nothing that was written before it is missing. */
 async function readRange(member: Member, request: RangeRequest) {
-  await untilCurrent(member);
+  try {
+    await member.catchUp(READ_TIMEOUT);
+  } catch (error) {
+    throw new Error(`14 UNAVAILABLE: ${toError(error).message}`);
+  }
   const { keyspace, applied } = member;
   const revision = Number(request.revision ?? 0) || applied;
   if (revision > applied) {
@@ -182,7 +175,7 @@ async function readRange(member: Member, request: RangeRequest) {
     );
   }
   const range = rangeOf(request);
-  const all = [...keyspace.content(revision).values()]
+  const all = [...keyspace.content(revision).keys.values()]
     .filter(({ key }) => isIn(key, range))
     .sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)));
   const limit = request.limit || Infinity;
@@ -197,32 +190,6 @@ async function readRange(member: Member, request: RangeRequest) {
       mod_revision: String(revision),
     })),
   };
-}
-
-/** Waits until a member has applied what is agreed on now. */
-function untilCurrent(member: Member): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const { keyspace } = member;
-  const needed = keyspace.revision;
-  const look = () => {
-    if (member.keyspace !== keyspace) return done(reject);
-    if (member.hasQuorum && member.applied >= needed) done(resolve);
-  };
-  const leave = member.onApply(look);
-  const timer = setTimeout(
-    () =>
-      done(() =>
-        reject(new Error("14 UNAVAILABLE: etcdserver: request timed out"))
-      ),
-    READ_TIMEOUT,
-  );
-  const done = (settle: () => void) => {
-    leave();
-    clearTimeout(timer);
-    settle();
-  };
-  look();
-  return promise;
 }
 
 function rangeOf(
@@ -333,8 +300,9 @@ class WatchStream extends EventEmitter {
     while (watch.next <= applied && events.length < REPLAYED) {
       const revision = watch.next++;
       events.push(
-        ...keyspace.events(revision, watch.range).filter(({ value }) =>
-          value !== undefined || revision > compacted
+        ...keyspace.events(revision).filter(({ key, value }) =>
+          isIn(key, watch.range) &&
+          (value !== undefined || revision > compacted)
         ),
       );
     }

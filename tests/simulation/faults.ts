@@ -1,7 +1,11 @@
+import type { StoreName } from "./processes.ts";
+
 /** A fault that is put into the code, to see that it is found. */
 export interface Fault {
   /** What the code does with it. */
   readonly name: string;
+  /** The store it is to be found on; default: etcd. */
+  readonly store?: StoreName;
   readonly file: string;
   /** What the file says, once, and with the fault. */
   readonly text: string;

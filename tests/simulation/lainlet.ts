@@ -17,6 +17,12 @@ export const STALE_AFTER = 30_000;
 export const STATE = "state";
 const SAVE_TIMES = { every: 3_000, confirmEvery: 15_000 };
 
+/** How often all keys are compared with the store's, in ms. */
+export const VERIFY_EVERY = 10_000;
+
+/** Within which time what only that finds is found, and mended, in ms. */
+export const VERIFIED_WITHIN = 25_000;
+
 /** A lainlet that follows a store. */
 export function lainletOf(store: Store): Lainlet {
   return new Lainlet({
@@ -34,6 +40,8 @@ export function lainletOf(store: Store): Lainlet {
 export interface OpenedStore {
   readonly kind: string;
   readonly endpoints: readonly string[];
+  /** See {@linkcode Service.lossLasts}. */
+  readonly lossLasts?: number;
   open(): Store;
 }
 
@@ -65,8 +73,13 @@ export class SimulatedLainlet {
     this.inspected = new Disk(`${name}-inspected`);
   }
 
-  /** Whether a watch lost a change after the state was last confirmed. */
+  /** Whether a watch lost a change, and that may not be found yet. */
   get hasLost(): boolean {
+    const { lossLasts } = this.store;
+    if (lossLasts !== undefined) {
+      const since = performance.now() - lossLasts;
+      return this.links.some(({ lostAt }) => lostAt > since);
+    }
     const ages = Object.values(this.#running?.lainlet.cluster ?? {})
       .map(({ age }) => age());
     const confirmedAt = performance.now() - Math.max(0, ...ages);

@@ -1,3 +1,27 @@
+import type { Member } from "./keyspace.ts";
+
+/** A member, and the way to it. */
+export interface Place {
+  readonly link: Link;
+  readonly member: Member;
+}
+
+/** What can be reached, by endpoint. */
+const places = new Map<string, Place>();
+
+/** Makes members reachable, in the place of those before. */
+export function setPlaces(all: Iterable<readonly [string, Place]>): void {
+  places.clear();
+  for (const [endpoint, place] of all) places.set(endpoint, place);
+}
+
+/** @throws {Error} when there is no such endpoint */
+export function placeOf(endpoint: string): Place {
+  const place = places.get(endpoint);
+  if (place === undefined) throw new Error(`no such host: ${endpoint}`);
+  return place;
+}
+
 /** The error of gRPC when a connection is lost, or is not to be had. */
 export class Unreachable extends Error {
   override readonly name = "Unreachable";
@@ -8,10 +32,19 @@ export class Unreachable extends Error {
 }
 
 /** What happens to the next call on a link. */
-export type CallFault = "refused" | "lost before" | "lost after" | "late";
+export type CallFault =
+  | "refused"
+  | "lost before"
+  | "lost after"
+  | "late"
+  /** The connection is lost as soon as the answer is there. */
+  | "last"
+  /** The server says that the session is another member's. */
+  | "moved"
+  | "none";
 
-/** What happens to the next thing that a watch is to deliver. */
-export type WatchFault = "lost" | "silent";
+/** What happens to the next thing that a watch is to deliver, or to the next watch. */
+export type WatchFault = "lost" | "silent" | "ended";
 
 /**
  * The network between one lainlet and one member. Messages of a connection
@@ -80,4 +113,29 @@ export class Link {
     this.watchFaults = [];
     this.isSilent = false;
   }
+}
+
+/** One direction of a connection: what is sent arrives in order. */
+export class Channel {
+  readonly #sent: { isDue: boolean; readonly arrive: () => void }[] = [];
+  /** Nothing arrives any more. */
+  isOver = false;
+
+  constructor(private readonly link: Link) {}
+
+  /** @param extra delays this and what is sent after it, in ms */
+  send(arrive: () => void, extra = 0): void {
+    const message = { isDue: false, arrive };
+    this.#sent.push(message);
+    this.link.deliver(() => {
+      message.isDue = true;
+      while (!this.isOver && this.#sent[0]?.isDue) this.#sent.shift()?.arrive();
+    }, extra);
+  }
+}
+
+/** Calls back within this moment, after some of what else is done in it. */
+export async function soon(call: () => void): Promise<void> {
+  for (let i = Math.floor(Math.random() * 60); i > 0; i--) await undefined;
+  call();
 }

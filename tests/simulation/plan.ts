@@ -10,19 +10,21 @@ import { Random } from "../util/model.ts";
 import type { Changes } from "../util/store.ts";
 import { diskFault } from "./disk_faults.ts";
 import { type Features, featuresOf } from "./features.ts";
+import type { StoreName } from "./processes.ts";
 import { ClientListener, JointListener, PlainListener } from "./listeners.ts";
 import { LOCAL, QUESTIONS } from "./questions.ts";
-import { NODES, type Operation, type Story } from "./story.ts";
+import { storeFault } from "./store_faults.ts";
+import { NODES, type Operation, type Run, type Story } from "./story.ts";
 
 const APPS = ["a", "b", "c"] as const;
 const PEERS = ["127.27.0.1", "127.27.0.2", "127.27.9.9"] as const;
 
 /** What happens, by a seed: some operations and some faults among them. */
-export function plan(seed: number, length = 120): Operation[] {
+export function plan({ store, seed }: Run, length = 120): Operation[] {
   const random = new Random(seed * 7919 % 2147483647 || 1);
   const faults = faultsOf(featuresOf(seed));
   const [first, ...others] = faults;
-  const all = always(random, length);
+  const all = always(random, length, store);
   if (first === undefined) return all;
   return all.flatMap((one) =>
     random.below(10) > 0 ? [one] : [one, {
@@ -40,23 +42,31 @@ function faultsOf(
 }
 
 /** What happens in every story. */
-function always(random: Random, length: number): Operation[] {
+function always(
+  random: Random,
+  length: number,
+  store: StoreName,
+): Operation[] {
   return Array.from({ length }, (_, i): Operation => {
     const after = random.below(5) === 0
       ? random.below(8_000)
       : random.below(300);
-    return { after, ...operation(random, i) };
+    return { after, ...operation(random, i, store) };
   });
 }
 
-function operation(random: Random, i: number): Omit<Operation, "after"> {
+function operation(
+  random: Random,
+  i: number,
+  store: StoreName,
+): Omit<Operation, "after"> {
   const kind = random.below(100);
   if (kind < 45) return write(random, i);
   if (kind < 62) return listen(random);
   if (kind < 67) return leave(random);
   if (kind < 71) return stall(random);
   if (kind < 82) return ask(random);
-  return fault(random);
+  return storeFault(store, random, i) ?? fault(random);
 }
 
 function write(random: Random, i: number): Omit<Operation, "after"> {
@@ -64,7 +74,7 @@ function write(random: Random, i: number): Omit<Operation, "after"> {
     const changes = { [`/other/${random.below(3)}`]: `${i}` };
     return {
       text: "something is written elsewhere",
-      perform: ({ world }) => world.commit(changes),
+      perform: (story) => story.write(changes),
     };
   }
   const changes: Record<string, string | null> = {};
@@ -76,7 +86,7 @@ function write(random: Random, i: number): Omit<Operation, "after"> {
       value === null ? `${key} is deleted` : `${key} is put`
     )
     .join(", ");
-  return { text, perform: ({ world }) => world.commit(changes) };
+  return { text, perform: (story) => story.write(changes) };
 }
 
 function changeOf(random: Random, i: number): (k: number) => Changes {
@@ -198,8 +208,6 @@ function fault(random: Random): Omit<Operation, "after"> {
     if (found === undefined) throw new Error("there are no members");
     return found;
   };
-  const linksTo = ({ world: { links, members } }: Story) =>
-    links.flatMap((own) => own[which % members.length] ?? []);
   switch (random.below(17)) {
     case 0:
       return {
@@ -262,19 +270,15 @@ function fault(random: Random): Omit<Operation, "after"> {
         text: `a member is killed, and starts again after ${time} ms`,
         perform(story) {
           const one = member(story);
-          one.isUp = false;
-          for (const link of linksTo(story)) link.cut();
-          setTimeout(() => {
-            one.isUp = true;
-            one.advance();
-          }, time);
+          story.world.setUp(one, false);
+          setTimeout(() => story.world.setUp(one, true), time);
         },
       };
     case 8:
       return {
         text: `a member is paused for ${time} ms`,
         perform(story) {
-          const links = linksTo(story);
+          const links = story.world.linksTo(member(story));
           for (const link of links) link.isSilent = true;
           setTimeout(() => {
             for (const link of links) link.isSilent = false;
@@ -295,22 +299,19 @@ function fault(random: Random): Omit<Operation, "after"> {
         text: `a member is cut off from the others for ${time} ms`,
         perform(story) {
           const one = member(story);
-          one.hasQuorum = false;
-          setTimeout(() => {
-            one.hasQuorum = true;
-            one.advance();
-          }, time);
+          story.world.setQuorum(one, false);
+          setTimeout(() => story.world.setQuorum(one, true), time);
         },
       };
     case 11:
       return {
         text: "another leader is elected",
-        perform: ({ world: { keyspace } }) => void keyspace.term++,
+        perform: ({ world }) => world.service.elect(),
       };
     case 12:
       return {
         text: "history is compacted",
-        perform: ({ world }) => world.compact(),
+        perform: ({ world }) => world.service.forget(),
       };
     case 13:
       return {

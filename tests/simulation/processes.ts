@@ -6,64 +6,75 @@
  */
 import config from "../../deno.json" with { type: "json" };
 import type { Fault } from "./faults.ts";
+import type { Run } from "./story.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
 /** Modules of packages that are simulated. */
 const SIMULATED = { etcd3: new URL("etcd3.ts", import.meta.url).href };
 
-/** Seeds to be tried by one process: FIRST, FIRST + STEP, …, and some more. */
-export interface Seeds {
-  readonly first: number;
-  readonly step: number;
-  readonly count: number;
-  readonly known: readonly number[];
-  /** After so many failures it ends. */
-  readonly until: number;
+/** What `--store` calls the stores that are simulated. */
+export const STORES = ["etcd", "etcd2", "zookeeper"] as const;
+
+export type StoreName = typeof STORES[number];
+
+/** What one process is to run. */
+export interface Runs {
+  readonly runs: readonly Run[];
+  /** After so many failures it ends; absent: it does not. */
+  readonly until?: number;
 }
 
 /** A seed that failed, as a process prints it. */
-export interface Failed {
-  readonly seed: number;
+export interface Failed extends Run {
   /** What does not hold. */
   readonly kind: string;
   readonly message: string;
 }
 
-/** Seeds that failed once: the first word of each line that is no comment. */
-export async function knownSeeds(): Promise<number[]> {
+/** Runs shared out among stores, each with the seeds from one on. */
+export function runsOf(
+  stores: readonly StoreName[],
+  first: number,
+  count: number,
+): Run[] {
+  const seeds = Array.from(
+    { length: Math.ceil(count / stores.length) },
+    (_, i) => first + i,
+  );
+  return seeds.flatMap((seed) => stores.map((store) => ({ store, seed })))
+    .slice(0, count);
+}
+
+/** What failed once: the store and the seed that each line begins with that is no comment. */
+export async function knownRuns(
+  stores: readonly StoreName[],
+): Promise<Run[]> {
   const text = await Deno.readTextFile(new URL("seeds.txt", import.meta.url));
-  return text.split("\n").map((line) => parseInt(line)).filter((seed) => seed);
+  return text.split("\n").flatMap((line) => {
+    const [name, seed] = line.split(/ +/);
+    const store = stores.find((one) => one === name);
+    return store === undefined ? [] : [{ store, seed: Number(seed) }];
+  });
 }
 
 /**
- * Tries seeds, on all cores.
+ * Runs stories, on all cores.
  *
- * @param until after so many failures it ends; default: none
+ * @param until after so many failures a process ends; default: it does not
  * @param fault what is put into the code
  * @returns those that failed, by seed
  * @throws {Error} when a process ends before its last seed
  */
 export async function failures(
-  { first, count, known = [], until = Infinity, fault }: {
-    readonly first: number;
-    readonly count: number;
-    readonly known?: readonly number[];
-    readonly until?: number;
-    readonly fault?: Fault;
-  },
+  runs: readonly Run[],
+  { until, fault }: { readonly until?: number; readonly fault?: Fault } = {},
 ): Promise<Failed[]> {
-  const step = Math.min(navigator.hardwareConcurrency, count);
+  const step = Math.min(navigator.hardwareConcurrency, runs.length);
   const outputs = await Promise.all(
     Array.from({ length: step }, async (_, i) => {
-      const seeds: Seeds = {
-        first: first + i,
-        step,
-        count: Math.ceil((count - i) / step),
-        known: known.filter((_, k) => k % step === i),
-        until,
-      };
-      const command = await run(JSON.stringify(seeds), fault);
+      const part: Runs = { runs: runs.filter((_, k) => k % step === i), until };
+      const command = await run(part, fault);
       const { success, stdout } = await command.output();
       if (!success) throw new Error("a process ended before its last seed");
       return new TextDecoder().decode(stdout);
@@ -78,14 +89,17 @@ export async function failures(
 
 /** One seed's story; when it fails, shortened to what is needed for that. */
 export async function story(
-  seed: number,
+  one: Run,
 ): Promise<{ isGood: boolean; text: string }> {
-  const { success, stdout } = await (await run(String(seed))).output();
+  const { success, stdout } = await (await run(one)).output();
   return { isGood: success, text: new TextDecoder().decode(stdout).trimEnd() };
 }
 
 /** @param argument of `run.ts` */
-async function run(argument: string, fault?: Fault): Promise<Deno.Command> {
+async function run(
+  argument: Run | Runs,
+  fault?: Fault,
+): Promise<Deno.Command> {
   const imports = {
     ...config.imports,
     ...SIMULATED,
@@ -105,7 +119,7 @@ async function run(argument: string, fault?: Fault): Promise<Deno.Command> {
       "--allow-write=/simulated",
       `--import-map=data:application/json,${map}`,
       new URL("run.ts", import.meta.url).href,
-      argument,
+      JSON.stringify(argument),
     ],
     stdout: "piped",
     stderr: "inherit",

@@ -1,6 +1,6 @@
 import { Unavailable } from "../../lib/errors.ts";
 import type { Lainlet } from "../../lib/http/handler.ts";
-import { canonical } from "../../lib/json.ts";
+import { canonical, isObject } from "../../lib/json.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import type { View } from "../../lib/view/view.ts";
 import { lainletOf } from "./lainlet.ts";
@@ -8,6 +8,9 @@ import { LOCAL, QUESTIONS, viewOf } from "./questions.ts";
 import type { Changes } from "../util/store.ts";
 
 const SUPER_APPS = "super_apps/";
+
+/** How many states there are at least in the time in which a torn one is read. */
+const TORN = 5;
 
 /** A state of the store. */
 interface Moment {
@@ -30,12 +33,14 @@ interface Moment {
 export class Reference {
   readonly #moments: Moment[] = [];
   #history = 0;
+  #isFromNothing = false;
   #store = new MemoryStore();
   #lainlet?: Lainlet;
   #views: readonly { readonly view: View; readonly params: URLSearchParams }[];
   #versions: number[] = [];
 
-  constructor() {
+  /** @param isWhole whether each state that is delivered was the store's at one revision */
+  constructor(private readonly isWhole: boolean) {
     this.#views = QUESTIONS.map(({ path }) => viewOf(path));
   }
 
@@ -48,9 +53,18 @@ export class Reference {
     return this.#moments.length === 0;
   }
 
-  /** To be called when the store has another history. */
-  begin(content: Iterable<readonly [key: string, value: string]>): void {
+  /**
+   * To be called when the store has another history.
+   *
+   * @param isFromNothing whether there was nothing before, which nobody was to
+   * be told: what is read of one subtree may be of then
+   */
+  begin(
+    content: Iterable<readonly [key: string, value: string]>,
+    isFromNothing: boolean,
+  ): void {
     this.close();
+    this.#isFromNothing = isFromNothing;
     this.#history++;
     this.#versions = [];
     this.#store = new MemoryStore(content);
@@ -104,7 +118,7 @@ export class Reference {
         ([key]) => key.slice(SUPER_APPS.length),
       ),
     );
-    this.#moments.push({
+    const moment = {
       time,
       revision,
       history,
@@ -112,7 +126,13 @@ export class Reference {
       isAllowed,
       apps,
       supers,
-    });
+    };
+    if (this.#isFromNothing) {
+      const answers = QUESTIONS.map(() => "{}");
+      this.#moments.push({ ...moment, answers, revision: 0 });
+      this.#isFromNothing = false;
+    }
+    this.#moments.push(moment);
   }
 
   /** The answer to a question in a state. */
@@ -175,12 +195,44 @@ export class Reference {
    * @returns -1: there is none
    */
   find(question: number, answer: string, from = 0, revision = 0): number {
-    return this.#moments.findIndex(({ answers, history }, i) => {
-      if (i < from || answers[question] !== answer) return false;
+    const isAfter = ({ history }: Moment, i: number) => {
       const next = this.#moments[i + 1];
-      return next === undefined || next.history !== history ||
-        next.revision > revision;
-    });
+      return i >= from &&
+        (next === undefined || next.history !== history ||
+          next.revision > revision);
+    };
+    const found = this.#moments.findIndex((moment, i) =>
+      moment.answers[question] === answer && isAfter(moment, i)
+    );
+    return found >= 0 || this.isWhole
+      ? found
+      : this.#findTorn(question, answer, isAfter);
+  }
+
+  /**
+   * As {@linkcode find}, for an answer each member of which is of another
+   * state: so it may be while keys are written faster than they are read.
+   */
+  #findTorn(
+    question: number,
+    answer: string,
+    isAfter: (moment: Moment, i: number) => boolean,
+  ): number {
+    const first = this.#moments.findIndex(isAfter);
+    if (first < 0 || this.#moments.length - first < TORN) return -1;
+    const states = this.#moments.slice(first).flatMap(({ answers }) =>
+      membersOf(answers[question])
+    );
+    const members = membersOf(answer)[0] ?? {};
+    const names = new Set(
+      states.flatMap((state) => Object.keys(state)).concat(
+        Object.keys(members),
+      ),
+    );
+    const isOfSome = names.values().every((name) =>
+      states.some((state) => state[name] === members[name])
+    );
+    return isOfSome ? first : -1;
   }
 
   /** The first state, from one on, in which the answers to several questions are these. */
@@ -197,6 +249,15 @@ export class Reference {
     this.#lainlet?.close();
     this.#lainlet = undefined;
   }
+}
+
+/** The members of an answer that is an object, each as canonical JSON. */
+function membersOf(answer: string | undefined): Record<string, string>[] {
+  const value: unknown = JSON.parse(answer ?? "null");
+  if (!isObject(value)) return [];
+  const members = Object.entries(value)
+    .map(([name, member]) => [name, canonical(member)] as const);
+  return [Object.fromEntries(members)];
 }
 
 /** Which watcher a view is made of. */

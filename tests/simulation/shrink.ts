@@ -1,4 +1,4 @@
-import type { Failure, Operation } from "./story.ts";
+import type { Failure, Operation, Run } from "./story.ts";
 import { Story } from "./story.ts";
 
 /** How many shorter stories are tried at most. */
@@ -11,7 +11,7 @@ const MOST = 300;
  * @returns the shortest story that was found to fail
  */
 export async function shrink(
-  seed: number,
+  run: Run,
   operations: readonly Operation[],
   failure: Failure,
 ): Promise<Failure> {
@@ -21,7 +21,7 @@ export async function shrink(
     for (let at = 0; at < rest.length && tries < MOST;) {
       tries++;
       const shorter = [...rest.slice(0, at), ...rest.slice(at + size)];
-      const { failure: again } = await Story.run(seed, shorter);
+      const { failure: again } = await Story.run(run, shorter);
       if (again?.kind === failure.kind) {
         [rest, found, isShorter] = [shorter, again, true];
       } else at += size;

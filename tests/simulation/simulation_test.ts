@@ -1,22 +1,27 @@
 import { assert, assertEquals } from "@std/assert";
 import { FAULTS } from "./faults.ts";
-import { failures, knownSeeds, story } from "./processes.ts";
+import { failures, knownRuns, runsOf, STORES, story } from "./processes.ts";
 
 Deno.test("simulation: a seed gives the same story each time, to the byte", async () => {
-  const [one, two] = await Promise.all([story(5), story(5)]);
-  assert(one.isGood, one.text);
-  assertEquals(one, two);
+  for (const store of STORES) {
+    const run = { store, seed: 5 };
+    const [one, two] = await Promise.all([story(run), story(run)]);
+    assert(one.isGood, one.text);
+    assertEquals(one, two);
+  }
 });
 
 Deno.test("simulation: what failed once holds", async () => {
-  const known = await knownSeeds();
-  assertEquals(await failures({ first: 1, count: 2, known }), []);
+  const known = await knownRuns(STORES);
+  assert(known.length > 0);
+  assertEquals(await failures([...known, ...runsOf(STORES, 1, 3)]), []);
 });
 
 Deno.test("simulation: a fault that is put into the code is found", async () => {
   const fault = FAULTS.find(({ name }) => name === "ids have gaps");
   assert(fault);
-  const [found] = await failures({ first: 1, count: 2, until: 1, fault });
+  const runs = runsOf(["etcd"], 1, 2);
+  const [found] = await failures(runs, { until: 1, fault });
   assertEquals(found?.kind, "ids have gaps");
 });
 

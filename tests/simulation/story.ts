@@ -2,8 +2,10 @@ import { canonical } from "../../lib/json.ts";
 import { errorTrace } from "../../lib/log.ts";
 import { notReadyReasons } from "../../lib/stats/readiness.ts";
 import { nodeKey, type NodeSpec, nodeValue } from "../../scripts/cluster.ts";
-import type { Backup } from "./etcd.ts";
+import type { Changes } from "../util/store.ts";
 import { featuresOf } from "./features.ts";
+import type { Backup } from "./keyspace.ts";
+import type { StoreName } from "./processes.ts";
 import { type SimulatedLainlet, STALE_AFTER } from "./lainlet.ts";
 import { type Listener, Violation } from "./listeners.ts";
 import { QUESTIONS } from "./questions.ts";
@@ -49,6 +51,12 @@ export interface Outcome {
   readonly failure?: Failure;
 }
 
+/** What is run. */
+export interface Run {
+  readonly store: StoreName;
+  readonly seed: number;
+}
+
 /** One run of a plan. */
 export class Story {
   readonly listeners: Listener[] = [];
@@ -62,11 +70,16 @@ export class Story {
 
   /** @returns what was done and seen, and what did not hold; undefined: everything did */
   static async run(
-    seed: number,
+    { store, seed }: Run,
     operations: readonly Operation[],
   ): Promise<Outcome> {
     using time = new Time(seed);
-    using world = new World(seed % 3 === 0 ? 3 : 1, 2, featuresOf(seed));
+    using world = new World(
+      store,
+      seed % 3 === 0 ? 3 : 1,
+      2,
+      featuresOf(seed),
+    );
     const story = new Story(time, world);
     try {
       await story.#tell(operations);
@@ -92,6 +105,24 @@ export class Story {
     await this.time.run(15_000);
   }
 
+  /** Writes something, in one revision where the store has transactions. */
+  async write(changes: Changes): Promise<void> {
+    const { hasTransactions } = this.world.service;
+    const steps = hasTransactions
+      ? [changes]
+      : Object.entries(changes).map(([key, value]) => ({ [key]: value }));
+    for (const [i, step] of steps.entries()) {
+      if (i > 0) await this.#happened();
+      this.world.commit(step);
+    }
+  }
+
+  /** Notes what is right now, and lets time pass. @param ms how much */
+  async pass(ms: number): Promise<void> {
+    await this.#happened();
+    await this.time.run(ms, this.#look);
+  }
+
   lainlet(which: number): SimulatedLainlet {
     const { lainlets } = this.world;
     const found = lainlets[which % lainlets.length];
@@ -113,6 +144,10 @@ export class Story {
       await this.#happened();
     }
     this.note("there are no more faults");
+    if (world.isReplacedByNothing) {
+      await this.write({ [nodeKey(NODES[0])]: nodeValue(NODES[0]) });
+      await this.#happened();
+    }
     world.heal();
     await time.run(RECOVERY, this.#look);
     this.#checkRecovered();
@@ -130,7 +165,7 @@ export class Story {
   /** Notes what is right now. */
   async #happened(): Promise<void> {
     await this.time.settle();
-    this.world.reference.note(this.world.keyspace.revision);
+    this.world.reference.note(this.world.revision);
     this.#look();
   }
 
@@ -175,7 +210,8 @@ export class Story {
     const { reference, keyspace } = this.world;
     if (!lainlet.isUp) return;
     const latest = reference.latest;
-    const needed = keyspace.revision;
+    const needed = this.world.revision;
+    const { mayBeOld } = this.world.service;
     const more = ["", "fresh=1", `revision=${needed}`][kind] ?? "";
     const full = `${path}${path.includes("?") ? "&" : "?"}${more}`;
     const response = await lainlet.ask(full, peer);
@@ -191,7 +227,7 @@ export class Story {
         `${what}, revision ${revision}`,
       );
     }
-    if (kind === 1 && reference.find(question, text, latest) < 0) {
+    if (kind === 1 && !mayBeOld && reference.find(question, text, latest) < 0) {
       throw new Violation("fresh=1 is older than the request", what);
     }
     // After a restore the revision may be one of another history.

@@ -1,13 +1,13 @@
-import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import type { Loaded } from "../../lib/store/saved/read.ts";
 import type { Changes } from "../util/store.ts";
 import { Disk, mount } from "./disk.ts";
-import { type Backup, Keyspace, Member } from "./etcd.ts";
-import { setPlaces } from "./etcd3.ts";
 import type { Features } from "./features.ts";
-import { SimulatedLainlet } from "./lainlet.ts";
-import { Link } from "./network.ts";
+import { type Backup, Keyspace, Member } from "./keyspace.ts";
+import { SimulatedLainlet, VERIFY_EVERY } from "./lainlet.ts";
+import { Link, setPlaces } from "./network.ts";
+import type { StoreName } from "./processes.ts";
 import { Reference } from "./reference.ts";
+import { type Service, SERVICES } from "./stores.ts";
 
 const REAL = {
   fetch: globalThis.fetch,
@@ -17,9 +17,10 @@ const REAL = {
 /** What lainlet reads. */
 const PREFIX = "/lain/";
 
-/** An etcd cluster, lainlets that follow it, and what they are to say. */
+/** A store, lainlets that follow it, and what they are to say. */
 export class World implements Disposable {
-  readonly reference = new Reference();
+  readonly reference: Reference;
+  readonly service: Service;
   readonly members: readonly Member[];
   readonly lainlets: readonly SimulatedLainlet[];
   /** By lainlet, then by member. */
@@ -33,11 +34,18 @@ export class World implements Disposable {
   /** Whether a backup was restored as the same cluster. */
   hasSameRestored = false;
 
-  constructor(members: number, lainlets: number, { disk }: Features) {
+  constructor(
+    store: StoreName,
+    members: number,
+    lainlets: number,
+    { disk }: Features,
+  ) {
     this.members = Array.from(
       { length: members },
-      (_, i) => new Member(`etcd-${i + 1}`, this),
+      (_, i) => new Member(`member-${i + 1}`, this),
     );
+    const service = this.service = new SERVICES[store](this);
+    this.reference = new Reference(service.isWhole);
     this.links = Array.from(
       { length: lainlets },
       (_, i) =>
@@ -45,26 +53,31 @@ export class World implements Disposable {
           new Link(`node-${i + 1} to ${one.name}`, one)
         ),
     );
-    setPlaces(this.links.flatMap((links, i) =>
-      links.flatMap((link, k) => {
-        const member = this.members[k];
-        return member === undefined
-          ? []
-          : [[endpointOf(i, member), { link, member }]] as const;
-      })
-    ));
+    const endpointOf = (lainlet: number, member: Member) =>
+      service.endpoint(`node-${lainlet + 1}`, member.name);
+    const places = new Map(
+      this.links.flatMap((links, i) =>
+        links.flatMap((link, k) => {
+          const member = this.members[k];
+          return member === undefined
+            ? []
+            : [[endpointOf(i, member), { link, member }] as const];
+        })
+      ),
+    );
+    setPlaces(places);
     this.lainlets = this.links.map((links, i) => {
       const [first, ...others] = this.members
         .map((member) => endpointOf(i, member));
       if (first === undefined) throw new Error("there are no members");
       const endpoints = [first, ...others] as const;
-      const open = () => new EtcdStore(endpoints, { verifyEvery: 10_000 });
+      const open = () => service.open(endpoints, { verifyEvery: VERIFY_EVERY });
+      const { lossLasts } = service;
       const name = `node-${i + 1}`;
-      const source = { kind: "etcd", endpoints, open };
       return new SimulatedLainlet(
         name,
         links,
-        source,
+        { kind: store, endpoints, open, lossLasts },
         disk ? new Disk(name) : undefined,
       );
     });
@@ -74,12 +87,21 @@ export class World implements Disposable {
       ),
     );
     // Of clients, and of lainlets that look for an etcd 2.
-    globalThis.fetch = (input, init) => this.#fetch(new Request(input, init));
+    globalThis.fetch = (input, init) =>
+      typeof input === "string" && service.fetch !== undefined &&
+        places.has(new URL(input).origin)
+        ? service.fetch(new URL(input), init?.signal ?? undefined)
+        : this.#fetch(new Request(input, init));
     Deno.createHttpClient = () => ({ close() {}, [Symbol.dispose]() {} });
   }
 
   get keyspace(): Keyspace {
     return this.#keyspace;
+  }
+
+  /** The last revision, as clients know it. */
+  get revision(): number {
+    return this.service.numberOf(this.#keyspace.revision);
   }
 
   /** Every link of every lainlet. */
@@ -90,18 +112,50 @@ export class World implements Disposable {
   /** Writes something, in one revision. */
   commit(changes: Changes): void {
     this.#keyspace.commit(changes);
+    this.#note(changes);
+    this.advance();
+  }
+
+  #note(changes: Changes): void {
     const seen = Object.entries(changes)
       .filter(([key]) => key.startsWith(PREFIX));
     if (this.#isReplacedByNothing) {
-      if (seen.some(([, value]) => value !== null)) this.#begin();
+      if (seen.every(([, value]) => value === null)) return;
+      this.#isReplacedByNothing = false;
+      this.reference.begin(this.#content, true);
     } else if (seen.length > 0) this.reference.commit(Object.fromEntries(seen));
+  }
+
+  /** Removes a directory with all that is in it, in one revision. */
+  remove(directory: string): void {
+    const keys = this.#keyspace.remove(directory);
+    this.#note(Object.fromEntries(keys.map((key) => [key, null])));
+    this.advance();
+  }
+
+  /** To be called when something was agreed on. */
+  advance(): void {
     for (const member of this.members) member.advance();
   }
 
-  /** Forgets history up to now. */
-  compact(): void {
-    this.#keyspace.compact(this.#keyspace.revision);
-    for (const member of this.members) member.advance();
+  /** A member's process starts, or ends. */
+  setUp(member: Member, isUp: boolean): void {
+    member.isUp = isUp;
+    if (isUp) member.advance();
+    else for (const link of this.linksTo(member)) link.cut();
+    this.service.changed?.(member);
+  }
+
+  /** A member reaches the others, or not any more. */
+  setQuorum(member: Member, hasQuorum: boolean): void {
+    member.hasQuorum = hasQuorum;
+    if (hasQuorum) member.advance();
+    this.service.changed?.(member);
+  }
+
+  linksTo(member: Member): Link[] {
+    const at = this.members.indexOf(member);
+    return this.links.flatMap((own) => own[at] ?? []);
   }
 
   /** Replaces everything by a backup, or by nothing: all processes of the store restart. */
@@ -109,41 +163,54 @@ export class World implements Disposable {
     this.hasSameRestored ||= isSameCluster && this.#hasBegun;
     this.#hasBegun = true;
     const id = isSameCluster
-      ? this.#keyspace.clusterId
+      ? backup?.clusterId ?? this.#keyspace.clusterId
       : `${++this.#histories}`;
+    const last = this.revision;
     this.#keyspace = new Keyspace(id, 2, backup);
     this.#keyspaces.push(this.#keyspace);
+    this.service.restarted?.();
     for (const member of this.members) {
       member.reset();
       member.isUp = true;
     }
-    for (const link of this.allLinks) link.cut();
+    for (const link of this.allLinks) {
+      link.cut();
+      // Nobody can tell the histories apart.
+      if (!this.service.isTold(last)) link.lostAt = performance.now();
+    }
     this.#isReplacedByNothing = !this.#content.some(() => true);
-    if (!this.#isReplacedByNothing) this.#begin();
+    if (!this.#isReplacedByNothing) this.reference.begin(this.#content, false);
   }
 
-  /** Whether the store was replaced by one that holds nothing: what was there counts until a key is. */
   #isReplacedByNothing = false;
 
-  #begin(): void {
-    this.#isReplacedByNothing = false;
-    this.reference.begin(this.#content);
+  /** Whether the store was replaced by one that holds nothing: what was there counts until a key is. */
+  get isReplacedByNothing(): boolean {
+    return this.#isReplacedByNothing;
   }
 
   get #content(): (readonly [key: string, value: string])[] {
-    return [...this.#keyspace.content(this.#keyspace.revision).values()]
+    return [...this.#keyspace.content(this.#keyspace.revision).keys.values()]
       .filter(({ key }) => key.startsWith(PREFIX))
       .map(({ key, value }) => [key, value.toString()]);
   }
 
-  /** Whether a cluster ever held just this under a prefix at a revision. */
+  /**
+   * Whether a cluster ever held just this under a prefix at a revision, or
+   * each part of it, where the store tells no states of one revision.
+   */
   held(
     { cluster, revision, pages: [entries] }: Loaded,
     prefix: string,
   ): boolean {
+    if (!this.service.isWhole) {
+      return entries.every(({ key, value }) =>
+        this.#keyspaces.some((keyspace) => keyspace.held(key, value))
+      );
+    }
     return this.#keyspaces.some((keyspace) => {
       if (keyspace.clusterId !== cluster) return false;
-      const all = [...keyspace.content(revision).values()]
+      const all = [...keyspace.content(revision).keys.values()]
         .filter(({ key }) => key.startsWith(prefix));
       const values = new Map(all.map(({ key, value }) => [key, value]));
       return all.length === entries.length &&
@@ -155,9 +222,8 @@ export class World implements Disposable {
   heal(): void {
     for (const member of this.members) {
       member.isUp = true;
-      member.hasQuorum = true;
       member.lag = 0;
-      member.advance();
+      this.setQuorum(member, true);
     }
     for (const link of this.allLinks) link.heal();
     for (const lainlet of this.lainlets) {
@@ -169,6 +235,7 @@ export class World implements Disposable {
   close(): void {
     for (const lainlet of this.lainlets) lainlet.stop();
     this.reference.close();
+    this.service.close?.();
   }
 
   [Symbol.dispose](): void {
@@ -186,8 +253,4 @@ export class World implements Disposable {
     const { headers, signal } = request;
     return lainlet.ask(pathname + search, "127.0.0.1", { headers, signal });
   }
-}
-
-function endpointOf(lainlet: number, member: Member): string {
-  return `http://node-${lainlet + 1}.${member.name}:2379`;
 }
