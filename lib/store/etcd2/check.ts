@@ -1,5 +1,5 @@
 import { sleep } from "../../time.ts";
-import type { Etcd2Connection } from "./connection.ts";
+import { type Etcd2Connection, RESTORED } from "./connection.ts";
 import { type Head, sumOf } from "./messages.ts";
 import type { Etcd2Watch } from "./watch.ts";
 
@@ -7,7 +7,6 @@ import type { Etcd2Watch } from "./watch.ts";
 const BETWEEN_LOOKS = 50;
 const LOOKS = 4_000 / BETWEEN_LOOKS;
 
-const RESTORED = "etcd was restored from a backup";
 const NOT_SERVED = "etcd does not serve its watches";
 
 /**

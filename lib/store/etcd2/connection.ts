@@ -24,6 +24,9 @@ const KEY_COST = 512;
 /** The most that is read of an error, in bytes. */
 const MAX_COMPLAINT = 64 * 1024;
 
+/** What is said when etcd's history is not the one it was. */
+export const RESTORED = "etcd was restored from a backup";
+
 /** Asks for all that is under a directory, of a quorum. */
 const ALL = "recursive=true&quorum=true";
 
@@ -61,6 +64,7 @@ export class Etcd2Connection implements Connection {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #isAnonymous: boolean;
   readonly #closing = new AbortController();
+  #clusterId?: string;
 
   readonly signal = this.#closing.signal;
 
@@ -165,7 +169,7 @@ export class Etcd2Connection implements Connection {
     try {
       const response = await this.#get(exchange, path, TIMEOUT);
       if (response.ok) {
-        return new Poll(headOf(response.headers).index, exchange);
+        return new Poll(this.#headOf(response).index, exchange);
       }
       await this.#refuse(exchange, prefix, response, EVENT_INDEX_CLEARED);
     } catch (error) {
@@ -203,16 +207,28 @@ export class Etcd2Connection implements Connection {
       const path = `${pathOf(key)}?${query}`;
       const response = await this.#get(exchange, path, timeout);
       if (response.ok) {
-        const head = headOf(response.headers);
+        const head = this.#headOf(response);
         return { head, nodes: leavesOf(exchange, timeout) };
       }
       await this.#refuse(exchange, key, response, KEY_NOT_FOUND);
       exchange.close();
-      return { head: headOf(response.headers), nodes: [] };
+      return { head: this.#headOf(response), nodes: [] };
     } catch (error) {
       exchange.close();
       throw error;
     }
+  }
+
+  /**
+   * Where history stood, as an answer says.
+   *
+   * @throws {Error} when another cluster has taken the place of the one that answered first
+   */
+  #headOf({ headers }: Response): Head {
+    const head = headOf(headers);
+    this.#clusterId ??= head.clusterId;
+    if (head.clusterId !== this.#clusterId) throw new Error(RESTORED);
+    return head;
   }
 
   #get(exchange: Exchange, path: string, timeout: number): Promise<Response> {
