@@ -1,5 +1,5 @@
 /**
- * Three things that grpc-js needs of Deno's sockets, and does not get by itself.
+ * Makes grpc-js work with Deno's sockets.
  *
  * A plain socket is handed to HTTP/2 without a read under way: before Deno
  * 2.9 such a read goes on beside HTTP/2's own and swallows what it gets, so
@@ -11,8 +11,12 @@
  * there, as RFC 6066, 3 does. The certificate is checked against the host all
  * the same.
  *
- * An HTTP/2 session is never let go of before Deno 2.9, once it is over: what
- * listens to it, all of grpc-js's side of the connection, would stay with it.
+ * An HTTP/2 session whose peer sends no settings is destroyed after a time: a
+ * closed channel of grpc-js waits for them for ever, and keeps the socket.
+ *
+ * Deno before 2.9.4 never frees an HTTP/2 session. Its listeners are removed once
+ * it has ended, so that grpc-js's side of the connection is freed at least
+ * (https://github.com/denoland/deno/pull/36043).
  *
  * @module
  */
@@ -26,6 +30,9 @@ net.connect = new Proxy(net.connect, {
     return socket.pause();
   },
 });
+
+/** How long a peer may take to send its settings (RFC 9113, 3.4), in ms: as long as a call. */
+const SETTINGS_TIMEOUT = 3_000;
 
 const sessions = new Set<http2.ClientHttp2Session>();
 /** Those that were over when the last one was made: they have told everybody since. */
@@ -42,6 +49,10 @@ http2.connect = new Proxy(http2.connect, {
       args,
     );
     sessions.add(session);
+    const timer = setTimeout(() => session.destroy(), SETTINGS_TIMEOUT);
+    const clear = () => clearTimeout(timer);
+    session.once("remoteSettings", clear);
+    session.once("close", clear);
     return session;
   },
 });

@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import http2 from "node:http2";
+import { EtcdConnection } from "../../../../lib/store/etcd/connection.ts";
 import "../../../../lib/store/etcd/sockets.ts";
 import { eventually } from "../../../util/process.ts";
 
@@ -24,4 +25,17 @@ Deno.test("sockets: what listened to an HTTP/2 session that is over is let go of
   assertEquals(second.listenerCount("goaway"), 1);
   for (const session of [second, ...later]) session.destroy();
   await new Promise((resolve) => server.close(resolve));
+});
+
+Deno.test("sockets: a connection that was closed leaves no socket open to a server that says nothing", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const silent = `127.0.0.1:${listener.addr.port}`;
+  const connection = new EtcdConnection(silent, {});
+  const opened = connection.open(["/lain/"]);
+  using socket = await listener.accept();
+  connection.close();
+  await assertRejects(() => opened, Error);
+  // Until its end; it is never answered.
+  const bytes = new Uint8Array(1024);
+  while (await socket.read(bytes) !== null);
 });
