@@ -65,6 +65,11 @@ export const MEANINGS: readonly (readonly [
   meaning: (login: Login, now: number) => string,
 ])[] = [
   [
+    // A TLS connection would hang, too, and Deno keeps the socket of such a one.
+    /did not answer within/,
+    () => "the endpoint accepts connections and does not answer",
+  ],
+  [
     /unable to verify|self.signed certificate|unable to get|UnknownIssuer|BadSignature/i,
     ({ tls }, now) =>
       tls === undefined

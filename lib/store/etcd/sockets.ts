@@ -11,8 +11,9 @@
  * there, as RFC 6066, 3 does. The certificate is checked against the host all
  * the same.
  *
- * An HTTP/2 session whose peer sends no settings is destroyed after a time: a
- * closed channel of grpc-js waits for them for ever, and keeps the socket.
+ * A TLS handshake that does not end is cut off after a time, and an HTTP/2 session
+ * whose peer sends no settings: a closed channel of grpc-js waits for them for
+ * ever, and keeps the socket.
  *
  * Deno before 2.9.4 never frees an HTTP/2 session. Its listeners are removed once
  * it has ended, so that grpc-js's side of the connection is freed at least
@@ -31,8 +32,20 @@ net.connect = new Proxy(net.connect, {
   },
 });
 
-/** How long a peer may take to send its settings (RFC 9113, 3.4), in ms: as long as a call. */
-const SETTINGS_TIMEOUT = 3_000;
+/** How long a peer may take for its TLS handshake, and to send its settings (RFC 9113, 3.4), in ms: as long as a call. */
+const TIMEOUT = 3_000;
+
+/** Destroys a socket or a session after a time, unless an event comes first. */
+function destroyUnless<T extends tls.TLSSocket | http2.ClientHttp2Session>(
+  event: "secureConnect" | "remoteSettings",
+  connection: T,
+): T {
+  const timer = setTimeout(() => connection.destroy(), TIMEOUT);
+  for (const end of [event, "close"]) {
+    connection.once(end, () => clearTimeout(timer));
+  }
+  return connection;
+}
 
 const sessions = new Set<http2.ClientHttp2Session>();
 /** Those that were over when the last one was made: they have told everybody since. */
@@ -49,11 +62,7 @@ http2.connect = new Proxy(http2.connect, {
       args,
     );
     sessions.add(session);
-    const timer = setTimeout(() => session.destroy(), SETTINGS_TIMEOUT);
-    const clear = () => clearTimeout(timer);
-    session.once("remoteSettings", clear);
-    session.once("close", clear);
-    return session;
+    return destroyUnless("remoteSettings", session);
   },
 });
 
@@ -65,10 +74,11 @@ tls.connect = new Proxy(tls.connect, {
   ) {
     const { servername, ...unnamed } = options;
     const isAddress = servername !== undefined && isIP(servername) !== 0;
-    return Reflect.apply(connect, self, [
+    const socket: tls.TLSSocket = Reflect.apply(connect, self, [
       isAddress ? unnamed : options,
       ...rest,
     ]);
+    return destroyUnless("secureConnect", socket);
   },
 });
 

@@ -76,6 +76,10 @@ Deno.test("explain: what is not given is asked for", async () => {
       "etcd's certificate is for other names than the endpoint's (",
     ],
     [
+      "etcd did not answer within 3000 ms",
+      "the endpoint accepts connections and does not answer (",
+    ],
+    [
       "tls handshake eof",
       "the TLS handshake was cut off: if etcd speaks no TLS",
     ],

@@ -28,14 +28,16 @@ Deno.test("sockets: what listened to an HTTP/2 session that is over is let go of
 });
 
 Deno.test("sockets: a connection that was closed leaves no socket open to a server that says nothing", async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const silent = `127.0.0.1:${listener.addr.port}`;
-  const connection = new EtcdConnection(silent, {});
-  const opened = connection.open(["/lain/"]);
-  using socket = await listener.accept();
-  connection.close();
-  await assertRejects(() => opened, Error);
-  // Until its end; it is never answered.
-  const bytes = new Uint8Array(1024);
-  while (await socket.read(bytes) !== null);
+  await Promise.all(["http", "https"].map(async (scheme) => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const silent = `127.0.0.1:${listener.addr.port}`;
+    const connection = new EtcdConnection(`${scheme}://${silent}`, {});
+    const opened = connection.open(["/lain/"]);
+    using socket = await listener.accept();
+    connection.close();
+    await assertRejects(() => opened, Error);
+    // Until its end; it is never answered.
+    const bytes = new Uint8Array(1024);
+    while (await socket.read(bytes) !== null);
+  }));
 });
