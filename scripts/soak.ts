@@ -29,7 +29,7 @@ import {
   PATHS,
 } from "../tests/util/witness.ts";
 import { ensurePrograms, readTarget, TARGET_FLAG } from "./setup.ts";
-import { Curve } from "./soak/curve.ts";
+import { Curve, leaksSessions, withoutLeaked } from "./soak/curve.ts";
 
 const LISTENERS = 200;
 const MB = 1024 * 1024;
@@ -194,6 +194,11 @@ function sumOf(metrics: string, name: string): number {
   );
 }
 
+/** HTTP/2 sessions to etcd so far. */
+function sessions(): number {
+  return one.accepted + other.accepted;
+}
+
 function percent(growth: number): string {
   return `${Math.round((1 + growth) * 1000) / 10}%`;
 }
@@ -220,11 +225,17 @@ async function watchMemory(curve: Curve): Promise<void> {
   while (!isOver) {
     await pause(1_000);
     const { body } = await get(`${lainlet.url}/metrics`);
-    const line = curve.add({
+    const sample = {
       time: performance.now() - start,
       resident: sumOf(body, "process_resident_memory_bytes") / MB,
       heap: sumOf(body, "lainlet_heap_bytes") / MB,
-    });
+    };
+    const [, deno = ""] = /^lainlet_build_info\{.*deno="(.+?)"/m.exec(body) ??
+      [];
+    const isLeaking = store === "etcd" && leaksSessions(deno);
+    const line = curve.add(
+      isLeaking ? withoutLeaked(sample, sessions()) : sample,
+    );
     if (line !== undefined) console.log(line);
   }
 }
@@ -273,6 +284,7 @@ const rows: [string, number | string][] = [
   ["writes", writes],
   ["faults", `${kinds.join(", ")}`],
   ["reconnects", debug.store.reconnects],
+  ["connections to the store, failed ones too", sessions()],
   ["changes that a watch missed, mended", debug.store.missed],
   ["listeners that came", opened],
   ["events delivered", events],

@@ -163,10 +163,10 @@ export class Metrics {
     const { version } = this.input;
     new Gauge({
       name: "lainlet_build_info",
-      help: "1; the version is a label.",
-      labelNames: ["version"],
+      help: "1; the labels are lainlet's version and that of its Deno runtime.",
+      labelNames: ["version", "deno"],
       registers: [this.#registry],
-    }).set({ version }, 1);
+    }).set({ version, deno: Deno.version.deno }, 1);
   }
 
   #addStore(): void {

@@ -1,5 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { Curve } from "../../scripts/soak/curve.ts";
+import {
+  Curve,
+  leaksSessions,
+  withoutLeaked,
+} from "../../scripts/soak/curve.ts";
 
 const SECOND = 1_000;
 
@@ -38,4 +42,19 @@ Deno.test("soak: what grows from third to third is told as a share", () => {
   const { resident, heap } = curve.growth;
   assertEquals(resident.toFixed(4), (120 / 110 - 1).toFixed(4));
   assertEquals(heap.toFixed(2), (120 / 80 - 1).toFixed(2));
+});
+
+Deno.test("soak: what an older runtime leaks of ended sessions is no growth of lainlet's", () => {
+  assertEquals(
+    ["1.46.3", "2.7.11", "2.9.3", "2.9.4", "2.10.0", "3.0.0"].map(
+      leaksSessions,
+    ),
+    [true, true, true, false, false, false],
+  );
+  const sample = { time: 7, resident: 127, heap: 45 };
+  assertEquals(withoutLeaked(sample, 1024), {
+    time: 7,
+    resident: 100,
+    heap: 40,
+  });
 });
