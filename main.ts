@@ -1,3 +1,12 @@
+/**
+ * The program. Without a command, lainlet runs the server: it reads the flags,
+ * opens the store, and serves it by HTTP and gRPC. Commands query a running one.
+ *
+ * Large modules are imported where they are used, as not every process needs
+ * them.
+ *
+ * @module
+ */
 import { getLogger } from "@logtape/logtape";
 import config from "./deno.json" with { type: "json" };
 import { parseCommand, unknownCommand } from "./lib/cli/command.ts";
@@ -5,51 +14,80 @@ import { COMPLETE, isCommand } from "./lib/cli/commands.ts";
 import { type Flags, parseFlags } from "./lib/cli/flags.ts";
 import { HELP } from "./lib/cli/help.ts";
 import { UsageError } from "./lib/flags.ts";
-import type { Http2Address } from "./lib/http2/server.ts";
 import type { Lainlet } from "./lib/http/handler.ts";
+import type { Http2Address } from "./lib/http2/server.ts";
 import { logUncaught, startLogging } from "./lib/log.ts";
 import { ServiceManager } from "./lib/service_manager.ts";
 import type { Store } from "./lib/store/store.ts";
 
-// What is imported further down is large, and not what every process needs.
-
 const log = getLogger(["lainlet"]);
 
-/** How often the store is asked whether the state is current, at most, in ms. */
+/** Longest time between checks whether the state is current, in ms. */
 const CHECK_EVERY = 5_000;
 
-/** How long the streams get to end after a signal, in ms; the process has 5 s. */
+/** How long a stop may take, in ms; service managers are promised 5 s. */
 const SHUTDOWN_TIMEOUT = 4_500;
+
+async function main(): Promise<void> {
+  const [word, ...rest] = Deno.args;
+  if (isCommand(word) || word === COMPLETE) {
+    const command = await parseCommand(word, rest, variable);
+    const { runCommand } = await import("./lib/cli/mod.ts");
+    Deno.exit(await runCommand(command));
+  }
+  if (word !== undefined && !word.startsWith("-")) {
+    throw await unknownCommand(word);
+  }
+  const flags = readFlags(Deno.args);
+  startLogging(flags.logFormat, logLevel(flags));
+  const store = await openStore(flags);
+  if (flags.state === undefined) {
+    await serve(flags, store);
+  } else {
+    const { SavedStore } = await import("./lib/store/saved/store.ts");
+    const saved = await SavedStore.open(store, flags.state, flags.store);
+    await serve(flags, saved, () => saved.close());
+  }
+}
+
+/** Parses the flags. `--help` and `--version` print, and end the process. @throws {UsageError} */
+export function readFlags(args: readonly string[]): Flags {
+  const environment = {
+    variable,
+    cores: navigator.hardwareConcurrency,
+    hostname: Deno.hostname,
+  };
+  const flags = parseFlags(args, environment);
+  if (typeof flags !== "string") return flags;
+  console.log(flags === "help" ? HELP : config.version);
+  Deno.exit(0);
+}
 
 function openStore({ store, staleAfter, verifyEvery }: Flags): Promise<Store> {
   return store.open({
-    // A few checks may fail before the state counts as stale.
+    // Some checks may fail before the state is stale.
     checkEvery: Math.min(CHECK_EVERY, staleAfter / 4),
     verifyEvery,
   });
 }
 
-/** Ends the process with one line that says why. */
-function die(code: 1 | 2, message: string): never {
-  console.error(`lainlet: ${message.replace(/\s+/g, " ")}`);
-  Deno.exit(code);
-}
-
-/** Where a lainlet is served; undefined: not at all. */
+/** Where a lainlet listens. */
 export interface Served {
   readonly web?: { readonly hostname: string; readonly port: number };
   readonly grpc?: { readonly hostname: string; readonly port: number };
 }
 
 /**
- * Serves a store as the flags say, until a signal ends the process.
+ * Serves a store until SIGINT or SIGTERM ends the process.
  *
- * @param leave ends what is under way with the store, when nobody follows it any more
+ * @param closeStore called when nothing follows the store any more
+ * @throws {UsageError} if files that flags name cannot be used
+ * @throws {Error} if it cannot listen
  */
-export async function run(
+export async function serve(
   flags: Flags,
   store: Store,
-  leave?: () => Promise<void>,
+  closeStore?: () => Promise<void>,
 ): Promise<Served> {
   const tls = await readTls(flags);
   const apis = await import("./apis/mod.ts");
@@ -65,7 +103,9 @@ export async function run(
     staleAfter: flags.staleAfter,
     limits,
   });
-  const front = web && new HttpServer(lainlet, {
+  const httpServer = web && new HttpServer(lainlet, {
+    // Called again when a lack of file descriptors has closed the port.
+    serve: (options, handler) => Deno.serve(options, handler),
     web,
     hosts: [flags.hostname, ...flags.webHosts],
     workers,
@@ -74,7 +114,8 @@ export async function run(
     logFormat,
     logLevel: logLevel(flags),
   });
-  const rpc = grpc && await serveGrpc({ ...grpc, tls }, lainlet, slowAfter);
+  const grpcServer = grpc &&
+    await serveGrpc({ ...grpc, tls }, lainlet, slowAfter);
   const manager = ServiceManager.connect(variable);
   const stop = (signal: Deno.Signal) => {
     log.info("lainlet is stopping", { signal });
@@ -82,33 +123,24 @@ export async function run(
     lainlet.close();
     Promise.allSettled([
       manager?.stopping(),
-      front?.close(),
-      rpc?.close(),
-      leave?.(),
+      httpServer?.close(),
+      grpcServer?.close(),
+      closeStore?.(),
     ]).finally(() => Deno.exit(0));
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => stop(signal));
   }
-  await front?.ready();
-  const served = {
-    web: front?.address,
-    grpc: rpc?.address,
-  };
+  await httpServer?.ready();
+  const served = { web: httpServer?.address, grpc: grpcServer?.address };
   log.info("lainlet is listening", {
-    web: served.web && addressText(served.web),
-    grpc: served.grpc && addressText(served.grpc),
+    web: served.web && hostAndPort(served.web),
+    grpc: served.grpc && hostAndPort(served.grpc),
     workers,
     version: config.version,
   });
-  await manager?.ready(async () => await front?.ping());
+  await manager?.ready(async () => await httpServer?.ping());
   return served;
-}
-
-function addressText({ hostname, port }: NonNullable<Served["web"]>): string {
-  return hostname.includes(":")
-    ? `[${hostname}]:${port}`
-    : `${hostname}:${port}`;
 }
 
 async function serveGrpc(
@@ -124,7 +156,6 @@ async function serveGrpc(
   return new GrpcServer(address, { lainlet, slowAfter, descriptors });
 }
 
-/** The files for gRPC's TLS. @throws {UsageError} when they cannot be used */
 async function readTls({ grpc }: Flags): Promise<Http2Address["tls"]> {
   const paths = grpc?.tls;
   if (paths === undefined) return undefined;
@@ -132,6 +163,12 @@ async function readTls({ grpc }: Flags): Promise<Http2Address["tls"]> {
   const cert = { flag: "grpc.cert", path: paths.cert };
   const key = { flag: "grpc.key", path: paths.key };
   return new Reloaded(() => readKeyPair(cert, key));
+}
+
+function hostAndPort({ hostname, port }: NonNullable<Served["web"]>): string {
+  return hostname.includes(":")
+    ? `[${hostname}]:${port}`
+    : `${hostname}:${port}`;
 }
 
 function logLevel({ debug }: Flags): "debug" | "info" {
@@ -142,49 +179,22 @@ function variable(name: string): string | undefined {
   return Deno.env.get(name);
 }
 
-/** Reads the command line; ends the process when that asks for a text, or is wrong. */
-export function readFlags(args: readonly string[]): Flags {
-  const environment = {
-    variable,
-    cores: navigator.hardwareConcurrency,
-    hostname: Deno.hostname,
-  };
-  const flags = parseFlags(args, environment);
-  if (typeof flags !== "string") return flags;
-  console.log(flags === "help" ? HELP : config.version);
-  Deno.exit(0);
-}
-
-/** Runs the program; an error ends the process with one line that says why. */
+/** Runs a program; an error ends the process with one line on stderr, and 2 for wrong usage. */
 export async function start(program: () => Promise<unknown>): Promise<void> {
   logUncaught();
   try {
     await program();
   } catch (error) {
     if (error instanceof UsageError) {
-      die(2, `${error.message} (see lainlet --help)`);
+      exit(2, `${error.message} (see lainlet --help)`);
     }
-    die(1, error instanceof Error ? error.message : String(error));
+    exit(1, error instanceof Error ? error.message : String(error));
   }
 }
 
-if (import.meta.main) {
-  start(async () => {
-    const [word, ...rest] = Deno.args;
-    if (isCommand(word) || word === COMPLETE) {
-      const command = await parseCommand(word, rest, variable);
-      const { runCommand } = await import("./lib/cli/mod.ts");
-      Deno.exit(await runCommand(command));
-    }
-    if (word !== undefined && !word.startsWith("-")) {
-      throw await unknownCommand(word);
-    }
-    const flags = readFlags(Deno.args);
-    startLogging(flags.logFormat, logLevel(flags));
-    const store = await openStore(flags);
-    if (flags.state === undefined) return await run(flags, store);
-    const { SavedStore } = await import("./lib/store/saved/store.ts");
-    const saved = await SavedStore.open(store, flags.state, flags.store);
-    await run(flags, saved, () => saved.close());
-  });
+function exit(code: 1 | 2, message: string): never {
+  console.error(`lainlet: ${message.replace(/\s+/g, " ")}`);
+  Deno.exit(code);
 }
+
+if (import.meta.main) start(main);

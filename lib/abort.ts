@@ -1,16 +1,15 @@
 /**
- * Signals that may have aborted before anybody waits for them, and that may
- * live longer than whoever does. A signal dispatches its event once: a
+ * Abort signals that may have aborted before anything waits for them, and that
+ * may live longer than what waits. A signal dispatches its event once: a
  * listener that is added later is never called.
  *
  * @module
  */
 
 /**
- * Calls a function when a signal aborts; at once, within this call, when it
- * has aborted already.
+ * Calls a function when a signal aborts; synchronously, if it already has.
  *
- * @returns removes the listener, as a signal may outlive what waits for it
+ * @returns removes the listener, because a signal may outlive what waits for it
  */
 export function onAbort(signal: AbortSignal, call: () => void): () => void {
   if (signal.aborted) call();
@@ -19,7 +18,7 @@ export function onAbort(signal: AbortSignal, call: () => void): () => void {
 }
 
 /**
- * Waits for a promise, as long as a signal has not aborted.
+ * Waits for a promise until a signal aborts.
  *
  * @throws what the promise rejects with, or the signal's reason
  */
@@ -40,24 +39,27 @@ export async function abortable<T>(
 }
 
 /**
- * Aborts when a parent signal does, as a child context does in Go. It listens
- * to the parent until it is aborted: whoever makes one aborts it at the end of
- * its own work, and leaves nothing behind on a parent that lives longer.
- * `AbortSignal.any` cannot do that: a signal that it gave and that something
- * listens to is kept by its sources until they abort (seen in Node.js 20 and
- * 22, and in Deno 2.9).
+ * Aborts when one of its parents does, like a child context in Go. It listens
+ * to its parents until it aborts, so abort it when its own work ends: then it
+ * leaves nothing behind on a parent that lives longer.
+ *
+ * `AbortSignal.any` cannot do that: its sources keep a signal that something
+ * listens to until they abort (seen in Node.js 20 and 22, and in Deno 2.9).
  */
 export class ChildController extends AbortController {
-  readonly #remove?: () => void;
+  readonly #removers: (() => void)[] = [];
 
-  constructor(parent?: AbortSignal) {
+  constructor(...parents: readonly (AbortSignal | undefined)[]) {
     super();
-    this.#remove = parent && onAbort(parent, () => this.abort(parent.reason));
+    for (const parent of parents) {
+      if (parent === undefined || this.signal.aborted) continue;
+      this.#removers.push(onAbort(parent, () => this.abort(parent.reason)));
+    }
   }
 
   override abort(reason?: unknown): void {
     if (this.signal.aborted) return;
-    this.#remove?.();
+    for (const remove of this.#removers) remove();
     super.abort(reason);
   }
 }

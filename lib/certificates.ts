@@ -1,5 +1,5 @@
 /**
- * Certificates and keys in PEM files (RFC 7468) that flags name.
+ * Certificates and keys in PEM files (RFC 7468).
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { readText, UsageError } from "./flags.ts";
 
 const log = getLogger(["lainlet"]);
 
-/** A PEM file, and the flag that names it. */
+/** A PEM file and the flag that names it. */
 export interface PemFile {
   readonly flag: string;
   readonly path: string;
 }
 
-/** PEM texts: a certificate, with those between it and its CA, and its key. */
+/** PEM texts of a certificate chain and its private key. */
 export interface KeyPair {
   readonly cert: string;
   readonly key: string;
@@ -28,7 +28,7 @@ const ENCRYPTED = /-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m;
 /**
  * Reads a certificate and its key.
  *
- * @throws {UsageError} that names the file which cannot be used, and says why
+ * @throws {UsageError} with the file and the reason, if one cannot be used
  */
 export function readKeyPair(cert: PemFile, key: PemFile): KeyPair {
   const certText = readText(cert.flag, cert.path);
@@ -58,7 +58,7 @@ export function readKeyPair(cert: PemFile, key: PemFile): KeyPair {
   return { cert: certText, key: keyText };
 }
 
-/** Reads the certificates of CAs. @throws {UsageError} when there is none */
+/** Reads CA certificates. @throws {UsageError} if the file has none */
 export function readCa(file: PemFile): string {
   const text = readText(file.flag, file.path);
   parseCertificate(file, text);
@@ -66,8 +66,8 @@ export function readCa(file: PemFile): string {
 }
 
 /**
- * Why the first certificate of a PEM text is not valid at a time: "expired on
- * 2026-11-28T12:00:00.000Z"; undefined: it is valid.
+ * Returns why the first certificate of a PEM text is not valid at a time, such
+ * as "expired on 2026-11-28T12:00:00.000Z"; undefined if it is valid.
  *
  * @param now in ms since 1970
  */
@@ -80,20 +80,20 @@ export function invalidReason(pem: string, now: number): string | undefined {
 }
 
 /**
- * What files hold. They are read again each time, as they may be renewed;
- * while they cannot be used, because only one of them is new, what they held
- * before is.
+ * A value loaded from files that may be replaced at any time. While they cannot
+ * be used, for example because only the certificate is new and not yet the key,
+ * it keeps its last good value.
  */
 export class Reloaded<T> {
   #last: T;
   #problem?: string;
 
-  /** @param load reads the files @throws what that throws */
+  /** Loads the files. @throws what `load` throws */
   constructor(private readonly load: () => T) {
     this.#last = load();
   }
 
-  /** Reads the files. Logs once why they cannot be used. */
+  /** Reloads the files. If that fails, logs each new reason once and returns the last value. */
   read(): T {
     try {
       this.#last = this.load();
@@ -101,7 +101,9 @@ export class Reloaded<T> {
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
       if (problem !== this.#problem) {
-        log.warn("renewed certificates are not used", { error: problem });
+        log.warn("cannot use renewed certificates, keeping the old ones", {
+          error: problem,
+        });
       }
       this.#problem = problem;
     }

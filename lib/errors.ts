@@ -1,6 +1,6 @@
 import { STATUS_CODE } from "@std/http/status";
 
-/** A request that is refused: the status and the one line that the caller gets. */
+/** A refused request: its HTTP status and the one-line message of the response. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
 
@@ -14,22 +14,22 @@ export class Refusal extends Error {
   }
 }
 
-/** An answer that cannot be made from the present state, but may be from the next one. */
+/** There is no response now; a later state may have one: 503. */
 export class Unavailable extends Error {
   override readonly name = "Unavailable";
 
-  /** @param retryAfter when there may be one, in seconds */
+  /** @param retryAfter when to retry, in seconds */
   constructor(message: string, readonly retryAfter = 1) {
     super(message);
   }
 }
 
-/** A request that is malformed: 400. */
+/** Returns the refusal of a malformed request: 400. */
 export function badRequest(message: string): Refusal {
   return new Refusal(STATUS_CODE.BadRequest, message);
 }
 
-/** A request that this caller may not make: 403. */
+/** Returns the refusal of a request that its caller may not make: 403. */
 export function forbidden(reason: string): Refusal {
   return new Refusal(
     STATUS_CODE.Forbidden,
@@ -37,16 +37,16 @@ export function forbidden(reason: string): Refusal {
   );
 }
 
-/** A browser's request by a name that may be anybody's: 421 (RFC 9110, 15.5.20). */
+/** Returns the refusal of a browser's request whose `Host` is unknown: 421 (RFC 9110, 15.5.20). */
 export function misdirected(): Refusal {
   return new Refusal(
     STATUS_CODE.MisdirectedRequest,
-    "lainlet is not known by this name: ask it by an address, or give the name to --web.hosts",
+    "unknown host name: use an IP address, or add the name to --web.hosts",
   );
 }
 
-/** Reasons of {@linkcode forbidden}, as deployed clients know them. */
+/** Reasons for {@linkcode forbidden}; deployed clients know these texts. */
 export const SUPER_REQUIRED = "super required";
 export const NO_PERMISSION = "no permission";
-/** Why there is no answer before the first complete read. */
+/** The message of a 503 before the first complete read. */
 export const NOT_READ_YET = "the store has not been read yet";

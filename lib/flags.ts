@@ -190,7 +190,7 @@ export function durationFlag(
   );
 }
 
-/** The text of a file that a flag names. @throws {UsageError} when it cannot be read */
+/** Reads the file that a flag names. @throws {UsageError} if it cannot be read */
 export function readText(flag: string, file: string): string {
   try {
     return Deno.readTextFileSync(file);

@@ -1,7 +1,9 @@
 /**
- * JSON text. Answers are assembled from the texts of their parts, so that a
- * part that did not change is not encoded again, and so that no name from the
- * store (`__proto__`, `10`) can disturb an object on the way.
+ * JSON text. Responses are assembled from the texts of their parts: a part that
+ * did not change is not encoded again, and no name from the store (`__proto__`,
+ * `10`) can change the meaning or the order of an object.
+ *
+ * @module
  */
 
 /** A JSON number kept as its source text; `JSON.stringify` writes it as it is. */
@@ -11,7 +13,7 @@ export interface RawNumber {
 
 declare global {
   interface JSON {
-    /** https://tc39.es/proposal-json-parse-with-source/, which browsers have since 2023 to 2025, and Node.js since 21. */
+    /** https://tc39.es/proposal-json-parse-with-source/: browsers since 2023 to 2025, Node.js since 21. */
     rawJSON?(text: string): RawNumber;
     isRawJSON?(value: unknown): value is RawNumber;
     parse(
@@ -29,9 +31,9 @@ declare global {
 export type Member = readonly [name: string, json: string];
 
 /**
- * Parses JSON, keeping as {@linkcode RawNumber} each number that a double
- * would write differently (`9223372036854775807`, `1.0`). Where there is no
- * `JSON.rawJSON`, numbers are doubles.
+ * Parses JSON. A number that a double would print differently
+ * (`9223372036854775807`, `1.0`) becomes a {@linkcode RawNumber}, or a double
+ * where the runtime has no `JSON.rawJSON`.
  *
  * @throws {SyntaxError} when the text is not JSON
  * @throws {RangeError} when it is nested too deep
@@ -50,8 +52,8 @@ export function parseExact(text: string): unknown {
 }
 
 /**
- * Parses JSON like {@linkcode parseExact}, but takes the fast way when no
- * integer in the text can be too long for a double.
+ * Parses JSON like {@linkcode parseExact}, but faster if no integer in the
+ * text is too long for a double.
  *
  * @throws {SyntaxError} when the text is not JSON
  */
@@ -71,15 +73,17 @@ function withoutQuoting(run: () => unknown): unknown {
   }
 }
 
-/** What JSON text may hold at most: how deep it is nested, how many commas, lists and objects there are. */
+/** Limits of JSON text. */
 export interface Bounds {
+  /** Maximum nesting. */
   readonly depth: number;
+  /** Maximum number of commas, arrays and objects together. */
   readonly nodes: number;
 }
 
 /**
- * Which of its bounds JSON text exceeds, if any, found without parsing it. Text
- * that is not JSON may be within them.
+ * Returns the limit that JSON text exceeds, if any, without parsing the text.
+ * Text that is not JSON may pass.
  */
 export function exceededBound(
   text: string,
@@ -107,7 +111,7 @@ export function exceededBound(
   return undefined;
 }
 
-/** Where a string of JSON text ends. @param start the index of its first quote */
+/** Returns the index of the closing quote of a string. @param start the index of its opening quote */
 function endOfString(text: string, start: number): number {
   for (let end = start;;) {
     end = text.indexOf('"', end + 1);
@@ -119,7 +123,7 @@ function endOfString(text: string, start: number): number {
   }
 }
 
-/** Whether JSON text is nested deeper than that. Costs little for text with few brackets. */
+/** Whether JSON text is nested deeper than `depth`. Fast for text with few brackets. */
 export function isDeeperThan(text: string, depth: number): boolean {
   let brackets = 0;
   for (const bracket of ["{", "["]) {
@@ -132,7 +136,7 @@ export function isDeeperThan(text: string, depth: number): boolean {
   return false;
 }
 
-/** Members sorted by name; of equal names the last one counts. */
+/** Returns the members sorted by name; the last of equal names wins. */
 export function sortedByName<T extends readonly [name: string, value: unknown]>(
   members: readonly T[],
 ): T[] {
@@ -140,20 +144,20 @@ export function sortedByName<T extends readonly [name: string, value: unknown]>(
     .filter(([name], i, sorted) => sorted[i + 1]?.[0] !== name);
 }
 
-/** The JSON object of the members, sorted by name; of equal names the last one counts. */
+/** Returns the JSON object of the members, sorted by name; the last of equal names wins. */
 export function object(members: readonly Member[]): string {
   const parts = sortedByName(members)
     .map(([name, json]) => `${JSON.stringify(name)}:${json}`);
   return `{${parts.join(",")}}`;
 }
 
-/** The JSON array of the items, each given as JSON text. */
+/** Returns the JSON array of items that are JSON texts. */
 export function array(items: readonly string[]): string {
   return `[${items.join(",")}]`;
 }
 
 /**
- * A parsed value as JSON text with the keys of every object sorted.
+ * Returns a parsed value as JSON text, with sorted keys in every object.
  *
  * @throws {RangeError} when it is nested too deep
  */
@@ -166,8 +170,8 @@ export function canonical(value: unknown): string {
 }
 
 /**
- * Escapes what JSON leaves as it is in strings, but readers of Unicode text
- * take for the end of a line (Python's `splitlines`).
+ * Escapes characters that JSON allows in strings but that Unicode readers take
+ * for line ends (Python's `splitlines`).
  */
 export function escapeLineEnds(json: string): string {
   return json.replaceAll("\u0085", "\\u0085")
@@ -175,7 +179,7 @@ export function escapeLineEnds(json: string): string {
     .replaceAll("\u2029", "\\u2029");
 }
 
-/** Whether a parsed value is a number that is kept as its source text. */
+/** Whether a parsed value is a {@linkcode RawNumber}. */
 export function isRawNumber(value: unknown): value is RawNumber {
   return JSON.isRawJSON?.(value) ?? false;
 }

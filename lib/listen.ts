@@ -1,9 +1,9 @@
 /**
- * Listens at a host; on every address when none is named, by IPv6 where the
- * system has it.
+ * Listens on an address. An empty host is all addresses: `::`, or `0.0.0.0`
+ * where the system has no IPv6.
  *
- * @param listen takes the host, and throws when it cannot be had
- * @throws {Error} that says why not
+ * @param listen listens on the given host, or throws
+ * @throws {Error} with the address and the reason
  */
 export function listenAt<T>(
   { hostname, port }: { readonly hostname: string; readonly port: number },

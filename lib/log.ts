@@ -5,24 +5,24 @@ import {
   getLogger,
 } from "@logtape/logtape";
 
-/** An error that is a bug, for the log: with where it comes from, if that is known. */
+/** Returns the stack of an unexpected error, or its text if it has none, for the log. */
 export function errorTrace(error: unknown): string {
   return error instanceof Error && error.stack ? error.stack : String(error);
 }
 
 /**
- * Logs what nobody caught, and lets the thread go on: that is a bug, but not a
- * reason to leave a node without its state.
+ * Logs uncaught errors and rejections, and lets the thread continue. They are
+ * bugs, but no reason to leave a node without its state.
  */
 export function logUncaught(): void {
   const log = getLogger(["lainlet"]);
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    log.error("a promise was rejected", { error: errorTrace(event.reason) });
+    log.error("unhandled rejection", { error: errorTrace(event.reason) });
   });
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
-    log.error("an error was not caught", {
+    log.error("uncaught error", {
       error: errorTrace(event.error ?? event.message),
     });
   });
@@ -43,7 +43,7 @@ export function startLogging(
         try {
           Deno.stderr.writeSync(encoder.encode(formatter(record)));
         } catch {
-          // Nobody reads the log any more; serving goes on.
+          // Standard error is closed; the process goes on serving.
         }
       },
     },

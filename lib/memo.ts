@@ -1,12 +1,12 @@
-/** What is made of a value, made once and kept for as long as the value. */
+/** Returns what was computed for a key; computes it the first time. It lives as long as the key. */
 export function memo<K extends object, V>(
-  made: WeakMap<K, V>,
-  value: K,
-  make: () => V,
+  cache: WeakMap<K, V>,
+  key: K,
+  compute: () => V,
 ): V {
-  const known = made.get(value);
+  const known = cache.get(key);
   if (known !== undefined) return known;
-  const fresh = make();
-  made.set(value, fresh);
-  return fresh;
+  const value = compute();
+  cache.set(key, value);
+  return value;
 }

@@ -1,7 +1,7 @@
 import type { Static, TSchema } from "@sinclair/typebox";
 import type { RawNumber } from "./json.ts";
 
-/** What `JSON.stringify` makes a schema's value of. */
+/** The value that `JSON.stringify` encodes as a value of a schema. */
 export type Json<S extends TSchema> = Encodable<Static<S>>;
 
 type Encodable<T> = T extends number ? number | RawNumber

@@ -3,18 +3,18 @@ import { sleep } from "./time.ts";
 
 const log = getLogger(["lainlet", "service"]);
 
-/** Where the service manager's socket may be: the permissions name it. */
+/** The only socket that the permissions of the program allow. */
 const SOCKET = "/run/systemd/notify";
 
-/** Where a socket of this process may be made: a sender has to have a path. */
+/** Folder for the socket of this process: a sender needs a path. */
 const FOLDER = "/var/lib/lainlet";
 
-/** A variable of the environment; undefined when it is not set. */
+/** Returns an environment variable; undefined if it is not set. */
 type Variable = (name: string) => string | undefined;
 
 /**
- * The service manager that started this process, systemd for one, which is told
- * when the service is ready and when it stops, and that it does not hang.
+ * Notifies the service manager that started this process, such as systemd, when
+ * the service is ready, that it is alive, and when it stops.
  *
  * @see https://www.freedesktop.org/software/systemd/man/sd_notify.html
  */
@@ -24,16 +24,16 @@ export class ServiceManager {
   private constructor(
     private readonly socket: Deno.DatagramConn,
     private readonly address: Deno.UnixAddr,
-    /** The time between two signs of life, in ms; undefined: none are wanted. */
+    /** Time between watchdog notifications, in ms; undefined if none are wanted. */
     private readonly interval: number | undefined,
   ) {}
 
   /**
-   * Finds the service manager by `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`.
-   * An error is logged: the process serves, whether somebody is told or not.
+   * Connects by `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`. Errors are
+   * only logged: the process serves without a service manager, too.
    *
-   * @param folder where this process may make a socket
-   * @returns undefined when there is none, or when it cannot be reached
+   * @param folder for the socket of this process
+   * @returns undefined if there is none, or it cannot be reached
    */
   static connect(
     variable: Variable,
@@ -48,7 +48,7 @@ export class ServiceManager {
         transport: "unixpacket",
         path: own,
       });
-      // It sends without its path, and nobody answers.
+      // It can send without its path, and gets no answers.
       Deno.removeSync(own);
       const address = { transport: "unixpacket", path: to } as const;
       return new ServiceManager(socket, address, readInterval(variable));
@@ -59,17 +59,17 @@ export class ServiceManager {
   }
 
   /**
-   * Says that the service is ready, and from then on that it does not hang, at
-   * half of the time after which the service manager ends it.
+   * Reports readiness, and from then on regularly that no thread hangs, at half
+   * of the time after which the service manager kills the process.
    *
-   * @param answers resolves when all threads have answered; never rejects
+   * @param ping resolves when all threads have answered a ping; never rejects
    */
-  async ready(answers: () => Promise<unknown>): Promise<void> {
+  async ready(ping: () => Promise<unknown>): Promise<void> {
     await this.#send("READY=1");
-    if (this.interval !== undefined) this.#keepAlive(this.interval, answers);
+    if (this.interval !== undefined) this.#keepAlive(this.interval, ping);
   }
 
-  /** Says that the service stops. */
+  /** Reports that the service is stopping. */
   async stopping(): Promise<void> {
     this.#ended.abort();
     await this.#send("STOPPING=1");
@@ -77,15 +77,16 @@ export class ServiceManager {
 
   async #keepAlive(
     interval: number,
-    answers: () => Promise<unknown>,
+    ping: () => Promise<unknown>,
   ): Promise<void> {
     const { signal } = this.#ended;
     while (!signal.aborted) {
       const late = setTimeout(
-        () => log.error("a thread hangs: the service manager will end lainlet"),
+        () =>
+          log.error("a thread hangs: the service manager will kill lainlet"),
         interval,
       );
-      await Promise.all([answers(), runtimeOperation()]);
+      await Promise.all([ping(), runtimeOperation()]);
       clearTimeout(late);
       if (signal.aborted) return;
       await this.#send("WATCHDOG=1");
@@ -103,10 +104,10 @@ export class ServiceManager {
 }
 
 /**
- * Resolves when an asynchronous operation of the runtime has ended. After a
- * panic in one of them, a compiled binary goes on with timers, and sends, while
- * no operation that has to wait ever ends: nothing is accepted any more, and no
- * signal is delivered.
+ * Resolves when the runtime has completed an asynchronous operation. After a
+ * panic in one of them a compiled binary still runs timers and sends, but no
+ * operation that waits ever completes: it accepts no connections and receives
+ * no signals.
  */
 function runtimeOperation(): Promise<void> {
   const { port1, port2 } = new MessageChannel();
@@ -120,7 +121,7 @@ function runtimeOperation(): Promise<void> {
   return promise;
 }
 
-/** Half of the time that the watchdog grants this process, in ms. */
+/** Returns half of the watchdog's timeout for this process, in ms. */
 function readInterval(variable: Variable): number | undefined {
   const limit = Number(variable("WATCHDOG_USEC"));
   const pid = variable("WATCHDOG_PID") ?? String(Deno.pid);
@@ -137,10 +138,8 @@ function removeIfThere(path: string): void {
 
 function logFailure(socket: string, error: unknown): void {
   const isDenied = error instanceof Deno.errors.NotCapable;
-  log.error("the service manager cannot be told how lainlet is", {
+  log.error("cannot notify the service manager", {
     socket,
-    error: isDenied
-      ? `this lainlet may write to ${SOCKET} only`
-      : String(error),
+    error: isDenied ? `lainlet may only write to ${SOCKET}` : String(error),
   });
 }

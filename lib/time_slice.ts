@@ -1,7 +1,7 @@
-/** How long requests of one address may use the thread before others are served, in ms. */
+/** How long the requests of one address may use the thread before other addresses get a turn, in ms. */
 const SLICE = 5;
 
-/** The same for HTTP responses and for sending, in ms. The event loop mostly runs between these anyway, and each pause costs time. */
+/** The same for HTTP responses and for sending, in ms. The event loop usually runs between those anyway, and each pause costs time. */
 const LONG_SLICE = 4 * SLICE;
 
 /**
@@ -11,10 +11,10 @@ const LONG_SLICE = 4 * SLICE;
  */
 const PAUSE = 1;
 
-/** How many addresses are remembered; then all are forgotten, and frequent ones soon have a time slice again. */
+/** Maximum number of remembered addresses; beyond it all are dropped, and active ones soon get a time slice again. */
 const MAX_ADDRESSES = 1_000;
 
-/** The time slices of addresses. */
+/** Time slices by address. */
 export class TimeSlices {
   readonly #slices = new Map<string, TimeSlice>();
 
@@ -29,20 +29,20 @@ export class TimeSlices {
 }
 
 /**
- * Limits how long the requests of one address use the thread until the event
- * loop runs: with more to read, or room to write, at any time, promises alone
- * never let it run. What waits for the next time slice resumes in order.
+ * Limits how long the requests of one address use the thread before the event
+ * loop runs. While there is always more to read, or room to write, promises
+ * alone never let it run. Waiters for the next time slice resume in order.
  */
 export class TimeSlice {
   readonly #waiting: (() => void)[] = [];
   #spent = 0;
 
-  /** Counts work. @param time it took, in ms */
+  /** Adds used time. @param time in ms */
   spend(time: number): void {
     this.#spent += time;
   }
 
-  /** Whether to await {@linkcode next} before reading more: the time is used up, or something waits already. */
+  /** Whether to await {@linkcode next} before reading more: the time is used up, or something is waiting. */
   get isOver(): boolean {
     return this.#spent >= SLICE || this.#waiting.length > 0;
   }
@@ -52,7 +52,7 @@ export class TimeSlice {
     return this.#spent >= LONG_SLICE;
   }
 
-  /** Resolves when the event loop has run and what waited before has resumed; to be awaited immediately. */
+  /** Resolves when the event loop has run and earlier waiters have resumed. Await it immediately. */
   next(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     if (this.#waiting.push(resolve) === 1) setTimeout(this.#serve, PAUSE);
@@ -61,7 +61,7 @@ export class TimeSlice {
 
   readonly #serve = async (): Promise<void> => {
     this.#spent = 0;
-    // The first stays in the queue while it runs, so that what comes is queued.
+    // The first stays in the queue while it runs, so that new waiters queue behind it.
     while (this.#spent < SLICE && this.#waiting.length > 0) {
       this.#waiting[0]?.();
       // It runs up to its next await before this loop continues.

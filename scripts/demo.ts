@@ -9,7 +9,7 @@
 import { UsageError } from "../lib/flags.ts";
 import { startLogging } from "../lib/log.ts";
 import { MemoryStore } from "../lib/store/memory.ts";
-import { readFlags, run, start } from "../main.ts";
+import { readFlags, serve, start } from "../main.ts";
 import { content, node } from "./demo/cluster.ts";
 import { story } from "./demo/story.ts";
 
@@ -27,7 +27,7 @@ start(async () => {
   const flags = readFlags(["--ip", ip, "--hostname", name, ...Deno.args]);
   startLogging(flags.logFormat, flags.debug ? "debug" : "info");
   const store = new MemoryStore(content());
-  const { web } = await run(flags, store);
+  const { web } = await serve(flags, store);
   if (web === undefined || flags.web === undefined) {
     throw new UsageError("the demo needs --web");
   }

@@ -1,20 +1,15 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
-import {
-  refusalResponse,
-  type RequestHandler,
-  stalenessHeaders,
-  textResponse,
-  unavailableResponse,
-  withHeaders,
-} from "./response.ts";
-import { errorTrace } from "../log.ts";
-import { type Cluster, followCluster, type Host } from "../watcher/cluster.ts";
-import { Counters } from "../stats/counters.ts";
+import { Rights } from "../access/rights.ts";
 import { badRequest, Refusal, Unavailable } from "../errors.ts";
-import { Limits, type LimitsOptions } from "./limits.ts";
+import { errorTrace } from "../log.ts";
 import { ChangeLog } from "../overview/change_log.ts";
+import { Counters } from "../stats/counters.ts";
 import { Metrics } from "../stats/metrics.ts";
+import { heldBackReason } from "../stats/readiness.ts";
+import { RuntimeStats } from "../stats/stats.ts";
+import type { Store } from "../store/store.ts";
+import { TimeSlices } from "../time_slice.ts";
 import type {
   CustomEndpoint,
   EndpointContext,
@@ -31,28 +26,34 @@ import {
   STREAM_PARAMS,
   takeEtag,
 } from "../view/params.ts";
+import type { View } from "../view/view.ts";
+import { Views } from "../view/views.ts";
+import { type Cluster, followCluster, type Host } from "../watcher/cluster.ts";
+import { Limits, type LimitsOptions } from "./limits.ts";
 import {
   GetHandler,
   listenerRequest,
   type RequestContext,
   tooManyListeners,
 } from "./reads.ts";
-import { Rights } from "../access/rights.ts";
-import { TimeSlices } from "../time_slice.ts";
-import type { Store } from "../store/store.ts";
-import type { View } from "../view/view.ts";
-import { Views } from "../view/views.ts";
-import { heldBackReason } from "../stats/readiness.ts";
-import { RuntimeStats } from "../stats/stats.ts";
+import {
+  refusalResponse,
+  type RequestHandler,
+  stalenessHeaders,
+  textResponse,
+  unavailableResponse,
+  withHeaders,
+} from "./response.ts";
 
-const log = getLogger(["lainlet", "origin"]);
+const log = getLogger(["lainlet", "handler"]);
 
 const BAD_HEARTBEAT = "heartbeat must be a whole number of seconds";
 
 /**
- * Headers of a stream: proxies are to pass on each event as it comes. HAProxy
- * compresses what `no-transform` (RFC 9111, 5.2.2.6) does not forbid, and holds
- * back the end of an event until the next one; nginx obeys the last one.
+ * Headers of an event stream, so that proxies pass on each event at once.
+ * HAProxy compresses unless `no-transform` (RFC 9111, 5.2.2.6) forbids it, and
+ * then holds back the end of an event until the next one. nginx obeys the last
+ * one.
  */
 const STREAM_HEADERS = {
   "Content-Type": "text/event-stream",
@@ -60,20 +61,20 @@ const STREAM_HEADERS = {
   "X-Accel-Buffering": "no",
 };
 
-/** What a lainlet knows, and to whom it tells it. */
+/** Options of {@linkcode Lainlet}. */
 export interface LainletOptions {
   readonly store: Store;
   readonly host: Host;
   readonly version: string;
   readonly endpoints: readonly (View | CustomEndpoint)[];
-  /** Check who may ask what. */
+  /** Whether to check what a caller may read. */
   readonly auth: boolean;
-  /** The age from which on the state counts as stale, in ms. */
+  /** The age from which on the state is stale, in ms. */
   readonly staleAfter: number;
   readonly limits: LimitsOptions;
 }
 
-/** The state of a cluster, and the answers that are made of it. */
+/** The state of a cluster, and the handler of all requests for it. Runs on the main thread. */
 export class Lainlet implements RequestHandler, EndpointContext {
   readonly cluster: Cluster;
   readonly counters: Counters;
@@ -113,7 +114,7 @@ export class Lainlet implements RequestHandler, EndpointContext {
     this.stats = new RuntimeStats(this);
   }
 
-  /** Leaves the store. */
+  /** Stops following the store, and ends waiting GETs. */
   close(): void {
     this.stats.close();
     this.#gets.close();
@@ -121,51 +122,55 @@ export class Lainlet implements RequestHandler, EndpointContext {
   }
 
   async handle(
-    ask: HttpRequest,
-    gone?: AbortSignal,
+    request: HttpRequest,
+    signal?: AbortSignal,
   ): Promise<HttpResponse | EventStream> {
-    const slice = this.#timeSlices.of(ask.peer);
+    const slice = this.#timeSlices.of(request.peer);
     if (slice.isLong) await slice.next();
     const begin = performance.now();
     const work = { begin };
-    let noted = begin;
+    let counted = begin;
     let endpoint: View | CustomEndpoint | undefined;
-    let answer: HttpResponse | EventStream;
+    let result: HttpResponse | EventStream;
     try {
-      if (!URL.canParse(ask.url)) throw badRequest("the URL is malformed");
-      const { pathname, searchParams } = new URL(ask.url);
+      if (!URL.canParse(request.url)) throw badRequest("the URL is malformed");
+      const { pathname, searchParams: params } = new URL(request.url);
       endpoint = this.#byPath.get(pathname.replace(/([^/])\/$/, "$1"));
-      const request = { ask, params: searchParams, gone, work };
-      const answering = this.#dispatch(endpoint, request);
-      // At once: before there is an answer, others of the address may come.
-      noted = performance.now();
-      slice.spend(noted - begin);
-      answer = await answering;
+      const dispatched = this.#dispatch(
+        endpoint,
+        { request, params, signal, work },
+      );
+      // Counted before the await: other requests of the address may run meanwhile.
+      counted = performance.now();
+      slice.spend(counted - begin);
+      result = await dispatched;
     } catch (error) {
-      answer = errorResponse(ask, error);
+      result = errorResponse(request, error);
     }
-    if ("status" in answer) {
+    if ("status" in result) {
       const end = performance.now();
-      slice.spend(end - Math.max(noted, work.begin));
+      slice.spend(end - Math.max(counted, work.begin));
       const path = endpoint?.paths[0] ?? "unknown";
-      this.metrics.observe(path, answer.status, end - work.begin);
+      this.metrics.observe(path, result.status, end - work.begin);
     }
-    return withHeaders(answer, this.#stalenessHeaders(endpoint));
+    return withHeaders(result, this.#stalenessHeaders(endpoint));
   }
 
-  /** Headers that say so, when what an answer rests on may be old. */
   #stalenessHeaders(
     endpoint: View | CustomEndpoint | undefined,
   ): Record<string, string> | undefined {
     const watcher = endpoint?.watcher?.(this.cluster);
     if (watcher === undefined) return undefined;
     const [age, file] = [watcher.age(), watcher.saved()];
-    const empty = heldBackReason(this.cluster);
-    const problems = [...empty ? [empty] : [], ...this.store.status.problems];
+    const heldBack = heldBackReason(this.cluster);
+    const problems = [
+      ...heldBack ? [heldBack] : [],
+      ...this.store.status.problems,
+    ];
     if (file !== undefined) {
       return stalenessHeaders(age, 0, [`from ${file}`, ...problems]);
     }
-    if (empty && Number.isFinite(age)) {
+    if (heldBack && Number.isFinite(age)) {
       return stalenessHeaders(age, 0, problems);
     }
     if (age <= this.staleAfter || !Number.isFinite(age)) return undefined;
@@ -174,93 +179,91 @@ export class Lainlet implements RequestHandler, EndpointContext {
 
   #dispatch(
     endpoint: View | CustomEndpoint | undefined,
-    request: RequestContext,
+    context: RequestContext,
   ): HttpResponse | EventStream | Promise<HttpResponse> {
-    const { ask, params } = request;
+    const { request, params } = context;
     if (endpoint === undefined) {
       return textResponse("404 not found", STATUS_CODE.NotFound);
     }
-    if (ask.method !== "GET" && ask.method !== "HEAD") {
+    if (request.method !== "GET" && request.method !== "HEAD") {
       return textResponse("method not allowed", STATUS_CODE.MethodNotAllowed, {
         Allow: "GET, HEAD",
       });
     }
     if ("respond" in endpoint) {
-      return endpoint.respond(this, this.views.query(params, ask.peer), ask);
+      const query = this.views.query(params, request.peer);
+      return endpoint.respond(this, query, request);
     }
     return isWatch(params)
-      ? this.#watch(endpoint, params, ask)
-      : this.#gets.get(endpoint, request);
+      ? this.#watch(endpoint, params, request)
+      : this.#gets.get(endpoint, context);
   }
 
   watchTogether(
     views: readonly NamedView[],
     params: URLSearchParams,
-    ask: HttpRequest,
+    { method, peer }: HttpRequest,
   ): HttpResponse | EventStream {
     const heartbeat = heartbeatParam(params);
     if (heartbeat === undefined) throw badRequest(BAD_HEARTBEAT);
     const [patch, tag] = [isPatch(params), isTagged(params)];
-    if (ask.method === "HEAD") {
+    if (method === "HEAD") {
       return { status: STATUS_CODE.OK, headers: STREAM_HEADERS, body: null };
     }
-    const { peer } = ask;
-    const place = this.limits.acquire({
+    const slot = this.limits.acquire({
       peer,
       endpoint: "/v2/watch",
       protocol: "http",
       params,
       names: ["view", ...STREAM_PARAMS],
     });
-    if (typeof place === "string") throw tooManyListeners(place);
-    const { release: giveBack, number } = place;
-    const demands = views.map((one) => ({ ...one, peer }));
+    if (typeof slot === "string") throw tooManyListeners(slot);
+    const { release, number } = slot;
+    const requests = views.map((one) => ({ ...one, peer }));
     const names = views.map(({ name }) => name);
     const since = views.map(({ since }) => since);
     return {
       headers: STREAM_HEADERS,
       options: { heartbeat, patch, tag, names, since, slot: number },
-      start: (listener) =>
-        runBoth(this.views.subscribeTogether(demands, listener), giveBack),
+      start: (stream) =>
+        runBoth(this.views.subscribeTogether(requests, stream), release),
     };
   }
 
   #watch(
     view: View,
     params: URLSearchParams,
-    ask: HttpRequest,
+    { method, peer }: HttpRequest,
   ): HttpResponse | EventStream {
     const patch = isPatch(params);
     if (patch && !view.isObject) {
       throw badRequest("patch=merge is for answers that are objects");
     }
-    if (ask.method === "HEAD") {
+    if (method === "HEAD") {
       return { status: STATUS_CODE.OK, headers: STREAM_HEADERS, body: null };
     }
-    const { peer } = ask;
     const since = takeEtag(params, view.params);
     const tag = isTagged(params);
-    const place = this.limits.acquire(listenerRequest({ view, params, peer }));
-    if (typeof place === "string") throw tooManyListeners(place);
-    const { release: giveBack } = place;
+    const slot = this.limits.acquire(listenerRequest({ view, params, peer }));
+    if (typeof slot === "string") throw tooManyListeners(slot);
+    const { release, number } = slot;
     const heartbeat = heartbeatParam(params);
     return {
       headers: STREAM_HEADERS,
-      options: { heartbeat: heartbeat ?? 0, patch, tag, slot: place.number },
-      start: (listener) => {
+      options: { heartbeat: heartbeat ?? 0, patch, tag, slot: number },
+      start: (stream) => {
         if (heartbeat === undefined) {
-          listener.fail(BAD_HEARTBEAT, STATUS_CODE.BadRequest);
-          return giveBack;
+          stream.fail(BAD_HEARTBEAT, STATUS_CODE.BadRequest);
+          return release;
         }
-        const demand = { view, params, peer, since };
-        const stop = this.views.subscribe(demand, listener);
-        return runBoth(stop, giveBack);
+        const request = { view, params, peer, since };
+        return runBoth(this.views.subscribe(request, stream), release);
       },
     };
   }
 }
 
-/** Of its own, to keep nothing of the request alive: there is one for each listener. */
+/** A separate function: its closure lives as long as the stream, and must not retain the request. */
 function runBoth(first: () => void, second: () => void): () => void {
   return () => {
     first();
@@ -268,13 +271,9 @@ function runBoth(first: () => void, second: () => void): () => void {
   };
 }
 
-function errorResponse(ask: HttpRequest, error: unknown): HttpResponse {
+function errorResponse(request: HttpRequest, error: unknown): HttpResponse {
   if (error instanceof Refusal) return refusalResponse(error);
   if (error instanceof Unavailable) return unavailableResponse(error);
-  logFailure(ask, error);
+  log.error("a request failed", { url: request.url, error: errorTrace(error) });
   return textResponse("internal error", STATUS_CODE.InternalServerError);
-}
-
-function logFailure({ url }: HttpRequest, error: unknown): void {
-  log.error("a request failed", { url, error: errorTrace(error) });
 }

@@ -7,17 +7,16 @@ import type {
 } from "../stats/counters.ts";
 import { intern } from "../watcher/shared.ts";
 
-/** How many streams there may be at a time, and GETs that wait. */
+/** Maximum numbers of concurrent listeners: streams, and GETs that wait. */
 export interface LimitsOptions {
   readonly listeners: number;
-  /** To one address. */
   readonly listenersPerAddress: number;
 }
 
-/** How much is kept of a parameter's value, in characters. */
+/** Number of characters that are kept of a parameter's value. */
 const MAX_VALUE_LENGTH = 100;
 
-/** Counts the streams of all threads. */
+/** The listeners of all threads, counted and limited. */
 export class Limits {
   readonly #perAddress = new Map<string, number>();
   readonly #perEndpoint = new Map<string, number>();
@@ -25,53 +24,52 @@ export class Limits {
     ["max.listeners", 0],
     ["max.listeners.per.address", 0],
   ]);
-  /** By their places. */
   readonly #open = new Map<number, ListenerInfo>();
-  /** Places that were given back, and how many there ever were. */
   readonly #freeSlots: number[] = [];
+  /** Number of slots ever used. */
   #slotCount = 0;
 
-  /** @param slots where it is noted how streams stand */
+  /** @param slots cleared when a listener leaves */
   constructor(
     private readonly options: LimitsOptions,
     private readonly slots: StreamSlots,
   ) {}
 
-  /** As many streams one address may have. */
+  /** Maximum number of listeners of one address. */
   get perAddress(): number {
     return this.options.listenersPerAddress;
   }
 
-  /** Live streams. */
+  /** Number of open listeners. */
   get listeners(): number {
     return this.#open.size;
   }
 
-  /** The same, by their places. */
+  /** Open listeners by slot. */
   get open(): ReadonlyMap<number, ListenerInfo> {
     return this.#open;
   }
 
-  /** Live streams of each endpoint that ever had one, by path. */
+  /** Number of open listeners by path, of each endpoint that ever had one. */
   get perEndpoint(): ReadonlyMap<string, number> {
     return this.#perEndpoint;
   }
 
-  /** Those that were one too many. */
+  /** Number of listeners that were refused. */
   get refused(): number {
     return this.#refusals.values().reduce((sum, count) => sum + count, 0);
   }
 
-  /** The same by the flag that limits them. */
+  /** Number of refused listeners by the flag that limits them. */
   get refusals(): ReadonlyMap<string, number> {
     return this.#refusals;
   }
 
-  /** Takes a place for a stream, or for a GET that waits. @returns it, or why there is none */
-  acquire(asked: ListenerRequest): Slot | string {
+  /** Admits a listener. @returns its slot, or the message of the refusal */
+  acquire(request: ListenerRequest): Slot | string {
     const { listeners, listenersPerAddress } = this.options;
-    const { endpoint } = asked;
-    const address = canonicalAddress(asked.peer);
+    const { endpoint } = request;
+    const address = canonicalAddress(request.peer);
     const count = this.#perAddress.get(address) ?? 0;
     if (this.listeners >= listeners) {
       this.#countRefusal("max.listeners");
@@ -82,10 +80,10 @@ export class Limits {
       return `too many listeners: ${listenersPerAddress} are served at a time to one address`;
     }
     const number = this.#freeSlots.pop() ?? this.#slotCount++;
-    this.#open.set(number, listenerInfo(asked));
+    this.#open.set(number, listenerInfo(request));
     this.#perAddress.set(address, count + 1);
     this.#addTo(endpoint, 1);
-    const giveBack = () => {
+    const release = () => {
       this.#open.delete(number);
       this.slots.clear(number);
       this.#freeSlots.push(number);
@@ -94,28 +92,28 @@ export class Limits {
       if (left > 0) this.#perAddress.set(address, left);
       else this.#perAddress.delete(address);
     };
-    return { number, release: giveBack };
+    return { number, release };
   }
 
   #countRefusal(flag: string): void {
     this.#refusals.set(flag, (this.#refusals.get(flag) ?? 0) + 1);
   }
 
-  #addTo(endpoint: string, by: number): void {
+  #addTo(endpoint: string, change: number): void {
     const count = this.#perEndpoint.get(endpoint) ?? 0;
-    this.#perEndpoint.set(endpoint, count + by);
+    this.#perEndpoint.set(endpoint, count + change);
   }
 }
 
-/** What is told of a stream: of its own, as it is kept for long, and the request is not. */
+/** A copy without the request, which must not be retained as long as the listener. */
 function listenerInfo(
   { peer, endpoint, protocol, params, names }: ListenerRequest,
 ): ListenerInfo {
-  const told = new URLSearchParams();
+  const known = new URLSearchParams();
   for (const name of names) {
     const value = params.get(name);
-    if (value) told.set(name, value.slice(0, MAX_VALUE_LENGTH));
+    if (value) known.set(name, value.slice(0, MAX_VALUE_LENGTH));
   }
   const since = Math.floor(Date.now() / 1000);
-  return { peer, endpoint, protocol, params: intern(`${told}`), since };
+  return { peer, endpoint, protocol, params: intern(`${known}`), since };
 }

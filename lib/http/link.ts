@@ -1,46 +1,55 @@
+import type { BranchOptions } from "../broadcast/branch.ts";
+import { State } from "../broadcast/state.ts";
+import type { ChangeKind, Subscriber, Topic } from "../broadcast/topic.ts";
 import type {
   EventStream,
   HttpRequest,
   HttpResponse,
 } from "../view/custom_endpoint.ts";
+import { mayWait } from "./reads.ts";
 import type { RequestHandler } from "./response.ts";
-import type { BranchOptions } from "../broadcast/branch.ts";
-import { State } from "../broadcast/state.ts";
-import type { ChangeKind, Subscriber, Topic } from "../broadcast/topic.ts";
-import { mayWait } from "./waits.ts";
 import { StateWriter, type WireState } from "./wire.ts";
 
-/** What a worker tells the thread that knows the cluster; requests have ids. */
+/** Messages from a worker to the main thread. Requests are identified by `id`. */
 export type ToMain =
-  | { readonly type: "ask"; readonly id: number; readonly ask: HttpRequest }
+  | {
+    readonly type: "request";
+    readonly id: number;
+    readonly request: HttpRequest;
+  }
+  /** The event stream of a request is open, or closed. */
   | { readonly type: "start" | "stop"; readonly id: number }
-  /** Who asked has gone. */
-  | { readonly type: "gone"; readonly id: number }
-  /** The topic's state was taken: another one may come. */
-  | { readonly type: "taken"; readonly topic: number };
+  /** The client of a request has left. */
+  | { readonly type: "cancel"; readonly id: number }
+  /** The topic's last state has arrived: the next one may be sent. */
+  | { readonly type: "ack"; readonly topic: number };
 
-/** What it is told; topics have numbers. */
+/** Messages from the main thread to a worker. Topics are identified by numbers. */
 export type ToWorker =
   | {
-    readonly type: "answer";
+    readonly type: "response";
     readonly id: number;
-    readonly answer: HttpResponse;
+    readonly response: HttpResponse;
   }
+  /** The response is an event stream. */
   | {
-    readonly type: "feed";
+    readonly type: "stream";
     readonly id: number;
     readonly headers: Readonly<Record<string, string>>;
     readonly options: BranchOptions;
   }
+  /** A stream carries a topic from now on. */
   | {
     readonly type: "attach";
     readonly id: number;
     readonly topic: number;
+    /** Index of the topic among several of the stream. */
     readonly which?: number;
     readonly revision: number;
-    /** What the reader has, if that is known. */
+    /** The state that the client has, if it is known. */
     readonly had?: { readonly etag: string; readonly state: WireState };
   }
+  /** A stream, or one of its topics, ends with an error. */
   | {
     readonly type: "fail";
     readonly id: number;
@@ -54,17 +63,20 @@ export type ToWorker =
     readonly kind: ChangeKind;
     readonly readAt: number | undefined;
     readonly revision: number;
-    /** Or why there is none; undefined: it is the same. */
+    /** A string is the message of an error; undefined: only the revision has changed. */
     readonly state: WireState | string | undefined;
   }
+  /** No stream of the worker carries the topic any more. */
   | { readonly type: "drop"; readonly topic: number };
 
+/** Posts a message to another thread. */
 export type Post<T> = (message: T) => void;
 
-/** Answers a worker's requests; the end of the link where the origin is. */
+/** Main thread's end of the link to one worker: passes its requests to a handler, and topics to its streams. */
 export class WorkerLink {
+  /** Event streams that the worker has not started yet. */
   readonly #unstarted = new Map<number, EventStream>();
-  /** Requests that may wait for long. */
+  /** Requests that may wait, see {@linkcode mayWait}. */
   readonly #waitingRequests = new Map<number, AbortController>();
   readonly #stops = new Map<number, () => void>();
   readonly #topics = new Map<Topic, LinkedTopic>();
@@ -79,115 +91,114 @@ export class WorkerLink {
 
   async receive(message: ToMain): Promise<void> {
     switch (message.type) {
-      case "ask": {
-        const { id, ask } = message;
-        const gone = mayWait(ask) ? new AbortController() : undefined;
-        if (gone) this.#waitingRequests.set(id, gone);
-        const answer = await this.handler.handle(ask, gone?.signal);
-        this.#waitingRequests.delete(id);
-        if (this.#isClosed) {
-          if ("start" in answer) discard(answer);
-        } else if ("start" in answer) {
-          const { headers, options } = answer;
-          this.#unstarted.set(id, answer);
-          this.post({ type: "feed", id, headers, options });
-        } else this.post({ type: "answer", id, answer });
-        break;
-      }
+      case "request":
+        return await this.#handle(message.id, message.request);
       case "start":
-        this.#start(message.id);
-        break;
+        return this.#start(message.id);
       case "stop":
         this.#stops.get(message.id)?.();
         this.#stops.delete(message.id);
-        break;
-      case "gone":
-        this.#waitingRequests.get(message.id)?.abort();
-        break;
-      case "taken":
-        this.#byId.get(message.topic)?.acknowledge();
-        break;
+        return;
+      case "cancel":
+        return this.#waitingRequests.get(message.id)?.abort();
+      case "ack":
+        return this.#byId.get(message.topic)?.acknowledge();
     }
   }
 
-  /** Ends whatever was begun for the worker, which has died: places are given back. */
+  /** Ends all requests and streams of the worker, which has died: their slots are released. */
   close(): void {
     this.#isClosed = true;
-    for (const gone of this.#waitingRequests.values()) gone.abort();
-    for (const feed of this.#unstarted.values()) discard(feed);
+    for (const controller of this.#waitingRequests.values()) controller.abort();
+    for (const stream of this.#unstarted.values()) discard(stream);
     for (const stop of this.#stops.values()) stop();
   }
 
+  async #handle(id: number, request: HttpRequest): Promise<void> {
+    const controller = mayWait(request) ? new AbortController() : undefined;
+    if (controller) this.#waitingRequests.set(id, controller);
+    const result = await this.handler.handle(request, controller?.signal);
+    this.#waitingRequests.delete(id);
+    if (this.#isClosed) {
+      if ("start" in result) discard(result);
+    } else if ("start" in result) {
+      const { headers, options } = result;
+      this.#unstarted.set(id, result);
+      this.post({ type: "stream", id, headers, options });
+    } else this.post({ type: "response", id, response: result });
+  }
+
   #start(id: number): void {
-    const feed = this.#unstarted.get(id);
-    if (feed === undefined) return;
+    const stream = this.#unstarted.get(id);
+    if (stream === undefined) return;
     this.#unstarted.delete(id);
-    const leaves: (() => void)[] = [];
-    const stop = feed.start({
+    const detaches: (() => void)[] = [];
+    const stop = stream.start({
       attach: (topic, had, which) =>
-        leaves.push(this.#attach(id, topic, had, which)),
+        detaches.push(this.#attach(id, topic, had, which)),
       fail: (message, status, which) =>
         this.post({ type: "fail", id, message, status, which }),
     });
     this.#stops.set(id, () => {
-      for (const leave of leaves) leave();
+      for (const detach of detaches) detach();
       stop();
     });
   }
 
-  /** Lets a stream carry a topic, which is followed once for all streams of the worker. */
+  /** Attaches a stream to a topic, which all streams of the worker share. @returns detaches it */
   #attach(
     id: number,
     topic: Topic,
     had?: State,
     which?: number,
   ): () => void {
-    let linked = this.#topics.get(topic);
-    if (linked === undefined) {
-      linked = new LinkedTopic(this.#topicCount++, topic, this.post);
-      this.#topics.set(topic, linked);
-      this.#byId.set(linked.id, linked);
-      topic.subscribe(linked);
-      linked.wake();
-    }
-    const used = linked;
-    used.users++;
-    // An older state than the one that was found here, or was read by a GET,
-    // would take the reader back.
-    const cancel = used.whenSent(() =>
+    const linked = this.#topics.get(topic) ?? this.#link(topic);
+    linked.users++;
+    // Before that the worker may hold an older state than the client has, from a GET.
+    const cancel = linked.whenSent(() =>
       this.post({
         type: "attach",
         id,
-        topic: used.id,
+        topic: linked.id,
         which,
-        revision: used.revision,
-        had: had && { etag: had.etag, state: used.writeOutOfBand(had) },
+        revision: linked.revision,
+        had: had && { etag: had.etag, state: linked.writeOutOfBand(had) },
       })
     );
     return () => {
       cancel();
-      if (--used.users > 0) return;
-      topic.unsubscribe(used);
+      if (--linked.users > 0) return;
+      topic.unsubscribe(linked);
       this.#topics.delete(topic);
-      this.#byId.delete(used.id);
-      this.post({ type: "drop", topic: used.id });
+      this.#byId.delete(linked.id);
+      this.post({ type: "drop", topic: linked.id });
     };
+  }
+
+  #link(topic: Topic): LinkedTopic {
+    const linked = new LinkedTopic(this.#topicCount++, topic, this.post);
+    this.#topics.set(topic, linked);
+    this.#byId.set(linked.id, linked);
+    topic.subscribe(linked);
+    linked.wake();
+    return linked;
   }
 }
 
-/** Ends a feed that nobody takes, which holds a place. */
-function discard(feed: EventStream): void {
-  feed.start({ attach() {}, fail() {} })();
+/** Ends an event stream that was not started: it holds a slot. */
+function discard(stream: EventStream): void {
+  stream.start({ attach() {}, fail() {} })();
 }
 
-/** Sends a worker the latest state of a topic, and the next one when that was taken. */
+/** Sends the latest state of a topic to a worker, and the next one when that is acknowledged. */
 class LinkedTopic implements Subscriber {
+  /** Number of streams that carry the topic. */
   users = 0;
   readonly #writer = new StateWriter();
-  #sentNumber = 0;
+  #sentSequence = 0;
   #sentRevision = 0;
   #isAcknowledged = true;
-  /** What is to be done when the latest state was posted. */
+  /** Called when the latest state has been sent. */
   readonly #waiting = new Set<() => void>();
 
   constructor(
@@ -196,19 +207,19 @@ class LinkedTopic implements Subscriber {
     private readonly post: Post<ToWorker>,
   ) {}
 
-  /** The one that the worker is to know: of what was posted, unless that is the latest state still. */
+  /** The revision of the state that was sent last; a later one if that is still the latest state. */
   get revision(): number {
-    const { isBarrierOutput: isGated, sequence: number, revision } = this.topic;
-    return isGated || number !== this.#sentNumber
+    const { isBarrierOutput, sequence, revision } = this.topic;
+    return isBarrierOutput || sequence !== this.#sentSequence
       ? this.#sentRevision
       : revision;
   }
 
-  /** Calls back when the latest state was posted: at once, if it was. @returns ends the wait */
-  whenSent(act: () => void): () => void {
-    if (this.topic.sequence === this.#sentNumber) act();
-    else this.#waiting.add(act);
-    return () => this.#waiting.delete(act);
+  /** Calls back when the latest state has been sent; at once if it has. @returns cancels */
+  whenSent(call: () => void): () => void {
+    if (this.topic.sequence === this.#sentSequence) call();
+    else this.#waiting.add(call);
+    return () => this.#waiting.delete(call);
   }
 
   acknowledge(): void {
@@ -216,22 +227,21 @@ class LinkedTopic implements Subscriber {
     this.wake();
   }
 
-  /** A state that is not the latest, to be read after what was posted. */
+  /** @see {@linkcode StateWriter.writeOutOfBand} */
   writeOutOfBand(state: State): WireState {
     return this.#writer.writeOutOfBand(state);
   }
 
   wake(): void {
-    const { sequence: number, latest, readAt, revision } = this.topic;
-    const isNew = number !== this.#sentNumber;
-    const isMoved = this.topic.isBarrierOutput &&
-      revision !== this.#sentRevision;
-    if (!this.#isAcknowledged || !isNew && !isMoved) return;
-    const kind = this.topic.kindSince(this.#sentNumber);
-    this.#sentNumber = number;
+    const { isBarrierOutput, latest, readAt, revision, sequence } = this.topic;
+    const isNewState = sequence !== this.#sentSequence;
+    const isNewRevision = isBarrierOutput && revision !== this.#sentRevision;
+    if (!this.#isAcknowledged || !isNewState && !isNewRevision) return;
+    const kind = this.topic.kindSince(this.#sentSequence);
+    this.#sentSequence = sequence;
     this.#sentRevision = revision;
     this.#isAcknowledged = false;
-    const state = !isNew
+    const state = !isNewState
       ? undefined
       : latest instanceof State
       ? this.#writer.write(latest)
@@ -244,7 +254,7 @@ class LinkedTopic implements Subscriber {
       revision,
       state,
     });
-    for (const act of this.#waiting) act();
+    for (const call of this.#waiting) call();
     this.#waiting.clear();
   }
 }

@@ -1,35 +1,49 @@
 import { getLogger } from "@logtape/logtape";
 import type { Counters } from "../stats/counters.ts";
 
-/** Where to listen. */
+const log = getLogger(["lainlet", "listener"]);
+
+/** Where a thread listens. */
 export interface ListenAddress {
   readonly hostname: string;
   readonly port: number;
-  /** Other threads listen there, too. */
+  /** Whether other threads listen on the same port. */
   readonly isShared: boolean;
 }
 
-/** What is done with the connections to a port. */
+/**
+ * Opens a port: `Deno.serve`. The entry point of each thread passes it in, so
+ * that the call stands there, and so that the port can be opened again.
+ *
+ * @throws {Error} if the port cannot be opened
+ */
+export type Serve = (
+  options: Deno.ServeTcpOptions,
+  handler: Deno.ServeHandler<Deno.NetAddr>,
+) => Deno.HttpServer<Deno.NetAddr>;
+
+/** Options of {@linkcode HttpListener}. */
 export interface HttpListenerOptions {
+  readonly serve: Serve;
   readonly handler: Deno.ServeHandler<Deno.NetAddr>;
-  /** Called when the port is closed; by Deno before 2.9 not while connections are open. */
+  /** Called when the port is closed; by Deno before 2.9 only once no connection is open. */
   readonly onFailure: () => void;
 }
 
 /**
- * A port, as one thread serves it. The first connection that cannot be
- * accepted, as there is no file descriptor for it, makes `Deno.serve` close
- * the port for good; the connections that it has are served on. So a port can
- * be opened again.
+ * The HTTP listener of one thread. When there is no file descriptor for a new
+ * connection, `Deno.serve` closes the port for good and keeps serving the
+ * connections that it has. So a listener can open its port again, with a new
+ * server, beside the old ones.
  */
 export class HttpListener {
-  /** The server that accepts connections, and earlier ones that may have some left. */
+  /** The current server, and earlier ones that may have connections left. */
   readonly #servers = new Set<Deno.HttpServer>();
-  /** Those that have reported that they accept no more. */
+  /** Servers that have reported that they no longer accept connections. */
   readonly #failed = new Set<Deno.HttpServer>();
   #current?: Deno.HttpServer;
 
-  /** Listens. @throws {Error} that says why not */
+  /** Opens the port. @throws {Error} if it cannot be opened */
   constructor(
     readonly address: ListenAddress,
     private readonly options: HttpListenerOptions,
@@ -37,39 +51,36 @@ export class HttpListener {
     this.open();
   }
 
-  /** Whether this thread has reported that it accepts no more. */
+  /** Whether the current server has reported that it no longer accepts connections. */
   get hasFailed(): boolean {
     return this.#current !== undefined && this.#failed.has(this.#current);
   }
 
   /**
-   * Listens anew. Requests and streams of earlier servers go on. Idle
-   * connections of a server that has reported its failure are closed.
+   * Opens the port again. Requests and streams of earlier servers continue;
+   * idle connections of servers that have reported their failure are closed.
    *
-   * A server that has not is left alone until its connections end. In Deno
-   * before 2.9, `shutdown()` panics when the server no longer accepts, its last
-   * connection has just ended, and it has not reported that yet: both wait for
-   * the task that accepts, and one of them finds it taken. The runtime of a
-   * compiled binary does not end after a panic: it hangs.
+   * A server that has not reported it is left alone until its connections end.
+   * In Deno before 2.9, `shutdown()` panics if the server no longer accepts,
+   * its last connection has just ended, and it has not reported that yet: both
+   * wait for the task that accepts, and one of them finds it taken. The runtime
+   * of a compiled binary does not exit after a panic: it hangs.
    *
-   * @throws {Error} that says why not
+   * @throws {Error} if it cannot be opened
    */
   open(): void {
     const { hostname, port, isShared } = this.address;
-    const server = Deno.serve({
-      hostname,
-      port,
-      reusePort: isShared,
-      onListen: () => {},
-      handler: this.options.handler,
-    });
+    const server = this.options.serve(
+      { hostname, port, reusePort: isShared, onListen: () => {} },
+      this.options.handler,
+    );
     server.finished.catch(() => this.#fail(server));
     this.#current = server;
     this.#servers.add(server);
     for (const old of this.#failed) this.#shutDown(old);
   }
 
-  /** Whether any thread listens. @throws {Error} that says why that is not known */
+  /** Whether any thread listens on the port. @throws {Error} if that cannot be determined */
   get isOpen(): boolean {
     try {
       probePort(this.address);
@@ -80,7 +91,7 @@ export class HttpListener {
     }
   }
 
-  /** Listens no more, and waits until all requests have been answered. */
+  /** Closes the port; resolves when all requests have been answered. */
   async close(): Promise<void> {
     await Promise.all([...this.#servers].map((one) => this.#shutDown(one)));
   }
@@ -95,7 +106,7 @@ export class HttpListener {
     try {
       await server.shutdown();
     } catch {
-      // It had stopped to listen, and says why again.
+      // A server that has failed rejects with its failure again.
     }
     this.#servers.delete(server);
     this.#failed.delete(server);
@@ -103,10 +114,10 @@ export class HttpListener {
 }
 
 /**
- * A port that nobody listens on.
+ * Checks that nothing listens on a port.
  *
- * @param address where 0 is any port
- * @throws {Error} that says why it cannot be had
+ * @returns the port, or a free one for port 0
+ * @throws {Error} if it is in use, or not allowed
  */
 export function probePort(
   { hostname, port }: Pick<ListenAddress, "hostname" | "port">,
@@ -116,45 +127,43 @@ export function probePort(
   return listener.addr.port;
 }
 
-const log = getLogger(["lainlet", "port"]);
-
-/** How often the port is looked at, in ms. */
+/** How often the port is checked, in ms. */
 const CHECK_INTERVAL = 1_000;
 
-/** How often it is told that there are no descriptors, in ms. */
+/** How often a lack of descriptors is logged, in ms. */
 const LOG_INTERVAL = 60_000;
 
 /**
- * Descriptors that no connection gets: while the port is closed they are for a
- * new connection to the store, for names and for files.
+ * Descriptors that no connection can use: while the port is closed they serve a
+ * new connection to the store, name resolution and files.
  */
 const RESERVED = 8;
 
-/** Descriptors that have to be free, the reserve included, before the port is opened again. */
+/** Free descriptors that are needed to open the port again, the reserve included. */
 const ENOUGH_TO_REOPEN = 2 * RESERVED;
 
 const ADVICE = "raise LimitNOFILE (ulimit -n) or lower --max.listeners";
 
-/** What a porter has to do with. */
+/** Options of {@linkcode ListenerWatchdog}. */
 export interface WatchdogOptions {
   readonly listener: HttpListener;
   readonly counters: Counters;
-  /** Those that were free before the first connection, {@linkcode MAX_COUNTED} at most. */
+  /** Free descriptors before the first connection, at most {@linkcode MAX_COUNTED}. */
   readonly descriptors: number;
-  /** As many streams there may be. */
+  /** Maximum number of streams. */
   readonly listeners: number;
-  /** Opens the port on the other threads: on all, or on those that have reported a failure. */
+  /** Opens the port on the other threads: on all of them, or on those that have reported a failure. */
   readonly openOthers: (which: "all" | "failed") => void;
 }
 
 /**
- * Opens a port again that was closed for want of file descriptors, as soon as
- * there are some. It looks now and then, as Deno does not always tell.
+ * Opens a port again that a lack of file descriptors has closed, as soon as
+ * there are enough. It polls, because Deno does not report every failure.
  */
 export class ListenerWatchdog {
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #reserve = new DescriptorReserve();
-  /** A thread may have closed the port, while another one has not. */
+  /** Whether a thread may have closed the port while another one has not. */
   #mayBeClosed = false;
   #loggedAt = -Infinity;
   #isLogged = false;
@@ -171,12 +180,12 @@ export class ListenerWatchdog {
     }
   }
 
-  /** To be called when a thread has closed the port. */
+  /** Notes that a thread has closed the port; the next check opens it again. */
   reportFailure(): void {
     this.#mayBeClosed = true;
   }
 
-  /** Leaves the port as it is from now on. */
+  /** Stops checking the port. */
   close(): void {
     clearInterval(this.#timer);
     this.#reserve.drain(0);
@@ -191,14 +200,14 @@ export class ListenerWatchdog {
     }
   }
 
-  /** Opens the port if it has to be. @returns what is wrong, or was */
+  /** @returns what is wrong, or was until now; undefined if the port was open */
   #reopenIfClosed(): string | undefined {
-    const { listener: port, openOthers } = this.options;
-    // To look takes a descriptor, too.
+    const { listener, openOthers } = this.options;
+    // The check itself needs a descriptor.
     this.#reserve.drain(RESERVED - 1);
     try {
-      const isOpen = port.isOpen;
-      if (isOpen && !(port.address.isShared && this.#mayBeClosed)) {
+      const { isOpen } = listener;
+      if (isOpen && !(listener.address.isShared && this.#mayBeClosed)) {
         this.#reserve.fill(RESERVED);
         return;
       }
@@ -207,8 +216,8 @@ export class ListenerWatchdog {
         this.#reserve.fill(ENOUGH_TO_REOPEN) === ENOUGH_TO_REOPEN;
       this.#reserve.drain(isEnough ? RESERVED : 0);
       if (!isEnough) return "there are too few";
-      // With connections left, Deno before 2.9 does not report a failure.
-      if (!isOpen || port.hasFailed) port.open();
+      // Deno before 2.9 reports no failure while connections are open.
+      if (!isOpen || listener.hasFailed) listener.open();
       openOthers(isOpen ? "failed" : "all");
       this.#mayBeClosed = false;
       return "there were too few";
@@ -221,7 +230,7 @@ export class ListenerWatchdog {
 
   #reportProblem(problem: string): void {
     const { counters, descriptors } = this.options;
-    counters.add("starved", 1);
+    counters.add("outOfDescriptors", 1);
     const now = performance.now();
     if (now - this.#loggedAt < LOG_INTERVAL) return;
     this.#loggedAt = now;
@@ -239,37 +248,37 @@ export class ListenerWatchdog {
   }
 }
 
-/** No more are counted at the start: a limit is 1,024 or 4,096 by default, or high. */
+/** Default limits are 1,024 or 4,096 descriptors, or much higher: more are not counted. */
 export const MAX_COUNTED = 4_200;
 
 /**
- * How many file descriptors can be had at present, which is found out by
- * having them: no permission short of all shows the limit.
+ * Counts the free file descriptors by opening them: only the permission to read
+ * everything would show the limit itself.
  *
- * @param most no more are counted; each takes some microseconds
+ * @param max no more are counted; each takes some microseconds
  */
-export function countDescriptors(most: number): number {
+export function countDescriptors(max: number): number {
   using reserve = new DescriptorReserve();
-  return reserve.fill(most);
+  return reserve.fill(max);
 }
 
-/** File descriptors that are kept for later. */
-export class DescriptorReserve implements Disposable {
+/** File descriptors that are kept open to be available later. */
+class DescriptorReserve implements Disposable {
   readonly #files: Deno.FsFile[] = [];
 
-  /** Adds some. @returns how many there are, fewer than asked for if there are no more */
+  /** Opens descriptors up to a number. @returns how many are open, fewer if there are no more */
   fill(size: number): number {
     try {
       while (this.#files.length < size) {
         this.#files.push(Deno.openSync("/dev/null"));
       }
     } catch {
-      // That was the last one.
+      // No descriptor is left.
     }
     return this.#files.length;
   }
 
-  /** Gives some back, so that there are as many as asked for. */
+  /** Closes descriptors down to a number. */
   drain(size: number): void {
     while (this.#files.length > size) this.#files.pop()?.close();
   }

@@ -1,51 +1,60 @@
+import { ChildController, onAbort } from "../abort.ts";
 import { State } from "../broadcast/state.ts";
+import type { Subscriber, Topic } from "../broadcast/topic.ts";
 import { Unavailable } from "../errors.ts";
+import type { ListenerRequest } from "../stats/counters.ts";
+import type { HttpRequest, HttpResponse } from "../view/custom_endpoint.ts";
+import type { ViewStream } from "../view/listener.ts";
 import {
   isFresh,
   READ_PARAMS,
   revisionParam,
   STREAM_PARAMS,
 } from "../view/params.ts";
-import type { HttpRequest, HttpResponse } from "../view/custom_endpoint.ts";
 import type { View } from "../view/view.ts";
 import type { ViewRequest, Views } from "../view/views.ts";
-import type { ListenerRequest } from "../stats/counters.ts";
 import type { Cluster } from "../watcher/cluster.ts";
 import { waitForRevision } from "../watcher/progress.ts";
-import { isNotModified, stateResponse, withHeaders } from "./response.ts";
 import type { Limits } from "./limits.ts";
-import { Waits } from "./waits.ts";
-import { onAbort } from "../abort.ts";
-import type { Subscriber, Topic } from "../broadcast/topic.ts";
-import type { ViewStream } from "../view/listener.ts";
+import { isNotModified, stateResponse, withHeaders } from "./response.ts";
 
-/** When a client that got no place may come back, in seconds. */
+/** When a client that exceeded a limit may retry, in seconds. */
 const RETRY_AFTER = 10;
 
-/** How long an answer may wait for a revision, or a proof, in ms. */
+/** How long a GET may wait for a revision, or for a freshness check, in ms. */
 const READ_TIMEOUT = 5_000;
 
-/** A request that is being answered. */
+/** A request that is being handled. */
 export interface RequestContext {
-  readonly ask: HttpRequest;
+  readonly request: HttpRequest;
   readonly params: URLSearchParams;
-  /** Aborts when who asked has gone. */
+  /** Aborts when the client has left. */
   readonly signal?: AbortSignal;
-  /** When the work for it began: waiting is none. As `performance.now()`. */
+  /** When the work began, as `performance.now()`; set anew after a wait, which is no work. */
   readonly work: { begin: number };
 }
 
-/** A request for a view by HTTP. */
-type ViewDemand = ViewRequest & { readonly view: View };
+/** A request for a view over HTTP. */
+type HttpViewRequest = ViewRequest & { readonly view: View };
 
-/** That there is no place for one more listener. */
-export function tooManyListeners(why: string): Unavailable {
-  return new Unavailable(why, RETRY_AFTER);
+/** Matches a URL with a parameter that lets its GET wait. */
+const READ_PARAM = new RegExp(`[?&](?:${READ_PARAMS.join("|")})=`);
+
+/** Whether a request may wait, so that it has to notice when its client leaves. */
+export function mayWait(
+  { url, prefer }: Pick<HttpRequest, "url" | "prefer">,
+): boolean {
+  return prefer !== null || READ_PARAM.test(url);
 }
 
-/** Whoever listens to a view by HTTP. */
+/** Returns the error for one listener too many. */
+export function tooManyListeners(message: string): Unavailable {
+  return new Unavailable(message, RETRY_AFTER);
+}
+
+/** Describes the listener to a view over HTTP. */
 export function listenerRequest(
-  { view, params, peer }: ViewDemand,
+  { view, params, peer }: HttpViewRequest,
 ): ListenerRequest {
   return {
     peer,
@@ -56,153 +65,170 @@ export function listenerRequest(
   };
 }
 
-/** Answers that are states of views: of now, or when there is what is waited for. */
+/**
+ * Answers GETs of views: at once, or as soon as the state has a revision
+ * (`revision`), is confirmed (`fresh`), or differs from `If-None-Match`
+ * (`Prefer: wait`).
+ */
 export class GetHandler {
-  readonly #waits = new Waits();
+  readonly #closing = new AbortController();
 
   constructor(
-    private readonly state: {
+    private readonly context: {
       readonly cluster: Cluster;
       readonly limits: Limits;
       readonly views: Views;
     },
   ) {}
 
-  /** Ends all waits. */
+  /** Ends all waits, and those to come. */
   close(): void {
-    this.#waits.close();
+    this.#closing.abort();
   }
 
-  async get(view: View, request: RequestContext): Promise<HttpResponse> {
-    const { ask, params, work } = request;
-    const demand = { view, params, peer: ask.peer };
-    const [isFirst, revision] = [isFresh(params), revisionParam(params)];
-    if (isFirst || revision > 0) {
-      await this.#waitUntilCurrent(demand, request, isFirst, revision);
+  /**
+   * Returns the response to a GET.
+   *
+   * @throws {Refusal} if the request is malformed, or the caller may not read the view
+   * @throws {Unavailable} if there is no state, or a wait timed out or exceeds a limit
+   */
+  async get(view: View, context: RequestContext): Promise<HttpResponse> {
+    const { request, params, work } = context;
+    const viewRequest = { view, params, peer: request.peer };
+    const [mustConfirm, revision] = [isFresh(params), revisionParam(params)];
+    if (mustConfirm || revision > 0) {
+      await this.#waitUntilCurrent(viewRequest, context, mustConfirm, revision);
       work.begin = performance.now();
     }
-    const seconds = ask.ifNoneMatch === null
+    const seconds = request.ifNoneMatch === null
       ? undefined
-      : preferredWait(ask.prefer);
-    if (seconds === undefined) return this.#respond(demand, ask);
-    if (isNotModified(ask, this.state.views.read(demand))) {
-      const has = (state: State) => isNotModified(ask, state);
-      await this.#waitInSlot(
-        demand,
-        request,
+      : preferredWait(request.prefer);
+    if (seconds === undefined) return this.#respond(viewRequest, request);
+    const { views } = this.context;
+    if (isNotModified(request, views.read(viewRequest))) {
+      const isKnown = (state: State) => isNotModified(request, state);
+      await this.#waitAsListener(
+        viewRequest,
+        context,
         seconds * 1000,
-        (signal) => untilChanged(this.state.views, demand, has, signal),
+        (signal) => untilChanged(views, viewRequest, isKnown, signal),
       );
       work.begin = performance.now();
     }
-    const answer = await this.#respond(demand, ask);
-    return withHeaders(answer, {
+    const response = await this.#respond(viewRequest, request);
+    return withHeaders(response, {
       "Preference-Applied": `wait=${seconds}`,
       "Vary": "Accept-Encoding, Prefer",
     });
   }
 
-  /** The present state, and which revision it rests on. */
-  async #respond(demand: ViewRequest, ask: HttpRequest): Promise<HttpResponse> {
-    const state = this.state.views.read(demand);
-    const revision = demand.view.watcher(this.state.cluster).progress?.revision;
-    const answer = await stateResponse(ask, state);
-    // 0 and none: it is not known.
-    if (!revision) return answer;
-    return withHeaders(answer, { "Lainlet-Revision": String(revision) });
+  /** Returns the current state, with the revision that it reflects. */
+  async #respond(
+    viewRequest: ViewRequest,
+    request: HttpRequest,
+  ): Promise<HttpResponse> {
+    const { cluster, views } = this.context;
+    const state = views.read(viewRequest);
+    const revision = viewRequest.view.watcher(cluster).progress?.revision;
+    const response = await stateResponse(request, state);
+    // Undefined or 0: the revision is unknown.
+    if (!revision) return response;
+    return withHeaders(response, { "Lainlet-Revision": String(revision) });
   }
 
   /**
-   * Waits until a view has a revision, and for a proof of what it is then.
+   * Waits until the state of a view is confirmed, and has a revision.
    *
-   * @throws {Refusal} when the caller may not read it
-   * @throws {Unavailable} when that takes too long
+   * @throws {Refusal} if the caller may not read it
+   * @throws {Unavailable} if that takes too long
    */
   async #waitUntilCurrent(
-    demand: ViewDemand,
-    request: RequestContext,
-    isProven: boolean,
+    viewRequest: HttpViewRequest,
+    context: RequestContext,
+    mustConfirm: boolean,
     revision: number,
   ): Promise<void> {
-    this.state.views.check(demand);
-    const { progress } = demand.view.watcher(this.state.cluster);
+    const { cluster, views } = this.context;
+    views.check(viewRequest);
+    const { progress } = viewRequest.view.watcher(cluster);
     if (progress === undefined) return;
-    if (!isProven && progress.revision >= revision) return;
-    await this.#waitInSlot(demand, request, READ_TIMEOUT, async (signal) => {
+    if (!mustConfirm && progress.revision >= revision) return;
+    const wait = async (signal: AbortSignal) => {
       try {
-        if (isProven) await progress.confirmed(signal);
+        if (mustConfirm) await progress.confirmed(signal);
         await waitForRevision(progress, revision, signal);
       } catch (error) {
         if (!signal.aborted) throw error;
-        // Whose right has gone meanwhile need not come again.
-        this.state.views.check(demand);
+        // A caller that has lost its right meanwhile is refused, and need not retry.
+        views.check(viewRequest);
         throw new Unavailable(
           progress.revision < revision
-            ? `revision ${revision} is not here yet`
-            : "the store does not say whether the state is current",
+            ? `revision ${revision} is not reached yet`
+            : "the store has not confirmed the state in time",
         );
       }
-    });
+    };
+    await this.#waitAsListener(viewRequest, context, READ_TIMEOUT, wait);
   }
 
   /**
-   * Waits for something, in a listener's place.
+   * Waits, counted as a listener.
    *
-   * @param most in ms
-   * @param until what is waited for, as long as the signal lets it
-   * @throws {Unavailable} when there is no place
+   * @param timeout in ms
+   * @param wait gets a signal that aborts after the timeout, or when the client leaves or lainlet stops
+   * @throws {Unavailable} if there are too many listeners
    */
-  async #waitInSlot(
-    demand: ViewDemand,
-    { signal: gone }: RequestContext,
-    most: number,
-    until: (signal: AbortSignal) => Promise<void>,
+  async #waitAsListener(
+    viewRequest: HttpViewRequest,
+    { signal }: RequestContext,
+    timeout: number,
+    wait: (signal: AbortSignal) => Promise<void>,
   ): Promise<void> {
-    const place = this.state.limits.acquire(listenerRequest(demand));
-    if (typeof place === "string") throw tooManyListeners(place);
-    using wait = this.#waits.begin(most, gone);
+    const slot = this.context.limits.acquire(listenerRequest(viewRequest));
+    if (typeof slot === "string") throw tooManyListeners(slot);
+    const deadline = new ChildController(this.#closing.signal, signal);
+    const timer = setTimeout(() => deadline.abort(), timeout);
     try {
-      await until(wait.signal);
+      await wait(deadline.signal);
     } finally {
-      place.release();
+      clearTimeout(timer);
+      deadline.abort();
+      slot.release();
     }
   }
 }
 
-/** As long as a request may wait, in seconds: what is between may think it dead. */
+/** Maximum wait for another state, in seconds: proxies may take a longer one for dead. */
 const MAX_WAIT = 300;
 
-/** One preference: what is between commas that are in no string. */
+/** Matches one preference of the header: commas in quotes do not separate. */
 const PREFERENCE = /(?:[^,"]|"[^"]*(?:"|$))+/g;
 const WAIT = /^\s*wait\s*(?:=|;|$)/i;
 const SECONDS = /^\s*wait\s*=\s*("?)(\d+)\1\s*(?:;|$)/i;
 
 /**
- * How long a request would wait for another state than the one it names.
+ * Returns the `wait` preference in seconds, at most {@linkcode MAX_WAIT};
+ * undefined if there is none, or it is malformed.
  *
- * @param prefer the header
- * @returns seconds; undefined: it does not say, or nothing that can be
+ * @param prefer the `Prefer` header
  * @see https://www.rfc-editor.org/rfc/rfc7240#section-4.3
  */
 export function preferredWait(prefer: string | null): number | undefined {
-  // Of several the first counts.
+  // The first of several counts.
   const wait = prefer?.match(PREFERENCE)?.find((one) => WAIT.test(one));
   const [, , text] = SECONDS.exec(wait ?? "") ?? [];
   return text === undefined ? undefined : Math.min(Number(text), MAX_WAIT);
 }
 
-/**
- * Waits until a view has a state that is not known, or until there is nothing
- * to be had any more, or until the signal aborts.
- */
-export async function untilChanged(
+/** Waits until a view has a state that is not known, the caller loses its right, or the signal aborts. */
+async function untilChanged(
   views: Views,
-  demand: ViewRequest,
+  request: ViewRequest,
   isKnown: (state: State) => boolean,
   signal: AbortSignal,
 ): Promise<void> {
   const poll = new LongPoll(isKnown);
-  const stop = views.subscribe(demand, poll);
+  const stop = views.subscribe(request, poll);
   const remove = onAbort(signal, poll.end);
   try {
     await poll.ended;
@@ -213,16 +239,17 @@ export async function untilChanged(
   }
 }
 
+/** A listener that waits for one state. */
 class LongPoll implements ViewStream, Subscriber {
-  readonly #over = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<void>();
   #topic?: Topic;
 
-  readonly ended = this.#over.promise;
-  readonly end = () => this.#over.resolve();
+  readonly ended = this.#ended.promise;
+  readonly end = () => this.#ended.resolve();
 
   constructor(private readonly isKnown: (state: State) => boolean) {}
 
-  /** The state that is there is known; of who listens, it holds this poll, too. */
+  /** Ignores the current state, which is known: in a view of listeners it differs only by this one. */
   attach(topic: Topic): void {
     this.#topic = topic;
     topic.subscribe(this);
@@ -233,7 +260,7 @@ class LongPoll implements ViewStream, Subscriber {
     if (latest instanceof State && !this.isKnown(latest)) this.end();
   }
 
-  /** Whoever asks again is told why. */
+  /** Ends the wait; reading the view then throws the reason. */
   fail(): void {
     this.end();
   }

@@ -9,18 +9,18 @@ import type {
   HttpResponse,
 } from "../view/custom_endpoint.ts";
 
-/** What answers: the one thread that knows the cluster, or a way to it. */
+/** Handles requests: `Lainlet` on the main thread, `RemoteHandler` on workers. */
 export interface RequestHandler {
-  /** Never throws. @param gone aborts when who asked has gone; for what may take long */
+  /** Returns the response, or what feeds an event stream. Never throws. @param signal aborts when the client has left */
   handle(
-    ask: HttpRequest,
-    gone?: AbortSignal,
+    request: HttpRequest,
+    signal?: AbortSignal,
   ): Promise<HttpResponse | EventStream>;
 }
 
 const JSON_TYPE = { "Content-Type": "application/json; charset=utf-8" };
 
-/** A plain-text answer of one line. */
+/** Returns a plain-text response of one line. */
 export function textResponse(
   body: string,
   status: number = STATUS_CODE.OK,
@@ -33,12 +33,12 @@ export function textResponse(
   };
 }
 
-/** A refusal, as its caller gets it. */
+/** Returns the response for a refusal. */
 export function refusalResponse({ message, status }: Refusal): HttpResponse {
   return textResponse(message, status);
 }
 
-/** An answer that says to come back: there may be one then. */
+/** Returns a 503 with `Retry-After`. */
 export function unavailableResponse(
   { message, retryAfter }: Unavailable,
 ): HttpResponse {
@@ -48,43 +48,48 @@ export function unavailableResponse(
 }
 
 /**
- * A state, with conditional requests (RFC 9110, 13) and gzip. Each encoding
- * has an entity tag of its own, as strong ones must.
+ * Returns a state, or 304 if the client has it (RFC 9110, 13), compressed if
+ * the client accepts gzip. Each encoding has its own entity tag, as strong tags
+ * require.
  *
- * @param own headers of the whole answer
+ * @param headers of the 200
  */
 export async function stateResponse(
-  ask: HttpRequest,
+  request: HttpRequest,
   state: State,
-  own: Readonly<Record<string, string>> = JSON_TYPE,
+  headers: Readonly<Record<string, string>> = JSON_TYPE,
 ): Promise<HttpResponse> {
-  const isCompressed = acceptsGzip(ask);
-  const headers = {
+  const isCompressed = acceptsGzip(request);
+  const cacheHeaders = {
     "Cache-Control": "no-cache",
-    "ETag": etagOf(ask, state),
+    "ETag": etagOf(request, state),
     "Vary": "Accept-Encoding",
   };
-  if (isNotModified(ask, state)) {
-    return { status: STATUS_CODE.NotModified, headers, body: null };
+  if (isNotModified(request, state)) {
+    return {
+      status: STATUS_CODE.NotModified,
+      headers: cacheHeaders,
+      body: null,
+    };
   }
   return {
     status: STATUS_CODE.OK,
     headers: {
+      ...cacheHeaders,
       ...headers,
-      ...own,
       ...isCompressed ? { "Content-Encoding": "gzip" } : {},
     },
     body: isCompressed ? await state.gzip : state.body,
   };
 }
 
-/** Whether who asks has a state already. */
-export function isNotModified(ask: HttpRequest, state: State): boolean {
-  return !ifNoneMatch(ask.ifNoneMatch, etagOf(ask, state));
+/** Whether `If-None-Match` names a state. */
+export function isNotModified(request: HttpRequest, state: State): boolean {
+  return !ifNoneMatch(request.ifNoneMatch, etagOf(request, state));
 }
 
-function etagOf(ask: HttpRequest, { etag }: State): string {
-  return acceptsGzip(ask) ? etag.replace(/"$/, '-gzip"') : etag;
+function etagOf(request: HttpRequest, { etag }: State): string {
+  return acceptsGzip(request) ? etag.replace(/"$/, '-gzip"') : etag;
 }
 
 function acceptsGzip({ acceptEncoding }: HttpRequest): boolean {
@@ -96,22 +101,22 @@ function acceptsGzip({ acceptEncoding }: HttpRequest): boolean {
       ) === "gzip";
 }
 
-/** An answer, with headers that the whole of it has. */
+/** Returns a response with more headers. */
 export function withHeaders<T extends HttpResponse | EventStream>(
-  answer: T,
+  response: T,
   headers: Readonly<Record<string, string>> | undefined,
 ): T {
-  if (headers === undefined) return answer;
-  return { ...answer, headers: { ...answer.headers, ...headers } };
+  if (headers === undefined) return response;
+  return { ...response, headers: { ...response.headers, ...headers } };
 }
 
 /**
- * Headers that say that an answer rests on a state that may be old: `Age` in
- * seconds (RFC 9111, 5.1), and `Cache-Status` with how long it is stale (RFC
+ * Returns headers of a response whose state may be stale: `Age` in seconds (RFC
+ * 9111, 5.1), and `Cache-Status` with the negative time since it is stale (RFC
  * 9211).
  *
- * @param age since the state was last confirmed, in ms
- * @param staleAfter the age from which on it counts as stale, in ms
+ * @param age time since the state was last confirmed, in ms
+ * @param staleAfter the age from which on it is stale, in ms
  * @param problems why it is not confirmed
  */
 export function stalenessHeaders(
@@ -121,7 +126,7 @@ export function stalenessHeaders(
 ): Record<string, string> {
   const ttl = -Math.ceil((age - staleAfter) / 1000);
   // A string of RFC 8941, 3.3.3 is printable ASCII.
-  const detail = (problems.join("; ") || "the store is not heard from")
+  const detail = (problems.join("; ") || "no contact with the store")
     .replace(/[^ -~]/g, "?").replace(/["\\]/g, "\\$&");
   return {
     "Age": String(Math.floor(age / 1000)),

@@ -1,5 +1,17 @@
 import { getLogger } from "@logtape/logtape";
-import { Workers, type WorkerSetup } from "./workers.ts";
+import { STATUS_CODE } from "@std/http/status";
+import { Hosts, isBrowser, isCrossSite } from "../access/hosts.ts";
+import { Branch } from "../broadcast/branch.ts";
+import { StreamRegistry } from "../broadcast/registry.ts";
+import { forbidden, misdirected } from "../errors.ts";
+import { listenAt } from "../listen.ts";
+import type { Counters } from "../stats/counters.ts";
+import type {
+  EventStream,
+  HttpRequest,
+  HttpResponse,
+} from "../view/custom_endpoint.ts";
+import type { Lainlet } from "./handler.ts";
 import {
   countDescriptors,
   HttpListener,
@@ -7,51 +19,42 @@ import {
   ListenerWatchdog,
   MAX_COUNTED,
   probePort,
+  type Serve,
 } from "./listener.ts";
-import type { Lainlet } from "./handler.ts";
-import { listenAt } from "../listen.ts";
-import { STATUS_CODE } from "@std/http/status";
-import type {
-  EventStream,
-  HttpRequest,
-  HttpResponse,
-} from "../view/custom_endpoint.ts";
+import { mayWait } from "./reads.ts";
 import {
   refusalResponse,
   type RequestHandler,
   textResponse,
 } from "./response.ts";
-import { Hosts, isBrowser, isCrossSite } from "../access/hosts.ts";
-import { Branch } from "../broadcast/branch.ts";
-import { StreamRegistry } from "../broadcast/registry.ts";
-import { forbidden, misdirected } from "../errors.ts";
-import type { Counters } from "../stats/counters.ts";
-import { mayWait } from "./waits.ts";
+import { Workers, type WorkerSetup } from "./workers.ts";
 
 const log = getLogger(["lainlet", "http"]);
 
-/** Where and how a lainlet is served by HTTP. */
+/** Options of {@linkcode HttpServer}. */
 export interface HttpServerOptions
   extends Pick<WorkerSetup, "hosts" | "slowAfter" | "logFormat" | "logLevel"> {
-  /** "" is every address, port 0 a free one. */
+  /** Opens the port on this thread. */
+  readonly serve: Serve;
+  /** An empty hostname is all addresses, port 0 a free one. */
   readonly web: { readonly hostname: string; readonly port: number };
-  /** Threads that serve connections. */
+  /** Number of threads that serve connections. */
   readonly workers: number;
-  /** As many streams there may be. */
+  /** Maximum number of streams. */
   readonly listeners: number;
 }
 
-/** Serves a lainlet by HTTP: on this thread and on workers, and again when the port was closed. */
+/** Serves a lainlet over HTTP, on this thread and on workers; opens the port again if it closes. */
 export class HttpServer {
   readonly #thread: ThreadServer;
   readonly #listener: HttpListener;
   readonly #workers: Workers;
   readonly #watchdog: ListenerWatchdog;
 
-  /** Listens, on this thread. @throws {Error} that says why not */
+  /** Opens the port on this thread. @throws {Error} if it cannot be opened */
   constructor(lainlet: Lainlet, options: HttpServerOptions) {
-    const { web, workers, listeners, ...setup } = options;
-    // Before anything else needs one.
+    const { serve, web, workers, listeners, ...setup } = options;
+    // Before anything else uses some.
     const descriptors = countDescriptors(MAX_COUNTED);
     const { counters } = lainlet;
     this.#thread = new ThreadServer({ ...setup, handler: lainlet, counters });
@@ -59,9 +62,12 @@ export class HttpServer {
     const { handle: handler } = this.#thread;
     this.#listener = listenAt(web, (hostname) => {
       const address = { hostname, port: web.port, isShared: workers > 1 };
-      // With a port to be shared, the system would not tell that another process has it.
+      // Opening a shared port succeeds even if another process listens on it.
       const port = probePort(address);
-      return new HttpListener({ ...address, port }, { handler, onFailure });
+      return new HttpListener(
+        { ...address, port },
+        { serve, handler, onFailure },
+      );
     });
     this.#workers = new Workers(workers - 1, lainlet, counters, {
       ...setup,
@@ -82,19 +88,19 @@ export class HttpServer {
     return this.#listener.address;
   }
 
-  /** Resolves when all threads listen. @throws {Error} when one cannot */
+  /** Resolves when all threads listen. @throws {Error} if one cannot */
   async ready(): Promise<void> {
     await this.#workers.ready();
     const { hostname, port } = this.address;
     log.info("HTTP is served", { hostname, port });
   }
 
-  /** Resolves when all threads have answered: one that hangs does not. */
+  /** Resolves when all threads have answered; not while one hangs. */
   ping(): Promise<void> {
     return this.#workers.ping();
   }
 
-  /** Listens no more, ends all streams, and waits until all requests are answered. */
+  /** Closes the port, ends all streams, and resolves when all requests have been answered. */
   async close(): Promise<void> {
     this.#watchdog.close();
     this.#thread.close();
@@ -102,40 +108,40 @@ export class HttpServer {
   }
 }
 
-/** The longest URL that is looked at, and the most of headers, in characters. */
+/** Maximum length of a URL, and of all headers together, in characters. */
 const MAX_URL = 8 * 1024;
 const MAX_HEADERS = 32 * 1024;
 
-/** What a server serves, and how long it has patience. */
+/** Options of {@linkcode ThreadServer}. */
 export interface ThreadServerOptions {
   readonly handler: RequestHandler;
   readonly counters: Counters;
-  /** Names by which browsers may ask, see {@linkcode Hosts}. */
+  /** Host names that browsers may use, see {@linkcode Hosts}. */
   readonly hosts: Iterable<string>;
-  /** How long a reader may leave alone what is there for it, in ms. */
+  /** How long pending data may stay unread before its stream ends, in ms. */
   readonly slowAfter: number;
-  /** How long a stream may carry nothing before it gets a comment, in ms; default 30 s. */
+  /** How long a stream may be silent before it gets a comment, in ms; default 30 s. */
   readonly idle?: number;
 }
 
-/** Serves an origin's answers and feeds over HTTP, on one thread. */
+/** Serves the responses and event streams of a request handler over HTTP, on one thread. */
 export class ThreadServer {
-  readonly #branches: StreamRegistry;
+  readonly #streams: StreamRegistry;
   readonly #hosts: Hosts;
 
   constructor(private readonly options: ThreadServerOptions) {
     this.#hosts = new Hosts(options.hosts);
-    this.#branches = new StreamRegistry(options);
+    this.#streams = new StreamRegistry(options);
   }
 
-  /** Answers one request; the handler for `Deno.serve`. Never throws. */
+  /** Handles one request; the handler for `Deno.serve`. Never throws. */
   readonly handle: Deno.ServeHandler<Deno.NetAddr> = async (request, info) => {
     this.options.counters.add("connections", 1);
     const { method, url, headers } = request;
     const peer = info.remoteAddr.hostname;
     const prefer = headers.get("Prefer");
     const isNamed = this.#hosts.include(headers.get("Host"));
-    const answer = refuseTooLong(request) ?? refuseBrowser(headers, isNamed) ??
+    const result = refuseTooLong(request) ?? refuseBrowser(headers, isNamed) ??
       await this.options.handler.handle({
         method,
         url,
@@ -146,8 +152,9 @@ export class ThreadServer {
         ifNoneMatch: headers.get("If-None-Match"),
         prefer,
         lastEventId: headers.get("Last-Event-ID"),
+        // The runtime creates the signal when it is read, which costs time.
       }, mayWait({ url, prefer }) ? request.signal : undefined);
-    const [response, stop] = this.#respond(answer, { url, peer });
+    const [response, stop] = this.#respond(result, { url, peer });
     const { status } = response;
     const done = () => {
       this.options.counters.add("connections", -1);
@@ -160,7 +167,7 @@ export class ThreadServer {
 
   /** Ends all streams. */
   close(): void {
-    this.#branches.close();
+    this.#streams.close();
   }
 
   #onSlow(request: Pick<HttpRequest, "url" | "peer">): void {
@@ -168,27 +175,27 @@ export class ThreadServer {
     log.warn("a listener is too slow, its stream ends", { ...request });
   }
 
-  /** @returns the response, and what is to be called when it is over */
+  /** @returns the response, and a function to call when it has been sent or canceled */
   #respond(
-    answer: HttpResponse | EventStream,
+    result: HttpResponse | EventStream,
     request: Pick<HttpRequest, "url" | "peer">,
   ): [response: Response, stop: () => void] {
-    const { headers } = answer;
-    if ("start" in answer) {
+    const { headers } = result;
+    if ("start" in result) {
       const branch = new Branch(
-        this.#branches,
-        answer.options,
+        this.#streams,
+        result.options,
         () => this.#onSlow(request),
       );
-      const stop = answer.start(branch);
+      const stop = result.start(branch);
       return [new Response(branch.stream, { headers }), stop];
     }
-    const { status, body } = answer;
+    const { status, body } = result;
     return [new Response(body, { status, headers }), () => {}];
   }
 }
 
-/** The answer to a browser that asks for a page of somebody else's. */
+/** Refuses a browser whose `Host` is unknown, or whose page belongs to another site. */
 function refuseBrowser(
   headers: Headers,
   isNamed: boolean,
@@ -200,7 +207,7 @@ function refuseBrowser(
   }
 }
 
-/** The answer to a request that asks in too many words. */
+/** Refuses a URL or headers that are too long. */
 function refuseTooLong({ url, headers }: Request): HttpResponse | undefined {
   if (url.length > MAX_URL) {
     return textResponse("the URL is too long", STATUS_CODE.URITooLong);

@@ -1,6 +1,7 @@
 /**
- * States between threads: of an object only the blocks that the other thread
- * does not have go over, so what a change costs follows the change.
+ * Encodes the states of a topic for another thread, each as the difference from
+ * the one before: of an object, only blocks that the other thread does not have
+ * are sent. So the cost of a change does not depend on the size of the state.
  *
  * @module
  */
@@ -13,27 +14,27 @@ import {
 } from "../broadcast/blocks.ts";
 import { type Bytes, State } from "../broadcast/state.ts";
 
-/** A block's items, one behind the other. */
+/** A block that the other thread does not have: its fragments, concatenated. */
 interface WireBlock {
   readonly bytes: Bytes;
-  /** Of each item: its length in bytes, and where its value begins. */
+  /** Two numbers for each fragment: its length in bytes, and the offset of its value. */
   readonly index: Uint32Array<ArrayBuffer>;
 }
 
-/** Blocks, by those of the state before. */
+/** The blocks of a state, relative to those of the state before. */
 interface WireBlocks {
-  /** So many of them come first. */
+  /** How many of the first blocks are the same. */
   readonly begin: number;
-  /** A number is the one that had this place. */
+  /** The blocks in between: a number is the index of a block of the state before. */
   readonly blocks: readonly (number | WireBlock)[];
-  /** So many, with which they end, come last. */
+  /** How many of the last blocks are the same. */
   readonly end: number;
 }
 
-/** A state: bytes, or blocks. */
+/** An encoded state: all of its bytes, or its blocks. */
 export type WireState = Bytes | WireBlocks;
 
-/** Writes the states of one topic, in order. */
+/** Encodes the states of one topic, in order. */
 export class StateWriter {
   #last: readonly Block[] = [];
 
@@ -43,22 +44,22 @@ export class StateWriter {
     return wire;
   }
 
-  /** A state besides: the next one is told by the last that was written, as is this one. */
+  /** Encodes a state that is not part of the sequence, relative to the last one that is. */
   writeOutOfBand({ content }: State): WireState {
     if (!(content instanceof Blocks)) return content;
     const last = this.#last;
     const { begin, end } = sharedEnds(last, content.blocks);
-    const places = new Map(
+    const indexes = new Map(
       last.slice(begin, last.length - end)
         .map((block, i) => [block, begin + i]),
     );
     const blocks = content.blocks.slice(begin, content.blocks.length - end)
-      .map((block) => places.get(block) ?? packBlock(block));
+      .map((block) => indexes.get(block) ?? packBlock(block));
     return { begin, blocks, end };
   }
 }
 
-/** Reads what a {@linkcode StateWriter} has written. */
+/** Decodes what a {@linkcode StateWriter} has encoded. */
 export class StateReader {
   #last: readonly Block[] = [];
 
@@ -68,7 +69,7 @@ export class StateReader {
     return new State(new Blocks(this.#last));
   }
 
-  /** What {@linkcode StateWriter.writeOutOfBand} has written. */
+  /** Decodes the result of {@linkcode StateWriter.writeOutOfBand}. */
   readOutOfBand(state: WireState): State {
     if (state instanceof Uint8Array) return new State(state);
     return new State(new Blocks(this.#blocksOf(state)));
@@ -80,7 +81,7 @@ export class StateReader {
       const known = typeof block === "number"
         ? last[block]
         : unpackBlock(block);
-      if (known === undefined) throw new Error("a state names no block");
+      if (known === undefined) throw new Error("unknown block of a state");
       return known;
     });
     return last.slice(0, begin)
@@ -88,15 +89,15 @@ export class StateReader {
   }
 }
 
-function packBlock({ fragments: items, size }: Block): WireBlock {
+function packBlock({ fragments, size }: Block): WireBlock {
   const bytes = new Uint8Array(size);
-  const index = new Uint32Array(items.length * 2);
+  const index = new Uint32Array(fragments.length * 2);
   let at = 0;
-  items.forEach((item, i) => {
-    bytes.set(item.bytes, at);
-    at += item.bytes.length;
-    index[2 * i] = item.bytes.length;
-    index[2 * i + 1] = item.valueOffset;
+  fragments.forEach((fragment, i) => {
+    bytes.set(fragment.bytes, at);
+    at += fragment.bytes.length;
+    index[2 * i] = fragment.bytes.length;
+    index[2 * i + 1] = fragment.valueOffset;
   });
   return { bytes, index };
 }
@@ -104,14 +105,14 @@ function packBlock({ fragments: items, size }: Block): WireBlock {
 const decoder = new TextDecoder();
 
 function unpackBlock({ bytes, index }: WireBlock): Block {
-  const items: Fragment[] = [];
+  const fragments: Fragment[] = [];
   let at = 0;
   for (let i = 0; i < index.length; i += 2) {
     const own = bytes.subarray(at, at += index[i] ?? 0);
     const value = index[i + 1] ?? 0;
-    // Before the value stands the name, as JSON, and a colon.
+    // The name, as JSON, and a colon precede the value.
     const name = JSON.parse(decoder.decode(own.subarray(0, value - 1)));
-    items.push(fragment(String(name), own, value));
+    fragments.push(fragment(String(name), own, value));
   }
-  return new Block(items);
+  return new Block(fragments);
 }

@@ -1,13 +1,14 @@
 /**
- * A thread that serves connections; what it answers comes from the main one.
+ * The entry point of a worker thread, which serves HTTP connections. The main
+ * thread handles their requests.
  *
  * @module
  */
+import { logUncaught, startLogging } from "../log.ts";
 import { Counters } from "../stats/counters.ts";
 import type { ToMain, ToWorker } from "./link.ts";
-import { RemoteHandler } from "./remote.ts";
-import { logUncaught, startLogging } from "../log.ts";
 import { HttpListener } from "./listener.ts";
+import { RemoteHandler } from "./remote.ts";
 import { ThreadServer } from "./server.ts";
 import type { FromWorker, WorkerCommand, WorkerSetup } from "./workers.ts";
 
@@ -19,30 +20,31 @@ declare const self: {
 };
 
 let server: ThreadServer | undefined;
-let port: HttpListener | undefined;
-const origin = new RemoteHandler((message) => self.postMessage(message));
+let listener: HttpListener | undefined;
+const handler = new RemoteHandler((message) => self.postMessage(message));
 
 self.onmessage = ({ data }) => {
   if (data.type === "close") close();
   else if (data.type === "open") open(data.which);
   else if (data.type === "ping") self.postMessage({ type: "pong" });
-  else if (data.type === "setup") serve(data);
-  else origin.receive(data);
+  else if (data.type === "setup") start(data);
+  else handler.receive(data);
 };
 
-function serve(setup: WorkerSetup): void {
+function start(setup: WorkerSetup): void {
   logUncaught();
   startLogging(setup.logFormat, setup.logLevel);
   server = new ThreadServer({
-    handler: origin,
+    handler,
     counters: new Counters(setup.counters, setup.thread),
     hosts: setup.hosts,
     slowAfter: setup.slowAfter,
   });
   try {
-    port = new HttpListener(setup.address, {
+    listener = new HttpListener(setup.address, {
+      serve: (options, handler) => Deno.serve(options, handler),
       handler: server.handle,
-      onFailure: shut,
+      onFailure,
     });
     self.postMessage({ type: "listening" });
   } catch (error) {
@@ -51,20 +53,20 @@ function serve(setup: WorkerSetup): void {
 }
 
 function open(which: "all" | "failed"): void {
-  if (which === "failed" && !port?.hasFailed) return;
+  if (which === "failed" && !listener?.hasFailed) return;
   try {
-    port?.open();
+    listener?.open();
   } catch {
-    shut();
+    onFailure();
   }
 }
 
-function shut(): void {
-  self.postMessage({ type: "shut" });
+function onFailure(): void {
+  self.postMessage({ type: "listener failed" });
 }
 
 async function close(): Promise<void> {
   server?.close();
-  await port?.close();
+  await listener?.close();
   self.postMessage({ type: "closed" });
 }

@@ -1,21 +1,21 @@
 import { getLogger } from "@logtape/logtape";
-import { backoff } from "../time.ts";
 import type { Counters } from "../stats/counters.ts";
-import type { RequestHandler } from "./response.ts";
+import { backoff } from "../time.ts";
 import { type ToMain, WorkerLink } from "./link.ts";
 import type { ListenAddress } from "./listener.ts";
+import type { RequestHandler } from "./response.ts";
 
 const log = getLogger(["lainlet", "workers"]);
 
-/** How long a worker must have listened for its death to be another matter than the one before, in ms. */
+/** A worker that has listened for this long, in ms, restarts without a growing delay. */
 const STABLE_AFTER = 60_000;
 
-/** What a worker has to know to serve. */
+/** The first message to a worker: what it needs to serve. */
 export interface WorkerSetup {
   readonly type: "setup";
   readonly address: ListenAddress;
   readonly counters: SharedArrayBuffer;
-  /** Its number, from 1. */
+  /** Number of the thread, from 1. */
   readonly thread: number;
   readonly hosts: readonly string[];
   readonly slowAfter: number;
@@ -23,96 +23,89 @@ export interface WorkerSetup {
   readonly logLevel: "debug" | "info";
 }
 
-/** What a worker is told: to open its port if it has failed, or in any case; to answer; to end. */
+/** Later messages to a worker: open the port (if it has failed, or in any case), answer, close. */
 export type WorkerCommand =
   | { readonly type: "open"; readonly which: "all" | "failed" }
   | { readonly type: "ping" }
   | { readonly type: "close" };
 
-/** What a worker says of itself. */
+/** Messages from a worker about itself. */
 export type FromWorker =
-  | { readonly type: "listening" | "shut" | "pong" | "closed" }
+  | { readonly type: "listening" | "listener failed" | "pong" | "closed" }
   | { readonly type: "failed"; readonly reason: string };
 
-/** What all workers have to know. */
-type CommonSetup = Omit<WorkerSetup, "thread">;
-
-/** Threads that serve connections to the same port, from one origin. */
+/** Worker threads that serve connections on one port, for one request handler. */
 export class Workers {
   readonly #workers: readonly SupervisedWorker[];
 
   /**
-   * Starts them.
+   * Starts the workers.
    *
-   * @param count how many
    * @param counters those of all threads
-   * @param onShut called when one listens no more
+   * @param onFailure called when the listener of a worker has failed
    */
   constructor(
     count: number,
-    origin: RequestHandler,
+    handler: RequestHandler,
     counters: Counters,
-    setup: CommonSetup,
-    onShut: () => void,
+    setup: Omit<WorkerSetup, "thread">,
+    onFailure: () => void,
   ) {
     this.#workers = Array.from(
       { length: count },
-      // This thread is the first one.
       (_, i) =>
         new SupervisedWorker(
-          origin,
+          handler,
           counters,
+          // The main thread is number 0.
           { ...setup, thread: i + 1 },
-          onShut,
+          onFailure,
         ),
     );
   }
 
-  /** Resolves when all of them listen. @throws {Error} when one cannot */
+  /** Resolves when all workers listen. @throws {Error} if one cannot */
   async ready(): Promise<void> {
-    await Promise.all(
-      this.#workers.map(({ firstReady: listening }) => listening.promise),
-    );
+    await Promise.all(this.#workers.map(({ ready }) => ready.promise));
   }
 
-  /** Lets them listen anew: all, or those that have reported a failure. */
+  /** Opens the port again: on all workers, or on those whose listener has failed. */
   open(which: "all" | "failed"): void {
     for (const worker of this.#workers) worker.open(which);
   }
 
-  /** Resolves when each of them has answered, or has failed: one that hangs does neither. */
+  /** Resolves when each worker has answered or died; not while one hangs. */
   async ping(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.ping()));
   }
 
-  /** Ends all their streams, and waits until they have answered what they were asked. */
+  /** Ends all streams of the workers; resolves when their requests have been answered. */
   async close(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.close()));
   }
 }
 
-/** A thread that serves connections; when it dies, another one takes its place. */
+/** A worker thread that is replaced when it dies. */
 class SupervisedWorker {
-  /** Rejected when the first thread fails before it listens: then none takes its place. */
-  readonly firstReady = Promise.withResolvers<void>();
+  /** Rejects if the first thread fails before it listens; then it is not replaced. */
+  readonly ready = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
-  /** The answer of the present thread. */
   #pong = Promise.withResolvers<void>();
   #hasListened = false;
   #isClosing = false;
-  /** When the present thread began to listen, as `performance.now()`. */
+  /** When the current thread began to listen, as `performance.now()`. */
   #since = Infinity;
-  /** Threads that died soon, in a row. */
+  /** Consecutive threads that died before {@linkcode STABLE_AFTER}. */
   #failures = 0;
   #restart?: ReturnType<typeof setTimeout>;
-  /** Undefined: it died. */
+  /** Undefined while the thread is dead. */
   #worker?: Worker;
 
   constructor(
-    private readonly origin: RequestHandler,
+    private readonly handler: RequestHandler,
     private readonly counters: Counters,
     private readonly setup: WorkerSetup,
-    private readonly onShut: () => void,
+    private readonly onFailure: () => void,
   ) {
     this.#start();
   }
@@ -143,10 +136,10 @@ class SupervisedWorker {
       { type: "module" },
     );
     const link = new WorkerLink(
-      this.origin,
+      this.handler,
       (message) => worker.postMessage(message),
     );
-    const lose = (reason: string) => {
+    const fail = (reason: string) => {
       if (worker !== this.#worker) return;
       this.#worker = undefined;
       worker.terminate();
@@ -159,15 +152,15 @@ class SupervisedWorker {
       switch (data.type) {
         case "listening":
           this.#since = performance.now();
-          if (this.#hasListened) log.info("a worker has taken its place");
+          if (this.#hasListened) log.info("a worker was replaced");
           this.#hasListened = true;
-          this.firstReady.resolve();
+          this.ready.resolve();
           break;
-        case "shut":
-          this.onShut();
+        case "listener failed":
+          this.onFailure();
           break;
         case "failed":
-          lose(data.reason);
+          fail(data.reason);
           break;
         case "pong":
           this.#pong.resolve();
@@ -181,15 +174,15 @@ class SupervisedWorker {
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      lose(`a worker failed: ${event.message}`);
+      fail(`a worker failed: ${event.message}`);
     };
     this.#post(this.setup);
   }
 
   #onDeath(reason: string): void {
     if (this.#isClosing) return this.#closed.resolve();
-    // Whoever waits for the first one says so.
-    if (!this.#hasListened) return this.firstReady.reject(new Error(reason));
+    // Logged by what waits for the first thread.
+    if (!this.#hasListened) return this.ready.reject(new Error(reason));
     log.error("a worker died, its connections are lost", { error: reason });
     if (performance.now() - this.#since > STABLE_AFTER) this.#failures = 0;
     this.#since = Infinity;

@@ -6,7 +6,7 @@ const NAMES = [
   "deliveries",
   "conflated",
   "bytes",
-  "starved",
+  "outOfDescriptors",
 ] as const;
 
 /** What is counted. */
@@ -87,7 +87,7 @@ export class Counters {
 
   /** Seconds in which there were no file descriptors for new connections. */
   get outOfDescriptors(): number {
-    return this.#get("starved");
+    return this.#get("outOfDescriptors");
   }
 
   add(name: CounterName, by: number): void {

@@ -117,7 +117,8 @@ Deno.test("listeners: those who do not read are behind, on whatever thread", asy
   const store = new MemoryStore([["/lain/config/a", large]]);
   await using lainlet = new TestLainlet(store);
   await lainlet.ready();
-  const front = new HttpServer(lainlet.lainlet, {
+  const server = new HttpServer(lainlet.lainlet, {
+    serve: (options, handler) => Deno.serve(options, handler),
     web: { hostname: "127.0.0.1", port: 0 },
     workers: 2,
     listeners: 100,
@@ -126,8 +127,8 @@ Deno.test("listeners: those who do not read are behind, on whatever thread", asy
     logFormat: "logfmt",
     logLevel: "info",
   });
-  await front.ready();
-  const { port } = front.address;
+  await server.ready();
+  const { port } = server.address;
   const stalled = await Promise.all(Array.from({ length: 8 }, async () => {
     const conn = await Deno.connect({ hostname: "127.0.0.1", port });
     const request = "GET /v2/configwatcher?watch=1 HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -165,5 +166,5 @@ Deno.test("listeners: those who do not read are behind, on whatever thread", asy
   const after = await get(`${lainlet.url}/metrics`);
   assertEquals(/^lainlet_listeners_behind (\d)$/m.exec(after.body)?.[1], "0");
   await reading[Symbol.asyncDispose]();
-  await front.close();
+  await server.close();
 });

@@ -217,7 +217,7 @@ for (const target of ["source", "binary"] as const) {
     });
 
     assertEquals(
-      /level=(error|fatal).*(a request failed|a promise was rejected)/.exec(
+      /level=(error|fatal).*(a request failed|unhandled rejection)/.exec(
         lainlet.program.stderr,
       ),
       null,

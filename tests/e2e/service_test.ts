@@ -94,7 +94,7 @@ Deno.test("binary: a service manager that it may not reach is an error in the lo
   );
   assertMatch(
     program.stderr,
-    /level=error \S+ msg="the service manager cannot be told how lainlet is" socket=\S+ error="this lainlet may write to \/run\/systemd\/notify only"\n/,
+    /level=error \S+ msg="cannot notify the service manager" socket=\S+ error="lainlet may only write to \/run\/systemd\/notify"\n/,
   );
   assertEquals(manager.messages, []);
 });

@@ -108,7 +108,7 @@ Deno.test("a browser: a page whose name resolves to this node reads nothing, and
         const answer: unknown = await page.evaluate(read(path, init));
         const [status, body = ""] = Object(answer);
         assertEquals([path, init, status], [path, init, 421]);
-        assert(body.startsWith("lainlet is not known by this name"), body);
+        assert(body.startsWith("unknown host name"), body);
       }
     }
     const stream: unknown = await page.evaluate(

@@ -29,9 +29,9 @@ Deno.test("log: of a bug that nobody caught, a line says where it comes from, an
     const told = lines.join("\n");
     assertMatch(
       told,
-      /^.*level=error .*a promise was rejected.*one.*promised/m,
+      /^.*level=error .*unhandled rejection.*one.*promised/m,
     );
-    assertMatch(told, /^.*level=error .*was not caught.*two.*reported/m);
+    assertMatch(told, /^.*level=error .*uncaught error.*two.*reported/m);
   } finally {
     await Deno.remove(file);
   }

@@ -7,14 +7,14 @@
  * @module
  */
 import { MemoryStore } from "../../lib/store/memory.ts";
-import { readFlags, run } from "../../main.ts";
+import { readFlags, serve } from "../../main.ts";
 
 const RATE = 2_000;
 const KEYS = 4;
 
 const [count = "0", ...flags] = Deno.args;
 const store = new MemoryStore([["/lain/config/small", "x"]]);
-await run(readFlags(flags), store);
+await serve(readFlags(flags), store);
 const value = new Uint8Array(1_000_000).fill("x".charCodeAt(0));
 Deno.addSignalListener("SIGUSR1", async () => {
   const begin = performance.now();

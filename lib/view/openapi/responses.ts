@@ -97,7 +97,7 @@ const REFUSED = {
       "A browser asks by a name that may be anybody's: ask by an address, or by a name of `--web.hosts`.",
     headers: [],
     example:
-      "lainlet is not known by this name: ask it by an address, or give the name to --web.hosts",
+      "unknown host name: use an IP address, or add the name to --web.hosts",
   },
   431: {
     name: "HeadersTooLarge",

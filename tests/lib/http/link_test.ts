@@ -294,16 +294,16 @@ Deno.test("link: who has gone, or had before, is told of, and the signal is left
   const listened = new ListenedSignal();
   const answer = remote.handle(ASK, listened.signal);
   remote.handle(ASK, listened.signal);
-  assertEquals([told, listened.listeners], [["ask", "ask"], 2]);
+  assertEquals([told, listened.listeners], [["request", "request"], 2]);
   const body = State.of("1").body;
   remote.receive({
-    type: "answer",
+    type: "response",
     id: 0,
-    answer: { status: 200, headers: {}, body },
+    response: { status: 200, headers: {}, body },
   });
   await answer;
   assertEquals(listened.listeners, 1);
   listened.abort();
   remote.handle(ASK, listened.signal);
-  assertEquals(told, ["ask", "ask", "gone", "ask", "gone"]);
+  assertEquals(told, ["request", "request", "cancel", "request", "cancel"]);
 });

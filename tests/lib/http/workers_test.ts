@@ -57,7 +57,8 @@ async function serve() {
   const mortals = stack.use(new Mortals());
   const store = new MemoryStore([[KEY, "0"]]);
   const { lainlet } = await stack.use(new TestLainlet(store)).ready();
-  const front = new HttpServer(lainlet, {
+  const server = new HttpServer(lainlet, {
+    serve: (options, handler) => Deno.serve(options, handler),
     web: { hostname: "127.0.0.1", port: 0 },
     workers: WORKERS,
     listeners: 100,
@@ -66,11 +67,11 @@ async function serve() {
     logFormat: "logfmt",
     logLevel: "info",
   });
-  stack.defer(() => front.close());
-  await front.ready();
-  const url = `http://127.0.0.1:${front.address.port}/v2/configwatcher`;
+  stack.defer(() => server.close());
+  await server.ready();
+  const url = `http://127.0.0.1:${server.address.port}/v2/configwatcher`;
   return {
-    ...{ front, lainlet, mortals, store, url },
+    ...{ server, lainlet, mortals, store, url },
     [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
   };
 }
@@ -171,16 +172,16 @@ Deno.test("workers: a lainlet whose workers are dead ends in time", async () => 
   // One is to be started again, the other one dies meanwhile.
   await s.mortals.kill(0);
   s.mortals.kill(1);
-  await s.front.close();
+  await s.server.close();
 });
 
 Deno.test("workers: one that hangs does not answer; one that dies keeps nobody waiting", async () => {
   await using s = await serve();
-  await s.front.ping();
+  await s.server.ping();
 
   const wake = s.mortals.hang(1);
   let isAnswered = false;
-  const answered = s.front.ping().then(() => isAnswered = true);
+  const answered = s.server.ping().then(() => isAnswered = true);
   // The other one answers within a millisecond.
   await new Promise((resolve) => setTimeout(resolve, 200));
   assert(!isAnswered);
@@ -188,6 +189,6 @@ Deno.test("workers: one that hangs does not answer; one that dies keeps nobody w
   await answered;
 
   const dead = s.mortals.kill(0);
-  await s.front.ping();
+  await s.server.ping();
   await dead;
 });

@@ -44,7 +44,7 @@ Deno.test("delays: threads count together, beside what else they count", () => {
   const other = new Counters(counters.buffer);
   counters.latency.observe(0.002);
   other.latency.observe(0.002);
-  other.add("starved", 3);
+  other.add("outOfDescriptors", 3);
   assertEquals(counters.latency.counts, other.latency.counts);
   assertEquals(counters.latency.counts[2], 2);
   assertNear(counters.latency.sum, 0.004);
