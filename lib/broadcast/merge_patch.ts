@@ -1,12 +1,12 @@
 import { canonical, isObject, object, parseExact } from "../json.ts";
 
 /**
- * The JSON Merge Patch that makes one value of another, both as JSON text;
- * undefined where there is no value.
+ * Returns the JSON Merge Patch from one value to another, all as JSON text.
  *
- * @returns JSON text, `null` for a removal; undefined when no patch can say
- * it: in a patch, a member that is null is one to be removed, so it cannot
- * set one to null; nor where values are nested too deep
+ * @param before undefined: the value is added
+ * @param after undefined: the value is removed, which the patch `null` does
+ * @returns undefined when no patch can express the change (null removes a
+ * member, so a patch cannot set one to null), or values are nested too deep
  * @see https://www.rfc-editor.org/rfc/rfc7396
  */
 export function mergePatch(
@@ -17,37 +17,37 @@ export function mergePatch(
   try {
     const value = parseExact(after);
     return before === undefined
-      ? whole(value)
+      ? replacement(value)
       : patch(parseExact(before), value);
   } catch (error) {
-    if (error instanceof RangeError) return undefined; // Nested too deep to look at.
+    if (error instanceof RangeError) return undefined; // Nested too deep.
     throw error;
   }
 }
 
 function patch(before: unknown, after: unknown): string | undefined {
-  if (!isObject(before) || !isObject(after)) return whole(after);
+  if (!isObject(before) || !isObject(after)) return replacement(after);
   const members: [name: string, json: string][] = [];
   for (const name of Object.keys(before)) {
     if (!Object.hasOwn(after, name)) members.push([name, "null"]);
   }
   for (const [name, value] of Object.entries(after)) {
-    const known = Object.hasOwn(before, name);
-    if (known && canonical(before[name]) === canonical(value)) continue;
-    const json = known ? patch(before[name], value) : whole(value);
+    const isOld = Object.hasOwn(before, name);
+    if (isOld && canonical(before[name]) === canonical(value)) continue;
+    const json = isOld ? patch(before[name], value) : replacement(value);
     if (json === undefined) return undefined;
     members.push([name, json]);
   }
   return object(members);
 }
 
-/** A value as a patch that sets it. */
-function whole(value: unknown): string | undefined {
-  return isSayable(value) ? canonical(value) : undefined;
+/** Returns the patch that sets a value. */
+function replacement(value: unknown): string | undefined {
+  return isExpressible(value) ? canonical(value) : undefined;
 }
 
-/** Whether a patch can hold a value: arrays are taken as they are, objects without their nulls. */
-function isSayable(value: unknown): boolean {
+/** Whether a patch can set a value. Nulls are lost in objects, not in arrays. */
+function isExpressible(value: unknown): boolean {
   return value !== null &&
-    (!isObject(value) || Object.values(value).every(isSayable));
+    (!isObject(value) || Object.values(value).every(isExpressible));
 }

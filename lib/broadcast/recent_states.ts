@@ -2,88 +2,90 @@ import { Blocks, differences, withoutSharedEnds } from "./blocks.ts";
 import type { State } from "./state.ts";
 
 /**
- * How many states are kept beside the present one, and how many bytes they may
- * hold that the one after each does not. A change of one group in 1,000 is some
- * 5 KB, in 30,000 some 15 KB: so that is a minute or more of a busy cluster,
- * and all of a deploy that follows another one.
+ * How many states are kept besides the present one, and how many bytes that
+ * their successors do not share. A change of one pod group takes some 5 KB
+ * among 1,000 groups and 15 KB among 30,000: so this covers a minute or more of
+ * a busy cluster, and all of a deploy that follows another.
  */
-const MOST = 64;
-const MOST_BYTES = 1024 * 1024;
+const MAX_STATES = 64;
+const MAX_BYTES = 1024 * 1024;
 
-/** What an item, and a block, take in memory besides bytes, about. */
-const POINTER = 8;
+/** Memory that a reference to a fragment or a block takes, in bytes, about. */
+const REFERENCE_SIZE = 8;
 
-/** The last states of an object, by which whoever had one goes on from there. */
+/** The last states of an object. A reader that has one of them can resume by a patch. */
 export class RecentStates {
-  /** Oldest first; the last is the present one. */
-  readonly #states: { state: State; own: number }[] = [];
+  /** Oldest first; the last is the present state. */
+  readonly #entries: { state: State; unsharedBytes: number }[] = [];
   #bytes = 0;
 
-  /** How many bytes it holds that the present state does not. */
+  /** Bytes of the states that the present one does not share. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Notes the present state. */
+  /** Adds the present state. */
   add(state: State): void {
     if (!state.isObject) return;
-    const last = this.#states.at(-1);
-    // Who comes and goes while nothing changes brings what is there.
+    const last = this.#entries.at(-1);
+    // A topic that is reopened adds the state that is already there.
     if (last?.state.equals(state)) {
       last.state = state;
       return;
     }
     if (last !== undefined) {
-      last.own = ownBytes(last.state, state);
-      this.#bytes += last.own;
+      last.unsharedBytes = unsharedBytes(last.state, state);
+      this.#bytes += last.unsharedBytes;
     }
-    this.#states.push({ state, own: 0 });
-    this.#limit();
+    this.#entries.push({ state, unsharedBytes: 0 });
+    this.#evict();
   }
 
-  /** Notes a state that was before all others. */
+  /** Adds a state from before all others. */
   prepend(state: State): void {
-    const [next] = this.#states;
+    const [next] = this.#entries;
     if (!state.isObject || next === undefined) return;
-    const own = ownBytes(state, next.state);
-    this.#states.unshift({ state, own });
-    this.#bytes += own;
-    this.#limit();
+    const entry = { state, unsharedBytes: unsharedBytes(state, next.state) };
+    this.#entries.unshift(entry);
+    this.#bytes += entry.unsharedBytes;
+    this.#evict();
   }
 
-  /** The state that has an entity tag. */
+  /** Returns a state by its entity tag. */
   find(etag: string): State | undefined {
-    return this.#states.findLast(({ state }) => state.etag === etag)?.state;
+    return this.#entries.findLast(({ state }) => state.etag === etag)?.state;
   }
 
-  /** Whether the state that has an entity tag came after another one, which need not be here any more. */
+  /** Whether the state with an entity tag is kept, and came after `other`, which may have been evicted. */
   isAfter(etag: string, other: State): boolean {
-    const at = (etag: string) =>
-      this.#states.findLastIndex(({ state }) => state.etag === etag);
-    return at(etag) > at(other.etag);
+    return this.#lastIndexOf(etag) > this.#lastIndexOf(other.etag);
   }
 
-  #limit(): void {
-    while (this.#states.length - 1 > MOST || this.#bytes > MOST_BYTES) {
-      this.#bytes -= this.#states.shift()?.own ?? 0;
+  #lastIndexOf(etag: string): number {
+    return this.#entries.findLastIndex(({ state }) => state.etag === etag);
+  }
+
+  #evict(): void {
+    while (this.#entries.length - 1 > MAX_STATES || this.#bytes > MAX_BYTES) {
+      this.#bytes -= this.#entries.shift()?.unsharedBytes ?? 0;
     }
   }
 }
 
-/** What a state holds in memory that the next one does not share, in bytes, about: blocks and items. */
-function ownBytes(old: State, next: State): number {
+/** Memory of blocks and fragments that a state does not share with the next one, in bytes, about. */
+function unsharedBytes(old: State, next: State): number {
   if (!(old.content instanceof Blocks && next.content instanceof Blocks)) {
     return old.size;
   }
   const { blocks } = old.content;
-  let bytes = POINTER * blocks.length;
-  const [mine, theirs] = withoutSharedEnds(blocks, next.content.blocks);
-  const shared = new Set(theirs);
-  for (const block of mine) {
-    if (!shared.has(block)) bytes += POINTER * block.fragments.length;
+  let bytes = REFERENCE_SIZE * blocks.length;
+  const [left, right] = withoutSharedEnds(blocks, next.content.blocks);
+  const shared = new Set(right);
+  for (const block of left) {
+    if (!shared.has(block)) bytes += REFERENCE_SIZE * block.fragments.length;
   }
-  for (const [, item] of differences(blocks, next.content.blocks)) {
-    bytes += item?.bytes.length ?? 0;
+  for (const [, fragment] of differences(blocks, next.content.blocks)) {
+    bytes += fragment?.bytes.length ?? 0;
   }
   return bytes;
 }

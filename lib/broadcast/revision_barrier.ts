@@ -1,19 +1,22 @@
 import type { Unavailable } from "../errors.ts";
 import type { Progress } from "../watcher/progress.ts";
-import { type ChangeKind, type Subscriber, Topic } from "./topic.ts";
 import type { State } from "./state.ts";
+import { type ChangeKind, type Subscriber, Topic } from "./topic.ts";
 
-/** A topic, and up to which revision its state is known; without: it is no store's. */
+/** A topic, and up to which revision its state is current. */
 export interface BarrierPart {
   readonly topic: Topic;
+  /** Undefined: the state does not come from the store. */
   readonly progress?: Progress;
 }
 
-/** A state, the revision from which on it is known to have been there, and the one from which on another one may have been. */
-interface Heard {
+/** A state, and the revisions at which it was the topic's. */
+interface PendingState {
   /** Of the store, see {@linkcode Progress}. */
   readonly history: number | undefined;
+  /** First revision at which the topic is known to have had the state. */
   readonly from: number;
+  /** First revision at which the topic may have had another. */
   until: number;
   readonly state: State | Unavailable;
   kind: ChangeKind;
@@ -21,19 +24,23 @@ interface Heard {
 }
 
 /**
- * A topic that is followed, and the one that is let through. It holds three
- * states at the most: the one that was let through last, the one of the
- * revision that is being proven, and the newest.
+ * Holds back the states of a part: at most three of them, the one that passed
+ * last, that of the revision that is being confirmed, and the latest.
  */
-class Gate implements Subscriber {
-  /** The first is the one that was let through last, or is to be first. */
-  heard: Heard[] = [];
-  /** The revision that is being proven. */
-  awaited = 0;
+class HeldPart implements Subscriber {
+  /** The first passed last, or is to pass first. */
+  pending: PendingState[] = [];
+  /** The revision that is being confirmed. */
+  confirming = 0;
+  /** Carries the states that passed. */
+  output?: Topic;
+  /** Sequence of the topic's state that was added last. */
   #seen = 0;
-  gated?: Topic;
 
-  constructor(readonly part: BarrierPart, private readonly onNews: () => void) {
+  constructor(
+    readonly part: BarrierPart,
+    private readonly onChange: () => void,
+  ) {
     this.part.topic.subscribe(this);
     this.wake();
   }
@@ -45,172 +52,174 @@ class Gate implements Subscriber {
     this.#seen = topic.sequence;
     const { latest: state, readAt } = topic;
     const { newest: from = 0, history } = progress ?? {};
-    const last = this.heard.at(-1);
-    // What was read anew may have changed at any revision since the last one.
+    const last = this.pending.at(-1);
+    // A snapshot does not say at which revision the state changed.
     if (last !== undefined) {
       last.until = Math.min(from, (progress?.previousValidUntil ?? 0) + 1);
     }
-    this.heard.push({ history, from, until: Infinity, state, kind, readAt });
+    this.pending.push({ history, from, until: Infinity, state, kind, readAt });
     this.#conflate();
-    this.onNews();
+    this.onChange();
   }
 
-  /** Leaves out what came between those that are held. */
+  /** Drops all states but the first, the one that is being confirmed, and the latest. */
   #conflate(): void {
-    const kept = this.#at(this.awaited);
-    for (let i = this.heard.length - 2; i > 0; i--) {
-      if (i === kept) continue;
-      const [left] = this.heard.splice(i, 1);
-      const next = this.heard[i];
-      if (next !== undefined && left?.kind === "update") next.kind = left.kind;
+    const confirming = this.#indexAt(this.confirming);
+    for (let i = this.pending.length - 2; i > 0; i--) {
+      if (i === confirming) continue;
+      const [dropped] = this.pending.splice(i, 1);
+      const next = this.pending[i];
+      if (next !== undefined && dropped?.kind === "update") {
+        next.kind = "update";
+      }
     }
   }
 
-  #at(revision: number): number {
-    return this.heard.findLastIndex(({ from }) => from <= revision);
+  #indexAt(revision: number): number {
+    return this.pending.findLastIndex(({ from }) => from <= revision);
   }
 
-  /** Where the state that was there at a revision is among those that were heard; -1: that is not known. */
-  at(revision: number): number {
+  /** Index of the pending state that the topic had at a revision; -1: unknown. */
+  indexAt(revision: number): number {
     const { newest: from = 0, history } = this.part.progress ?? {};
-    const last = this.heard.at(-1);
+    const last = this.pending.at(-1);
     if (last !== undefined && last.history !== history) {
-      // In another history what is there is of now, and what was let through never was.
-      const before = this.heard.slice(0, -1)
+      // In a new history, the latest state is known, and those before it are of
+      // no revision.
+      const before = this.pending.slice(0, -1)
         .map((one) => ({ ...one, history, from: Infinity }));
-      this.heard = [...before, { ...last, history, from }];
+      this.pending = [...before, { ...last, history, from }];
     }
-    return this.#at(revision);
+    return this.#indexAt(revision);
+  }
+
+  /** Lets the states up to an index pass; the last of them is published. */
+  release(index: number): void {
+    const passed = this.pending.splice(0, index);
+    const [present] = this.pending;
+    if (present === undefined || this.output === undefined) return;
+    const changes = passed.slice(1).concat(index > 0 ? present : []);
+    const kind = changes.some(({ kind }) => kind === "update")
+      ? "update"
+      : "delete";
+    this.output.publish(present.state, kind, present.readAt);
   }
 }
 
 /**
- * Topics that are let through together: what they hold is always of one
- * revision of the store. A change of one waits until it is known that there is
- * no earlier one of another: where that is fed by another subtree, this takes a
- * proof, which is asked for.
+ * Lets the states of several topics pass together, so that what has passed is
+ * always of one revision of the store. A change of one topic is held back until
+ * it is known that no other has an earlier one. Where another is fed by another
+ * subtree of the store, this takes a freshness check, which the barrier asks
+ * for.
  */
 export class RevisionBarrier {
-  readonly #gates: readonly Gate[];
+  readonly #parts: readonly HeldPart[];
   readonly #over = new AbortController();
+  /** The revision of the states that passed. */
   #revision = 0;
-  #isDue = false;
-  #isProving = false;
-  #topics?: readonly Topic[];
+  #isScheduled = false;
+  #isConfirming = false;
+  #outputs?: readonly Topic[];
 
-  /** @param onPass called with the topics, when there is a first state of all, and when states were let through since */
+  /** @param onPass called with the output topics each time that states passed, and first when there is one of each */
   constructor(
     parts: readonly BarrierPart[],
-    private readonly onPass: (topics: readonly Topic[]) => void,
+    private readonly onPass: (outputs: readonly Topic[]) => void,
   ) {
-    this.#gates = parts.map((part) => new Gate(part, () => this.#news()));
-    this.#news();
+    this.#parts = parts.map((part) => new HeldPart(part, () => this.#wake()));
+    this.#wake();
   }
 
   end(): void {
     this.#over.abort();
-    for (const gate of this.#gates) gate.part.topic.unsubscribe(gate);
+    for (const held of this.#parts) held.part.topic.unsubscribe(held);
   }
 
-  /** Something has changed; what changes with it has, too, in a moment. */
-  #news(): void {
-    if (this.#isDue) return;
-    this.#isDue = true;
+  /** Passes what may pass in a microtask, when all topics have changed that change together. */
+  #wake(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
     queueMicrotask(() => {
-      this.#isDue = false;
+      this.#isScheduled = false;
       if (!this.#over.signal.aborted) this.#pass();
     });
   }
 
   #pass(): void {
-    const progresses = this.#gates.map(({ part }) => part.progress)
+    const progresses = this.#parts.map(({ part }) => part.progress)
       .filter((one) => one !== undefined);
+    const history = Math.max(...progresses.map((one) => one.history ?? -1));
+    const isOneHistory = progresses.every((one) => one.history === history);
     const known = progresses.length === 0
       ? 0
       : Math.min(...progresses.map((one) => one.revision));
-    const common = isOneHistory(progresses) ? this.#common(known) : undefined;
+    const common = isOneHistory ? this.#common(known) : undefined;
     if (common !== undefined) {
-      const { revision, places } = common;
+      const { revision, indexes } = common;
       this.#revision = revision;
-      this.#gates.forEach((gate, i) => this.#let(gate, places[i] ?? 0));
-      const topics = this.#topics;
-      if (topics !== undefined) { for (const topic of topics) topic.notify(); }
-      this.onPass(topics ?? this.#open());
+      this.#parts.forEach((held, i) => held.release(indexes[i] ?? 0));
+      const outputs = this.#outputs;
+      if (outputs !== undefined) {
+        for (const topic of outputs) topic.notify();
+      }
+      this.onPass(outputs ?? this.#openOutputs());
     }
-    // Where there is no such revision, history went back, and not for all yet.
+    // There is no common revision while a history has not reached all parts.
     const isBehind = common === undefined ||
       progresses.some((one) => one.newest > this.#revision);
-    if (isBehind) this.#prove(progresses);
+    if (isBehind) this.#confirm(progresses, history);
   }
 
-  /** The last revision, up to one, of which all hold their states, and where these are; undefined: there is none. */
+  /** The last revision, up to one, at which the states of all parts are known, and where they are. */
   #common(
     known: number,
-  ): { revision: number; places: readonly number[] } | undefined {
+  ): { revision: number; indexes: readonly number[] } | undefined {
     for (let revision = known;;) {
-      const places = this.#gates.map((gate) => gate.at(revision));
-      if (places.includes(-1)) return undefined;
+      const indexes = this.#parts.map((held) => held.indexAt(revision));
+      if (indexes.includes(-1)) return undefined;
       const until = Math.min(
-        ...this.#gates.map(({ heard }, i) =>
-          heard[places[i] ?? 0]?.until ?? Infinity
+        ...this.#parts.map(({ pending }, i) =>
+          pending[indexes[i] ?? 0]?.until ?? Infinity
         ),
       );
-      if (until > revision) return { revision, places };
+      if (until > revision) return { revision, indexes };
       revision = until - 1;
     }
   }
 
-  #let(gate: Gate, place: number): void {
-    const passed = gate.heard.splice(0, place);
-    const [present] = gate.heard;
-    if (present === undefined || gate.gated === undefined) return;
-    const all = passed.slice(1).concat(place > 0 ? present : []);
-    const kind = all.some(({ kind }) => kind === "update")
-      ? "update"
-      : "delete";
-    gate.gated.publish(present.state, kind, present.readAt);
-  }
-
-  #open(): readonly Topic[] {
-    return this.#topics = this.#gates.flatMap((gate) => {
-      const [first] = gate.heard;
+  #openOutputs(): readonly Topic[] {
+    const revision = () => this.#revision;
+    return this.#outputs = this.#parts.flatMap((held) => {
+      const [first] = held.pending;
       if (first === undefined) return [];
-      const at = () => this.#revision;
-      return [gate.gated = new Topic(first.state, at, undefined, true)];
+      return [held.output = new Topic(first.state, revision, undefined, true)];
     });
   }
 
-  async #prove(progresses: readonly Progress[]): Promise<void> {
-    if (this.#isProving) return;
-    this.#isProving = true;
-    const newest = Math.max(...progresses.map((one) => one.newest));
-    for (const gate of this.#gates) gate.awaited = newest;
+  /** Has the parts confirmed that have not reached the newest revision of the newest history. */
+  async #confirm(
+    progresses: readonly Progress[],
+    history: number,
+  ): Promise<void> {
+    if (this.#isConfirming) return;
+    this.#isConfirming = true;
+    const newest = Math.max(
+      ...progresses.filter((one) => one.history === history)
+        .map((one) => one.newest),
+    );
+    for (const held of this.#parts) held.confirming = newest;
+    const behind = progresses.filter((one) =>
+      one.history !== history || one.revision < newest
+    );
     try {
       await Promise.all(
-        behind(progresses).map((one) => one.confirmed(this.#over.signal)),
+        behind.map((one) => one.confirmed(this.#over.signal)),
       );
     } catch {
-      return; // Nobody follows any more.
+      return; // The barrier has ended.
     }
-    this.#isProving = false;
-    this.#news();
+    this.#isConfirming = false;
+    this.#wake();
   }
-}
-
-/** Those that have to hear of a newer history, or of revisions that others have. */
-function behind(progresses: readonly Progress[]): Progress[] {
-  const histories = progresses.map(({ history = -1 }) => history);
-  const history = Math.max(...histories);
-  const newest = Math.max(...progresses.map((one) => one.newest));
-  return progresses.filter((one) =>
-    isOneHistory(progresses) ? one.revision < newest : one.history !== history
-  );
-}
-
-/** Whether all revisions are of the same history of the store. */
-function isOneHistory(progresses: readonly Progress[]): boolean {
-  const [first] = progresses;
-  return progresses.every(({ history }) =>
-    history !== undefined && history === first?.history
-  );
 }

@@ -10,67 +10,66 @@ const encoder = new TextEncoder();
 const compress = promisify(gzip);
 
 /**
- * Bytes of an answer. Not of a SharedArrayBuffer, though each thread then has
- * a copy: V8 does not count what is shared when it judges whether to collect
- * garbage, so superseded states would pile up.
+ * Bytes of a state. Not in a SharedArrayBuffer, though each thread needs its own
+ * copy: V8 does not count shared memory when it decides whether to collect
+ * garbage, so replaced states would pile up.
  */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
- * What a state is: bytes as they are sent (JSON text as UTF-8 and the blank
- * line that ends a frame, or a message's frame), or the members of an object.
+ * Content of a state: bytes as they are sent (JSON text in UTF-8 and the blank
+ * line that ends an event, or a framed message), or fragments of them.
  */
 export type Content = Bytes | Blocks;
 
-/** Up to this many bytes a copy for each listener is cheaper than a frame in two chunks. */
-const SMALL = 16 * 1024;
+/** Size up to which a copy for one listener is cheaper than a frame in two chunks, in bytes. */
+const MAX_COPIED = 16 * 1024;
 
-/** Up to this many bytes one is made for all those who have the same id. */
-const MEDIUM = 256 * 1024;
+/** The same for a copy that is cached for all listeners with the same event id. */
+const MAX_CACHED = 256 * 1024;
 
-/** How many frames of one state are kept: listeners that came together have the same ids. */
-const FRAMES = 16;
+/** How many frames of a state are cached: listeners that connected together have the same event ids. */
+const MAX_FRAMES = 16;
 
-/** One answer, encoded once for everybody who gets it. */
+/** A state of a view, encoded once for all who get it. Immutable. */
 export class State {
   #bytes?: Bytes;
   #etag?: string;
   #gzip?: Promise<Bytes>;
-  readonly #frames = new Frames();
-  /** Those that name the state. */
-  readonly #tagged = new Frames();
+  readonly #frames = new FrameCache();
+  readonly #framesWithComments = new FrameCache();
   #patches = new WeakMap<State, { readonly patch?: State }>();
 
-  /** @param join how blocks become bytes */
+  /** @param join encodes blocks; default: as the members of a JSON object */
   constructor(
     readonly content: Content,
     private readonly join: (blocks: Blocks) => Bytes = object,
   ) {}
 
-  /** @param data the members of an object, any JSON text, or bytes as they are sent */
+  /** Returns the state of an object's members, of any JSON text, or of bytes as they are sent. */
   static of(data: readonly Member[] | string | Bytes): State {
     if (data instanceof Uint8Array) return new State(data);
     if (typeof data === "string") {
       return new State(encoder.encode(`${escapeLineEnds(data)}\n\n`));
     }
-    const items = new Map(
+    const members = new Map(
       sortedByName(data).map((member) => [member[0], memberFragment(member)]),
     );
-    return new State(Blocks.EMPTY.with(items));
+    return new State(Blocks.EMPTY.with(members));
   }
 
-  /** Whether it is a JSON object, of which patches can be made. */
+  /** Whether the state is a JSON object, so that patches can be made. */
   get isObject(): boolean {
     return this.content instanceof Blocks && this.join === object;
   }
 
-  /** As they are sent; joined when someone needs them. */
+  /** Bytes as they are sent; joined on demand. */
   get bytes(): Bytes {
     if (!(this.content instanceof Blocks)) return this.content;
     return this.#bytes ??= this.join(this.content);
   }
 
-  /** How many bytes it has; of a message a few more. */
+  /** Length of {@linkcode bytes}, which it does not join; of a message, a few bytes more. */
   get size(): number {
     const { content } = this;
     return content instanceof Blocks ? objectSize(content) : content.length;
@@ -81,14 +80,14 @@ export class State {
     return this.bytes.subarray(0, -2);
   }
 
-  /** A strong entity tag (RFC 9110, 8.8.3), the same on every lainlet. */
+  /** Strong entity tag (RFC 9110, 8.8.3), the same on every lainlet. */
   get etag(): string {
     return this.#etag ??= this.content instanceof Blocks
       ? `"${this.content.hash}"`
       : `"${createHash("sha256").update(this.body).digest("base64url")}"`;
   }
 
-  /** The body, compressed. */
+  /** The body, compressed; cached. */
   get gzip(): Promise<Bytes> {
     return this.#gzip ??= compress(this.body).then((bytes) =>
       new Uint8Array(bytes)
@@ -103,78 +102,78 @@ export class State {
     return !(content instanceof Blocks) && Buffer.compare(mine, content) === 0;
   }
 
-  /** Lets go of what can be made again: there is a newer state. */
+  /** Drops everything that can be made again. Called when a newer state has replaced this one. */
   dropCaches(): void {
     this.#bytes = undefined;
     this.#gzip = undefined;
     this.#frames.clear();
-    this.#tagged.clear();
+    this.#framesWithComments.clear();
     this.#patches = new WeakMap();
   }
 
   /**
-   * The frame that carries this state, in chunks; the same bytes for
-   * everybody who asks for the same.
+   * Returns an event with this state, in chunks. Cached, so that listeners share
+   * its bytes.
    *
-   * @param notes lines that come before it
+   * @param comments lines that precede the event
    */
   frame(
     id: number | string,
     event: string,
-    notes = "",
+    comments = "",
   ): readonly Uint8Array[] {
-    const frames = notes === "" ? this.#frames : this.#tagged;
-    return frames.get(this.bytes, id, event, notes);
+    const frames = comments === "" ? this.#frames : this.#framesWithComments;
+    return frames.get(this.bytes, id, event, comments);
   }
 
   /**
-   * What makes this state of an older one, as a JSON Merge Patch (RFC 7396).
+   * Returns the JSON Merge Patch (RFC 7396) from an older state to this one.
    *
-   * @returns undefined when no such patch can say it (it cannot set a member
-   * to null), or only at greater length than the state itself
+   * @returns undefined when no patch can express the change (none can set a
+   * member to null), or the patch would be longer than the state
    */
   patchFrom(old: State): State | undefined {
-    let made = this.#patches.get(old);
-    if (made === undefined) {
-      made = { patch: makePatch(old, this) };
-      this.#patches.set(old, made);
+    let cached = this.#patches.get(old);
+    if (cached === undefined) {
+      cached = { patch: makePatch(old, this) };
+      this.#patches.set(old, cached);
     }
-    return made.patch;
+    return cached.patch;
   }
 }
 
-/** The frames of a state by id, of one event, with the same notes: who is slow may get another one. */
-class Frames {
-  readonly #made = new Map<number | string, readonly Uint8Array[]>();
+/** Frames of a state by event id, for the last event name and comments that were asked for. */
+class FrameCache {
+  readonly #frames = new Map<number | string, readonly Uint8Array[]>();
   #event = "";
-  #notes = "";
+  #comments = "";
 
   get(
     bytes: Bytes,
     id: number | string,
     event: string,
-    notes: string,
+    comments: string,
   ): readonly Uint8Array[] {
-    if (event !== this.#event || notes !== this.#notes) {
+    if (event !== this.#event || comments !== this.#comments) {
       this.#event = event;
-      this.#notes = notes;
+      this.#comments = comments;
       this.clear();
     }
-    const known = this.#made.get(id);
-    if (known !== undefined) return known;
+    const cached = this.#frames.get(id);
+    if (cached !== undefined) return cached;
     const head = encoder.encode(
-      `${notes}id: ${id}\nevent: ${event}\ndata: `,
+      `${comments}id: ${id}\nevent: ${event}\ndata: `,
     );
-    const isKept = this.#made.size < FRAMES;
-    const frame = bytes.length > (isKept ? MEDIUM : SMALL)
+    const isCached = this.#frames.size < MAX_FRAMES;
+    const frame = bytes.length > (isCached ? MAX_CACHED : MAX_COPIED)
       ? [head, bytes]
       : [concat(head, bytes)];
-    if (isKept) this.#made.set(id, frame);
+    if (isCached) this.#frames.set(id, frame);
     return frame;
   }
 
   clear(): void {
-    this.#made.clear();
+    this.#frames.clear();
   }
 }
 
@@ -205,26 +204,26 @@ function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** The members, the commas between them, the braces, and the blank line. */
+/** Length of an object: its members, the commas between them, the braces, and the blank line. */
 function objectSize({ count, size }: Blocks): number {
   return size + Math.max(0, count - 1) + 4;
 }
 
-/** The members of an object as a frame's data. */
+/** Joins members to an object, as the data of an event. */
 function object(blocks: Blocks): Bytes {
-  const made = new Uint8Array(objectSize(blocks));
-  let at = 0;
-  const put = (character: string) => made[at++] = character.charCodeAt(0);
+  const joined = new Uint8Array(objectSize(blocks));
+  let length = 0;
+  const put = (character: string) => joined[length++] = character.charCodeAt(0);
   put("{");
-  for (const { fragments: items } of blocks.blocks) {
-    for (const { bytes } of items) {
-      if (at > 1) put(",");
-      made.set(bytes, at);
-      at += bytes.length;
+  for (const { fragments } of blocks.blocks) {
+    for (const { bytes } of fragments) {
+      if (length > 1) put(",");
+      joined.set(bytes, length);
+      length += bytes.length;
     }
   }
   put("}");
   put("\n");
   put("\n");
-  return made;
+  return joined;
 }

@@ -5,33 +5,42 @@ import { State } from "./state.ts";
 /** `delete` when all changes were removals. */
 export type ChangeKind = "update" | "delete";
 
-/** Someone who reads a topic's latest state when told that there is one. */
+/** Reads a topic's latest state. */
 export interface Subscriber {
+  /** Called when the topic has another state, or its state another revision. */
   wake(): void;
 }
 
 /**
- * The trunk of an n-way tee: the states of one source, of which it keeps the
- * latest. Its followers read that when they can; a state that is superseded
- * before a follower comes to read it is never sent there. As every state is
- * whole, that loses nothing, and no follower costs more than its place.
+ * The latest state of a source, for any number of subscribers.
+ *
+ * This is the trunk of an n-way tee, and the streams of its subscribers (`Branch`,
+ * `GrpcStream`) are the branches. `ReadableStream.tee()` does not fit here: it
+ * buffers without bound for the slower branch, and a chain of tees does not
+ * shrink when a reader leaves. So the trunk buffers one state, the latest, and
+ * a branch pulls it when its reader is ready (`highWaterMark: 0`). Each state
+ * is complete, so skipping states that were replaced loses nothing; memory per
+ * branch is bounded, and a slow reader delays no other.
+ *
+ * @see https://streams.spec.whatwg.org/#rs-tee
  */
 export class Topic {
-  readonly #followers = new Set<Subscriber>();
+  readonly #subscribers = new Set<Subscriber>();
   #latest: State | Unavailable;
-  #number = 1;
+  #sequence = 1;
+  /** Sequence of the last state that was not made by a removal. */
   #lastUpdate = 0;
   #readAt?: number;
 
   /**
-   * @param revisionOf the revision of the store that the latest state rests on at present, 0 when that is not known
-   * @param recent of the same source, from before
+   * @param currentRevision see {@linkcode revision}
+   * @param recent states of the same source
+   * @param isBarrierOutput whether the revision changes only when the topic wakes its subscribers, see `RevisionBarrier`
    */
   constructor(
     first: State | Unavailable,
-    private readonly revisionOf: () => number = () => 0,
+    private readonly currentRevision: () => number = () => 0,
     readonly recent: RecentStates = new RecentStates(),
-    /** Whether its states come together with those of others, see {@linkcode Together}. */
     readonly isBarrierOutput = false,
   ) {
     this.#latest = first;
@@ -42,22 +51,22 @@ export class Topic {
     return this.#latest;
   }
 
-  /** The number of the latest state; every other state has another one. */
+  /** Sequence number of the latest state. */
   get sequence(): number {
-    return this.#number;
+    return this.#sequence;
   }
 
-  /** When the change that made the latest state was read from the store, if one did: see {@linkcode OnChange}. */
+  /** When the change that led to the latest state was read from the store, see {@linkcode now}; undefined: no such change. */
   get readAt(): number | undefined {
     return this.#readAt;
   }
 
-  /** The revision of the store that the latest state rests on, or a later one; 0: not known. */
+  /** Revision of the store up to which the latest state is current; 0: unknown. */
   get revision(): number {
-    return this.revisionOf();
+    return this.currentRevision();
   }
 
-  /** The state that has an entity tag, if that is known still. */
+  /** Returns the latest or a recent state by its entity tag. */
   find(etag: string): State | undefined {
     const { latest } = this;
     const isLatest = latest instanceof State && latest.etag === etag;
@@ -65,60 +74,56 @@ export class Topic {
   }
 
   /**
-   * Whether the state that has an entity tag is newer than one that was the
-   * latest before, or is.
+   * Whether the state with an entity tag is newer than the latest of another
+   * topic of the same source, which lags behind.
    */
-  isNewer(etag: string, { latest: than }: Topic): boolean {
+  isNewer(etag: string, { latest: other }: Topic): boolean {
     const { latest } = this;
     if (latest instanceof State && latest.etag === etag) {
-      return !(than instanceof State && than.etag === etag);
+      return !(other instanceof State && other.etag === etag);
     }
-    return than instanceof State && this.recent.isAfter(etag, than);
+    return other instanceof State && this.recent.isAfter(etag, other);
   }
 
-  /** How many follow. */
+  /** Number of subscribers. */
   get subscribers(): number {
-    return this.#followers.size;
+    return this.#subscribers.size;
   }
 
-  /** What happened since a state: `delete` when all changes were removals. */
-  kindSince(number: number): ChangeKind {
-    return this.#lastUpdate > number ? "update" : "delete";
+  /** What happened since a sequence number. */
+  kindSince(sequence: number): ChangeKind {
+    return this.#lastUpdate > sequence ? "update" : "delete";
   }
 
-  subscribe(follower: Subscriber): void {
-    this.#followers.add(follower);
+  subscribe(subscriber: Subscriber): void {
+    this.#subscribers.add(subscriber);
   }
 
-  unsubscribe(follower: Subscriber): void {
-    this.#followers.delete(follower);
+  unsubscribe(subscriber: Subscriber): void {
+    this.#subscribers.delete(subscriber);
   }
 
-  /** Tells all followers that the latest state rests on another revision. */
+  /** Wakes all subscribers. */
   notify(): void {
-    for (const follower of this.#followers) follower.wake();
+    for (const subscriber of this.#subscribers) subscriber.wake();
   }
 
-  /**
-   * Takes a state, and tells all followers, unless it is the one that is there.
-   *
-   * @param readAt as {@linkcode OnChange}'s
-   */
+  /** Replaces the latest state. Wakes all subscribers, unless the states are equal. @param readAt see {@linkcode readAt} */
   publish(
     next: State | Unavailable,
     kind: ChangeKind,
     readAt?: number,
   ): void {
     const last = this.#latest;
+    // Of two equal states the newer shares more blocks with the states to come.
     this.#latest = next;
-    // Though it is the same, the next one has more in common with it.
     if (isSame(next, last)) return;
     if (last instanceof State) last.dropCaches();
     if (next instanceof State) this.recent.add(next);
-    this.#number++;
+    this.#sequence++;
     this.#readAt = readAt;
-    if (kind === "update") this.#lastUpdate = this.#number;
-    for (const follower of this.#followers) follower.wake();
+    if (kind === "update") this.#lastUpdate = this.#sequence;
+    this.notify();
   }
 }
 

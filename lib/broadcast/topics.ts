@@ -39,134 +39,128 @@ export interface SourceSubscription {
   end(): void;
 }
 
-/** How many bytes of answers are kept for those who ask again. */
-const KEPT = 32 * 1024 * 1024;
+/** Limits of the cache of states without subscribers. */
+const MAX_CACHED_BYTES = 32 * 1024 * 1024;
+const MAX_CACHED_STATES = 1_000;
 
-/** How many answers. */
-const KEPT_ANSWERS = 1_000;
-
-/** A topic that someone follows. */
-interface Live {
+/** A topic with subscribers. */
+interface ActiveTopic {
   readonly source: StateSource;
   readonly topic: Topic;
-  readonly followed: SourceSubscription;
-  /** The version of the source that the topic's latest state was made of. */
+  readonly subscription: SourceSubscription;
+  /** Version of the source of which the topic's latest state was made. */
   version: number;
   users: number;
 }
 
-/** An answer that nobody follows, and what it was made from. */
-interface Kept {
+/** The state of a source without subscribers. */
+interface CachedState {
+  /** Version of the source of which it was made. */
   readonly version: number;
   readonly state: State;
-  /** Of those who followed it. */
-  readonly history?: RecentStates;
+  readonly recent?: RecentStates;
 }
 
-/** The answers of all sources: a topic for each that someone follows, and those last asked for. */
+/** The states of all sources: one topic for each that has subscribers, and a cache of others. */
 export class Topics {
-  readonly #live = new Map<string, Live>();
+  readonly #active = new Map<string, ActiveTopic>();
   /** Least recently used first. */
-  readonly #kept = new Map<string, Kept>();
-  #keptBytes = 0;
+  readonly #cache = new Map<string, CachedState>();
+  #cachedBytes = 0;
 
-  /** Sources that someone follows. */
+  /** Number of topics with subscribers. */
   get size(): number {
-    return this.#live.size;
+    return this.#active.size;
   }
 
-  /**
-   * A source's topic, for as long as it is used.
-   *
-   * @returns the topic, and what ends the use of it
-   */
+  /** Returns a source's topic, and a function that releases it; to be called once. */
   acquire(source: StateSource): { topic: Topic; release: () => void } {
-    const live = this.#live.get(source.id) ?? this.#begin(source);
-    live.users++;
-    live.source.watcher.receivers++;
-    return { topic: live.topic, release: this.#releaser(live) };
+    const active = this.#active.get(source.id) ?? this.#activate(source);
+    active.users++;
+    active.source.watcher.receivers++;
+    return { topic: active.topic, release: this.#releaseOf(active) };
   }
 
-  #begin(source: StateSource): Live {
+  #activate(source: StateSource): ActiveTopic {
     const { version } = source.watcher;
     const first = this.latest(source);
-    const history = this.#kept.get(source.id)?.history;
-    // Before more is noted there: what it holds is counted as it was.
-    this.#forget(source.id);
-    const topic = new Topic(
-      first,
-      () => source.watcher.revision ?? 0,
-      history,
-    );
-    const followed = source.subscribe((kind, readAt) => {
-      live.version = source.watcher.version;
-      topic.publish(render(source, followed), kind, readAt);
+    const recent = this.#cache.get(source.id)?.recent;
+    // Evicted before the topic adds to `recent`, whose size is subtracted.
+    this.#evict(source.id);
+    const topic = new Topic(first, () => source.watcher.revision ?? 0, recent);
+    const subscription = source.subscribe((kind, readAt) => {
+      active.version = source.watcher.version;
+      topic.publish(render(source, subscription), kind, readAt);
     });
-    const live: Live = { source, topic, followed, version, users: 0 };
-    this.#live.set(source.id, live);
-    return live;
+    const active: ActiveTopic = {
+      source,
+      topic,
+      subscription,
+      version,
+      users: 0,
+    };
+    this.#active.set(source.id, active);
+    return active;
   }
 
-  /** Of its own, to keep nothing alive but what it needs: there is one for each listener. */
-  #releaser(live: Live): () => void {
+  /** Separate function: its closure, one for each listener, must not retain the request. */
+  #releaseOf(active: ActiveTopic): () => void {
     return () => {
-      const { source, topic, followed, version } = live;
+      const { source, topic, subscription, version } = active;
       source.watcher.receivers--;
-      if (--live.users > 0) return;
-      followed.end();
-      this.#live.delete(source.id);
-      const { latest } = topic;
+      if (--active.users > 0) return;
+      subscription.end();
+      this.#active.delete(source.id);
+      const { latest, recent } = topic;
       if (latest instanceof Unavailable) return;
-      // Whoever comes back finds it, but not the frames of those who left.
       latest.dropCaches();
-      const { recent: history } = topic;
-      // What is there may be newer: a right that ends comes before the topic.
-      this.#keep(source.id, { version, state: latest, history });
+      // Rights change before topics do: the source may be newer than the state.
+      this.#store(source.id, { version, state: latest, recent });
     };
   }
 
-  /** The present answer of a source; encoded once for as long as it stands. */
+  /** Returns the present state of a source, encoded once for each of its versions. */
   latest(source: StateSource): State | Unavailable {
-    const live = this.#live.get(source.id);
-    if (live !== undefined) return live.topic.latest;
+    const active = this.#active.get(source.id);
+    if (active !== undefined) return active.topic.latest;
     const { version } = source.watcher;
-    const kept = this.#kept.get(source.id);
-    this.#forget(source.id);
-    let state = kept?.state;
-    if (state === undefined || kept?.version !== version) {
+    const cached = this.#cache.get(source.id);
+    this.#evict(source.id);
+    let state = cached?.state;
+    if (state === undefined || cached?.version !== version) {
       const fresh = render(source, source);
       if (fresh instanceof Unavailable) return fresh;
-      // What was made of the same bytes (tag, compressed form) still holds.
+      // An equal state has its entity tag and its compressed form already.
       if (state === undefined || !fresh.equals(state)) state = fresh;
     }
-    this.#keep(source.id, { version, state, history: kept?.history });
+    this.#store(source.id, { version, state, recent: cached?.recent });
     return state;
   }
 
-  #keep(id: string, kept: Kept): void {
-    this.#kept.set(id, kept);
-    this.#keptBytes += sizeOf(kept);
-    for (const oldest of this.#kept.keys()) {
-      const isWithin = this.#keptBytes <= KEPT &&
-        this.#kept.size <= KEPT_ANSWERS;
-      if (isWithin || oldest === id) break;
-      this.#forget(oldest);
+  #store(id: string, cached: CachedState): void {
+    this.#cache.set(id, cached);
+    this.#cachedBytes += sizeOf(cached);
+    for (const oldest of this.#cache.keys()) {
+      const fits = this.#cachedBytes <= MAX_CACHED_BYTES &&
+        this.#cache.size <= MAX_CACHED_STATES;
+      if (fits || oldest === id) break;
+      this.#evict(oldest);
     }
   }
 
-  #forget(id: string): void {
-    const kept = this.#kept.get(id);
-    if (kept === undefined) return;
-    this.#keptBytes -= sizeOf(kept);
-    this.#kept.delete(id);
+  #evict(id: string): void {
+    const cached = this.#cache.get(id);
+    if (cached === undefined) return;
+    this.#cachedBytes -= sizeOf(cached);
+    this.#cache.delete(id);
   }
 }
 
-function sizeOf({ state, history }: Kept): number {
-  return state.size + (history?.bytes ?? 0);
+function sizeOf({ state, recent }: CachedState): number {
+  return state.size + (recent?.bytes ?? 0);
 }
 
-/** A source's answer; a view that fails is unavailable, not fatal. */
+/** Renders a source's state. A view that fails is logged, and unavailable. */
 function render(
   { id }: StateSource,
   from: Pick<StateSource, "render">,

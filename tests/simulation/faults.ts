@@ -35,9 +35,9 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "a follower of a topic is not woken, now and then",
     file: "lib/broadcast/topic.ts",
-    text: 'if (kind === "update") this.#lastUpdate = this.#number;',
+    text: 'if (kind === "update") this.#lastUpdate = this.#sequence;',
     faulty:
-      'if (kind === "update") this.#lastUpdate = this.#number; if (this.#number % 5 === 0) return;',
+      'if (kind === "update") this.#lastUpdate = this.#sequence; if (this.#sequence % 5 === 0) return;',
   },
   {
     name: "a watch resumes one revision too late",
@@ -98,8 +98,8 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "a listener that leaves keeps its topic",
     file: "lib/broadcast/topics.ts",
-    text: "if (--live.users > 0) return;",
-    faulty: "if (--live.users > -1) return;",
+    text: "if (--active.users > 0) return;",
+    faulty: "if (--active.users > -1) return;",
   },
   {
     name: "a saved state is in its place before it is on the disk",
