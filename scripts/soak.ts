@@ -29,7 +29,12 @@ import {
   PATHS,
 } from "../tests/util/witness.ts";
 import { ensurePrograms, readTarget, TARGET_FLAG } from "./setup.ts";
-import { Curve, leaksSessions, withoutLeaked } from "./soak/curve.ts";
+import {
+  Curve,
+  type Ended,
+  leaksSessions,
+  withoutLeaked,
+} from "./soak/curve.ts";
 
 const LISTENERS = 200;
 const MB = 1024 * 1024;
@@ -194,9 +199,10 @@ function sumOf(metrics: string, name: string): number {
   );
 }
 
-/** HTTP/2 sessions to etcd so far. */
-function sessions(): number {
-  return one.accepted + other.accepted;
+/** Connections to the store so far. */
+function connections(): Ended {
+  const refused = one.refused + other.refused;
+  return { sessions: one.accepted + other.accepted - refused, refused };
 }
 
 function percent(growth: number): string {
@@ -234,7 +240,7 @@ async function watchMemory(curve: Curve): Promise<void> {
       [];
     const isLeaking = store === "etcd" && leaksSessions(deno);
     const line = curve.add(
-      isLeaking ? withoutLeaked(sample, sessions()) : sample,
+      isLeaking ? withoutLeaked(sample, connections()) : sample,
     );
     if (line !== undefined) console.log(line);
   }
@@ -278,13 +284,17 @@ for (
   differences += Differences;
 }
 const { growth } = curve;
+const ended = connections();
 
 const kinds = [...faults].map(([name, count]) => `${name} ${count}`);
 const rows: [string, number | string][] = [
   ["writes", writes],
   ["faults", `${kinds.join(", ")}`],
   ["reconnects", debug.store.reconnects],
-  ["connections to the store, failed ones too", sessions()],
+  [
+    "connections to the store",
+    `${ended.sessions}, and ${ended.refused} that were refused`,
+  ],
   ["changes that a watch missed, mended", debug.store.missed],
   ["listeners that came", opened],
   ["events delivered", events],

@@ -28,6 +28,8 @@ export class Proxy implements AsyncDisposable {
   #openEdit: () => Edit = () => (bytes) => bytes;
   /** Connections that were ever made through it. */
   accepted = 0;
+  /** Those of them that were closed at once. */
+  refused = 0;
   /** Bytes that were passed on to clients. */
   sent = 0;
 
@@ -80,17 +82,15 @@ export class Proxy implements AsyncDisposable {
   async #accept(): Promise<void> {
     for await (const client of this.#listener) {
       this.accepted++;
-      if (this.#fault === "cut") {
-        client.close();
-        continue;
-      }
       try {
+        if (this.#fault === "cut") throw new Error("cut");
         const server = await Deno.connect({
           hostname: "127.0.0.1",
           port: this.#target,
         });
         this.#join(client, server);
       } catch {
+        this.refused++;
         client.close();
       }
     }
