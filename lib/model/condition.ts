@@ -6,7 +6,7 @@
  */
 
 /** What the overview says of a group or a pod; what the store does not say is left out. */
-export interface Told {
+export interface Reported {
   readonly State?: string;
   readonly Health?: string;
   readonly Restarts?: number;
@@ -18,13 +18,13 @@ export interface Told {
 }
 
 /** Why something is not well: what it is filtered by, and in words. */
-export interface Trouble {
-  readonly kind: TroubleKind;
+export interface Problem {
+  readonly kind: ProblemKind;
   readonly text: string;
 }
 
 /** What can be wrong with a pod; states are named as the store does. */
-export const TROUBLES = {
+export const PROBLEMS = {
   oom: "killed for memory",
   error: "error",
   fail: "failed",
@@ -38,10 +38,10 @@ export const TROUBLES = {
   told: "last error",
 } as const;
 
-export type TroubleKind = keyof typeof TROUBLES;
+export type ProblemKind = keyof typeof PROBLEMS;
 
 /** The worst first. */
-export const TROUBLE_KINDS = [
+export const PROBLEM_KINDS = [
   "oom",
   "error",
   "fail",
@@ -53,16 +53,16 @@ export const TROUBLE_KINDS = [
   "pending",
   "restarts",
   "told",
-] as const satisfies readonly TroubleKind[];
+] as const satisfies readonly ProblemKind[];
 
 /** From so many on, somebody should look. */
-const MANY_RESTARTS = 10;
+const RESTARTS_LIMIT = 10;
 
 /** States in which there is no container, nor is there to be one. */
 const AT_REST: ReadonlySet<string> = new Set(["paused", "removed"]);
 
 /** How a pod or a group is. */
-export interface Condition {
+export interface Health {
   /** "" when the store does not say. */
   readonly state: string;
   readonly health: string;
@@ -74,11 +74,11 @@ export interface Condition {
   /** It is meant not to run. */
   readonly isStopped: boolean;
   /** Nothing when it is well; the worst first. */
-  readonly troubles: readonly Trouble[];
+  readonly problems: readonly Problem[];
 }
 
 /** @param hasAddress whether it can be reached */
-export function conditionOf(told: Told, hasAddress: boolean): Condition {
+export function healthOf(told: Reported, hasAddress: boolean): Health {
   const {
     State: state = "",
     Health: health = "",
@@ -96,35 +96,35 @@ export function conditionOf(told: Told, hasAddress: boolean): Condition {
     error,
     isOom,
     isStopped,
-    troubles: isStopped
+    problems: isStopped
       ? []
-      : troublesOf({ state, health, restarts, error, isOom, hasAddress }),
+      : problemsOf({ state, health, restarts, error, isOom, hasAddress }),
   };
 }
 
-function troublesOf(
+function problemsOf(
   { error, hasAddress, health, isOom, restarts, state }:
-    & Pick<Condition, "error" | "health" | "isOom" | "restarts" | "state">
+    & Pick<Health, "error" | "health" | "isOom" | "restarts" | "state">
     & { hasAddress: boolean },
-): Trouble[] {
-  const isSo: Partial<Record<TroubleKind, boolean>> = {
+): Problem[] {
+  const isSo: Partial<Record<ProblemKind, boolean>> = {
     oom: isOom,
     unhealthy: health === "unhealthy",
     address: !hasAddress,
-    restarts: restarts >= MANY_RESTARTS,
+    restarts: restarts >= RESTARTS_LIMIT,
     told: error !== "",
   };
-  return TROUBLE_KINDS.filter((kind) => kind === state || isSo[kind])
+  return PROBLEM_KINDS.filter((kind) => kind === state || isSo[kind])
     .map((kind) => ({ kind, text: textOf(kind, restarts, error) }));
 }
 
-function textOf(kind: TroubleKind, restarts: number, error: string): string {
+function textOf(kind: ProblemKind, restarts: number, error: string): string {
   if (kind === "restarts") return `restarted ${restarts} times`;
-  return kind === "told" ? error : TROUBLES[kind];
+  return kind === "told" ? error : PROBLEMS[kind];
 }
 
 /** In ms since 1970; the store writes the year 1 for never. */
-function timeOf(updated: Told["Updated"]): number | undefined {
+function timeOf(updated: Reported["Updated"]): number | undefined {
   const time = typeof updated === "number"
     ? updated * 1000
     : Date.parse(updated ?? "");
@@ -132,6 +132,6 @@ function timeOf(updated: Told["Updated"]): number | undefined {
 }
 
 /** What is wrong, in a line; "" when nothing is. */
-export function reasonOf({ troubles }: Pick<Condition, "troubles">): string {
-  return troubles.map(({ text }) => text).join(", ");
+export function problemText({ problems }: Pick<Health, "problems">): string {
+  return problems.map(({ text }) => text).join(", ");
 }

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Place } from "./place.ts";
+import type { Link } from "./place.ts";
 import { shortVersion } from "./words.ts";
 
 /** Something that changed in the cluster, as `/v2/changes` tells. */
-export interface Entry {
+export interface HistoryEntry {
   /** RFC 3339 */
   readonly time: string;
   readonly revision: number;
@@ -16,32 +16,32 @@ export interface Entry {
   readonly name: string;
   readonly app?: string;
   readonly change: "added" | "changed" | "removed";
-  readonly diff: readonly Step[];
+  readonly diff: readonly FieldChange[];
 }
 
 /** What differs at a place in a value; the whole is at `[]`. */
-export interface Step {
+export interface FieldChange {
   readonly path: readonly (string | number)[];
   readonly before?: unknown;
   readonly after?: unknown;
 }
 
 /** Text in parts; a part may lead somewhere, or have more to it. */
-export type Clause = readonly (
+export type RichText = readonly (
   | string
-  | Partial<Place> & {
+  | Partial<Link> & {
     readonly text: string;
     /** The whole of a text that is shortened. */
     readonly whole?: string;
   }
 )[];
 
-export function node(name: string): Clause[number] {
+export function nodeLink(name: string): RichText[number] {
   return { text: name, path: ["node", name] };
 }
 
 /** A version, shortened. */
-export function version(whole: string): Clause[number] {
+export function shortened(whole: string): RichText[number] {
   return { text: shortVersion(whole), whole };
 }
 

@@ -1,23 +1,23 @@
 import {
-  type Clause,
-  type Entry,
+  type FieldChange,
+  type HistoryEntry,
   quoted,
-  type Step,
-  version,
+  type RichText,
+  shortened,
 } from "./entry.ts";
-import { type Changes, podClauses } from "./pod_clauses.ts";
+import { type PodChanges, podClauses } from "./pod_clauses.ts";
 import { plural } from "./words.ts";
 
 /** What changed in a pod group, the most telling first. */
-export function groupClauses(entry: Entry): Clause[] {
+export function groupClauses(entry: HistoryEntry): RichText[] {
   if (entry.change !== "changed") return wholeClauses(entry);
-  const group = new Map<string, Clause>();
-  const pods = new Map<string, Changes>();
+  const group = new Map<string, RichText>();
+  const pods = new Map<string, PodChanges>();
   for (const step of entry.diff) {
     const [list, place, ...rest] = step.path;
     if (list === "PodInfos" && place !== undefined) {
       const name = instanceOf(step, place);
-      const changes: Changes = pods.get(name) ?? { steps: new Map() };
+      const changes: PodChanges = pods.get(name) ?? { steps: new Map() };
       pods.set(name, changes);
       if (rest.length === 0) changes.whole = step;
       else if (!isOfSpec(rest)) changes.steps.set(fieldOf(rest), step);
@@ -32,12 +32,15 @@ export function groupClauses(entry: Entry): Clause[] {
   return [...group.values(), ...podClauses(pods)];
 }
 
-function addClause(clauses: Map<string, Clause>, clause?: Clause): void {
+function addClause(clauses: Map<string, RichText>, clause?: RichText): void {
   if (clause !== undefined) clauses.set(JSON.stringify(clause), clause);
 }
 
 /** A pod's number: it is in the path, in the pod, or its place in the list. */
-function instanceOf({ after, before }: Step, place: string | number): string {
+function instanceOf(
+  { after, before }: FieldChange,
+  place: string | number,
+): string {
   const { InstanceNo } = Object(after ?? before);
   if (typeof InstanceNo === "number") return String(InstanceNo);
   return typeof place === "number"
@@ -65,7 +68,10 @@ function isOfSpec(rest: Rest): boolean {
 
 const RELEASE = "LAIN_APP_RELEASE_VERSION=";
 
-function specClause(rest: Rest, { after, before }: Step): Clause | undefined {
+function specClause(
+  rest: Rest,
+  { after, before }: FieldChange,
+): RichText | undefined {
   const field = fieldOf(rest);
   if (field === "Env") return environmentClause(before, after);
   // The release's own: it is told by that.
@@ -77,7 +83,7 @@ function specClause(rest: Rest, { after, before }: Step): Clause | undefined {
     : [`${word} ${value(before)} → ${value(after)}`];
 }
 
-function environmentClause(before: unknown, after: unknown): Clause {
+function environmentClause(before: unknown, after: unknown): RichText {
   if (![before, after].every((one) => (one ?? "") === String(one ?? ""))) {
     return ["environment changed"];
   }
@@ -87,9 +93,9 @@ function environmentClause(before: unknown, after: unknown): Clause {
   }
   return [
     "release ",
-    version(old.slice(RELEASE.length)),
+    shortened(old.slice(RELEASE.length)),
     " → ",
-    version(now.slice(RELEASE.length)),
+    shortened(now.slice(RELEASE.length)),
   ];
 }
 
@@ -109,7 +115,9 @@ function mebibytes(value: unknown): string {
     : "none";
 }
 
-function groupClause({ after, before, path }: Step): Clause | undefined {
+function groupClause(
+  { after, before, path }: FieldChange,
+): RichText | undefined {
   switch (path[0]) {
     case "Instances":
       return [`instances ${quoted(before)} → ${quoted(after)}`];
@@ -121,7 +129,7 @@ function groupClause({ after, before, path }: Step): Clause | undefined {
 }
 
 /** A group that came, or went. */
-function wholeClauses({ change, diff }: Entry): Clause[] {
+function wholeClauses({ change, diff }: HistoryEntry): RichText[] {
   const [whole] = diff;
   const { PodInfos } = Object(whole?.after ?? whole?.before);
   const count = Array.isArray(PodInfos) ? PodInfos.length : 0;

@@ -4,13 +4,13 @@
  * @module
  */
 import type { Data } from "../client/client.ts";
-import { type Condition, conditionOf, type Told } from "./condition.ts";
+import { type Health, healthOf, type Reported } from "./condition.ts";
 
 export type GroupValue =
   & Data<"overview">[`group/${string}`]
-  & Told
+  & Reported
   & { readonly Instances?: number };
-type PodValue = GroupValue["PodInfos"][number] & Told;
+type PodValue = GroupValue["PodInfos"][number] & Reported;
 type Info = PodValue["ContainerInfos"][number];
 
 /** A running container, and where it belongs. Names are well-formed, as URLs hold them: a lone surrogate is U+FFFD. */
@@ -26,7 +26,7 @@ export interface Container {
 }
 
 /** One instance of a group, with what its first container says. */
-export interface Pod extends Condition {
+export interface Pod extends Health {
   /** `<app>/<group>/<instance>` */
   readonly key: string;
   readonly app: string;
@@ -42,7 +42,7 @@ export interface Pod extends Condition {
 }
 
 /** The equal pods of a proc. */
-export interface Group extends Condition {
+export interface Group extends Health {
   readonly app: string;
   readonly name: string;
   /** How many pods there are, and, where the store says so, are to be. */
@@ -66,7 +66,7 @@ export function groupOf(key: string, value: GroupValue): Group {
   const annotation = PodInfos[0]?.Annotation ?? "";
   const pods = PodInfos.map((pod) => podOf(app, name, pod));
   return {
-    ...conditionOf(value, true),
+    ...healthOf(value, true),
     app,
     name,
     instances: pods.length,
@@ -98,7 +98,7 @@ function podOf(app: string, group: string, value: PodValue): Pod {
   }));
   const { ip = "", info, node = "" } = containers[0] ?? {};
   return {
-    ...conditionOf(value, ip !== ""),
+    ...healthOf(value, ip !== ""),
     key: `${app}/${group}/${instance}`,
     app,
     group,

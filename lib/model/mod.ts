@@ -13,7 +13,7 @@ import {
   type GroupValue,
   type Pod,
 } from "./groups.ts";
-import { byNatural } from "./natural.ts";
+import { sortNaturally } from "./natural.ts";
 import { type Node, nodesOf } from "./nodes.ts";
 
 export type { Container, Group, Node, Pod };
@@ -99,7 +99,7 @@ function portalsOf(pod: string, value: DependsValue): Portal[] {
 function appsOf(groups: readonly Group[]): Map<string, App> {
   const byApp = Map.groupBy(groups, ({ app }) => app);
   return new Map(
-    byNatural(byApp, ([name]) => name).map(([name, groups]) => {
+    sortNaturally(byApp, ([name]) => name).map(([name, groups]) => {
       const pods = groups.flatMap((group) => group.pods);
       const versions = new Set(pods.map(({ version }) => version));
       return [name, {

@@ -3,29 +3,34 @@
  *
  * @module
  */
-import { reasonOf, TROUBLE_KINDS, type TroubleKind } from "./condition.ts";
+import { PROBLEM_KINDS, type ProblemKind, problemText } from "./condition.ts";
 import type { Group, Pod } from "./groups.ts";
 import type { Model } from "./mod.ts";
-import { isOver, type Load, type Node, partOf } from "./nodes.ts";
-import type { Place } from "./place.ts";
-import { loadText, plural, type UNITS } from "./words.ts";
+import {
+  isOvercommitted,
+  type Node,
+  type Reservation,
+  reservedShare,
+} from "./nodes.ts";
+import type { Link } from "./place.ts";
+import { plural, reservedText, type UNITS } from "./words.ts";
 
 /** One kind of trouble: how much of it there is, and what the worst is. */
-export interface Need {
+export interface Issue {
   readonly title: string;
   /** Where all of it is listed. */
-  readonly all: Place;
-  readonly items: readonly NeedItem[];
+  readonly all: Link;
+  readonly items: readonly IssueItem[];
   /** Ways to split it: `12 unhealthy`. */
-  readonly parts: readonly (Place & { readonly text: string })[];
+  readonly parts: readonly (Link & { readonly text: string })[];
 }
 
-export interface NeedItem extends Place {
+export interface IssueItem extends Link {
   readonly name: string;
-  readonly why: string;
+  readonly reason: string;
 }
 
-export function needsOf(model: Model): Need[] {
+export function issuesOf(model: Model): Issue[] {
   return [
     trouble(model),
     podsNotWell(model.pods),
@@ -37,23 +42,27 @@ export function needsOf(model: Model): Need[] {
 }
 
 /** What lainlet could not do while its state is current; that it is not is said above each page. */
-function trouble({ present }: Model): Need | undefined {
+function trouble({ present }: Model): Issue | undefined {
   if (present.stale || present.problems.length === 0) return undefined;
   const all = { path: ["lainlet"] };
   return {
     title: "lainlet has trouble",
     all,
-    items: present.problems.map((why) => ({ name: "lainlet", why, ...all })),
+    items: present.problems.map((reason) => ({
+      name: "lainlet",
+      reason,
+      ...all,
+    })),
     parts: [],
   };
 }
 
-function podsNotWell(pods: readonly Pod[]): Need | undefined {
-  const bad = pods.filter(({ troubles }) => troubles.length > 0);
+function podsNotWell(pods: readonly Pod[]): Issue | undefined {
+  const bad = pods.filter(({ problems }) => problems.length > 0);
   if (bad.length === 0) return undefined;
   const groups = Map.groupBy(bad, ({ app, group }) => `${app}/${group}`);
-  const counts = new Map<TroubleKind, number>();
-  for (const { kind } of bad.flatMap(({ troubles }) => troubles)) {
+  const counts = new Map<ProblemKind, number>();
+  for (const { kind } of bad.flatMap(({ problems }) => problems)) {
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   return {
@@ -61,25 +70,25 @@ function podsNotWell(pods: readonly Pod[]): Need | undefined {
       plural(groups.size, "group")
     }`,
     all: { path: ["pods"], params: { state: "bad" } },
-    parts: TROUBLE_KINDS.filter((kind) => counts.has(kind)).map((kind) => ({
+    parts: PROBLEM_KINDS.filter((kind) => counts.has(kind)).map((kind) => ({
       text: `${counts.get(kind)} ${PARTS[kind]}`,
       path: ["pods"],
       params: { state: kind },
     })),
     items: [...groups.values()].map((pods) => worst(pods))
-      .sort((a, b) => gravity(a[0]) - gravity(b[0]))
+      .sort((a, b) => severity(a[0]) - severity(b[0]))
       .map(([pod, count]) => ({
         name: count === 1 ? `${pod.group} ${pod.instance}` : pod.group,
-        why: count === 1
-          ? reasonOf(pod)
-          : `${count} pods, the worst ${reasonOf(pod)}`,
+        reason: count === 1
+          ? problemText(pod)
+          : `${count} pods, the worst ${problemText(pod)}`,
         path: ["pods"],
         params: { app: pod.app, state: "bad" },
       })),
   };
 }
 
-const PARTS: Readonly<Record<TroubleKind, string>> = {
+const PARTS: Readonly<Record<ProblemKind, string>> = {
   oom: "killed for memory",
   error: "in error",
   fail: "failed",
@@ -95,22 +104,22 @@ const PARTS: Readonly<Record<TroubleKind, string>> = {
 
 /** Of a group's pods the one that is least well, and how many they are. */
 function worst(pods: readonly Pod[]): [pod: Pod, count: number] {
-  const pod = pods.reduce((a, b) => gravity(b) < gravity(a) ? b : a);
+  const pod = pods.reduce((a, b) => severity(b) < severity(a) ? b : a);
   return [pod, pods.length];
 }
 
 /** How bad it is; 0 is the worst. */
-export function gravity({ troubles }: Pick<Pod, "troubles">): number {
-  const [first] = troubles;
+export function severity({ problems }: Pick<Pod, "problems">): number {
+  const [first] = problems;
   return first === undefined
-    ? TROUBLE_KINDS.length
-    : TROUBLE_KINDS.indexOf(first.kind);
+    ? PROBLEM_KINDS.length
+    : PROBLEM_KINDS.indexOf(first.kind);
 }
 
-function shortGroups({ apps }: Model): Need | undefined {
+function shortGroups({ apps }: Model): Issue | undefined {
   const groups = [...apps.values()].flatMap(({ groups }) => groups)
-    .filter(isShort)
-    .sort((a, b) => lacking(b) - lacking(a));
+    .filter(isIncomplete)
+    .sort((a, b) => missingPods(b) - missingPods(a));
   if (groups.length === 0) return undefined;
   return {
     title: `${
@@ -120,22 +129,22 @@ function shortGroups({ apps }: Model): Need | undefined {
     parts: [],
     items: groups.map(({ app, error, instances, name, wanted }) => ({
       name,
-      why: `${instances} of ${wanted}${error && `: ${error}`}`,
+      reason: `${instances} of ${wanted}${error && `: ${error}`}`,
       path: ["app", app],
     })),
   };
 }
 
-function lacking({ instances, wanted = 0 }: Group): number {
+function missingPods({ instances, wanted = 0 }: Group): number {
   return wanted - instances;
 }
 
 /** Whether there are fewer pods than asked for. */
-export function isShort(group: Group): boolean {
-  return lacking(group) > 0;
+export function isIncomplete(group: Group): boolean {
+  return missingPods(group) > 0;
 }
 
-function undeclaredNodes(nodes: readonly Node[]): Need | undefined {
+function undeclaredNodes(nodes: readonly Node[]): Issue | undefined {
   const unknown = nodes.filter(({ value }) => value === undefined);
   if (unknown.length === 0) return undefined;
   return {
@@ -146,7 +155,7 @@ function undeclaredNodes(nodes: readonly Node[]): Need | undefined {
     parts: [],
     items: unknown.map(({ name, pods }) => ({
       name,
-      why: `${
+      reason: `${
         plural(pods.length, "pod says it is", "pods say they are")
       } there`,
       path: ["node", name],
@@ -154,9 +163,9 @@ function undeclaredNodes(nodes: readonly Node[]): Need | undefined {
   };
 }
 
-function crowdedNodes(nodes: readonly Node[]): Need | undefined {
-  const over = nodes.filter(isOver)
-    .sort((a, b) => loadOf(b) - loadOf(a));
+function crowdedNodes(nodes: readonly Node[]): Issue | undefined {
+  const over = nodes.filter(isOvercommitted)
+    .sort((a, b) => maxReserved(b) - maxReserved(a));
   if (over.length === 0) return undefined;
   return {
     title: `${plural(over.length, "node is", "nodes are")} over what ${
@@ -166,7 +175,7 @@ function crowdedNodes(nodes: readonly Node[]): Need | undefined {
     parts: [],
     items: over.map(({ cpu, memory, name }) => ({
       name,
-      why: [overOf(memory, "memory"), overOf(cpu, "CPU")]
+      reason: [overOf(memory, "memory"), overOf(cpu, "CPU")]
         .filter((text) => text !== "").join(", "),
       path: ["node", name],
     })),
@@ -174,15 +183,17 @@ function crowdedNodes(nodes: readonly Node[]): Need | undefined {
 }
 
 /** Which part of its scarcer means may be used. */
-export function loadOf({ cpu, memory }: Pick<Node, "cpu" | "memory">): number {
-  return Math.max(partOf(cpu), partOf(memory));
+export function maxReserved(
+  { cpu, memory }: Pick<Node, "cpu" | "memory">,
+): number {
+  return Math.max(reservedShare(cpu), reservedShare(memory));
 }
 
-function overOf(load: Load, of: keyof typeof UNITS): string {
-  return partOf(load) > 1 ? `${of}: ${loadText(load, of)}` : "";
+function overOf(load: Reservation, of: keyof typeof UNITS): string {
+  return reservedShare(load) > 1 ? `${of}: ${reservedText(load, of)}` : "";
 }
 
-function rejected({ present }: Model): Need | undefined {
+function rejected({ present }: Model): Issue | undefined {
   const values = Object.entries(present.rejected);
   if (values.length === 0) return undefined;
   const all = { path: ["lainlet"] };
@@ -192,6 +203,6 @@ function rejected({ present }: Model): Need | undefined {
     } not taken`,
     all,
     parts: [],
-    items: values.map(([name, why]) => ({ name, why, ...all })),
+    items: values.map(([name, reason]) => ({ name, reason, ...all })),
   };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Container, Pod } from "./groups.ts";
-import { byNatural } from "./natural.ts";
+import { sortNaturally } from "./natural.ts";
 
 /** A machine of the cluster, or one that only containers name. */
 export interface Node {
@@ -14,15 +14,15 @@ export interface Node {
   readonly value?: Value;
   readonly pods: readonly Pod[];
   /** In CPUs. */
-  readonly cpu: Load;
+  readonly cpu: Reservation;
   /** In bytes. */
-  readonly memory: Load;
+  readonly memory: Reservation;
 }
 
 type Value = Readonly<Record<string, unknown>>;
 
 /** The sum of limits, and what there is, where the store says so. */
-export interface Load {
+export interface Reservation {
   readonly limits: number;
   readonly capacity?: number;
 }
@@ -48,7 +48,7 @@ export function nodesOf(
     const ip = pods[0]?.containers[0]?.info.NodeIp ?? "";
     nodes.set(name, nodeOf(name, ip, pods));
   }
-  return new Map(byNatural(nodes, ([name]) => name));
+  return new Map(sortNaturally(nodes, ([name]) => name));
 }
 
 function nodeOf(
@@ -82,20 +82,20 @@ function numberOf(value: unknown): number | undefined {
 }
 
 /** Which part of what there is may be used; 0 where that is not known. */
-export function partOf({ capacity, limits }: Load): number {
+export function reservedShare({ capacity, limits }: Reservation): number {
   return capacity === undefined ? 0 : limits / capacity;
 }
 
 /** Whether more may be used than there is. */
-export function isOver({ cpu, memory }: Node): boolean {
-  return partOf(cpu) > 1 || partOf(memory) > 1;
+export function isOvercommitted({ cpu, memory }: Node): boolean {
+  return reservedShare(cpu) > 1 || reservedShare(memory) > 1;
 }
 
 /** What is wrong with a node itself, whatever its pods are like. */
-export function faultsOf({ cpu, memory, value }: Node): string[] {
+export function nodeProblems({ cpu, memory, value }: Node): string[] {
   return [
     ...value === undefined ? ["not declared"] : [],
-    ...partOf(memory) > 1 ? ["over its memory"] : [],
-    ...partOf(cpu) > 1 ? ["over its CPUs"] : [],
+    ...reservedShare(memory) > 1 ? ["over its memory"] : [],
+    ...reservedShare(cpu) > 1 ? ["over its CPUs"] : [],
   ];
 }

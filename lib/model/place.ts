@@ -1,5 +1,5 @@
 /** Where something is shown: a view of the dashboard. */
-export interface Place {
+export interface Link {
   /** `["app", "console"]` */
   readonly path: readonly string[];
   readonly params?: Params;

@@ -1,12 +1,18 @@
 import { isObject } from "../json.ts";
-import { type Clause, node, quoted, type Step, version } from "./entry.ts";
+import {
+  type FieldChange,
+  nodeLink,
+  quoted,
+  type RichText,
+  shortened,
+} from "./entry.ts";
 
 /** What differs in a pod. */
-export interface Changes {
+export interface PodChanges {
   /** The pod itself came or went. */
-  whole?: Step;
+  whole?: FieldChange;
   /** By the name of the field. */
-  readonly steps: Map<string, Step>;
+  readonly steps: Map<string, FieldChange>;
 }
 
 /**
@@ -15,8 +21,8 @@ export interface Changes {
  *
  * @param pods by their numbers
  */
-export function podClauses(pods: ReadonlyMap<string, Changes>): Clause[] {
-  const said = new Map<string, { clause: Clause; instances: string[] }>();
+export function podClauses(pods: ReadonlyMap<string, PodChanges>): RichText[] {
+  const said = new Map<string, { clause: RichText; instances: string[] }>();
   for (const [instance, changes] of pods) {
     for (const clause of ofPod(changes)) {
       const key = JSON.stringify(clause);
@@ -39,7 +45,7 @@ export function podClauses(pods: ReadonlyMap<string, Changes>): Clause[] {
 const WENT = "went ";
 
 /** A clause behind the one before it; who went from one to another may go on so. */
-function joined(clause: Clause, last?: Clause): Clause {
+function joined(clause: RichText, last?: RichText): RichText {
   if (last === undefined) return clause;
   const [first, ...rest] = clause;
   const goesOn = [first, last[0]].every((part) =>
@@ -57,11 +63,11 @@ function listed(names: readonly string[]): string {
     : last;
 }
 
-function ofPod({ steps, whole }: Changes): Clause[] {
+function ofPod({ steps, whole }: PodChanges): RichText[] {
   if (whole !== undefined) {
     const { after, before } = whole;
     const at = nodeOf(after ?? before);
-    const on: Clause = at === "" ? [] : [" on ", node(at)];
+    const on: RichText = at === "" ? [] : [" on ", nodeLink(at)];
     return [[before === undefined ? "added" : "removed", ...on]];
   }
   const pairOf = (field: string) => {
@@ -69,18 +75,23 @@ function ofPod({ steps, whole }: Changes): Clause[] {
     return step &&
       [String(step.before ?? ""), String(step.after ?? "")] as const;
   };
-  const clauses: Clause[] = [];
+  const clauses: RichText[] = [];
   const release = pairOf("Version");
   if (release) {
     const [from, to] = release;
-    clauses.push(["went from release ", version(from), " to ", version(to)]);
+    clauses.push([
+      "went from release ",
+      shortened(from),
+      " to ",
+      shortened(to),
+    ]);
   }
   const restarts = steps.get("Restarts");
   const moved = pairOf("NodeName");
   const address = pairOf("ContainerIp");
   if (moved) {
     const [from, to] = moved;
-    clauses.push(["moved from ", node(from), " to ", node(to)]);
+    clauses.push(["moved from ", nodeLink(from), " to ", nodeLink(to)]);
   } else if (address) clauses.push([addressOf(...address)]);
   if (restarts !== undefined) clauses.push([restarted(restarts)]);
   else if (!moved && !address && steps.has("ContainerId")) {
@@ -122,7 +133,7 @@ function addressOf(before: string, after: string): string {
   return `went from ${before} to ${after}`;
 }
 
-function restarted({ after, before }: Step): string {
+function restarted({ after, before }: FieldChange): string {
   const count = Number(after) - Number(before ?? 0);
   const times = count === 1 ? "once" : `${count} times`;
   return count > 0

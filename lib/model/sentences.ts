@@ -6,10 +6,16 @@
  */
 import { isObject } from "../json.ts";
 import { groupClauses } from "./group_clauses.ts";
-import { type Clause, type Entry, node, quoted, type Step } from "./entry.ts";
+import {
+  type FieldChange,
+  type HistoryEntry,
+  nodeLink,
+  quoted,
+  type RichText,
+} from "./entry.ts";
 
 /** A sentence in parts, some of which lead somewhere. */
-export function sentenceOf(entry: Entry): Clause {
+export function describeChange(entry: HistoryEntry): RichText {
   const { change, diff, kind, name } = entry;
   const clauses = CLAUSES[kind](entry);
   const subject = SUBJECTS[kind](name);
@@ -36,23 +42,25 @@ export function sentenceOf(entry: Entry): Clause {
 const MOST = 6;
 
 /** The same without links. */
-export function plainly(clause: Clause): string {
+export function plainText(clause: RichText): string {
   return clause.map((part) => typeof part === "string" ? part : part.text)
     .join("");
 }
 
-const SUBJECTS: Readonly<Record<Entry["kind"], (name: string) => Clause>> = {
+const SUBJECTS: Readonly<
+  Record<HistoryEntry["kind"], (name: string) => RichText>
+> = {
   config: (name) => [{ text: name, path: ["config"], params: { q: name } }],
   depends: (name) => [name],
   group(name) {
     const [app = "", group = name] = name.split("/");
     return [{ text: group, path: ["app", app] }];
   },
-  node: (name) => [node(name.split(":")[0] ?? name)],
+  node: (name) => [nodeLink(name.split(":")[0] ?? name)],
 };
 
 const CLAUSES: Readonly<
-  Record<Entry["kind"], (entry: Entry) => readonly Clause[]>
+  Record<HistoryEntry["kind"], (entry: HistoryEntry) => readonly RichText[]>
 > = {
   config: configClauses,
   depends: dependsClauses,
@@ -60,7 +68,7 @@ const CLAUSES: Readonly<
   node: nodeClauses,
 };
 
-function configClauses({ change, diff }: Entry): Clause[] {
+function configClauses({ change, diff }: HistoryEntry): RichText[] {
   if (change === "removed") return [];
   const whole = diff.find(({ path }) => path.length === 0);
   if (whole === undefined) return diff.map(valueClause);
@@ -69,14 +77,14 @@ function configClauses({ change, diff }: Entry): Clause[] {
   return [[`${quoted(whole.before)} → ${after}`]];
 }
 
-function nodeClauses({ change, diff }: Entry): Clause[] {
+function nodeClauses({ change, diff }: HistoryEntry): RichText[] {
   if (change === "added") return [["joined the cluster"]];
   if (change === "removed") return [["left the cluster"]];
   return diff.map(valueClause);
 }
 
 /** `labels.zone "b" → "c"` */
-function valueClause({ after, before, path }: Step): Clause {
+function valueClause({ after, before, path }: FieldChange): RichText {
   const name = path.join(".");
   if (before === undefined) return [`${name} set to ${quoted(after)}`];
   if (after === undefined) return [`${name} removed`];
@@ -84,9 +92,9 @@ function valueClause({ after, before, path }: Step): Clause {
 }
 
 /** Portals are by node, and by the app that they are for. */
-function dependsClauses({ change, diff }: Entry): Clause[] {
+function dependsClauses({ change, diff }: HistoryEntry): RichText[] {
   if (change !== "changed") return [];
-  const told = new Map<string, Clause>();
+  const told = new Map<string, RichText>();
   for (const { after, before, path } of diff) {
     const [at, app] = path.map(String);
     const apps = app === undefined
@@ -103,7 +111,7 @@ function dependsClauses({ change, diff }: Entry): Clause[] {
         "portal for ",
         { text: app, path: ["app", app] },
         " on ",
-        node(at ?? ""),
+        nodeLink(at ?? ""),
         ` ${what}`,
       ]);
     }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Load } from "./nodes.ts";
+import type { Reservation } from "./nodes.ts";
 
 /** To make one takes long, so there is one. */
 const NUMBERS = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
@@ -12,8 +12,8 @@ const NUMBERS = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 export const UNITS = { CPU: [1, ""], memory: [2 ** 30, " GB"] } as const;
 
 /** `45 of 48`, `151 of 8 GB`; GB as the scheduler has it, of 2³⁰ bytes. */
-export function loadText(
-  { capacity, limits }: Load,
+export function reservedText(
+  { capacity, limits }: Reservation,
   of: keyof typeof UNITS,
 ): string {
   const [unit, name] = UNITS[of];

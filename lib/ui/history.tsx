@@ -7,34 +7,34 @@
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { diff } from "../client/diff.ts";
 import { memo } from "../memo.ts";
-import type { Clause, Entry, Step } from "../model/entry.ts";
+import type { FieldChange, HistoryEntry, RichText } from "../model/entry.ts";
 import { glow } from "./glow.ts";
 import { Ago } from "./marks.tsx";
 import { Diff } from "./parts.tsx";
 import { href } from "./route.ts";
-import { plainly, sentenceOf } from "../model/sentences.ts";
+import { describeChange, plainText } from "../model/sentences.ts";
 import { plural } from "../model/words.ts";
 import "./history.css";
 
 /** By numbers that count up, as `/v2/changes` has them. */
-export type Numbered = Readonly<Record<string, Entry>>;
+export type Numbered = Readonly<Record<string, HistoryEntry>>;
 
 /** An entry with its number, and what it says. */
 export interface Said {
   readonly number: string;
-  readonly entry: Entry;
-  readonly sentence: Clause;
+  readonly entry: HistoryEntry;
+  readonly sentence: RichText;
   readonly text: string;
 }
 
-const said = new WeakMap<Entry, Said>();
+const said = new WeakMap<HistoryEntry, Said>();
 
 /** All that is said, the newest first. */
 export function saidOf(entries: Numbered): readonly Said[] {
   return Object.entries(entries).map(([number, entry]) =>
     memo(said, entry, () => {
-      const sentence = sentenceOf(entry);
-      return { number, entry, sentence, text: plainly(sentence) };
+      const sentence = describeChange(entry);
+      return { number, entry, sentence, text: plainText(sentence) };
     })
   ).reverse();
 }
@@ -101,7 +101,7 @@ function Item({ isNew, said }: { isNew: boolean; said: Said }) {
   );
 }
 
-function Part({ part }: { part: Clause[number] }) {
+function Part({ part }: { part: RichText[number] }) {
   if (typeof part === "string") return <>{part}</>;
   const { params, path, text, whole } = part;
   if (path === undefined) return <span class="mono" title={whole}>{text}</span>;
@@ -109,7 +109,7 @@ function Part({ part }: { part: Clause[number] }) {
 }
 
 /** Text that is JSON is looked into. */
-function Exactly({ steps }: { steps: readonly Step[] }) {
+function Exactly({ steps }: { steps: readonly FieldChange[] }) {
   const differences = useMemo(() =>
     steps.flatMap(({ after, before, path }) => {
       const place = path.map((step) =>

@@ -6,32 +6,32 @@
  * @module
  */
 import { useEffect, useState } from "preact/hooks";
-import { type Condition, reasonOf } from "../model/condition.ts";
+import { type Health, problemText } from "../model/condition.ts";
 import type { Pod } from "../model/groups.ts";
-import { type Load, partOf } from "../model/nodes.ts";
+import { type Reservation, reservedShare } from "../model/nodes.ts";
 import { href } from "./route.ts";
-import { ago, loadText, shortVersion, type UNITS } from "../model/words.ts";
+import { ago, reservedText, shortVersion, type UNITS } from "../model/words.ts";
 import "./marks.css";
 
 export type Look = "good" | "bad" | "off";
 
-export function lookOf({ isStopped, troubles }: Condition): Look {
+export function lookOf({ isStopped, problems }: Health): Look {
   if (isStopped) return "off";
-  return troubles.length > 0 ? "bad" : "good";
+  return problems.length > 0 ? "bad" : "good";
 }
 
 /** How it is, in the store's words where it says nothing bad. */
-export function stateText(of: Condition): string {
+export function stateText(of: Health): string {
   const { health, isStopped, state } = of;
   if (isStopped) return state === "paused" ? "paused" : "stopped";
   const said = [
     state === "success" ? "" : state,
     health === "none" ? "" : health,
   ].filter((word) => word !== "").join(", ");
-  return reasonOf(of) || said || "well";
+  return problemText(of) || said || "well";
 }
 
-export function StateMark({ of }: { of: Condition }) {
+export function StateMark({ of }: { of: Health }) {
   return <Mark look={lookOf(of)} text={stateText(of)} />;
 }
 
@@ -70,9 +70,11 @@ export function Ago({ time }: { time?: number }) {
 }
 
 /** How much of a node may be used: as a bar, and in words. */
-export function Bar({ load, unit }: { load: Load; unit: keyof typeof UNITS }) {
-  const part = partOf(load);
-  const text = loadText(load, unit);
+export function Bar(
+  { load, unit }: { load: Reservation; unit: keyof typeof UNITS },
+) {
+  const part = reservedShare(load);
+  const text = reservedText(load, unit);
   return (
     <span class={part > 1 ? "load over" : "load"} title={`${unit}: ${text}`}>
       <span class="load-name">{unit}</span>

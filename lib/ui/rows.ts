@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { natural } from "../model/natural.ts";
+import { naturalKey } from "../model/natural.ts";
 
 /** As much of a column as is looked at. */
 interface Told<T> {
@@ -44,7 +44,7 @@ export function sorted<T>(
   const { order = column.text } = column;
   const keyed = items.map((item) => {
     const key = order(item);
-    return [typeof key === "string" ? natural(key) : key, item] as const;
+    return [typeof key === "string" ? naturalKey(key) : key, item] as const;
   });
   const sign = isDown ? -1 : 1;
   return keyed.sort(([a], [b]) => a < b ? -sign : a > b ? sign : 0)

@@ -10,8 +10,8 @@ import { yamlOf } from "../../lib/cli/texts.ts";
 import { Client } from "../../lib/client/client.ts";
 import { diff } from "../../lib/client/diff.ts";
 import { modelOf } from "../../lib/model/mod.ts";
-import { needsOf } from "../../lib/model/needs.ts";
-import { sentenceOf } from "../../lib/model/sentences.ts";
+import { issuesOf } from "../../lib/model/needs.ts";
+import { describeChange } from "../../lib/model/sentences.ts";
 import { href } from "../../lib/ui/route.ts";
 
 const LISTS = [
@@ -36,7 +36,7 @@ export async function show(url: string): Promise<void> {
   render(overview);
   const model = modelOf(overview);
   const links = [
-    ...needsOf(model).flatMap(({ all, items, parts }) =>
+    ...issuesOf(model).flatMap(({ all, items, parts }) =>
       [all, ...items, ...parts].map(({ params, path }) => href(path, params))
     ),
     ...[...model.nodes.keys()].map((name) => href(["node", name])),
@@ -49,7 +49,7 @@ export async function show(url: string): Promise<void> {
     ),
   ];
   for (const entry of Object.values(await client.get("changes", {}))) {
-    for (const part of sentenceOf(entry)) {
+    for (const part of describeChange(entry)) {
       if (typeof part === "object" && part.path) {
         links.push(href(part.path, part.params));
       }

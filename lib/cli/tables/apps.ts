@@ -18,13 +18,13 @@ export function apps(): Listing {
 
 /** How an app is. */
 export function healthOf({ groups, pods }: App) {
-  const well = pods.filter(({ troubles }) => troubles.length === 0).length;
+  const well = pods.filter(({ problems }) => problems.length === 0).length;
   const wanted = groups.reduce(
     (sum, { wanted = 0, instances }) => sum + Math.max(wanted, instances),
     0,
   );
-  const troubles = pods.flatMap(({ troubles }) => shortly(troubles));
-  const trouble = [...Map.groupBy(troubles, (text) => text)]
+  const problems = pods.flatMap(({ problems }) => shortly(problems));
+  const trouble = [...Map.groupBy(problems, (text) => text)]
     .map(([text, { length }]) => `${length} ${text}`);
   if (wanted > pods.length) trouble.unshift(`${wanted - pods.length} too few`);
   const isStopped = pods.every(({ isStopped }) => isStopped);

@@ -1,5 +1,5 @@
 import type { Data } from "../../client/client.ts";
-import { plainly, sentenceOf } from "../../model/sentences.ts";
+import { describeChange, plainText } from "../../model/sentences.ts";
 import { cell, inOrder, type Listing, listing, type Row } from "./listing.ts";
 
 /**
@@ -25,7 +25,7 @@ function rowOf([name, change]: [string, Data<"changes">[string]]): Row {
     cells: [
       timeOf(new Date(change.time)),
       cell(change.kind),
-      cell(plainly(sentenceOf(change))),
+      cell(plainText(describeChange(change))),
     ],
     isWell: true,
   };

@@ -1,6 +1,6 @@
 import type { Data } from "../../client/client.ts";
 import { modelOf } from "../../model/mod.ts";
-import { byNatural } from "../../model/natural.ts";
+import { sortNaturally } from "../../model/natural.ts";
 import { healthOf as healthOfApp } from "./apps.ts";
 import { type Cell, cell, type Listing, listing, NOTHING } from "./listing.ts";
 import { healthOf as healthOfNode } from "./nodes.ts";
@@ -89,7 +89,7 @@ function everything(overview: Data<"overview">): Thing[] {
       node: pod.node,
       address: addressOf(pod.ip, pod.port),
       status: statusCell(pod),
-      isWell: pod.troubles.length === 0,
+      isWell: pod.problems.length === 0,
       words: [
         pod.app,
         pod.group,
@@ -109,5 +109,8 @@ function everything(overview: Data<"overview">): Thing[] {
     ),
     ...config.map(([name]) => ({ kind: "config" as const, name })),
   ];
-  return byNatural(found, ({ kind, name }) => `${KINDS.indexOf(kind)} ${name}`);
+  return sortNaturally(
+    found,
+    ({ kind, name }) => `${KINDS.indexOf(kind)} ${name}`,
+  );
 }

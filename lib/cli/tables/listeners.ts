@@ -1,5 +1,5 @@
 import type { Data } from "../../client/client.ts";
-import { byNatural } from "../../model/natural.ts";
+import { sortNaturally } from "../../model/natural.ts";
 import { age, type Cell, cell, type Listing, listing } from "./listing.ts";
 
 type Listener = Data<"listeners">[string];
@@ -16,7 +16,7 @@ export function listeners(): Listing {
     { title: "BEHIND", align: "right" },
     { title: "PROTOCOL", isWide: true },
   ], (listeners) =>
-    byNatural(
+    sortNaturally(
       Object.entries(listeners),
       ([number, { peer, endpoint }]) => `${peer} ${endpoint} ${number}`,
     ).map(([name, listener]) => {

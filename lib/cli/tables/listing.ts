@@ -5,7 +5,7 @@ import type {
   ViewName,
   WatchOptions,
 } from "../../client/client.ts";
-import { byNatural } from "../../model/natural.ts";
+import { sortNaturally } from "../../model/natural.ts";
 import { printable } from "../render.ts";
 
 /** A column of a table. */
@@ -88,7 +88,7 @@ export function listing<N extends ViewName>(
 
 /** The rows by their names, in natural order. */
 export function inOrder(rows: readonly Row[]): Row[] {
-  return byNatural(rows, ({ name }) => name);
+  return sortNaturally(rows, ({ name }) => name);
 }
 
 /** What stands for nothing, so that columns can be told apart. */

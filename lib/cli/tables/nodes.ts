@@ -1,5 +1,9 @@
 import { modelOf, type Node } from "../../model/mod.ts";
-import { faultsOf, type Load, partOf } from "../../model/nodes.ts";
+import {
+  nodeProblems,
+  type Reservation,
+  reservedShare,
+} from "../../model/nodes.ts";
 import {
   type Cell,
   cell,
@@ -28,8 +32,8 @@ export function nodes(): Listing {
 /** How a node is, and its pods. */
 export function healthOf(node: Node) {
   const { length: unwell } = node.pods
-    .filter(({ troubles }) => troubles.length > 0);
-  const faults = faultsOf(node);
+    .filter(({ problems }) => problems.length > 0);
+  const faults = nodeProblems(node);
   const words = [...faults, ...unwell > 0 ? [`${unwell} unwell`] : []];
   const status = words.length > 0
     ? cell(words.join(", "), "bad")
@@ -65,11 +69,15 @@ function rowOf(node: Node): Row {
 }
 
 /** What may be used of what there is, and which part that is. */
-function loadCells(load: Load, unit: number, name: string): [Cell, Cell] {
+function loadCells(
+  load: Reservation,
+  unit: number,
+  name: string,
+): [Cell, Cell] {
   const limits = load.limits / unit;
   const used = limits < 10 ? Math.round(10 * limits) / 10 : Math.round(limits);
   if (load.capacity === undefined) return [`${used}/?${name}`, NOTHING];
-  const part = partOf(load);
+  const part = reservedShare(load);
   return [
     `${used}/${Math.round(load.capacity / unit)}${name}`,
     cell(`${Math.round(100 * part)}%`, part > 1 ? "bad" : undefined),

@@ -1,9 +1,5 @@
 import type { Data } from "../../client/client.ts";
-import {
-  type Condition,
-  conditionOf,
-  TROUBLES,
-} from "../../model/condition.ts";
+import { type Health, healthOf, PROBLEMS } from "../../model/condition.ts";
 import { shortVersion } from "../../model/words.ts";
 import {
   age,
@@ -35,7 +31,7 @@ export function pods(app: string): Listing {
 function rowOf([name, pod]: [name: string, pod: Pod]): Row {
   const { address = "", error, node, oom, port, proc, restarts, version = "" } =
     pod;
-  const condition = conditionOf({
+  const condition = healthOf({
     State: pod.state,
     Health: pod.health,
     Restarts: restarts,
@@ -58,7 +54,7 @@ function rowOf([name, pod]: [name: string, pod: Pod]): Row {
       cell(error),
       cell(proc),
     ],
-    isWell: condition.troubles.length === 0,
+    isWell: condition.problems.length === 0,
   };
 }
 
@@ -68,23 +64,23 @@ export function addressOf(address: string, port = 0): string {
 }
 
 /** How a pod is. */
-export function statusCell(condition: Condition): Cell {
-  const isWell = condition.troubles.length === 0;
+export function statusCell(condition: Health): Cell {
+  const isWell = condition.problems.length === 0;
   return cell(statusOf(condition), isWell ? "good" : "bad");
 }
 
 /** How a pod is, in a few words; "" when the store does not say. */
-export function statusOf(condition: Condition): string {
-  const { troubles, isStopped, state, health } = condition;
-  if (troubles.length > 0) return shortly(troubles).join(", ");
+export function statusOf(condition: Health): string {
+  const { problems, isStopped, state, health } = condition;
+  if (problems.length > 0) return shortly(problems).join(", ");
   if (isStopped) return state === "paused" ? state : "stopped";
   if (health !== "" && health !== "none") return health;
   return state === "success" ? "running" : state;
 }
 
 /** What is wrong, without the words of errors, which have a column of their own. */
-export function shortly(troubles: Condition["troubles"]): string[] {
-  return troubles.map(({ kind, text }) =>
-    kind === "told" ? TROUBLES.told : text
+export function shortly(problems: Health["problems"]): string[] {
+  return problems.map(({ kind, text }) =>
+    kind === "told" ? PROBLEMS.told : text
   );
 }

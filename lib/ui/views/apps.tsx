@@ -2,7 +2,7 @@
 import { useMemo } from "preact/hooks";
 import { type Look, Mark, StateMark, Version } from "../marks.tsx";
 import type { App, Group, Model } from "../../model/mod.ts";
-import { gravity, isShort } from "../../model/needs.ts";
+import { isIncomplete, severity } from "../../model/needs.ts";
 import { AppLink, Facts, Value } from "../parts.tsx";
 import type { Params } from "../../model/place.ts";
 import { href, setQuery } from "../route.ts";
@@ -25,7 +25,7 @@ const COLUMNS: readonly Column<App>[] = [
     name: "state",
     width: 26,
     text: stateOf,
-    order: (app) => Math.min(...app.pods.map(gravity)),
+    order: (app) => Math.min(...app.pods.map(severity)),
     show: (app) => <Mark look={lookOf(app)} text={stateOf(app)} />,
   },
   {
@@ -77,18 +77,18 @@ function wantedOf(groups: readonly Group[]): number {
 }
 
 function badOf({ pods }: App): number {
-  return pods.filter(({ troubles }) => troubles.length > 0).length;
+  return pods.filter(({ problems }) => problems.length > 0).length;
 }
 
 function stateOf(app: App): string {
   const bad = badOf(app);
   if (bad > 0) return `${bad} not well`;
-  if (app.groups.some(isShort)) return "fewer than asked for";
+  if (app.groups.some(isIncomplete)) return "fewer than asked for";
   return app.pods.every(({ isStopped }) => isStopped) ? "stopped" : "well";
 }
 
 function lookOf(app: App): Look {
-  if (badOf(app) > 0 || app.groups.some(isShort)) return "bad";
+  if (badOf(app) > 0 || app.groups.some(isIncomplete)) return "bad";
   return app.pods.every(({ isStopped }) => isStopped) ? "off" : "good";
 }
 
@@ -98,7 +98,10 @@ const SHOWN: Readonly<
 > = {
   "": ["all", () => true],
   bad: ["not well", (app) => badOf(app) > 0],
-  short: ["with fewer than asked for", ({ groups }) => groups.some(isShort)],
+  short: [
+    "with fewer than asked for",
+    ({ groups }) => groups.some(isIncomplete),
+  ],
 };
 
 /** All apps, with what of them runs. */
@@ -187,7 +190,7 @@ function GroupPart({ model, group }: { model: Model; group: Group }) {
           ["state", <StateMark of={group} />],
           [
             "pods",
-            isShort(group)
+            isIncomplete(group)
               ? <Mark look="bad" text={`${instances} of ${wanted}`} />
               : plural(instances, "pod"),
           ],

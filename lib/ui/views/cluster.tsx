@@ -2,8 +2,8 @@
 import { useMemo } from "preact/hooks";
 import { Bar, Mark } from "../marks.tsx";
 import type { Model, Node } from "../../model/mod.ts";
-import { gravity, loadOf } from "../../model/needs.ts";
-import { byNatural } from "../../model/natural.ts";
+import { maxReserved, severity } from "../../model/needs.ts";
+import { sortNaturally } from "../../model/natural.ts";
 import type { Params } from "../../model/place.ts";
 import { href, setQuery } from "../route.ts";
 import { isOld, type Standing } from "../standing.ts";
@@ -95,12 +95,14 @@ export function ClusterView(
 
 /** @param sort one of {@linkcode ORDERS}; by name when it is another */
 function ordered(nodes: readonly Node[], sort: string): readonly Node[] {
-  if (sort === "load") return nodes.toSorted((a, b) => loadOf(b) - loadOf(a));
-  if (sort !== "trouble") return byNatural(nodes, ({ name }) => name);
-  const troubles = ({ pods }: Node) =>
-    pods.filter((pod) => pod.troubles.length > 0);
-  const count = new Map(nodes.map((node) => [node, troubles(node).length]));
-  const worst = ({ pods }: Node) => Math.min(...pods.map(gravity));
+  if (sort === "load") {
+    return nodes.toSorted((a, b) => maxReserved(b) - maxReserved(a));
+  }
+  if (sort !== "trouble") return sortNaturally(nodes, ({ name }) => name);
+  const problems = ({ pods }: Node) =>
+    pods.filter((pod) => pod.problems.length > 0);
+  const count = new Map(nodes.map((node) => [node, problems(node).length]));
+  const worst = ({ pods }: Node) => Math.min(...pods.map(severity));
   return nodes.toSorted((a, b) =>
     (count.get(b) ?? 0) - (count.get(a) ?? 0) || worst(a) - worst(b)
   );
@@ -125,7 +127,7 @@ function Key() {
 
 function NodeCard({ node }: { node: Node }) {
   const { cpu, ip, memory, name, pods } = node;
-  const bad = pods.filter(({ troubles }) => troubles.length > 0).length;
+  const bad = pods.filter(({ problems }) => problems.length > 0).length;
   return (
     <li class="node">
       <div class="title">

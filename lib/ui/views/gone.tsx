@@ -1,5 +1,5 @@
 import { isObject } from "../../json.ts";
-import type { Entry } from "../../model/entry.ts";
+import type { HistoryEntry } from "../../model/entry.ts";
 import { type Said, saidOf } from "../history.tsx";
 import { Value } from "../parts.tsx";
 import { href } from "../route.ts";
@@ -51,7 +51,7 @@ function lastOf(
 const isGone: Readonly<
   Record<
     string,
-    (entry: Entry, name: string, was: readonly unknown[]) => boolean
+    (entry: HistoryEntry, name: string, was: readonly unknown[]) => boolean
   >
 > = {
   app: ({ app, change, kind }, name) =>

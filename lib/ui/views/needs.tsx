@@ -1,6 +1,6 @@
 import { Mark } from "../marks.tsx";
 import type { Model } from "../../model/mod.ts";
-import { type Need, needsOf } from "../../model/needs.ts";
+import { type Issue, issuesOf } from "../../model/needs.ts";
 import { href } from "../route.ts";
 import { plural } from "../../model/words.ts";
 
@@ -9,7 +9,7 @@ const MOST = 4;
 
 /** What needs somebody, or that nothing does. */
 export function Needs({ model, isOld }: { model: Model; isOld: boolean }) {
-  const needs = needsOf(model);
+  const needs = issuesOf(model);
   const nothing = isOld
     ? "Nothing that is known needs you"
     : "Nothing needs you";
@@ -35,7 +35,7 @@ export function Needs({ model, isOld }: { model: Model; isOld: boolean }) {
   );
 }
 
-function Item({ need }: { need: Need }) {
+function Item({ need }: { need: Issue }) {
   const { all, items, parts, title } = need;
   const more = items.length - MOST;
   return (
@@ -53,9 +53,9 @@ function Item({ need }: { need: Need }) {
         </p>
       )}
       <ul>
-        {items.slice(0, MOST).map(({ name, params, path, why }) => (
-          <li key={`${name} ${why}`} title={`${name}: ${why}`}>
-            <a href={href(path, params)}>{name}</a> {why}
+        {items.slice(0, MOST).map(({ name, params, path, reason }) => (
+          <li key={`${name} ${reason}`} title={`${name}: ${reason}`}>
+            <a href={href(path, params)}>{name}</a> {reason}
           </li>
         ))}
       </ul>

@@ -1,14 +1,14 @@
 import { useMemo } from "preact/hooks";
 import { Bar, Mark } from "../marks.tsx";
 import type { Model, Node } from "../../model/mod.ts";
-import { loadOf } from "../../model/needs.ts";
-import { faultsOf } from "../../model/nodes.ts";
+import { maxReserved } from "../../model/needs.ts";
+import { nodeProblems } from "../../model/nodes.ts";
 import { Address, NodeLink } from "../parts.tsx";
 import type { Params } from "../../model/place.ts";
 import { href, setQuery } from "../route.ts";
 import type { Column } from "../column.tsx";
 import { Table } from "../table.tsx";
-import { loadText, plural } from "../../model/words.ts";
+import { plural, reservedText } from "../../model/words.ts";
 
 const COLUMNS: readonly Column<Node>[] = [
   {
@@ -22,7 +22,7 @@ const COLUMNS: readonly Column<Node>[] = [
     width: 24,
     text: stateOf,
     // The worst first, what is wrong with the node itself before its pods.
-    order: (node) => -faultsOf(node).length - badOf(node) / 1e6,
+    order: (node) => -nodeProblems(node).length - badOf(node) / 1e6,
     show: (node) => <NodeState node={node} />,
   },
   {
@@ -43,15 +43,15 @@ const COLUMNS: readonly Column<Node>[] = [
   {
     name: "load",
     width: 10,
-    text: (node) => `${Math.round(loadOf(node) * 100)} %`,
-    order: loadOf,
+    text: (node) => `${Math.round(maxReserved(node) * 100)} %`,
+    order: maxReserved,
     isNumber: true,
     isBeside: true,
   },
   {
     name: "CPU",
     width: 21,
-    text: ({ cpu }) => loadText(cpu, "CPU"),
+    text: ({ cpu }) => reservedText(cpu, "CPU"),
     order: ({ cpu }) => cpu.limits,
     show: ({ cpu }) => <Bar unit="CPU" load={cpu} />,
     isMinor: true,
@@ -59,21 +59,21 @@ const COLUMNS: readonly Column<Node>[] = [
   {
     name: "memory",
     width: 21,
-    text: ({ memory }) => loadText(memory, "memory"),
+    text: ({ memory }) => reservedText(memory, "memory"),
     order: ({ memory }) => memory.limits,
     show: ({ memory }) => <Bar unit="memory" load={memory} />,
   },
 ];
 
 function badOf({ pods }: Node): number {
-  return pods.filter(({ troubles }) => troubles.length > 0).length;
+  return pods.filter(({ problems }) => problems.length > 0).length;
 }
 
 /** What is wrong with a node, and how many of its pods are not well. */
 function stateOf(node: Node): string {
   const bad = badOf(node);
   const pods = bad > 0 ? [`${plural(bad, "pod")} not well`] : [];
-  return [...faultsOf(node), ...pods].join(", ") || "well";
+  return [...nodeProblems(node), ...pods].join(", ") || "well";
 }
 
 /** The same with its mark; it leads to those of its pods that are not well. */

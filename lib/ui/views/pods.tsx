@@ -1,9 +1,9 @@
 /// <reference lib="dom" />
 import { useMemo } from "preact/hooks";
-import { TROUBLE_KINDS, TROUBLES } from "../../model/condition.ts";
+import { PROBLEM_KINDS, PROBLEMS } from "../../model/condition.ts";
 import { Ago, PodLink, StateMark, stateText, Version } from "../marks.tsx";
 import type { Model, Pod } from "../../model/mod.ts";
-import { gravity } from "../../model/needs.ts";
+import { severity } from "../../model/needs.ts";
 import { Address, NodeLink } from "../parts.tsx";
 import type { Params } from "../../model/place.ts";
 import { setQuery } from "../route.ts";
@@ -20,7 +20,7 @@ const STATE: Column<Pod> = {
   name: "state",
   width: 24,
   text: stateText,
-  order: gravity,
+  order: severity,
   show: (pod) => <StateMark of={pod} />,
 };
 const NODE: Column<Pod> = {
@@ -75,7 +75,7 @@ const STATES = [
   ["bad", "not well"],
   ["good", "well"],
   ["stopped", "stopped"],
-  ...TROUBLE_KINDS.map((kind) => [kind, TROUBLES[kind]] as const),
+  ...PROBLEM_KINDS.map((kind) => [kind, PROBLEMS[kind]] as const),
 ] as const;
 
 /** Every pod, by app, node, state, address, and any text. */
@@ -154,17 +154,17 @@ function wanted(
 }
 
 /** @param state one of {@linkcode STATES} */
-function isOf({ isStopped, troubles }: Pod, state: string): boolean {
+function isOf({ isStopped, problems }: Pod, state: string): boolean {
   switch (state) {
     case "":
       return true;
     case "bad":
-      return troubles.length > 0;
+      return problems.length > 0;
     case "good":
-      return troubles.length === 0 && !isStopped;
+      return problems.length === 0 && !isStopped;
     case "stopped":
       return isStopped;
     default:
-      return troubles.some(({ kind }) => kind === state);
+      return problems.some(({ kind }) => kind === state);
   }
 }

@@ -1,6 +1,6 @@
 import { serviceOf } from "../../watcher/service.ts";
 import type { App, Group, Model } from "../../model/mod.ts";
-import { byNatural } from "../../model/natural.ts";
+import { sortNaturally } from "../../model/natural.ts";
 import { AppLink } from "../parts.tsx";
 
 /** What a group uses, by the names of the portals, each of which leads to the app that offers it. */
@@ -25,7 +25,7 @@ export function UsedBy({ model, app }: { model: Model; app: App }) {
     ...model.portals.filter(({ service }) => serviceOf(service) === app.name)
       .map((portal) => portal.app),
   ];
-  const names = byNatural(new Set(users), (name) => name);
+  const names = sortNaturally(new Set(users), (name) => name);
   return <Listed items={names.map((name) => [name, name])} model={model} />;
 }
 

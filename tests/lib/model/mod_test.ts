@@ -2,9 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { Client } from "../../../lib/client/client.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { modelOf } from "../../../lib/model/mod.ts";
-import { natural } from "../../../lib/model/natural.ts";
-import { needsOf } from "../../../lib/model/needs.ts";
-import { isOver } from "../../../lib/model/nodes.ts";
+import { naturalKey } from "../../../lib/model/natural.ts";
+import { issuesOf } from "../../../lib/model/needs.ts";
+import { isOvercommitted } from "../../../lib/model/nodes.ts";
 import { found, sorted } from "../../../lib/ui/rows.ts";
 import { LARGE, largeCluster } from "../../../scripts/large_cluster.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
@@ -25,7 +25,7 @@ Deno.test("model: a large cluster's troubles are found, and each leads to where 
     LARGE.apps,
     LARGE.containers,
   ]);
-  const [pods, short, nodes, values, ...others] = needsOf(model);
+  const [pods, short, nodes, values, ...others] = issuesOf(model);
   assertEquals(others, []);
   const lost = LARGE.withoutAddress - LARGE.stopped;
   assertEquals(pods?.title, `${lost + 1} pods are not well, in 150 groups`);
@@ -33,7 +33,7 @@ Deno.test("model: a large cluster's troubles are found, and each leads to where 
   const [worst] = pods?.items ?? [];
   assertEquals(worst?.name, "invoices.worker.pdf 1");
   assertEquals(
-    worst?.why,
+    worst?.reason,
     "killed for memory, failed, unhealthy, restarted 417 times, " +
       "container exited with code 137: killed for memory",
   );
@@ -41,16 +41,16 @@ Deno.test("model: a large cluster's troubles are found, and each leads to where 
   assertEquals(short?.title, "1 group has fewer instances than asked for");
   assertEquals(short?.items, [{
     name: LARGE.short.group,
-    why: "3 of 12: no node has 16 GB for another instance",
+    reason: "3 of 12: no node has 16 GB for another instance",
     path: ["app", LARGE.short.app],
   }]);
   assertEquals(nodes?.items, [{
     name: LARGE.crowded.node,
-    why: "memory: 151 of 8 GB",
+    reason: "memory: 151 of 8 GB",
     path: ["node", LARGE.crowded.node],
   }]);
-  assertEquals(values?.items.map(({ why }) => why), ["not JSON"]);
-  assertEquals([...model.nodes.values()].filter(isOver).length, 1);
+  assertEquals(values?.items.map(({ reason }) => reason), ["not JSON"]);
+  assertEquals([...model.nodes.values()].filter(isOvercommitted).length, 1);
   const { mixed } = LARGE;
   const [, ...versions] = new Set(
     model.pods.filter(({ group }) => group === mixed.group)
@@ -79,7 +79,7 @@ Deno.test("model: a cluster that is well needs nobody, and what says nothing of 
     group,
     ["/lain/nodes/nodes/n1:192.0.2.1:22", '{"cpus":"4","mem":8}'],
   ]);
-  assertEquals(needsOf(model), []);
+  assertEquals(issuesOf(model), []);
   assertEquals(model.pods.map(({ isStopped }) => isStopped), [false, true]);
   const { cpu, memory } = model.nodes.get("n1") ?? {};
   assertEquals([cpu?.capacity, memory?.capacity], [4, 8 * 2 ** 30]);
@@ -87,10 +87,10 @@ Deno.test("model: a cluster that is well needs nobody, and what says nothing of 
   // The same on a node that the scheduler does not know, or no longer.
   const lost = await modelFor([group]);
   assertEquals(
-    needsOf(lost).map(({ title, items }) => [title, items]),
+    issuesOf(lost).map(({ title, items }) => [title, items]),
     [["The scheduler has not declared 1 node that is in use", [{
       name: "n1",
-      why: "2 pods say they are there",
+      reason: "2 pods say they are there",
       path: ["node", "n1"],
     }]]],
   );
@@ -124,5 +124,5 @@ Deno.test("rows: found by all words of a query, and sorted as people count", () 
   assertEquals(sorted(items, COLUMNS, "unknown"), items);
   assertEquals(names(found(items, COLUMNS, " NODE 1 ")), ["node10", "Node1"]);
   assertEquals(found(items, COLUMNS, ""), items);
-  assert(natural("a9") < natural("a10"));
+  assert(naturalKey("a9") < naturalKey("a10"));
 });

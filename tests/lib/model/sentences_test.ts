@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
-import type { Entry, Step } from "../../../lib/model/entry.ts";
-import { plainly, sentenceOf } from "../../../lib/model/sentences.ts";
+import type { FieldChange, HistoryEntry } from "../../../lib/model/entry.ts";
+import { describeChange, plainText } from "../../../lib/model/sentences.ts";
 
 function entry(
-  kind: Entry["kind"],
+  kind: HistoryEntry["kind"],
   name: string,
-  change: Entry["change"],
-  ...diff: Step[]
-): Entry {
+  change: HistoryEntry["change"],
+  ...diff: FieldChange[]
+): HistoryEntry {
   return {
     time: "2026-01-15T12:00:00Z",
     revision: 7,
@@ -18,7 +18,7 @@ function entry(
   };
 }
 
-const shop = (...diff: Step[]) =>
+const shop = (...diff: FieldChange[]) =>
   entry("group", "shop/shop.web.web", "changed", ...diff);
 const pod = (i: number, field: string, before: unknown, after: unknown) => ({
   path: ["PodInfos", i, field],
@@ -42,7 +42,7 @@ const release = (i: number) => ({
 });
 
 /** What changed, and what is said of it. */
-const SAID: readonly (readonly [string, Entry])[] = [
+const SAID: readonly (readonly [string, HistoryEntry])[] = [
   [
     "shop.web.web: release 26 → 1501708030-536c449; instance 1 moved from node1 to node2",
     shop(
@@ -170,12 +170,12 @@ const SAID: readonly (readonly [string, Entry])[] = [
 
 Deno.test("a change is said as one would say it", () => {
   for (const [said, change] of SAID) {
-    assertEquals(plainly(sentenceOf(change)), said);
+    assertEquals(plainText(describeChange(change)), said);
   }
 });
 
 Deno.test("a sentence leads to what it is about", () => {
-  const sentence = sentenceOf(
+  const sentence = describeChange(
     shop(container(0, "NodeName", "node1", "node2")),
   );
   const paths = sentence.flatMap((part) =>
@@ -190,8 +190,8 @@ Deno.test("what a store may hold never breaks a sentence", () => {
       for (const kind of ["config", "depends", "group", "node"] as const) {
         for (const change of ["added", "changed", "removed"] as const) {
           const steps = [{ path, before: value }, { path, after: value }];
-          const said = plainly(
-            sentenceOf(entry(kind, "a/b", change, ...steps)),
+          const said = plainText(
+            describeChange(entry(kind, "a/b", change, ...steps)),
           );
           assertEquals(said.length < 500, true, said);
         }
