@@ -4,7 +4,7 @@
  * @module
  */
 import type { Link } from "./place.ts";
-import { shortVersion } from "./words.ts";
+import { shortVersion } from "./format.ts";
 
 /** Something that changed in the cluster, as `/v2/changes` tells. */
 export interface HistoryEntry {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Data } from "../client/client.ts";
-import { type Health, healthOf, type Reported } from "./condition.ts";
+import { type Health, healthOf, type Reported } from "./health.ts";
 
 export type GroupValue =
   & Data<"overview">[`group/${string}`]

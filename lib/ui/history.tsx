@@ -12,8 +12,8 @@ import { glow } from "./glow.ts";
 import { Ago } from "./marks.tsx";
 import { Diff } from "./parts.tsx";
 import { href } from "./route.ts";
-import { describeChange, plainText } from "../model/sentences.ts";
-import { plural } from "../model/words.ts";
+import { describeChange, plainText } from "../model/changes.ts";
+import { plural } from "../model/format.ts";
 import "./history.css";
 
 /** By numbers that count up, as `/v2/changes` has them. */

@@ -6,11 +6,11 @@
  * @module
  */
 import { useEffect, useState } from "preact/hooks";
-import { type Health, problemText } from "../model/condition.ts";
+import { type Health, problemText } from "../model/health.ts";
 import type { Pod } from "../model/groups.ts";
 import { type Reservation, reservedShare } from "../model/nodes.ts";
 import { href } from "./route.ts";
-import { ago, reservedText, shortVersion, type UNITS } from "../model/words.ts";
+import { ago, reservedText, shortVersion, type UNITS } from "../model/format.ts";
 import "./marks.css";
 
 export type Look = "good" | "bad" | "off";

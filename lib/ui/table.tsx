@@ -11,7 +11,7 @@ import type { Params } from "../model/place.ts";
 import { Row } from "./row.tsx";
 import { found, sorted } from "./rows.ts";
 import { useWindow } from "./window.ts";
-import { plural } from "../model/words.ts";
+import { plural } from "../model/format.ts";
 import "./table.css";
 
 export interface TableProps<T> {

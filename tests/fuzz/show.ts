@@ -10,8 +10,8 @@ import { yamlOf } from "../../lib/cli/texts.ts";
 import { Client } from "../../lib/client/client.ts";
 import { diff } from "../../lib/client/diff.ts";
 import { modelOf } from "../../lib/model/mod.ts";
-import { issuesOf } from "../../lib/model/needs.ts";
-import { describeChange } from "../../lib/model/sentences.ts";
+import { issuesOf } from "../../lib/model/issues.ts";
+import { describeChange } from "../../lib/model/changes.ts";
 import { href } from "../../lib/ui/route.ts";
 
 const LISTS = [

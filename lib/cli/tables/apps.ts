@@ -1,5 +1,5 @@
 import { type App, modelOf } from "../../model/mod.ts";
-import { shortVersion } from "../../model/words.ts";
+import { shortVersion } from "../../model/format.ts";
 import { age, cell, type Listing, listing, type Row } from "./listing.ts";
 import { shortly } from "./pods.ts";
 

@@ -1,5 +1,5 @@
 import type { Data } from "../../client/client.ts";
-import { describeChange, plainText } from "../../model/sentences.ts";
+import { describeChange, plainText } from "../../model/changes.ts";
 import { cell, inOrder, type Listing, listing, type Row } from "./listing.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { Data } from "../../client/client.ts";
-import { type Health, healthOf, PROBLEMS } from "../../model/condition.ts";
-import { shortVersion } from "../../model/words.ts";
+import { type Health, healthOf, PROBLEMS } from "../../model/health.ts";
+import { shortVersion } from "../../model/format.ts";
 import {
   age,
   type Cell,

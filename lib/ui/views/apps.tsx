@@ -2,13 +2,13 @@
 import { useMemo } from "preact/hooks";
 import { type Look, Mark, StateMark, Version } from "../marks.tsx";
 import type { App, Group, Model } from "../../model/mod.ts";
-import { isIncomplete, severity } from "../../model/needs.ts";
+import { isIncomplete, severity } from "../../model/issues.ts";
 import { AppLink, Facts, Value } from "../parts.tsx";
 import type { Params } from "../../model/place.ts";
 import { href, setQuery } from "../route.ts";
 import type { Column } from "../column.tsx";
 import { Table } from "../table.tsx";
-import { plural } from "../../model/words.ts";
+import { plural } from "../../model/format.ts";
 import { keyOf, PODS } from "./pods.tsx";
 import { Portals } from "./portals.tsx";
 import { RecentOfApp } from "./recent.tsx";

@@ -2,12 +2,12 @@
 import { useMemo } from "preact/hooks";
 import { Bar, Mark } from "../marks.tsx";
 import type { Model, Node } from "../../model/mod.ts";
-import { maxReserved, severity } from "../../model/needs.ts";
+import { maxReserved, severity } from "../../model/issues.ts";
 import { sortNaturally } from "../../model/natural.ts";
 import type { Params } from "../../model/place.ts";
 import { href, setQuery } from "../route.ts";
 import { isOld, type Standing } from "../standing.ts";
-import { plural } from "../../model/words.ts";
+import { plural } from "../../model/format.ts";
 import { useHighlight } from "./highlight.ts";
 import { NodeMap } from "./map.tsx";
 import { Needs } from "./needs.tsx";

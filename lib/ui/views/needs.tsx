@@ -1,8 +1,8 @@
 import { Mark } from "../marks.tsx";
 import type { Model } from "../../model/mod.ts";
-import { type Issue, issuesOf } from "../../model/needs.ts";
+import { type Issue, issuesOf } from "../../model/issues.ts";
 import { href } from "../route.ts";
-import { plural } from "../../model/words.ts";
+import { plural } from "../../model/format.ts";
 
 /** How much of each kind is listed. */
 const MOST = 4;

@@ -1,14 +1,14 @@
 import { useMemo } from "preact/hooks";
 import { Bar, Mark } from "../marks.tsx";
 import type { Model, Node } from "../../model/mod.ts";
-import { maxReserved } from "../../model/needs.ts";
+import { maxReserved } from "../../model/issues.ts";
 import { nodeProblems } from "../../model/nodes.ts";
 import { Address, NodeLink } from "../parts.tsx";
 import type { Params } from "../../model/place.ts";
 import { href, setQuery } from "../route.ts";
 import type { Column } from "../column.tsx";
 import { Table } from "../table.tsx";
-import { plural, reservedText } from "../../model/words.ts";
+import { plural, reservedText } from "../../model/format.ts";
 
 const COLUMNS: readonly Column<Node>[] = [
   {

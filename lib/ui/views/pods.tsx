@@ -1,9 +1,9 @@
 /// <reference lib="dom" />
 import { useMemo } from "preact/hooks";
-import { PROBLEM_KINDS, PROBLEMS } from "../../model/condition.ts";
+import { PROBLEM_KINDS, PROBLEMS } from "../../model/health.ts";
 import { Ago, PodLink, StateMark, stateText, Version } from "../marks.tsx";
 import type { Model, Pod } from "../../model/mod.ts";
-import { severity } from "../../model/needs.ts";
+import { severity } from "../../model/issues.ts";
 import { Address, NodeLink } from "../parts.tsx";
 import type { Params } from "../../model/place.ts";
 import { setQuery } from "../route.ts";

@@ -3,7 +3,7 @@ import { Client } from "../../../lib/client/client.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { modelOf } from "../../../lib/model/mod.ts";
 import { naturalKey } from "../../../lib/model/natural.ts";
-import { issuesOf } from "../../../lib/model/needs.ts";
+import { issuesOf } from "../../../lib/model/issues.ts";
 import { isOvercommitted } from "../../../lib/model/nodes.ts";
 import { found, sorted } from "../../../lib/ui/rows.ts";
 import { LARGE, largeCluster } from "../../../scripts/large_cluster.ts";

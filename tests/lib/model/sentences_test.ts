@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { FieldChange, HistoryEntry } from "../../../lib/model/entry.ts";
-import { describeChange, plainText } from "../../../lib/model/sentences.ts";
+import { describeChange, plainText } from "../../../lib/model/changes.ts";
 
 function entry(
   kind: HistoryEntry["kind"],

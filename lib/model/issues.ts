@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { PROBLEM_KINDS, type ProblemKind, problemText } from "./condition.ts";
+import { PROBLEM_KINDS, type ProblemKind, problemText } from "./health.ts";
 import type { Group, Pod } from "./groups.ts";
 import type { Model } from "./mod.ts";
 import {
@@ -13,7 +13,7 @@ import {
   reservedShare,
 } from "./nodes.ts";
 import type { Link } from "./place.ts";
-import { plural, reservedText, type UNITS } from "./words.ts";
+import { plural, reservedText, type UNITS } from "./format.ts";
 
 /** One kind of trouble: how much of it there is, and what the worst is. */
 export interface Issue {

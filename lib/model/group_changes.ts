@@ -6,7 +6,7 @@ import {
   shortened,
 } from "./entry.ts";
 import { type PodChanges, podClauses } from "./pod_clauses.ts";
-import { plural } from "./words.ts";
+import { plural } from "./format.ts";
 
 /** What changed in a pod group, the most telling first. */
 export function groupClauses(entry: HistoryEntry): RichText[] {

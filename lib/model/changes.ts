@@ -5,7 +5,7 @@
  * @module
  */
 import { isObject } from "../json.ts";
-import { groupClauses } from "./group_clauses.ts";
+import { groupClauses } from "./group_changes.ts";
 import {
   type FieldChange,
   type HistoryEntry,
