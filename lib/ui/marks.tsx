@@ -10,7 +10,12 @@ import { type Health, problemText } from "../model/health.ts";
 import type { Pod } from "../model/groups.ts";
 import { type Reservation, reservedShare } from "../model/nodes.ts";
 import { href } from "./route.ts";
-import { ago, reservedText, shortVersion, type UNITS } from "../model/format.ts";
+import {
+  ago,
+  reservedText,
+  shortVersion,
+  type UNITS,
+} from "../model/format.ts";
 import "./marks.css";
 
 export type Look = "good" | "bad" | "off";
