@@ -169,9 +169,9 @@ export class RuntimeStats {
       differences: watchers.reduce((sum, one) => sum + one.differences, 0),
       rejected: Object.fromEntries(
         watchers.flatMap(({ name, rejected }) =>
-          [...rejected].slice(0, 100).map(([key, { reason }]) => [
+          [...rejected].slice(0, 100).map(([key, { message }]) => [
             `${name}: ${key}`,
-            reason,
+            message,
           ])
         ),
       ),
