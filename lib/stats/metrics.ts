@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { BUCKET_BOUNDS, type DeliveryLatency, SAMPLE_RATE } from "./latency.ts";
 import { notReadyReasons } from "./readiness.ts";
 import { countChanges, type MetricsInput } from "./stats.ts";
-import type { Watcher } from "../watcher/watcher.ts";
+import type { Cluster } from "../watcher/cluster.ts";
 
 /** Gauges and counters of what is counted elsewhere: it is read when somebody asks. */
 export class MetricsRegistry extends Registry {
@@ -205,7 +205,7 @@ export class Metrics {
       kind: typeof Gauge | typeof Counter,
       name: string,
       help: string,
-      value: (watcher: Watcher<unknown>) => number,
+      value: (watcher: Cluster[keyof Cluster]) => number,
     ) =>
       this.#registry.labelled(
         kind,

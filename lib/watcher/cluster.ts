@@ -16,14 +16,17 @@ export interface Host {
   readonly hostname: string;
 }
 
-/** The cluster as this process knows it; the names are those of `/debug`. */
-export interface Cluster {
+/**
+ * The cluster as this process knows it; the names are those of `/debug`. A type,
+ * as the values of an interface are `any` to `Object.values`.
+ */
+export type Cluster = {
   readonly config: Watcher<Config>;
   readonly container: Watcher<PlacedContainer>;
   readonly depends: Watcher<Depends>;
   readonly nodes: Watcher<Node>;
   readonly podgroup: Watcher<PodGroup>;
-}
+};
 
 /** Follows a cluster in a store until the signal aborts. */
 export function followCluster(store: Store, signal: AbortSignal): Cluster {
