@@ -12,11 +12,18 @@ import { scriptOptions } from "../lib/flags.ts";
 import { closureOf } from "./imports.ts";
 import { ensurePrograms, TEST_FLAGS } from "./setup.ts";
 
-/** Tests that need both cores, and slow the others down: they come last. */
-const ALONE = ["tests/e2e/hostile_server_test.ts"];
+/** Where tests wait most: they begin first, so that short ones fill the end. */
+const FIRST = /^tests\/(e2e|pages|simulation|lib\/store)\//;
 
-/** Whatever starts the executable imports this. */
+/** Files at a time for each core, as many wait most of the time; and at most. */
+const FILES_PER_CORE = 3;
+const MAX_FILES = 12;
+
+/** What starts the executable imports this. */
 const STARTS_EXECUTABLE = "tests/util/lainlet_process.ts";
+
+/** What serves the dashboard imports this; it reads what `deno task build` makes. */
+const SERVES_DASHBOARD = "apis/dashboard.ts";
 
 function fail(message: string, code: number): never {
   console.error(`test: ${message}`);
@@ -40,29 +47,30 @@ async function testsIn(path: string): Promise<string[]> {
 /** Runs Deno. @returns its exit code */
 async function deno(args: readonly string[], isQuiet = false): Promise<number> {
   const output = isQuiet ? "null" : "inherit";
+  const jobs = FILES_PER_CORE * navigator.hardwareConcurrency;
   return (await new Deno.Command("deno", {
     args: [...args],
-    // Many tests wait most of the time.
-    env: { DENO_JOBS: "4" },
+    env: { DENO_JOBS: String(Math.min(MAX_FILES, jobs)) },
     stdout: output,
     stderr: output,
   }).spawn().status).code;
 }
 
-async function compile(): Promise<void> {
-  const ways = [["task", "compile"], ["task", "compile", "--runtime=npm"]];
-  for (const [i, way] of ways.entries()) {
-    if (await deno(way, i < ways.length - 1) === 0) return;
-  }
-  Deno.exit(1);
+/** Runs a task; ends this process when that fails. */
+async function task(...args: readonly string[]): Promise<void> {
+  const code = await deno(["task", "--quiet", ...args]);
+  if (code !== 0) Deno.exit(code);
 }
 
-/** Whether one of some tests starts the executable. */
-async function startExecutable(files: readonly string[]): Promise<boolean> {
-  for (const file of files) {
-    if ((await closureOf(file)).has(STARTS_EXECUTABLE)) return true;
-  }
-  return false;
+/** Makes what some tests need. */
+async function make(files: readonly string[]): Promise<void> {
+  const imported = new Set<string>();
+  for (const file of files) await closureOf(file, undefined, imported);
+  if (imported.has(STARTS_EXECUTABLE)) {
+    // Deno's own runtime cannot be fetched everywhere.
+    if (await deno(["task", "compile"], true) === 0) return;
+    await task("compile", "--runtime=npm");
+  } else if (imported.has(SERVES_DASHBOARD)) await task("build");
 }
 
 const { named, flags } = scriptOptions({
@@ -92,18 +100,20 @@ if (named.length === 0) {
 }
 const files = (await Promise.all((named.length > 0 ? named : ["tests"])
   .map(testsIn))).flat();
-if (await startExecutable(files)) await compile();
-let code = 0;
-for (
-  const group of [
-    files.filter((file) => !ALONE.includes(file)),
-    files.filter((file) => ALONE.includes(file)),
-  ]
-) {
-  if (group.length === 0) continue;
-  const parallel = group.length > 1 ? ["--parallel"] : [];
-  // Types are not tests: `deno task check` checks them.
-  const args = ["test", "--no-check", ...parallel, ...TEST_FLAGS, ...flags];
-  code = Math.max(code, await deno([...args, ...group]));
-}
-Deno.exit(code);
+await make(files);
+const [first = [], rest = []] = [true, false].map((isFirst) =>
+  files.filter((file) => FIRST.test(file) === isFirst)
+);
+const parallel = files.length > 1 ? ["--parallel"] : [];
+Deno.exit(
+  await deno([
+    "test",
+    // Types are not tests: `deno task check` checks them.
+    "--no-check",
+    ...parallel,
+    ...TEST_FLAGS,
+    ...flags,
+    ...first,
+    ...rest,
+  ]),
+);

@@ -73,7 +73,9 @@ Deno.test("of two grpc-proxies one dies: its lainlets go to the other, and miss 
   for (let i = 0; i < 20; i++) await etcd.write(model.next());
   await using one = await GrpcProxy.start(etcd.endpoint);
   await using two = await GrpcProxy.start(etcd.endpoint);
-  await using watched = await Watched.start([one.url, two.url]);
+  await using watched = await Watched.start([one.url, two.url], {
+    targets: ["source"],
+  });
   for (const proxy of [one, two]) {
     await proxy.kill();
     for (let i = 0; i < 5; i++) await etcd.write(model.next());

@@ -4,6 +4,7 @@
  * @module
  */
 import { TestEtcd } from "../util/etcd.ts";
+import { NOTICED } from "../util/faults.ts";
 import { GrpcProxy } from "../util/grpc_proxy.ts";
 import { Model, Random } from "../util/model.ts";
 import { Watched } from "../util/watched.ts";
@@ -13,7 +14,9 @@ Deno.test("through a grpc-proxy: etcd is restored, restarts, and the proxy resta
   const model = new Model(new Random(3), false);
   for (let i = 0; i < 30; i++) await etcd.write(model.next());
   await using proxy = await GrpcProxy.start(etcd.endpoint);
-  await using watched = await Watched.start([proxy.url]);
+  await using watched = await Watched.start([proxy.url], {
+    targets: ["source"],
+  });
   let beat = 0;
   const follows = async () => {
     for (let i = 0; i < 10; i++) {
@@ -48,7 +51,7 @@ Deno.test("through a grpc-proxy: etcd is restored, restarts, and the proxy resta
   });
   await t.step("etcd is paused", async () => {
     etcd.pause();
-    await new Promise((resolve) => setTimeout(resolve, 9_000));
+    await watched.noticed(NOTICED);
     etcd.resume();
     await follows();
   });

@@ -5,49 +5,75 @@
  */
 import { Buffer } from "node:buffer";
 import { assertEquals, assertMatch } from "@std/assert";
-import { get } from "../util/client.ts";
+import { Client } from "../../lib/client/client.ts";
+import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { TestEtcd } from "../util/etcd.ts";
+import { TestLainlet } from "../util/lainlet.ts";
+import { Logged } from "../util/logged.ts";
 import { becomes, eventually } from "../util/process.ts";
 import { Proxy } from "../util/proxy.ts";
-import { Watched } from "../util/watched.ts";
+import { freshAnswers, Witness } from "../util/witness.ts";
+
+/** How often all keys are compared, in ms. */
+const VERIFY_EVERY = 200;
+
+/** Starts a lainlet that compares all keys often. */
+async function start(endpoint: string): Promise<TestLainlet> {
+  const store = new EtcdStore([endpoint], { verifyEvery: VERIFY_EVERY });
+  return await new TestLainlet(store).ready();
+}
+
+/** Waits until all keys were compared some times more. */
+async function compared(etcd: TestEtcd, times: number): Promise<void> {
+  const count = () => etcd.metric("etcd_debugging_mvcc_range_total");
+  // A comparison reads each of the four subtrees.
+  const last = await count() + 4 * times;
+  await eventually(
+    `${times} comparisons`,
+    async () => await count() >= last || undefined,
+  );
+}
+
+async function differences(url: string): Promise<Record<string, number>> {
+  const { store, watchers } = await new Client(url).get("/debug", {});
+  assertEquals([store.missed, store.reconnects], [0, 0]);
+  return Object.fromEntries(
+    Object.entries(watchers)
+      .map(([name, { Differences }]) => [name, Differences] as const)
+      .filter(([, count]) => count > 0),
+  );
+}
 
 Deno.test("a difference to etcd is logged with its keys, counted and mended", async () => {
+  using logged = new Logged();
   await using etcd = await TestEtcd.start();
   await etcd.write({ "/lain/config/a": "1", "/lain/config/b": "1" });
   await using proxy = new Proxy(etcd.endpoint);
   // What etcd says of some keys' changes is falsified on its way.
-  proxy.editing(() => {
-    let isDone = false;
-    return (bytes) => {
-      const copy = Buffer.from(bytes);
-      const at = isDone ? -1 : copy.indexOf("/lain/config/new1");
-      if (at === -1) return bytes;
-      isDone = true;
-      copy.write("/lain/config/new2", at);
-      return copy;
-    };
+  let isDone = false;
+  proxy.editing(() => (bytes) => {
+    const copy = Buffer.from(bytes);
+    const at = isDone ? -1 : copy.indexOf("/lain/config/new1");
+    if (at === -1) return bytes;
+    isDone = true;
+    copy.write("/lain/config/new2", at);
+    return copy;
   });
-  await using watched = await Watched.start([proxy.url], {
-    settings: ["--verify.every=2s"],
-  });
+  await using lainlet = await start(proxy.url);
+  await using witness = await Witness.open(lainlet.url);
   await etcd.write({ "/lain/config/new1": "x", "/lain/config/z": "x" });
-  await watched.agrees(await etcd.content());
-  for (const { url, program } of watched.lainlets) {
-    const { watchers, store } = await eventually("it is counted", async () => {
-      const debug = JSON.parse((await get(`${url}/debug`)).body);
-      return debug.watchers.config.Differences > 0 ? debug : undefined;
-    });
-    assertEquals(watchers.config.Differences, 2);
-    assertEquals(watchers.podgroup.Differences, 0);
-    assertEquals(store.reconnects, 0);
-    const lines = () =>
-      program.stderr.split("\n").filter((line) => line.includes("level=error"));
-    await becomes("how many lines tell of it", () => lines().length, 1);
-    assertMatch(lines()[0] ?? "", /new1.*new2|new2.*new1/);
-  }
+  await witness.agrees(await freshAnswers(await etcd.content()));
+  await becomes("what is counted", () => differences(lainlet.url), {
+    config: 2,
+  });
+  const errors = () => logged.lines.filter((line) => line.startsWith("error"));
+  await becomes("how many lines tell of it", () => errors().length, 1);
+  assertMatch(errors()[0] ?? "", /not the store's/);
+  const [keys] = logged.values("keys");
+  assertMatch(`${keys}`, /new1,.*new2|new2,.*new1/);
   // And then all is well again.
   await etcd.write({ "/lain/config/new1": "y" });
-  await watched.agrees(await etcd.content());
+  await witness.agrees(await freshAnswers(await etcd.content()));
 });
 
 Deno.test("while keys are compared, changes are not taken for differences", async () => {
@@ -59,15 +85,13 @@ Deno.test("while keys are compared, changes are not taken for differences", asyn
       await etcd.write({ [key]: i % 3 === 0 ? null : `${i}` });
     }
   })();
-  await using watched = await Watched.start([etcd.endpoint], {
-    settings: ["--verify.every=1s"],
-  });
-  const end = Date.now() + 8_000;
-  await eventually("some comparisons", () => Date.now() > end || undefined);
+  await using lainlet = await start(etcd.endpoint);
+  await using witness = await Witness.open(lainlet.url);
+  await compared(etcd, 8);
   isWriting = false;
   await writing;
-  await watched.agrees(await etcd.content());
-  await watched.isFaultless();
+  await witness.agrees(await freshAnswers(await etcd.content()));
+  assertEquals(await differences(lainlet.url), {});
 });
 
 Deno.test("a bad value is no difference", async () => {
@@ -76,16 +100,11 @@ Deno.test("a bad value is no difference", async () => {
     "/lain/nodes/nodes/a:1:22": "bad",
     "/lain/nodes/nodes/b:1:22": "{}",
   });
-  await using watched = await Watched.start([etcd.endpoint], {
-    settings: ["--verify.every=1s"],
-    streams: false,
-  });
+  await using lainlet = await start(etcd.endpoint);
   await etcd.write({ "/lain/nodes/nodes/b:1:22": "bad" });
   await etcd.write({ "/lain/nodes/nodes/": "bad" });
-  const end = Date.now() + 4_000;
-  await eventually("some comparisons", () => Date.now() > end || undefined);
-  for (const { watchers } of await watched.debug()) {
-    assertEquals(watchers.nodes?.TotalKeys, 1);
-  }
-  await watched.isFaultless();
+  await compared(etcd, 4);
+  const { watchers } = await new Client(lainlet.url).get("/debug", {});
+  assertEquals(watchers.nodes?.TotalKeys, 1);
+  assertEquals(await differences(lainlet.url), {});
 });

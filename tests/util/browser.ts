@@ -107,11 +107,21 @@ export async function visit(
   await main.getByText("Asking lainlet").waitFor({ state: "detached" });
 }
 
-/** What axe-core finds in a page that is serious or critical. */
-export async function violations(page: Page): Promise<string[]> {
+/**
+ * Returns what axe-core finds in a page that is serious or critical.
+ *
+ * @param rules ids of its rules; default: all
+ */
+export async function violations(
+  page: Page,
+  rules?: readonly string[],
+): Promise<string[]> {
   // The page's policy lets no script in but its own: this one comes by the debugger.
-  await page.evaluate(axe.source);
-  const found = await page.evaluate("axe.run()");
+  if (await page.evaluate("typeof axe") === "undefined") {
+    await page.evaluate(axe.source);
+  }
+  const options = rules === undefined ? {} : { runOnly: rules };
+  const found = await page.evaluate(`axe.run(${JSON.stringify(options)})`);
   const results: axe.AxeResults = Object(found);
   return results.violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")

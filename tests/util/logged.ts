@@ -22,6 +22,12 @@ export class Logged implements Disposable {
     );
   }
 
+  /** A property of each record that has it. */
+  values(property: string): unknown[] {
+    return this.#records.map(({ properties }) => properties[property])
+      .filter((value) => value !== undefined);
+  }
+
   /** The lines that match. */
   about(text: RegExp): string[] {
     return this.lines.filter((line) => text.test(line));
