@@ -1,3 +1,4 @@
+import { RegisteredStream } from "../broadcast/registry.ts";
 import type { Header } from "../http2/hpack.ts";
 import type { Http2Stream, StreamHandler } from "../http2/stream.ts";
 import { MessageReader } from "./message.ts";
@@ -5,49 +6,47 @@ import {
   CODE,
   type Code,
   RpcError,
-  rpcErrorOf,
   statusHeaders,
+  toRpcError,
 } from "./status.ts";
-import { RegisteredStream } from "../broadcast/registry.ts";
 
-/** How long a request may take to come, in ms. */
-const PATIENCE = 10_000;
+/** Time for a request to arrive, in ms. */
+const REQUEST_TIMEOUT = 10_000;
 
-/** What an answer says of itself. */
-const HEADERS: readonly Header[] = [
+const RESPONSE_HEADERS: readonly Header[] = [
   [":status", "200"],
   ["content-type", "application/grpc"],
   ["grpc-accept-encoding", "identity"],
 ];
 
-/** What is done with a request; what it throws ends the call. */
+/** Handles the messages of a call's request. Errors that it throws end the call. */
 export interface CallHandler {
-  /** The request may go on for as long as its caller wants. */
-  readonly isOpenEnded?: boolean;
-  /** Memory that is kept of the request, in bytes. */
+  /** Whether the request may last as long as the caller wants. */
+  readonly isBidirectional?: boolean;
+  /** Memory that buffered messages take, in bytes. */
   readonly bufferedBytes: number;
-  /** A message of the request; good until this returns. */
+  /** Handles a message. `bytes` are valid until this returns. */
   message(bytes: Uint8Array): void;
-  /** The request is whole. */
+  /** Handles the end of the request. */
   end(): void;
-  /** The call is over; called once. */
+  /** Called once, when the call has ended. */
   close?(): void;
 }
 
-/** What becomes of a call. */
+/** Called by a {@linkcode Call}. */
 export interface CallEvents {
-  /** A reply is on its way to the caller. */
+  /** Called when a reply begins to be written. */
   onReply(call: Call, reply: PendingReply): void;
-  /** It is there, or the call is over. */
+  /** Called when the caller has taken a reply, or the call has ended. */
   onReplyEnd(reply: PendingReply): void;
-  /** It failed by an error that is lainlet's own. */
+  /** Called when the call fails by an unexpected error. */
   onInternalError(call: Call, error: unknown): void;
-  /** It is over, however that came about; called once. */
+  /** Called once, when the call has ended. */
   onEnd(call: Call): void;
 }
 
 /**
- * One call: a request, and what is answered to it.
+ * A call: a request and its replies.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
@@ -55,7 +54,7 @@ export class Call implements StreamHandler {
   readonly path: string;
   handler?: CallHandler;
   readonly #messages = new MessageReader();
-  readonly #impatience: ReturnType<typeof setTimeout>;
+  readonly #requestTimeout: ReturnType<typeof setTimeout>;
   readonly #deadline?: ReturnType<typeof setTimeout>;
   #code?: Code;
   #reply?: PendingReply;
@@ -66,11 +65,11 @@ export class Call implements StreamHandler {
   ) {
     const { headers } = stream;
     this.path = headers.get(":path") ?? "";
-    this.#impatience = setTimeout(() => stream.cancel(), PATIENCE);
-    const timeout = timeoutOf(headers.get("grpc-timeout"));
+    this.#requestTimeout = setTimeout(() => stream.cancel(), REQUEST_TIMEOUT);
+    const timeout = parseTimeout(headers.get("grpc-timeout"));
     if (timeout === undefined) return;
     this.#deadline = setTimeout(() => {
-      this.finish(CODE.deadlineExceeded, "the deadline is over");
+      this.finish(CODE.deadlineExceeded, "deadline exceeded");
     }, timeout);
   }
 
@@ -79,20 +78,20 @@ export class Call implements StreamHandler {
     return this.stream.peer;
   }
 
-  /** How it was answered; undefined: not yet. */
+  /** Code of the status; undefined: not sent yet. */
   get code(): Code | undefined {
     return this.#code;
   }
 
-  /** Begins to answer, which tells the caller that it is heard. */
+  /** Sends the headers, by which the caller knows that the call is served. */
   open(): void {
-    this.stream.respond(HEADERS);
+    this.stream.respond(RESPONSE_HEADERS);
   }
 
-  /** Answers with a frame. @param onTaken called when the caller has taken it */
+  /** Sends a framed message. @param onTaken called when the caller has taken it */
   write(frame: Uint8Array, onTaken = () => {}): void {
     this.open();
-    // The connection may be lost with that.
+    // Sending headers may end the connection.
     if (!this.stream.isOpen) return;
     const reply = this.#reply = new PendingReply();
     this.events.onReply(this, reply);
@@ -109,39 +108,40 @@ export class Call implements StreamHandler {
     this.#reply = undefined;
   }
 
-  /** Ends the call, unless that was done. */
+  /** Ends the call with a status, unless it has ended. */
   finish(code: Code, message = ""): void {
     const { stream } = this;
     if (!stream.isOpen) return;
     this.#code = code;
     const status = statusHeaders(code, message);
     if (stream.hasHeaders) stream.end(status);
-    else stream.respond([...HEADERS, ...status], true);
+    else stream.respond([...RESPONSE_HEADERS, ...status], true);
   }
 
   /** Called by the stream, as are {@linkcode end} and {@linkcode close}. */
   data(bytes: Uint8Array): void {
     this.attempt((handler) => {
       for (const message of this.#messages.push(bytes)) {
-        if (handler.isOpenEnded) clearTimeout(this.#impatience);
+        if (handler.isBidirectional) clearTimeout(this.#requestTimeout);
         handler.message(message);
       }
-      this.keep();
+      this.reserve();
     });
   }
 
-  /** Notes what is kept of the request. @throws {RpcError} when the caller has too much of that */
-  keep(): void {
-    const held = this.#messages.held + (this.handler?.bufferedBytes ?? 0);
-    if (this.stream.reserve(held)) return;
+  /** Reserves the memory that the request takes. @throws {RpcError} when it exceeds the caller's quota */
+  reserve(): void {
+    const buffered = this.#messages.bufferedBytes +
+      (this.handler?.bufferedBytes ?? 0);
+    if (this.stream.reserve(buffered)) return;
     throw new RpcError(
       CODE.resourceExhausted,
-      "too much of this address waits to be answered",
+      "too much of this address is waiting for an answer",
     );
   }
 
   end(): void {
-    clearTimeout(this.#impatience);
+    clearTimeout(this.#requestTimeout);
     this.attempt((handler) => {
       this.#messages.end();
       handler.end();
@@ -149,34 +149,38 @@ export class Call implements StreamHandler {
   }
 
   close(): void {
-    clearTimeout(this.#impatience);
+    clearTimeout(this.#requestTimeout);
     clearTimeout(this.#deadline);
     this.#endReply();
     this.handler?.close?.();
     this.events.onEnd(this);
   }
 
-  /** Goes on with the call, unless it is over; what is thrown ends it. */
+  /** Calls `act`, unless the call has ended. An error that it throws ends the call. */
   attempt(act: (handler: CallHandler) => void): void {
     if (this.handler === undefined || !this.stream.isOpen) return;
     try {
       act(this.handler);
     } catch (error) {
-      const known = rpcErrorOf(error);
-      if (known === undefined) this.events.onInternalError(this, error);
-      const { code, message } = known ??
+      const rpcError = toRpcError(error);
+      if (rpcError === undefined) this.events.onInternalError(this, error);
+      const { code, message } = rpcError ??
         new RpcError(CODE.internal, "internal error");
       this.finish(code, message);
     }
   }
 }
 
-/** Does something with a request of one message. */
+/** Handles a request of one message. */
 export class UnaryHandler implements CallHandler {
   #request?: Uint8Array;
+  #onClose?: () => void;
+  #isClosed = false;
 
-  /** @param act is called with the request when that is whole */
-  constructor(private readonly act: (request: Uint8Array) => void) {}
+  /** @param act called with the complete request; returns a function to call when the call has ended */
+  constructor(
+    private readonly act: (request: Uint8Array) => (() => void) | undefined,
+  ) {}
 
   get bufferedBytes(): number {
     return this.#request?.length ?? 0;
@@ -193,92 +197,86 @@ export class UnaryHandler implements CallHandler {
     if (this.#request === undefined) {
       throw new RpcError(CODE.internal, "the request has no message");
     }
-    this.act(this.#request);
+    this.#onClose = this.act(this.#request);
+    // `act` may have ended the call.
+    if (this.#isClosed) this.#onClose?.();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#onClose?.();
   }
 }
 
-/** How many messages may wait for a caller that does not read the replies. */
-const MAX_WAITING = 100;
+/** How many messages may wait for replies that the caller does not read. */
+const MAX_PENDING_MESSAGES = 100;
 
-/** Memory that such a message takes besides its bytes, in bytes. */
-const MESSAGE_COST = 512;
+/** Memory that a pending message takes besides its bytes, in bytes. */
+const MESSAGE_OVERHEAD = 512;
 
 /**
- * Answers each message of a request with another one, in turn. A reply is made
- * when the caller has taken the one before; until then its message is kept.
+ * Answers each message of a request, in order. A message waits until the caller
+ * has taken the reply to the one before it.
  */
 export class BidirectionalHandler implements CallHandler {
-  readonly isOpenEnded = true;
-  readonly #messages: Uint8Array[] = [];
-  #held = 0;
-  #isBusy = false;
-  #isEnd = false;
+  readonly isBidirectional = true;
+  readonly #pending: Uint8Array[] = [];
+  #bufferedBytes = 0;
+  #isWriting = false;
+  #isRequestEnded = false;
 
-  /** @param reply makes a frame of a message */
+  /** @param reply returns the framed reply to a message */
   constructor(
     private readonly call: Call,
     private readonly reply: (message: Uint8Array) => Uint8Array,
   ) {}
 
   get bufferedBytes(): number {
-    return this.#held;
+    return this.#bufferedBytes;
   }
 
   message(bytes: Uint8Array): void {
-    if (!this.#isBusy) return this.#write(bytes);
-    if (this.#messages.length >= MAX_WAITING) {
+    if (!this.#isWriting) return this.#write(bytes);
+    if (this.#pending.length >= MAX_PENDING_MESSAGES) {
       throw new RpcError(CODE.resourceExhausted, "the replies are not read");
     }
-    this.#messages.push(bytes.slice());
-    this.#held += bytes.length + MESSAGE_COST;
+    this.#pending.push(bytes.slice());
+    this.#bufferedBytes += bytes.length + MESSAGE_OVERHEAD;
   }
 
   end(): void {
-    this.#isEnd = true;
-    if (!this.#isBusy) this.call.finish(CODE.ok);
+    this.#isRequestEnded = true;
+    if (!this.#isWriting) this.call.finish(CODE.ok);
   }
 
   #write(message: Uint8Array): void {
-    this.#isBusy = true;
+    this.#isWriting = true;
     this.call.write(this.reply(message), () => this.#next());
   }
 
   #next(): void {
-    this.#isBusy = false;
-    const message = this.#messages.shift();
+    this.#isWriting = false;
+    const message = this.#pending.shift();
     if (message !== undefined) {
-      this.#held -= message.length + MESSAGE_COST;
-      this.call.keep();
+      this.#bufferedBytes -= message.length + MESSAGE_OVERHEAD;
+      this.call.reserve();
       this.#write(message);
-    } else if (this.#isEnd) this.call.finish(CODE.ok);
+    } else if (this.#isRequestEnded) this.call.finish(CODE.ok);
   }
 }
 
-/** A reply that is being written. The registry ends the call when it stays unread. */
+/** A reply that is being written: registered, so that the call ends when it stays unread. */
 export class PendingReply extends RegisteredStream {
   readonly sent = 0;
   readonly isBehind = false;
   readonly isUnread = true;
 
-  /** Does nothing: the call ends when all of the reply is taken. */
+  /** Does nothing: the call ends when the reply is taken. */
   override end(): void {}
 }
 
-/**
- * Returns a call's timeout in ms; undefined: none.
- *
- * @param timeout the header `grpc-timeout`, like `1500m`
- */
-function timeoutOf(timeout: string | undefined): number | undefined {
-  const [, digits, unit = ""] = /^(\d{1,8})([HMSmun])$/.exec(timeout ?? "") ??
-    [];
-  if (digits === undefined) return undefined;
-  // Timers count milliseconds in 31 bits.
-  return Math.min(Number(digits) * (UNITS[unit] ?? 0), 2 ** 31 - 1);
-}
-
-/** In ms. */
-const UNITS: Readonly<Record<string, number>> = {
+/** Units of the header `grpc-timeout`, in ms. */
+const TIMEOUT_UNITS: Readonly<Record<string, number>> = {
   H: 3_600_000,
   M: 60_000,
   S: 1_000,
@@ -286,3 +284,14 @@ const UNITS: Readonly<Record<string, number>> = {
   u: 1e-3,
   n: 1e-6,
 };
+
+/** The longest delay of a timer, in ms. */
+const MAX_DELAY = 2 ** 31 - 1;
+
+/** Parses the header `grpc-timeout`, like `1500m`. @returns ms; undefined: no timeout */
+function parseTimeout(timeout: string | undefined): number | undefined {
+  const [, digits, unit = ""] = /^(\d{1,8})([HMSmun])$/.exec(timeout ?? "") ??
+    [];
+  if (digits === undefined) return undefined;
+  return Math.min(Number(digits) * (TIMEOUT_UNITS[unit] ?? 0), MAX_DELAY);
+}

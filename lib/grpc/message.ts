@@ -34,7 +34,7 @@ export class MessageReader {
   readonly #messages = new Splitter(MESSAGE_HEAD, lengthOf);
 
   /** Memory that incomplete messages take, in bytes. */
-  get held(): number {
+  get bufferedBytes(): number {
     return this.#messages.heldBytes;
   }
 
@@ -53,7 +53,7 @@ export class MessageReader {
   /** Ends the request. @throws {RpcError} when a message is incomplete */
   end(): void {
     if (this.#messages.hasPartialUnit) {
-      throw new RpcError(CODE.internal, "the request is cut off");
+      throw new RpcError(CODE.internal, "the request is incomplete");
     }
   }
 }
@@ -65,12 +65,12 @@ function lengthOf(head: Uint8Array): number {
     throw new RpcError(CODE.unimplemented, "the request is compressed");
   }
   if (flag !== 0) {
-    throw new RpcError(CODE.internal, "the request is no message");
+    throw new RpcError(CODE.internal, "the request is not a gRPC message");
   }
   const length = uint32At(head, 1);
   if (length <= MAX_REQUEST) return length;
   throw new RpcError(
     CODE.resourceExhausted,
-    `the request has ${length} bytes, at most ${MAX_REQUEST} are read`,
+    `the request has ${length} bytes, more than ${MAX_REQUEST}`,
   );
 }

@@ -3,7 +3,6 @@ import {
   fromBinary,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import { messageFrame } from "./message.ts";
 import type {
   CustomEndpoint,
   EndpointContext,
@@ -12,41 +11,40 @@ import type {
 import type { RpcView, View } from "../view/view.ts";
 import type { ViewStream } from "../view/listener.ts";
 import type { Views } from "../view/views.ts";
+import { messageFrame } from "./message.ts";
 import { CODE, RpcError } from "./status.ts";
 
-/** Who asks for something: an address. */
-type Peer = string;
-
-/** A method: a request of one message, and what comes back. */
+/** A method. Requests and replies are framed messages. */
 export type Method =
   | {
     readonly kind: "unary";
-    /** @returns a frame @throws {RpcError | Refusal | Unavailable} when there is no reply */
-    reply(request: Uint8Array, peer: Peer): Uint8Array;
-  }
-  | {
-    readonly kind: "stream";
     /**
-     * @returns feeds a listener, and returns what ends that
-     * @throws {RpcError} when the request is malformed
+     * @param peer the caller's address
+     * @throws {RpcError | Refusal | Unavailable} when there is no reply
      */
-    demand(
-      request: Uint8Array,
-      peer: Peer,
-    ): (listener: ViewStream) => () => void;
-    /** What is asked for, as parameters. @throws {RpcError} as above */
-    params(request: Uint8Array): URLSearchParams;
+    reply(request: Uint8Array, peer: string): Uint8Array;
   }
   | {
-    readonly kind: "dialogue";
-    /** @returns a frame for each message of the request */
+    readonly kind: "server_streaming";
+    /** Returns the fields of a request. @throws {RpcError} when it is malformed */
+    params(request: Uint8Array): URLSearchParams;
+    /** Feeds a stream. @returns ends that */
+    subscribe(
+      params: URLSearchParams,
+      peer: string,
+      stream: ViewStream,
+    ): () => void;
+  }
+  | {
+    readonly kind: "bidi_streaming";
+    /** @throws {RpcError} when the request is malformed */
     reply(request: Uint8Array): Uint8Array;
   };
 
-/** The methods of all endpoints, by path: `/message.Proxy/Get`. */
+/** Returns the methods of all endpoints, by path: `/message.Proxy/Get`. */
 export function methodsOf(
   endpoints: readonly (View | CustomEndpoint)[],
-  service: EndpointContext,
+  context: EndpointContext,
   views: Views,
 ): Map<string, Method> {
   return new Map(
@@ -54,7 +52,7 @@ export function methodsOf(
       if (rpc === undefined) return [];
       return "framedBy" in rpc
         ? viewMethods(rpc, views)
-        : rpc.map((one) => pageMethod(one, service, views));
+        : rpc.map((one) => customMethod(one, context, views));
     }),
   );
 }
@@ -64,44 +62,40 @@ function viewMethods(
   views: Views,
 ): [string, Method][] {
   const view = framedBy(messageFrame);
-  return service.methods.map((method): [string, Method] => {
-    const demand = (request: Uint8Array, peer: Peer) => {
-      return { view, params: paramsOf(method.input, request), peer };
-    };
-    return [
-      `/${service.typeName}/${method.name}`,
-      method.methodKind === "server_streaming"
-        ? {
-          kind: "stream",
-          demand(request, peer) {
-            const demanded = demand(request, peer);
-            return (listener) => views.subscribe(demanded, listener);
-          },
-          params: (request) => paramsOf(method.input, request),
-        }
-        : {
-          kind: "unary",
-          reply: (request, peer) => views.read(demand(request, peer)).bytes,
+  return service.methods.map(({ name, input, methodKind }) => [
+    `/${service.typeName}/${name}`,
+    methodKind === "server_streaming"
+      ? {
+        kind: methodKind,
+        params: (request) => paramsOf(input, request),
+        subscribe: (params, peer, stream) =>
+          views.subscribe({ view, params, peer }, stream),
+      }
+      : {
+        kind: "unary",
+        reply(request, peer) {
+          const params = paramsOf(input, request);
+          return views.read({ view, params, peer }).bytes;
         },
-    ];
-  });
+      },
+  ]);
 }
 
-function pageMethod(
+function customMethod(
   { method, reply }: UnaryRpc,
-  service: EndpointContext,
+  context: EndpointContext,
   views: Views,
 ): [string, Method] {
   return [`/${method.parent.typeName}/${method.name}`, {
     kind: "unary",
     reply(request, peer) {
       const params = paramsOf(method.input, request);
-      return messageFrame([reply(service, views.query(params, peer))]);
+      return messageFrame([reply(context, views.query(params, peer))]);
     },
   }];
 }
 
-/** A request as the parameters of HTTP: a field is the one of its name in lower case. */
+/** Returns a request's fields as parameters of the HTTP view, whose names are in lower case. */
 function paramsOf(schema: DescMessage, request: Uint8Array): URLSearchParams {
   const fields = Object.entries(decode(schema, request));
   return new URLSearchParams(
@@ -113,7 +107,7 @@ function paramsOf(schema: DescMessage, request: Uint8Array): URLSearchParams {
   );
 }
 
-/** @throws {RpcError} when the bytes are no such message */
+/** Decodes a request. @throws {RpcError} when it is malformed */
 export function decode<S extends DescMessage>(
   schema: S,
   request: Uint8Array,
@@ -121,6 +115,9 @@ export function decode<S extends DescMessage>(
   try {
     return fromBinary(schema, request);
   } catch {
-    throw new RpcError(CODE.internal, `the request is no ${schema.typeName}`);
+    throw new RpcError(
+      CODE.internal,
+      `the request is not a ${schema.typeName}`,
+    );
   }
 }

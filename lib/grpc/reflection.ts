@@ -11,8 +11,8 @@ import {
   type FileDescriptorProto,
   FileDescriptorProtoSchema,
 } from "@bufbuild/protobuf/wkt";
-import { messageFrame } from "./message.ts";
 import { encode } from "../view/rpc.ts";
+import { messageFrame } from "./message.ts";
 import { decode, type Method } from "./methods.ts";
 import {
   file_reflection_v1,
@@ -23,15 +23,15 @@ import {
 } from "./proto/reflection_v1_pb.ts";
 import { CODE } from "./status.ts";
 
-/** The longest symbol that is looked up, in characters: far longer than any that is declared. */
-const MAX_SYMBOL = 256;
+/** The longest symbol that is looked up, in characters. All that are declared are far shorter. */
+const MAX_SYMBOL_LENGTH = 256;
 
 type Response = MessageInitShape<
   typeof ServerReflectionResponseSchema
 >["messageResponse"];
 
-/** The first version of a file, which older tools know: it differs in names only. */
-function alphaOf(file: FileDescriptorProto): FileDescriptorProto {
+/** Returns the file of `v1alpha`, which older tools use. Only names differ. */
+function alphaFile(file: FileDescriptorProto): FileDescriptorProto {
   const text = toJsonString(FileDescriptorProtoSchema, file);
   return fromJsonString(FileDescriptorProtoSchema, alphaName(text));
 }
@@ -41,44 +41,45 @@ function alphaName(name: string): string {
 }
 
 /**
- * The reflection service, by which tools like grpcurl learn what can be asked.
+ * Returns the methods of the reflection service, by which tools like grpcurl
+ * learn what services there are.
  *
- * @param files that are told, besides its own
+ * @param files to describe, besides the service's own
  * @see https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
  */
 export function reflectionMethods(
   files: readonly DescFile[],
 ): [path: string, method: Method][] {
   const protos = [...files, file_reflection_v1].map(({ proto }) => proto);
-  const answers = new Answers(createFileRegistry(
-    ...[...protos, alphaOf(file_reflection_v1.proto)]
+  const responses = new Responses(createFileRegistry(
+    ...[...protos, alphaFile(file_reflection_v1.proto)]
       .map((proto) => createFileRegistry(proto, () => undefined)),
   ));
   const { typeName } = ServerReflection;
   return [typeName, alphaName(typeName)].map((service) => [
     `/${service}/ServerReflectionInfo`,
     {
-      kind: "dialogue",
+      kind: "bidi_streaming",
       reply(bytes) {
         const request = decode(ServerReflectionRequestSchema, bytes);
-        const asked = encode(ServerReflectionResponseSchema, {
+        const head = encode(ServerReflectionResponseSchema, {
           validHost: request.host,
           originalRequest: request,
         });
-        // Fields of one message, one after the other, are that message.
-        return messageFrame([asked, answers.to(request)]);
+        // Encoded fields of a message, joined, are that message.
+        return messageFrame([head, responses.to(request)]);
       },
     },
   ]);
 }
 
-/** The answers that there are, each encoded once: a request costs no more than its own bytes and a copy. */
-class Answers {
+/** All possible responses, each encoded once: a request costs its own bytes and a copy. */
+class Responses {
   readonly #services: Uint8Array;
   readonly #files = new Map<DescFile, Uint8Array>();
   readonly #notFound = encodeResponse({
     case: "errorResponse",
-    value: { errorCode: CODE.notFound, errorMessage: "there is no such thing" },
+    value: { errorCode: CODE.notFound, errorMessage: "not found" },
   });
 
   constructor(private readonly registry: FileRegistry) {
@@ -100,7 +101,7 @@ class Answers {
     }
   }
 
-  /** The answer to a request, as fields of a response. */
+  /** Returns the response to a request, as encoded fields. */
   to(
     { messageRequest: { case: kind, value } }: ServerReflectionRequest,
   ): Uint8Array {
@@ -128,10 +129,10 @@ class Answers {
     return file && this.#files.get(file) || this.#notFound;
   }
 
-  /** The file that declares a service, a message, an enum, or a part of one. */
+  /** Returns the file that declares a service, a message, an enum, or a member of one. */
   #fileOf(symbol: string): DescFile | undefined {
-    // Each point in it costs one more look.
-    if (symbol.length > MAX_SYMBOL) return undefined;
+    // Each point in the symbol costs one more lookup.
+    if (symbol.length > MAX_SYMBOL_LENGTH) return undefined;
     const found = this.registry.get(symbol);
     if (found !== undefined) return found.file;
     const dot = symbol.lastIndexOf(".");

@@ -9,7 +9,6 @@ import type { Counters, ListenerRequest, Slot } from "../stats/counters.ts";
 import type { MetricsInput } from "../stats/stats.ts";
 import type { EndpointContext } from "../view/custom_endpoint.ts";
 import type { Views } from "../view/views.ts";
-import { GrpcStream } from "./stream.ts";
 import {
   BidirectionalHandler,
   Call,
@@ -23,48 +22,49 @@ import { type Method, methodsOf } from "./methods.ts";
 import { file_health } from "./proto/health_pb.ts";
 import { file_message } from "./proto/message_pb.ts";
 import { reflectionMethods } from "./reflection.ts";
-import { CODE, type Code, RpcError, rpcErrorOf } from "./status.ts";
+import { CODE, type Code, RpcError, toRpcError } from "./status.ts";
+import { GrpcStream } from "./stream.ts";
 
 const log = getLogger(["lainlet", "grpc"]);
 
-/** A lainlet, as far as gRPC serves it. */
-interface GrpcService extends EndpointContext, MetricsInput {
+/** What gRPC needs of lainlet. */
+interface GrpcContext extends EndpointContext, MetricsInput {
   readonly counters: Counters;
   readonly limits: MetricsInput["limits"] & {
-    /** Streams to one address. */
+    /** How many streams one address may have. */
     readonly perAddress: number;
     acquire(request: ListenerRequest): Slot | string;
   };
   readonly views: Views;
 }
 
-/** What is served, and how. */
+/** Options of {@linkcode GrpcServer}. */
 export interface GrpcOptions {
-  readonly lainlet: GrpcService;
-  /** How long a reader may leave alone what is there for it, in ms. */
+  readonly lainlet: GrpcContext;
+  /** How long data may stay unread before a stream is ended, in ms. */
   readonly slowAfter: number;
-  /** File descriptors that can be had, as far as they were counted. */
+  /** How many file descriptors the process may have, about. */
   readonly descriptors: number;
 }
 
-/** What is kept of one address whatever the limit of streams is, and for each stream that it may have, in bytes. */
-const KEPT = 4 * 1024 * 1024;
-const KEPT_PER_STREAM = 16 * 1024;
+/** Memory that one address may take, and more for each stream that it may have, in bytes. */
+const QUOTA = 4 * 1024 * 1024;
+const QUOTA_PER_STREAM = 16 * 1024;
 
-/** How many bytes of different states may be on their way to one address. */
-const BODIES = 12 * 1024 * 1024;
+/** Total size of different states that may be in flight to one address, in bytes. */
+const MAX_BODIES = 12 * 1024 * 1024;
 
-/** Serves a lainlet's endpoints by gRPC, on one thread. */
+/** Serves the endpoints by gRPC, on one thread. */
 export class GrpcServer implements CallEvents {
-  readonly #branches: StreamRegistry;
+  readonly #streams: StreamRegistry;
   readonly #methods: ReadonlyMap<string, Method>;
   readonly #http2: Http2Server;
 
   /**
    * Listens.
    *
-   * @param address where the hostname "" is every address
-   * @throws {Error} that says why not
+   * @param address the hostname "" is all addresses
+   * @throws {Error} when it cannot listen there
    */
   constructor(
     address: Http2Address,
@@ -86,16 +86,16 @@ export class GrpcServer implements CallEvents {
           (stream) => this.#open(stream),
           {
             quota: {
-              // The other half is for the rest: HTTP, the store.
+              // The other half is for HTTP and the store.
               connections: Math.min(perAddress, Math.ceil(descriptors / 2)),
-              bytes: KEPT + KEPT_PER_STREAM * perAddress,
-              bodies: BODIES,
+              bytes: QUOTA + QUOTA_PER_STREAM * perAddress,
+              bodies: MAX_BODIES,
             },
             slowAfter,
           },
         ),
     );
-    this.#branches = new StreamRegistry({
+    this.#streams = new StreamRegistry({
       counters: lainlet.counters,
       slowAfter,
     });
@@ -105,27 +105,27 @@ export class GrpcServer implements CallEvents {
     return this.#http2.address;
   }
 
-  /** Listens no more, ends all streams, and waits until all calls are answered. */
+  /** Stops listening, ends all streams, and waits until all calls are answered. */
   async close(): Promise<void> {
-    this.#branches.close();
+    this.#streams.close();
     await this.#http2.close();
   }
 
-  /** Memory that is kept for callers, in bytes, as their quotas count it. */
-  get kept(): number {
+  /** Memory that callers take, as their quotas count it, in bytes. */
+  get reservedBytes(): number {
     return this.#http2.reservedBytes;
   }
 
   onReply({ path, peer, stream }: Call, reply: PendingReply): void {
-    this.#branches.add(reply, () => {
+    this.#streams.add(reply, () => {
       this.options.lainlet.counters.add("slow", 1);
-      log.debug("a reply is not read, its call ends", { path, peer });
+      log.debug("a reply is not read: the call is ended", { path, peer });
       stream.cancel();
     });
   }
 
   onReplyEnd(reply: PendingReply): void {
-    this.#branches.remove(reply);
+    this.#streams.remove(reply);
   }
 
   onInternalError({ path }: Call, error: unknown): void {
@@ -134,50 +134,38 @@ export class GrpcServer implements CallEvents {
 
   onEnd({ path, peer, code }: Call): void {
     this.options.lainlet.counters.add("connections", -1);
-    log.debug("a call is done", { path, peer, code });
+    log.debug("a call has ended", { path, peer, code });
   }
 
   #open(stream: Http2Stream): StreamHandler {
-    const status = statusOfUnsupported(stream.headers);
+    const status = unsupportedStatus(stream.headers);
     if (status !== undefined) {
       stream.respond([[":status", `${status}`]], true);
-      return IGNORED;
+      return IGNORE;
     }
     this.options.lainlet.counters.add("connections", 1);
     const call = new Call(stream, this);
     const method = this.#methods.get(call.path);
     if (method === undefined) {
-      call.finish(CODE.unimplemented, `there is no method ${call.path}`);
+      call.finish(CODE.unimplemented, `no such method: ${call.path}`);
     } else call.handler = this.#handlerOf(call, method);
     return call;
   }
 
   #handlerOf(call: Call, method: Method): CallHandler {
     switch (method.kind) {
-      case "dialogue":
+      case "bidi_streaming":
         return new BidirectionalHandler(call, method.reply);
       case "unary":
         return new UnaryHandler((request) => {
           call.write(this.#reply(call, method, request));
           call.finish(CODE.ok);
+          return undefined;
         });
-      case "stream": {
-        let stop = () => {};
-        const single = new UnaryHandler((request) => {
-          const end = this.#follow(call, method, request);
-          // It may have been refused at once.
-          if (call.stream.isClosed) end();
-          else stop = end;
-        });
-        return {
-          get bufferedBytes() {
-            return single.bufferedBytes;
-          },
-          message: (bytes) => single.message(bytes),
-          end: () => single.end(),
-          close: () => stop(),
-        };
-      }
+      case "server_streaming":
+        return new UnaryHandler((request) =>
+          this.#subscribe(call, method, request)
+        );
     }
   }
 
@@ -191,7 +179,7 @@ export class GrpcServer implements CallEvents {
     try {
       return method.reply(request, peer);
     } catch (error) {
-      code = rpcErrorOf(error)?.code ?? CODE.internal;
+      code = toRpcError(error)?.code ?? CODE.internal;
       throw error;
     } finally {
       const time = performance.now() - begin;
@@ -199,54 +187,44 @@ export class GrpcServer implements CallEvents {
     }
   }
 
-  /** Feeds a stream. @returns ends that */
-  #follow(
+  /** Opens a stream. @returns a function to call when the call has ended */
+  #subscribe(
     call: Call,
-    method: Extract<Method, { kind: "stream" }>,
+    method: Extract<Method, { kind: "server_streaming" }>,
     request: Uint8Array,
   ): () => void {
-    const { path, peer, stream } = call;
+    const { path, peer } = call;
     const { counters, limits } = this.options.lainlet;
-    const demand = method.demand(request, peer);
     const params = method.params(request);
-    const place = limits.acquire({
+    const slot = limits.acquire({
       peer,
       endpoint: path,
       protocol: "grpc",
       params,
       names: params.keys(),
     });
-    if (typeof place === "string") {
-      throw new RpcError(CODE.resourceExhausted, place);
+    if (typeof slot === "string") {
+      throw new RpcError(CODE.resourceExhausted, slot);
     }
-    const finish = (code: Code, text: string) => call.finish(code, text);
-    const branch = new GrpcStream(
-      place.number,
-      stream,
-      counters.latency,
-      finish,
-    );
-    call.open();
-    const stop = demand(branch);
-    this.#branches.add(branch, () => {
+    const stream = new GrpcStream(this.#streams, call, slot.number, () => {
       counters.add("slow", 1);
-      log.warn("a caller is too slow, its stream ends", { path, peer });
-      stream.cancel();
+      log.warn("a caller is too slow: its stream is ended", { path, peer });
+      call.stream.cancel();
     });
+    const unsubscribe = method.subscribe(params, peer, stream);
     return () => {
-      branch.leave();
-      this.#branches.remove(branch);
-      stop();
-      place.release();
+      stream.leave();
+      unsubscribe();
+      slot.release();
     };
   }
 }
 
-/** Takes no interest in a request. */
-const IGNORED: StreamHandler = { data() {}, end() {}, close() {} };
+/** Ignores a request. */
+const IGNORE: StreamHandler = { data() {}, end() {}, close() {} };
 
-/** The status of HTTP for a request that is not gRPC's. */
-function statusOfUnsupported(
+/** Returns the HTTP status for a request that is not gRPC; undefined: it is. */
+function unsupportedStatus(
   headers: ReadonlyMap<string, string>,
 ): number | undefined {
   if (headers.get(":method") !== "POST") return STATUS_CODE.MethodNotAllowed;

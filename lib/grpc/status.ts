@@ -4,7 +4,7 @@ import { Refusal, Unavailable } from "../errors.ts";
 import type { Header } from "../http2/hpack.ts";
 
 /**
- * How a call ends.
+ * Status codes.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/statuscodes.md
  */
@@ -23,7 +23,7 @@ export const CODE = {
 /** One of {@linkcode CODE}. */
 export type Code = typeof CODE[keyof typeof CODE];
 
-/** A call that cannot be answered; the message is the caller's. */
+/** Ends a call with a status. The message is sent to the caller. */
 export class RpcError extends Error {
   override readonly name = "RpcError";
 
@@ -32,7 +32,7 @@ export class RpcError extends Error {
   }
 }
 
-/** How a call ends that by HTTP ends with a status. */
+/** Codes by HTTP status. */
 const CODES: ReadonlyMap<number, Code> = new Map([
   [STATUS_CODE.BadRequest, CODE.invalidArgument],
   [STATUS_CODE.Forbidden, CODE.permissionDenied],
@@ -40,16 +40,16 @@ const CODES: ReadonlyMap<number, Code> = new Map([
   [STATUS_CODE.ServiceUnavailable, CODE.unavailable],
 ]);
 
-/** The code for a status of HTTP. */
-export function codeOf(status: number): Code {
+/** Returns the code for an HTTP status. */
+export function codeOfStatus(status: number): Code {
   return CODES.get(status) ?? CODE.internal;
 }
 
-/** How a call ends that failed; undefined when its failure is a fault of lainlet's. */
-export function rpcErrorOf(error: unknown): RpcError | undefined {
+/** Returns the status of a call that failed with an error; undefined: the error is unexpected. */
+export function toRpcError(error: unknown): RpcError | undefined {
   if (error instanceof RpcError) return error;
   if (error instanceof Refusal) {
-    return new RpcError(codeOf(error.status), error.message);
+    return new RpcError(codeOfStatus(error.status), error.message);
   }
   if (error instanceof Unavailable) {
     return new RpcError(CODE.unavailable, error.message);
@@ -57,21 +57,18 @@ export function rpcErrorOf(error: unknown): RpcError | undefined {
 }
 
 /**
- * The longest message of a status, in UTF-16 units: with all of it encoded, it is
- * less than the 8 KB of headers that clients take at least.
+ * The longest message of a status, in UTF-16 units. Even if each is encoded, the
+ * message is shorter than the 8 KB of headers that all clients accept.
  */
-const MAX_MESSAGE = 800;
+const MAX_MESSAGE_LENGTH = 800;
 
-/**
- * The headers that say how a call ended; the message is percent-encoded, as they
- * are ASCII, and what is too much of it is left out.
- */
+/** Returns the headers of a status. The message is truncated, and percent-encoded as headers are ASCII. */
 export function statusHeaders(code: Code, message = ""): Header[] {
   const status: Header = ["grpc-status", `${code}`];
   if (message === "") return [status];
-  const text = message.length <= MAX_MESSAGE
+  const text = message.length <= MAX_MESSAGE_LENGTH
     ? message
-    : `${message.slice(0, MAX_MESSAGE).toWellFormed()}…`;
+    : `${message.slice(0, MAX_MESSAGE_LENGTH).toWellFormed()}…`;
   const encoded = Buffer.from(text).toString("latin1").replace(
     /[^ -$&-~]/g,
     (byte) =>

@@ -1,11 +1,13 @@
 import { Cursor } from "../broadcast/cursor.ts";
-import { RegisteredStream } from "../broadcast/registry.ts";
+import {
+  RegisteredStream,
+  type StreamRegistry,
+} from "../broadcast/registry.ts";
 import type { Subscriber, Topic } from "../broadcast/topic.ts";
 import { Unavailable } from "../errors.ts";
-import type { Http2Stream } from "../http2/stream.ts";
-import type { DeliveryLatency } from "../stats/latency.ts";
 import type { ViewStream } from "../view/listener.ts";
-import { CODE, type Code, codeOf } from "./status.ts";
+import type { Call } from "./call.ts";
+import { CODE, type Code, codeOfStatus } from "./status.ts";
 
 /**
  * One caller's stream of a view: a branch of the tee whose trunk is a
@@ -28,16 +30,20 @@ export class GrpcStream extends RegisteredStream
     this.#taken(bytes, isLast);
 
   /**
+   * Opens a stream, which carries nothing until {@linkcode attach}.
+   *
    * @param slot see {@linkcode RegisteredStream.slot}
-   * @param finish ends the call; called once at most
+   * @param onSlow called when the stream is ended because the caller is too slow
    */
   constructor(
+    private readonly registry: StreamRegistry,
+    private readonly call: Call,
     slot: number,
-    private readonly stream: Http2Stream,
-    private readonly latency: DeliveryLatency,
-    private readonly finish: (code: Code, message: string) => void,
+    onSlow: () => void,
   ) {
     super(slot);
+    call.open();
+    registry.add(this, onSlow);
   }
 
   attach(topic: Topic): void {
@@ -47,17 +53,18 @@ export class GrpcStream extends RegisteredStream
   }
 
   fail(message: string, status: number): void {
-    this.#end(codeOf(status), message);
+    this.#end(codeOfStatus(status), message);
   }
 
   override end(): void {
-    this.#end(CODE.unavailable, "lainlet ends this stream");
+    this.#end(CODE.unavailable, "lainlet is shutting down");
   }
 
   /** Called when the call is over. */
   leave(): void {
     this.#hasLeft = true;
     this.#cursor.detach();
+    this.registry.remove(this);
   }
 
   override get sent(): number {
@@ -87,16 +94,16 @@ export class GrpcStream extends RegisteredStream
     this.#readAt = delivery.readAt;
     this.#isWriting = true;
     this.progressed(0);
-    this.stream.write(delivery.state.bytes, this.#onTaken);
+    this.call.stream.write(delivery.state.bytes, this.#onTaken);
   }
 
   #taken(bytes: number, isLast: boolean): void {
     this.progressed(bytes);
     if (!isLast) return;
-    this.latency.delivered(this.#readAt);
+    this.registry.counters.latency.delivered(this.#readAt);
     this.#isWriting = false;
     if (this.#hasLeft) return;
-    if (this.#ending !== undefined) this.finish(...this.#ending);
+    if (this.#ending !== undefined) this.call.finish(...this.#ending);
     else this.wake();
   }
 
@@ -104,6 +111,6 @@ export class GrpcStream extends RegisteredStream
     if (this.#ending !== undefined || this.#hasLeft) return;
     this.#ending = [code, message];
     this.#cursor.detach();
-    if (!this.#isWriting) this.finish(code, message);
+    if (!this.#isWriting) this.call.finish(code, message);
   }
 }

@@ -101,7 +101,7 @@ for (const target of ["source", "binary"] as const) {
     const late = setTimeout(() => lainlet.signal("SIGKILL"), 5_000);
     assertEquals(await stream.next(), {
       code: "unavailable",
-      message: "lainlet ends this stream",
+      message: "lainlet is shutting down",
     });
     const { code } = await lainlet.ended();
     clearTimeout(late);

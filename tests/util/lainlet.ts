@@ -58,7 +58,7 @@ export class TestLainlet implements AsyncDisposable {
 
   /** Memory that gRPC keeps for its callers, in bytes. */
   get kept(): number {
-    return this.#grpc.kept;
+    return this.#grpc.reservedBytes;
   }
 
   /** Where gRPC is served. */

@@ -31,7 +31,10 @@ Deno.test("call: when the connection is lost with the reply's headers, the reply
         },
         onEnd: () => over++,
       });
-      call.handler = new UnaryHandler(() => call.write(messageFrame([])));
+      call.handler = new UnaryHandler(() => {
+        call.write(messageFrame([]));
+        return undefined;
+      });
       return call;
     },
     {

@@ -224,26 +224,26 @@ Deno.test("what is no call is refused by its status", async (t) => {
       "/message.Config/Set",
       [EMPTY],
       12,
-      "there is no method /message.Config/Set",
+      "no such method: /message.Config/Set",
     ],
     "an unknown service": [
       "/message.None/Get",
       [EMPTY],
       12,
-      "there is no method /message.None/Get",
+      "no such method: /message.None/Get",
     ],
-    "no name of a method": ["/", [EMPTY], 12, "there is no method /"],
+    "no name of a method": ["/", [EMPTY], 12, "no such method: /"],
     "a name that is longer than it can be": [
       `/${"\u00e9".repeat(10_000)}`,
       [EMPTY],
       12,
-      `there is no method /${"%C3%A9".repeat(780)}%E2%80%A6`,
+      `no such method: /${"%C3%A9".repeat(783)}%E2%80%A6`,
     ],
     "a path that needs escapes": [
       "/%\u00e9",
       [EMPTY],
       12,
-      "there is no method /%25%C3%A9",
+      "no such method: /%25%C3%A9",
     ],
     "a request without a message": [
       CONFIG,
@@ -261,19 +261,19 @@ Deno.test("what is no call is refused by its status", async (t) => {
       CONFIG,
       [bytes(0, 0, 0, 0, 9, 1)],
       13,
-      "the request is cut off",
+      "the request is incomplete",
     ],
     "a head that is cut off": [
       CONFIG,
       [bytes(0, 0)],
       13,
-      "the request is cut off",
+      "the request is incomplete",
     ],
     "a broken flag": [
       CONFIG,
       [bytes(7, 0, 0, 0, 0)],
       13,
-      "the request is no message",
+      "the request is not a gRPC message",
     ],
     "a compressed message": [
       CONFIG,
@@ -285,13 +285,13 @@ Deno.test("what is no call is refused by its status", async (t) => {
       CONFIG,
       [messageFrame([bytes(255, 255)])],
       13,
-      "the request is no message.ConfigRequest",
+      "the request is not a message.ConfigRequest",
     ],
     "a message of 1 MB, announced": [
       CONFIG,
       [bytes(0, 0, 16, 0, 0), new Uint8Array(16_000)],
       8,
-      "the request has 1048576 bytes, at most 65536 are read",
+      "the request has 1048576 bytes, more than 65536",
     ],
   };
   for (const [what, [path, body, code, message]] of Object.entries(wrong)) {
@@ -401,7 +401,7 @@ Deno.test("at the end streams end with a status, so that callers ask again", asy
   await lainlet[Symbol.asyncDispose]();
   assertEquals(await stream.next(), {
     code: "unavailable",
-    message: "lainlet ends this stream",
+    message: "lainlet is shutting down",
   });
 });
 
