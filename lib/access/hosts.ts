@@ -1,21 +1,20 @@
 /**
- * The names by which a browser may ask this lainlet. A page of any site can
- * make its own name resolve to this node, and its scripts then ask as a local
- * caller (DNS rebinding); but they cannot choose the `Host` that the browser
- * sends. So a name that is not known here is refused, not believed.
+ * Host names that browsers may use for this lainlet. A page of any site can make
+ * its own name resolve to this node, so that its scripts call as a local caller
+ * (DNS rebinding), but it cannot choose the `Host` that the browser sends. So
+ * unknown names are refused.
  */
 export class Hosts {
   readonly #names: ReadonlySet<string>;
 
-  /** @param names besides localhost and all addresses, in any case */
+  /** @param names in addition to localhost and all IP addresses, in any case */
   constructor(names: Iterable<string>) {
     const all = ["localhost", ...names];
     this.#names = new Set(all.map((name) => name.toLowerCase()));
   }
 
   /**
-   * Whether a `Host` header names this lainlet; without one it was no browser
-   * that asked.
+   * Whether a `Host` header is allowed. Browsers always send one.
    *
    * @see https://www.rfc-editor.org/rfc/rfc9110#section-7.2
    */
@@ -29,24 +28,24 @@ export class Hosts {
 }
 
 /**
- * What every browser sends, and no page can keep it from sending. By plain
- * HTTP a request to a site of one's own carries `Sec-Fetch-Site` only where
- * that site is localhost, and `Origin` never: so there are more.
+ * Headers that browsers send and that pages cannot suppress. Over plain HTTP a
+ * same-origin request has `Sec-Fetch-Site` only on localhost, and never
+ * `Origin`, so these two do not suffice.
  *
  * @see https://fetch.spec.whatwg.org/
  * @see https://www.w3.org/TR/fetch-metadata/
  */
 const BROWSER_HEADERS = ["Origin", "Sec-Fetch-Site", "Accept-Language"];
 
-/** Whether a browser asks, as far as headers tell. */
+/** Whether a request comes from a browser, as far as its headers tell. */
 export function isBrowser(headers: Headers): boolean {
   return BROWSER_HEADERS.some((name) => headers.has(name)) ||
     /^Mozilla\//.test(headers.get("User-Agent") ?? "");
 }
 
 /**
- * Whether a browser asks for a page of another site; to go to the dashboard by
- * a link is not that.
+ * Whether a browser's request comes from a page of another site. Following a
+ * link to the dashboard does not count.
  */
 export function isCrossSite(headers: Headers): boolean {
   const site = headers.get("Sec-Fetch-Site");
@@ -60,9 +59,9 @@ export function isCrossSite(headers: Headers): boolean {
 }
 
 /**
- * An IP address in its one canonical text, so that equal addresses are equal
- * strings: an IPv4-mapped IPv6 address as IPv4, IPv6 compressed and in lower
- * case (RFC 5952), without a zone. Anything else is returned as it is.
+ * Returns the canonical text of an IP address, so that equal addresses are equal
+ * strings: IPv4-mapped IPv6 as IPv4, IPv6 compressed and in lower case (RFC
+ * 5952), without a zone. Returns other text unchanged.
  */
 export function canonicalAddress(address: string): string {
   if (!address.includes(":")) return address;
@@ -77,7 +76,7 @@ export function canonicalAddress(address: string): string {
   return [high, low].flatMap((part = 0) => [part >> 8, part & 255]).join(".");
 }
 
-/** Whether the text is an IPv4 or IPv6 address. */
+/** Whether a text is an IPv4 or IPv6 address. */
 export function isAddress(text: string): boolean {
   if (text.includes(":")) return URL.canParse(`http://[${text}]`);
   return /^(\d{1,3})(\.\d{1,3}){3}$/.test(text) &&

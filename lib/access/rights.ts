@@ -2,20 +2,19 @@ import { canonicalAddress } from "./hosts.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
 import type { Change } from "../watcher/watcher.ts";
 
-/** What a caller must be to see something. */
+/** The right that a request needs. */
 export type Right =
   | { readonly kind: "anyone" }
   | { readonly kind: "super" }
   | { readonly kind: "app"; readonly app: string };
 
-/** The rights that need no app. */
 export const ANYONE: Right = { kind: "anyone" };
 export const SUPER: Right = { kind: "super" };
 
-/** Who asks: an address, and what the cluster says of it at the moment of asking. */
+/** The caller of a request: its address, and what that may do now. */
 export interface Caller {
   readonly address: string;
-  /** The app that the address belongs to. */
+  /** App that the address belongs to. */
   readonly app: string | undefined;
   readonly isSuper: boolean;
   may(right: Right): boolean;
@@ -24,8 +23,8 @@ export interface Caller {
 const SUPER_APPS = "super_apps/";
 
 /**
- * Who may ask what, from the addresses in the pod groups and depends and from
- * the super apps in the config; kept up to date with every change of them.
+ * Decides what callers may read: by the addresses of containers in pod groups
+ * and depends, and by the super apps in the config. Follows their changes.
  */
 export class Rights {
   readonly #groups = new AddressIndex();
@@ -33,7 +32,7 @@ export class Rights {
   readonly #subscribers = new Map<string, Set<() => void>>();
   readonly #local: ReadonlySet<string>;
 
-  /** @param enabled when not, everybody may do everything */
+  /** @param enabled if not, every caller may read everything */
   constructor(
     private readonly cluster: Pick<Cluster, "config" | "depends" | "podgroup">,
     host: Pick<Host, "ip">,
@@ -65,18 +64,18 @@ export class Rights {
     });
   }
 
-  /** Whether all that rights rest on has been read. */
+  /** Whether everything that decides about rights has been read. */
   get isSynced(): boolean {
     const { config, depends, podgroup } = this.cluster;
     return config.isSynced && depends.isSynced && podgroup.isSynced;
   }
 
-  /** Whether the rights of this address are known. */
+  /** Whether the rights of an address are known. */
   isReadyFor(peer: string): boolean {
     return this.#isUnrestricted(canonicalAddress(peer)) || this.isSynced;
   }
 
-  /** @param peer the address at the other end of the TCP connection */
+  /** Returns the caller at an address. @param peer remote address of the TCP connection */
   caller(peer: string): Caller {
     const address = canonicalAddress(peer);
     const app = this.appOf(address);
@@ -94,7 +93,7 @@ export class Rights {
     };
   }
 
-  /** The app that an address belongs to: that of its pod group, else the service it is a portal of. */
+  /** Returns the app that an address belongs to: that of its pod group, else the service whose portal it is. */
   appOf(address: string): string | undefined {
     const canonical = canonicalAddress(address);
     return this.#groups.owner(canonical) ?? this.#portals.owner(canonical);
@@ -131,43 +130,45 @@ export class Rights {
   }
 }
 
-/** Which keys name an address, and the app that each stands for. */
+/** Index of the apps of addresses, with the keys that say so. */
 class AddressIndex {
   readonly #owners = new Map<string, Map<string, string>>();
 
   /**
-   * @param read the app that a value stands for, and its addresses
-   * @returns the addresses that were touched
+   * Applies changes of a subtree.
+   *
+   * @param read returns the app of a value, and its addresses
+   * @returns the addresses whose apps may have changed
    */
   apply<T>(
     changes: readonly Change<T>[],
     read: (value: T) => readonly [app: string, addresses: readonly string[]],
   ): Set<string> {
-    const touched = new Set<string>();
+    const changed = new Set<string>();
     for (const { key, value, previous } of changes) {
       if (previous !== undefined) {
         for (const address of read(previous)[1].map(canonicalAddress)) {
           const owners = this.#owners.get(address);
           owners?.delete(key);
           if (owners?.size === 0) this.#owners.delete(address);
-          touched.add(address);
+          changed.add(address);
         }
       }
       if (value !== undefined) {
         const [app, addresses] = read(value);
         for (const address of addresses.map(canonicalAddress)) {
-          // A container without an address, an app without a name: nobody.
+          // Containers may have no address, and apps no name.
           if (address === "" || app === "") continue;
           const owners = this.#owners.get(address) ?? new Map();
           this.#owners.set(address, owners.set(key, app));
-          touched.add(address);
+          changed.add(address);
         }
       }
     }
-    return touched;
+    return changed;
   }
 
-  /** The app of an address; of several keys that name it, the first in key order. */
+  /** Returns the app of an address; that of the first key if there are several. */
   owner(address: string): string | undefined {
     const owners = this.#owners.get(address);
     if (owners === undefined) return undefined;
@@ -180,7 +181,7 @@ class AddressIndex {
   }
 }
 
-/** Settings whose names start with one of these are for super callers only. */
+/** Prefixes of config names that only super callers may read. */
 const SECRETS = [
   "bootstrap_node_ip",
   "calico_default_rule",
@@ -201,7 +202,7 @@ const SECRETS = [
   "vips",
 ];
 
-/** Whether a setting is for super callers only. */
+/** Whether only super callers may read a config name. */
 export function isSecret(name: string): boolean {
   return SECRETS.some((secret) => name.startsWith(secret));
 }

@@ -93,6 +93,7 @@ export class GrpcServer implements CallEvents {
             },
             slowAfter,
           },
+          () => lainlet.counters.add("refusedConnections", 1),
         ),
     );
     this.#streams = new StreamRegistry({

@@ -22,13 +22,13 @@ import { bufferCost, type Quota } from "./quota.ts";
 import type { Http2Stream, StreamHandler } from "./stream.ts";
 import { MAX_STREAMS, Streams } from "./streams.ts";
 
-/** After so many frames it is looked whether it is time for others. */
+/** Number of frames after which the time slice is checked. */
 const YIELD_CHECK_EVERY = 16;
 
 /**
- * One connection of HTTP/2, at the server's end, after the preface. What it
- * holds for a peer is bounded, whatever that does: a body is sent as the peer
- * has room for it, from the bytes that all share.
+ * The server's end of an HTTP/2 connection, after the preface. Its memory is
+ * bounded, whatever the peer does. Bodies are sent as the peer's windows allow,
+ * from bytes that streams and connections share.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9113
  */
@@ -37,48 +37,49 @@ export class Http2Connection {
   readonly #headerBlocks = new HeaderBlockReader();
   readonly #outbox: Outbox;
   readonly #streams: Streams;
-  /** The peer has sent its settings, which come first. */
+  /** Whether the peer's settings have arrived, which come first. */
   #hasSettings = false;
   #isClosed = false;
-  /** Memory that was taken of the quota for frames and blocks that are not whole yet, in bytes. */
+  /** Memory reserved for incomplete frames and header blocks, in bytes. */
   #reserved = 0;
-  /** Something came since the last look. */
+  /** Whether anything was received since the last {@linkcode ping}. */
   #hasReceived = true;
   #usedAt = performance.now();
+  /** How long the peer may keep the connection open when all has been sent, in ms. */
+  #lingerTime = 0;
+  #lingering?: ReturnType<typeof setTimeout>;
 
-  /** @param open called for each request, with its headers */
+  /** @param onRequest called for each request, with its headers */
   constructor(
     private readonly conn: Deno.Conn,
     peer: string,
     private readonly quota: Quota,
-    open: (stream: Http2Stream) => StreamHandler,
+    onRequest: (stream: Http2Stream) => StreamHandler,
   ) {
     this.#outbox = new Outbox(
       conn,
       quota,
-      () => {
-        if (this.#streams.areDone) this.close();
-      },
+      () => this.#onIdle(),
       () => this.close(),
     );
-    this.#streams = new Streams(peer, this.#outbox, quota, open);
+    this.#streams = new Streams(peer, this.#outbox, quota, onRequest);
     this.#outbox.sendControl(settingsFrame([
       [SETTING.maxConcurrentStreams, MAX_STREAMS],
       [SETTING.maxHeaderListSize, MAX_HEADER_LIST_SIZE],
     ]));
   }
 
-  /** When it was last used, as `performance.now()`; undefined: it is at present, or it ends. */
+  /** When the connection was last used, as `performance.now()`; undefined if it has streams, or ends. */
   get idleSince(): number | undefined {
     const { isEnding, size } = this.#streams;
     return isEnding || size > 0 ? undefined : this.#usedAt;
   }
 
   /**
-   * Takes what arrived. Others are served in between, and first, where the
-   * peer does not read what it is answered.
+   * Processes received bytes. Waits for the time slices of other addresses, and
+   * while the peer does not read the answers to its frames.
    *
-   * @returns why the connection is over; undefined: it is not
+   * @returns the error that has broken the connection, if any
    */
   async receive(chunk: Uint8Array): Promise<string | undefined> {
     this.#hasReceived = true;
@@ -88,7 +89,7 @@ export class Http2Connection {
     let count = 0;
     try {
       for (const frame of this.#frames.push(chunk)) {
-        // It may have been closed while this waited.
+        // Closed during an await.
         if (this.#isClosed) return;
         this.#handleFrame(frame);
         if (++count % YIELD_CHECK_EVERY > 0) continue;
@@ -107,56 +108,78 @@ export class Http2Connection {
     }
   }
 
-  /** Asks for a sign of life. @returns false when there was none since the last time */
+  /** Sends a PING. @returns false if nothing was received since the last one */
   ping(): boolean {
     if (!this.#hasReceived) return false;
     this.#hasReceived = false;
-    this.#outbox.sendControl(encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8)));
+    this.#outbox.sendControl(
+      encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8)),
+    );
     return true;
   }
 
-  /** Takes no new streams; the connection is over when those that are there are. */
-  goAway(): void {
+  /**
+   * Sends GOAWAY, refuses new streams, and closes the connection when its streams
+   * have ended (RFC 9113, 6.8). A request that was on its way is refused, so that
+   * the client may repeat it elsewhere (RFC 9113, 8.7).
+   *
+   * @param lingerTime how long the client may take to read that and to close the
+   * connection itself, in ms
+   */
+  goAway(lingerTime = 0): void {
     if (this.#streams.isEnding) return;
+    this.#lingerTime = lingerTime;
     this.#streams.stopAccepting();
     this.#sendGoaway(ERROR.none);
   }
 
-  /** Ends all: the connection is lost, or is to be. */
+  /** Closes the connection and all streams. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    clearTimeout(this.#lingering);
     this.quota.release(this.#reserved);
     this.#outbox.close();
     this.#streams.close();
     try {
       this.conn.close();
     } catch {
-      // It was closed before.
+      // Already closed.
     }
   }
 
-  /** @param elapsed since the last call, in ms @returns for how long the peer has read nothing of what is there for it, in ms */
+  /** @param elapsed since the last call, in ms @returns how long the peer has not read pending data, in ms */
   tick(elapsed: number): number {
     return this.#outbox.tick(elapsed);
   }
 
-  /** Notes what is kept until more arrives. @throws {ConnectionError} when the peer has too much */
+  #onIdle(): void {
+    if (!this.#streams.areDone) return;
+    if (this.#lingerTime === 0) this.close();
+    else {
+      this.#lingering ??= setTimeout(() => this.close(), this.#lingerTime);
+    }
+  }
+
+  /** Reserves memory for what is kept until more arrives. @throws {ConnectionError} if that exceeds the quota */
   #updateReserved(): void {
-    const taken = bufferCost(this.#frames.heldBytes) +
+    const reserved = bufferCost(this.#frames.heldBytes) +
       bufferCost(this.#headerBlocks.heldBytes);
-    const more = taken - this.#reserved;
+    const more = reserved - this.#reserved;
     if (more > 0 && !this.quota.reserve(more)) {
-      throw new ConnectionError(ERROR.enhanceYourCalm, "too much is kept");
+      throw new ConnectionError(
+        ERROR.enhanceYourCalm,
+        "memory limit of the address exceeded",
+      );
     }
     if (more < 0) this.quota.release(-more);
-    this.#reserved = taken;
+    this.#reserved = reserved;
   }
 
   #handleFrame(frame: Frame): void {
     const { type } = frame;
     if (this.#headerBlocks.isOpen !== (type === TYPE.continuation)) {
-      throw new ConnectionError(ERROR.protocol, "a header block is broken off");
+      throw new ConnectionError(ERROR.protocol, "interrupted header block");
     }
     checkFrame(frame);
     if (!this.#hasSettings) this.#requireSettings(frame);
@@ -184,17 +207,14 @@ export class Http2Connection {
       case TYPE.windowUpdate:
         return this.#handleWindowUpdate(frame);
       case TYPE.pushPromise:
-        throw new ConnectionError(ERROR.protocol, "a client cannot push");
+        throw new ConnectionError(ERROR.protocol, "PUSH_PROMISE from a client");
     }
   }
 
   /** RFC 9113, 3.4. */
   #requireSettings({ type, flags }: Frame): void {
     if (type !== TYPE.settings || flags & FLAG.ack) {
-      throw new ConnectionError(
-        ERROR.protocol,
-        "the settings do not come first",
-      );
+      throw new ConnectionError(ERROR.protocol, "SETTINGS is not first");
     }
     this.#hasSettings = true;
   }
@@ -202,10 +222,7 @@ export class Http2Connection {
   #handleSettings({ flags, payload }: Frame): void {
     if (flags & FLAG.ack) {
       if (payload.length === 0) return;
-      throw new ConnectionError(
-        ERROR.frameSize,
-        "settings in what confirms them",
-      );
+      throw new ConnectionError(ERROR.frameSize, "SETTINGS ack with a payload");
     }
     for (const [id, value] of parseSettings(payload)) {
       if (id === SETTING.initialWindowSize) {
@@ -217,13 +234,13 @@ export class Http2Connection {
   }
 
   #handleWindowUpdate({ stream, payload }: Frame): void {
-    const by = uint32At(payload, 0) & MAX_WINDOW;
-    if (stream !== 0) return this.#streams.growWindow(stream, by);
-    if (by === 0) {
-      throw new ConnectionError(ERROR.protocol, "a window grows by nothing");
+    const increment = uint32At(payload, 0) & MAX_WINDOW;
+    if (stream !== 0) return this.#streams.growWindow(stream, increment);
+    if (increment === 0) {
+      throw new ConnectionError(ERROR.protocol, "WINDOW_UPDATE by 0");
     }
-    if (!this.#outbox.growWindow(by)) {
-      throw new ConnectionError(ERROR.flowControl, "too wide a window");
+    if (!this.#outbox.growWindow(increment)) {
+      throw new ConnectionError(ERROR.flowControl, "window too large");
     }
   }
 
@@ -232,7 +249,7 @@ export class Http2Connection {
     this.#outbox.sendControl(encodeFrame(TYPE.goaway, 0, 0, payload));
   }
 
-  /** Says why, and ends the connection. */
+  /** Ends all streams, sends GOAWAY with an error, and closes the connection. */
   #fail(code: ErrorCode): void {
     this.#streams.stopAccepting();
     this.#streams.close();

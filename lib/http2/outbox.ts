@@ -10,28 +10,28 @@ import {
 import { bufferCost, type Quota } from "./quota.ts";
 import type { BodyChunk, Http2Stream } from "./stream.ts";
 
-/** How much is handed to the system at a time, about, in bytes. */
+/** About how much is written at a time, in bytes. */
 const BATCH_SIZE = 64 * 1024;
 
-/** What a part counts besides its bytes: thousands of one byte each are no small batch. */
+/** Added to the size of each chunk of a batch, in bytes: thousands of 1 byte are no small batch. */
 const CHUNK_COST = 256;
 
-/** Up to so many bytes are sent at a time where streams share the frames: copies of that length would be too much memory. */
+/** Largest body that is written at once if streams share its frames, in bytes. Copies of that size would take too much memory. */
 const MAX_SHARED_BATCH = 1024 * 1024;
 
-/** How much may wait to be sent besides bodies, in bytes: a peer that does not read it is disconnected. */
+/** Maximum size of queued control frames, in bytes: a peer that does not read them is disconnected. */
 const MAX_CONTROL = 1024 * 1024;
 
-/** While more than that waits, nothing is read of the peer, in bytes: much of what it sends is answered. */
+/** Size of queued control frames from which on the peer is not read, in bytes, as many of its frames are answered. */
 const HIGH_WATER_MARK = 64 * 1024;
 
-/** What a connection sends: frames that cannot wait, and then bodies, as there is room for them. */
+/** The send queue of a connection: control frames (all but DATA) first, then bodies as the windows allow. */
 export class Outbox {
-  /** Streams that may have something to send; the first one is served next. */
+  /** Streams with something to send, in the order in which they are served. */
   readonly #ready = new Set<Http2Stream>();
-  /** Streams that have something to send, and no room for it. */
+  /** Streams with something to send whose window is used up. */
   readonly #blocked = new Set<Http2Stream>();
-  /** All streams may have got room. */
+  /** Whether windows of blocked streams may have grown. */
   #mustRecheckBlocked = false;
   #control: Uint8Array[] = [];
   #controlSize = 0;
@@ -39,14 +39,14 @@ export class Outbox {
   #isFlushing = false;
   #isClosed = false;
   #drained?: PromiseWithResolvers<void>;
-  /** The peer took something since the last look. */
+  /** Whether anything was written since the last {@linkcode tick}. */
   #hasProgress = false;
-  /** For how long it has taken nothing, in ms, as far as that was looked at. */
+  /** How long nothing could be written, in ms. */
   #stalledFor = 0;
 
   /**
-   * @param onIdle called when all was sent
-   * @param onError called when no more can be sent
+   * @param onIdle called when everything has been written
+   * @param onError called when a write fails, or too many control frames are queued
    */
   constructor(
     private readonly conn: Deno.Conn,
@@ -55,26 +55,26 @@ export class Outbox {
     private readonly onError: () => void,
   ) {}
 
-  /** Sends a frame before all bodies. */
+  /** Queues control frames. */
   sendControl(frame: Uint8Array): void {
     if (this.#isClosed) return;
     const size = this.#controlSize + frame.length;
-    const isWithin = size <= MAX_CONTROL &&
+    const isAllowed = size <= MAX_CONTROL &&
       this.quota.reserve(bufferCost(size) - bufferCost(this.#controlSize));
-    if (!isWithin) return this.onError();
+    if (!isAllowed) return this.onError();
     this.#control.push(frame);
     this.#controlSize = size;
     this.flush();
   }
 
-  /** Resolves when enough of what waits was sent for the peer to be read again; undefined: it is to be read now. */
+  /** Resolves when the peer may be read again; undefined if it may be read now. */
   drained(): Promise<void> | undefined {
     if (this.#controlSize <= HIGH_WATER_MARK) return undefined;
     this.#drained ??= Promise.withResolvers();
     return this.#drained.promise;
   }
 
-  /** @param elapsed since the last call, in ms @returns for how long the peer has taken nothing of what is sent, in ms */
+  /** @param elapsed since the last call, in ms @returns how long the peer has not read pending data, in ms */
   tick(elapsed: number): number {
     const isStalled = this.#isFlushing && !this.#hasProgress;
     this.#stalledFor = isStalled ? this.#stalledFor + elapsed : 0;
@@ -82,7 +82,7 @@ export class Outbox {
     return this.#stalledFor;
   }
 
-  /** A stream has something to send, or room for it. */
+  /** Queues a stream that has something to send, or whose window has grown. */
   schedule(stream: Http2Stream): void {
     this.#blocked.delete(stream);
     this.#ready.add(stream);
@@ -94,20 +94,20 @@ export class Outbox {
     this.#blocked.delete(stream);
   }
 
-  /** All streams may have room for more: they are looked at once, however often that is said meanwhile. */
+  /** Notes that windows of all streams have grown. Several calls cost one pass over the blocked streams. */
   recheckBlocked(): void {
     this.#mustRecheckBlocked = true;
     this.flush();
   }
 
-  /** The peer has room for more. @returns false when that is more than there can be */
-  growWindow(by: number): boolean {
-    this.#window += by;
+  /** Grows the window of the connection. @returns false if it becomes too large */
+  growWindow(increment: number): boolean {
+    this.#window += increment;
     this.flush();
     return this.#window <= MAX_WINDOW;
   }
 
-  /** Sends nothing more. */
+  /** Drops everything that is queued. */
   close(): void {
     this.#isClosed = true;
     this.#ready.clear();
@@ -115,7 +115,7 @@ export class Outbox {
     this.#takeControl();
   }
 
-  /** Takes what waits besides bodies. */
+  /** Empties the queue of control frames. */
   #takeControl(): Uint8Array[] {
     const control = this.#control;
     this.quota.release(bufferCost(this.#controlSize));
@@ -126,7 +126,7 @@ export class Outbox {
     return control;
   }
 
-  /** Sends what there is to send, soon: what comes meanwhile goes along. */
+  /** Writes what is queued, in a microtask, together with what is queued until then. */
   flush(): void {
     if (this.#isFlushing || this.#isClosed) return;
     this.#isFlushing = true;
@@ -138,25 +138,28 @@ export class Outbox {
     try {
       for (let isFirst = true;; isFirst = false) {
         if (!isFirst && slice.isLong && this.#hasMore) await slice.next();
-        // A clock is too dear for the one body that most connections carry.
-        const isLone = isFirst && this.#ready.size === 1 &&
+        // Most connections send one body at a time: not worth reading the clock.
+        const isOnlyBody = isFirst && this.#ready.size === 1 &&
           this.#controlSize === 0;
-        const begin = isLone || !this.#hasMore ? undefined : performance.now();
-        const parts = this.#collect(BATCH_SIZE - this.#controlSize);
-        const [part] = parts;
-        if (part === undefined && this.#controlSize === 0) break;
+        const begin = isOnlyBody || !this.#hasMore
+          ? undefined
+          : performance.now();
+        const chunks = this.#collect(BATCH_SIZE - this.#controlSize);
+        const [chunk] = chunks;
+        if (chunk === undefined && this.#controlSize === 0) break;
         if (
-          part?.isWhole && part.trailers === undefined && parts.length === 1 &&
+          chunk?.isWhole && chunk.trailers === undefined &&
+          chunks.length === 1 &&
           this.#controlSize === 0
         ) {
-          await this.#send(framesOf(part));
+          await this.#writeAll(framesOf(chunk));
         } else {
-          const sending = this.#sendBatch(parts);
+          const sending = this.#sendBatch(chunks);
           if (begin !== undefined) slice.spend(performance.now() - begin);
           await sending;
         }
         this.#hasProgress = true;
-        for (const part of parts) part.stream.sent(part);
+        for (const chunk of chunks) chunk.stream.onSent(chunk);
       }
       this.#isFlushing = false;
       this.onIdle();
@@ -169,12 +172,12 @@ export class Outbox {
     return this.#controlSize > 0 || this.#ready.size > 0;
   }
 
-  /** Sends what waits besides bodies, and parts of bodies. */
-  async #sendBatch(parts: readonly BodyChunk[]): Promise<void> {
+  /** Writes all control frames and some chunks of bodies, copied into one buffer. */
+  async #sendBatch(chunks: readonly BodyChunk[]): Promise<void> {
     let size = this.#controlSize;
     const control = this.#takeControl();
-    for (const { bytes, trailers: end } of parts) {
-      size += sizeWithFrameHeaders(bytes.length) + (end?.length ?? 0);
+    for (const { bytes, trailers } of chunks) {
+      size += sizeWithFrameHeaders(bytes.length) + (trailers?.length ?? 0);
     }
     const buffer = takeBuffer(size);
     let at = 0;
@@ -182,12 +185,12 @@ export class Outbox {
       buffer.set(frame, at);
       at += frame.length;
     }
-    for (const part of parts) at = writeFrames(buffer, at, part);
-    await this.#send(buffer.subarray(0, size));
+    for (const chunk of chunks) at = writeFrames(buffer, at, chunk);
+    await this.#writeAll(buffer.subarray(0, size));
     returnBuffer(buffer);
   }
 
-  async #send(bytes: Uint8Array): Promise<void> {
+  async #writeAll(bytes: Uint8Array): Promise<void> {
     let at = await this.conn.write(bytes);
     while (at < bytes.length) {
       this.#hasProgress = true;
@@ -195,55 +198,55 @@ export class Outbox {
     }
   }
 
-  /** How much a stream may send that nobody waits for: all, where that needs no copy. */
+  /** Returns how much of the only stream is sent at once, in bytes: all of its body if that needs no copy. */
   #maxShareOfOnlyStream(): number {
     const [stream] = this.#ready;
     const whole = stream?.wholeBody;
     if (stream === undefined || whole === undefined) return BATCH_SIZE;
-    const isWithin = whole.length <= Math.min(MAX_SHARED_BATCH, this.#window);
-    return isWithin && canShareFrames(whole, stream.id)
+    const isAllowed = whole.length <= Math.min(MAX_SHARED_BATCH, this.#window);
+    return isAllowed && canShareFrames(whole, stream.id)
       ? whole.length
       : BATCH_SIZE;
   }
 
-  /** What streams have to send, and there is room for. @param room about how many bytes */
+  /** Takes chunks that the windows allow from streams. @param room about how many bytes */
   #collect(room: number): BodyChunk[] {
-    const parts: BodyChunk[] = [];
+    const chunks: BodyChunk[] = [];
     if (this.#mustRecheckBlocked) {
       this.#mustRecheckBlocked = false;
       for (const stream of this.#blocked) this.#ready.add(stream);
       this.#blocked.clear();
     }
-    // In turn, a frame each; one that is alone need not stop so soon.
+    // Several streams send a frame each, in turn.
     const share = this.#ready.size > 1
       ? MAX_PAYLOAD
       : this.#maxShareOfOnlyStream();
-    // With anything before it, it would be copied.
-    if (share > BATCH_SIZE && this.#controlSize > 0) return parts;
+    // Together with control frames the body would be copied: they go first.
+    if (share > BATCH_SIZE && this.#controlSize > 0) return chunks;
     for (const stream of this.#ready) {
       if (room <= 0 || this.#window <= 0) break;
       this.#ready.delete(stream);
-      const most = Math.min(stream.sendable, this.#window, share);
-      if (most <= 0) {
+      const max = Math.min(stream.sendable, this.#window, share);
+      if (max <= 0) {
         this.#blocked.add(stream);
         continue;
       }
-      const part = stream.take(most);
-      parts.push(part);
-      room -= part.bytes.length + CHUNK_COST;
-      this.#window -= part.bytes.length;
-      // Behind the others, whose turn it is now.
+      const chunk = stream.takeChunk(max);
+      chunks.push(chunk);
+      room -= chunk.bytes.length + CHUNK_COST;
+      this.#window -= chunk.bytes.length;
+      // Queued again, behind the others.
       if (stream.sendable > 0) this.#ready.add(stream);
-      else if (!part.isLast) this.#blocked.add(stream);
+      else if (!chunk.isLast) this.#blocked.add(stream);
     }
-    return parts;
+    return chunks;
   }
 }
 
-/** For how many stream numbers frames are kept: most connections have one stream, their first or second. */
+/** For how many stream ids the frames of a body are shared: most connections have one stream, their first or second. */
 const MAX_SHARED_IDS = 4;
 
-/** A body's frames for the streams of one number. */
+/** The DATA frames of a body for all streams with one id, of whatever connection. */
 interface SharedFrames {
   readonly id: number;
   readonly frames: Uint8Array;
@@ -251,31 +254,31 @@ interface SharedFrames {
 
 const sharedFrames = new WeakMap<Uint8Array, SharedFrames[]>();
 
-/** Whether {@linkcode framesOf} gives all streams of this number the same bytes, and not a copy each. */
-export function canShareFrames(bytes: Uint8Array, id: number): boolean {
+/** Whether {@linkcode framesOf} returns the same bytes for all streams with an id, and not a copy each. */
+function canShareFrames(bytes: Uint8Array, id: number): boolean {
   const all = sharedFrames.get(bytes) ?? [];
   return all.length < MAX_SHARED_IDS || all.some((one) => one.id === id);
 }
 
-/** The frames that carry all that a stream was given to send. */
-export function framesOf(part: BodyChunk): Uint8Array {
-  const { bytes, stream: { id } } = part;
+/** Returns the DATA frames of a whole body. */
+function framesOf(chunk: BodyChunk): Uint8Array {
+  const { bytes, stream: { id } } = chunk;
   const all = sharedFrames.get(bytes) ?? [];
   const known = all.find((one) => one.id === id);
   if (known !== undefined) return known.frames;
   const frames = new Uint8Array(sizeWithFrameHeaders(bytes.length));
-  writeFrames(frames, 0, part);
+  writeFrames(frames, 0, chunk);
   if (all.length < MAX_SHARED_IDS) {
     sharedFrames.set(bytes, [...all, { id, frames }]);
   }
   return frames;
 }
 
-/** Writes a part into a buffer, in as many frames as it takes. @returns where they end */
-export function writeFrames(
+/** Writes a chunk into a buffer as DATA frames, and its trailers. @returns the offset of their end */
+function writeFrames(
   buffer: Uint8Array,
   at: number,
-  { bytes, stream, trailers: end }: BodyChunk,
+  { bytes, stream, trailers }: BodyChunk,
 ): number {
   let from = 0;
   do {
@@ -287,31 +290,31 @@ export function writeFrames(
     at += FRAME_HEADER_SIZE + payload.length;
     from += payload.length;
   } while (from < bytes.length);
-  if (end === undefined) return at;
-  buffer.set(end, at);
-  return at + end.length;
+  if (trailers === undefined) return at;
+  buffer.set(trailers, at);
+  return at + trailers.length;
 }
 
-/** How long the buffers are that are used again, in bytes: longer than what is sent at a time. */
+/** Size of pooled buffers, in bytes: more than a batch. */
 const POOLED_SIZE = 96 * 1024;
 
-/** Up to this many bytes a buffer of its own is cheaper. */
+/** Up to this size, in bytes, a new buffer is cheaper. */
 const MIN_POOLED = 4 * 1024;
 
-/** How many are kept for later. */
+/** Maximum number of unused buffers in the pool. */
 const MAX_POOLED = 64;
 
-/** Buffers of this thread that nobody uses. */
+/** Unused buffers of this thread. */
 const pool: Uint8Array<ArrayBuffer>[] = [];
 
-/** A buffer of a size at least, with whatever is in it. */
-export function takeBuffer(size: number): Uint8Array<ArrayBuffer> {
+/** Returns a buffer of at least a size, with undefined contents. */
+function takeBuffer(size: number): Uint8Array<ArrayBuffer> {
   if (size <= MIN_POOLED || size > POOLED_SIZE) return new Uint8Array(size);
   return pool.pop() ?? new Uint8Array(POOLED_SIZE);
 }
 
-/** Takes a buffer back that is not used any more. */
-export function returnBuffer(buffer: Uint8Array<ArrayBuffer>): void {
+/** Returns a buffer to the pool. */
+function returnBuffer(buffer: Uint8Array<ArrayBuffer>): void {
   if (buffer.length === POOLED_SIZE && pool.length < MAX_POOLED) {
     pool.push(buffer);
   }

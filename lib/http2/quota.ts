@@ -1,72 +1,72 @@
 import { TimeSlice } from "../time_slice.ts";
 
-/** What one address may have of a server, with all its connections. */
+/** Limits of one address, for all its connections together. */
 export interface QuotaLimits {
   readonly connections: number;
-  /** What is kept of it: connections, streams, requests that are not whole, frames that it does not read; in bytes. */
+  /** Memory of connections, streams, incomplete requests and unread frames, in bytes. */
   readonly bytes: number;
-  /** Different bodies that are on their way to it, in bytes; a single one may be longer. */
+  /** Different response bodies that are being sent, in bytes; a single one may be larger. */
   readonly bodies: number;
 }
 
-/** Memory that a connection takes, in bytes. */
+/** Memory of a connection, in bytes. */
 export const CONNECTION_SIZE = 12 * 1024;
 
-/** So much of each of its buffers is a part of that: one that is read goes on, whatever the others of its address take. */
+/**
+ * The part of each buffer that {@linkcode CONNECTION_SIZE} includes, in bytes. So
+ * a connection that is read works on, whatever the others of its address use.
+ */
 const INCLUDED_BUFFER = 1024;
 
-/** What a connection's buffer takes besides {@linkcode CONNECTION_SIZE}, in bytes. */
+/** Returns the memory of a buffer beyond what {@linkcode CONNECTION_SIZE} includes, in bytes. */
 export function bufferCost(size: number): number {
   return Math.max(0, size - INCLUDED_BUFFER);
 }
 
-/** A body that is on its way, and to how many streams. */
+/** A body that is being sent, and to how many streams. */
 interface BodyReferences {
   readonly body: Uint8Array;
   streams: number;
 }
 
-/** What an address has of that at present. */
+/** What one address uses of its limits, and its time slice. */
 export class Quota {
   readonly slice = new TimeSlice();
   #bytes = 0;
   #bodyBytes = 0;
   readonly #bodies = new Map<Uint8Array, BodyReferences>();
-  /** The one that was looked at last. */
+  /** The last one looked up: a state is sent to many streams in a row. */
   #last?: BodyReferences;
 
   constructor(private readonly limits: QuotaLimits) {}
 
-  /** Takes room for bytes. @returns false: there is none */
+  /** Reserves memory. @returns false if that exceeds the limit */
   reserve(bytes: number): boolean {
     if (this.#bytes + bytes > this.limits.bytes) return false;
     this.#bytes += bytes;
     return true;
   }
 
-  /** Gives room back. */
   release(bytes: number): void {
     this.#bytes -= bytes;
   }
 
-  /** Takes room for a body; the same one to many streams counts once. @returns false: there is none */
+  /** Reserves memory for a body; one that goes to many streams counts once. @returns false if that exceeds the limit */
   reserveBody(body: Uint8Array): boolean {
-    const use = this.#referencesOf(body);
-    if (use.streams === 0) {
-      const reservedBytes = this.#bodyBytes + body.length;
-      if (reservedBytes > this.limits.bodies && this.#bodies.size > 0) {
-        return false;
-      }
-      this.#bodyBytes = reservedBytes;
-      this.#bodies.set(body, use);
+    const references = this.#referencesOf(body);
+    if (references.streams === 0) {
+      const bodyBytes = this.#bodyBytes + body.length;
+      if (bodyBytes > this.limits.bodies && this.#bodies.size > 0) return false;
+      this.#bodyBytes = bodyBytes;
+      this.#bodies.set(body, references);
     }
-    use.streams++;
+    references.streams++;
     return true;
   }
 
   releaseBody(body: Uint8Array): void {
-    const use = this.#referencesOf(body);
-    if (--use.streams > 0) return;
+    const references = this.#referencesOf(body);
+    if (--references.streams > 0) return;
     this.#bodies.delete(body);
     this.#bodyBytes -= body.length;
     this.#last = undefined;
@@ -74,14 +74,13 @@ export class Quota {
 
   #referencesOf(body: Uint8Array): BodyReferences {
     if (this.#last?.body === body) return this.#last;
-    const use = this.#bodies.get(body) ?? { body, streams: 0 };
-    // A state goes to many streams at a time.
-    if (use.streams > 0) this.#last = use;
-    return use;
+    const references = this.#bodies.get(body) ?? { body, streams: 0 };
+    if (references.streams > 0) this.#last = references;
+    return references;
   }
 
-  /** All that it takes at present, in bytes. */
-  get size(): number {
+  /** All reserved memory, in bytes. */
+  get reservedBytes(): number {
     return this.#bytes + this.#bodyBytes;
   }
 }

@@ -10,24 +10,26 @@ import type { Http2Stream, StreamHandler } from "./stream.ts";
 
 const log = getLogger(["lainlet", "http2"]);
 
-/** How long a connection may take to begin, TLS included, and to end, in ms. */
+/** How long a connection may take until its preface, with TLS handshake, in ms. */
 const PREFACE_TIMEOUT = 10_000;
+
+/** How long a broken connection may take to read the GOAWAY, in ms. */
 const GOAWAY_GRACE = 1_000;
 
-/** How often connections are looked after, and asked for a sign of life, in ms. */
+/** How often connections are checked for slow readers, and get a PING, in ms. */
 const CHECK_INTERVAL = 1_000;
 const PING_INTERVAL = 30_000;
 
-/** How long no connection is accepted after one that could not be, in ms. */
+/** Delay after a connection that could not be accepted, in ms. */
 const ACCEPT_RETRY = 200;
 
-/** How often it is looked whether the certificate was renewed, in ms. */
+/** How often the certificate is reloaded, in ms. */
 const RELOAD_INTERVAL = 5_000;
 
-/** How often trouble of one kind is told, in ms. */
+/** How often a kind of problem is logged, in ms. */
 const LOG_INTERVAL = 60_000;
 
-/** The answer to those who speak HTTP/1. */
+/** The response to HTTP/1 clients. */
 const NOT_HTTP2 = new TextEncoder().encode(
   [
     "HTTP/1.1 505 HTTP Version Not Supported",
@@ -38,20 +40,20 @@ const NOT_HTTP2 = new TextEncoder().encode(
   ].join("\r\n"),
 );
 
-/** Where to listen. */
+/** Where an {@linkcode Http2Server} listens. */
 export interface Http2Address {
   readonly hostname: string;
-  /** 0 is any. */
+  /** 0 is any free port. */
   readonly port: number;
-  /** The present certificate and its key; without, there is no TLS. */
+  /** Reads the current certificate and its key; undefined for no TLS. */
   readonly tls?: { read(): KeyPair };
 }
 
-/** What a server tolerates from its peers. */
+/** Limits of an {@linkcode Http2Server}. */
 export interface Http2Limits {
-  /** What one address may have. */
+  /** Limits of one address. */
   readonly quota: QuotaLimits;
-  /** How long a peer may read nothing of what is there for it, in ms. */
+  /** How long pending data may stay unread before its connection is closed, in ms. */
   readonly slowAfter: number;
 }
 
@@ -61,42 +63,44 @@ const DEFAULT_LIMITS: Http2Limits = {
 };
 
 /**
- * A server of HTTP/2, by prior knowledge or TLS: as much of it as gRPC needs.
+ * An HTTP/2 server, with TLS or prior knowledge, as far as gRPC needs it.
  *
- * Not `node:http2`: that of Deno 2.7.11, whose runtime the executable may hold,
- * takes whatever it is given for a client that does not read
- * (https://github.com/denoland/deno/pull/36044), and cannot serve TLS. Under
- * Deno 2.9.6 a server of it was seen to end with a segmentation fault when
- * clients of Node.js left amid streams. `scripts/node_http2.ts` tries whether it
- * holds back, and what leaving clients do to it: of 2.9.6 it holds back, and
- * 5,000 connections that were left, with 30,000 streams, did not end it. When the
- * executable holds such a runtime, this module can go. Nor `Deno.serve`, which
- * sends no trailers.
+ * `Deno.serve` cannot serve gRPC, because it sends no trailers. `node:http2`
+ * cannot in Deno 2.7.11, whose runtime the executable may contain: it buffers
+ * without bound for a client that does not read
+ * (https://github.com/denoland/deno/pull/36044), and has no TLS. In Deno 2.9.6 a
+ * segmentation fault was seen once when clients in Node.js disconnected amid
+ * streams. `scripts/node_http2.ts` tests both: in 2.9.6 it applies backpressure,
+ * and survived 5,000 connections that were dropped with 30,000 streams. When the
+ * executable contains such a runtime, this module can be removed.
  */
 export class Http2Server {
   #listener: Deno.TcpListener | Deno.TlsListener;
   readonly #peers: Peers;
-  /** Of each connection, whether it has begun or not. */
+  /** A promise for each connection, before or after the preface. */
   readonly #served = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   readonly #timers: readonly ReturnType<typeof setInterval>[];
-  /** When trouble was told, by its kind. */
+  /** When a problem was last logged, by its kind. */
   readonly #loggedAt = new Map<string, number>();
 
   /**
    * Listens.
    *
    * @param onRequest called for each request, with its headers
-   * @throws {Error} that says why not
+   * @param onRefused called for each connection that is refused because its
+   * address has too many, or closed to free a file descriptor
+   * @throws {Error} if it cannot listen
    */
   constructor(
     { tls, ...address }: Http2Address,
     private readonly onRequest: (stream: Http2Stream) => StreamHandler,
     private readonly limits: Http2Limits = DEFAULT_LIMITS,
+    onRefused: () => void = () => {},
   ) {
-    this.#peers = new Peers(limits.quota);
+    this.#peers = new Peers(limits.quota, onRefused);
     const pair = tls?.read();
-    // Where ports are shared, nothing else says that this one is taken.
+    // Listening on a shared port succeeds even if another process listens on it.
     if (pair !== undefined) Deno.listen(address).close();
     this.#listener = pair === undefined
       ? Deno.listen(address)
@@ -108,12 +112,7 @@ export class Http2Server {
     ];
   }
 
-  /** Connections that were refused or closed, as their address had too many. */
-  get refused(): number {
-    return this.#peers.refused;
-  }
-
-  /** Memory that is kept for all peers, in bytes, as their quotas count it. */
+  /** Memory reserved by all addresses, in bytes, as their quotas count it. */
   get reservedBytes(): number {
     return this.#peers.reservedBytes;
   }
@@ -122,7 +121,7 @@ export class Http2Server {
     return this.#listener.addr;
   }
 
-  /** Takes no new requests, and waits until those that are there are answered. */
+  /** Stops listening and refuses new requests; resolves when all open ones have been answered. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#closing.abort();
@@ -131,7 +130,7 @@ export class Http2Server {
     await Promise.all(this.#served);
   }
 
-  /** Looks again and again whether the certificate was renewed; then new connections get the new one. */
+  /** Reloads the certificate regularly; a new one is used for new connections. */
   #startReloading(
     tls: NonNullable<Http2Address["tls"]>,
     first: KeyPair,
@@ -146,22 +145,22 @@ export class Http2Server {
         used = { cert, key };
         old.close();
         this.#accept(this.#listener);
-        log.info("new connections get a renewed certificate");
+        log.info("certificate renewed for new connections");
       } catch (error) {
-        this.#logProblem("a renewed certificate cannot be used", {
+        this.#logProblem("cannot use a renewed certificate", {
           error: String(error),
         });
       }
     }, RELOAD_INTERVAL);
   }
 
-  /** Accepts connections until the server is closed, or has another listener. */
+  /** Accepts connections until the server is closed, or its listener is replaced. */
   async #accept(listener: Deno.TcpListener | Deno.TlsListener): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       try {
         const conn = await listener.accept();
-        // What is small is not to wait for more.
+        // Small frames must not wait for more data.
         if ("setNoDelay" in conn) conn.setNoDelay();
         const served = this.#admit(conn);
         if (served === undefined) continue;
@@ -169,7 +168,7 @@ export class Http2Server {
         served.finally(() => this.#served.delete(served));
       } catch (error) {
         if (signal.aborted || listener !== this.#listener) return;
-        this.#logProblem("a connection cannot be accepted", {
+        this.#logProblem("cannot accept a connection", {
           error: String(error),
         });
         this.#peers.closeIdle();
@@ -178,7 +177,7 @@ export class Http2Server {
     }
   }
 
-  /** Serves a connection, unless its address has too many. @returns resolves when it is over */
+  /** Serves a connection, unless its address has too many. @returns resolves when it has ended */
   #admit(conn: Deno.Conn<Deno.NetAddr>): Promise<void> | undefined {
     const { hostname } = conn.remoteAddr;
     const peer = this.#peers.admit(hostname);
@@ -190,45 +189,49 @@ export class Http2Server {
     close(conn);
   }
 
-  /** Looks after connections: whether they are read, and alive. @returns ends that */
+  /** Checks regularly that peers read, and that they are alive. */
   #startChecks(): ReturnType<typeof setInterval> {
     const { slowAfter } = this.limits;
     let last = performance.now();
-    let checkedAt = last;
+    let pingedAt = last;
     return setInterval(() => {
       const now = performance.now();
       const elapsed = now - last;
       last = now;
-      const isCheck = now - checkedAt >= PING_INTERVAL;
-      if (isCheck) checkedAt = now;
+      const isPingDue = now - pingedAt >= PING_INTERVAL;
+      if (isPingDue) pingedAt = now;
       for (const [{ address }, one] of this.#peers) {
         const isSlow = one.tick(elapsed) >= slowAfter;
-        if (isSlow) this.#logProblem("a peer reads nothing", { peer: address });
-        if (isSlow || isCheck && !one.ping()) one.close();
+        if (isSlow) {
+          this.#logProblem("a peer does not read, its connection ends", {
+            peer: address,
+          });
+        }
+        if (isSlow || isPingDue && !one.ping()) one.close();
       }
     }, Math.min(CHECK_INTERVAL, slowAfter));
   }
 
-  #logProblem(trouble: string, details: Record<string, string>): void {
+  #logProblem(problem: string, details: Record<string, string>): void {
     const now = performance.now();
-    const last = this.#loggedAt.get(trouble) ?? -Infinity;
+    const last = this.#loggedAt.get(problem) ?? -Infinity;
     if (now - last < LOG_INTERVAL) return;
-    this.#loggedAt.set(trouble, now);
-    log.error(trouble, details);
+    this.#loggedAt.set(problem, now);
+    log.error(problem, details);
   }
 
-  /** Serves a connection until it is over. Never throws. */
+  /** Serves a connection until it ends. Never throws. */
   async #serve(conn: Deno.Conn<Deno.NetAddr>, peer: Peer): Promise<void> {
     const end = () => close(conn);
     const timer = setTimeout(end, PREFACE_TIMEOUT);
     const remove = onAbort(this.#closing.signal, end);
     try {
-      const begin = await readPreface(conn);
+      const rest = await readPreface(conn);
       clearTimeout(timer);
       remove();
-      if (begin === "HTTP/1") await conn.write(NOT_HTTP2);
-      else if (begin !== undefined && !this.#closing.signal.aborted) {
-        await this.#serveHttp2(conn, begin, peer);
+      if (rest === "HTTP/1") await conn.write(NOT_HTTP2);
+      else if (rest !== undefined && !this.#closing.signal.aborted) {
+        await this.#serveHttp2(conn, rest, peer);
       }
     } catch (error) {
       log.debug("a connection is lost", { error: String(error) });
@@ -256,7 +259,7 @@ export class Http2Server {
         problem = await connection.receive(buffer.subarray(0, count));
       }
       log.debug("a connection is broken", { peer, problem });
-      // Which may be the reason to read no more.
+      // The GOAWAY may not be sent yet, if the peer does not read.
       await sleep(GOAWAY_GRACE, this.#closing.signal);
     } finally {
       connections.delete(connection);
@@ -265,13 +268,13 @@ export class Http2Server {
   }
 }
 
-/** A request line of HTTP/1: RFC 9112, 3. */
+/** Matches a request line of HTTP/1: RFC 9112, 3. */
 const HTTP1 = /^[A-Z]+ [^\n]* HTTP\/1\.\d\r?\n/;
 
-/** How much is read to find a request line, in bytes. */
+/** Maximum length of a request line that is recognized, in bytes. */
 const MAX_REQUEST_LINE = 8 * 1024;
 
-/** Listens on a port on which another listener may take over without a gap. */
+/** Listens on a port that is shared, so that another listener can take over without a gap. */
 function listenTls(
   address: { readonly hostname: string; readonly port: number },
   pair: KeyPair,
@@ -288,10 +291,10 @@ function listenTls(
 }
 
 /**
- * Reads what a client of HTTP/2 begins with.
+ * Reads the preface of an HTTP/2 connection.
  *
- * @returns what came behind it; undefined when it is an unknown protocol
- * @throws {Error} when the connection is lost
+ * @returns the bytes after it; undefined for an unknown protocol
+ * @throws {Error} if the connection ends
  */
 async function readPreface(
   conn: Deno.Conn<Deno.NetAddr>,
@@ -300,7 +303,7 @@ async function readPreface(
   const buffer = new Uint8Array(1_024);
   for (;;) {
     const count = await conn.read(buffer);
-    if (count === null) throw new Error("it ended before it began");
+    if (count === null) throw new Error("closed before the preface");
     bytes = new Uint8Array(concat(bytes, buffer.subarray(0, count)));
     if (PREFACE.every((byte, i) => byte === (bytes[i] ?? byte))) {
       if (bytes.length < PREFACE.length) continue;
@@ -318,6 +321,6 @@ function close(conn: Deno.Conn<Deno.NetAddr>): void {
   try {
     conn.close();
   } catch {
-    // It was closed before.
+    // Already closed.
   }
 }

@@ -2,68 +2,70 @@ import { ERROR, type ErrorCode } from "./frame.ts";
 import type { Header } from "./hpack.ts";
 import type { Quota } from "./quota.ts";
 
-/** Who looks after a request. */
+/** Handles the events of a stream. */
 export interface StreamHandler {
-  /** A part of the body came; the bytes are good until this returns. */
+  /** Called for each part of the request body; the bytes are valid until it returns. */
   data(bytes: Uint8Array): void;
-  /** The body is whole. */
+  /** Called when the request is complete. */
   end(): void;
-  /** The stream is over, however that came about: called once. */
+  /** Called once, when the stream has ended for whatever reason. */
   close(): void;
 }
 
-/** What a stream needs of its connection. */
+/** The connection of a stream. */
 export interface StreamConnection {
   readonly peer: string;
-  /** How much each stream may send at first, in bytes. */
+  /** Initial send window of each stream, in bytes. */
   readonly initialWindow: number;
-  /** What the peer may have. */
+  /** Quota of the address. */
   readonly quota: Quota;
-  /** The frames of headers; to be sent in the order in which they are made. */
+  /** Encodes headers as frames, which have to be sent in the order of the calls. */
   encodeHeaders(
     stream: number,
     headers: readonly Header[],
     isEnd: boolean,
   ): Uint8Array;
-  /** Sends frames before all bodies. */
+  /** Sends frames before bodies. */
   sendControl(frames: Uint8Array): void;
-  /** There is something to send, or there is room for it. */
+  /** Schedules a stream that has something to send, or whose window has grown. */
   schedule(stream: Http2Stream): void;
-  /** The response is sent. */
+  /** Called when the response has been sent. */
   onEnd(stream: Http2Stream): void;
-  /** Ends a stream, with a frame that says why. */
+  /** Ends a stream with RST_STREAM. */
   reset(stream: Http2Stream, code: ErrorCode): void;
 }
 
-/** Bytes of a stream's that are on their way. */
+/** A part of a response body that is being sent. */
 export interface BodyChunk {
   readonly stream: Http2Stream;
   readonly bytes: Uint8Array;
-  /** They are all, or the last, of what the stream was given to send. */
+  /** Whether the chunk is all of the pending bytes. */
   readonly isWhole: boolean;
+  /** Whether it is the last of the pending bytes. */
   readonly isLast: boolean;
-  /** The frames that end the response, behind them. */
+  /** Frames that end the response after this chunk. */
   readonly trailers?: Uint8Array;
 }
 
-/** Bytes that are being sent. */
+/** Bytes that a stream sends. */
 interface PendingBody {
   readonly bytes: Uint8Array;
+  /** Offset of the next byte. */
   at: number;
   readonly onSent: (count: number, isLast: boolean) => void;
 }
 
-/** A request, and the response to it. */
+/** A stream: a request and its response. */
 export class Http2Stream {
   handler?: StreamHandler;
   #windowOffset = 0;
-  /** Memory that was taken of the peer's quota, in bytes. */
+  /** Memory reserved from the quota, in bytes. */
   #reserved = 0;
-  /** How much came since the peer was told that there is room again, in bytes. */
+  /** Received since the last WINDOW_UPDATE, in bytes. */
   unacknowledged = 0;
-  /** The peer has said all. */
+  /** Whether all of the request has been received. */
   isRequestWhole = false;
-  /** How much of the body has to come yet, in bytes; undefined: it was not announced. */
+  /** Rest of the announced content-length, in bytes; undefined if there was none. */
   remainingBody?: number;
   isClosed = false;
   #hasHeaders = false;
@@ -75,32 +77,32 @@ export class Http2Stream {
     readonly id: number,
     readonly headers: ReadonlyMap<string, string>,
     private readonly connection: StreamConnection,
-    /** Memory that it takes besides what is kept of the request, in bytes. */
+    /** Memory of the stream without its request body, in bytes. */
     private readonly cost: number,
   ) {
     const length = headers.get("content-length");
     if (length !== undefined) this.remainingBody = Number(length);
   }
 
-  /** What may be sent more than at first, in bytes; below 0: less, as that was sent. */
+  /** Difference of the send window from the initial one, in bytes: WINDOW_UPDATEs minus sent bytes. */
   get windowOffset(): number {
     return this.#windowOffset;
   }
 
-  /** How much may be sent, in bytes. */
+  /** Send window, in bytes. */
   get window(): number {
     return this.connection.initialWindow + this.#windowOffset;
   }
 
-  /** The peer has room for more. */
-  growWindow(by: number): void {
-    this.#windowOffset += by;
+  growWindow(increment: number): void {
+    this.#windowOffset += increment;
   }
 
   /**
-   * Notes how much of the request's body is kept at present, in bytes.
+   * Reserves memory for the part of the request body that is kept, in place of
+   * what was reserved before.
    *
-   * @returns false: that is more than the peer may have
+   * @returns false if that exceeds the quota
    */
   reserve(bytes: number): boolean {
     if (this.isClosed) return true;
@@ -111,12 +113,12 @@ export class Http2Stream {
     return true;
   }
 
-  /** The address at the other end of the connection. */
+  /** Remote address. */
   get peer(): string {
     return this.connection.peer;
   }
 
-  /** Whether a response can still be given. */
+  /** Whether the response has not ended. */
   get isOpen(): boolean {
     return !this.isClosed && !this.#isEnded;
   }
@@ -125,7 +127,7 @@ export class Http2Stream {
     return this.#hasHeaders;
   }
 
-  /** Begins the response, or is all of it. */
+  /** Sends the headers of the response. @param isEnd whether they are all of it */
   respond(headers: readonly Header[], isEnd = false): void {
     if (!this.isOpen || this.#hasHeaders) return;
     this.#hasHeaders = true;
@@ -134,26 +136,25 @@ export class Http2Stream {
   }
 
   /**
-   * Sends bytes, as fast as the peer takes them; not before all of the last
-   * ones were taken. Where the peer has too much on its way to it, the stream
-   * is broken off.
+   * Sends bytes as fast as the peer reads. Must not be called before the last
+   * bytes have been sent. Resets the stream if the quota is exceeded.
    *
-   * @param bytes are never to be changed; others may be sent the same
-   * @param onTaken called for each part that was handed to the system
+   * @param bytes must not change: other streams may send the same ones
+   * @param onSent called for each part that has been written to the socket
    */
   write(
     bytes: Uint8Array,
-    onTaken: (count: number, isLast: boolean) => void,
+    onSent: (count: number, isLast: boolean) => void,
   ): void {
     if (!this.isOpen) return;
     if (!this.connection.quota.reserveBody(bytes)) {
       return this.connection.reset(this, ERROR.enhanceYourCalm);
     }
-    this.#pending = { bytes, at: 0, onSent: onTaken };
+    this.#pending = { bytes, at: 0, onSent };
     this.connection.schedule(this);
   }
 
-  /** Ends the response, after what is being sent. */
+  /** Ends the response when the pending bytes have been sent. */
   end(trailers: readonly Header[]): void {
     if (!this.isOpen) return;
     this.#isEnded = true;
@@ -168,46 +169,46 @@ export class Http2Stream {
     if (isEnd) this.connection.onEnd(this);
   }
 
-  /** Breaks the stream off. */
+  /** Resets the stream. */
   cancel(): void {
     if (!this.isClosed) this.connection.reset(this, ERROR.cancel);
   }
 
-  /** How many bytes can be sent now. */
+  /** Number of bytes that can be sent now. */
   get sendable(): number {
     const { bytes, at } = this.#pending ?? NOTHING;
     return Math.min(this.window, bytes.length - at);
   }
 
-  /** The body, if all of it can be sent now, and nothing follows it. */
+  /** The pending bytes, if all of them can be sent now, without trailers. */
   get wholeBody(): Uint8Array | undefined {
     const { bytes, at } = this.#pending ?? NOTHING;
     const isWhole = at === 0 && bytes.length <= this.window;
     return isWhole && this.#trailers === undefined ? bytes : undefined;
   }
 
-  /** Takes bytes to send them: all, without a copy, when there is room for them. */
-  take(most: number): BodyChunk {
+  /** Takes the next chunk to send. @param max in bytes */
+  takeChunk(max: number): BodyChunk {
     const pending = this.#pending ?? NOTHING;
     const { bytes: all, at } = pending;
-    pending.at = Math.min(at + most, all.length);
+    pending.at = Math.min(at + max, all.length);
     const isLast = pending.at === all.length;
     const isWhole = at === 0 && isLast;
     const bytes = isWhole ? all : all.subarray(at, pending.at);
     this.#windowOffset -= bytes.length;
-    const end = isLast && this.#trailers !== undefined
+    const trailers = isLast && this.#trailers !== undefined
       ? this.connection.encodeHeaders(this.id, this.#trailers, true)
       : undefined;
-    return { stream: this, bytes, isWhole, isLast, trailers: end };
+    return { stream: this, bytes, isWhole, isLast, trailers };
   }
 
-  /** Notes that bytes were handed to the system. */
-  sent({ bytes, isLast, trailers: end }: BodyChunk): void {
+  /** Called when a chunk has been written to the socket. */
+  onSent({ bytes, isLast, trailers }: BodyChunk): void {
     const pending = this.#pending;
     if (pending === undefined) return;
     if (isLast) {
       this.#releaseBody();
-      if (end !== undefined) this.connection.onEnd(this);
+      if (trailers !== undefined) this.connection.onEnd(this);
       else if (this.#trailers !== undefined) {
         this.#sendHeaders(this.#trailers, true);
       }
@@ -215,7 +216,7 @@ export class Http2Stream {
     pending.onSent(bytes.length, isLast);
   }
 
-  /** Notes that it is over. */
+  /** Releases what the stream holds, and tells its handler. */
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
@@ -224,7 +225,6 @@ export class Http2Stream {
     this.handler?.close();
   }
 
-  /** Sends no more of what is being sent. */
   #releaseBody(): void {
     if (this.#pending === undefined) return;
     this.connection.quota.releaseBody(this.#pending.bytes);
@@ -232,6 +232,7 @@ export class Http2Stream {
   }
 }
 
+/** In place of no pending bytes. */
 const NOTHING: PendingBody = {
   bytes: new Uint8Array(0),
   at: 0,

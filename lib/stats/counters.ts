@@ -1,5 +1,5 @@
-import { DeliveryLatency, LATENCY_CELLS } from "./latency.ts";
 import { now } from "../time.ts";
+import { DeliveryLatency, LATENCY_CELLS } from "./latency.ts";
 
 const NAMES = [
   "slow",
@@ -7,52 +7,50 @@ const NAMES = [
   "conflated",
   "bytes",
   "outOfDescriptors",
+  "refusedConnections",
 ] as const;
 
-/** What is counted. */
 export type CounterName = typeof NAMES[number] | "connections";
 
-/** As many threads there may be. */
+/** Maximum number of threads. */
 export const MAX_THREADS = 64;
 
-/** Where the places begin, in bytes. */
+/** Size of all counters, in bytes; the slots of streams follow. */
 const COUNTERS_SIZE = (NAMES.length + MAX_THREADS + LATENCY_CELLS) *
   BigInt64Array.BYTES_PER_ELEMENT;
 
-/** What all threads count together. */
+/** Counters in memory that all threads share. */
 export class Counters {
   readonly #counts: BigInt64Array<SharedArrayBuffer>;
-  /** Open requests and streams, by thread: what one has is over when it dies. */
+  /** By thread, as those of a thread end when it dies. */
   readonly #connections: BigInt64Array<SharedArrayBuffer>;
-  /** How long deliveries took. */
   readonly latency: DeliveryLatency;
-  /** How streams stand. */
   readonly slots: StreamSlots;
 
-  /** @param places as many streams there may be at a time */
-  static allocate(places: number): Counters {
+  /** Allocates the counters of a process. @param slots maximum number of streams */
+  static allocate(slots: number): Counters {
     return new Counters(
-      new SharedArrayBuffer(COUNTERS_SIZE + StreamSlots.byteLength(places)),
+      new SharedArrayBuffer(COUNTERS_SIZE + StreamSlots.byteLength(slots)),
     );
   }
 
   /**
-   * @param buffer of another thread's counters, to count in these
-   * @param thread which one counts, from 0
+   * @param buffer that of another thread's counters, to share them
+   * @param thread number of the current thread, from 0
    */
   constructor(
     readonly buffer = new SharedArrayBuffer(COUNTERS_SIZE),
     private readonly thread = 0,
   ) {
-    const all = new BigInt64Array(
+    const cells = new BigInt64Array(
       buffer,
       0,
       COUNTERS_SIZE / BigInt64Array.BYTES_PER_ELEMENT,
     );
-    const delays = NAMES.length + MAX_THREADS;
-    this.#counts = all.subarray(0, NAMES.length);
-    this.#connections = all.subarray(NAMES.length, delays);
-    this.latency = new DeliveryLatency(all.subarray(delays));
+    const latency = NAMES.length + MAX_THREADS;
+    this.#counts = cells.subarray(0, NAMES.length);
+    this.#connections = cells.subarray(NAMES.length, latency);
+    this.latency = new DeliveryLatency(cells.subarray(latency));
     this.slots = new StreamSlots(new Uint32Array(buffer, COUNTERS_SIZE));
   }
 
@@ -65,7 +63,7 @@ export class Counters {
     return sum;
   }
 
-  /** Streams that were broken off because their reader took nothing. */
+  /** Streams that were ended because their client did not read. */
   get slow(): number {
     return this.#get("slow");
   }
@@ -75,7 +73,7 @@ export class Counters {
     return this.#get("deliveries");
   }
 
-  /** States that were not sent to a listener, as it was slow and there was a newer one. */
+  /** States that a slow listener was not sent, because a newer one superseded them. */
   get conflated(): number {
     return this.#get("conflated");
   }
@@ -85,18 +83,23 @@ export class Counters {
     return this.#get("bytes");
   }
 
-  /** Seconds in which there were no file descriptors for new connections. */
+  /** Seconds without a file descriptor for new connections. */
   get outOfDescriptors(): number {
     return this.#get("outOfDescriptors");
   }
 
-  add(name: CounterName, by: number): void {
-    if (name === "connections") {
-      Atomics.add(this.#connections, this.thread, BigInt(by));
-    } else Atomics.add(this.#counts, NAMES.indexOf(name), BigInt(by));
+  /** gRPC connections that were refused, and idle ones that were closed for others. */
+  get refusedConnections(): number {
+    return this.#get("refusedConnections");
   }
 
-  /** Forgets the open requests and streams of a thread that has died. */
+  add(name: CounterName, count: number): void {
+    if (name === "connections") {
+      Atomics.add(this.#connections, this.thread, BigInt(count));
+    } else Atomics.add(this.#counts, NAMES.indexOf(name), BigInt(count));
+  }
+
+  /** Resets the open requests and streams of a thread that has died. */
   resetConnections(thread: number): void {
     Atomics.store(this.#connections, thread, 0n);
   }
@@ -106,79 +109,79 @@ export class Counters {
   }
 }
 
-/** How many numbers there are of each place: frames, and since when it is behind. */
+/** Numbers of each slot: sent frames, and since when the stream is behind. */
 const COLUMNS = 2;
 
-/** What a stream tells of itself. */
+/** Statistics of one stream. */
 export interface StreamStats {
-  /** Frames with a state or a patch that were sent. */
+  /** Number of frames with a state or a patch that were sent. */
   readonly sent: number;
-  /** Whether there is a newer state than its reader has taken. */
+  /** Whether there is a newer state than the client has read. */
   readonly isBehind: boolean;
 }
 
 /**
- * What the threads note of each live stream, now and then: in memory that they
- * share, so that nobody has to be asked.
+ * Statistics of all open streams, a slot for each, in memory that all threads
+ * share. The thread of a stream updates its slot about once a second.
  */
 export class StreamSlots {
-  /** How many bytes so many places take. */
-  static byteLength(places: number): number {
-    return places * COLUMNS * Uint32Array.BYTES_PER_ELEMENT;
+  /** Returns the size of a number of slots, in bytes. */
+  static byteLength(slots: number): number {
+    return slots * COLUMNS * Uint32Array.BYTES_PER_ELEMENT;
   }
 
   constructor(private readonly cells: Uint32Array<SharedArrayBuffer>) {}
 
-  /** Notes how a stream stands; for the thread that serves it. */
-  record(place: number, { sent, isBehind }: StreamStats): void {
-    this.cells[place * COLUMNS] = sent;
-    const at = place * COLUMNS + 1;
-    if (!isBehind) this.cells[at] = 0;
-    else this.cells[at] ||= Math.floor(now() / 1000);
+  record(slot: number, { sent, isBehind }: StreamStats): void {
+    this.cells[slot * COLUMNS] = sent;
+    const behind = slot * COLUMNS + 1;
+    if (!isBehind) this.cells[behind] = 0;
+    else this.cells[behind] ||= Math.floor(now() / 1000);
   }
 
-  /** Frames that were sent. */
-  sent(place: number): number {
-    return this.cells[place * COLUMNS] ?? 0;
+  /** Returns the number of frames with a state or a patch that were sent. */
+  sent(slot: number): number {
+    return this.cells[slot * COLUMNS] ?? 0;
   }
 
-  /** Since when a stream is behind whenever it is looked at, in seconds since 1970; 0: it is not. */
-  behindSince(place: number): number {
-    return this.cells[place * COLUMNS + 1] ?? 0;
+  /** Returns since when a stream has been behind at each update, in seconds since 1970; 0 if it is not. */
+  behindSince(slot: number): number {
+    return this.cells[slot * COLUMNS + 1] ?? 0;
   }
 
-  /** Lets another one have a place. */
-  clear(place: number): void {
-    this.cells.fill(0, place * COLUMNS, (place + 1) * COLUMNS);
+  /** Clears a slot for another stream. */
+  clear(slot: number): void {
+    this.cells.fill(0, slot * COLUMNS, (slot + 1) * COLUMNS);
   }
 }
 
-/** A live stream. */
+/** An open stream, or a GET that waits. */
 export interface ListenerInfo {
-  /** The address of who listens. */
+  /** Address of the client. */
   readonly peer: string;
-  /** Its path. */
+  /** Path of the endpoint, or of the gRPC method. */
   readonly endpoint: string;
   readonly protocol: "http" | "grpc";
-  /** Those that the endpoint knows, as in a URL. */
+  /** Parameters that the endpoint knows, URL-encoded. */
   readonly params: string;
   /** In seconds since 1970. */
   readonly since: number;
 }
 
-/** How a stream is asked for. */
+/** A request for a stream. */
 export interface ListenerRequest {
   readonly peer: string;
-  /** Its path, by which streams are counted. */
+  /** Path by which listeners are counted. */
   readonly endpoint: string;
   readonly protocol: ListenerInfo["protocol"];
-  /** What is told of the parameters: those with these names. */
   readonly params: URLSearchParams;
+  /** Names of the parameters to show. */
   readonly names: Iterable<string>;
 }
 
-/** A stream's place among the others. */
+/** The slot of an open stream. */
 export interface Slot {
   readonly number: number;
+  /** Frees the slot; call it once. */
   release(): void;
 }

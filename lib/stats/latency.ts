@@ -1,6 +1,6 @@
 import { now } from "../time.ts";
 
-/** Upper bounds of the buckets, in seconds; above the last one there is another bucket. */
+/** Upper bounds of the buckets, in seconds; one more bucket is above the last bound. */
 export const BUCKET_BOUNDS = [
   0.0005,
   0.001,
@@ -18,32 +18,32 @@ export const BUCKET_BOUNDS = [
   10,
 ] as const;
 
-/** How many numbers are kept: one for each bucket, and the sum, in µs. */
+/** Number of cells: one for each bucket, and the sum in µs. */
 export const LATENCY_CELLS = BUCKET_BOUNDS.length + 2;
 
 /**
- * Of so many frames of a thread one is looked at: a clock is too dear for each.
- * Odd, and prime, as listeners are woken in turn: else it might always be the
- * same ones of them that are looked at.
+ * One in so many frames of a thread is measured, because reading the clock for
+ * each costs too much. A prime: listeners are woken in turn, and another number
+ * might always select the same ones.
  */
 export const SAMPLE_RATE = 17;
 
 /**
- * How long what was read from the store took to be taken by listeners, of all
- * threads together. A listener has taken a frame when the runtime has, or
- * lainlet's HTTP/2: what waits in the runtime or in the system is not seen.
+ * Time from reading a change from the store until a listener takes its frame,
+ * as a histogram of all threads. A frame is taken when the runtime, or lainlet's
+ * HTTP/2, takes it: waiting in the runtime or in the kernel is not included.
  */
 export class DeliveryLatency {
-  /** How many frames of this thread pass until one is looked at: the first one is. */
+  /** Frames of this thread until one is measured; the first one is. */
   #untilSample = 1;
 
-  /** @param cells as many as {@linkcode LATENCY_CELLS}, which the threads share */
+  /** @param cells {@linkcode LATENCY_CELLS} cells that the threads share */
   constructor(private readonly cells: BigInt64Array<SharedArrayBuffer>) {}
 
   /**
-   * Notes that a listener takes a frame.
+   * Counts a frame that a listener takes.
    *
-   * @param readAt when what changed was read from the store, see {@linkcode now}; undefined when that is not what the frame is for
+   * @param readAt when the change was read from the store, see {@linkcode now}; undefined if the frame is not sent for a change
    */
   delivered(readAt: number | undefined): void {
     if (readAt === undefined || --this.#untilSample > 0) return;
@@ -51,19 +51,19 @@ export class DeliveryLatency {
     this.observe(Math.max(0, now() - readAt) / 1000);
   }
 
-  /** @param delay in seconds */
-  observe(delay: number): void {
-    const found = BUCKET_BOUNDS.findIndex((bound) => delay <= bound);
+  /** Adds a measured latency. @param seconds */
+  observe(seconds: number): void {
+    const found = BUCKET_BOUNDS.findIndex((bound) => seconds <= bound);
     const bucket = found < 0 ? BUCKET_BOUNDS.length : found;
     Atomics.add(this.cells, bucket, 1n);
     Atomics.add(
       this.cells,
       BUCKET_BOUNDS.length + 1,
-      BigInt(Math.round(delay * 1e6)),
+      BigInt(Math.round(seconds * 1e6)),
     );
   }
 
-  /** How many there were in each bucket. */
+  /** Number of measured frames in each bucket. */
   get counts(): readonly number[] {
     return Array.from(
       { length: BUCKET_BOUNDS.length + 1 },
@@ -71,29 +71,29 @@ export class DeliveryLatency {
     );
   }
 
-  /** Of all that were looked at, in seconds. */
+  /** Sum of all measured latencies, in seconds. */
   get sum(): number {
     return this.#get(BUCKET_BOUNDS.length + 1) / 1e6;
   }
 
-  #get(place: number): number {
-    return Number(Atomics.load(this.cells, place));
+  #get(cell: number): number {
+    return Number(Atomics.load(this.cells, cell));
   }
 }
 
 /**
- * What a part of the delays is not above, in seconds: 0 when there are none,
- * and the last bound when it is above that. Within a bucket they are taken to
- * lie evenly, as by Prometheus.
+ * Estimates a quantile of latencies, in seconds, with linear interpolation within
+ * a bucket as Prometheus does it. Returns 0 if there are none, and the last bound
+ * for the bucket above it.
  *
- * @param part from 0 to 1
- * @param counts how many there were in each bucket
+ * @param q from 0 to 1
+ * @param counts number of latencies in each bucket
  * @see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile
  */
-export function quantile(part: number, counts: readonly number[]): number {
+export function quantile(q: number, counts: readonly number[]): number {
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total === 0) return 0;
-  let rank = part * total;
+  let rank = q * total;
   let below = 0;
   for (const [bucket, bound] of BUCKET_BOUNDS.entries()) {
     const count = counts[bucket] ?? 0;

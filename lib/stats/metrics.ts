@@ -1,11 +1,12 @@
+import process from "node:process";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { BUCKET_BOUNDS, type DeliveryLatency, SAMPLE_RATE } from "./latency.ts";
 import { notReadyReasons } from "./readiness.ts";
 import { countChanges, type MetricsInput } from "./stats.ts";
 import type { Cluster } from "../watcher/cluster.ts";
 
-/** Gauges and counters of what is counted elsewhere: it is read when somebody asks. */
-export class MetricsRegistry extends Registry {
+/** A registry of metrics whose values are read when it is scraped. */
+class MetricsRegistry extends Registry {
   gauge(name: string, help: string, value: () => number): void {
     new Gauge({
       name,
@@ -29,7 +30,7 @@ export class MetricsRegistry extends Registry {
     });
   }
 
-  /** @param values by what the label is; few, as each has a time series of its own */
+  /** @param values by value of the label; few, as each is a time series */
   labelled(
     kind: typeof Gauge | typeof Counter,
     name: string,
@@ -44,19 +45,19 @@ export class MetricsRegistry extends Registry {
       registers: [this],
       collect() {
         this.reset();
-        for (const [by, value] of values()) this.inc({ [label]: by }, value);
+        for (const [key, value] of values()) this.inc({ [label]: key }, value);
       },
     });
   }
 }
 
 /**
- * Delays as a histogram in Prometheus' text format: prom-client's own takes
- * no counts that were made elsewhere.
+ * Returns a histogram in Prometheus' text format. prom-client's histograms only
+ * take single observations, not counts.
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
-export function histogramText(
+function histogramText(
   name: string,
   help: string,
   { counts, sum }: Pick<DeliveryLatency, "counts" | "sum">,
@@ -69,9 +70,7 @@ export function histogramText(
     `${buckets.join("")}${name}_sum ${sum}\n${name}_count ${upTo}\n`;
 }
 
-import process from "node:process";
-
-/** In seconds: what is kept is answered in microseconds, a large state that is not in some ms. */
+/** In seconds: a kept response takes microseconds, encoding a large state some ms. */
 const DURATION_BUCKETS = [
   0.0001,
   0.00025,
@@ -88,7 +87,7 @@ const DURATION_BUCKETS = [
 ];
 
 /**
- * What a lainlet measures of itself.
+ * The metrics of a lainlet.
  *
  * @see https://prometheus.io/docs/practices/naming/
  */
@@ -100,7 +99,7 @@ export class Metrics {
     this.#durations = new Histogram({
       name: "lainlet_request_duration_seconds",
       help:
-        "Time to make an answer, sending it not included; streams are not here. The code is HTTP's, or gRPC's where the endpoint is a method of it.",
+        "Time to make a response, without sending it and without streams. The code is that of HTTP, or of gRPC if the endpoint is a gRPC method.",
       labelNames: ["endpoint", "code"],
       buckets: DURATION_BUCKETS,
       registers: [this.#registry],
@@ -110,25 +109,25 @@ export class Metrics {
     this.#addStreams();
   }
 
-  /** Of {@linkcode text}. */
+  /** Content type of {@linkcode text}. */
   get contentType(): string {
     return this.#registry.contentType;
   }
 
-  /** All metrics, in Prometheus' text format. */
+  /** Returns all metrics in Prometheus' text format. */
   async text(): Promise<string> {
-    const delays = histogramText(
+    const latency = histogramText(
       "lainlet_delivery_delay_seconds",
-      `Time from reading the newest change in an event from the store until a listener took the event, of one event in ${SAMPLE_RATE}. First states are not here.`,
+      `Time from reading the newest change of an event from the store until a listener took the event, of one event in ${SAMPLE_RATE}, without first states.`,
       this.input.counters.latency,
     );
-    return `${await this.#registry.metrics()}\n${delays}`;
+    return `${await this.#registry.metrics()}\n${latency}`;
   }
 
   /**
-   * Notes an answer.
+   * Adds a response to the histogram of durations.
    *
-   * @param endpoint one of few: each has a time series of its own
+   * @param endpoint one of few, as each is a time series
    * @param time to make it, in ms
    */
   observe(endpoint: string, code: number, time: number): void {
@@ -139,12 +138,12 @@ export class Metrics {
     const start = Date.now() / 1000 - process.uptime();
     this.#registry.gauge(
       "process_start_time_seconds",
-      "When the process started, in seconds since 1970.",
+      "Start time of the process, in seconds since 1970.",
       () => start,
     );
     this.#registry.counter(
       "process_cpu_seconds_total",
-      "CPU time of all threads, in user and in system mode.",
+      "CPU time of all threads, user and system.",
       () => {
         const { user, system } = process.cpuUsage();
         return (user + system) / 1e6;
@@ -157,7 +156,7 @@ export class Metrics {
     );
     this.#registry.gauge(
       "lainlet_heap_bytes",
-      "Memory of the main thread's objects.",
+      "Used heap of the main thread.",
       () => Deno.memoryUsage().heapUsed,
     );
     const { version } = this.input;
@@ -173,12 +172,12 @@ export class Metrics {
     const { cluster, store, staleAfter } = this.input;
     this.#registry.gauge(
       "lainlet_ready",
-      "1 when the state is complete and current, as /readyz says; else 0.",
+      "1 if the state is complete and current, as for /readyz, else 0.",
       () => Number(notReadyReasons(this.input).length === 0),
     );
     this.#registry.gauge(
       "lainlet_store_revision",
-      "The last revision of the store that was read.",
+      "Last revision of the store that was read.",
       () => store.status.revision,
     );
     this.#registry.counter(
@@ -188,17 +187,17 @@ export class Metrics {
     );
     this.#registry.counter(
       "lainlet_store_missed_changes_total",
-      "Changes that a watch of the store proved to have missed, which was mended.",
+      "Changes that a watch of the store missed; they were found and repaired.",
       () => store.status.missed,
     );
     this.#registry.counter(
       "lainlet_store_changes_total",
-      "Entries that were written or removed.",
+      "Entries written or removed.",
       () => countChanges(cluster),
     );
     this.#registry.gauge(
       "lainlet_stale_after_seconds",
-      "The lag from which on the state counts as stale.",
+      "Lag from which on the state is stale.",
       () => staleAfter / 1000,
     );
     const perWatcher = (
@@ -220,25 +219,25 @@ export class Metrics {
     perWatcher(
       Gauge,
       "lainlet_store_lag_seconds",
-      "Time since a subtree was known to be the store's.",
+      "Time since a subtree was last confirmed to match the store.",
       (watcher) => watcher.age() / 1000,
     );
     perWatcher(
       Gauge,
       "lainlet_store_keys",
-      "Entries that are held.",
+      "Entries in memory.",
       (watcher) => watcher.size,
     );
     perWatcher(
       Gauge,
       "lainlet_rejected_values",
-      "Values of the store that are not taken at present.",
+      "Invalid values in the store that are ignored.",
       (watcher) => watcher.rejected.size,
     );
     perWatcher(
       Counter,
       "lainlet_mirror_differences_total",
-      "Keys that were not as in the store when that was compared.",
+      "Keys that differed from the store when they were verified.",
       (watcher) => watcher.differences,
     );
   }
@@ -252,54 +251,59 @@ export class Metrics {
     );
     this.#registry.counter(
       "lainlet_out_of_descriptors_seconds_total",
-      "Time without file descriptors for new connections, looked at each second.",
+      "Time without a file descriptor for new connections, checked each second.",
       () => counters.outOfDescriptors,
+    );
+    this.#registry.counter(
+      "lainlet_grpc_connections_refused_total",
+      "gRPC connections refused because their address has too many, and idle ones closed to free file descriptors.",
+      () => counters.refusedConnections,
     );
     this.#registry.gauge(
       "lainlet_topics",
-      "Different states that streams are fed from.",
+      "Topics: different states that streams carry.",
       () => views.topics,
     );
     this.#registry.labelled(
       Gauge,
       "lainlet_listeners",
-      "Open streams, and GETs that wait.",
+      "Open streams and waiting GETs.",
       "endpoint",
       () => limits.perEndpoint,
     );
     this.#registry.gauge(
       "lainlet_listeners_behind",
-      "Open streams that have a newer state to take than they took, looked at each second.",
+      "Open streams whose client has not read the newest state, checked each second.",
       () =>
         limits.open.keys()
-          .filter((place) => counters.slots.behindSince(place) > 0)
+          .filter((slot) => counters.slots.behindSince(slot) > 0)
           .reduce((count) => count + 1, 0),
     );
     this.#registry.labelled(
       Counter,
       "lainlet_listeners_refused_total",
-      "Streams that were one too many; the reason is the flag that limits them.",
+      "Streams rejected by a limit; the reason is the name of the flag.",
       "reason",
       () => limits.refusals,
     );
     this.#registry.counter(
       "lainlet_listeners_slow_total",
-      "Streams that were ended because their client did not read.",
+      "Streams ended because their client did not read.",
       () => counters.slow,
     );
     this.#registry.counter(
       "lainlet_deliveries_total",
-      "States and patches that were sent in streams.",
+      "States and patches sent in streams.",
       () => counters.deliveries,
     );
     this.#registry.counter(
       "lainlet_conflated_states_total",
-      "States that were not sent to a slow listener, as there was a newer one.",
+      "States not sent to a slow listener because a newer one superseded them.",
       () => counters.conflated,
     );
     this.#registry.counter(
       "lainlet_stream_bytes_total",
-      "Bytes that were sent in streams.",
+      "Bytes sent in streams.",
       () => counters.bytes,
     );
   }

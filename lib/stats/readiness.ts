@@ -1,7 +1,7 @@
 import type { Cluster } from "../watcher/cluster.ts";
 import type { Store } from "../store/store.ts";
 
-/** Why the state is not complete and recent, the cause first; none: it is. */
+/** Returns why the state is not complete and current, the cause first; none if it is. */
 export function notReadyReasons(
   { cluster, staleAfter, store }: {
     readonly cluster: Cluster;
@@ -14,7 +14,7 @@ export function notReadyReasons(
   return reasons.length === 0 ? [] : [...store.status.problems, ...reasons];
 }
 
-/** What is not read, or old: of what is so alike it is said once. */
+/** Describes subtrees that are unread or stale; those with the same reason in one sentence. */
 function staleReasons(cluster: Cluster, staleAfter: number): string[] {
   const all = Object.values(cluster).flatMap(
     ({ name, isSynced, age, saved }) => {
@@ -29,17 +29,17 @@ function staleReasons(cluster: Cluster, staleAfter: number): string[] {
       return what === "" ? [] : [{ name, what }];
     },
   );
-  const alike = Map.groupBy(all, ({ what }) => what);
-  return Array.from(alike, ([what, some]) => {
-    const names = some.map(({ name }) => name);
+  const groups = Map.groupBy(all, ({ what }) => what);
+  return Array.from(groups, ([what, group]) => {
+    const names = group.map(({ name }) => name);
     const last = names.pop();
     if (names.length === 0) return `${last} ${what}`;
-    const several = what.replace(/^is/, "are").replace(/^was/, "were");
-    return `${names.join(", ")} and ${last} ${several}`;
+    const plural = what.replace(/^is/, "are").replace(/^was/, "were");
+    return `${names.join(", ")} and ${last} ${plural}`;
   });
 }
 
-/** Why nothing of what was read last is taken: the store is empty. Undefined: something is taken. */
+/** Returns why what was read last is held back: the store is empty. Undefined if it is not. */
 export function heldBackReason(
   { config, depends, nodes, podgroup }: Cluster,
 ): string | undefined {

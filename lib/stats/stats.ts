@@ -1,59 +1,60 @@
+import process from "node:process";
+import { type Static, Type } from "@sinclair/typebox";
 import type { Store } from "../store/store.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
 import type { Counters, ListenerInfo } from "./counters.ts";
-import { type Static, Type } from "@sinclair/typebox";
 import { quantile } from "./latency.ts";
 import { heldBackReason } from "./readiness.ts";
 
-/** What the figures of a lainlet are read from. */
+/** What statistics and metrics are read from: a lainlet. */
 export interface MetricsInput {
   readonly cluster: Cluster;
   readonly counters: Counters;
   readonly host: Host;
   readonly limits: {
-    /** Live streams. */
+    /** Number of open listeners. */
     readonly listeners: number;
-    /** The same, by their places. */
+    /** Open listeners by slot. */
     readonly open: ReadonlyMap<number, ListenerInfo>;
-    /** Live streams of each endpoint that ever had one, by path. */
+    /** Number of open listeners by path, of each endpoint that ever had one. */
     readonly perEndpoint: ReadonlyMap<string, number>;
-    /** Streams that were one too many. */
+    /** Number of listeners that were refused. */
     readonly refused: number;
-    /** The same by the flag that limits them. */
+    /** Number of refused listeners by the flag that limits them. */
     readonly refusals: ReadonlyMap<string, number>;
   };
-  /** The age from which on the state counts as stale, in ms. */
+  /** The age from which on the state is stale, in ms. */
   readonly staleAfter: number;
   readonly store: Pick<Store, "status">;
   readonly version: string;
   readonly views: {
-    /** States that someone follows. */
+    /** Number of states that streams carry. */
     readonly topics: number;
   };
 }
 
-import process from "node:process";
-
-/** How often what lainlet does is noted, in ms, and for how long that is kept. */
+/** Time between samples, in ms, and how many are kept: one hour. */
 const SAMPLE_INTERVAL = 10_000;
 const MAX_SAMPLES = 360;
 
-/** How often whoever looks is told, in ms, and over how many of those rates are taken. */
+/** Time between updates for subscribers, in ms, and over how many of them current rates are averaged. */
 const REFRESH_INTERVAL = 1_000;
 const RATE_WINDOW = 5;
 
 const Count = Type.Integer({ minimum: 0 });
 
-/** What a lainlet did in the seconds up to a time. */
+/** Statistics of an interval. */
 export type Sample = Static<typeof Sample>;
 export const Sample = Type.Object({
   lag: Type.Number({ description: "Seconds since the state was confirmed." }),
-  changes: Type.Number({ description: "Entries written or removed a second." }),
-  deliveries: Type.Number({ description: "Events sent a second." }),
-  bytes: Type.Number({ description: "Bytes sent in streams a second." }),
+  changes: Type.Number({
+    description: "Entries written or removed per second.",
+  }),
+  deliveries: Type.Number({ description: "Events sent per second." }),
+  bytes: Type.Number({ description: "Bytes sent in streams per second." }),
   delay50: Type.Number({
     description:
-      "Seconds from reading a change until a listener took it, median; 0 when none did.",
+      "Median of the seconds from reading a change until a listener took it; 0 if none did.",
   }),
   delay99: Type.Number({ description: "The same, 99th percentile." }),
   listeners: Count,
@@ -61,33 +62,33 @@ export const Sample = Type.Object({
   memory: Type.Number({ description: "Bytes of resident memory." }),
 }, {
   $id: "Sample",
-  description: "Of the 10 s up to a time in seconds since 1970.",
+  description: "Statistics of the 10 s before a time.",
 });
 
-/** How a lainlet is. */
+/** Current status and statistics of a lainlet. */
 export type RuntimeStatus = Static<typeof RuntimeStatus>;
 export const RuntimeStatus = Type.Object({
   ...Sample.properties,
   version: Type.String(),
-  host: Type.String({ description: "The name of its node." }),
+  host: Type.String({ description: "Name of the node." }),
   started: Type.Number({ description: "Seconds since 1970." }),
   staleAfter: Type.Number({
-    description: "The age from which on the state counts as stale, in seconds.",
+    description: "Age from which on the state is stale, in seconds.",
   }),
-  stale: Type.Boolean({ description: "The state is older than it may be." }),
+  stale: Type.Boolean({ description: "Whether the state is stale." }),
   problems: Type.Array(Type.String()),
-  source: Type.String({ description: "Where the state comes from." }),
+  source: Type.String({ description: "Where the state is read from." }),
   revision: Count,
   reconnects: Count,
   missed: Count,
   differences: Type.Integer({
-    description: "Keys that were not as in the store.",
+    description: "Keys that differed from the store when they were verified.",
   }),
   rejected: Type.Record(Type.String(), Type.String(), {
-    description: "Why values are not taken, by key.",
+    description: "Reasons why invalid values are ignored, by key.",
   }),
   endpoints: Type.Record(Type.String(), Count, {
-    description: "Streams by endpoint.",
+    description: "Number of streams by endpoint.",
   }),
   connections: Count,
   refused: Count,
@@ -96,14 +97,14 @@ export const RuntimeStatus = Type.Object({
   topics: Count,
 }, { $id: "RuntimeStatus" });
 
-/** Counts that only grow. */
+/** Values of counters at a time. */
 interface CounterSnapshot {
-  /** In seconds, of a clock that nobody sets. */
+  /** In seconds, as `performance.now()`. */
   readonly time: number;
   readonly changes: number;
   readonly deliveries: number;
   readonly bytes: number;
-  /** Deliveries by how long they took. */
+  /** Deliveries by bucket of their latency. */
   readonly latencies: readonly number[];
   /** In microseconds. */
   readonly cpu: number;
@@ -111,17 +112,17 @@ interface CounterSnapshot {
 
 const seconds = () => performance.now() / 1000;
 
-/** What a lainlet is doing, and did in the last hour. */
+/** Statistics of a lainlet: current ones, and those of the last hour. */
 export class RuntimeStats {
-  /** By the time of their end, in seconds since 1970; the oldest first. */
+  /** Samples by end time in seconds since 1970, the oldest first. */
   readonly samples = new Map<number, Sample>();
   readonly #begin = seconds();
   readonly #started = Math.round(Date.now() / 1000);
-  readonly #listeners = new Set<() => void>();
+  readonly #subscribers = new Set<() => void>();
   readonly #timer: ReturnType<typeof setInterval>;
   #refresh?: ReturnType<typeof setInterval>;
   #last: CounterSnapshot;
-  /** The oldest first. */
+  /** Snapshots of the last seconds, the oldest first. */
   #recent: CounterSnapshot[];
   #version = 0;
 
@@ -132,12 +133,12 @@ export class RuntimeStats {
     Deno.unrefTimer(this.#timer);
   }
 
-  /** Another one whenever {@linkcode samples} are others. */
+  /** Changes whenever {@linkcode samples} do. */
   get version(): number {
     return this.#version;
   }
 
-  /** How it is at present; the rates are of the last seconds. */
+  /** Current status; rates are those of the last seconds. */
   get current(): RuntimeStatus {
     const {
       cluster,
@@ -152,16 +153,16 @@ export class RuntimeStats {
     const { source, revision, reconnects, missed, problems } = store.status;
     const sample = this.#sampleSince(this.#recent[0] ?? this.#last);
     const watchers = Object.values(cluster);
-    const empty = heldBackReason(cluster);
+    const heldBack = heldBackReason(cluster);
     return {
       ...sample,
       version,
       host: host.hostname,
       started: this.#started,
       staleAfter: staleAfter / 1000,
-      stale: sample.lag * 1000 > staleAfter || empty !== undefined ||
+      stale: sample.lag * 1000 > staleAfter || heldBack !== undefined ||
         watchers.some(({ saved }) => saved() !== undefined),
-      problems: [...empty ? [empty] : [], ...problems],
+      problems: [...heldBack ? [heldBack] : [], ...problems],
       source,
       revision,
       reconnects,
@@ -184,18 +185,18 @@ export class RuntimeStats {
     };
   }
 
-  /** Calls back every second. @returns ends that */
-  subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
+  /** Calls back every second. @returns ends the subscription */
+  subscribe(onRefresh: () => void): () => void {
+    this.#subscribers.add(onRefresh);
     this.#refresh ??= setInterval(() => {
-      for (const listener of this.#listeners) listener();
+      for (const notify of this.#subscribers) notify();
       this.#recent = [...this.#recent, this.#takeSnapshot()].slice(
         -RATE_WINDOW,
       );
     }, REFRESH_INTERVAL);
     return () => {
-      this.#listeners.delete(listener);
-      if (this.#listeners.size > 0) return;
+      this.#subscribers.delete(onRefresh);
+      if (this.#subscribers.size > 0) return;
       clearInterval(this.#refresh);
       this.#refresh = undefined;
     };
@@ -221,24 +222,25 @@ export class RuntimeStats {
   }
 
   #sampleSince(last: CounterSnapshot): Sample {
-    const totals = this.#takeSnapshot();
-    // At once after the last look there is no rate yet.
-    const elapsed = Math.max(0.1, totals.time - last.time);
+    const current = this.#takeSnapshot();
+    // A rate over a shorter time would mean nothing.
+    const elapsed = Math.max(0.1, current.time - last.time);
     const rate = (name: Exclude<keyof CounterSnapshot, "latencies" | "time">) =>
-      (totals[name] - last[name]) / elapsed;
+      (current[name] - last[name]) / elapsed;
     const { cluster, limits } = this.input;
-    // There is no Infinity in JSON: before the first read it is as old as lainlet.
+    // JSON has no Infinity: before the first read, the age is that of the process.
     const ages = Object.values(cluster).map(({ age }) =>
       Number.isFinite(age()) ? age() / 1000 : seconds() - this.#begin
     );
-    const delays = totals.latencies.map((n, i) => n - (last.latencies[i] ?? 0));
+    const latencies = current.latencies
+      .map((count, i) => count - (last.latencies[i] ?? 0));
     return {
       lag: rounded(Math.max(...ages)),
       changes: rounded(rate("changes")),
       deliveries: rounded(rate("deliveries")),
       bytes: Math.round(rate("bytes")),
-      delay50: rounded(quantile(0.5, delays), 1e6),
-      delay99: rounded(quantile(0.99, delays), 1e6),
+      delay50: rounded(quantile(0.5, latencies), 1e6),
+      delay99: rounded(quantile(0.99, latencies), 1e6),
       listeners: limits.listeners,
       cpu: rounded(rate("cpu") / 1e6),
       memory: Deno.memoryUsage().rss,
@@ -259,7 +261,7 @@ export class RuntimeStats {
   }
 }
 
-/** Entries that were written or removed; what is derived from them does not count. */
+/** Returns how many entries were written or removed; derived ones do not count. */
 export function countChanges(
   { config, depends, nodes, podgroup }: Cluster,
 ): number {
@@ -267,6 +269,6 @@ export function countChanges(
     .reduce((sum, { changes }) => sum + changes, 0);
 }
 
-function rounded(number: number, parts = 1000): number {
+function rounded(number: number, parts = 1_000): number {
   return Math.round(number * parts) / parts;
 }

@@ -157,6 +157,25 @@ Deno.test("a caller that reads nothing for too long is left, the others are not"
   assertEquals(await good.next(), { Data: { a: "y" } });
 });
 
+Deno.test("a connection beyond the limits is refused and counted", async () => {
+  const limits = { listeners: 3, listenersPerAddress: 2 };
+  await using lainlet = await new TestLainlet(golden(), { limits }).ready();
+  const refused = async () => {
+    const { body } = await get(`${lainlet.url}/metrics`);
+    const name = "lainlet_grpc_connections_refused_total";
+    return new RegExp(`^${name} (\\d+)$`, "m").exec(body)?.[1];
+  };
+  await using stack = new AsyncDisposableStack();
+  for (let i = 0; i < 2; i++) {
+    const peer = stack.use(await Http2Peer.connect(lainlet.rpcPort));
+    await peer.nextOf(TYPE.settings);
+  }
+  assertEquals(await refused(), "0");
+  const third = stack.use(await Http2Peer.connectSilently(lainlet.rpcPort));
+  assertEquals(await third.next(), undefined);
+  assertEquals(await refused(), "1");
+});
+
 Deno.test("a stream beyond the limits is refused, and counted with HTTP's", async () => {
   const limits = { listeners: 3, listenersPerAddress: 2 };
   await using lainlet = await new TestLainlet(golden(), { limits }).ready();

@@ -238,11 +238,13 @@ Deno.test("http2: an address has so many connections, idle ones make room, those
   });
   assertEquals(await refused.read(new Uint8Array(1)).catch(() => null), null);
   refused.close();
-  // In its place one that nobody used for longest.
+  // The one that was idle for longest is told to go, and may have sent a request.
   const { payload } = await idle.nextOf(TYPE.goaway);
-  assertEquals(uint32At(payload, 4), ERROR.none);
+  assertEquals([0, 4].map((at) => uint32At(payload, at)), [0, ERROR.none]);
+  await idle.open(1, callHeaders("/late"), FLAG.endHeaders | FLAG.endStream);
+  const late = await idle.nextOf(TYPE.rstStream, 1);
+  assertEquals(uint32At(late.payload, 0), ERROR.refusedStream);
   assertEquals(await idle.next(), undefined);
-  assertEquals(echo.server.refused, 1);
   await using next = await open();
   await next.open(1, callHeaders("/c"), FLAG.endHeaders | FLAG.endStream);
   await next.nextOf(TYPE.data, 1);
