@@ -131,4 +131,35 @@ export const FAULTS: readonly Fault[] = [
     text: ": file !== undefined",
     faulty: ": false",
   },
+  {
+    name: "who watches by gRPC is not woken after a message was taken",
+    file: "lib/grpc/stream.ts",
+    text: "else this.wake();",
+    faulty: "",
+  },
+  {
+    name: "a call by gRPC goes on when its right is lost",
+    file: "lib/grpc/stream.ts",
+    text: "this.#end(codeOf(status), message);",
+    faulty:
+      "codeOf(status); if (this.#topic === undefined) this.#end(codeOf(status), message);",
+  },
+  {
+    name: "a worker is not told of what came while it took a state",
+    file: "lib/http/link.ts",
+    text: "this.#isFree = true;\n    this.wake();",
+    faulty: "this.#isFree = true;",
+  },
+  {
+    name: "what a worker had begun goes on when it has died",
+    file: "lib/http/link.ts",
+    text: "for (const stop of this.#stops.values()) stop();",
+    faulty: "",
+  },
+  {
+    name: "a watch that takes the place of another one is of the same history",
+    file: "lib/store/remote.ts",
+    text: "this.#hasDelivered ||= watch.revision > 0;",
+    faulty: "",
+  },
 ];

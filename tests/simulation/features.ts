@@ -4,6 +4,10 @@ import { Random } from "../util/model.ts";
 export interface Features {
   /** The state is saved on a disk. */
   readonly disk: boolean;
+  /** There are callers by gRPC. */
+  readonly grpc: boolean;
+  /** Some connections are served by another thread. */
+  readonly workers: boolean;
 }
 
 /** With this factor the seeds that failed before there were features have none. */
@@ -13,5 +17,5 @@ const FACTOR = 4863;
 export function featuresOf(seed: number): Features {
   const random = new Random(seed * FACTOR % 2147483647 || 1);
   const has = () => random.below(4) === 0;
-  return { disk: has() };
+  return { disk: has(), grpc: has(), workers: has() };
 }

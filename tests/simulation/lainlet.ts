@@ -1,17 +1,29 @@
+import { abortable } from "../../lib/abort.ts";
 import * as apis from "../../apis/mod.ts";
 import { canonical } from "../../lib/json.ts";
 import { Lainlet } from "../../lib/http/handler.ts";
+import { GrpcServer } from "../../lib/grpc/server.ts";
 import { ThreadServer } from "../../lib/http/server.ts";
+import { Workers } from "../../lib/http/workers.ts";
 import { type Loaded, loadState } from "../../lib/store/saved/read.ts";
 import { SavedStore } from "../../lib/store/saved/store.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { Disk } from "./disk.ts";
+import type { Features } from "./features.ts";
 import type { Link } from "./network.ts";
-import { LOCAL, QUESTIONS, viewOf } from "./questions.ts";
+import { HTTP_QUESTIONS, LOCAL, viewOf } from "./questions.ts";
+import type { Sockets } from "./grpc_sockets.ts";
+import { workersOf } from "./workers.ts";
 import { GOLDEN_HOST } from "../util/lainlet.ts";
 
 /** How old a state may be that counts as current, in ms. */
 export const STALE_AFTER = 30_000;
+
+/** How long a reader may leave alone what is there for it, in ms: longer than any story. */
+const SLOW_AFTER = 600_000;
+
+/** How long calls have to end after a lainlet was told to, in ms. */
+const SHUTDOWN = 1_000;
 
 /** The file of the state, and how often that is saved, in ms. */
 export const STATE = "state";
@@ -50,6 +62,8 @@ interface Running {
   readonly lainlet: Lainlet;
   readonly server: ThreadServer;
   readonly saved?: SavedStore;
+  readonly grpc?: GrpcServer;
+  readonly workers?: Workers;
 }
 
 /** A lainlet without sockets, at a name; it can be ended and started again. */
@@ -60,16 +74,23 @@ export class SimulatedLainlet {
   /** When it last served what was saved, in ms. */
   #fromFileAt = -Infinity;
   readonly #sockets = new Set<Socket>();
+  /** Where the state is saved; undefined: nowhere. */
+  readonly disk?: Disk;
   /** Where a file is looked at, apart from what happens to the other disk. */
   readonly inspected: Disk;
+  /** Counts requests by HTTP: threads serve them in turn. */
+  #requests = 0;
+  /** Ends the process that was told to end. */
+  #exit?: ReturnType<typeof setTimeout>;
 
-  /** @param disk where the state is saved; undefined: nowhere */
   constructor(
     readonly name: string,
     readonly links: readonly Link[],
     private readonly store: OpenedStore,
-    readonly disk?: Disk,
+    private readonly sockets: Sockets,
+    private readonly features: Features,
   ) {
+    if (features.disk) this.disk = new Disk(name);
     this.inspected = new Disk(`${name}-inspected`);
   }
 
@@ -114,6 +135,7 @@ export class SimulatedLainlet {
   start(): void {
     if (this.#running !== undefined) return;
     const start = ++this.#starts;
+    this.#end();
     const store = this.store.open();
     if (this.disk === undefined) return this.#run(store);
     this.disk.kill();
@@ -125,33 +147,60 @@ export class SimulatedLainlet {
   }
 
   #run(store: Store, saved?: SavedStore): void {
+    const { name } = this;
     const lainlet = lainletOf(store);
-    const server = new ThreadServer({
-      handler: lainlet,
-      counters: lainlet.counters,
-      hosts: [],
-      slowAfter: 600_000,
-    });
-    this.#running = { lainlet, server, saved };
+    const { counters } = lainlet;
+    const common = { counters, hosts: [], slowAfter: SLOW_AFTER };
+    const server = new ThreadServer({ ...common, handler: lainlet });
+    const address = { hostname: name, port: 9_000, isShared: true };
+    const grpc = this.features.grpc
+      ? new GrpcServer(address, {
+        lainlet,
+        slowAfter: SLOW_AFTER,
+        descriptors: 1_000,
+      })
+      : undefined;
+    const workers = this.features.workers
+      ? new Workers(1, lainlet, counters, {
+        ...common,
+        type: "setup",
+        address,
+        counters: counters.buffer,
+        logFormat: "logfmt",
+        logLevel: "info",
+      }, () => {})
+      : undefined;
+    this.#running = { lainlet, server, saved, grpc, workers };
   }
 
   /** Ends it; its listeners lose their connections. What there is to save it saves, until it starts again. */
   stop(): void {
     this.#starts++;
     if (this.#running === undefined) return;
-    const { lainlet, server, saved } = this.#running;
+    const { lainlet, server, saved, grpc, workers } = this.#running;
     // What it served is not to be forgotten.
     void this.fromFileAt;
     this.#running = undefined;
     for (const socket of [...this.#sockets]) socket.lose();
     lainlet.close();
     server.close();
+    grpc?.close();
+    workers?.close();
     saved?.close();
+    this.#exit = setTimeout(() => this.#end(), SHUTDOWN);
+  }
+
+  /** Its process is no more. */
+  #end(): void {
+    clearTimeout(this.#exit);
+    this.sockets.end(this.name);
+    for (const worker of workersOf(this.name)) worker.terminate();
   }
 
   /** Ends it without warning, or its node, which loses what was not synced. */
   kill(how: "kill" | "crash"): void {
     this.disk?.[how]();
+    this.#end();
     this.stop();
   }
 
@@ -172,7 +221,7 @@ export class SimulatedLainlet {
   /** What it answers a local caller at once: the question, its path, the answer as canonical JSON. */
   *answers(): Generator<[question: number, path: string, text: string]> {
     const { views } = this.lainlet;
-    for (const [question, { path, peer }] of QUESTIONS.entries()) {
+    for (const [question, { path, peer }] of HTTP_QUESTIONS.entries()) {
       if (peer !== LOCAL) continue;
       const { body } = views.read({ ...viewOf(path), peer });
       const text = canonical(JSON.parse(new TextDecoder().decode(body)));
@@ -188,17 +237,31 @@ export class SimulatedLainlet {
    */
   async ask(path: string, peer: string, init?: RequestInit): Promise<Response> {
     if (this.#running === undefined) throw new TypeError("connection refused");
-    const { server } = this.#running;
+    const { server: own } = this.#running;
     const socket = new Socket(() => this.#sockets.delete(socket));
     this.#sockets.add(socket);
-    const response = await server.handle(
-      new Request(`http://${this.name}${path}`, init),
-      {
-        remoteAddr: { transport: "tcp", hostname: peer, port: 1 },
-        completed: socket.completed,
-      },
-    );
-    return socket.carry(response);
+    const threads = [undefined, ...workersOf(this.name)];
+    const worker = threads[this.#requests++ % threads.length];
+    const lose = () => socket.lose();
+    for (const signal of [worker?.over.signal, init?.signal]) {
+      signal?.addEventListener("abort", lose);
+    }
+    const server = worker?.server ?? own;
+    const { signal } = socket;
+    const url = `http://${this.name}${path}`;
+    const handled = server.handle(new Request(url, { ...init, signal }), {
+      remoteAddr: { transport: "tcp", hostname: peer, port: 1 },
+      completed: socket.completed,
+    });
+    const answered = Promise.resolve(handled);
+    return socket.carry(await abortable(answered, signal));
+  }
+}
+
+/** As `fetch` says it. */
+export class ConnectionLost extends TypeError {
+  constructor() {
+    super("connection reset");
   }
 }
 
@@ -208,6 +271,9 @@ class Socket {
   readonly completed = this.#over.promise;
   #controller?: ReadableStreamDefaultController<Uint8Array>;
   #reader?: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #lost = new AbortController();
+  /** Aborts when it is lost. */
+  readonly signal = this.#lost.signal;
 
   constructor(private readonly onOver: () => void) {}
 
@@ -238,9 +304,11 @@ class Socket {
 
   lose(): void {
     const controller = this.#controller;
+    const error = new ConnectionLost();
     this.#end();
+    this.#lost.abort(error);
     this.#reader?.cancel().catch(() => {});
-    controller?.error(new TypeError("connection reset"));
+    controller?.error(error);
   }
 
   #end(): void {

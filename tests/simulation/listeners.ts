@@ -55,6 +55,49 @@ export interface Listener {
   leave(): void;
 }
 
+/** The answers that a reader got to one question: each was one of some state, and no older one than before. */
+export class Seen {
+  /** The number of the state that came last. */
+  #last = 0;
+
+  constructor(
+    private readonly lainlet: SimulatedLainlet,
+    private readonly question: number,
+    private readonly name: string,
+  ) {}
+
+  /** Looks at the next one, as canonical JSON. @throws {Violation} */
+  look(reference: Reference, text: string): void {
+    const found = reference.find(this.question, text, this.#last);
+    if (found < 0) {
+      if (this.lainlet.hasLost) return;
+      throw unknown(this.name, text, reference, this.question, this.#last);
+    }
+    // What was saved may be of any time, and so may rights.
+    const isFromFile = performance.now() - this.lainlet.fromFileAt < RIGHTS_AGE;
+    const since = isFromFile ? 0 : reference.at(performance.now() - RIGHTS_AGE);
+    if (
+      !reference.isAllowed(this.question, Math.min(found, since)) ||
+      reference.isTaken(this.question, text, this.#last, since) &&
+        !this.lainlet.hasLost
+    ) {
+      throw new Violation(RIGHTS, `${this.name}: ${text}`);
+    }
+    this.#last = found;
+  }
+
+  /** Looks whether what came last is right now. @param has undefined: that there is no answer @throws {Violation} */
+  checkLatest(reference: Reference, has: string | undefined): void {
+    const latest = reference.answer(this.question);
+    if (!reference.isAllowed(this.question, reference.latest)) {
+      throw new Violation(RIGHTS, `${this.name}: the stream goes on`);
+    }
+    if (has !== latest) {
+      throw new Violation(BEHIND, `${this.name}: ${has}, not ${latest}`);
+    }
+  }
+}
+
 function questionOf(number: number): Question {
   const question = QUESTIONS[number];
   if (question === undefined) throw new Error(`no question ${number}`);
@@ -177,8 +220,7 @@ abstract class StreamListener implements Listener {
 
 /** A watch of one view, whole or by patches. */
 export class PlainListener extends StreamListener {
-  /** The number of the state that came last. */
-  #last = 0;
+  readonly #seen: Seen;
   #id = 0;
   #value: unknown;
   /** Why there is no answer, or no more of them. */
@@ -186,12 +228,13 @@ export class PlainListener extends StreamListener {
 
   constructor(
     lainlet: SimulatedLainlet,
-    private readonly question: number,
+    question: number,
     private readonly isPatched: boolean,
   ) {
     const { path, peer } = questionOf(question);
     const query = `watch=1${isPatched ? "&patch=merge" : ""}`;
     super(lainlet, `${path}${path.includes("?") ? "&" : "?"}${query}`, peer);
+    this.#seen = new Seen(lainlet, question, this.name);
   }
 
   check(reference: Reference, note: (text: string) => void): void {
@@ -217,43 +260,17 @@ export class PlainListener extends StreamListener {
         }
         this.#value = JSON.parse(data);
       }
-      this.#look(reference);
+      this.#seen.look(reference, canonical(this.#value));
     }
-  }
-
-  #look(reference: Reference): void {
-    const text = canonical(this.#value);
-    const found = reference.find(this.question, text, this.#last);
-    if (found < 0) {
-      if (this.lainlet.hasLost) return;
-      throw unknown(this.name, text, reference, this.question, this.#last);
-    }
-    // What was saved may be of any time, and so may rights.
-    const isFromFile = performance.now() - this.lainlet.fromFileAt < RIGHTS_AGE;
-    const since = isFromFile ? 0 : reference.at(performance.now() - RIGHTS_AGE);
-    if (
-      !reference.isAllowed(this.question, Math.min(found, since)) ||
-      reference.isTaken(this.question, text, this.#last, since) &&
-        !this.lainlet.hasLost
-    ) {
-      throw new Violation(RIGHTS, `${this.name}: ${text}`);
-    }
-    this.#last = found;
   }
 
   checkLatest(reference: Reference): void {
     if (!this.isOpen || this.isStalled) return;
     if (this.#error?.startsWith("authorize")) return;
-    const latest = reference.answer(this.question);
-    if (!reference.isAllowed(this.question, reference.latest)) {
-      throw new Violation(RIGHTS, `${this.name}: the stream goes on`);
-    }
     const has = this.#error === undefined
       ? canonical(this.#value ?? null)
       : undefined;
-    if (has !== latest) {
-      throw new Violation(BEHIND, `${this.name}: ${has}, not ${latest}`);
-    }
+    this.#seen.checkLatest(reference, has);
   }
 }
 

@@ -10,11 +10,13 @@ import { Random } from "../util/model.ts";
 import type { Changes } from "../util/store.ts";
 import { diskFault } from "./disk_faults.ts";
 import { type Features, featuresOf } from "./features.ts";
-import type { StoreName } from "./processes.ts";
+import { GrpcListener } from "./grpc_listener.ts";
 import { ClientListener, JointListener, PlainListener } from "./listeners.ts";
-import { LOCAL, QUESTIONS } from "./questions.ts";
+import type { StoreName } from "./processes.ts";
+import { HTTP_QUESTIONS, LOCAL, QUESTIONS } from "./questions.ts";
 import { storeFault } from "./store_faults.ts";
 import { NODES, type Operation, type Run, type Story } from "./story.ts";
+import { workersOf } from "./workers.ts";
 
 const APPS = ["a", "b", "c"] as const;
 const PEERS = ["127.27.0.1", "127.27.0.2", "127.27.9.9"] as const;
@@ -26,19 +28,22 @@ export function plan({ store, seed }: Run, length = 120): Operation[] {
   const [first, ...others] = faults;
   const all = always(random, length, store);
   if (first === undefined) return all;
-  return all.flatMap((one) =>
-    random.below(10) > 0 ? [one] : [one, {
-      after: random.below(300),
-      ...random.pick([first, ...others])(random),
-    }]
-  );
+  return all.flatMap((one) => {
+    if (random.below(6) > 0) return [one];
+    const make = random.pick([first, ...others]);
+    return [one, { after: random.below(300), ...make(random) }];
+  });
 }
 
 /** What happens because of a story's features. */
 function faultsOf(
-  { disk }: Features,
+  { disk, grpc, workers }: Features,
 ): ((random: Random) => Omit<Operation, "after">)[] {
-  return disk ? [diskFault] : [];
+  return [
+    ...disk ? [diskFault] : [],
+    ...grpc ? [listenByGrpc, listenByGrpc] : [],
+    ...workers ? [workerFault] : [],
+  ];
 }
 
 /** What happens in every story. */
@@ -130,10 +135,10 @@ function changeOf(random: Random, i: number): (k: number) => Changes {
 function listen(random: Random): Omit<Operation, "after"> {
   const [which, question, kind] = [
     random.below(10),
-    random.below(QUESTIONS.length),
+    random.below(HTTP_QUESTIONS.length),
     random.below(6),
   ];
-  const { path, peer } = QUESTIONS[question] ?? { path: "", peer: "" };
+  const { path, peer } = HTTP_QUESTIONS[question] ?? { path: "", peer: "" };
   const how = [
     "",
     "",
@@ -154,6 +159,35 @@ function listen(random: Random): Omit<Operation, "after"> {
           ? new ClientListener(lainlet, peer === LOCAL ? question : 2)
           : new JointListener(lainlet, [0, 5, 7]),
       );
+    },
+  };
+}
+
+function listenByGrpc(random: Random): Omit<Operation, "after"> {
+  const which = random.below(10);
+  const question = HTTP_QUESTIONS.length +
+    random.below(QUESTIONS.length - HTTP_QUESTIONS.length);
+  const method = random.pick(["watch", "watch", "get"] as const);
+  const { path, peer } = QUESTIONS[question] ?? { path: "", peer: "" };
+  return {
+    text: `somebody (${peer}) asks for ${path} by gRPC, to ${method} it`,
+    perform(story) {
+      const { listeners, world: { sockets } } = story;
+      const lainlet = story.lainlet(which);
+      listeners.push(new GrpcListener(sockets, lainlet, question, method));
+    },
+  };
+}
+
+function workerFault(random: Random): Omit<Operation, "after"> {
+  const [which, time] = [random.below(10), random.below(5_000)];
+  const isDeadly = random.below(2) === 0;
+  return {
+    text: isDeadly ? "a worker dies" : `a worker does nothing for ${time} ms`,
+    perform(story) {
+      const [worker] = workersOf(story.lainlet(which).name);
+      if (isDeadly) worker?.die();
+      else worker?.hang(time);
     },
   };
 }
@@ -185,10 +219,10 @@ function stall(random: Random): Omit<Operation, "after"> {
 function ask(random: Random): Omit<Operation, "after"> {
   const [which, question, kind] = [
     random.below(10),
-    random.below(QUESTIONS.length),
+    random.below(HTTP_QUESTIONS.length),
     random.below(3),
   ];
-  const { path = "" } = QUESTIONS[question] ?? {};
+  const { path = "" } = HTTP_QUESTIONS[question] ?? {};
   const how = ["as it is", "proven", "of the last revision"][kind];
   return {
     text: `${path} is asked for, ${how}`,

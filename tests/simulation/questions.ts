@@ -6,13 +6,18 @@ export interface Question {
   /** The view's path, with its parameters. */
   readonly path: string;
   readonly peer: string;
+  /** The service and the request, where it is asked by gRPC. */
+  readonly grpc?: {
+    readonly service: string;
+    readonly request: Readonly<Record<string, string>>;
+  };
 }
 
 /** A caller that may ask everything. */
 export const LOCAL = "127.0.0.1";
 
-/** Everything that is asked, by callers of each kind: local, of an app. */
-export const QUESTIONS: readonly Question[] = [
+/** Everything that is asked by HTTP, by callers of each kind: local, of an app. */
+export const HTTP_QUESTIONS: readonly Question[] = [
   { path: "/v2/proxywatcher?appname=a", peer: LOCAL },
   { path: "/v2/proxywatcher?appname=a", peer: "127.27.0.1" },
   { path: "/v2/coreinfowatcher", peer: LOCAL },
@@ -21,6 +26,30 @@ export const QUESTIONS: readonly Question[] = [
   { path: "/v2/nodes", peer: LOCAL },
   { path: "/v2/depends", peer: "127.27.0.2" },
   { path: "/v2/configwatcher", peer: LOCAL },
+];
+
+const OF_A = { service: "Proxy", request: { Appname: "a" } };
+
+/** The same by gRPC. */
+const GRPC_QUESTIONS: readonly Question[] = [
+  { path: "/v2/proxywatcher?appname=a", peer: LOCAL, grpc: OF_A },
+  { path: "/v2/proxywatcher?appname=a", peer: "127.27.0.1", grpc: OF_A },
+  {
+    path: "/v2/nodes",
+    peer: "127.27.0.2",
+    grpc: { service: "Nodes", request: {} },
+  },
+  {
+    path: "/v2/configwatcher",
+    peer: LOCAL,
+    grpc: { service: "Config", request: {} },
+  },
+];
+
+/** Everything that is asked, in one order. */
+export const QUESTIONS: readonly Question[] = [
+  ...HTTP_QUESTIONS,
+  ...GRPC_QUESTIONS,
 ];
 
 /** The view of a path, and its parameters. */

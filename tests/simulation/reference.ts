@@ -1,10 +1,13 @@
 import { Unavailable } from "../../lib/errors.ts";
 import type { Lainlet } from "../../lib/http/handler.ts";
+import type { State } from "../../lib/broadcast/state.ts";
+import { MESSAGE_HEAD, messageFrame } from "../../lib/grpc/message.ts";
 import { canonical, isObject } from "../../lib/json.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
-import type { View } from "../../lib/view/view.ts";
+import type { View, ViewDefinition } from "../../lib/view/view.ts";
+import { methodOf, replyText } from "./grpc.ts";
 import { lainletOf } from "./lainlet.ts";
-import { LOCAL, QUESTIONS, viewOf } from "./questions.ts";
+import { LOCAL, type Question, viewOf } from "./questions.ts";
 import type { Changes } from "../util/store.ts";
 
 const SUPER_APPS = "super_apps/";
@@ -36,12 +39,24 @@ export class Reference {
   #isFromNothing = false;
   #store = new MemoryStore();
   #lainlet?: Lainlet;
-  #views: readonly { readonly view: View; readonly params: URLSearchParams }[];
+  readonly #views: readonly {
+    readonly view: View;
+    readonly params: URLSearchParams;
+    /** The view, or the same as gRPC has it. */
+    readonly asked: ViewDefinition;
+  }[];
   #versions: number[] = [];
 
   /** @param isWhole whether each state that is delivered was the store's at one revision */
-  constructor(private readonly isWhole: boolean) {
-    this.#views = QUESTIONS.map(({ path }) => viewOf(path));
+  constructor(
+    private readonly questions: readonly Question[],
+    private readonly isWhole: boolean,
+  ) {
+    this.#views = questions.map(({ path, grpc }) => {
+      const { view, params } = viewOf(path);
+      const asked = grpc && view.rpc?.framedBy(messageFrame);
+      return { view, params, asked: asked ?? view };
+    });
   }
 
   /** The number of the latest state. */
@@ -87,21 +102,21 @@ export class Reference {
     const lainlet = this.#lainlet;
     if (lainlet === undefined) return;
     const last = this.#moments.at(-1);
-    const answers = this.#views.map(({ view, params }, i) => {
+    const answers = this.#views.map(({ view, params, asked }, i) => {
       const { version } = lainlet.cluster[nameOf(view, lainlet)];
       if (this.#versions[i] === version) return last?.answers[i];
       this.#versions[i] = version;
       const query = lainlet.views.query(params, LOCAL);
       try {
-        const { body } = view.source(lainlet, view.select(query)).render();
-        return canonical(JSON.parse(new TextDecoder().decode(body)));
+        const source = asked.source(lainlet, view.select(query));
+        return this.#textOf(source.render(), i);
       } catch (error) {
         if (error instanceof Unavailable) return undefined;
         throw error;
       }
     });
     const isAllowed = this.#views.map(({ view, params }, i) => {
-      const peer = QUESTIONS[i]?.peer ?? "";
+      const peer = this.questions[i]?.peer ?? "";
       try {
         view.select(lainlet.views.query(params, peer));
         return true;
@@ -111,7 +126,7 @@ export class Reference {
     });
     const history = this.#history;
     const time = performance.now();
-    const apps = QUESTIONS.map(({ peer }) => lainlet.rights.appOf(peer));
+    const apps = this.questions.map(({ peer }) => lainlet.rights.appOf(peer));
     const supers = new Set(
       Array.from(
         lainlet.cluster.config.entries(SUPER_APPS),
@@ -128,11 +143,20 @@ export class Reference {
       supers,
     };
     if (this.#isFromNothing) {
-      const answers = QUESTIONS.map(() => "{}");
+      const answers = this.questions.map(() => "{}");
       this.#moments.push({ ...moment, answers, revision: 0 });
       this.#isFromNothing = false;
     }
     this.#moments.push(moment);
+  }
+
+  #textOf({ body, bytes }: State, question: number): string {
+    const { grpc } = this.questions[question] ?? {};
+    if (grpc === undefined) {
+      return canonical(JSON.parse(new TextDecoder().decode(body)));
+    }
+    const message = bytes.subarray(MESSAGE_HEAD);
+    return replyText(methodOf(grpc.service, "get"), message);
   }
 
   /** The answer to a question in a state. */

@@ -5,8 +5,12 @@ import { nodeKey, type NodeSpec, nodeValue } from "../../scripts/cluster.ts";
 import type { Changes } from "../util/store.ts";
 import { featuresOf } from "./features.ts";
 import type { Backup } from "./keyspace.ts";
+import {
+  ConnectionLost,
+  type SimulatedLainlet,
+  STALE_AFTER,
+} from "./lainlet.ts";
 import type { StoreName } from "./processes.ts";
-import { type SimulatedLainlet, STALE_AFTER } from "./lainlet.ts";
 import { type Listener, Violation } from "./listeners.ts";
 import { QUESTIONS } from "./questions.ts";
 import { Time } from "./time.ts";
@@ -197,8 +201,9 @@ export class Story {
 
   /** Asks a lainlet, and looks at the answer when it comes. */
   ask(lainlet: SimulatedLainlet, question: number, kind: number): void {
-    this.#ask(lainlet, question, kind)
-      .catch((error) => this.#failures.push(error));
+    this.#ask(lainlet, question, kind).catch((error) => {
+      if (!(error instanceof ConnectionLost)) this.#failures.push(error);
+    });
   }
 
   async #ask(

@@ -1,13 +1,16 @@
 import type { Loaded } from "../../lib/store/saved/read.ts";
 import type { Changes } from "../util/store.ts";
-import { Disk, mount } from "./disk.ts";
+import { mount } from "./disk.ts";
 import type { Features } from "./features.ts";
+import { Sockets } from "./grpc_sockets.ts";
 import { type Backup, Keyspace, Member } from "./keyspace.ts";
 import { SimulatedLainlet, VERIFY_EVERY } from "./lainlet.ts";
 import { Link, setPlaces } from "./network.ts";
 import type { StoreName } from "./processes.ts";
+import { HTTP_QUESTIONS, QUESTIONS } from "./questions.ts";
 import { Reference } from "./reference.ts";
 import { type Service, SERVICES } from "./stores.ts";
+import { simulateWorkers } from "./workers.ts";
 
 const REAL = {
   fetch: globalThis.fetch,
@@ -20,6 +23,7 @@ const PREFIX = "/lain/";
 /** A store, lainlets that follow it, and what they are to say. */
 export class World implements Disposable {
   readonly reference: Reference;
+  readonly sockets = new Sockets();
   readonly service: Service;
   readonly members: readonly Member[];
   readonly lainlets: readonly SimulatedLainlet[];
@@ -28,7 +32,7 @@ export class World implements Disposable {
   #keyspace = new Keyspace("1", 2);
   /** Of all histories; those that came first, too. */
   readonly #keyspaces = [this.#keyspace];
-  readonly #unmount: () => void;
+  readonly #restore: () => void;
   #histories = 1;
   #hasBegun = false;
   /** Whether a backup was restored as the same cluster. */
@@ -38,14 +42,15 @@ export class World implements Disposable {
     store: StoreName,
     members: number,
     lainlets: number,
-    { disk }: Features,
+    features: Features,
   ) {
     this.members = Array.from(
       { length: members },
       (_, i) => new Member(`member-${i + 1}`, this),
     );
     const service = this.service = new SERVICES[store](this);
-    this.reference = new Reference(service.isWhole);
+    const questions = features.grpc ? QUESTIONS : HTTP_QUESTIONS;
+    this.reference = new Reference(questions, service.isWhole);
     this.links = Array.from(
       { length: lainlets },
       (_, i) =>
@@ -74,18 +79,20 @@ export class World implements Disposable {
       const open = () => service.open(endpoints, { verifyEvery: VERIFY_EVERY });
       const { lossLasts } = service;
       const name = `node-${i + 1}`;
-      return new SimulatedLainlet(
-        name,
-        links,
-        { kind: store, endpoints, open, lossLasts },
-        disk ? new Disk(name) : undefined,
-      );
+      const source = { kind: store, endpoints, open, lossLasts };
+      return new SimulatedLainlet(name, links, source, this.sockets, features);
     });
-    this.#unmount = mount(
+    const unmount = mount(
       this.lainlets.flatMap(({ disk, inspected }) =>
         disk ? [disk, inspected] : []
       ),
     );
+    const end = simulateWorkers();
+    this.#restore = () => {
+      unmount();
+      end();
+      this.sockets[Symbol.dispose]();
+    };
     // Of clients, and of lainlets that look for an etcd 2.
     globalThis.fetch = (input, init) =>
       typeof input === "string" && service.fetch !== undefined &&
@@ -239,7 +246,7 @@ export class World implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#unmount();
+    this.#restore();
     globalThis.fetch = REAL.fetch;
     Deno.createHttpClient = REAL.createHttpClient;
   }
