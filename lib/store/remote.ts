@@ -75,6 +75,8 @@ export abstract class FollowedStore<
   /** When each prefix was last known to be delivered whole in each history, as `performance.now()`. */
   readonly #confirmed = new Map<string, number>();
   #history = 0;
+  /** Whether a watch that has ended delivered something, which a reader may still hold. */
+  #hasDelivered = false;
   /** The last connection whose history is known: before that nothing is followed by it. */
   #entered?: C;
   readonly #checkEvery: number;
@@ -163,7 +165,8 @@ export abstract class FollowedStore<
     this.#entered = connection;
     const watches = [...this.watches];
     // One without a key cannot be told from another one.
-    const isUnknown = watches.some(({ revision }) => revision > 0) &&
+    const isUnknown =
+      (this.#hasDelivered || watches.some(({ revision }) => revision > 0)) &&
       !watches.some(({ isMarked }) => isMarked);
     if (!isOther && !isUnknown) return;
     if (isOther) {
@@ -214,6 +217,7 @@ export abstract class FollowedStore<
 
   #remove(watch: W): boolean {
     const found = this.watches.delete(watch);
+    this.#hasDelivered ||= watch.revision > 0;
     this.leave(watch);
     if (this.watches.size === 0) this.#wake.abort();
     return found;

@@ -26,12 +26,15 @@ class FakeWatch implements Followed<number> {
   revision = 0;
   complete?: number;
   isLive = false;
-  readonly isMarked = true;
 
   constructor(
     readonly prefix: string,
     private readonly controller: ReadableStreamDefaultController<WatchEvent>,
   ) {}
+
+  get isMarked(): boolean {
+    return this.revision > 0;
+  }
 
   forget(): void {}
 
@@ -62,7 +65,11 @@ class FakeStore
   );
   #revision = 0;
 
-  constructor(readonly enter: (stage: Stage, of: FakeConnection) => void) {
+  /** @param isOther whether the second connection's history is known to be another one */
+  constructor(
+    readonly enter: (stage: Stage, of: FakeConnection) => void,
+    private readonly isOther = true,
+  ) {
     super({ checkEvery: 20, verifyEvery: 20 });
   }
 
@@ -86,7 +93,8 @@ class FakeStore
   ): Promise<void> {
     await this.#pass("serve", connection).catch(() => {});
     if (connection.signal.aborted) return;
-    this.enterHistory(connection, head, this.made.length > 1);
+    const isOther = this.isOther && this.made.length > 1;
+    this.enterHistory(connection, head, isOther);
     for (const watch of this.watches) this.follow(watch);
     use.resumed();
     this.keepChecking(connection, use);
@@ -229,6 +237,21 @@ Deno.test("a followed store: in another history nothing is as old, or as new, as
   assertEquals(store.age("/a/") < before, true);
   abort.abort();
   await items;
+});
+
+Deno.test("a followed store: where nothing tells what a watch that has ended delivered from what there is, that is of another history", async () => {
+  const store = new FakeStore(() => {}, false);
+  const [first, second] = [new AbortController(), new AbortController()];
+  const items = [read(store.watch("/a/", first.signal))];
+  await store.checkFreshness("/a/", first.signal);
+  store.made[0]?.fail("gone");
+  items.push(read(store.watch("/a/", second.signal)));
+  first.abort();
+  await store.checkFreshness("/a/", second.signal);
+  assertEquals(store.made.length, 2);
+  assert(store.age("/a/", 1) < 5_000);
+  second.abort();
+  await Promise.all(items);
 });
 
 Deno.test("a followed store: who reads no more is forgotten by the signal", async () => {
