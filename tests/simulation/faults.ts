@@ -147,8 +147,8 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "a worker is not told of what came while it took a state",
     file: "lib/http/link.ts",
-    text: "this.#isFree = true;\n    this.wake();",
-    faulty: "this.#isFree = true;",
+    text: "this.#isAcknowledged = true;\n    this.wake();",
+    faulty: "this.#isAcknowledged = true;",
   },
   {
     name: "what a worker had begun goes on when it has died",
