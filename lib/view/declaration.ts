@@ -1,10 +1,9 @@
 import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
-import type { Contribution } from "../broadcast/collection.ts";
+import type { Contribution, Guard } from "./materialized.ts";
 import type { Member } from "../json.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
 import type { Watcher } from "../watcher/watcher.ts";
 import type { ViewService } from "./rpc.ts";
-import type { Guard } from "./materialized.ts";
 import type { Query, Selection } from "./query.ts";
 
 /** What values add to an answer, in key order. */

@@ -1,13 +1,9 @@
 import {
-  type Blocks,
+  Blocks,
   type Fragment,
   fragment,
   memberFragment,
 } from "../broadcast/blocks.ts";
-import {
-  type Contribution,
-  MaterializedFragments,
-} from "../broadcast/collection.ts";
 import type { StateSource } from "../broadcast/topics.ts";
 import type { ChangeKind } from "../broadcast/topic.ts";
 import { State } from "../broadcast/state.ts";
@@ -222,4 +218,59 @@ class MaterializedView<T, M, P> {
 
 function kindOf(changes: readonly Change<unknown>[]): ChangeKind {
   return changes.some(({ value }) => value !== undefined) ? "update" : "delete";
+}
+
+/** What one key contributes: parts, each to the fragment of a name. */
+export type Contribution<P> = readonly (readonly [name: string, part: P])[];
+
+/** A key's contribution before and after a change. */
+export interface ContributionChange<P> {
+  readonly key: string;
+  readonly before: Contribution<P>;
+  readonly after: Contribution<P>;
+}
+
+/** Fragments that are reduced from the contributions of many keys, at the cost of what changes. */
+export class MaterializedFragments<P> {
+  #blocks = Blocks.EMPTY;
+  /** By fragment and key. */
+  readonly #parts = new Map<string, Map<string, P>>();
+
+  /** @param reduce makes a fragment of its parts, at least one, sorted by key */
+  constructor(
+    private readonly reduce: (name: string, parts: readonly P[]) => Fragment,
+  ) {}
+
+  get blocks(): Blocks {
+    return this.#blocks;
+  }
+
+  /** Replaces the contributions of some keys. */
+  update(changes: Iterable<ContributionChange<P>>): void {
+    const changed = new Map<string, Fragment | undefined>();
+    for (const { key, before, after } of changes) {
+      for (const [name] of before) {
+        this.#parts.get(name)?.delete(key);
+        changed.set(name, undefined);
+      }
+      for (const [name, part] of after) {
+        const parts = this.#parts.get(name);
+        if (parts === undefined) this.#parts.set(name, new Map([[key, part]]));
+        else parts.set(key, part);
+        changed.set(name, undefined);
+      }
+    }
+    for (const name of changed.keys()) {
+      const parts = this.#parts.get(name);
+      if (parts === undefined) continue;
+      if (parts.size === 0) this.#parts.delete(name);
+      else changed.set(name, this.reduce(name, sortedByKey(parts)));
+    }
+    this.#blocks = this.#blocks.with(changed);
+  }
+}
+
+function sortedByKey<P>(parts: ReadonlyMap<string, P>): P[] {
+  if (parts.size === 1) return [...parts.values()];
+  return [...parts].sort(([a], [b]) => a < b ? -1 : 1).map(([, part]) => part);
 }
