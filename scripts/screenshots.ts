@@ -13,7 +13,7 @@ import { TestBrowser } from "../tests/util/browser.ts";
 import { TestLainlet } from "../tests/util/lainlet.ts";
 import { content } from "./demo/cluster.ts";
 import { story } from "./demo/story.ts";
-import { LARGE, largeCluster } from "./large_cluster.ts";
+import { LARGE, largeCluster } from "../tests/fixtures/large_cluster.ts";
 import { ensurePrograms } from "./setup.ts";
 
 /** What is shown, and how; a name is a file's. */

@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { content } from "../../scripts/demo/cluster.ts";
-import { LARGE, largeCluster } from "../../scripts/large_cluster.ts";
+import { LARGE, largeCluster } from "../fixtures/large_cluster.ts";
 import { type Page, TestBrowser, violations, visit } from "../util/browser.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 import { LainletProcess, TARGETS } from "../util/lainlet_process.ts";

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { nodeKey, nodeValue } from "../../scripts/cluster.ts";
-import { LARGE, largeCluster } from "../../scripts/large_cluster.ts";
+import { LARGE, largeCluster } from "../fixtures/large_cluster.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 import { TARGETS } from "../util/lainlet_process.ts";
 import { eventually, Program } from "../util/process.ts";

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { MemoryStore } from "../../lib/store/memory.ts";
-import { LARGE, largeCluster } from "../../scripts/large_cluster.ts";
+import { LARGE, largeCluster } from "../fixtures/large_cluster.ts";
 import { TestBrowser, visit } from "../util/browser.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 

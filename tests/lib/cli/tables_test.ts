@@ -6,7 +6,7 @@ import { find } from "../../../lib/cli/tables/find.ts";
 import { readStatus, renderStatus } from "../../../lib/cli/status.ts";
 import type { Cell, Row } from "../../../lib/cli/tables/listing.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
-import { LARGE, largeCluster } from "../../../scripts/large_cluster.ts";
+import { LARGE, largeCluster } from "../../fixtures/large_cluster.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 
 /** The last cell of the row of a name. */

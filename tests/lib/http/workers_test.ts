@@ -3,7 +3,7 @@ import { HttpServer } from "../../../lib/http/server.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { get, Stream } from "../../util/client.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
-import { DIE } from "../../util/mortal_worker.ts";
+import { DIE } from "../../fixtures/mortal_worker.ts";
 import { becomes, eventually, socketsAt } from "../../util/process.ts";
 
 const KEY = "/lain/config/a";
@@ -20,7 +20,7 @@ class Mortals implements Disposable {
     const { made } = this;
     globalThis.Worker = class extends this.#real {
       constructor(_url: string | URL, options?: WorkerOptions) {
-        const url = new URL("../../util/mortal_worker.ts", import.meta.url);
+        const url = new URL("../../fixtures/mortal_worker.ts", import.meta.url);
         super(url, options);
         made.push(this);
       }

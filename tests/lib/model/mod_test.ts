@@ -6,7 +6,7 @@ import { naturalKey } from "../../../lib/model/natural.ts";
 import { issuesOf } from "../../../lib/model/issues.ts";
 import { isOvercommitted } from "../../../lib/model/nodes.ts";
 import { found, sorted } from "../../../lib/ui/rows.ts";
-import { LARGE, largeCluster } from "../../../scripts/large_cluster.ts";
+import { LARGE, largeCluster } from "../../fixtures/large_cluster.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 
 /** What the dashboard makes of what a lainlet says of a store. */

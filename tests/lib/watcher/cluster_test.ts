@@ -17,7 +17,7 @@ async function measure(
       RUN ?? "",
       ...FLAGS.slice(0, -1).filter((flag) => !flag.startsWith("--v8-flags=")),
       "--v8-flags=--expose-gc",
-      `${import.meta.dirname}/held.ts`,
+      `${import.meta.dirname}/../../fixtures/memory_of_cluster.ts`,
       endpoint,
     ],
     stderr: "inherit",
