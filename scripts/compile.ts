@@ -11,7 +11,8 @@
 import config from "../deno.json" with { type: "json" };
 import { scriptOptions, UsageError } from "../lib/flags.ts";
 import { BUNDLE, bundle } from "./bundle.ts";
-import { compile, NPM_RUNTIME, runtimeOf } from "./compiler.ts";
+import { compile, runtimeOf } from "./compiler.ts";
+import { NPM_RUNTIME } from "./npm_runtime.ts";
 
 /** The permissions that `deno task start` has, and no others; and its settings. */
 const OPTIONS = config.tasks.start.command.split(" ")

@@ -1,12 +1,7 @@
 import { TestEtcd } from "../../tests/util/etcd.ts";
 import { memoryOf } from "../../tests/util/process.ts";
-import {
-  cpuOf,
-  mostMemoryOf,
-  startLainlet,
-  startLoad,
-  writeCluster,
-} from "./processes.ts";
+import { cpuOf, mostMemoryOf, startLainlet, startLoad } from "./processes.ts";
+import { writeCluster } from "../../tests/fixtures/many_groups.ts";
 import { figure, type Settings, type Table } from "./table.ts";
 
 /** What a cluster's size costs: the start, and a change of one pod group. */

@@ -1,7 +1,8 @@
 import { TestEtcd } from "../../tests/util/etcd.ts";
 import { GrpcProxy } from "../../tests/util/grpc_proxy.ts";
 import { memoryOf } from "../../tests/util/process.ts";
-import { pause, shareOf, startLainlet, writeCluster } from "./processes.ts";
+import { pause, shareOf, startLainlet } from "./processes.ts";
+import { writeCluster } from "../../tests/fixtures/many_groups.ts";
 import { figure, type Settings, type Table } from "./table.ts";
 
 /** As many as fit on a machine of 2 cores while there is room to measure. */

@@ -1,12 +1,7 @@
 import { get } from "../../tests/util/client.ts";
 import { TestEtcd } from "../../tests/util/etcd.ts";
-import {
-  cpuOf,
-  startLainlet,
-  startLoad,
-  WORKERS,
-  writeCluster,
-} from "./processes.ts";
+import { cpuOf, startLainlet, startLoad, WORKERS } from "./processes.ts";
+import { writeCluster } from "../../tests/fixtures/many_groups.ts";
 import { figure, type Settings, type Table } from "./table.ts";
 
 const CHANGING = "one app, 10 changes a second elsewhere";

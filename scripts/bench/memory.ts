@@ -1,12 +1,7 @@
 import { memoryOf } from "../../tests/util/process.ts";
 import { TestEtcd } from "../../tests/util/etcd.ts";
-import {
-  NUMBER,
-  startFloor,
-  startLainlet,
-  startLoad,
-  WORKERS,
-} from "./processes.ts";
+import { startFloor, startLainlet, startLoad, WORKERS } from "./processes.ts";
+import { NUMBER } from "../../tests/fixtures/many_groups.ts";
 import { figure, type Settings, type Table } from "./table.ts";
 
 const KEY = "/lain/config/bench";

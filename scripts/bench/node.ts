@@ -3,7 +3,8 @@ import { TestEtcd } from "../../tests/util/etcd.ts";
 import { TARGETS } from "../../tests/util/lainlet_process.ts";
 import { eventually, freePort, Program } from "../../tests/util/process.ts";
 import { compile, type Runtime } from "../compiler.ts";
-import { pause, startLainlet, startLoad, writeCluster } from "./processes.ts";
+import { pause, startLainlet, startLoad } from "./processes.ts";
+import { writeCluster } from "../../tests/fixtures/many_groups.ts";
 import { figure, type Settings, type Table } from "./table.ts";
 
 const GROUPS = 1_000;

@@ -1,5 +1,6 @@
 import { TestEtcd } from "../../tests/util/etcd.ts";
-import { cpuOf, startLainlet, startLoad, writeCluster } from "./processes.ts";
+import { cpuOf, startLainlet, startLoad } from "./processes.ts";
+import { writeCluster } from "../../tests/fixtures/many_groups.ts";
 import { figure, type Settings, type Table } from "./table.ts";
 
 /** 100 listeners of a whole cluster, in which one pod group changes five times a second. */

@@ -1,13 +1,9 @@
 import type { TestEtcd } from "../../tests/util/etcd.ts";
 import { LainletProcess } from "../../tests/util/lainlet_process.ts";
-import { groupKey, type GroupSpec, groupValue } from "../cluster.ts";
 import { Child } from "./child.ts";
 import type { floor } from "./floor.ts";
 import type { load } from "./load.ts";
 import type { Settings } from "./table.ts";
-
-/** The place of a state's number in a value. */
-export const NUMBER = "#000000#";
 
 /** How many threads lainlet is measured with. */
 export const WORKERS = [
@@ -86,30 +82,4 @@ export async function shareOf(
   const used = await cpuOf(pid) - before;
   const seconds = (performance.now() - begin) / 1000;
   return { share: used / seconds / 10_000, seconds };
-}
-
-/** A pod group of eight instances; the last in order, whose annotation holds a number. */
-export function group(i: number, annotation: unknown = {}): GroupSpec {
-  return {
-    app: `app${String(i).padStart(5, "0")}`,
-    proc: "web.web",
-    annotation,
-    instances: Array.from({ length: 8 }, (_, k) => ({
-      node: { name: `node${i % 50}`, ip: `192.168.77.${i % 50}` },
-      ip: `127.${10 + (i >> 8)}.${i & 255}.${k + 1}`,
-    })),
-  };
-}
-
-/** Writes a whole cluster. @returns the key of its last group, and a value with a number in it */
-export async function writeCluster(
-  etcd: TestEtcd,
-  groups: number,
-): Promise<{ key: string; value: string }> {
-  const specs = Array.from({ length: groups }, (_, i) => group(i));
-  await etcd.load(
-    Object.fromEntries(specs.map((spec) => [groupKey(spec), groupValue(spec)])),
-  );
-  const last = group(groups - 1, { number: NUMBER });
-  return { key: groupKey(last), value: groupValue(last) };
 }

@@ -1,7 +1,8 @@
 import { TestEtcd } from "../../tests/util/etcd.ts";
 import { Child } from "./child.ts";
 import type { followers } from "./followers.ts";
-import { pause, shareOf, writeCluster } from "./processes.ts";
+import { pause, shareOf } from "./processes.ts";
+import { writeCluster } from "../../tests/fixtures/many_groups.ts";
 import { figure, type Settings, type Table } from "./table.ts";
 
 const LAINLETS = [100, 1_000];

@@ -6,7 +6,7 @@ import type { News } from "../../lib/store/saved/pending.ts";
 import type { Entry } from "../../lib/store/store.ts";
 import { TestEtcd } from "../../tests/util/etcd.ts";
 import { groupKey, groupValue } from "../cluster.ts";
-import { group } from "./processes.ts";
+import { group } from "../../tests/fixtures/many_groups.ts";
 import { figure, type Settings, type Table } from "./table.ts";
 
 const PREFIX = "/lain/deployd/pod_groups/";

@@ -4,12 +4,11 @@ import { eventually } from "../../tests/util/process.ts";
 import {
   type Floor,
   type Load,
-  NUMBER,
   startFloor,
   startLainlet,
   startLoad,
-  writeCluster,
 } from "./processes.ts";
+import { NUMBER, writeCluster } from "../../tests/fixtures/many_groups.ts";
 import type { Settings } from "./table.ts";
 
 /** A state that is sent, and to how many. */

@@ -1,5 +1,5 @@
 import { assert } from "@std/assert";
-import { writeCluster } from "../../../scripts/bench/processes.ts";
+import { writeCluster } from "../../fixtures/many_groups.ts";
 import { TestEtcd } from "../../util/etcd.ts";
 import { TARGETS } from "../../util/lainlet_process.ts";
 
