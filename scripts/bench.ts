@@ -8,7 +8,6 @@
  */
 import { integerFlag, scriptOptions, UsageError } from "../lib/flags.ts";
 import { ensurePrograms, readTarget, TARGET_FLAG } from "./setup.ts";
-import { dashboard } from "./bench/dashboard.ts";
 import { fanout } from "./bench/fanout.ts";
 import { fleet } from "./bench/fleet.ts";
 import { grpc } from "./bench/grpc.ts";
@@ -19,7 +18,6 @@ import { memory } from "./bench/memory.ts";
 import { node } from "./bench/node.ts";
 import { patches } from "./bench/patches.ts";
 import { proofs } from "./bench/proofs.ts";
-import { state } from "./bench/state.ts";
 import { scale } from "./bench/scale.ts";
 import { markdown, type Section } from "./bench/table.ts";
 
@@ -32,10 +30,8 @@ const SECTIONS: Record<string, readonly Section[]> = {
   changes: [changes],
   scale: [scale],
   patches: [patches],
-  state: [state],
   fleet: [fleet],
   proofs: [proofs],
-  dashboard: [dashboard],
 };
 
 const { sections, ...settings } = scriptOptions({
