@@ -1,6 +1,12 @@
+/**
+ * Frames, settings and error codes of HTTP/2.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9113#section-6
+ * @module
+ */
 import { Splitter } from "./splitter.ts";
 
-/** Why a stream or a connection ends: RFC 9113, 7. */
+/** Error codes: RFC 9113, 7. */
 export const ERROR = {
   none: 0,
   protocol: 1,
@@ -15,7 +21,7 @@ export const ERROR = {
 
 export type ErrorCode = typeof ERROR[keyof typeof ERROR];
 
-/** What breaks a connection. */
+/** An error that ends the connection: RFC 9113, 5.4.1. */
 export class ConnectionError extends Error {
   override readonly name = "ConnectionError";
 
@@ -24,11 +30,7 @@ export class ConnectionError extends Error {
   }
 }
 
-/**
- * The frames of HTTP/2.
- *
- * @see https://www.rfc-editor.org/rfc/rfc9113#section-6
- */
+/** Types of frames: RFC 9113, 6. */
 export const TYPE = {
   data: 0,
   headers: 1,
@@ -42,46 +44,47 @@ export const TYPE = {
   continuation: 9,
 } as const;
 
+/** Flags of frames; their meaning depends on the type. */
 export const FLAG = {
-  /** Of data and headers. */
+  /** Of DATA and HEADERS. */
   endStream: 1,
-  /** Of settings and ping. */
+  /** Of SETTINGS and PING. */
   ack: 1,
-  /** Of headers and continuation. */
+  /** Of HEADERS and CONTINUATION. */
   endHeaders: 4,
   padded: 8,
   priority: 32,
 } as const;
 
-/** What a client sends first: RFC 9113, 3.4. */
+/** The first bytes of a client: RFC 9113, 3.4. */
 export const PREFACE = new TextEncoder().encode(
   "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 );
 
-/** How long what stands before a frame's payload is, in bytes. */
+/** Size of a frame header, in bytes. */
 export const FRAME_HEADER_SIZE = 9;
 
-/** The longest payload that every peer takes, in bytes. */
+/** The largest payload that every peer accepts, in bytes. */
 export const MAX_PAYLOAD = 16_384;
 
-/** What a connection may send at first, in bytes, and each stream. */
+/** The initial window of a connection and of each stream, in bytes. */
 export const INITIAL_WINDOW = 65_535;
 
-/** The largest window: RFC 9113, 6.9.1. */
+/** The largest window, in bytes: RFC 9113, 6.9.1. */
 export const MAX_WINDOW = 2 ** 31 - 1;
 
 const EMPTY: Uint8Array = new Uint8Array(0);
 
-/** A frame, as it was sent. */
+/** A received frame. */
 export interface Frame {
   readonly type: number;
   readonly flags: number;
-  /** 0: the connection. */
+  /** 0 for the connection. */
   readonly stream: number;
   readonly payload: Uint8Array;
 }
 
-/** Writes what stands before a frame's payload. */
+/** Writes a frame header. */
 export function writeFrameHeader(
   bytes: Uint8Array,
   at: number,
@@ -101,7 +104,7 @@ export function writeFrameHeader(
   bytes[at + 8] = stream;
 }
 
-/** A frame as bytes. */
+/** Encodes a frame. */
 export function encodeFrame(
   type: number,
   flags: number,
@@ -114,13 +117,13 @@ export function encodeFrame(
   return bytes;
 }
 
-/** How many bytes there are with the heads of the frames. */
+/** Returns the size of a payload, in bytes, with the headers of the frames that carry it. */
 export function sizeWithFrameHeaders(length: number): number {
   return length +
     FRAME_HEADER_SIZE * Math.max(1, Math.ceil(length / MAX_PAYLOAD));
 }
 
-/** Numbers of 32 bits, one after the other. */
+/** Encodes 32-bit numbers, in network byte order. */
 export function encodeUint32s(...numbers: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(4 * numbers.length);
   const view = new DataView(bytes.buffer);
@@ -128,24 +131,24 @@ export function encodeUint32s(...numbers: readonly number[]): Uint8Array {
   return bytes;
 }
 
-/** The number of 32 bits at a place. */
+/** Reads a 32-bit number. */
 export function uint32At(bytes: Uint8Array, at: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(at);
 }
 
-/** Splits what arrives into frames. */
+/** Splits a byte stream into frames. */
 export class FrameReader {
   readonly #frames = new Splitter(FRAME_HEADER_SIZE, payloadLength);
 
-  /** Memory that is kept for frames that are not whole yet, in bytes. */
+  /** Memory held for an incomplete frame, in bytes. */
   get heldBytes(): number {
     return this.#frames.heldBytes;
   }
 
   /**
-   * The frames that are whole now; each is valid until the next one is asked for.
+   * Yields the frames that are complete; each is valid until the next one is requested.
    *
-   * @throws {ConnectionError} when one is longer than {@linkcode MAX_PAYLOAD}
+   * @throws {ConnectionError} if one is larger than {@linkcode MAX_PAYLOAD}
    */
   *push(chunk: Uint8Array): Generator<Frame> {
     for (const bytes of this.#frames.push(chunk)) {
@@ -163,12 +166,12 @@ export class FrameReader {
 function payloadLength([a = 0, b = 0, c = 0]: Uint8Array): number {
   const length = a << 16 | b << 8 | c;
   if (length > MAX_PAYLOAD) {
-    throw new ConnectionError(ERROR.frameSize, "too long a frame");
+    throw new ConnectionError(ERROR.frameSize, "frame too large");
   }
   return length;
 }
 
-/** One after the other. */
+/** Concatenates two byte arrays. */
 export function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
   if (a.length === 0) return b;
   const both = new Uint8Array(a.length + b.length);
@@ -178,37 +181,37 @@ export function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
 }
 
 /**
- * What a frame carries, without its padding.
+ * Returns the payload of a frame without its padding.
  *
- * @param least how many bytes it must carry
- * @throws {ConnectionError} when the frame is too short for them, or its
- * padding takes their place
+ * @param min minimum size without the padding, in bytes
+ * @throws {ConnectionError} if it is shorter than that
  */
 export function withoutPadding(
   { flags, payload }: Frame,
-  least = 0,
+  min = 0,
 ): Uint8Array {
   const from = flags & FLAG.padded ? 1 : 0;
-  const room = payload.length - from - least;
-  if (room < 0) throw new ConnectionError(ERROR.frameSize, "too short a frame");
+  const room = payload.length - from - min;
+  if (room < 0) throw new ConnectionError(ERROR.frameSize, "frame too short");
   if (from === 0) return payload;
   const [padding = 0] = payload;
   if (padding > room) {
-    throw new ConnectionError(ERROR.protocol, "more padding than frame");
+    throw new ConnectionError(ERROR.protocol, "padding larger than the frame");
   }
   return payload.subarray(from, payload.length - padding);
 }
 
-/** What frames of one type must be like. */
+/** What is required of frames of one type. */
 interface FrameRule {
-  /** What they apply to; undefined: either. */
+  /** What they apply to; undefined for either. */
   readonly scope?: "connection" | "stream";
-  /** The only length of the payload, or the least one, in bytes. */
+  /** Exact size of the payload, in bytes. */
   readonly length?: number;
+  /** Minimum size of the payload, in bytes. */
   readonly minLength?: number;
 }
 
-/** RFC 9113, 6. PRIORITY has a length too, but a wrong one breaks its stream only. */
+/** RFC 9113, 6. A PRIORITY of a wrong size is only a stream error. */
 const RULES: ReadonlyMap<number, FrameRule> = new Map<number, FrameRule>([
   [TYPE.data, { scope: "stream" }],
   [TYPE.headers, { scope: "stream" }],
@@ -222,27 +225,27 @@ const RULES: ReadonlyMap<number, FrameRule> = new Map<number, FrameRule>([
 ]);
 
 /**
- * Checks what can be checked without knowing the connection's state.
+ * Checks the stream id and the size of a frame, as far as they depend on its type
+ * alone.
  *
- * @throws {ConnectionError} when frames of this type need another stream
- * identifier or length
+ * @throws {ConnectionError} if one is invalid
  */
 export function checkFrame({ type, stream, payload: { length } }: Frame): void {
   const rule = RULES.get(type);
   if (rule === undefined) return;
   if (rule.scope === "stream" && stream === 0) {
-    throw new ConnectionError(ERROR.protocol, "a frame names no stream");
+    throw new ConnectionError(ERROR.protocol, "frame without a stream");
   }
   if (rule.scope === "connection" && stream !== 0) {
-    throw new ConnectionError(ERROR.protocol, "a frame names a stream");
+    throw new ConnectionError(ERROR.protocol, "frame with a stream");
   }
   if (length !== (rule.length ?? length) || length < (rule.minLength ?? 0)) {
-    throw new ConnectionError(ERROR.frameSize, "a frame of the wrong length");
+    throw new ConnectionError(ERROR.frameSize, "frame of a wrong size");
   }
 }
 
 /**
- * What one end of a connection tells the other of itself.
+ * Identifiers of settings.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2
  */
@@ -255,12 +258,12 @@ export const SETTING = {
   maxHeaderListSize: 6,
 } as const;
 
-/** How long a setting is, in bytes: its identifier, and its value. */
+/** Size of a setting, in bytes: its identifier and its value. */
 const SETTING_SIZE = 6;
 
 type Setting = readonly [id: number, value: number];
 
-/** A frame that tells settings. */
+/** Encodes a SETTINGS frame. */
 export function settingsFrame(settings: readonly Setting[]): Uint8Array {
   const payload = new Uint8Array(SETTING_SIZE * settings.length);
   const view = new DataView(payload.buffer);
@@ -271,17 +274,17 @@ export function settingsFrame(settings: readonly Setting[]): Uint8Array {
   return encodeFrame(TYPE.settings, 0, 0, payload);
 }
 
-/** The largest payload of a frame that a peer can allow, in bytes. */
+/** Largest valid SETTINGS_MAX_FRAME_SIZE, in bytes. */
 const MAX_FRAME_SIZE = 2 ** 24 - 1;
 
 /**
- * The settings of a frame, in order.
+ * Yields the settings of a payload, in order.
  *
- * @throws {ConnectionError} when a setting is cut off or has no valid value
+ * @throws {ConnectionError} if one is truncated, or its value is invalid
  */
 export function* parseSettings(payload: Uint8Array): Generator<Setting> {
   if (payload.length % SETTING_SIZE !== 0) {
-    throw new ConnectionError(ERROR.frameSize, "settings are cut off");
+    throw new ConnectionError(ERROR.frameSize, "truncated SETTINGS");
   }
   const view = new DataView(payload.buffer, payload.byteOffset);
   for (let at = 0; at < payload.length; at += SETTING_SIZE) {
@@ -293,10 +296,13 @@ export function* parseSettings(payload: Uint8Array): Generator<Setting> {
 
 function checkSetting(id: number, value: number): void {
   if (id === SETTING.enablePush && value > 1) {
-    throw new ConnectionError(ERROR.protocol, "ENABLE_PUSH is 0 or 1");
+    throw new ConnectionError(ERROR.protocol, "ENABLE_PUSH must be 0 or 1");
   }
   if (id === SETTING.initialWindowSize && value > MAX_WINDOW) {
-    throw new ConnectionError(ERROR.flowControl, "too large a first window");
+    throw new ConnectionError(
+      ERROR.flowControl,
+      "INITIAL_WINDOW_SIZE out of range",
+    );
   }
   if (
     id === SETTING.maxFrameSize &&

@@ -14,66 +14,66 @@ import {
 } from "./frame.ts";
 import { type Header, HpackDecoder } from "./hpack.ts";
 
-/** The most of headers that a request may have, in bytes: RFC 9113, 6.5.2. */
+/** Maximum size of the headers of a request, in bytes: RFC 9113, 6.5.2. */
 export const MAX_HEADER_LIST_SIZE = 32 * 1024;
 
 /**
- * The largest header block that is decoded, in bytes. Up to this one, too many
- * headers end their stream only; beyond it, the connection.
+ * Maximum size of an encoded header block, in bytes. Up to it, too large headers
+ * only end their stream; beyond it, they end the connection.
  */
 const MAX_HEADER_BLOCK = 4 * MAX_HEADER_LIST_SIZE;
 
-/** How long a priority is, in bytes: RFC 9113, 6.2 and 6.3. */
+/** Size of a priority, in bytes: RFC 9113, 6.2 and 6.3. */
 export const PRIORITY_SIZE = 5;
 
-/** What the frames of a block say besides headers. */
+/** What the frames of a header block contain besides headers. */
 interface BlockInfo {
   readonly stream: number;
-  /** Nothing of the request follows. */
+  /** Whether the block ends the request. */
   readonly isEnd: boolean;
-  /** Its priority depends on itself, which RFC 7540, 5.3.1 forbids. */
+  /** Whether the stream depends on itself, which RFC 7540, 5.3.1 forbids. */
   readonly dependsOnItself: boolean;
 }
 
-/** All headers of a request, or its trailers. */
+/** The headers or trailers of a request. */
 export interface HeaderBlock extends BlockInfo {
-  /** Undefined: more than {@linkcode MAX_HEADER_LIST_SIZE}. */
+  /** Undefined if they exceed {@linkcode MAX_HEADER_LIST_SIZE}. */
   readonly headers?: readonly Header[];
 }
 
 /**
- * Puts header blocks together from the frames that carry them, which follow
- * each other on a connection, with nothing between those of one block.
+ * Assembles header blocks from HEADERS and CONTINUATION frames. No other frames
+ * may come between those of one block.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9113#section-4.3
  */
 export class HeaderBlockReader {
   readonly #hpack = new HpackDecoder();
-  /** The block that goes on in the next frame. */
+  /** The incomplete block. */
   #open?: BlockInfo;
-  /** What came of it: the first bytes of the buffer. */
+  /** Holds the part of it that has arrived. */
   #buffer = new Uint8Array(0);
   #length = 0;
-  /** With the heads of the frames, as an empty frame costs something, too. */
+  /** Size with the headers of the frames, because empty frames cost time, too. */
   #cost = 0;
 
-  /** Whether the rest of a block has to come next. */
+  /** Whether a block is incomplete, so that a CONTINUATION has to follow. */
   get isOpen(): boolean {
     return this.#open !== undefined;
   }
 
-  /** Memory that a block takes that is not whole yet, in bytes. */
+  /** Memory held for an incomplete block, in bytes. */
   get heldBytes(): number {
     return this.#buffer.length;
   }
 
   /**
-   * Takes a HEADERS frame, or a CONTINUATION.
+   * Adds a HEADERS or CONTINUATION frame.
    *
-   * @returns the block that it ends
-   * @throws {ConnectionError} when it belongs to no request, or is malformed, or
-   * the block is larger than {@linkcode MAX_HEADER_BLOCK}
-   * @throws {HpackError} when the block cannot be decoded
+   * @returns the block, if the frame completes it
+   * @throws {ConnectionError} if the frame is malformed or of no client's stream,
+   * or the block exceeds {@linkcode MAX_HEADER_BLOCK}
+   * @throws {HpackError} if the block cannot be decoded
    */
   push(frame: Frame): HeaderBlock | undefined {
     return frame.type === TYPE.headers
@@ -84,7 +84,7 @@ export class HeaderBlockReader {
   #begin(frame: Frame): HeaderBlock | undefined {
     const { stream, flags } = frame;
     if (stream % 2 === 0) {
-      throw new ConnectionError(ERROR.protocol, "a client's stream is odd");
+      throw new ConnectionError(ERROR.protocol, "even stream id of a client");
     }
     const hasPriority = (flags & FLAG.priority) !== 0;
     const prefix = hasPriority ? PRIORITY_SIZE : 0;
@@ -103,7 +103,7 @@ export class HeaderBlockReader {
   #continue({ stream, flags, payload }: Frame): HeaderBlock | undefined {
     const info = this.#open;
     if (info?.stream !== stream) {
-      throw new ConnectionError(ERROR.protocol, "a header block is broken off");
+      throw new ConnectionError(ERROR.protocol, "interrupted header block");
     }
     this.#append(payload);
     if ((flags & FLAG.endHeaders) === 0) return undefined;
@@ -124,7 +124,10 @@ export class HeaderBlockReader {
   #append(part: Uint8Array): void {
     this.#cost += part.length + FRAME_HEADER_SIZE;
     if (this.#cost > MAX_HEADER_BLOCK) {
-      throw new ConnectionError(ERROR.enhanceYourCalm, "too many headers");
+      throw new ConnectionError(
+        ERROR.enhanceYourCalm,
+        "header block too large",
+      );
     }
     const length = this.#length + part.length;
     if (length > this.#buffer.length) {
@@ -137,12 +140,12 @@ export class HeaderBlockReader {
   }
 }
 
-/** The stream that a priority depends on: RFC 7540, 6.3. */
+/** Returns the stream that a priority depends on: RFC 7540, 6.3. */
 export function streamDependency(priority: Uint8Array): number {
   return uint32At(priority, 0) & MAX_WINDOW;
 }
 
-/** The frames of a header block: HEADERS and, as far as one is too small, CONTINUATION. */
+/** Encodes a header block as a HEADERS frame, and as many CONTINUATION frames as needed. */
 export function headerFrames(
   stream: number,
   block: Uint8Array,

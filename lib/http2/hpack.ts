@@ -1,6 +1,12 @@
+/**
+ * Compression of headers in HTTP/2.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc7541
+ * @module
+ */
 import { Buffer } from "node:buffer";
 
-/** A header: its name and its value, a byte a character. */
+/** A header: its name and its value, with one character for each byte. */
 export type Header = readonly [name: string, value: string];
 
 /** RFC 7541, appendix A. */
@@ -70,21 +76,19 @@ const STATIC_TABLE: readonly Header[] = [
   ].map((name): Header => [name, ""]),
 ];
 
-/** How large the dynamic table may be, in bytes: what every peer may take for granted. */
+/** Maximum size of the dynamic table, in bytes: the default of SETTINGS_HEADER_TABLE_SIZE. */
 const TABLE_SIZE = 4_096;
 
-/** What an entry of the table counts besides its bytes. */
+/** Added to the size of each entry, in bytes: RFC 7541, 4.1. */
 const ENTRY_OVERHEAD = 32;
 
-/** A header block that cannot be read: the connection is lost, as its table is. */
+/** A header block that cannot be decoded. It ends the connection, whose table is out of sync then. */
 export class HpackError extends Error {
   override readonly name = "HpackError";
 }
 
 /**
- * Reads the header blocks of one side of a connection.
- *
- * @see https://www.rfc-editor.org/rfc/rfc7541
+ * Decodes the header blocks of a client, in order.
  */
 export class HpackDecoder {
   /** The newest first. */
@@ -93,18 +97,18 @@ export class HpackDecoder {
   #maxSize = TABLE_SIZE;
 
   /**
-   * The headers of a block.
+   * Decodes a block.
    *
-   * @param limit of their size, in bytes, as RFC 9113, 6.5.2 counts it
-   * @returns undefined when there are more: the block is decoded nonetheless,
-   * as those that follow need the table
-   * @throws {HpackError} when it is malformed
+   * @param limit maximum size of the headers, in bytes, as RFC 9113, 6.5.2 counts it
+   * @returns undefined if they exceed it; the block is decoded nonetheless,
+   * because later ones depend on the table
+   * @throws {HpackError} if it is malformed
    */
   decode(block: Uint8Array, limit: number): Header[] | undefined {
     const reader = new Reader(block);
     const headers: Header[] = [];
     let size = 0;
-    // Only at the beginning: RFC 7541, 4.2.
+    // Size updates come first: RFC 7541, 4.2.
     while (!reader.isDone && (reader.peek() & 0xe0) === 0x20) {
       this.#resize(reader.integer(5));
     }
@@ -124,12 +128,12 @@ export class HpackDecoder {
       this.#add(header);
       return header;
     }
-    if (first & 0x20) throw new HpackError("a table size amid a block");
+    if (first & 0x20) throw new HpackError("size update within a block");
     return this.#literal(reader, 4);
   }
 
   #resize(size: number): void {
-    if (size > TABLE_SIZE) throw new HpackError("too large a table");
+    if (size > TABLE_SIZE) throw new HpackError("table too large");
     this.#maxSize = size;
     this.#evict();
   }
@@ -143,7 +147,7 @@ export class HpackDecoder {
   #entry(index: number): Header {
     const header = STATIC_TABLE[index - 1] ??
       this.#table[index - 1 - STATIC_TABLE.length];
-    if (header === undefined) throw new HpackError("no such entry");
+    if (header === undefined) throw new HpackError("invalid index");
     return header;
   }
 
@@ -166,7 +170,7 @@ function sizeOf([name, value]: Header): number {
   return name.length + value.length + ENTRY_OVERHEAD;
 }
 
-/** Reads what a header block is made of. */
+/** Reads the primitives of a header block. */
 class Reader {
   #at = 0;
 
@@ -178,32 +182,32 @@ class Reader {
 
   peek(): number {
     const byte = this.bytes[this.#at];
-    if (byte === undefined) throw new HpackError("cut off");
+    if (byte === undefined) throw new HpackError("truncated block");
     return byte;
   }
 
-  /** An integer that begins in the last bits of a byte: RFC 7541, 5.1. */
+  /** Reads an integer with a prefix of some bits: RFC 7541, 5.1. */
   integer(bits: number): number {
-    const most = (1 << bits) - 1;
-    let value = this.#byte() & most;
-    if (value < most) return value;
+    const max = (1 << bits) - 1;
+    let value = this.#byte() & max;
+    if (value < max) return value;
     for (let shift = 0; shift <= 14; shift += 7) {
       const byte = this.#byte();
       value += (byte & 0x7f) << shift;
       if ((byte & 0x80) === 0) return value;
     }
-    throw new HpackError("too large an integer");
+    throw new HpackError("integer too large");
   }
 
-  /** RFC 7541, 5.2. */
+  /** Reads a string: RFC 7541, 5.2. */
   string(): string {
     const isHuffman = (this.peek() & 0x80) !== 0;
     const length = this.integer(7);
     const bytes = this.bytes.subarray(this.#at, this.#at + length);
-    if (bytes.length < length) throw new HpackError("cut off");
+    if (bytes.length < length) throw new HpackError("truncated block");
     this.#at += length;
     const text = isHuffman ? decodeHuffman(bytes) : bytes;
-    if (text === undefined) throw new HpackError("a broken code");
+    if (text === undefined) throw new HpackError("invalid Huffman code");
     return latin1(text);
   }
 
@@ -214,7 +218,7 @@ class Reader {
   }
 }
 
-/** Up to this length a loop is faster than a call into the runtime, in bytes. */
+/** Up to this length, in bytes, a loop is faster than a call into the runtime. */
 const LOOP_LIMIT = 20;
 
 function latin1(bytes: Uint8Array): string {
@@ -227,13 +231,13 @@ function latin1(bytes: Uint8Array): string {
   return text;
 }
 
-/** The instruction that sets the size of the dynamic table to 0: RFC 7541, 6.3. */
+/** The instruction that resizes the dynamic table to 0: RFC 7541, 6.3. */
 const EMPTY_TABLE = 0x20;
 
 /**
- * Encodes header blocks for one peer, in the order in which they are sent.
- * Nothing is put into the dynamic table, yet a peer that allows a smaller one
- * has to hear that it is smaller.
+ * Encodes header blocks for a client, in the order in which they are sent. It
+ * does not use the dynamic table. But a client that reduces its size expects a
+ * size update.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7541#section-4.2
  */
@@ -241,13 +245,13 @@ export class HpackEncoder {
   #maxSize = TABLE_SIZE;
   #isReduced = false;
 
-  /** Takes the peer's SETTINGS_HEADER_TABLE_SIZE, in bytes. */
+  /** Sets the peer's SETTINGS_HEADER_TABLE_SIZE, in bytes. */
   setMaxTableSize(size: number): void {
     if (size < this.#maxSize) this.#isReduced = true;
     this.#maxSize = size;
   }
 
-  /** The next block. */
+  /** Encodes the next block. */
   encode(headers: readonly Header[]): Uint8Array {
     const block = encodeHeaders(headers);
     if (!this.#isReduced) return block;
@@ -256,7 +260,7 @@ export class HpackEncoder {
   }
 }
 
-/** A header block that leaves the tables as they are, and codes nothing: short ones are sent. */
+/** Encodes a header block without indexing and Huffman code: responses have few, short headers. */
 export function encodeHeaders(headers: readonly Header[]): Uint8Array {
   const bytes: number[] = [];
   const string = (text: string) => {
@@ -271,7 +275,7 @@ export function encodeHeaders(headers: readonly Header[]): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** How long a text is, whose first bit says that it is not coded: RFC 7541, 5.1 and 5.2. */
+/** Encodes the length of a string without Huffman code: RFC 7541, 5.1 and 5.2. */
 function encodeLength({ length }: string): number[] {
   if (length < 127) return [length];
   const bytes = [127];
@@ -280,7 +284,7 @@ function encodeLength({ length }: string): number[] {
   return [...bytes, rest];
 }
 
-/** How many bits the code of each byte has, of 0 to 255. RFC 7541, appendix B. */
+/** Length of the Huffman code of each byte, in bits: RFC 7541, appendix B. */
 const CODE_LENGTHS = [
   ...[13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28],
   ...[28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 28],
@@ -300,13 +304,13 @@ const CODE_LENGTHS = [
   ...[26, 27, 26, 26, 27, 27, 27, 27, 27, 28, 27, 27, 27, 27, 27, 26],
 ];
 
-/** For what most strings are decoded to. */
+/** Buffer for most decoded strings. */
 const scratch = new Uint8Array(512);
 
-/** How many bits the shortest code has. */
+/** Length of the shortest code, in bits. */
 const MIN_CODE_LENGTH = 5;
 
-/** A bit's two ways on: a node, or a byte. */
+/** A node of the code's tree: for each bit the next node, or the decoded byte. */
 type HuffmanNode = [
   HuffmanNode | number | undefined,
   HuffmanNode | number | undefined,
@@ -314,7 +318,7 @@ type HuffmanNode = [
 
 const HUFFMAN_TREE = buildHuffmanTree();
 
-/** The code is canonical: by length, then by byte, each is the one before it plus 1. */
+/** The code is canonical: sorted by length and then by byte, each code is the previous one plus 1. */
 function buildHuffmanTree(): HuffmanNode {
   const root: HuffmanNode = [undefined, undefined];
   const bytes = [...CODE_LENGTHS.keys()]
@@ -342,17 +346,17 @@ function codeLength(byte: number): number {
 }
 
 /**
- * The bytes that are Huffman coded; good until the next call.
+ * Decodes Huffman coded bytes. The result is valid until the next call.
  *
- * @returns undefined when the code is broken
+ * @returns undefined if the code is invalid
  * @see https://www.rfc-editor.org/rfc/rfc7541#section-5.2
  */
 export function decodeHuffman(bytes: Uint8Array): Uint8Array | undefined {
-  const most = Math.floor(bytes.length * 8 / MIN_CODE_LENGTH);
-  const decoded = most > scratch.length ? new Uint8Array(most) : scratch;
+  const max = Math.floor(bytes.length * 8 / MIN_CODE_LENGTH);
+  const decoded = max > scratch.length ? new Uint8Array(max) : scratch;
   let count = 0;
   let node = HUFFMAN_TREE;
-  /** Bits since the last byte, and whether all of them are 1. */
+  /** Number of bits since the last byte, and whether all of them are 1. */
   let depth = 0;
   let isPadding = true;
   for (const byte of bytes) {

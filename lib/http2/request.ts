@@ -1,15 +1,15 @@
 import type { Header } from "./hpack.ts";
 
-/** RFC 9110, 5.6.2, and in lower case, as field names are: RFC 9113, 8.2.1. */
+/** Tokens (RFC 9110, 5.6.2), and field names, which are in lower case (RFC 9113, 8.2.1). */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 
-/** RFC 9110, 5.5: no control characters, no whitespace at either end. */
+/** Field values (RFC 9110, 5.5): no control characters, no whitespace at either end. */
 const VALUE = /^(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?$/;
 
 const SCHEME = /^[a-z][a-z0-9+.-]*$/i;
 
-/** What a request may begin with: RFC 9113, 8.3.1. */
+/** Pseudo-header fields of requests: RFC 9113, 8.3.1. */
 const PSEUDO: ReadonlySet<string> = new Set([
   ":method",
   ":scheme",
@@ -17,7 +17,7 @@ const PSEUDO: ReadonlySet<string> = new Set([
   ":path",
 ]);
 
-/** Fields of a connection with HTTP/1: RFC 9113, 8.2.2. */
+/** Connection-specific fields of HTTP/1, which HTTP/2 forbids: RFC 9113, 8.2.2. */
 const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
@@ -27,9 +27,10 @@ const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The headers of a request by name; of a name that comes twice, the last.
+ * Parses the headers of a request.
  *
- * @returns why the request is malformed, when it is: RFC 9113, 8.1.1
+ * @returns the values by name, the last one of repeated names; or why the
+ * request is malformed (RFC 9113, 8.1.1)
  */
 export function parseRequest(
   headers: readonly Header[],
@@ -39,39 +40,39 @@ export function parseRequest(
   for (const [name, value] of headers) {
     const isPseudo = name.startsWith(":");
     if (isPseudo) {
-      if (!PSEUDO.has(name)) return "a request has no such pseudo-header field";
-      if (isRegular) return "a pseudo-header field follows a regular one";
-      if (!VALUE.test(value)) return "a field value is malformed";
+      if (!PSEUDO.has(name)) return "unknown pseudo-header field";
+      if (isRegular) return "pseudo-header field after a regular one";
+      if (!VALUE.test(value)) return "malformed field value";
     } else {
       isRegular = true;
       const problem = fieldProblem(name, value);
       if (problem !== undefined) return problem;
     }
     if (fields.has(name) && (isPseudo || name === "content-length")) {
-      return `${name} comes twice`;
+      return `repeated ${name}`;
     }
     fields.set(name, value);
   }
   return targetProblem(fields) ?? lengthProblem(fields) ?? fields;
 }
 
-/** Why trailers are malformed; undefined: they are not. RFC 9113, 8.1. */
+/** Returns why trailers are malformed; undefined if they are not. RFC 9113, 8.1. */
 export function trailersProblem(
   headers: readonly Header[],
 ): string | undefined {
   for (const [name, value] of headers) {
-    // A pseudo-header field among them: its name is none of a regular one.
+    // The names of pseudo-header fields are not allowed either.
     const problem = fieldProblem(name, value);
     if (problem !== undefined) return problem;
   }
 }
 
-/** Of a regular field. */
+/** Returns why a regular field is malformed. */
 function fieldProblem(name: string, value: string): string | undefined {
-  if (!NAME.test(name)) return "a field name is malformed";
-  if (!VALUE.test(value)) return "a field value is malformed";
-  if (CONNECTION_FIELDS.has(name)) return `HTTP/2 has no ${name}`;
-  if (name === "te" && value !== "trailers") return "te is not trailers";
+  if (!NAME.test(name)) return "malformed field name";
+  if (!VALUE.test(value)) return "malformed field value";
+  if (CONNECTION_FIELDS.has(name)) return `${name} is not allowed in HTTP/2`;
+  if (name === "te" && value !== "trailers") return "te other than trailers";
 }
 
 /** RFC 9113, 8.3.1 and 8.5. */
@@ -81,21 +82,21 @@ function targetProblem(
   const method = fields.get(":method");
   const scheme = fields.get(":scheme");
   const path = fields.get(":path");
-  if (method === undefined || !TOKEN.test(method)) return "there is no :method";
+  if (method === undefined || !TOKEN.test(method)) return "invalid :method";
   if (method === "CONNECT") {
     return scheme === undefined && path === undefined &&
         fields.has(":authority")
       ? undefined
-      : "CONNECT has an :authority only";
+      : "CONNECT needs :authority only";
   }
   if (scheme === undefined || !SCHEME.test(scheme)) {
-    return "there is no :scheme";
+    return "invalid :scheme";
   }
-  if (path === undefined) return "there is no :path";
+  if (path === undefined) return "no :path";
   if (!/^https?$/i.test(scheme) || path.startsWith("/")) return undefined;
   return method === "OPTIONS" && path === "*"
     ? undefined
-    : "the :path does not begin with a slash";
+    : ":path does not begin with a slash";
 }
 
 function lengthProblem(
@@ -103,5 +104,5 @@ function lengthProblem(
 ): string | undefined {
   const length = fields.get("content-length");
   if (length === undefined || /^\d{1,15}$/.test(length)) return undefined;
-  return "content-length is no number";
+  return "invalid content-length";
 }

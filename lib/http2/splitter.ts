@@ -1,38 +1,38 @@
 const EMPTY: Uint8Array = new Uint8Array(0);
 
-/** What a unit that is not whole yet gets at first, in bytes. */
+/** Size of the first buffer for an incomplete unit, in bytes. */
 const MIN_BUFFER = 256;
 
 /**
- * Splits a byte stream into units, each of which is a head that says how much
- * follows it. A byte is copied at most twice on average, in however small
- * pieces the stream arrives.
+ * Splits a byte stream into units: each has a header, which determines the length
+ * of what follows. A byte is copied at most twice on average, however small the
+ * chunks of the stream are.
  */
 export class Splitter {
-  /** Has the begun unit; used again, as one for each unit is much garbage. */
+  /** Holds the incomplete unit. Reused: a buffer for each unit would be much garbage. */
   #buffer = EMPTY;
   #size = 0;
 
   /**
-   * @param head length of a head, in bytes
-   * @param lengthOf how many bytes follow a head; may throw
+   * @param headerSize in bytes
+   * @param lengthOf returns how many bytes follow a header; may throw
    */
   constructor(
-    private readonly head: number,
-    private readonly lengthOf: (head: Uint8Array) => number,
+    private readonly headerSize: number,
+    private readonly lengthOf: (header: Uint8Array) => number,
   ) {}
 
-  /** Memory that is kept, in bytes. */
+  /** Memory held for an incomplete unit, in bytes. */
   get heldBytes(): number {
     return this.#buffer.length;
   }
 
-  /** Whether a unit has begun, and has not ended. */
+  /** Whether there is an incomplete unit. */
   get hasPartialUnit(): boolean {
     return this.#size > 0;
   }
 
-  /** The units that are whole now, heads included; each is valid until the next one is asked for. */
+  /** Yields the units that are complete, with headers; each is valid until the next one is requested. */
   *push(chunk: Uint8Array): Generator<Uint8Array> {
     let rest = chunk;
     while (this.#size > 0 && rest.length > 0) {
@@ -42,8 +42,8 @@ export class Splitter {
       this.#size = 0;
       yield unit;
     }
-    while (rest.length >= this.head) {
-      const end = this.head + this.lengthOf(rest);
+    while (rest.length >= this.headerSize) {
+      const end = this.headerSize + this.lengthOf(rest);
       if (rest.length < end) break;
       yield rest.subarray(0, end);
       rest = rest.subarray(end);
@@ -51,13 +51,13 @@ export class Splitter {
     this.#append(rest);
   }
 
-  /** How long the begun unit has to become, as far as is known. */
+  /** Size of the incomplete unit, or of its header as long as that is incomplete, in bytes. */
   get #unitSize(): number {
-    if (this.#size < this.head) return this.head;
-    return this.head + this.lengthOf(this.#buffer);
+    if (this.#size < this.headerSize) return this.headerSize;
+    return this.headerSize + this.lengthOf(this.#buffer);
   }
 
-  /** Appends what belongs to the begun unit, its head first. @returns the rest */
+  /** Appends the part that belongs to the incomplete unit, or to its header. @returns the rest */
   #complete(bytes: Uint8Array): Uint8Array {
     const count = Math.min(this.#unitSize - this.#size, bytes.length);
     this.#append(bytes.subarray(0, count));
@@ -67,9 +67,11 @@ export class Splitter {
   #append(bytes: Uint8Array): void {
     const size = this.#size + bytes.length;
     if (size > this.#buffer.length) {
-      // Once more than a head is there, it is known how long it becomes.
+      // With a complete header, the size of the unit is known.
       const larger = new Uint8Array(
-        this.#size < this.head ? Math.max(size, MIN_BUFFER) : this.#unitSize,
+        this.#size < this.headerSize
+          ? Math.max(size, MIN_BUFFER)
+          : this.#unitSize,
       );
       larger.set(this.#buffer.subarray(0, this.#size));
       this.#buffer = larger;

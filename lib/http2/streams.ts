@@ -30,68 +30,68 @@ import {
 
 const log = getLogger(["lainlet", "http2"]);
 
-/** How many streams a connection may have at a time: as many listeners as one address may have by default. */
+/** Maximum number of concurrent streams of a connection: the default limit of listeners of an address. */
 export const MAX_STREAMS = 1_000;
 
-/** How many streams that this side reset are kept in mind. */
+/** How many ids of streams that this side has reset are remembered. */
 const MAX_RESET_IDS = MAX_STREAMS;
 
-/** The response to a request with too many headers: RFC 6585, 5. */
+/** The response to a request with too large headers: RFC 6585, 5. */
 const TOO_LARGE: readonly Header[] = [[":status", "431"]];
 
-/** Memory that a stream takes besides its headers, in bytes. */
+/** Memory of a stream without its headers, in bytes. */
 const STREAM_COST = 4_096;
 
-/** After so many bytes the peer is told that there is room again. */
+/** Number of received bytes after which a WINDOW_UPDATE is sent. */
 const WINDOW_UPDATE_AFTER = INITIAL_WINDOW >> 1;
 
 /**
- * The streams of a connection: how they begin and end, what comes for them,
- * and how much each of them may send.
+ * The streams of a connection: opens and ends them, passes received frames to
+ * them, and keeps their send windows.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9113#section-5
  */
 export class Streams implements StreamConnection {
   readonly #streams = new Map<number, Http2Stream>();
   readonly #encoder = new HpackEncoder();
-  /** Streams that this side reset: what the peer sent before it knew is no error. */
+  /** Streams that this side has reset: frames that the peer sent before it knew are no errors. */
   readonly #resetIds = new Set<number>();
   #initialWindow = INITIAL_WINDOW;
-  /** No stream has room for more than this besides the first window, in bytes. */
+  /** Upper bound of the window offsets of all streams, in bytes. */
   #maxWindowOffset = 0;
-  /** How much came since the peer was told that there is room on the connection again, in bytes. */
+  /** Received since the last WINDOW_UPDATE of the connection, in bytes. */
   #unacknowledged = 0;
-  /** The last stream that began, and the last one that was not refused. */
+  /** The last stream that was opened, and the last one that was not refused. */
   #lastId = 0;
   #lastAcceptedId = 0;
-  /** Since which stream the peer has left out none. */
+  /** First stream of the last sequence without a gap. */
   #sequenceStart = 1;
   #isEnding = false;
 
-  /** @param open called for each request, with its headers */
+  /** @param onRequest called for each request, with its headers */
   constructor(
     readonly peer: string,
     private readonly outbox: Outbox,
     readonly quota: Quota,
-    private readonly open: (stream: Http2Stream) => StreamHandler,
+    private readonly onRequest: (stream: Http2Stream) => StreamHandler,
   ) {}
 
-  /** The number of the last one that was not refused. */
+  /** Id of the last stream that was not refused. */
   get lastAcceptedId(): number {
     return this.#lastAcceptedId;
   }
 
-  /** Whether no new ones are taken. */
+  /** Whether new streams are refused. */
   get isEnding(): boolean {
     return this.#isEnding;
   }
 
-  /** Whether there are none, and will be none. */
+  /** Whether there are no streams, and new ones are refused. */
   get areDone(): boolean {
     return this.#isEnding && this.#streams.size === 0;
   }
 
-  /** How many are open. */
+  /** Number of open streams. */
   get size(): number {
     return this.#streams.size;
   }
@@ -100,13 +100,13 @@ export class Streams implements StreamConnection {
     return this.#initialWindow;
   }
 
-  /** Takes no new ones; the outbox calls back when those that are there are over. */
+  /** Refuses new streams. The outbox calls `onIdle` when the open ones have ended. */
   stopAccepting(): void {
     this.#isEnding = true;
     this.#flushWhenDone();
   }
 
-  /** Ends all. */
+  /** Ends all streams. */
   close(): void {
     for (const stream of this.#streams.values()) {
       this.outbox.remove(stream);
@@ -132,7 +132,7 @@ export class Streams implements StreamConnection {
   }
 
   onEnd(stream: Http2Stream): void {
-    // All is said: the peer need not go on with what nobody reads.
+    // Nothing will read the rest of the request.
     if (stream.isRequestWhole) this.#remove(stream);
     else this.reset(stream, ERROR.none);
   }
@@ -141,12 +141,12 @@ export class Streams implements StreamConnection {
     this.#sendReset(id, code, isRequestWhole);
   }
 
-  /** The peer allows a smaller or a larger table for the compression of headers. */
+  /** @see {@linkcode HpackEncoder.setMaxTableSize} */
   setTableSize(size: number): void {
     this.#encoder.setMaxTableSize(size);
   }
 
-  /** The peer begins a request, or ends it with trailers. */
+  /** Handles the headers of a request, or its trailers. */
   handleHeaders(block: HeaderBlock): void {
     const { stream: id, isEnd } = block;
     const known = this.#streams.get(id);
@@ -154,12 +154,12 @@ export class Streams implements StreamConnection {
     if (id > this.#lastId) return this.#openStream(block);
     if (this.#mayPredateReset(id, isEnd)) return;
     if (id < this.#sequenceStart) {
-      throw new ConnectionError(ERROR.protocol, "streams begin in order");
+      throw new ConnectionError(ERROR.protocol, "stream ids must increase");
     }
-    throw new ConnectionError(ERROR.streamClosed, "headers of a closed stream");
+    throw new ConnectionError(ERROR.streamClosed, "HEADERS of a closed stream");
   }
 
-  /** The peer sends a part of a request's body. */
+  /** Handles a part of a request's body. */
   handleData(frame: Frame): void {
     const { stream: id, payload: { length } } = frame;
     this.#requireOpened(id);
@@ -173,7 +173,11 @@ export class Streams implements StreamConnection {
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.isRequestWhole) {
       if (this.#mayPredateReset(id, isEnd)) return;
-      return this.#fail(id, ERROR.streamClosed, "data behind a request's end");
+      return this.#fail(
+        id,
+        ERROR.streamClosed,
+        "DATA after the end of a request",
+      );
     }
     stream.unacknowledged += length;
     if (stream.unacknowledged >= WINDOW_UPDATE_AFTER && !isEnd) {
@@ -183,11 +187,15 @@ export class Streams implements StreamConnection {
     if (stream.remainingBody !== undefined) {
       stream.remainingBody -= data.length;
       if (stream.remainingBody < 0) {
-        return this.#fail(id, ERROR.protocol, "more than content-length says");
+        return this.#fail(
+          id,
+          ERROR.protocol,
+          "body longer than content-length",
+        );
       }
     }
     if (isEnd && this.#resetIfIncomplete(stream)) return;
-    // What is answered to this part is answered to all of the request.
+    // Set before the handler may respond: nothing has to be reset then.
     stream.isRequestWhole = isEnd;
     stream.handler?.data(data);
     if (isEnd && !stream.isClosed) stream.handler?.end();
@@ -195,13 +203,13 @@ export class Streams implements StreamConnection {
 
   handlePriority({ stream: id, payload }: Frame): void {
     if (payload.length !== PRIORITY_SIZE) {
-      this.#fail(id, ERROR.frameSize, "a priority of the wrong length");
+      this.#fail(id, ERROR.frameSize, "PRIORITY of a wrong size");
     } else if (streamDependency(payload) === id) {
-      this.#fail(id, ERROR.protocol, "a stream depends on itself");
+      this.#fail(id, ERROR.protocol, "stream depends on itself");
     }
   }
 
-  /** The peer breaks a stream off. */
+  /** Handles RST_STREAM. */
   handleReset(id: number): void {
     this.#requireOpened(id);
     this.#resetIds.delete(id);
@@ -209,16 +217,16 @@ export class Streams implements StreamConnection {
     if (stream !== undefined) this.#remove(stream);
   }
 
-  /** The peer has room for more of a stream. */
+  /** Handles WINDOW_UPDATE of a stream. */
   growWindow(id: number, by: number): void {
     this.#requireOpened(id);
     if (by === 0) {
-      return this.#fail(id, ERROR.protocol, "a window grows by nothing");
+      return this.#fail(id, ERROR.protocol, "WINDOW_UPDATE by 0");
     }
     const stream = this.#streams.get(id);
-    if (stream === undefined) return; // It was on its way.
+    if (stream === undefined) return; // Sent before the stream ended.
     if (stream.window + by > MAX_WINDOW) {
-      return this.#fail(id, ERROR.flowControl, "too wide a window");
+      return this.#fail(id, ERROR.flowControl, "window too large");
     }
     stream.growWindow(by);
     this.#maxWindowOffset = Math.max(
@@ -228,19 +236,19 @@ export class Streams implements StreamConnection {
     if (stream.sendable > 0) this.schedule(stream);
   }
 
-  /** The peer says how much each stream may send at first: of those that are there, too. */
+  /** Handles SETTINGS_INITIAL_WINDOW_SIZE, which applies to open streams, too. */
   setInitialWindow(size: number): void {
-    const isWider = size > this.#initialWindow;
+    const hasGrown = size > this.#initialWindow;
     if (size + this.#maxWindowOffset > MAX_WINDOW) {
-      // Only here all are looked at: of those that have ended it may be more.
+      // Computed only here: the bound may be that of a stream that has ended.
       this.#maxWindowOffset = this.#streams.values()
-        .reduce((most, { windowOffset: credit }) => Math.max(most, credit), 0);
+        .reduce((max, { windowOffset }) => Math.max(max, windowOffset), 0);
       if (size + this.#maxWindowOffset > MAX_WINDOW) {
-        throw new ConnectionError(ERROR.flowControl, "too wide a window");
+        throw new ConnectionError(ERROR.flowControl, "window too large");
       }
     }
     this.#initialWindow = size;
-    if (isWider) this.outbox.recheckBlocked();
+    if (hasGrown) this.outbox.recheckBlocked();
   }
 
   #sendWindowUpdate(stream: number, count: number): void {
@@ -254,13 +262,13 @@ export class Streams implements StreamConnection {
     return id > this.#lastId || id % 2 === 0;
   }
 
-  /** @throws {ConnectionError} when a stream is idle */
+  /** @throws {ConnectionError} if a stream was never opened */
   #requireOpened(id: number): void {
     if (!this.#isIdle(id)) return;
-    throw new ConnectionError(ERROR.protocol, "a frame of an idle stream");
+    throw new ConnectionError(ERROR.protocol, "frame of an idle stream");
   }
 
-  /** Whether a frame may have been sent before the peer knew that its stream was reset. */
+  /** Whether the peer may have sent a frame before it knew that the stream was reset. */
   #mayPredateReset(id: number, isEnd: boolean): boolean {
     return isEnd ? this.#resetIds.delete(id) : this.#resetIds.has(id);
   }
@@ -268,11 +276,11 @@ export class Streams implements StreamConnection {
   /**
    * Ends a stream with an error: RFC 9113, 5.4.2.
    *
-   * @throws {ConnectionError} when it is idle: it cannot be reset
+   * @throws {ConnectionError} if it is idle, so that it cannot be reset
    */
   #fail(id: number, code: ErrorCode, message: string): void {
     if (this.#isIdle(id)) throw new ConnectionError(code, message);
-    log.debug("a stream is broken", {
+    log.debug("stream error", {
       peer: this.peer,
       stream: id,
       problem: message,
@@ -280,7 +288,7 @@ export class Streams implements StreamConnection {
     this.#sendReset(id, code, false);
   }
 
-  /** @param isRequestWhole nothing more of it can be under way */
+  /** @param isRequestWhole whether no more frames of it can arrive */
   #sendReset(id: number, code: ErrorCode, isRequestWhole: boolean): void {
     this.sendControl(encodeFrame(TYPE.rstStream, 0, id, encodeUint32s(code)));
     if (!isRequestWhole) this.#resetIds.add(id);
@@ -320,12 +328,16 @@ export class Streams implements StreamConnection {
     const stream = new Http2Stream(id, fields, this, cost);
     if (isEnd && this.#resetIfIncomplete(stream)) return;
     if (!stream.reserve(0)) {
-      return this.#fail(id, ERROR.enhanceYourCalm, "the peer has too much");
+      return this.#fail(
+        id,
+        ERROR.enhanceYourCalm,
+        "memory limit of the address exceeded",
+      );
     }
     stream.isRequestWhole = isEnd;
     this.#streams.set(id, stream);
-    const handler = this.open(stream);
-    // It may have been answered at once.
+    const handler = this.onRequest(stream);
+    // The response may be complete already.
     if (stream.isClosed) return handler.close();
     stream.handler = handler;
     if (isEnd) handler.end();
@@ -337,13 +349,15 @@ export class Streams implements StreamConnection {
       return this.#fail(
         id,
         ERROR.streamClosed,
-        "headers behind a request's end",
+        "HEADERS after the end of a request",
       );
     }
     if (headers === undefined) {
-      return this.#fail(id, ERROR.enhanceYourCalm, "too many trailers");
+      return this.#fail(id, ERROR.enhanceYourCalm, "trailers too large");
     }
-    if (!isEnd) return this.#fail(id, ERROR.protocol, "headers amid a request");
+    if (!isEnd) {
+      return this.#fail(id, ERROR.protocol, "HEADERS within a request");
+    }
     const problem = trailersProblem(headers);
     if (problem !== undefined) return this.#fail(id, ERROR.protocol, problem);
     if (this.#resetIfIncomplete(stream)) return;
@@ -351,12 +365,12 @@ export class Streams implements StreamConnection {
     stream.handler?.end();
   }
 
-  /** Ends a stream whose request has ended before all of its body came. */
+  /** Resets a stream whose body is shorter than announced. @returns whether it is */
   #resetIfIncomplete(
-    { id, remainingBody: unreceived = 0 }: Http2Stream,
+    { id, remainingBody = 0 }: Http2Stream,
   ): boolean {
-    if (unreceived === 0) return false;
-    this.#fail(id, ERROR.protocol, "less than content-length says");
+    if (remainingBody === 0) return false;
+    this.#fail(id, ERROR.protocol, "body shorter than content-length");
     return true;
   }
 
@@ -367,7 +381,7 @@ export class Streams implements StreamConnection {
     this.#flushWhenDone();
   }
 
-  /** The outbox calls back when all is sent, also when that is nothing. */
+  /** Lets the outbox call `onIdle`, even if nothing is left to send. */
   #flushWhenDone(): void {
     if (this.areDone) this.outbox.flush();
   }
