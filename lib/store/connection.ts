@@ -1,14 +1,96 @@
-/** What gRPC gives as the last error where there was none. */
-const NOTHING: ReadonlySet<string> = new Set(["", "null", "undefined"]);
+/**
+ * Where a store's history stood when it answered, as each of its responses
+ * says: etcd's response header, the headers of etcd's v2 API, or the zxid in
+ * ZooKeeper's reply header.
+ */
+export interface ResponseHeader {
+  /** The current revision: etcd's revision, the index of the v2 key space, or a zxid. */
+  readonly revision: number;
+  /** The cluster's id; absent or "": not known, or it has none. */
+  readonly clusterId?: string;
+  /** Counts elections; absent: not known. */
+  readonly raftTerm?: number;
+  /** Counts what the members agreed on, quorum reads included; absent: not known. */
+  readonly raftIndex?: number;
+}
+
+/** The store does not let this login read a key or a prefix. */
+export class AccessDenied extends Error {
+  override readonly name = "AccessDenied";
+}
 
 /**
- * What went wrong, as one line that is the same when the same goes wrong
- * again: without what gRPC and `fetch` put before and after it.
+ * One connection to one endpoint. It never repairs itself: the first failure
+ * closes it, and its owner opens another one.
  */
-export function lineOf(error: unknown): string {
-  // Since Deno 2.9, what `fetch` throws says nothing itself.
-  const said = error instanceof TypeError && error.cause ? error.cause : error;
-  const line = (said instanceof Error ? said.message : String(said))
+export abstract class Connection {
+  readonly #closing = new AbortController();
+  /** Aborts when the connection ends; the reason is an `Error`, or null after {@linkcode close}. */
+  readonly signal = this.#closing.signal;
+
+  constructor(readonly endpoint: string) {}
+
+  /** Ends the connection because of an error. */
+  fail(error: unknown): void {
+    this.#end(new Error(errorMessage(error)));
+  }
+
+  /** Ends the connection. */
+  close(): void {
+    this.#end(null);
+  }
+
+  /** Frees what the connection holds. Called once, after the signal aborted. */
+  protected abstract release(): void;
+
+  /** The error that calls fail with once the connection has ended. */
+  protected get closedError(): Error {
+    return this.signal.reason ?? new Error("the connection was closed");
+  }
+
+  #end(reason: Error | null): void {
+    if (this.signal.aborted) return;
+    this.#closing.abort(reason);
+    this.release();
+  }
+}
+
+/**
+ * Finds out whether a store serves at least one of some keys.
+ *
+ * @returns what `read` returns for the first key that this login may read
+ * @throws {AccessDenied} when it may read none
+ * @throws what else `read` throws
+ */
+export async function readFirstAllowed<T>(
+  keys: Iterable<string>,
+  read: (key: string) => Promise<T>,
+): Promise<T> {
+  let denied: unknown;
+  for (const key of keys) {
+    try {
+      return await read(key);
+    } catch (error) {
+      if (!(error instanceof AccessDenied)) throw error;
+      denied = error;
+    }
+  }
+  throw denied;
+}
+
+/** Last errors of gRPC that say nothing. */
+const NO_MESSAGE: ReadonlySet<string> = new Set(["", "null", "undefined"]);
+
+/**
+ * Returns an error's message as one line, which is the same whenever the same
+ * goes wrong: without the parts that gRPC and `fetch` put around it.
+ */
+export function errorMessage(error: unknown): string {
+  // Since Deno 2.9 the error that `fetch` throws has its message in its cause.
+  const source = error instanceof TypeError && error.cause
+    ? error.cause
+    : error;
+  const message = (source instanceof Error ? source.message : String(source))
     .replace(
       /^error sending request .+?: (client error \(\w+\): |(?=\w+ error))/,
       "",
@@ -19,18 +101,5 @@ export function lineOf(error: unknown): string {
     .replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)/g, "")
     .replace(/\.?\s*(Resolution note:\s*)?$/, "")
     .replace(/\s+/g, " ");
-  return NOTHING.has(line) ? "the connection could not be made" : line;
-}
-/**
- * One connection to one endpoint. It never repairs itself: the first failure
- * closes it, and whoever opened it opens another one.
- */
-
-export interface Connection {
-  readonly endpoint: string;
-  /** Aborts when the connection is over; the reason is an `Error`, or null after {@linkcode close}. */
-  readonly signal: AbortSignal;
-  /** Ends the connection because of an error. */
-  fail(error: unknown): void;
-  close(): void;
+  return NO_MESSAGE.has(message) ? "the connection could not be made" : message;
 }

@@ -1,49 +1,69 @@
 import { getLogger } from "@logtape/logtape";
-import { backoff, sleep } from "../time.ts";
 import { abortable, ChildController, onAbort } from "../abort.ts";
-import { type Connection, lineOf } from "./connection.ts";
+import { backoff, sleep } from "../time.ts";
+import {
+  type Connection,
+  errorMessage,
+  type ResponseHeader,
+} from "./connection.ts";
 
 const log = getLogger(["lainlet", "store"]);
 
-/** How an endpoint is connected to. */
-export interface Way<C extends Connection, H> {
+/** Time after which the next endpoint is tried beside one that does not answer, in ms. */
+const NEXT_ENDPOINT_AFTER = 1_000;
+
+/** How endpoints are connected to. */
+export interface Dialer<C extends Connection> {
   /** What is connected to, for the log. */
   readonly name: "etcd" | "ZooKeeper";
-  /** Makes a connection that was not tried yet. */
+  /** Creates a connection, without waiting for it. */
   connect(endpoint: string): C;
-  /** Finds out whether it works, and where the store's history stands. */
-  open(connection: C): Promise<H>;
-  /** To be called with each failure. @returns what is to be said of it */
-  explain?(endpoint: string, error: unknown): unknown;
+  /** Waits until the connection works. @throws when it does not */
+  open(connection: C): Promise<ResponseHeader>;
+  /** Explains errors, where that is possible. */
+  readonly diagnosis?: {
+    /** Called with each failure. @returns what to report in its place */
+    explain(endpoint: string, error: unknown): unknown;
+    /** Called when there is a connection that works. */
+    clear(): void;
+  };
 }
 
-/** What uses a connection says of it. */
-export interface Use {
-  /** All that was followed is followed again. */
+/** An open connection. It may have ended since. */
+export interface OpenConnection<C extends Connection> {
+  readonly connection: C;
+  /** Where history stood when the connection was opened. */
+  readonly header: ResponseHeader;
+}
+
+/** What the user of a connection reports. */
+export interface ConnectionObserver {
+  /** Every prefix is watched on the connection. */
   resumed(): void;
-  /** What was delivered is all there is: the next failure is another matter. */
-  proven(): void;
+  /** A freshness check succeeded: the next failure counts as the first. */
+  confirmed(): void;
 }
 
 /**
- * The endpoints of one cluster: keeps one connection, to one of them at a
- * time. When that is over, another one is made, to the first that answers.
+ * The endpoints of one cluster. Keeps one connection, to one endpoint at a
+ * time; when that ends, connects to the first endpoint that answers.
  */
-export class Endpoints<C extends Connection, H> {
-  /** What is wrong with each endpoint, while there is no connection. */
+export class Endpoints<C extends Connection> {
+  /** The last error of each endpoint, while there is no connection. */
   readonly #problems = new Map<string, string>();
-  /** What was logged of that. */
-  readonly #told = new Set<string>();
-  readonly #way: Way<C, H>;
+  /** Lines that were logged since there was a connection. */
+  readonly #logged = new Set<string>();
+  readonly #dialer: Dialer<C>;
+  /** Endpoints in the order they are tried. */
   #order: readonly string[];
   #connection?: C;
   #connects = 0;
 
-  /** @param endpoints as they are to be told; a single cluster's members */
-  constructor(endpoints: readonly string[], way: Way<C, H>) {
+  /** @param endpoints members of a single cluster, as they are logged */
+  constructor(endpoints: readonly string[], dialer: Dialer<C>) {
     const first = Math.floor(Math.random() * endpoints.length);
     this.#order = [...endpoints.slice(first), ...endpoints.slice(0, first)];
-    this.#way = way;
+    this.#dialer = dialer;
   }
 
   get connection(): C | undefined {
@@ -55,7 +75,7 @@ export class Endpoints<C extends Connection, H> {
     return Math.max(0, this.#connects - 1);
   }
 
-  /** What is wrong, a line for each endpoint. */
+  /** One line for each endpoint that failed, while there is no connection. */
   get problems(): Iterable<string> {
     return this.#problems.values();
   }
@@ -63,23 +83,22 @@ export class Endpoints<C extends Connection, H> {
   /**
    * Keeps a connection until the signal aborts, which closes it.
    *
-   * @param use called with each that is open
+   * @param onOpen called with each open connection
    */
-  async keep(
-    use: (dialed: Dialed<C, H>, use: Use) => void,
+  async keepConnected(
+    onOpen: (open: OpenConnection<C>, observer: ConnectionObserver) => void,
     signal: AbortSignal,
   ): Promise<void> {
     for (let failures = 0; !signal.aborted; failures++) {
-      const dialed = await dial(
+      const open = await dial(
         this.#order,
-        this.#way.connect,
-        this.#way.open,
-        (endpoint, error) => this.note(endpoint, error),
+        this.#dialer,
+        (endpoint, error) => this.noteFailure(endpoint, error),
         signal,
       );
-      if (dialed === undefined) return;
-      const { connection } = dialed;
-      const { promise: over, resolve } = Promise.withResolvers<Error | null>();
+      if (open === undefined) return;
+      const { connection } = open;
+      const { promise: ended, resolve } = Promise.withResolvers<Error | null>();
       this.#connection = connection;
       onAbort(connection.signal, () => {
         this.#connection = undefined;
@@ -88,74 +107,70 @@ export class Endpoints<C extends Connection, H> {
       const remove = onAbort(signal, () => connection.close());
       if (!connection.signal.aborted) {
         this.#connects++;
-        use(dialed, {
-          resumed: () => {
-            this.#problems.clear();
-            this.#told.clear();
-          },
-          proven: () => failures = 0,
+        onOpen(open, {
+          resumed: () => this.#noteConnected(open),
+          confirmed: () => failures = 0,
         });
       }
-      const reason = await over;
+      const error = await ended;
       remove();
-      if (reason === null) return;
+      if (error === null) return;
       const { endpoint } = connection;
-      // It has worked: why it would not is to be asked when the next one fails.
-      this.#tell(endpoint, reason);
-      // The others first: this one answers calls, and may still be broken.
+      // Not explained: the connection worked. The next failure is explained.
+      this.#report(endpoint, error);
+      // The other endpoints first: this one answers calls, and may still be broken.
       const others = this.#order.filter((other) => other !== endpoint);
       this.#order = [...others, endpoint];
       await sleep(backoff(failures), signal);
     }
   }
 
-  /** Notes why an endpoint is of no use at the moment. */
-  note(endpoint: string, error: unknown): void {
-    this.#tell(endpoint, this.#way.explain?.(endpoint, error) ?? error);
+  /** Records why an endpoint cannot be used at the moment. */
+  noteFailure(endpoint: string, error: unknown): void {
+    const { diagnosis } = this.#dialer;
+    this.#report(endpoint, diagnosis?.explain(endpoint, error) ?? error);
   }
 
-  #tell(endpoint: string, reason: unknown): void {
-    const problem = lineOf(reason);
+  #noteConnected({ connection, header }: OpenConnection<C>): void {
+    this.#problems.clear();
+    this.#logged.clear();
+    this.#dialer.diagnosis?.clear();
+    log.info(`${this.#dialer.name} is connected`, {
+      endpoint: connection.endpoint,
+      revision: header.revision,
+    });
+  }
+
+  #report(endpoint: string, error: unknown): void {
+    const problem = errorMessage(error);
     this.#problems.set(endpoint, problem);
     const line = `${endpoint}: ${problem}`;
-    if (this.#told.has(line)) return;
-    this.#told.add(line);
-    log.warn(`${this.#way.name} is not usable, retrying`, {
+    if (this.#logged.has(line)) return;
+    this.#logged.add(line);
+    log.warn(`${this.#dialer.name} is not usable, retrying`, {
       endpoint,
       error: problem,
     });
   }
 }
 
-/** How long an endpoint may take before the next one is tried beside it, in ms. */
-export const PATIENCE = 1000;
-/** A connection that worked, and where the store's history stood when it was made; it may have ended since. */
-
-export interface Dialed<C extends Connection, H> {
-  readonly connection: C;
-  readonly head: H;
-}
 /**
- * Connects to the first endpoint that answers. The next one is tried when
- * the one before it fails or takes its time, and each that fails is tried
- * again in a rhythm of its own, so one that says nothing delays no other:
- * when the store comes back, it is found within 3 s.
+ * Connects to the first endpoint that answers. The next endpoint is tried when
+ * the one before it fails or is slow, and each is retried with a backoff of
+ * its own, so a silent endpoint delays no other: when the store comes back, it
+ * is found within 3 s.
  *
  * @param endpoints in the order they are tried
- * @param connect makes a connection that was not tried yet
- * @param open finds out whether it works, and where history stands
- * @param onFailure called after each attempt that failed
+ * @param onFailure called after each failed attempt
  * @returns undefined when the signal aborted
  */
-
-export async function dial<C extends Connection, H>(
+export async function dial<C extends Connection>(
   endpoints: readonly string[],
-  connect: (endpoint: string) => C,
-  open: (connection: C) => Promise<H>,
+  { connect, open }: Pick<Dialer<C>, "connect" | "open">,
   onFailure: (endpoint: string, error: unknown) => void,
   signal: AbortSignal,
-): Promise<Dialed<C, H> | undefined> {
-  let winner: Dialed<C, H> | undefined;
+): Promise<OpenConnection<C> | undefined> {
+  let winner: OpenConnection<C> | undefined;
   const won = new ChildController(signal);
   const over = won.signal;
 
@@ -163,10 +178,10 @@ export async function dial<C extends Connection, H>(
     const connection = connect(endpoint);
     const remove = onAbort(over, () => connection.close());
     try {
-      const head = await abortable(open(connection), connection.signal);
+      const header = await abortable(open(connection), connection.signal);
       connection.signal.throwIfAborted();
       remove();
-      winner = { connection, head };
+      winner = { connection, header };
       won.abort();
     } finally {
       remove();
@@ -174,9 +189,10 @@ export async function dial<C extends Connection, H>(
     }
   };
 
+  /** Abort the wait of each endpoint for its turn. */
   const turns = endpoints.map(() => new ChildController(over));
   await Promise.all(endpoints.map(async (endpoint, i) => {
-    await sleep(i * PATIENCE, turns[i]?.signal ?? over);
+    await sleep(i * NEXT_ENDPOINT_AFTER, turns[i]?.signal ?? over);
     for (let failures = 0; !over.aborted; failures++) {
       const started = performance.now();
       try {
@@ -185,7 +201,7 @@ export async function dial<C extends Connection, H>(
         if (!over.aborted) onFailure(endpoint, error);
       }
       turns[i + 1]?.abort();
-      // An attempt that timed out has waited enough.
+      // The time that an attempt took counts.
       const rest = started + backoff(failures) - performance.now();
       await sleep(Math.max(0, rest), over);
     }

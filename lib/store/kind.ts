@@ -1,22 +1,21 @@
 import { type Flag, type Given, UsageError } from "../flags.ts";
-import type { StoreOptions } from "./remote.ts";
 import type { Store } from "./store.ts";
 import type { TlsFiles } from "./tls.ts";
 
-/** A kind of store: what the command line calls it, and how it is opened. */
+/** A kind of store: its name on the command line, its flags, and how it is opened. */
 export interface StoreKind {
-  /** What `--store` calls it. */
+  /** The value of `--store`. */
   readonly name: string;
-  /** What follows the name and a colon, `FILE`; absent: nothing. */
+  /** Placeholder of what follows the name and a colon, `FILE`; absent: nothing follows. */
   readonly argument?: string;
-  /** What it is, for `--help`; "" when its name says that. */
+  /** Description for `--help`; "" when the name says enough. */
   readonly about: string;
-  /** Flags for it. Kinds may share some. */
+  /** Its flags. Kinds may share some. */
   readonly flags: readonly Flag[];
   /**
    * Reads its flags.
    *
-   * @param argument what follows the name; "" where there is none
+   * @param argument what follows the name and the colon; "" when nothing does
    * @throws {UsageError} on a bad value
    */
   read(given: Given, argument: string): StoreSource;
@@ -26,23 +25,31 @@ export interface StoreKind {
 export interface StoreSource {
   /** The kind's name. */
   readonly kind: string;
-  /** Where it is: endpoints of one cluster, any of which stands for it. */
+  /** Endpoints of one cluster; any of them identifies it. */
   readonly endpoints: readonly string[];
   /**
-   * Opens it; a store that is not there yet is waited for.
+   * Opens the store. Does not wait until it can be reached.
    *
-   * @throws {UsageError} when a file that a flag names is of no use
+   * @throws {UsageError} when a file that a flag names cannot be used
    */
   open(options: StoreOptions): Promise<Store>;
 }
-/** Who lainlet is to a store, and whom it trusts to be that. */
 
+/** How a store is checked. */
+export interface StoreOptions {
+  /** Time between two freshness checks, in ms; default 5 s. */
+  readonly checkEvery?: number;
+  /** Time between two comparisons of all keys, in ms; 0 (default): never. */
+  readonly verifyEvery?: number;
+}
+
+/** Credentials for a store, and the CA that its certificate has to be signed by. */
 export interface Login {
   readonly tls?: TlsFiles;
   readonly auth?: { readonly username: string; readonly password: string };
 }
-/** The user and the password that a flag gives. @throws {UsageError} when it is not both */
 
+/** Reads a flag of the form `user:password`. @throws {UsageError} when it has another form */
 export function readAuth(flag: string, given: Given): Login["auth"] {
   const text = given(flag);
   if (text === undefined) return undefined;

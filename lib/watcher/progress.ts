@@ -1,5 +1,5 @@
-import { abortable } from "../abort.ts";
 import { sleep } from "../time.ts";
+import { Waiters } from "../waiters.ts";
 
 /** How soon what was written under a prefix is there by itself, in ms; otherwise it is asked for. */
 const SOON = 100;
@@ -66,7 +66,7 @@ export class SubtreeProgress implements Progress {
   #newest = 0;
   #before = 0;
   #history = 0;
-  readonly #waiting = new Map<() => void, Waiting>();
+  readonly #waiters = new Waiters<Waiting>();
 
   /** @param prove asks the store, see {@linkcode Store.checkFreshness} */
   constructor(
@@ -113,12 +113,11 @@ export class SubtreeProgress implements Progress {
   }
 
   #resolve(): void {
-    for (const [resolve, waiting] of this.#waiting) {
-      const { revision, history = this.#history } = waiting;
-      if (revision > this.#revision && history === this.#history) continue;
-      this.#waiting.delete(resolve);
-      resolve();
-    }
+    this.#waiters.resolve(
+      ({ revision, history = this.#history }) =>
+        revision <= this.#revision || history !== this.#history,
+      undefined,
+    );
   }
 
   reached(revision: number, signal: AbortSignal): Promise<void> {
@@ -134,10 +133,7 @@ export class SubtreeProgress implements Progress {
 
   #wait(waiting: Waiting, signal: AbortSignal): Promise<void> {
     if (this.#revision >= waiting.revision) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.set(resolve, waiting);
-    return abortable(promise, signal)
-      .finally(() => this.#waiting.delete(resolve));
+    return this.#waiters.wait(waiting, signal);
   }
 }
 

@@ -41,9 +41,9 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "a watch resumes one revision too late",
-    file: "lib/store/etcd/store.ts",
-    text: "(watch.proven ?? 0) + 1,",
-    faulty: "(watch.proven ?? 0) + 2,",
+    file: "lib/store/etcd/watch.ts",
+    text: "(this.#confirmedRevision ?? 0) + 1,",
+    faulty: "(this.#confirmedRevision ?? 0) + 2,",
   },
   {
     name: "a batch that comes again after a resume is applied again",
@@ -54,7 +54,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "an inventory is compared with a later state",
     file: "lib/store/etcd/watch.ts",
-    text: "for (const { key } of batch.changes) this.#unsettled?.add(key);",
+    text: "for (const { key } of batch.changes) this.noteChanged(key);",
     faulty: "",
   },
   {
@@ -84,16 +84,16 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "a restored backup is taken for the same history",
-    file: "lib/store/etcd/watch.ts",
-    text: "return this.#history === undefined ||",
-    faulty: "return true || this.#history === undefined ||",
+    file: "lib/store/watch.ts",
+    text: "return known === undefined ||",
+    faulty: "return true || known === undefined ||",
   },
   {
     name: "a state counts as confirmed though no check succeeded",
-    file: "lib/store/remote.ts",
-    text: "this.lose(connection, error);",
+    file: "lib/store/kind.ts",
+    text: "const confirmed = await this.check(connection, live);",
     faulty:
-      "for (const one of live) this.confirm(one.prefix, at); this.lose(connection, error);",
+      "const confirmed = await this.check(connection, live).catch(() => live);",
   },
   {
     name: "a listener that leaves keeps its topic",
@@ -158,7 +158,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "a watch that takes the place of another one is of the same history",
-    file: "lib/store/remote.ts",
+    file: "lib/store/kind.ts",
     text: "this.#hasDelivered ||= watch.revision > 0;",
     faulty: "",
   },

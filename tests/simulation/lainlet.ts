@@ -5,7 +5,7 @@ import { Lainlet } from "../../lib/http/handler.ts";
 import { GrpcServer } from "../../lib/grpc/server.ts";
 import { ThreadServer } from "../../lib/http/server.ts";
 import { Workers } from "../../lib/http/workers.ts";
-import { type Loaded, loadState } from "../../lib/store/saved/read.ts";
+import { type LoadedSnapshot, loadState } from "../../lib/store/saved/read.ts";
 import { SavedStore } from "../../lib/store/saved/store.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { Disk } from "./disk.ts";
@@ -210,7 +210,7 @@ export class SimulatedLainlet {
    * @returns undefined: there is none, or it is none of its own
    * @throws {Error} that says why it cannot be read
    */
-  async readFile(): Promise<Map<string, Loaded> | undefined> {
+  async readFile(): Promise<Map<string, LoadedSnapshot> | undefined> {
     const bytes = this.disk?.read(STATE);
     if (bytes === undefined || !this.disk?.isOwn(STATE)) return undefined;
     this.inspected.put(STATE, bytes);

@@ -1,6 +1,6 @@
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { Etcd2Store } from "../../lib/store/etcd2/store.ts";
-import type { StoreOptions } from "../../lib/store/remote.ts";
+import type { StoreOptions } from "../../lib/store/kind.ts";
 import type { Store } from "../../lib/store/store.ts";
 import type { StoreName } from "./processes.ts";
 import { fetchKeys, HISTORY } from "./etcd2.ts";

@@ -1,4 +1,4 @@
-import type { Loaded } from "../../lib/store/saved/read.ts";
+import type { LoadedSnapshot } from "../../lib/store/saved/read.ts";
 import type { Changes } from "../util/store.ts";
 import { mount } from "./disk.ts";
 import type { Features } from "./features.ts";
@@ -207,7 +207,7 @@ export class World implements Disposable {
    * each part of it, where the store tells no states of one revision.
    */
   held(
-    { cluster, revision, pages: [entries] }: Loaded,
+    { cluster, revision, pages: [entries] }: LoadedSnapshot,
     prefix: string,
   ): boolean {
     if (!this.service.isWhole) {

@@ -1,4 +1,4 @@
-import type { StoreOptions } from "../../lib/store/remote.ts";
+import type { StoreOptions } from "../../lib/store/kind.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { ZooKeeperStore } from "../../lib/store/zookeeper/store.ts";
 import { VERIFIED_WITHIN } from "./lainlet.ts";

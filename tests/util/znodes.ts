@@ -212,7 +212,7 @@ export class Znodes implements Disposable {
   async #open(): Promise<Session> {
     if (this.#session?.signal.aborted === false) return this.#session;
     const session = new Session(this.endpoint, () => {});
-    await session.open();
+    await session.connect();
     await session.authenticate(ROOT);
     return this.#session = session;
   }

@@ -1,55 +1,72 @@
 import { sleep } from "../../time.ts";
-import { type EtcdConnection, type Head, TIMEOUT } from "./connection.ts";
-import { isRefusal, rangeOf } from "./range.ts";
-import { type EtcdWatch, isSameChange, type Landmark } from "./watch.ts";
-import type { WatchSink } from "./watch_stream.ts";
+import { AccessDenied, type ResponseHeader } from "../connection.ts";
 import type { Batch } from "../store.ts";
+import { MissedChange } from "../watch.ts";
+import { type EtcdConnection, TIMEOUT } from "./connection.ts";
+import { rangeOf } from "./range.ts";
+import { type Checkpoint, type EtcdWatch, isSameChange } from "./watch.ts";
+import type { WatchEnd, WatchSink } from "./watch_stream.ts";
 
-/** How long etcd gets at least, in ms: it looks every 100 ms for watches that are behind. */
-const LEAST_GRACE = 300;
+/** Shortest time that etcd gets for a replay, in ms: it serves watches that are behind every 100 ms. */
+const MIN_GRACE = 300;
 
-/** How many bytes of values that lie between the prefixes may be replayed with the others. */
-const FOREIGN = 64 * 1024;
+/** How many bytes of values between the prefixes one probe of all of them may replay. */
+const MAX_UNRELATED_BYTES = 64 * 1024;
 
-/** How long each prefix has a probe of its own, once that was more or refused, in ms. */
-const APART = 300_000;
+/** How long each prefix has its own probe after that was more, or refused, in ms. */
+const PROBE_EACH_TIME = 300_000;
+
+/** How far back, in revisions, a probe may begin at what was delivered before. */
+const MAX_REPLAYED_REVISIONS = 100;
 
 /**
- * Proves that what the watches of a connection delivered is all there is, or
- * throws.
+ * So many revisions come in one response: etcd replays 1,000 at a time, but a
+ * grpc-proxy, which joins watches, may have begun at an earlier revision.
+ */
+const ONE_RESPONSE = 500;
+
+/** Time between two polls of what has arrived, in ms, and how many there are. */
+const POLL_INTERVAL = 50;
+const POLLS = TIMEOUT / POLL_INTERVAL;
+
+const RESTORED = "etcd was restored from a backup";
+const NOT_SERVED = "etcd does not serve its watches";
+
+/**
+ * Checks that what the watches of a connection delivered is everything that
+ * etcd holds.
  *
- * It asks for the store's revision, linearizable. While that stands, nothing
- * can have been missed. When it has moved, a second watch, a probe, is made on
- * the same stream (after a new token, on a new one), of the range that holds
- * all prefixes, from the last proven revision on: etcd replays to it what the
- * watches must have delivered in the meantime. The probe starts at the last
- * known change, when that is not far back, so there is an answer that must
- * come. So this finds a connection, a stream or a member that went silent; a
- * member that is cut off from the others; a watch that lost a change; and
- * watches that are confirmed but never served. It ends as soon as etcd has sent
- * all.
+ * It reads the current revision, linearizable. While that stands, nothing can
+ * have been missed. When it has moved, it creates another watch, a probe, on
+ * the same stream (or a new one, after a new token), of the range that holds
+ * all prefixes, from the last confirmed revision on: etcd replays what the
+ * watches have to have delivered since. The probe starts at the last known
+ * event when that is recent, so that there is a response that has to come. This
+ * finds a connection, stream or member that went silent; a member that is cut
+ * off from the others; a watch that lost a change; and watches that are
+ * confirmed but never served. The probe ends as soon as etcd has sent all.
  *
- * There is a probe for each prefix where the login may not read what is
- * between them, or much is written there.
+ * Each prefix has its own probe where the login may not read what is between
+ * them, or much is written there.
  *
- * What it costs etcd, each minute and lainlet, at an interval of 5 s: 13 reads
- * of its index alone, of one key; while others write, also 10 to 12 watches,
- * which end when etcd next looks for watches that are behind, within 100 ms,
- * or after `grace` when nothing is to be replayed. Replayed is what was
- * written from the first prefix to the last since the last check, or from the
- * last change on. A check takes 1.7 times as much of etcd's CPU when there is
- * a probe; with one of a second for each prefix it was 2.6 to 3 times.
- * (etcd 3.4, 150 lainlets, 170 to 280 checks a second on 2 shared cores, old
- * and new in turn: 0.7, 1.2 and 1.8 to 2.1 ms.)
+ * Cost for etcd, each minute and lainlet, with a check every 5 s: 13 reads of
+ * its index, of one key; while others write, also 10 to 12 watches, which end
+ * when etcd next serves watches that are behind, within 100 ms, or after
+ * `grace` when there is nothing to replay. It replays what was written from the
+ * first prefix to the last since the last check, or since the last known event.
+ * A check takes 1.7 times the CPU of etcd with a probe; with a probe of a
+ * second for each prefix it was 2.6 to 3 times. (etcd 3.4, 150 lainlets, 170 to
+ * 280 checks a second on 2 shared cores, old and new in turn: 0.7, 1.2 and 1.8
+ * to 2.1 ms.)
  *
- * An answer to a progress request would be cheaper where etcd gives it in its
- * place (3.4.25, 3.5.8 and newer), but tells only that the stream is served:
- * what was lost on the way would not be found.
+ * A progress request would be cheaper where etcd answers it in order (3.4.25,
+ * 3.5.8 and newer), but shows only that the stream is served: it does not find
+ * what was lost on the way.
  *
- * @param grace how long etcd gets to replay, in ms, where nothing need come
- * @returns the watches that are proven now; one whose watch was made anew meanwhile is not
- * @throws {Missed} when a watch did not deliver something
- * @throws {Error} when etcd does not answer, or is not the one it was
+ * @param grace time that etcd gets to replay, in ms, where nothing has to come
+ * @returns the watches that are confirmed; one that was read anew meanwhile is not
+ * @throws {MissedChange} when a watch did not deliver a change
+ * @throws {Error} when etcd does not answer, or has another history
  */
 export async function check(
   connection: EtcdConnection,
@@ -58,234 +75,223 @@ export async function check(
 ): Promise<EtcdWatch[]> {
   const [first] = watches;
   if (first === undefined) return [];
-  // Batches may overtake the answer.
-  const delivered = new Map(watches.map((one) => [one, one.revision]));
-  const head = await connection.head(first.prefix);
-  if (watches.some((watch) => !watch.isOf(head, delivered.get(watch)))) {
+  // Batches may arrive before the response.
+  const delivered = new Map(watches.map((watch) => [watch, watch.revision]));
+  const header = await connection.currentRevision(first.prefix);
+  if (watches.some((one) => !one.isSameHistory(header, delivered.get(one)))) {
     throw new Error(RESTORED);
   }
-  const known = watches.filter(({ proven }) => proven !== undefined);
-  const isCurrent = ({ proven }: EtcdWatch) => proven === head.revision;
+  const known = watches.filter((one) => one.confirmedRevision !== undefined);
+  const isCurrent = ({ confirmedRevision }: EtcdWatch) =>
+    confirmedRevision === header.revision;
   const current = known.filter(isCurrent);
-  for (const watch of current) watch.prove(head);
+  for (const watch of current) watch.confirm(header);
   const behind = known.filter((watch) => !isCurrent(watch));
-  return [...current, ...await prove(connection, behind, head, grace)];
+  return [...current, ...await probeAll(connection, behind, header, grace)];
 }
 
-/** Proves what watches delivered up to a head, by one probe if that is possible. */
-async function prove(
+/** Checks watches by one probe if that is possible, or else by one for each. */
+async function probeAll(
   connection: EtcdConnection,
   watches: readonly EtcdWatch[],
-  head: Head,
+  header: ResponseHeader,
   grace: number,
 ): Promise<EtcdWatch[]> {
-  const isMore = watches.length > 1;
-  if (isMore && performance.now() >= connection.apartUntil) {
+  if (watches.length > 1 && performance.now() >= connection.probeEachUntil) {
     try {
-      return await probe(connection, watches, head, grace);
+      return await probe(connection, watches, header, grace);
     } catch (error) {
-      if (!isRefusal(error)) throw error;
-      connection.apartUntil = performance.now() + APART;
+      if (!(error instanceof AccessDenied)) throw error;
+      connection.probeEachUntil = performance.now() + PROBE_EACH_TIME;
     }
   }
-  const apart = watches.map((one) => probe(connection, [one], head, grace));
-  return (await Promise.all(apart)).flat();
+  const probes = watches.map((one) => probe(connection, [one], header, grace));
+  return (await Promise.all(probes)).flat();
 }
 
 /**
- * Proves what watches delivered up to a head, by what etcd replays of the
- * range that holds their prefixes.
+ * Checks watches by what etcd replays of the range that holds their prefixes.
  *
- * @returns those of which this could be found out
+ * @returns the watches that are confirmed
  */
 async function probe(
   connection: EtcdConnection,
   watches: readonly EtcdWatch[],
-  head: Head,
+  header: ResponseHeader,
   grace: number,
 ): Promise<EtcdWatch[]> {
-  const replay = new Replay(watches, head.revision);
+  const replay = new Replay(watches, header.revision);
   const range = rangeOf(...watches.map(({ prefix }) => prefix));
   const stop = await connection.watch(range, replay.start, replay);
   await Promise.race([
-    sleep(Math.max(grace, LEAST_GRACE), connection.signal),
+    sleep(Math.max(grace, MIN_GRACE), connection.signal),
     replay.answered,
   ]);
-  // Looks, not a clock: a process that stood still has not read what is there.
+  // Counts polls, not time: a process that stood still has not read what is there.
   while (
-    !connection.signal.aborted && !replay.isOver && replay.isWanting &&
-    replay.looks-- > 0
+    !connection.signal.aborted && !replay.isOver && replay.isWaiting &&
+    replay.pollsLeft-- > 0
   ) {
-    await sleep(BETWEEN_LOOKS, connection.signal);
+    await sleep(POLL_INTERVAL, connection.signal);
   }
   stop();
-  if (replay.foreign > FOREIGN) {
-    connection.apartUntil = performance.now() + APART;
+  if (replay.unrelatedBytes > MAX_UNRELATED_BYTES) {
+    connection.probeEachUntil = performance.now() + PROBE_EACH_TIME;
   }
   if (connection.signal.aborted) return [];
-  const { proven } = replay;
-  for (const watch of proven) watch.prove(head);
-  return proven;
-}
-/** How far back, in revisions, etcd is asked to replay what was delivered already. */
-export const REACH = 100;
-/**
- * So many revisions come at once: etcd replays 1,000 at a time, but a
- * grpc-proxy, which joins watches, may have begun at an earlier one.
- */
-export const AT_ONCE = 500;
-/** Time between two looks for what has to come, in ms, and how many there are. */
-
-export const BETWEEN_LOOKS = 50;
-export const LOOKS = TIMEOUT / BETWEEN_LOOKS;
-export const RESTORED = "etcd was restored from a backup";
-export const NOT_SERVED = "etcd does not serve its watches";
-/** A watch did not deliver a change, or not in its place. */
-
-export class Missed extends Error {
-  override readonly name = "Missed";
-
-  constructor(readonly watch: EtcdWatch, readonly revision: number) {
-    super(`the watch of ${watch.prefix} missed revision ${revision}`);
-  }
+  const { confirmed } = replay;
+  for (const watch of confirmed) watch.confirm(header);
+  return confirmed;
 }
 
 /**
- * What etcd sends again of a range that holds the prefixes of some watches,
- * beside what these delivered.
+ * What etcd replays of a range that holds the prefixes of some watches,
+ * compared with what these delivered.
  */
 export class Replay implements WatchSink {
-  /** The revision to begin at. */
+  /** The revision to start at. */
   readonly start: number;
   readonly #revision: number;
-  readonly #proven: ReadonlyMap<EtcdWatch, number>;
-  /** Of each watch the last change, if that must come. */
-  readonly #landmarks: readonly Landmark[];
-  readonly #came = new Set<number>();
-  /** The revisions that wrote under the prefix of each watch. */
+  readonly #confirmedBefore: ReadonlyMap<EtcdWatch, number>;
+  /** The last known events that have to come. */
+  readonly #checkpoints: readonly Checkpoint[];
+  readonly #replayed = new Set<number>();
+  /** Replayed revisions that wrote under each watch's prefix. */
   readonly #written: ReadonlyMap<EtcdWatch, Set<number>>;
-  /** Why there is nothing to wait for. */
-  #end?: "compacted" | Error;
+  /** Why etcd ended the replay. */
+  #end?: WatchEnd;
 
-  /** Looks that are left for what has to come. */
-  looks = LOOKS;
-  /** Bytes of values that are of no watch. */
-  foreign = 0;
+  /** How often what has to come is polled for before that is given up. */
+  pollsLeft = POLLS;
+  /** Bytes of values under no watch's prefix. */
+  unrelatedBytes = 0;
   readonly #answer = Promise.withResolvers<void>();
-  /** Resolves when all up to the revision came, or when etcd refused. */
+  /** Resolves when everything up to the revision came, or when etcd refused. */
   readonly answered = this.#answer.promise;
 
-  /** @param revision up to which it is to be known whether all was delivered */
+  /** @param revision up to which the watches are checked */
   constructor(watches: readonly EtcdWatch[], revision: number) {
     this.#revision = revision;
-    this.#proven = new Map(watches.map((one) => [one, one.proven ?? 0]));
-    this.#written = new Map(watches.map((one) => [one, new Set()]));
-    const proven = Math.min(...this.#proven.values());
-    // Where history is compacted up to the first revision, what that removed is
-    // gone, and etcd does not say so: so the first is one that is proven.
-    const isCheap = watches.every(({ large }) => large < proven);
-    const next = isCheap ? Math.max(1, proven) : proven + 1;
-    const known = near(watches, revision);
+    this.#confirmedBefore = new Map(
+      watches.map((watch) => [watch, watch.confirmedRevision ?? 0]),
+    );
+    this.#written = new Map(watches.map((watch) => [watch, new Set()]));
+    const confirmed = Math.min(...this.#confirmedBefore.values());
+    // When history is compacted up to the start revision, etcd does not replay
+    // what that revision removed, and does not say so. So it is a confirmed one.
+    const isCheap = watches.every((one) => one.largeRevision < confirmed);
+    const next = isCheap ? Math.max(1, confirmed) : confirmed + 1;
+    const known = replayable(watches, revision);
     this.start = known.length > 0 ? Math.min(next, Math.max(...known)) : next;
-    this.#landmarks = watches.map(({ landmark }) => landmark)
-      .filter((one) => one !== undefined)
-      // A removal of the first one is gone when history is compacted up to there.
+    this.#checkpoints = watches.map(({ checkpoint }) => checkpoint)
+      .filter((checkpoint) => checkpoint !== undefined)
       .filter(({ revision, value }) =>
         revision > this.start || revision === this.start && value !== undefined
       );
   }
 
   batch(batch: Batch): void {
-    this.looks = LOOKS;
-    this.#came.add(batch.revision);
-    for (const landmark of this.#landmarks) {
-      if (landmark.revision === batch.revision && !hasChange(batch, landmark)) {
-        this.lost(new Error(RESTORED));
-      }
+    this.pollsLeft = POLLS;
+    this.#replayed.add(batch.revision);
+    for (const checkpoint of this.#checkpoints) {
+      if (
+        checkpoint.revision === batch.revision && !hasChange(batch, checkpoint)
+      ) this.ended(new Error(RESTORED));
     }
     for (const { key, value } of batch.changes) {
-      let isForeign = true;
+      let isUnrelated = true;
       for (const [{ prefix }, revisions] of this.#written) {
         if (!key.startsWith(prefix)) continue;
-        isForeign = false;
+        isUnrelated = false;
         revisions.add(batch.revision);
       }
-      if (isForeign) this.foreign += value?.length ?? 0;
+      if (isUnrelated) this.unrelatedBytes += value?.length ?? 0;
     }
   }
 
   sent(revision: number): void {
-    const isWhole = this.#revision - this.start < AT_ONCE;
-    if (isWhole && revision >= this.#revision) this.#answer.resolve();
+    const isOneResponse = this.#revision - this.start < ONE_RESPONSE;
+    if (isOneResponse && revision >= this.#revision) this.#answer.resolve();
   }
 
-  lost(reason: "compacted" | Error): void {
+  ended(reason: WatchEnd): void {
     this.#end ??= reason;
-    // Without a replay it is time that tells: what is on its way has to come.
+    // Without a replay the grace time decides: what is on its way has to come.
     if (reason !== "compacted") this.#answer.resolve();
   }
 
-  /** Whether there is nothing to be found out any more. */
+  /** Whether nothing can be found out any more. */
   get isOver(): boolean {
-    return this.#end !== undefined || this.#fresh.length === 0;
+    return this.#end !== undefined || this.#unchanged.length === 0;
   }
 
-  /** Whether something must come yet, here or there. */
-  get isWanting(): boolean {
+  /** Whether something has to come yet, in the replay or in a watch. */
+  get isWaiting(): boolean {
     return !this.#isServed || this.#missed !== undefined;
   }
 
   /**
-   * The watches that delivered all there was, if this could be found out.
+   * The watches that delivered everything, as far as this could be found out.
    *
-   * @throws {Missed} when one did not deliver something
-   * @throws {Error} when etcd refused, did not serve this, or is not the one it was
+   * @throws {MissedChange} when one did not deliver a change
+   * @throws {Error} when etcd refused or did not serve the replay, or has another history
    */
-  get proven(): EtcdWatch[] {
+  get confirmed(): EtcdWatch[] {
     if (this.#end instanceof Error) throw this.#end;
-    const fresh = this.#fresh;
+    const watches = this.#unchanged;
     if (this.#end === "compacted") {
-      for (const watch of fresh) watch.canReplay = false;
-      // From the proven revision on nothing is left that could be replayed.
-      const uncompared = fresh.filter(({ proven = 0 }) => proven <= this.start);
+      for (const watch of watches) watch.canReplay = false;
+      // Nothing after the confirmed revision is left that could be replayed.
+      const uncompared = watches.filter(({ confirmedRevision = 0 }) =>
+        confirmedRevision <= this.start
+      );
       for (const watch of uncompared) watch.isUncompared = true;
       return uncompared;
     }
     const missed = this.#missed;
     if (missed !== undefined) throw missed;
-    if (fresh.length > 0 && !this.#isServed) throw new Error(NOT_SERVED);
-    return fresh;
+    if (watches.length > 0 && !this.#isServed) throw new Error(NOT_SERVED);
+    return watches;
   }
 
-  /** The watches that were not made anew meanwhile: those are proven the next time. */
-  get #fresh(): EtcdWatch[] {
-    return [...this.#proven].filter(([{ isLive, proven }, before]) =>
-      isLive && proven === before
+  /** The watches that were not read anew meanwhile. The others are confirmed at the next check. */
+  get #unchanged(): EtcdWatch[] {
+    return [...this.#confirmedBefore].filter(([watch, before]) =>
+      watch.isLive && watch.confirmedRevision === before
     ).map(([watch]) => watch);
   }
 
   get #isServed(): boolean {
-    return this.#landmarks.every(({ revision }) => this.#came.has(revision));
+    return this.#checkpoints.every(({ revision }) =>
+      this.#replayed.has(revision)
+    );
   }
 
-  /** What came here, and was not delivered. */
-  get #missed(): Missed | undefined {
-    return this.#fresh.flatMap((watch) =>
+  /** The first change that was replayed and not delivered. */
+  get #missed(): MissedChange | undefined {
+    return this.#unchanged.flatMap((watch) =>
       [...this.#written.get(watch) ?? []]
-        .filter((one) => one <= this.#revision && !watch.knows(one))
-        .map((one) => new Missed(watch, one))
+        .filter((revision) =>
+          revision <= this.#revision && !watch.hasDelivered(revision)
+        )
+        .map((revision) => new MissedChange(watch, revision))
     )[0];
   }
 }
 
-/** The last change of some watches that etcd can replay, when that is near and nothing large has to come with it. */
-function near(watches: readonly EtcdWatch[], revision: number): number[] {
-  const large = Math.max(...watches.map((one) => one.large));
+/** Returns the revisions of last known events that are recent, and that etcd can replay without a large one. */
+function replayable(
+  watches: readonly EtcdWatch[],
+  revision: number,
+): number[] {
+  const large = Math.max(...watches.map((watch) => watch.largeRevision));
   return watches.filter(({ canReplay }) => canReplay)
-    .map(({ landmark }) => landmark?.revision ?? 0)
-    .filter((known) => known > large && revision - known <= REACH);
+    .map(({ checkpoint }) => checkpoint?.revision ?? 0)
+    .filter((known) =>
+      known > large && revision - known <= MAX_REPLAYED_REVISIONS
+    );
 }
 
-function hasChange({ changes }: Batch, landmark: Landmark): boolean {
-  return changes.some((change) => isSameChange(change, landmark));
+function hasChange({ changes }: Batch, checkpoint: Checkpoint): boolean {
+  return changes.some((change) => isSameChange(change, checkpoint));
 }

@@ -10,58 +10,56 @@ import { noop } from "cockatiel";
 import { Etcd3, type IRangeRequest, type IRangeResponse } from "etcd3";
 import "./sockets.ts";
 import {
-  isRefusal,
-  type Keys,
+  AccessDenied,
+  Connection,
+  readFirstAllowed,
+  type ResponseHeader,
+} from "../connection.ts";
+import type { Login } from "../kind.ts";
+import type { KeyChange, Snapshot } from "../store.ts";
+import type { KeyRevisions } from "../watch.ts";
+import {
+  isPermissionDenied,
   type Range,
   readKeys,
   readSnapshot,
 } from "./range.ts";
-import { type Issued, SharedToken, Token } from "./token.ts";
-import { type WatchSink, WatchStream } from "./watch_stream.ts";
-import { type Connection, lineOf } from "../connection.ts";
-import type { Login } from "../kind.ts";
-import type { KeyChange, Snapshot } from "../store.ts";
+import { type IssuedToken, SharedToken, Token } from "./token.ts";
+import { type WatchEnd, type WatchSink, WatchStream } from "./watch_stream.ts";
 
-/** How long etcd may take to answer a small request, in ms: login and TLS included. */
+/** Time that etcd gets to answer a small request, in ms: login and TLS included. */
 export const TIMEOUT = 3_000;
-/** How long etcd may take to send a page, in ms. */
+/** Time that etcd gets to send a page, in ms. */
 const PAGE_TIMEOUT = 8_000;
 
+/** How many connections this process has made. */
 let connections = 0;
-
-/** Where etcd's history stands. */
-export interface Head {
-  readonly clusterId: string;
-  readonly revision: number;
-  /** Counts elections. */
-  readonly raftTerm: number;
-}
 
 /**
  * One connection to one etcd endpoint: calls, and all watches over one gRPC
- * stream. It makes no call again, but for one whose token etcd refuses.
- * (etcd3 would reconnect its own watcher, but stays for good with an endpoint
- * that accepts and does not answer.)
+ * stream. It retries no call, except one whose token etcd refuses.
+ * (etcd3's own watcher reconnects, but stays for good with an endpoint that
+ * accepts connections and does not answer.)
  */
-export class EtcdConnection implements Connection {
+export class EtcdConnection extends Connection {
   readonly #client: Etcd3;
   readonly #token: Token;
-  readonly #closing = new AbortController();
   /** The stream for the next watch. */
   #stream?: WatchStream;
   readonly #streams = new Set<WatchStream>();
-  #turn: Promise<void> = Promise.resolve();
+  /** Resolves when the watch that is being created is confirmed. */
+  #creating: Promise<void> = Promise.resolve();
 
-  readonly signal = this.#closing.signal;
-  /** Until when a check compares each prefix by itself, as `performance.now()`. */
-  apartUntil = 0;
+  /** Until when a check probes each prefix by itself, as `performance.now()`. */
+  probeEachUntil = 0;
 
-  /** @param token that connections to the same cluster share */
+  /** @param token shared by the connections to a cluster */
   constructor(
-    readonly endpoint: string,
+    endpoint: string,
     { tls, auth }: Login,
     token = new SharedToken(),
   ) {
+    super(endpoint);
     const texts = tls?.read();
     this.#client = new Etcd3({
       hosts: endpoint,
@@ -70,12 +68,12 @@ export class EtcdConnection implements Connection {
         privateKey: texts.client && Buffer.from(texts.client.key),
         certChain: texts.client && Buffer.from(texts.client.cert),
       },
-      // Whoever has this connection makes another one.
+      // The owner of this connection opens another one.
       faultHandling: { global: noop, host: () => noop },
       grpcOptions: {
         "grpc.enable_http_proxy": 0,
-        // Clients whose options are equal share a socket: all of this
-        // connection must, and no other, as that socket may be dead.
+        // Clients with equal options share a socket. Calls of this connection
+        // have to, and no others may: the socket of another one may be dead.
         "lainlet.connection": ++connections,
         "grpc.initial_reconnect_backoff_ms": 100,
         "grpc.max_reconnect_backoff_ms": 1_000,
@@ -83,7 +81,7 @@ export class EtcdConnection implements Connection {
         "grpc.max_receive_message_length": -1,
       },
     });
-    // Not by etcd3, which would open a connection for each token.
+    // Not etcd3's own login: that opens a connection for each token.
     const authenticate = auth && (async () => {
       const { username: name, password } = auth;
       const request = { name, password };
@@ -94,31 +92,22 @@ export class EtcdConnection implements Connection {
   }
 
   /**
-   * Whether etcd serves one of some prefixes at least, and where its history
-   * stands.
+   * Waits until etcd answers for one of some prefixes.
    *
-   * @throws when etcd does not answer, or refuses all of them
+   * @throws {AccessDenied} when this login may read none of them
+   * @throws {Error} when etcd does not answer
    */
-  async open(prefixes: Iterable<string>): Promise<Head> {
-    let refusal: unknown;
-    for (const prefix of prefixes) {
-      try {
-        return await this.head(prefix);
-      } catch (error) {
-        if (!isRefusal(error)) throw error;
-        refusal = error;
-      }
-    }
-    throw refusal;
+  open(prefixes: Iterable<string>): Promise<ResponseHeader> {
+    return readFirstAllowed(prefixes, (key) => this.currentRevision(key));
   }
 
   /**
-   * Where etcd's history stands, linearizable: no member that lags or is cut
-   * off from the others answers. Reads etcd's index only.
+   * Returns the current revision, linearizable: a member that lags or is cut
+   * off from the others does not answer. Reads etcd's index only.
    *
    * @param key a key that this login may read
    */
-  async head(key: string | Buffer): Promise<Head> {
+  async currentRevision(key: string | Buffer): Promise<ResponseHeader> {
     const { header } = await this.#range({
       key: Buffer.from(key),
       count_only: true,
@@ -130,29 +119,29 @@ export class EtcdConnection implements Connection {
     };
   }
 
-  /** A key as it was at a revision; without a value, when it was not there. */
+  /** Reads a key as it was at a revision. There is no value where there was no key. */
   async get(key: string, revision: number): Promise<KeyChange> {
     const request = { key: Buffer.from(key), revision };
     const { kvs: [kv] } = await this.#range(request, PAGE_TIMEOUT);
     return { key, value: kv?.value };
   }
 
-  /** Everything under a prefix. */
+  /** Reads everything under a prefix. */
   read(prefix: string): Promise<Snapshot> {
     return readSnapshot((page) => this.#range(page, PAGE_TIMEOUT), prefix);
   }
 
-  /** The keys under a prefix. */
-  readKeys(prefix: string): Promise<Keys> {
+  /** Reads the keys under a prefix, without their values. */
+  readKeys(prefix: string): Promise<KeyRevisions> {
     return readKeys((page) => this.#range(page, TIMEOUT), prefix);
   }
 
   /**
-   * Watches a range from a revision on. Resolves when etcd has confirmed
-   * the watch (or refused it, which the sink hears).
+   * Watches a range from a revision on. Resolves when etcd has confirmed the
+   * watch, or refused it, which the sink is told.
    *
    * @returns stops the watch
-   * @throws when the connection is over before that
+   * @throws when the connection ends before
    */
   async watch(
     range: Range,
@@ -160,9 +149,9 @@ export class EtcdConnection implements Connection {
     sink: WatchSink,
   ): Promise<() => void> {
     // One at a time: a confirmation does not say which request it answers.
-    const before = this.#turn;
-    const { promise: done, resolve } = Promise.withResolvers<void>();
-    this.#turn = done;
+    const before = this.#creating;
+    const { promise: created, resolve } = Promise.withResolvers<void>();
+    this.#creating = created;
     await this.#unlessClosed(before, TIMEOUT);
     const watch = this.#createWatch(range, revision, sink);
     const stop = await this.#unlessClosed(watch, TIMEOUT);
@@ -170,44 +159,44 @@ export class EtcdConnection implements Connection {
     return stop;
   }
 
-  /** Makes a watch; once more, on another stream, when etcd refuses the token of the first one. */
+  /** Creates a watch; again on another stream, when etcd refuses the first one's token. */
   async #createWatch(
     range: Range,
     revision: number,
     sink: WatchSink,
   ): Promise<() => void> {
-    for (let isAgain = false;; isAgain = true) {
-      const stream = await this.#streamFor(await this.#token.issued());
-      const answer = await stream.create(range, revision, sink);
-      if (typeof answer === "function") return answer;
-      if (isAgain || !await this.#isStale(stream, range, answer)) {
-        sink.lost(answer);
+    for (let isRetry = false;; isRetry = true) {
+      const stream = await this.#streamFor(await this.#token.current());
+      const result = await stream.create(range, revision, sink);
+      if (typeof result === "function") return result;
+      if (isRetry || !await this.#isTokenRefused(stream, range, result)) {
+        sink.ended(result);
         return () => {};
       }
     }
   }
 
-  /** Whether a watch was refused because of the token of its stream. */
-  async #isStale(
-    { issued }: WatchStream,
+  /** Whether a watch was refused because of its stream's token. */
+  async #isTokenRefused(
+    { token }: WatchStream,
     { key }: Range,
-    refusal: "compacted" | Error,
+    refusal: WatchEnd,
   ): Promise<boolean> {
-    if (this.#token.refused(issued, refusal)) return true;
-    if (!isRefusal(refusal)) return false;
-    // Before 3.4.22, etcd says the same of a token that has expired; not of a read.
-    await this.head(key).catch(() => {});
-    return issued !== await this.#token.issued();
+    if (this.#token.dropIfRefused(token, refusal)) return true;
+    if (!(refusal instanceof AccessDenied)) return false;
+    // Before 3.4.22, etcd answers the same for an expired token. A read tells.
+    await this.currentRevision(key).catch(() => {});
+    return token !== await this.#token.current();
   }
 
-  /** The stream for new watches: it is known to etcd by a token for as long as it lasts. */
-  async #streamFor(issued: Issued): Promise<WatchStream> {
-    if (this.#stream?.issued === issued) return this.#stream;
+  /** Returns the stream for new watches. etcd knows a stream by one token for as long as it lasts. */
+  async #streamFor(token: IssuedToken): Promise<WatchStream> {
+    if (this.#stream?.token === token) return this.#stream;
     const duplex = await this.#client.watchClient.watch(
-      optionsOf(issued.value),
+      optionsOf(token.value),
     );
     const onFailure = (error: unknown) => this.fail(error);
-    const stream = new WatchStream(duplex, issued, onFailure);
+    const stream = new WatchStream(duplex, token, onFailure);
     if (this.signal.aborted) stream.close();
     this.#streams.add(stream);
     const old = this.#stream;
@@ -215,39 +204,33 @@ export class EtcdConnection implements Connection {
     return this.#stream = stream;
   }
 
-  /** Ends the connection because of an error. */
-  fail(error: unknown): void {
-    this.#end(new Error(lineOf(error)));
-  }
-
-  /** Ends the connection. */
-  close(): void {
-    this.#end(null);
-  }
-
-  #end(reason: Error | null): void {
-    if (this.signal.aborted) return;
-    this.#closing.abort(reason);
+  protected override release(): void {
     for (const stream of this.#streams) stream.close();
     this.#client.close();
   }
 
-  #range(request: IRangeRequest, timeout: number): Promise<IRangeResponse> {
+  async #range(
+    request: IRangeRequest,
+    timeout: number,
+  ): Promise<IRangeResponse> {
     const range = this.#token.use((token) =>
       this.#client.kv.range(request, unaryOptionsOf(token))
     );
-    return this.#unlessClosed(range, timeout);
+    try {
+      return await this.#unlessClosed(range, timeout);
+    } catch (error) {
+      throw isPermissionDenied(error) ? new AccessDenied(error.message) : error;
+    }
   }
 
+  /** Waits for work, until the connection ends or a time has passed. @param timeout in ms */
   async #unlessClosed<T>(work: Promise<T>, timeout: number): Promise<T> {
     const { promise: over, reject } = Promise.withResolvers<never>();
-    const abort = () =>
-      reject(this.signal.reason ?? new Error("the connection was closed"));
     const timer = setTimeout(
       () => reject(new Error(`etcd did not answer within ${timeout} ms`)),
       timeout,
     );
-    const remove = onAbort(this.signal, abort);
+    const remove = onAbort(this.signal, () => reject(this.closedError));
     try {
       return await Promise.race([work, over]);
     } finally {
@@ -257,29 +240,29 @@ export class EtcdConnection implements Connection {
   }
 }
 
-/** How a call of etcd's API is made, with a token or without. */
+/** Returns the options of a call, with a token or without. */
 function optionsOf(token?: string): CallOptions {
-  return { interceptors: [bearing(token)] };
+  return { interceptors: [sendToken(token)] };
 }
 
-/** The same for a call that is one request and one answer. */
+/** Returns the options of a call with one request and one response. */
 function unaryOptionsOf(token?: string): CallOptions {
   return { ...optionsOf(token), deadline: Date.now() + PAGE_TIMEOUT };
 }
 
-/** Sends a token along. */
-function bearing(token?: string): Interceptor {
+/** Adds a token to a call's metadata. */
+function sendToken(token?: string): Interceptor {
   return (options, call) =>
     new InterceptingCall(call(options), {
       start(metadata, _listener, next) {
         if (token !== undefined) metadata.set("token", token);
-        next(metadata, { onReceiveStatus: renameRefusal });
+        next(metadata, { onReceiveStatus: rewordRefusal });
       },
     });
 }
 
-/** etcd3 makes a call again, for ever, when it fails with etcd's own words. */
-function renameRefusal(
+/** Rewords etcd's refusal of a token: etcd3 retries a call that fails with etcd's own words for ever. */
+function rewordRefusal(
   status: StatusObject,
   next: (status: StatusObject) => void,
 ): void {

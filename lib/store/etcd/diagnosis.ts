@@ -1,67 +1,80 @@
-import { lineOf } from "../connection.ts";
+/**
+ * Why an etcd cannot be used, as one line that names the flag to change.
+ *
+ * @module
+ */
+import { errorMessage } from "../connection.ts";
 import { Etcd2Connection } from "../etcd2/connection.ts";
 import type { Login } from "../kind.ts";
 
+/** Time that a server gets to refuse a TLS connection, in ms. */
+const TLS_TIMEOUT = 1_000;
+
+/** Problem of a server that speaks TLS where lainlet does not. */
+export const SPEAKS_TLS =
+  "etcd speaks TLS at this endpoint: name it as https:// in --etcd, and its CA in --etcd.ca";
+
+/** Problem of a cluster whose state is in the other key space. */
+export const STATE_IN_V2 =
+  "the cluster's state is in etcd's v2 key space: start lainlet with --store=etcd2";
+
 /**
- * Why endpoints cannot be connected to, where the error does not tell: each is
- * looked at in another way whenever it fails.
+ * Explains the failures of endpoints. Where an error does not say enough, it
+ * probes the endpoint at each failure, and reports what it found at the next
+ * one.
  */
 export class Diagnosis {
-  readonly #found = new Map<string, string>();
-  readonly #looking = new Set<string>();
-  /** Counts connections. */
-  #era = 0;
+  /** What the last probe of each endpoint found. */
+  readonly #findings = new Map<string, string>();
+  /** Endpoints that are being probed. */
+  readonly #probing = new Set<string>();
+  /** Counts {@linkcode clear}: a probe from before it says nothing. */
+  #generation = 0;
 
   /**
-   * @param explain says what an error means; undefined: it does not tell
-   * @param look looks at an endpoint; never throws
-   * @param onFound called when that found something else than before
+   * @param explainError explains an error; undefined: the error does not say enough
+   * @param probe probes an endpoint; never throws
+   * @param onFound called when a probe found something else than the one before
    */
   constructor(
-    private readonly explain: (error: unknown) => string | undefined,
-    private readonly look: (endpoint: string) => Promise<string | undefined>,
+    private readonly explainError: (error: unknown) => string | undefined,
+    private readonly probe: (endpoint: string) => Promise<string | undefined>,
     private readonly onFound: (endpoint: string) => void,
   ) {}
 
-  /** What a failure means: the error, or what was found when that does not tell. */
-  of(endpoint: string, error: unknown): unknown {
-    const explained = this.explain(error);
-    if (explained !== undefined) return explained;
-    if (!this.#looking.has(endpoint)) this.#look(endpoint);
-    return this.#found.get(endpoint) ?? error;
+  /** Returns an explanation of a failure, or the error where there is none. */
+  explain(endpoint: string, error: unknown): unknown {
+    const explanation = this.explainError(error);
+    if (explanation !== undefined) return explanation;
+    if (!this.#probing.has(endpoint)) this.#probe(endpoint);
+    return this.#findings.get(endpoint) ?? error;
   }
 
-  /** Forgets all of it, as there is a connection. */
+  /** Forgets all findings, as there is a connection. */
   clear(): void {
-    this.#found.clear();
-    this.#era++;
+    this.#findings.clear();
+    this.#generation++;
   }
 
-  async #look(endpoint: string): Promise<void> {
-    const era = this.#era;
-    this.#looking.add(endpoint);
-    const found = await this.look(endpoint);
-    const before = this.#found.get(endpoint);
-    if (era === this.#era && found !== before) {
-      this.#found.delete(endpoint);
-      if (found !== undefined) {
-        this.#found.set(endpoint, found);
+  async #probe(endpoint: string): Promise<void> {
+    const generation = this.#generation;
+    this.#probing.add(endpoint);
+    const finding = await this.probe(endpoint);
+    const before = this.#findings.get(endpoint);
+    if (generation === this.#generation && finding !== before) {
+      this.#findings.delete(endpoint);
+      if (finding !== undefined) {
+        this.#findings.set(endpoint, finding);
         this.onFound(endpoint);
       }
     }
-    this.#looking.delete(endpoint);
+    this.#probing.delete(endpoint);
   }
 }
 
-/** How long a server may take to refuse a TLS connection, in ms. */
-export const TIMEOUT = 1000;
-/** What is said of a server that speaks TLS where lainlet does not. */
-
-export const SPEAKS_TLS =
-  "etcd speaks TLS at this endpoint: name it as https:// in --etcd, and its CA in --etcd.ca";
-/** What went wrong with TLS, and what that means to an operator. */
-export const MEANINGS: readonly (readonly [
-  said: RegExp,
+/** TLS errors of Deno, grpc-js and servers, and what they mean to an operator. */
+const TLS_MEANINGS: readonly (readonly [
+  message: RegExp,
   meaning: (login: Login, now: number) => string,
 ])[] = [
   [
@@ -75,7 +88,7 @@ export const MEANINGS: readonly (readonly [
       tls === undefined
         ? "etcd's certificate is not signed by a CA that this system trusts: name its CA in --etcd.ca"
         : `etcd's certificate is not signed by the CA in --etcd.ca ${tls.paths.ca}${
-          which(tls.invalidityOfCa(now))
+          invalidity(tls.invalidityOfCa(now))
         }`,
   ],
   [
@@ -96,7 +109,7 @@ export const MEANINGS: readonly (readonly [
       tls?.paths.client === undefined
         ? "etcd asks for a client certificate: name one in --etcd.cert, and its key in --etcd.key"
         : `etcd refuses the certificate in --etcd.cert ${tls.paths.client.cert}${
-          which(tls.invalidityOfClient(now))
+          invalidity(tls.invalidityOfClient(now))
         }`,
   ],
   [
@@ -105,62 +118,61 @@ export const MEANINGS: readonly (readonly [
       "the TLS handshake was cut off: if etcd speaks no TLS at this endpoint, name it as http:// in --etcd, without --etcd.ca",
   ],
 ];
-/** What went wrong with a login, and what that means to an operator. */
-export const LOGIN_MEANINGS:
-  readonly (readonly [said: RegExp, meaning: string])[] = [
+
+/** etcd's errors at a login, and what they mean to an operator. */
+const LOGIN_MEANINGS: readonly (readonly [message: RegExp, meaning: string])[] =
+  [
     [/user name is empty/, "etcd asks for a login: give one in --etcd.user"],
     [/invalid user ID or password/, "etcd refuses the login in --etcd.user"],
   ];
+
 /**
- * What an error means to an operator, as one line that names the flag and the
- * file to look at; undefined: the error does not tell.
+ * Explains an error by one line that names the flag and the file to look at.
  *
  * @param now in ms since 1970
+ * @returns undefined when the error does not say enough
  */
-
 export function explain(
   error: unknown,
   login: Login,
   now = Date.now(),
 ): string | undefined {
-  const line = lineOf(error);
-  for (const [said, meaning] of MEANINGS) {
-    if (said.test(line)) return `${meaning(login, now)} (${line})`;
+  const message = errorMessage(error);
+  for (const [pattern, meaning] of TLS_MEANINGS) {
+    if (pattern.test(message)) return `${meaning(login, now)} (${message})`;
   }
-  for (const [said, meaning] of LOGIN_MEANINGS) {
-    if (said.test(line)) return `${meaning} (${line})`;
+  for (const [pattern, meaning] of LOGIN_MEANINGS) {
+    if (pattern.test(message)) return `${meaning} (${message})`;
   }
 }
-export function which(invalidity: string | undefined): string {
-  return invalidity === undefined ? "" : `, which ${invalidity}`;
+
+function invalidity(problem: string | undefined): string {
+  return problem === undefined ? "" : `, which ${problem}`;
 }
+
 /**
- * Makes a TLS connection to an endpoint, to learn what a failed connection did
- * not tell; never throws.
+ * Makes a TLS connection to an endpoint, as gRPC's errors say little about why
+ * one failed. Never throws.
  *
  * @returns one line, if that explains why the endpoint cannot be used
  */
-
-export async function lookByTls(
+export async function probeTls(
   endpoint: string,
   login: Login,
 ): Promise<string | undefined> {
   const isSecure = endpoint.startsWith("https:");
-  const fault = await faultOf(endpoint, isSecure ? login : {});
+  const error = await tlsError(endpoint, isSecure ? login : {});
   if (!isSecure) {
-    // A server is known to speak TLS by what it is refused for, or refuses.
-    const isSpoken = fault === undefined ||
-      /peer certificate|fatal alert/.test(String(fault));
-    return isSpoken ? SPEAKS_TLS : undefined;
+    // An error about certificates, or a TLS alert, comes from a server that speaks TLS.
+    const speaksTls = error === undefined ||
+      /peer certificate|fatal alert/.test(String(error));
+    return speaksTls ? SPEAKS_TLS : undefined;
   }
-  return explain(fault, login);
+  return explain(error, login);
 }
-/** What a TLS connection fails with; undefined: it does not. */
 
-export async function faultOf(
-  endpoint: string,
-  { tls }: Login,
-): Promise<unknown> {
+/** Returns the error of a TLS connection; undefined: there is none. */
+async function tlsError(endpoint: string, { tls }: Login): Promise<unknown> {
   const { protocol, hostname, port } = new URL(endpoint);
   const texts = tls?.read();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -173,9 +185,9 @@ export async function faultOf(
       ...texts?.client,
     });
     timer = setTimeout(() => {
-      timeout = new Error(`no answer within ${TIMEOUT} ms`);
+      timeout = new Error(`no answer within ${TLS_TIMEOUT} ms`);
       conn.close();
-    }, TIMEOUT);
+    }, TLS_TIMEOUT);
     await conn.handshake();
     // A server refuses a certificate after the handshake (RFC 8446, 4.4.2.4).
     if (tls !== undefined) await conn.read(new Uint8Array(1));
@@ -185,43 +197,40 @@ export async function faultOf(
     clearTimeout(timer);
   }
 }
-/** What an operator is told whose state is not where it is looked for. */
 
-export const IN_V2 =
-  "the cluster's state is in etcd's v2 key space: start lainlet with --store=etcd2";
-/** Whether an endpoint is an etcd 2, which has no other key space. */
-
+/** Whether an endpoint is an etcd 2, which has the v2 key space only. */
 export function isEtcd2(endpoint: string, login: Login): Promise<boolean> {
-  return ask(
+  return probeV2(
     endpoint,
     login,
     async (etcd) => (await etcd.version()).startsWith("2."),
   );
 }
-/** Whether the v2 key space has a key under one of some prefixes. */
 
+/** Whether the v2 key space has a key under one of some prefixes. */
 export function isInV2(
   endpoint: string,
   login: Login,
   prefixes: readonly string[],
 ): Promise<boolean> {
-  return ask(endpoint, login, async (etcd) => {
+  return probeV2(endpoint, login, async (etcd) => {
     for (const prefix of prefixes) if (await etcd.holds(prefix)) return true;
     return false;
   });
 }
-export async function ask(
+
+async function probeV2(
   endpoint: string,
   login: Login,
-  question: (etcd: Etcd2Connection) => Promise<boolean>,
+  probe: (etcd: Etcd2Connection) => Promise<boolean>,
 ): Promise<boolean> {
   let etcd: Etcd2Connection | undefined;
   try {
-    // That fails, too, where the runtime cannot use the login's key.
+    // Throws where the runtime cannot use the client certificate's key.
     etcd = new Etcd2Connection(endpoint, login);
-    return await question(etcd);
+    return await probe(etcd);
   } catch {
-    // Then there is nothing to tell.
+    // Then it is not known to be there.
     return false;
   } finally {
     etcd?.close();

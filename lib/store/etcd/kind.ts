@@ -1,8 +1,14 @@
 import { type Flag, type Given, UsageError } from "../../flags.ts";
-import { type Login, readAuth, type StoreKind } from "../kind.ts";
+import {
+  type Login,
+  readAuth,
+  type StoreKind,
+  type StoreOptions,
+} from "../kind.ts";
+import type { Store } from "../store.ts";
 import type { TlsPaths } from "../tls.ts";
 
-/** Flags that say where etcd is, and who lainlet is there. */
+/** Flags of both etcd stores: endpoints, TLS and login. */
 export const FLAGS: readonly Flag[] = [
   {
     name: "etcd",
@@ -30,7 +36,7 @@ export const FLAGS: readonly Flag[] = [
   },
 ];
 
-/** What {@linkcode FLAGS} say. */
+/** Values of {@linkcode FLAGS}. */
 export interface Settings {
   /** URLs of the members of one etcd cluster. */
   readonly endpoints: readonly [string, ...string[]];
@@ -73,7 +79,7 @@ export function readSettings(given: Given): Settings {
 }
 
 /** Reads the files that the settings name. @throws {UsageError} when they cannot be used */
-export async function readLogin({ tls, auth }: Settings): Promise<Login> {
+async function readLogin({ tls, auth }: Settings): Promise<Login> {
   if (tls === undefined) return { auth };
   const { TlsFiles } = await import("../tls.ts");
   return { auth, tls: new TlsFiles(tls) };
@@ -83,7 +89,7 @@ function scheme(url: string): string {
   return new URL(url).protocol;
 }
 
-/** An endpoint as a URL with scheme, host and port. */
+/** Returns an endpoint as a URL with scheme, host and port. */
 function endpoint(text: string, isSecure: boolean): string {
   const full = /^https?:\/\//.test(text)
     ? text
@@ -103,47 +109,52 @@ function endpoint(text: string, isSecure: boolean): string {
   const port = url.port || (isPortGiven ? standard : "2379");
   return `${url.protocol}//${url.hostname}:${port}`;
 }
-/** etcd's own key space, v3. */
 
-export const etcd: StoreKind = {
-  name: "etcd",
-  about: "",
-  flags: FLAGS,
-  read(given) {
-    const settings = readSettings(given);
-    const { endpoints } = settings;
-    return {
-      kind: this.name,
-      endpoints,
-      async open(options) {
-        const login = await readLogin(settings);
-        const { tlsProblem } = await import("./sockets.ts");
-        const isSecure = endpoints[0].startsWith("https:");
-        const problem = isSecure ? tlsProblem() : undefined;
-        if (problem !== undefined) throw new UsageError(problem);
-        const { EtcdStore } = await import("./store.ts");
-        return new EtcdStore(endpoints, { ...options, ...login });
-      },
-    };
+/** etcd's v3 key space. */
+export const etcd: StoreKind = etcdKind(
+  "etcd",
+  "",
+  async (endpoints, options) => {
+    const { tlsProblem } = await import("./sockets.ts");
+    const isSecure = endpoints[0].startsWith("https:");
+    const problem = isSecure ? tlsProblem() : undefined;
+    if (problem !== undefined) throw new UsageError(problem);
+    const { EtcdStore } = await import("./store.ts");
+    return new EtcdStore(endpoints, options);
   },
-};
+);
+
 /** etcd's v2 key space. */
-
-export const etcd2: StoreKind = {
-  name: "etcd2",
-  about: "etcd's v2 key space",
-  flags: FLAGS,
-  read(given) {
-    const settings = readSettings(given);
-    const { endpoints } = settings;
-    return {
-      kind: this.name,
-      endpoints,
-      async open(options) {
-        const login = await readLogin(settings);
-        const { Etcd2Store } = await import("../etcd2/store.ts");
-        return new Etcd2Store(endpoints, { ...options, ...login });
-      },
-    };
+export const etcd2: StoreKind = etcdKind(
+  "etcd2",
+  "etcd's v2 key space",
+  async (endpoints, options) => {
+    const { Etcd2Store } = await import("../etcd2/store.ts");
+    return new Etcd2Store(endpoints, options);
   },
-};
+);
+
+function etcdKind(
+  name: string,
+  about: string,
+  open: (
+    endpoints: Settings["endpoints"],
+    options: StoreOptions & Login,
+  ) => Promise<Store>,
+): StoreKind {
+  return {
+    name,
+    about,
+    flags: FLAGS,
+    read(given) {
+      const settings = readSettings(given);
+      const { endpoints } = settings;
+      return {
+        kind: name,
+        endpoints,
+        open: async (options) =>
+          open(endpoints, { ...options, ...await readLogin(settings) }),
+      };
+    },
+  };
+}

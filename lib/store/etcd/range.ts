@@ -1,34 +1,64 @@
 import { Buffer } from "node:buffer";
 import type { IKeyValue, IRangeRequest, IRangeResponse } from "etcd3";
 import type { Entry, Snapshot } from "../store.ts";
+import type { KeyRevisions } from "../watch.ts";
 
-/** How large a page should be, in bytes, and how many keys it may hold. */
-const PAGE = { bytes: 2_000_000, first: 50, most: 1_000 };
+/** Target size of a page in bytes, and how many keys the first page and any page may hold. */
+const PAGE = { bytes: 2_000_000, firstKeys: 50, maxKeys: 1_000 };
 
-/** Every key under a prefix, and the revision that last wrote it, at one revision. */
-export interface Keys {
-  readonly revision: number;
-  readonly keys: ReadonlyMap<string, number>;
+/** The keys from one up to another one, which is not included. */
+export interface Range {
+  readonly key: Buffer;
+  readonly range_end: Buffer;
 }
 
-/** Asks etcd for a page. */
-type Ask = (request: IRangeRequest) => Promise<IRangeResponse>;
+/** Returns the smallest range that holds one or more non-empty prefixes, and with them what lies between. */
+export function rangeOf(...prefixes: readonly string[]): Range {
+  const ranges = prefixes.map((prefix) => {
+    const key = Buffer.from(prefix);
+    const end = Buffer.from(prefix);
+    // The prefix with its last byte one higher.
+    end.writeUInt8(end.readUInt8(end.length - 1) + 1, end.length - 1);
+    return { key, range_end: end };
+  });
+  return ranges.reduce((all, range) => ({
+    key: Buffer.compare(range.key, all.key) < 0 ? range.key : all.key,
+    range_end: Buffer.compare(range.range_end, all.range_end) > 0
+      ? range.range_end
+      : all.range_end,
+  }));
+}
+
+/** Whether etcd works, but this login may not read the range. */
+export function isPermissionDenied(error: unknown): error is Error {
+  return error instanceof Error &&
+    error.message.includes("etcdserver: permission denied");
+}
+
+/** Whether the revision of a request was compacted. */
+export function isCompacted(error: unknown): boolean {
+  return error instanceof Error &&
+    error.message.includes("required revision has been compacted");
+}
+
+/** Requests a page from etcd. */
+type RequestPage = (request: IRangeRequest) => Promise<IRangeResponse>;
 
 interface Page {
-  /** Of the first page, and so of all. */
+  /** The revision of the first page, and so of all. */
   readonly revision: number;
   readonly kvs: readonly IKeyValue[];
 }
 
 /**
- * Everything under a prefix. The first page is read at once, each other one
- * when it is asked for, and no page is kept when the next one is there.
+ * Reads everything under a prefix. The first page is read at once, each other
+ * one when the reader asks for it. No page is kept when the next one is there.
  */
 export async function readSnapshot(
-  ask: Ask,
+  request: RequestPage,
   prefix: string,
 ): Promise<Snapshot> {
-  const pages = readPages(ask, { prefix, keysOnly: false });
+  const pages = readPages(request, { prefix, keysOnly: false });
   const first = await pages.next();
   return {
     type: "snapshot",
@@ -37,10 +67,13 @@ export async function readSnapshot(
   };
 }
 
-/** The keys under a prefix; etcd sends no values. */
-export async function readKeys(ask: Ask, prefix: string): Promise<Keys> {
+/** Reads the keys under a prefix. etcd sends no values. */
+export async function readKeys(
+  request: RequestPage,
+  prefix: string,
+): Promise<KeyRevisions> {
   const keys = new Map<string, number>();
-  const pages = readPages(ask, { prefix, keysOnly: true });
+  const pages = readPages(request, { prefix, keysOnly: true });
   for (;;) {
     const { done, value: { revision, kvs } } = await pages.next();
     for (const { key, mod_revision } of kvs) {
@@ -64,65 +97,32 @@ async function* entriesOf(
   }
 }
 
-/** Reads page by page, all at one revision, and returns the last one. */
+/** Reads page by page, all at one revision. Returns the last page. */
 async function* readPages(
-  ask: Ask,
+  request: RequestPage,
   { prefix, keysOnly }: { prefix: string; keysOnly: boolean },
 ): AsyncGenerator<Page, Page> {
   const { range_end, ...first } = rangeOf(prefix);
   let { key } = first;
-  let limit = PAGE.first;
-  let at: string | undefined;
+  let limit = PAGE.firstKeys;
+  let revision: string | undefined;
   for (;;) {
-    const { header, kvs, more } = await ask({
+    const { header, kvs, more } = await request({
       key,
       range_end,
       limit,
-      revision: at,
+      revision,
       keys_only: keysOnly,
     });
-    at ??= header.revision;
-    const page = { revision: Number(at), kvs };
+    revision ??= header.revision;
+    const page = { revision: Number(revision), kvs };
     const last = kvs.at(-1);
     if (!more || last === undefined) return page;
     key = Buffer.concat([last.key, Buffer.of(0)]);
     let bytes = 0;
     for (const kv of kvs) bytes += kv.key.length + kv.value.length;
     const fitting = Math.floor(PAGE.bytes * kvs.length / bytes);
-    limit = Math.max(1, Math.min(fitting, PAGE.most));
+    limit = Math.max(1, Math.min(fitting, PAGE.maxKeys));
     yield page;
   }
-}
-/** Keys from one on, up to another one, which is not among them. */
-
-export interface Range {
-  readonly key: Buffer;
-  readonly range_end: Buffer;
-}
-/** The smallest range that holds some (non-empty) prefixes, one at least, and so what is between them. */
-
-export function rangeOf(...prefixes: readonly string[]): Range {
-  const ranges = prefixes.map((prefix) => {
-    const key = Buffer.from(prefix);
-    const end = Buffer.from(prefix);
-    // The prefix with its last byte one higher.
-    end.writeUInt8(end.readUInt8(end.length - 1) + 1, end.length - 1);
-    return { key, range_end: end };
-  });
-  return ranges.reduce((all, one) => ({
-    key: Buffer.compare(one.key, all.key) < 0 ? one.key : all.key,
-    range_end: Buffer.compare(one.range_end, all.range_end) > 0
-      ? one.range_end
-      : all.range_end,
-  }));
-}
-/** Whether etcd works but this login may not read the subtree. */
-export function isRefusal(error: unknown): error is Error {
-  return error instanceof Error &&
-    error.message.includes("etcdserver: permission denied");
-}
-/** Whether etcd has forgotten the revision that it was asked for. */
-export function isCompacted(error: unknown): boolean {
-  return error instanceof Error &&
-    error.message.includes("required revision has been compacted");
 }

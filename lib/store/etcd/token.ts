@@ -1,30 +1,30 @@
 import { getLogger } from "@logtape/logtape";
-import { isRefusal } from "./range.ts";
+import { isPermissionDenied } from "./range.ts";
 
-const log = getLogger(["lainlet", "etcd"]);
+const log = getLogger(["lainlet", "store"]);
 
-/** A token as etcd issued it; without a value while etcd's authentication is off. */
-export interface Issued {
+/** A token as etcd issued it. Has no value while etcd's authentication is off. */
+export interface IssuedToken {
   readonly value?: string;
 }
 
 /**
- * The last token of a login, which all connections to a cluster share: a login
- * costs etcd much more than what else a connection begins with.
+ * The last token of a login, shared by all connections to a cluster: a login
+ * costs etcd much more CPU than all else that a connection begins with.
  */
 export class SharedToken {
-  #issued?: Issued;
+  #token?: IssuedToken;
   #isOn?: boolean;
 
-  get issued(): Issued | undefined {
-    return this.#issued;
+  get token(): IssuedToken | undefined {
+    return this.#token;
   }
 
-  /** Takes a new one. Logs when etcd has no use for the login, and when it has again. */
-  take(issued: Issued): void {
-    this.#issued = issued;
+  /** Sets a new token. Logs when etcd's authentication was switched off or on. */
+  set(token: IssuedToken): void {
+    this.#token = token;
     const wasOn = this.#isOn;
-    this.#isOn = issued.value !== undefined;
+    this.#isOn = token.value !== undefined;
     if (wasOn !== false && !this.#isOn) {
       log.warn("etcd's authentication is off, --etcd.user is not used");
     } else if (wasOn === false && this.#isOn) {
@@ -32,108 +32,106 @@ export class SharedToken {
     }
   }
 
-  /** Forgets one that etcd refused, unless there is another one. */
-  drop(issued: Issued): void {
-    if (this.#issued === issued) this.#issued = undefined;
+  /** Drops a token that etcd refused, unless there is a newer one. */
+  drop(token: IssuedToken): void {
+    if (this.#token === token) this.#token = undefined;
   }
 }
 
-/** Of a connection without a login. */
-const NONE: Issued = {};
+/** The token of a connection without a login. */
+const NONE: IssuedToken = {};
 
 /** How often a call is made with one token after the other. */
 const ATTEMPTS = 3;
 
-/** What etcd says of a token that it does not accept, or that is missing. */
+/** etcd's errors for a token that is missing or not accepted. */
 const REFUSALS = [
   "invalid auth token",
-  // A JWT is of one revision of all rights.
+  // A JWT is valid for one revision of the auth store.
   "revision of auth store is old",
   "user name is empty",
 ];
 
 /**
- * The token for the calls of one connection. It is obtained before the first
- * call, if there is none, and again when etcd refuses it: after it has expired,
- * after a restart of etcd, or when authentication was switched on. While that
- * is off, calls are made without a token.
+ * The token for the calls of one connection. Obtained before the first call,
+ * if there is none, and again when etcd refuses it: after it has expired, after
+ * a restart of etcd, or when authentication was switched on. While
+ * authentication is off, calls are made without a token.
  *
  * @see https://etcd.io/docs/v3.4/learning/design-auth-v3/
  */
 export class Token {
-  #renewal?: Promise<Issued>;
+  #renewal?: Promise<IssuedToken>;
 
-  /**
-   * @param authenticate gives the login to etcd, and returns its token;
-   * undefined: there is no login
-   */
+  /** @param authenticate logs in to etcd and returns the token; undefined: there is no login */
   constructor(
     private readonly authenticate?: () => Promise<string>,
     private readonly shared = new SharedToken(),
   ) {}
 
-  /** The present token. @throws {Error} when etcd refuses the login, or does not answer */
-  async issued(): Promise<Issued> {
+  /** Returns the current token. @throws {Error} when etcd refuses the login, or does not answer */
+  async current(): Promise<IssuedToken> {
     if (this.authenticate === undefined) return NONE;
-    return this.shared.issued ?? await this.#renew(this.authenticate);
+    return this.shared.token ?? await this.#renew(this.authenticate);
   }
 
   /**
-   * Makes a call; once more, with another token, when etcd refuses the token.
+   * Makes a call. Retries it with a new token when etcd refuses the token.
    *
    * @throws what the call throws, or when etcd refuses the login
    */
   async use<T>(call: (token: string | undefined) => Promise<T>): Promise<T> {
     for (let attempt = 1;; attempt++) {
-      const issued = await this.issued();
+      const token = await this.current();
       try {
-        return await call(issued.value);
+        return await call(token.value);
       } catch (error) {
-        const isRefused = this.refused(issued, error);
+        const isRefused = this.dropIfRefused(token, error);
         if (!isRefused || attempt === ATTEMPTS) throw error;
       }
     }
   }
 
   /**
-   * Notes why a call with a token failed.
+   * Drops a token if a call failed because of it.
    *
-   * @returns whether that is because of the token: then another one is issued next
+   * @param error what the call failed with
+   * @returns whether it did: the next call gets a new token
    */
-  refused(issued: Issued, error: unknown): boolean {
+  dropIfRefused(token: IssuedToken, error: unknown): boolean {
     if (this.authenticate === undefined || !(error instanceof Error)) {
       return false;
     }
     const isRefused = REFUSALS.some((text) => error.message.includes(text)) ||
-      // Of who has a certificate but no token, etcd takes the name from there.
-      issued.value === undefined && isRefusal(error);
-    // Another call may have noted the same before.
-    if (isRefused) this.shared.drop(issued);
+      // With a client certificate and no token, etcd takes the name from the certificate.
+      token.value === undefined && isPermissionDenied(error);
+    // Another call may have dropped it before.
+    if (isRefused) this.shared.drop(token);
     return isRefused;
   }
 
-  /** One at a time, whoever asks; of its own, as another connection may be dead. */
-  #renew(authenticate: () => Promise<string>): Promise<Issued> {
-    return this.#renewal ??= this.#issue(authenticate).finally(() =>
+  /** One login at a time for this connection. Not shared with other connections: they may be dead. */
+  #renew(authenticate: () => Promise<string>): Promise<IssuedToken> {
+    return this.#renewal ??= this.#logIn(authenticate).finally(() =>
       this.#renewal = undefined
     );
   }
 
-  async #issue(authenticate: () => Promise<string>): Promise<Issued> {
+  async #logIn(authenticate: () => Promise<string>): Promise<IssuedToken> {
     let value: string | undefined;
     try {
       value = await authenticate();
     } catch (error) {
-      if (!isSwitchedOff(error)) throw error;
+      if (!isAuthenticationOff(error)) throw error;
     }
-    const issued = { value };
-    this.shared.take(issued);
-    return issued;
+    const token = { value };
+    this.shared.set(token);
+    return token;
   }
 }
 
-/** Whether etcd has no use for a login. */
-function isSwitchedOff(error: unknown): boolean {
+/** Whether a login failed because etcd's authentication is off. */
+function isAuthenticationOff(error: unknown): boolean {
   return error instanceof Error &&
     error.message.includes("authentication is not enabled");
 }

@@ -1,120 +1,139 @@
 import { Buffer } from "node:buffer";
-import type { Head } from "./connection.ts";
-import type {
-  Batch,
-  Entry,
-  Inventory,
-  KeyChange,
-  Snapshot,
-  WatchEvent,
-} from "../store.ts";
+import { abortable } from "../../abort.ts";
+import type { ResponseHeader } from "../connection.ts";
+import type { Batch, Entry, KeyChange, Snapshot } from "../store.ts";
+import { MissedChange, PrefixWatch, type WatchRun } from "../watch.ts";
+import type { EtcdConnection } from "./connection.ts";
+import { rangeOf } from "./range.ts";
 
-/** A revision of more bytes is not replayed only to see whether etcd does. */
-const CHEAP = 64 * 1024;
+/** A revision that put more bytes than this is not replayed for a check only. */
+const MAX_REPLAYED_BYTES = 64 * 1024;
 
-/** A change by which a history is told from another one. */
-export interface Landmark extends KeyChange {
+/** The last known change of a prefix, which tells its history from another one. */
+export interface Checkpoint extends KeyChange {
   readonly revision: number;
 }
 
-/** One prefix: what was delivered of it, and how much of that is proven to be all. */
-export class EtcdWatch {
-  #proven?: number;
-  /** The revisions delivered after the proven one, and after the one proven before. */
-  #unproven = new Set<number>();
-  #provenLast = new Set<number>();
-  #landmark?: Landmark;
-  #history?: Head;
-  /** Keys that changed since an inventory was begun. */
-  #unsettled?: Set<string>;
-
-  isUncompared = false;
-  /** Whether there is a watch that delivers. */
-  isLive = false;
-  /** Whether etcd can replay the landmark's revision, and cheaply. */
-  canReplay = false;
-  /** The last revision that is not cheap to replay. */
-  large = 0;
+/** A watched prefix of etcd. */
+export class EtcdWatch extends PrefixWatch<EtcdConnection> {
+  #confirmedRevision?: number;
+  /** Delivered revisions after the confirmed one, and after the one confirmed before. */
+  #unconfirmed = new Set<number>();
+  #lastConfirmed = new Set<number>();
+  #checkpoint?: Checkpoint;
   /** Ends the present watch, or the reading of a snapshot. */
-  stop?: () => void;
-  /** Why etcd does not serve this prefix. */
-  problem?: string;
+  #stop?: () => void;
 
-  constructor(
-    readonly prefix: string,
-    private readonly controller: ReadableStreamDefaultController<WatchEvent>,
-  ) {}
+  /** Whether etcd can replay the checkpoint's revision, and cheaply. */
+  canReplay = false;
+  /** The last revision that is too large to be replayed for a check. */
+  largeRevision = 0;
 
-  /** All changes up to this revision were delivered; undefined: a snapshot is due. */
-  get proven(): number | undefined {
-    return this.#proven;
+  /** All changes up to this revision were delivered; undefined: a snapshot is needed. */
+  get confirmedRevision(): number | undefined {
+    return this.#confirmedRevision;
   }
 
-  /** Up to which revision everything was delivered; undefined: a snapshot is due. */
-  get complete(): number | undefined {
-    return this.#proven === undefined ? undefined : this.revision;
+  override get completeRevision(): number | undefined {
+    return this.#confirmedRevision === undefined ? undefined : this.revision;
   }
 
-  /** A change of the last revision that was delivered, a put if there was one; undefined: there was nothing yet. */
-  get landmark(): Landmark | undefined {
-    return this.#landmark;
+  override get revision(): number {
+    return Math.max(
+      this.#confirmedRevision ?? 0,
+      this.#checkpoint?.revision ?? 0,
+    );
   }
 
-  get isMarked(): boolean {
-    return this.#landmark !== undefined;
+  /** A change of the last delivered revision, a put if it has one; undefined: nothing was delivered. */
+  get checkpoint(): Checkpoint | undefined {
+    return this.#checkpoint;
   }
 
-  /** The last revision that was delivered. */
-  get revision(): number {
-    return Math.max(this.#proven ?? 0, this.#landmark?.revision ?? 0);
+  override get hasCheckpoint(): boolean {
+    return this.#checkpoint !== undefined;
+  }
+
+  /** Delivers a snapshot if one is needed, then each revision that etcd's watch sends. */
+  override async run(connection: EtcdConnection, run: WatchRun): Promise<void> {
+    const { prefix } = this;
+    if (run.header === undefined || this.#confirmedRevision === undefined) {
+      const at = performance.now();
+      const header = run.header ?? await connection.currentRevision(prefix);
+      const snapshot = await connection.read(prefix);
+      if (!run.isCurrent()) return;
+      await this.deliverSnapshot({ ...snapshot, history: run.history }, header);
+      if (!run.isCurrent()) return;
+      run.confirm(at);
+    }
+    run.report(undefined);
+    this.isLive = true;
+    const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
+    // etcd may end the watch before anybody awaits that.
+    ended.catch(() => {});
+    const stop = await connection.watch(
+      rangeOf(prefix),
+      (this.#confirmedRevision ?? 0) + 1,
+      {
+        batch: (batch) => {
+          if (!run.isCurrent() || this.deliver(batch)) return;
+          run.fail(new MissedChange(this, batch.revision));
+        },
+        ended: (reason) => {
+          this.isLive = false;
+          if (reason === "compacted") resolve();
+          else reject(reason);
+        },
+      },
+    );
+    if (!run.isCurrent()) return stop();
+    this.#stop = () => {
+      stop();
+      resolve();
+    };
+    run.ready();
+    await abortable(ended, connection.signal);
+  }
+
+  override stop(): void {
+    this.#stop?.();
   }
 
   /**
-   * Whether what was delivered can belong to a history: that of a restored
-   * backup has another id, or fewer revisions or elections, or other changes.
+   * Delivers a snapshot, page by page.
    *
-   * @param delivered the last revision that was delivered when the head was asked for
+   * @param header where history stood before it was read
+   * @returns when the reader has taken all of it, or has left
+   * @throws what reading a page failed with
    */
-  isOf(head: Head, delivered = this.revision): boolean {
-    return this.#history === undefined ||
-      head.clusterId === this.#history.clusterId &&
-        head.raftTerm >= this.#history.raftTerm && head.revision >= delivered;
-  }
-
-  /**
-   * Delivers everything anew.
-   *
-   * @returns when the reader has taken all of it, or wants no more
-   * @throws what a page failed with
-   */
-  reset(snapshot: Snapshot, history: Head): Promise<void> {
+  deliverSnapshot(snapshot: Snapshot, header: ResponseHeader): Promise<void> {
     const taken = Promise.withResolvers<void>();
-    this.stop = taken.resolve;
-    this.#unsettled = undefined;
-    const pages = this.#pagesOf(snapshot, history, taken);
-    const { clusterId: cluster } = history;
+    this.#stop = taken.resolve;
+    this.dropInventory();
+    const pages = this.#pagesOf(snapshot, header, taken);
+    const { clusterId: cluster } = header;
     this.controller.enqueue({ ...snapshot, cluster, pages });
     return taken.promise;
   }
 
   async *#pagesOf(
     { revision, pages }: Snapshot,
-    history: Head,
+    header: ResponseHeader,
     taken: PromiseWithResolvers<void>,
   ): AsyncGenerator<readonly Entry[]> {
-    const newest = new Newest();
+    const newest = new NewestRevision();
     try {
       for await (const page of pages) {
-        newest.note(page);
+        newest.add(page);
         yield page;
       }
-      this.#proven = revision;
+      this.#confirmedRevision = revision;
       this.isUncompared = false;
-      this.#unproven.clear();
-      this.#provenLast.clear();
-      this.large = 0;
-      this.#mark(newest);
-      this.#history = history;
+      this.#unconfirmed.clear();
+      this.#lastConfirmed.clear();
+      this.largeRevision = 0;
+      this.#setCheckpoint(newest);
+      this.header = header;
     } catch (error) {
       taken.reject(error);
       throw error;
@@ -123,92 +142,78 @@ export class EtcdWatch {
     }
   }
 
-  /** What was delivered is not to be trusted. */
-  forget(): void {
-    this.#proven = undefined;
-  }
-
   /**
-   * Delivers a batch, unless that was done before.
+   * Delivers a batch, unless it was delivered before.
    *
    * @returns false when it should have come before another one
    */
-  take(batch: Batch): boolean {
+  deliver(batch: Batch): boolean {
     const { revision } = batch;
     if (revision <= this.revision) {
-      return this.#unproven.has(revision) || this.#provenLast.has(revision);
+      return this.#unconfirmed.has(revision) ||
+        this.#lastConfirmed.has(revision);
     }
-    this.#unproven.add(revision);
-    for (const { key } of batch.changes) this.#unsettled?.add(key);
-    const newest = new Newest();
-    newest.note(batch.changes.map((one) => ({ ...one, revision })));
-    this.#mark(newest);
+    this.#unconfirmed.add(revision);
+    for (const { key } of batch.changes) this.noteChanged(key);
+    const newest = new NewestRevision();
+    newest.add(batch.changes.map((change) => ({ ...change, revision })));
+    this.#setCheckpoint(newest);
     this.controller.enqueue(batch);
     return true;
   }
 
   /** Whether a revision that wrote under the prefix was delivered. */
-  knows(revision: number): boolean {
-    return this.#unproven.has(revision) ||
-      this.#proven !== undefined && revision <= this.#proven;
+  hasDelivered(revision: number): boolean {
+    return this.#unconfirmed.has(revision) ||
+      this.#confirmedRevision !== undefined &&
+        revision <= this.#confirmedRevision;
   }
 
-  /** Notes that all changes up to a head of the history were delivered. */
-  prove(head: Head): void {
-    this.#history = head;
-    this.#proven = head.revision;
-    const isProven = (revision: number) => revision <= head.revision;
-    this.#provenLast = new Set([...this.#unproven].filter(isProven));
-    this.#unproven = this.#unproven.difference(this.#provenLast);
+  /** Records that all changes up to a header's revision were delivered. */
+  confirm(header: ResponseHeader): void {
+    this.header = header;
+    this.#confirmedRevision = header.revision;
+    const isConfirmed = (revision: number) => revision <= header.revision;
+    this.#lastConfirmed = new Set([...this.#unconfirmed].filter(isConfirmed));
+    this.#unconfirmed = this.#unconfirmed.difference(this.#lastConfirmed);
   }
 
-  /** Notes the last revision that was delivered. */
-  #mark({ change, bytes }: Newest): void {
-    this.#landmark = change;
-    if (bytes > CHEAP) this.large = this.revision;
-    this.canReplay = change?.value !== undefined && bytes <= CHEAP;
+  override forget(): void {
+    this.#confirmedRevision = undefined;
   }
 
-  /** To be called before an inventory is read; see {@linkcode deliver}. */
-  beginInventory(): void {
-    this.#unsettled = new Set();
-  }
-
-  /** Delivers an inventory, unless a snapshot came after its beginning. */
-  deliver({ revision, keys }: Pick<Inventory, "revision" | "keys">): void {
-    const unsettled = this.#unsettled;
-    this.#unsettled = undefined;
-    if (unsettled === undefined) return;
-    this.isUncompared = false;
-    this.controller.enqueue({ type: "inventory", revision, keys, unsettled });
+  #setCheckpoint({ change, bytes }: NewestRevision): void {
+    this.#checkpoint = change;
+    if (bytes > MAX_REPLAYED_BYTES) this.largeRevision = this.revision;
+    this.canReplay = change?.value !== undefined && bytes <= MAX_REPLAYED_BYTES;
   }
 }
 
-/** The newest revision of some changes. */
-class Newest {
-  /** A change of it, a put if there is one. */
-  change?: Landmark;
-  /** How much it put. */
+/** The newest revision among some changes. */
+class NewestRevision {
+  /** One of its changes, a put if it has one. */
+  change?: Checkpoint;
+  /** How many bytes of values it put. */
   bytes = 0;
 
-  note(changes: readonly Landmark[]): void {
+  add(changes: readonly Checkpoint[]): void {
     let newest = this.change;
     for (const change of changes) {
-      const newer = change.revision - (newest?.revision ?? 0);
-      if (newer < 0) continue;
-      if (newer > 0) this.bytes = 0;
+      const difference = change.revision - (newest?.revision ?? 0);
+      if (difference < 0) continue;
+      if (difference > 0) this.bytes = 0;
       this.bytes += change.value?.length ?? 0;
-      // A removal is gone as soon as its own revision is compacted, a put is not.
-      if (newer > 0 || change.value !== undefined) newest = change;
+      // Compaction of its own revision hides a removal, and no put.
+      if (difference > 0 || change.value !== undefined) newest = change;
     }
     if (newest === undefined || newest === this.change) return;
-    // A copy, as the value is a part of all that etcd sent with it.
+    // A copy: the value shares memory with all that etcd sent with it.
     const value = newest.value && new Uint8Array(newest.value);
     this.change = { key: newest.key, revision: newest.revision, value };
   }
 }
 
-/** Whether two changes put the same value to the same key, or delete it. */
+/** Whether two changes put the same value to the same key, or both remove it. */
 export function isSameChange(a: KeyChange, b: KeyChange): boolean {
   if (a.key !== b.key) return false;
   return a.value === undefined || b.value === undefined

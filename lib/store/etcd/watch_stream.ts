@@ -4,27 +4,32 @@ import type {
   IWatchRequest,
   IWatchResponse,
 } from "etcd3";
-import type { Range } from "./range.ts";
-import type { Issued } from "./token.ts";
+import { AccessDenied } from "../connection.ts";
 import type { Batch, KeyChange } from "../store.ts";
+import { isPermissionDenied, type Range } from "./range.ts";
+import type { IssuedToken } from "./token.ts";
 
-/** Who receives one watch. */
+/** Why a watch ended: its next revision was compacted, or etcd's error. */
+export type WatchEnd = "compacted" | Error;
+
+/** Receives what a watch sends. */
 export interface WatchSink {
+  /** Called with each revision that changed something in the range. */
   batch(batch: Batch): void;
-  /** After batches: where etcd's history stood when it sent them. */
+  /** Called after the batches of a response. @param revision the current revision when etcd sent it */
   sent?(revision: number): void;
-  /** The watch is over: its start was compacted away, or etcd's reason not to serve it. */
-  lost(reason: "compacted" | Error): void;
+  /** Called when etcd refuses or ends the watch. */
+  ended(reason: WatchEnd): void;
 }
 
 interface ServerWatch {
   readonly sink: WatchSink;
-  /** Called with the reason when etcd refuses the watch. */
-  readonly confirm: (refusal?: "compacted" | Error) => void;
+  /** Called when etcd confirms the watch, or refuses it for a reason. */
+  readonly confirm: (refusal?: WatchEnd) => void;
   events: IEvent[];
 }
 
-/** One gRPC stream, on which etcd serves watches. */
+/** One gRPC stream, over which etcd serves several watches. */
 export class WatchStream {
   readonly #creating: ServerWatch[] = [];
   readonly #watches = new Map<string, ServerWatch>();
@@ -33,12 +38,12 @@ export class WatchStream {
   #isOver = false;
 
   /**
-   * @param issued the token that etcd knows this stream by
+   * @param token the token that etcd knows this stream by
    * @param onFailure called when the stream ends, but not after {@linkcode close}
    */
   constructor(
     private readonly stream: IDuplexStream<IWatchRequest, IWatchResponse>,
-    readonly issued: Issued,
+    readonly token: IssuedToken,
     private readonly onFailure: (error: unknown) => void,
   ) {
     stream.on("data", (response) => this.#receive(response));
@@ -47,18 +52,18 @@ export class WatchStream {
   }
 
   /**
-   * Watches a range from a revision on; one call at a time, as a confirmation
-   * does not say which request it answers.
+   * Watches a range from a revision on. To be called once at a time: a
+   * confirmation does not say which request it answers.
    *
-   * @returns stops the watch; or why etcd refused it
+   * @returns a function that stops the watch, or why etcd refused it
    */
   async create(
     range: Range,
     revision: number,
     sink: WatchSink,
-  ): Promise<(() => void) | "compacted" | Error> {
+  ): Promise<(() => void) | WatchEnd> {
     const { promise, resolve: confirm } = Promise.withResolvers<
-      "compacted" | Error | undefined
+      WatchEnd | undefined
     >();
     const watch: ServerWatch = { sink, confirm, events: [] };
     this.#creating.push(watch);
@@ -68,12 +73,12 @@ export class WatchStream {
     return await promise ?? (() => this.#stop(watch));
   }
 
-  /** Ends the stream as soon as it has no watches: there are none to come. @param onRetired called then */
+  /** Ends the stream as soon as it has no watches. None are created after this call. @param onRetired called then */
   retire(onRetired: () => void): void {
     this.#onRetired = onRetired;
     if (this.#watches.size > 0 || this.#isOver) return;
     this.#isOver = true;
-    // What is canceled makes etcd3 connect anew for the next call.
+    // Not `cancel`: that makes etcd3 reconnect for the next call.
     this.stream.end();
     onRetired();
   }
@@ -93,14 +98,14 @@ export class WatchStream {
   #stop(watch: ServerWatch): void {
     for (const [id, other] of this.#watches) {
       if (other !== watch) continue;
-      this.#forget(id);
+      this.#remove(id);
       if (!this.#isOver) {
         this.stream.write({ cancel_request: { watch_id: id } });
       }
     }
   }
 
-  #forget(id: string): void {
+  #remove(id: string): void {
     this.#watches.delete(id);
     if (this.#onRetired !== undefined) this.retire(this.#onRetired);
   }
@@ -110,20 +115,20 @@ export class WatchStream {
     if (response.created) {
       const watch = this.#creating.shift();
       if (watch === undefined) {
-        return this.#fail("etcd confirmed a watch that was not asked for");
+        return this.#fail("etcd confirmed a watch that was not requested");
       }
-      if (response.canceled) return watch.confirm(reasonOf(response));
+      if (response.canceled) return watch.confirm(endOf(response));
       this.#watches.set(response.watch_id, watch);
       return watch.confirm();
     }
     const watch = this.#watches.get(response.watch_id);
     if (watch === undefined) return;
     if (response.canceled) {
-      this.#forget(response.watch_id);
-      return watch.sink.lost(reasonOf(response));
+      this.#remove(response.watch_id);
+      return watch.sink.ended(endOf(response));
     }
     watch.events = watch.events.concat(response.events);
-    // A revision's events may be spread over the fragments of a response.
+    // The events of a revision may be spread over fragments.
     if (response.fragment) return;
     for (const batch of batches(watch.events)) watch.sink.batch(batch);
     watch.events = [];
@@ -131,9 +136,8 @@ export class WatchStream {
   }
 }
 
-/** Events in the order that etcd sent them, as one batch per revision. */
-
-export function* batches(events: readonly IEvent[]): Generator<Batch> {
+/** Returns one batch for each revision of the events, in the order that etcd sent them. */
+function* batches(events: readonly IEvent[]): Generator<Batch> {
   let changes: KeyChange[] = [];
   for (const [i, { type, kv }] of events.entries()) {
     const key = kv.key.toString();
@@ -144,10 +148,10 @@ export function* batches(events: readonly IEvent[]): Generator<Batch> {
     }
   }
 }
-/** Why etcd canceled a watch. */
 
-export function reasonOf(response: IWatchResponse): "compacted" | Error {
-  return response.compact_revision !== "0"
-    ? "compacted"
-    : new Error(response.cancel_reason || "etcd canceled the watch");
+/** Returns why etcd canceled a watch. */
+function endOf(response: IWatchResponse): WatchEnd {
+  if (response.compact_revision !== "0") return "compacted";
+  const error = new Error(response.cancel_reason || "etcd canceled the watch");
+  return isPermissionDenied(error) ? new AccessDenied(error.message) : error;
 }

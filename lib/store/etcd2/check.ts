@@ -1,28 +1,29 @@
 import { sleep } from "../../time.ts";
+import type { ResponseHeader } from "../connection.ts";
 import { type Etcd2Connection, RESTORED } from "./connection.ts";
-import { type Head, sumOf } from "./messages.ts";
+import { checksum } from "./messages.ts";
 import type { Etcd2Watch } from "./watch.ts";
 
-/** Time between two looks for what has to come, in ms, and how many there are. */
-const BETWEEN_LOOKS = 50;
-const LOOKS = 4_000 / BETWEEN_LOOKS;
+/** Time between two rounds that look at what has arrived, in ms, and how many there are. */
+const ROUND_INTERVAL = 50;
+const ROUNDS = 4_000 / ROUND_INTERVAL;
 
 const NOT_SERVED = "etcd does not serve its watches";
 
 /**
- * Proves that what was delivered is all there is, or throws.
+ * Checks that what was delivered is everything that etcd holds.
  *
- * It reads a key, linearizable: its headers say where the store stands. While
- * that index stands, nothing can have been missed. When it has moved, a poll
- * that was made before does not tell whether it would still be answered: it
- * is ended, and made again. etcd looks into its history and sends its index
- * at once; when no event follows, nothing matched up to there. So this finds
- * a connection or a member that went silent, a member that is cut off from
- * the others, and an event that got lost.
+ * It reads a key, linearizable: the headers have the current index. While that
+ * stands, nothing can have been missed. When it has moved, an older poll does
+ * not show whether it would still be answered: it is ended, and made again.
+ * etcd looks into its history and sends its index at once; when no event
+ * follows, nothing happened under the prefix up to there. This finds a
+ * connection or a member that went silent, a member that is cut off from the
+ * others, and an event that was lost.
  *
- * @param grace how long an event may take after the headers of its poll, in ms
- * @returns the watches that are proven now; one that is being read anew is not
- * @throws {Error} when etcd does not answer, or is not the one it was
+ * @param grace time that an event gets after the headers of its poll, in ms
+ * @returns the watches that are confirmed; one that is being read anew is not
+ * @throws {Error} when etcd does not answer, or has another history
  */
 export async function check(
   connection: Etcd2Connection,
@@ -31,72 +32,83 @@ export async function check(
 ): Promise<Etcd2Watch[]> {
   const [first] = watches;
   if (first === undefined) return [];
-  // Events may overtake the answer.
-  const delivered = new Map(watches.map((one) => [one, one.revision]));
-  const { head } = await connection.read(first.landmark?.key ?? first.prefix);
-  if (watches.some((watch) => !watch.isOf(head, delivered.get(watch)))) {
+  // Events may arrive before the response.
+  const delivered = new Map(watches.map((watch) => [watch, watch.revision]));
+  const { header } = await connection.read(
+    first.checkpoint?.key ?? first.prefix,
+  );
+  if (watches.some((one) => !one.isSameHistory(header, delivered.get(one)))) {
     throw new Error(RESTORED);
   }
-  const proven = await Promise.all(
-    watches.map((watch) => settle(connection, watch, head, grace)),
+  const isConfirmed = await Promise.all(
+    watches.map((watch) => checkWatch(connection, watch, header, grace)),
   );
-  return watches.filter((_, i) => proven[i]);
+  return watches.filter((_, i) => isConfirmed[i]);
 }
 
-/** Whether everything up to a head was delivered, and this could be found out. */
-async function settle(
+/** Waits until a watch has delivered everything up to a header, and confirms it. @returns false when that cannot be found out now */
+async function checkWatch(
   { signal }: Etcd2Connection,
   watch: Etcd2Watch,
-  head: Head,
+  header: ResponseHeader,
   grace: number,
 ): Promise<boolean> {
-  // Looks, not a clock: a process that stood still has not read what is there.
-  const enough = Math.ceil(grace / BETWEEN_LOOKS);
-  let { poll, complete } = watch;
-  let quiet = 0;
-  for (let looks = LOOKS; looks > 0; looks--) {
-    const isComing = watch.poll?.isAnswered || watch.complete !== complete;
-    if (isComing) looks = LOOKS;
-    if (isComing || watch.poll !== poll) quiet = 0;
-    ({ poll, complete } = watch);
-    if (signal.aborted || !watch.isLive || complete === undefined) return false;
-    const isQuiet = poll !== undefined && quiet++ >= enough;
-    const upTo = poll !== undefined && isQuiet ? poll.index : complete;
-    if (upTo >= head.index) {
-      watch.prove(head);
+  // Counts rounds, not time: a process that stood still has not read what is there.
+  const enough = Math.ceil(grace / ROUND_INTERVAL);
+  let { poll, completeRevision } = watch;
+  let quietRounds = 0;
+  for (let roundsLeft = ROUNDS; roundsLeft > 0; roundsLeft--) {
+    const isArriving = watch.poll?.isAnswered ||
+      watch.completeRevision !== completeRevision;
+    if (isArriving) roundsLeft = ROUNDS;
+    if (isArriving || watch.poll !== poll) quietRounds = 0;
+    ({ poll, completeRevision } = watch);
+    if (signal.aborted || !watch.isLive || completeRevision === undefined) {
+      return false;
+    }
+    const isQuiet = poll !== undefined && quietRounds++ >= enough;
+    const upTo = poll !== undefined && isQuiet ? poll.index : completeRevision;
+    if (upTo >= header.revision) {
+      watch.confirm(header);
       return true;
     }
-    if (isQuiet) watch.renew(head.index);
-    await sleep(BETWEEN_LOOKS, signal);
+    if (isQuiet) watch.renewPoll(header.revision);
+    await sleep(ROUND_INTERVAL, signal);
   }
   throw new Error(NOT_SERVED);
 }
 
 /**
- * Whether etcd has the history that a watch was delivered from: looks for the
- * last change that was delivered, in etcd's history, or else at the key. Where
- * neither tells, the watch is to be read anew.
+ * Tells whether etcd has the history that a watch was delivered from: looks for
+ * the last known event in etcd's history, or else at its key. Makes the watch
+ * forget what it delivered where neither tells.
  *
- * @param grace how long an event may take after the headers of its poll, in ms
+ * @param grace time that an event gets after the headers of its poll, in ms
  * @throws when that cannot be found out
  */
-export async function isOfHistory(
+export async function isSameHistory(
   watch: Etcd2Watch,
   connection: Etcd2Connection,
-  head: Head,
+  header: ResponseHeader,
   grace: number,
 ): Promise<boolean> {
-  const { landmark, complete, prefix } = watch;
-  if (!watch.isOf(head)) return false;
-  if (complete === undefined || landmark === undefined) return true;
-  const { key, revision, sum } = landmark;
+  const { checkpoint, completeRevision, prefix } = watch;
+  if (!watch.isSameHistory(header)) return false;
+  if (completeRevision === undefined || checkpoint === undefined) return true;
+  const { key, revision } = checkpoint;
   const poll = await connection.poll(prefix, revision);
   if (poll === "cleared") {
-    const { value } = await connection.read(key);
-    if (value?.revision === revision) return value.sum === sum;
-    if (value !== undefined && value.revision <= complete) return false;
+    const { version } = await connection.read(key);
+    if (version?.revision === revision) {
+      return version.checksum === checkpoint.checksum;
+    }
+    if (version !== undefined && version.revision <= completeRevision) {
+      return false;
+    }
     // It may have been written or removed since, or never have been there.
-    if (value !== undefined || sum !== undefined) watch.forget();
+    const isRemoved = version === undefined &&
+      checkpoint.checksum === undefined;
+    if (!isRemoved) watch.forget();
     return true;
   }
   let isQuiet = false;
@@ -111,7 +123,7 @@ export async function isOfHistory(
   const { isRemoval, node } = event;
   const value = new TextEncoder().encode(node.value);
   return node.index === revision && node.key === key &&
-    (sum === undefined
+    (checkpoint.checksum === undefined
       ? isRemoval || node.isDirectory
-      : !isRemoval && sumOf(value) === sum);
+      : !isRemoval && checksum(value) === checkpoint.checksum);
 }

@@ -1,33 +1,36 @@
 import { Buffer } from "node:buffer";
-import { Exchange, PIECE_TIMEOUT, Poll, TIMEOUT } from "./request.ts";
 import {
-  complaintOf,
-  type Head,
-  headOf,
-  Leaves,
-  type Node,
-  type Sum,
-  sumOf,
-  versionOf,
-} from "./messages.ts";
-import { type Connection, lineOf } from "../connection.ts";
+  AccessDenied,
+  Connection,
+  readFirstAllowed,
+  type ResponseHeader,
+} from "../connection.ts";
 import type { Login } from "../kind.ts";
 import type { Entry } from "../store.ts";
+import {
+  checksum,
+  errorOf,
+  headerOf,
+  type KeyVersion,
+  type Node,
+  NodeParser,
+  versionOf,
+} from "./messages.ts";
+import { CHUNK_TIMEOUT, HttpRequest, Poll, TIMEOUT } from "./request.ts";
 
 /**
- * The most that is read of a subtree, in bytes, and what a key counts for
- * besides its text, as it takes more than that in memory. Whole clusters are
- * some 100 MB.
+ * Limit for a subtree, in bytes, and what a key counts for besides its JSON, as
+ * it takes more than that in memory. Whole clusters are some 100 MB.
  */
 const MAX_LIST = 256 * 1024 * 1024;
 const KEY_COST = 512;
-/** The most that is read of an error, in bytes. */
-const MAX_COMPLAINT = 64 * 1024;
+/** Limit for an error, in bytes. */
+const MAX_ERROR = 64 * 1024;
 
-/** What is said when etcd's history is not the one it was. */
+/** Error of another history than before. */
 export const RESTORED = "etcd was restored from a backup";
 
-/** Asks for all that is under a directory, of a quorum. */
+/** Query for everything under a directory, linearizable. */
 const ALL = "recursive=true&quorum=true";
 
 /** etcd's error codes. */
@@ -36,46 +39,33 @@ const EVENT_INDEX_CLEARED = 401;
 
 const encoder = new TextEncoder();
 
-/** Everything under a prefix, as it was at the index of the head; unsorted. */
+/** Everything under a prefix at the header's revision, unsorted. */
 export interface Listing {
-  readonly head: Head;
+  readonly header: ResponseHeader;
   readonly entries: readonly Entry[];
 }
 
-/** What to compare with: every key under a prefix, as it was at the index of the head. */
-export interface Sums {
-  readonly head: Head;
-  readonly sums: ReadonlyMap<string, Sum>;
-}
-
-/** etcd does not let this login read something. */
-export class Refused extends Error {
-  override readonly name = "Refused";
-}
-
 /**
- * What lainlet asks of one etcd endpoint, by HTTP/1.1, as etcd 2 has nothing
- * else. Each poll holds a TCP connection; all are this connection's own.
+ * One connection to one etcd endpoint, by HTTP/1.1, as etcd 2 has nothing else.
+ * Each poll takes a TCP connection; other connections do not share them.
  *
  * @see https://etcd.io/docs/v2.3/api/
  */
-export class Etcd2Connection implements Connection {
+export class Etcd2Connection extends Connection {
   readonly #client: Deno.HttpClient;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #isAnonymous: boolean;
-  readonly #closing = new AbortController();
   #clusterId?: string;
 
-  readonly signal = this.#closing.signal;
-
-  constructor(readonly endpoint: string, { tls, auth }: Login) {
+  constructor(endpoint: string, { tls, auth }: Login) {
+    super(endpoint);
     const { protocol, hostname, port } = new URL(endpoint);
     const texts = tls?.read();
     this.#client = Deno.createHttpClient({
       http2: false,
       caCerts: texts && [texts.ca],
       ...texts?.client,
-      // A proxy that the environment names is not for the way to etcd.
+      // Ignores a proxy that the environment names.
       proxy: protocol === "http:"
         ? { transport: "tcp", hostname, port: Number(port || 80) }
         : undefined,
@@ -88,53 +78,52 @@ export class Etcd2Connection implements Connection {
   }
 
   /**
-   * Whether etcd serves one of some keys at least, and where its history
-   * stands.
+   * Waits until etcd answers for one of some keys.
    *
-   * @throws when etcd does not answer, or refuses all of them
+   * @throws {AccessDenied} when this login may read none of them
+   * @throws {Error} when etcd does not answer
    */
-  async open(keys: Iterable<string>): Promise<Head> {
-    let refusal: unknown;
-    for (const key of keys) {
-      try {
-        return (await this.read(key)).head;
-      } catch (error) {
-        if (!(error instanceof Refused)) throw error;
-        refusal = error;
-      }
-    }
-    throw refusal;
+  open(keys: Iterable<string>): Promise<ResponseHeader> {
+    return readFirstAllowed(
+      keys,
+      async (key) => (await this.read(key)).header,
+    );
   }
 
   /**
-   * A key, or nothing, and where history stood; linearizable: no member that
-   * lags or is cut off from the others answers.
+   * Reads which value a key has, linearizable: a member that lags or is cut off
+   * from the others does not answer.
    */
-  async read(key: string): Promise<{ head: Head; value?: Sum }> {
-    const { head, nodes } = await this.#read(key, "quorum=true", TIMEOUT);
-    let value: Sum | undefined;
+  async read(
+    key: string,
+  ): Promise<{ header: ResponseHeader; version?: KeyVersion }> {
+    const { header, nodes } = await this.#read(key, "quorum=true", TIMEOUT);
+    let version: KeyVersion | undefined;
     for await (const node of nodes) {
-      if (node.key === key) value = summed(node);
+      if (node.key === key) version = keyVersionOf(node);
     }
-    return { head, value };
+    return { header, version };
   }
 
-  /** Everything under a prefix, linearizable. */
+  /** Reads everything under a prefix, linearizable. */
   async list(prefix: string): Promise<Listing> {
-    const { head, nodes } = await this.#read(prefix, ALL, PIECE_TIMEOUT);
+    const { header, nodes } = await this.#read(prefix, ALL, CHUNK_TIMEOUT);
     const entries: Entry[] = [];
     for await (const { key, value, index } of nodes) {
       entries.push({ key, value: encoder.encode(value), revision: index });
     }
-    return { head, entries };
+    return { header, entries };
   }
 
-  /** Everything under a prefix, linearizable, without keeping the values. */
-  async sum(prefix: string): Promise<Sums> {
-    const { head, nodes } = await this.#read(prefix, ALL, PIECE_TIMEOUT);
-    const sums = new Map<string, Sum>();
-    for await (const node of nodes) sums.set(node.key, summed(node));
-    return { head, sums };
+  /** Reads which value each key under a prefix has, linearizable, without keeping the values. */
+  async listVersions(prefix: string): Promise<{
+    header: ResponseHeader;
+    versions: ReadonlyMap<string, KeyVersion>;
+  }> {
+    const { header, nodes } = await this.#read(prefix, ALL, CHUNK_TIMEOUT);
+    const versions = new Map<string, KeyVersion>();
+    for await (const node of nodes) versions.set(node.key, keyVersionOf(node));
+    return { header, versions };
   }
 
   /** Whether there is a key under a prefix, as far as this member knows. */
@@ -144,95 +133,81 @@ export class Etcd2Connection implements Connection {
     return false;
   }
 
-  /** The server's version, `2.3.7`. @throws when it does not tell */
+  /** Reads the server's version, `2.3.7`. @throws {Error} when it has none */
   async version(): Promise<string> {
-    const exchange = new Exchange(this.signal);
+    const request = new HttpRequest(this.signal);
     try {
-      await this.#get(exchange, "/version", TIMEOUT);
-      return versionOf(await exchange.text(MAX_COMPLAINT, TIMEOUT));
+      await this.#get(request, "/version", TIMEOUT);
+      return versionOf(await request.text(MAX_ERROR, TIMEOUT));
     } finally {
-      exchange.close();
+      request.close();
     }
   }
 
   /**
-   * Asks for the first event under a prefix from an index on: one that was,
-   * or the next one. Resolves when etcd has looked into its history.
+   * Polls for the first event under a prefix from an index on, in etcd's
+   * history or later. Resolves when etcd has looked into its history.
    *
-   * @returns "cleared" when etcd has forgotten what happened since the index
-   * @throws {Refused} when this login may not read the prefix
+   * @returns "cleared" when the history no longer reaches back to the index
+   * @throws {AccessDenied} when this login may not read the prefix
    */
   async poll(prefix: string, index: number): Promise<Poll | "cleared"> {
     const query = `recursive=true&wait=true&waitIndex=${index}`;
     const path = `${pathOf(prefix)}?${query}`;
-    const exchange = new Exchange(this.signal);
+    const request = new HttpRequest(this.signal);
     try {
-      const response = await this.#get(exchange, path, TIMEOUT);
+      const response = await this.#get(request, path, TIMEOUT);
       if (response.ok) {
-        return new Poll(this.#headOf(response).index, exchange);
+        return new Poll(this.#headerOf(response).revision, request);
       }
-      await this.#refuse(exchange, prefix, response, EVENT_INDEX_CLEARED);
+      await this.#expectError(request, response, EVENT_INDEX_CLEARED);
     } catch (error) {
-      exchange.close();
+      request.close();
       throw error;
     }
-    exchange.close();
+    request.close();
     return "cleared";
   }
 
-  /** Ends the connection because of an error. */
-  fail(error: unknown): void {
-    this.#end(new Error(lineOf(error)));
-  }
-
-  /** Ends the connection. */
-  close(): void {
-    this.#end(null);
-  }
-
-  #end(reason: Error | null): void {
-    if (this.signal.aborted) return;
-    this.#closing.abort(reason);
+  protected override release(): void {
     this.#client.close();
   }
 
-  /** Reads a key or a directory; the nodes come as they are taken. */
+  /** Reads a key or a directory. The nodes are parsed while they are taken. */
   async #read(
     key: string,
     query: string,
     timeout: number,
-  ): Promise<{ head: Head; nodes: Iterable<Node> | AsyncIterable<Node> }> {
-    const exchange = new Exchange(this.signal);
+  ): Promise<
+    { header: ResponseHeader; nodes: Iterable<Node> | AsyncIterable<Node> }
+  > {
+    const request = new HttpRequest(this.signal);
     try {
       const path = `${pathOf(key)}?${query}`;
-      const response = await this.#get(exchange, path, timeout);
+      const response = await this.#get(request, path, timeout);
       if (response.ok) {
-        const head = this.#headOf(response);
-        return { head, nodes: leavesOf(exchange, timeout) };
+        const header = this.#headerOf(response);
+        return { header, nodes: parseNodes(request, timeout) };
       }
-      await this.#refuse(exchange, key, response, KEY_NOT_FOUND);
-      exchange.close();
-      return { head: this.#headOf(response), nodes: [] };
+      await this.#expectError(request, response, KEY_NOT_FOUND);
+      request.close();
+      return { header: this.#headerOf(response), nodes: [] };
     } catch (error) {
-      exchange.close();
+      request.close();
       throw error;
     }
   }
 
-  /**
-   * Where history stood, as an answer says.
-   *
-   * @throws {Error} when another cluster has taken the place of the one that answered first
-   */
-  #headOf({ headers }: Response): Head {
-    const head = headOf(headers);
-    this.#clusterId ??= head.clusterId;
-    if (head.clusterId !== this.#clusterId) throw new Error(RESTORED);
-    return head;
+  /** Reads the header of a response. @throws {Error} when another cluster answers than at first */
+  #headerOf({ headers }: Response): ResponseHeader {
+    const header = headerOf(headers);
+    this.#clusterId ??= header.clusterId;
+    if (header.clusterId !== this.#clusterId) throw new Error(RESTORED);
+    return header;
   }
 
-  #get(exchange: Exchange, path: string, timeout: number): Promise<Response> {
-    return exchange.open(
+  #get(request: HttpRequest, path: string, timeout: number): Promise<Response> {
+    return request.open(
       this.endpoint + path,
       { client: this.#client, headers: this.#headers },
       timeout,
@@ -240,14 +215,13 @@ export class Etcd2Connection implements Connection {
   }
 
   /**
-   * Reads why etcd does not serve a key.
+   * Reads the error of a response.
    *
-   * @param expected a reason that the caller knows what to do with: then it returns
-   * @throws {Refused | Error} when it is another one
+   * @param expected the code at which this returns
+   * @throws {AccessDenied | Error} on any other error
    */
-  async #refuse(
-    exchange: Exchange,
-    key: string,
+  async #expectError(
+    request: HttpRequest,
     { status, headers }: Response,
     expected: number,
   ): Promise<void> {
@@ -255,14 +229,14 @@ export class Etcd2Connection implements Connection {
     if (location !== null) {
       throw new Error(`it redirects to ${location.slice(0, 200)}`);
     }
-    const text = await exchange.text(MAX_COMPLAINT, TIMEOUT);
-    const { code, message } = complaintOf(status, text);
+    const text = await request.text(MAX_ERROR, TIMEOUT);
+    const { code, message } = errorOf(status, text);
     if (code === expected) return;
     if (status === 401 || status === 403) {
-      throw new Refused(
+      throw new AccessDenied(
         this.#isAnonymous
-          ? `etcd asks for a login to read ${key}: give one in --etcd.user (${message})`
-          : `etcd refuses the login in --etcd.user, or does not let it read ${key} (${message})`,
+          ? `etcd asks for a login: give one in --etcd.user (${message})`
+          : `etcd refuses the login in --etcd.user, or does not let it read this (${message})`,
       );
     }
     if (code === undefined && status === 404) {
@@ -272,33 +246,33 @@ export class Etcd2Connection implements Connection {
   }
 }
 
-/** With its slash at the end: etcd compares that with what a login may read. */
+/** Returns a key's path, with its final slash: etcd compares that with what a login may read. */
 function pathOf(key: string): string {
   return `/v2/keys${key.split("/").map(encodeURIComponent).join("/")}`;
 }
 
-/** The keys of an answer, as it comes. */
-async function* leavesOf(
-  exchange: Exchange,
+/** Parses the keys of a response while it arrives. */
+async function* parseNodes(
+  request: HttpRequest,
   timeout: number,
 ): AsyncGenerator<Node> {
   try {
-    const leaves = new Leaves();
+    const parser = new NodeParser();
     let size = 0;
-    for (let piece; (piece = await exchange.read(timeout)) !== undefined;) {
-      size += piece.length;
-      for (const node of leaves.push(piece)) {
+    for (let chunk; (chunk = await request.read(timeout)) !== undefined;) {
+      size += chunk.length;
+      for (const node of parser.push(chunk)) {
         size += KEY_COST;
         yield node;
       }
-      if (size > MAX_LIST) throw new Error("etcd's answer is too long");
+      if (size > MAX_LIST) throw new Error("etcd's response is too long");
     }
-    leaves.close();
+    parser.close();
   } finally {
-    exchange.close();
+    request.close();
   }
 }
 
-function summed({ value, index }: Node): Sum {
-  return { revision: index, sum: sumOf(encoder.encode(value)) };
+function keyVersionOf({ value, index }: Node): KeyVersion {
+  return { revision: index, checksum: checksum(encoder.encode(value)) };
 }

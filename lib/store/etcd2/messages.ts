@@ -1,49 +1,55 @@
+/**
+ * The JSON and the headers of etcd's v2 API.
+ *
+ * @see https://etcd.io/docs/v2.3/api/
+ * @module
+ */
 import { isObject, parse } from "../../json.ts";
+import type { ResponseHeader } from "../connection.ts";
 
-/** A key or a directory, as etcd names and numbers it. */
+/** A key or a directory. */
 export interface Node {
   /** `/lain/config/domain`; "" for the root. */
   readonly key: string;
   readonly isDirectory: boolean;
   /** "" for a directory. */
   readonly value: string;
-  /** The index that wrote it, or that removed it. */
+  /** `modifiedIndex`: the index that wrote or removed it. */
   readonly index: number;
 }
 
-/** One thing that happened. */
+/** The event that answers a poll. */
 export interface Event {
-  /** Whether the node is gone, and with a directory all that was in it. */
+  /** Whether the node was removed, a directory with all that was in it. */
   readonly isRemoval: boolean;
   readonly node: Node;
 }
 
-/** Where etcd's history stood when it answered. */
-export interface Head {
-  readonly clusterId: string;
-  /** Counts what was written, removed or expired: a revision. */
-  readonly index: number;
-  /** Counts what the members agreed on, quorum reads too; absent where there is no such key. */
-  readonly raftIndex?: number;
-  /** Counts elections; absent where there is no such key. */
-  readonly raftTerm?: number;
-}
-
-/** What etcd says when it cannot do what it was asked for. */
-export interface Complaint {
-  /** etcd's own, see https://etcd.io/docs/v2.3/errorcode/; absent where it is none of these. */
+/** An error of etcd. */
+export interface EtcdError {
+  /** See https://etcd.io/docs/v2.3/errorcode/; absent: not an error of etcd's. */
   readonly code?: number;
   readonly message: string;
+}
+
+/** Which value a key has: without the value itself. */
+export interface KeyVersion {
+  readonly revision: number;
+  /** See {@linkcode checksum}. */
+  readonly checksum: number;
+}
+
+/** Returns a checksum of a value: its length, and FNV-1a. */
+export function checksum(value: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of value) hash = Math.imul(hash ^ byte, 0x01000193);
+  return value.length * 2 ** 32 + (hash >>> 0);
 }
 
 const PUTS = new Set(["set", "create", "update", "compareAndSwap"]);
 const REMOVALS = new Set(["delete", "expire", "compareAndDelete"]);
 
-/**
- * What a JSON object says of a node.
- *
- * @throws {Error} when it is none of etcd's
- */
+/** Reads a node. @throws {Error} when the JSON is not one */
 export function nodeOf(json: unknown): Node {
   if (isObject(json)) {
     const { key = "", dir = false, value = "", modifiedIndex = 0 } = json;
@@ -57,16 +63,12 @@ export function nodeOf(json: unknown): Node {
       }
     }
   }
-  throw new Error("etcd's answer holds something else than keys");
+  throw new Error("etcd's response holds something else than keys");
 }
 
-/**
- * What a poll was answered with.
- *
- * @throws {Error} when it is no event
- */
+/** Reads the response to a poll. @throws {Error} when it is not an event */
 export function eventOf(text: string): Event {
-  const json = parsed(text);
+  const json = tryParse(text);
   const action = isObject(json) ? json.action : undefined;
   if (isObject(json) && typeof action === "string") {
     const isRemoval = REMOVALS.has(action);
@@ -74,37 +76,33 @@ export function eventOf(text: string): Event {
       return { isRemoval, node: nodeOf(json.node) };
     }
   }
-  throw new Error("etcd's answer is no event");
+  throw new Error("etcd's response is no event");
 }
 
-/**
- * Where history stood, as the headers of an answer say.
- *
- * @throws {Error} when they do not
- */
-export function headOf(headers: Headers): Head {
+/** Reads where history stood from the headers of a response. @throws {Error} when they are not etcd's */
+export function headerOf(headers: Headers): ResponseHeader {
   const number = (name: string) => {
     const text = headers.get(name) ?? "";
     return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
   };
-  const index = number("X-Etcd-Index");
+  const revision = number("X-Etcd-Index");
   const raftIndex = number("X-Raft-Index");
   const raftTerm = number("X-Raft-Term");
-  if (index === undefined) {
-    throw new Error("the answer is not from etcd's v2 key space");
+  if (revision === undefined) {
+    throw new Error("the response is not from etcd's v2 key space");
   }
   return {
     clusterId: headers.get("X-Etcd-Cluster-Id") ?? "",
-    index,
+    revision,
     ...raftIndex === undefined || raftTerm === undefined
       ? {}
       : { raftIndex, raftTerm },
   };
 }
 
-/** Why an answer is not what was asked for. */
-export function complaintOf(status: number, text: string): Complaint {
-  const json = parsed(text);
+/** Reads a response that is an error. */
+export function errorOf(status: number, text: string): EtcdError {
+  const json = tryParse(text);
   const { errorCode, message } = isObject(json) ? json : {};
   return {
     code: typeof errorCode === "number" ? errorCode : undefined,
@@ -114,41 +112,42 @@ export function complaintOf(status: number, text: string): Complaint {
   };
 }
 
-/** etcd's version, of its answer to `/version`. @throws {Error} when there is none */
+/** Reads the response to `/version`, `2.3.7`. @throws {Error} when it has no version */
 export function versionOf(text: string): string {
-  const json = parsed(text);
+  const json = tryParse(text);
   const version = isObject(json) ? json.etcdserver : undefined;
   if (typeof version === "string") return version;
-  throw new Error("the answer is not etcd's version");
+  throw new Error("the response is not etcd's version");
 }
 
-function parsed(text: string): unknown {
+function tryParse(text: string): unknown {
   try {
     return parse(text);
   } catch {
     return undefined;
   }
 }
-export const QUOTE = 0x22;
-export const BACKSLASH = 0x5c;
-export const OPEN = 0x7b;
-export const CLOSE = 0x7d;
-/**
- * The most that is read of one key, or of one event, in bytes: etcd takes
- * values of 10 MB at the most, and JSON may need six characters for each.
- */
 
-export const MAX_LEAF = 64 * 1024 * 1024;
-/**
- * Reads the keys out of the answer to a recursive GET, as it comes: v2 has no
- * pages, and the answer of a large subtree, its text and what a parser makes
- * of that would be in memory three times. A key is an object that holds no
- * other one, so it is found by counting braces.
- */
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
 
-export class Leaves {
+/**
+ * Limit for one key or one event, in bytes: etcd takes values of up to 10 MB,
+ * and JSON may need six characters for each byte.
+ */
+export const MAX_NODE = 64 * 1024 * 1024;
+
+/**
+ * Parses the keys out of the response to a recursive GET while it arrives. v2
+ * has no pages: parsed whole, a large subtree would be in memory three times,
+ * as the response, its text and its JSON. A key is an object that holds no
+ * other object, so counting braces finds it.
+ */
+export class NodeParser {
   readonly #decoder = new TextDecoder();
-  /** Parts, in earlier pieces, of the object that was opened last. */
+  /** Parts, in earlier chunks, of the object that was opened last. */
   #begun: Uint8Array[] = [];
   #size = 0;
   #depth = 0;
@@ -158,14 +157,14 @@ export class Leaves {
   #isOver = false;
 
   /**
-   * The keys that are whole with this piece of the answer.
+   * Returns the keys that are complete with this chunk.
    *
-   * @throws {Error} when it is not what etcd says
+   * @throws {Error} when the response is not etcd's
    */
-  *push(piece: Uint8Array): Generator<Node> {
+  *push(chunk: Uint8Array): Generator<Node> {
     let from = 0;
-    for (let i = 0; i < piece.length; i++) {
-      const byte = piece[i];
+    for (let i = 0; i < chunk.length; i++) {
+      const byte = chunk[i];
       if (this.#isInString) {
         if (this.#isEscaped) this.#isEscaped = false;
         else if (byte === BACKSLASH) this.#isEscaped = true;
@@ -174,7 +173,7 @@ export class Leaves {
         this.#isInString = true;
       } else if (byte === OPEN) {
         if (this.#isOver) {
-          throw new Error("etcd's answer goes on after its end");
+          throw new Error("etcd's response goes on after its end");
         }
         this.#depth++;
         this.#isLeaf = true;
@@ -182,7 +181,7 @@ export class Leaves {
         from = i;
       } else if (byte === CLOSE) {
         if (this.#isLeaf) {
-          const node = this.#end(piece.subarray(from, i + 1));
+          const node = this.#end(chunk.subarray(from, i + 1));
           if (!node.isDirectory) yield node;
         }
         this.#isLeaf = false;
@@ -190,14 +189,14 @@ export class Leaves {
       }
     }
     if (!this.#isLeaf) return;
-    this.#size += piece.length - from;
-    if (this.#size > MAX_LEAF) throw new Error("etcd's answer is too long");
-    this.#begun.push(piece.slice(from));
+    this.#size += chunk.length - from;
+    if (this.#size > MAX_NODE) throw new Error("etcd's response is too long");
+    this.#begun.push(chunk.slice(from));
   }
 
-  /** @throws {Error} when the answer is not whole */
+  /** @throws {Error} when the response is not complete */
   close(): void {
-    if (!this.#isOver) throw new Error("etcd's answer is cut off");
+    if (!this.#isOver) throw new Error("etcd's response is cut off");
   }
 
   #begin(): void {
@@ -214,17 +213,4 @@ export class Leaves {
     this.#begin();
     return nodeOf(parse(text));
   }
-}
-
-/** When a key was written, and what. */
-export interface Sum {
-  readonly revision: number;
-  /** See {@linkcode sumOf}. */
-  readonly sum: number;
-}
-/** A number by which two values are told from each other: their length, and FNV-1a. */
-export function sumOf(value: Uint8Array): number {
-  let hash = 0x811c9dc5;
-  for (const byte of value) hash = Math.imul(hash ^ byte, 0x01000193);
-  return value.length * 2 ** 32 + (hash >>> 0);
 }

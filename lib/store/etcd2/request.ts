@@ -1,18 +1,18 @@
 import { onAbort } from "../../abort.ts";
-import { type Event, eventOf, MAX_LEAF } from "./messages.ts";
+import { type Event, eventOf, MAX_NODE } from "./messages.ts";
 
-/** How long etcd may take to answer a small request, in ms: TLS included. */
+/** Time that etcd gets to answer a small request, in ms: TLS included. */
 export const TIMEOUT = 3_000;
-/** How long etcd may take for the next piece of a large answer, in ms. */
-export const PIECE_TIMEOUT = 8_000;
+/** Time that etcd gets for the next chunk of a large response, in ms. */
+export const CHUNK_TIMEOUT = 8_000;
 
-/** One request, and what is read of its answer. */
-export class Exchange {
+/** One HTTP request, and its response as it is read. */
+export class HttpRequest {
   readonly #abort = new AbortController();
   readonly #remove?: () => void;
   #reader?: ReadableStreamDefaultReader<Uint8Array>;
 
-  /** @param connection ends it, too */
+  /** @param connection ends the request when it aborts */
   constructor(connection: AbortSignal) {
     this.#remove = onAbort(
       connection,
@@ -22,9 +22,9 @@ export class Exchange {
   }
 
   /**
-   * Asks; what follows the headers is there for {@linkcode read}.
+   * Sends the request. The body is then there for {@linkcode read}.
    *
-   * @param timeout how long the headers may take, in ms
+   * @param timeout time for the response's headers, in ms
    * @throws {Error} when they do not come
    */
   async open(
@@ -35,7 +35,7 @@ export class Exchange {
     const { signal } = this.#abort;
     const response = await this.#within(
       timeout,
-      // Where to is for whoever runs lainlet to say.
+      // The operator decides which hosts lainlet connects to, not a server.
       fetch(url, { ...options, signal, redirect: "manual" }),
     );
     this.#reader = response.body?.getReader();
@@ -43,10 +43,10 @@ export class Exchange {
   }
 
   /**
-   * The next bytes of the answer; undefined at its end.
+   * Reads the next chunk of the body; undefined at its end.
    *
-   * @param timeout how long they may take, in ms; Infinity: for ever
-   * @throws {Error} when they do not come
+   * @param timeout in ms; Infinity: none
+   * @throws {Error} when it does not come
    */
   async read(timeout: number): Promise<Uint8Array | undefined> {
     if (this.#reader === undefined) return undefined;
@@ -54,11 +54,11 @@ export class Exchange {
   }
 
   /**
-   * The rest of the answer as text.
+   * Reads the rest of the body as text.
    *
-   * @param limit how long it may be, in bytes
-   * @param timeout how long each piece may take, in ms
-   * @param first what was read already
+   * @param limit in bytes
+   * @param timeout for each chunk, in ms
+   * @param first a chunk that was read already
    * @throws {Error} when it does not come, or is too long
    */
   async text(
@@ -69,22 +69,21 @@ export class Exchange {
     const decoder = new TextDecoder();
     let text = "";
     let size = 0;
-    let piece = first ?? await this.read(timeout);
-    while (piece !== undefined) {
-      size += piece.length;
-      if (size > limit) throw new Error("etcd's answer is too long");
-      text += decoder.decode(piece, { stream: true });
-      piece = await this.read(timeout);
+    let chunk = first ?? await this.read(timeout);
+    while (chunk !== undefined) {
+      size += chunk.length;
+      if (size > limit) throw new Error("etcd's response is too long");
+      text += decoder.decode(chunk, { stream: true });
+      chunk = await this.read(timeout);
     }
     return text + decoder.decode();
   }
 
-  /** Ends it, wherever it is; to be called at its end, too. */
-  close(reason: unknown = new Error("the request was given up")): void {
+  /** Ends the request at any point. To be called after its end, too. */
+  close(reason: unknown = new Error("the request was canceled")): void {
     this.#remove?.();
     this.#abort.abort(reason);
-    // Deno's fetch forgets its signal when garbage is collected, once the
-    // headers are there.
+    // After the headers, Deno's fetch loses its signal at a garbage collection.
     this.#reader?.cancel().catch(() => {});
   }
 
@@ -106,49 +105,48 @@ export class Exchange {
   }
 }
 
-/** A request for the next event, whose headers have come. */
-
+/** A long poll for the next event, whose response headers have come. */
 export class Poll {
   #isAnswered = false;
   #isStopped = false;
   /**
-   * What happened; undefined when etcd ended the poll, as it does with one
-   * that is 100 events behind, or when {@linkcode stop} did. Fails when it is
-   * no event.
+   * The event; undefined when {@linkcode stop} was called, or etcd ended the
+   * poll, as it does with one that is 100 events behind. Rejects when the
+   * response is no event.
    */
   readonly event: Promise<Event | undefined>;
 
-  /** @param index etcd's, taken together with its look into history */
-  constructor(readonly index: number, private readonly exchange: Exchange) {
+  /** @param index etcd's index when it looked into its history */
+  constructor(readonly index: number, private readonly request: HttpRequest) {
     this.event = this.#read();
-    // It may be stopped before anybody waits.
+    // It may be stopped before anybody awaits it.
     this.event.catch(() => {});
   }
 
-  /** Whether something of the event has come. */
+  /** Whether a part of the event has come. */
   get isAnswered(): boolean {
     return this.#isAnswered;
   }
 
   stop(): void {
     this.#isStopped = true;
-    this.exchange.close();
+    this.request.close();
   }
 
   async #read(): Promise<Event | undefined> {
     let text: string;
     try {
-      // This may last for ever.
-      const first = await this.exchange.read(Infinity);
+      // The next event may be hours away.
+      const first = await this.request.read(Infinity);
       if (first === undefined) return undefined;
       this.#isAnswered = true;
-      text = await this.exchange.text(MAX_LEAF, PIECE_TIMEOUT, first);
+      text = await this.request.text(MAX_NODE, CHUNK_TIMEOUT, first);
     } catch (error) {
-      // A connection that is lost is found out by the next poll.
+      // The next poll finds out about a lost connection.
       if (this.#isStopped || !this.#isAnswered) return undefined;
       throw error;
     } finally {
-      this.exchange.close();
+      this.request.close();
     }
     return text.trim() === "" ? undefined : eventOf(text);
   }

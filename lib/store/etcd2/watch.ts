@@ -1,218 +1,245 @@
-import type { Listing, Sums } from "./connection.ts";
-import { type Event, type Head, type Sum, sumOf } from "./messages.ts";
+import { backoff, sleep } from "../../time.ts";
+import type { ResponseHeader } from "../connection.ts";
+import type { KeyChange } from "../store.ts";
+import { PrefixWatch, type WatchRun } from "../watch.ts";
+import type { Etcd2Connection, Listing } from "./connection.ts";
+import { checksum, type Event, type KeyVersion } from "./messages.ts";
 import type { Poll } from "./request.ts";
-import type { KeyChange, WatchEvent } from "../store.ts";
 
-/** A change by which a history is told from another one. */
-export interface Landmark {
+/** The last known change of a prefix, which tells its history from another one. */
+export interface Checkpoint {
   readonly key: string;
   readonly revision: number;
-  /** Of the value; absent when the key was removed. */
-  readonly sum?: number;
+  /** Checksum of the value; absent: the key was removed. */
+  readonly checksum?: number;
 }
 
 const encoder = new TextEncoder();
 
-/** One prefix: what was delivered of it, and how much of that is proven to be all. */
-export class Etcd2Watch {
-  /** What the reader holds: a directory that is gone is one event, without its keys. */
-  readonly #known = new Map<string, Sum>();
-  #complete?: number;
-  #next = 0;
-  #expected = 0;
+/**
+ * A watched prefix of etcd's v2 key space. An event is the response to one
+ * poll, and the next poll asks for what happened after it.
+ */
+export class Etcd2Watch extends PrefixWatch<Etcd2Connection> {
+  /** What the reader holds: a removed directory is one event, without its keys. */
+  readonly #known = new Map<string, KeyVersion>();
+  #completeRevision?: number;
+  #nextIndex = 0;
+  /** Events up to this index should have come before {@linkcode renewPoll}. */
+  #overdueIndex = 0;
   #revision = 0;
-  #landmark?: Landmark;
-  #history?: Head;
-  /** Keys that changed since an inventory was begun. */
-  #unsettled?: Set<string>;
+  #checkpoint?: Checkpoint;
 
-  /** Whether it is followed. */
-  isLive = false;
-  /** The request that waits. */
+  /** The poll in progress. */
   poll?: Poll;
-  /** Why etcd does not serve this prefix. */
-  problem?: string;
 
-  constructor(
-    readonly prefix: string,
-    private readonly controller: ReadableStreamDefaultController<WatchEvent>,
-  ) {}
-
-  /** Everything up to this index was delivered; undefined: a snapshot is due. */
-  get complete(): number | undefined {
-    return this.#complete;
+  override get completeRevision(): number | undefined {
+    return this.#completeRevision;
   }
 
   /**
-   * The index from which on the next poll asks. It lags behind what is
-   * proven by one proof: that rests on a poll that said nothing for a while,
-   * and what that one may have kept to itself is asked for again.
+   * The index that the next poll starts at. It lags behind what is confirmed
+   * by one check: a check rests on a poll that sent nothing for a while, and
+   * the next one asks again for what that poll may have missed.
    */
-  get next(): number {
-    return this.#next;
+  get nextIndex(): number {
+    return this.#nextIndex;
   }
 
-  /** The last change that was delivered; undefined: there was nothing yet. */
-  get landmark(): Landmark | undefined {
-    return this.#landmark;
+  /** The last delivered change; undefined: nothing was delivered. */
+  get checkpoint(): Checkpoint | undefined {
+    return this.#checkpoint;
   }
 
-  get isMarked(): boolean {
-    return this.#landmark !== undefined;
+  override get hasCheckpoint(): boolean {
+    return this.#checkpoint !== undefined;
   }
 
-  /** The last revision that was delivered, or that is known to have brought nothing. */
-  get revision(): number {
-    return Math.max(this.#complete ?? 0, this.#revision);
+  override get revision(): number {
+    return Math.max(this.#completeRevision ?? 0, this.#revision);
+  }
+
+  /** Delivers events until the connection or the watch ends. */
+  override async run(
+    connection: Etcd2Connection,
+    run: WatchRun,
+  ): Promise<void> {
+    this.resume();
+    for (let idlePolls = 0; run.isCurrent();) {
+      const isDelivered = await this.#pollOnce(connection, run);
+      // A server may end each poll as soon as it is made: not too often.
+      idlePolls = isDelivered ? 0 : idlePolls + 1;
+      if (idlePolls > 1) await sleep(backoff(idlePolls), connection.signal);
+    }
   }
 
   /**
-   * Whether what was delivered can belong to a history: that of a restored
-   * backup has another id, or counted less.
+   * Delivers a snapshot if one is needed, then waits for the next event and
+   * delivers that.
    *
-   * @param delivered the {@linkcode revision} when the head was asked for
+   * @returns false when the poll ended without an event
    */
-  isOf(head: Head, delivered = this.revision): boolean {
-    const last = this.#history;
-    return last === undefined ||
-      head.clusterId === last.clusterId && head.index >= delivered &&
-        !isLess(head.raftTerm, last.raftTerm) &&
-        !isLess(head.raftIndex, last.raftIndex);
+  async #pollOnce(
+    connection: Etcd2Connection,
+    run: WatchRun,
+  ): Promise<boolean> {
+    if (this.#completeRevision === undefined) {
+      const at = performance.now();
+      const listing = await connection.list(this.prefix);
+      if (!run.isCurrent()) return false;
+      this.deliverSnapshot(listing, run.history);
+      run.confirm(at);
+    }
+    const poll = await connection.poll(this.prefix, this.#nextIndex);
+    if (poll === "cleared") {
+      this.isLive = false;
+      this.forget();
+      return false;
+    }
+    if (!run.isCurrent()) {
+      poll.stop();
+      return false;
+    }
+    this.poll = poll;
+    this.isLive = true;
+    run.report(undefined);
+    run.ready();
+    const event = await poll.event;
+    if (!run.isCurrent()) return false;
+    const isRenewed = this.poll !== poll;
+    this.poll = undefined;
+    if (event === undefined || isRenewed) return isRenewed;
+    if (!this.deliver(event)) run.countMissed(event.node.index);
+    return true;
   }
 
-  /** Delivers everything anew. @param history see {@linkcode Snapshot} */
-  reset({ head, entries }: Listing, history: number): void {
+  override stop(): void {
+    this.poll?.stop();
+  }
+
+  /** Another connection is used: what the one before it did not send is not missed. */
+  resume(): void {
+    this.#overdueIndex = 0;
+    this.poll = undefined;
+  }
+
+  /** Delivers a snapshot. @param history see {@linkcode Snapshot} */
+  deliverSnapshot({ header, entries }: Listing, history: number): void {
     this.#known.clear();
-    this.#landmark = undefined;
+    this.#checkpoint = undefined;
     for (const { key, value, revision } of entries) {
-      const known = { revision, sum: sumOf(value) };
+      const known = { revision, checksum: checksum(value) };
       this.#known.set(key, known);
-      if (revision > (this.#landmark?.revision ?? 0)) {
-        this.#landmark = { key, ...known };
+      if (revision > (this.#checkpoint?.revision ?? 0)) {
+        this.#checkpoint = { key, ...known };
       }
     }
-    this.#complete = this.#revision = head.index;
-    this.#next = head.index + 1;
-    this.#expected = 0;
-    this.#history = head;
-    this.#unsettled = undefined;
+    const { revision, clusterId } = header;
+    this.#completeRevision = this.#revision = revision;
+    this.#nextIndex = revision + 1;
+    this.#overdueIndex = 0;
+    this.header = header;
+    this.dropInventory();
     this.controller.enqueue({
       type: "snapshot",
-      cluster: head.clusterId || undefined,
-      revision: head.index,
+      cluster: clusterId || undefined,
+      revision,
       history,
       pages: [entries.toSorted((a, b) => a.key < b.key ? -1 : 1)],
     });
-  }
-
-  /** What was delivered is not to be trusted. */
-  forget(): void {
-    this.#complete = undefined;
   }
 
   /**
    * Delivers what an event changed.
    *
    * @returns false when it should have come earlier
-   * @throws {Error} when it is not later than the last one
+   * @throws {Error} when it is not newer than the last one
    */
-  take(event: Event): boolean {
+  deliver(event: Event): boolean {
     const { index } = event.node;
     if (index <= this.#revision) {
-      throw new Error("etcd's answer is an event that was not asked for");
+      throw new Error("etcd's response is an event that was not asked for");
     }
-    const isInTime = index > Math.max(this.#complete ?? 0, this.#expected);
-    this.#next = index + 1;
-    this.#complete = index;
-    // What follows one that was late is no other loss.
-    this.#expected = 0;
+    const isInTime =
+      index > Math.max(this.#completeRevision ?? 0, this.#overdueIndex);
+    this.#nextIndex = index + 1;
+    this.#completeRevision = index;
+    // Events after an overdue one do not count as missed again.
+    this.#overdueIndex = 0;
     const changes = this.#changesOf(event);
     const last = changes.at(-1);
     if (last === undefined) return true;
     for (const { key, value } of changes) {
-      this.#unsettled?.add(key);
+      this.noteChanged(key);
       if (value === undefined) this.#known.delete(key);
-      else this.#known.set(key, { revision: index, sum: sumOf(value) });
+      else {
+        this.#known.set(key, { revision: index, checksum: checksum(value) });
+      }
     }
     this.#revision = index;
-    this.#landmark = {
+    this.#checkpoint = {
       key: event.node.key,
       revision: index,
-      sum: last.value && sumOf(last.value),
+      checksum: last.value && checksum(last.value),
     };
     this.controller.enqueue({ type: "batch", revision: index, changes });
     return isInTime;
   }
 
-  /** Ends the poll that waits, as what happened up to an index should have come. */
-  renew(index: number): void {
-    this.#expected = index;
+  #changesOf({ isRemoval, node }: Event): KeyChange[] {
+    const { key, isDirectory, value } = node;
+    if (isDirectory && isRemoval) {
+      const directory = key.endsWith("/") ? key : `${key}/`;
+      return [...this.#known.keys()]
+        .filter((known) => known.startsWith(directory))
+        .map((known) => ({ key: known }));
+    }
+    // A directory may have replaced a key.
+    if (isRemoval || isDirectory) return this.#known.has(key) ? [{ key }] : [];
+    return this.#isListed(key) ? [{ key, value: encoder.encode(value) }] : [];
+  }
+
+  /** Whether a list of the prefix has a key: lists hide names that begin with `_`. */
+  #isListed(key: string): boolean {
+    return key.startsWith(this.prefix) &&
+      !key.slice(this.prefix.length - 1).includes("/_");
+  }
+
+  /** Ends the poll, as events up to an index should have come: the next one asks for them. */
+  renewPoll(index: number): void {
+    this.#overdueIndex = index;
     this.poll?.stop();
     this.poll = undefined;
   }
 
-  /** Another connection follows: what the one before it kept to itself is not lost. */
-  resume(): void {
-    this.#expected = 0;
-    this.poll = undefined;
+  /** Records that all changes up to a header's revision were delivered. */
+  confirm(header: ResponseHeader): void {
+    // The response for a missing key has no raft headers.
+    this.header = { ...this.header, ...header };
+    const complete = this.#completeRevision;
+    if (complete === undefined || header.revision <= complete) return;
+    this.#nextIndex = Math.max(this.#nextIndex, complete + 1);
+    this.#completeRevision = header.revision;
   }
 
-  /** Notes that all changes up to a head of the history were delivered. */
-  prove(head: Head): void {
-    const { raftTerm, raftIndex } = this.#history ?? {};
-    this.#history = { raftTerm, raftIndex, ...head };
-    if (this.#complete === undefined || head.index <= this.#complete) return;
-    this.#next = Math.max(this.#next, this.#complete + 1);
-    this.#complete = head.index;
-  }
-
-  /** To be called before an inventory is read; see {@linkcode deliver}. */
-  beginInventory(): void {
-    this.#unsettled = new Set();
+  override forget(): void {
+    this.#completeRevision = undefined;
   }
 
   /**
-   * Delivers an inventory, unless a snapshot came after its beginning. A
-   * refresh of a key's TTL gives it another index and makes no event: where
-   * the value is the same, the key counts as written when it was delivered.
+   * Returns the revision that each key of a list counts as written by. A
+   * refreshed TTL gives a key another index and makes no event: a key with the
+   * value that was delivered counts as written by what delivered it.
    */
-  deliver({ head, sums }: Sums): void {
-    const unsettled = this.#unsettled;
-    this.#unsettled = undefined;
-    if (unsettled === undefined) return;
+  revisionsOf(
+    versions: ReadonlyMap<string, KeyVersion>,
+  ): ReadonlyMap<string, number> {
     const keys = new Map<string, number>();
-    for (const [key, { revision, sum }] of sums) {
+    for (const [key, { revision, checksum }] of versions) {
       const known = this.#known.get(key);
-      keys.set(key, known?.sum === sum ? known.revision : revision);
+      const isKnown = known?.checksum === checksum;
+      keys.set(key, isKnown ? known.revision : revision);
     }
-    this.controller.enqueue({
-      type: "inventory",
-      revision: head.index,
-      keys,
-      unsettled,
-    });
+    return keys;
   }
-
-  #changesOf({ isRemoval, node }: Event): KeyChange[] {
-    const { key, isDirectory, value } = node;
-    if (isDirectory && isRemoval) {
-      const folder = key.endsWith("/") ? key : `${key}/`;
-      return [...this.#known.keys()]
-        .filter((known) => known.startsWith(folder))
-        .map((known) => ({ key: known }));
-    }
-    // A directory may have taken a key's place.
-    if (isRemoval || isDirectory) return this.#known.has(key) ? [{ key }] : [];
-    return this.#isHere(key) ? [{ key, value: encoder.encode(value) }] : [];
-  }
-
-  /** Whether a list of the prefix names a key: it hides names that begin with `_`. */
-  #isHere(key: string): boolean {
-    return key.startsWith(this.prefix) &&
-      !key.slice(this.prefix.length - 1).includes("/_");
-  }
-}
-
-function isLess(number = Infinity, last = -Infinity): boolean {
-  return number < last;
 }

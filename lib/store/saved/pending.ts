@@ -3,7 +3,7 @@ import type { Section } from "./format.ts";
 import type { Batch, Entry, Snapshot } from "../store.ts";
 
 /** What was heard of a prefix since that was written last. */
-export class Heard {
+export class PendingChanges {
   #revision = 0;
   #history = 0;
   #cluster?: string;
@@ -60,7 +60,7 @@ export class Heard {
    *
    * @param age how long ago it was known to be all that the store holds, in ms
    */
-  take(age: number): News {
+  take(age: number): PendingWrite {
     const { prefix } = this;
     const at = Math.max(0, Math.round(Date.now() - age));
     const news = {
@@ -76,7 +76,7 @@ export class Heard {
   }
 
   /** Takes back what could not be written. */
-  giveBack({ isWhole, changes }: News): void {
+  giveBack({ isWhole, changes }: PendingWrite): void {
     if (this.#isWhole) return;
     this.#isWhole = isWhole;
     this.#changes = new Map([...changes, ...this.#changes]);
@@ -103,7 +103,7 @@ export class Heard {
 
 /** What became of a prefix since it was written last. */
 
-export interface News {
+export interface PendingWrite {
   /** As it is to be written; undefined: as it was. */
   readonly section?: Section;
   /** Whether the changes are all that the prefix holds. */

@@ -17,7 +17,7 @@ import {
 } from "./format.ts";
 
 /** A part of a saved state: the beginning of a prefix, or one of its entries. */
-export type Part = {
+export type StatePart = {
   readonly section: Section;
   /** See {@linkcode Identity}. */
   readonly cluster?: string;
@@ -39,7 +39,7 @@ export async function* readState(
   path: string,
   identity: Identity,
   isKept: boolean,
-): AsyncGenerator<readonly Part[]> {
+): AsyncGenerator<readonly StatePart[]> {
   try {
     yield* read(path, identity, isKept);
   } catch (cause) {
@@ -53,7 +53,7 @@ async function* read(
   path: string,
   identity: Identity,
   isKept: boolean,
-): AsyncGenerator<readonly Part[]> {
+): AsyncGenerator<readonly StatePart[]> {
   using file = await openOwn(path);
   const { size } = await file.stat();
   let left = size;
@@ -139,8 +139,8 @@ class Records {
 
   constructor(private readonly identity: Identity, private sum: number) {}
 
-  take(piece: Uint8Array<ArrayBuffer>): Part[] {
-    const parts: Part[] = [];
+  take(piece: Uint8Array<ArrayBuffer>): StatePart[] {
+    const parts: StatePart[] = [];
     const view = new DataView(piece.buffer);
     let at = 0;
     this.needed = HEAD;
@@ -164,7 +164,7 @@ class Records {
     return parts;
   }
 
-  #partOf(kind: number, record: Uint8Array): Part[] {
+  #partOf(kind: number, record: Uint8Array): StatePart[] {
     const content = record.subarray(HEAD);
     if (this.#found === undefined) {
       if (kind !== KIND.identity) throw damaged();
@@ -189,7 +189,7 @@ class Records {
 }
 
 /** A snapshot from a file. */
-export interface Loaded extends Snapshot {
+export interface LoadedSnapshot extends Snapshot {
   readonly pages: readonly [readonly Entry[]];
 }
 
@@ -201,7 +201,7 @@ export interface Loaded extends Snapshot {
 export async function loadState(
   path: string,
   identity: Identity,
-): Promise<Map<string, Loaded>> {
+): Promise<Map<string, LoadedSnapshot>> {
   const found: { section: Section; cluster?: string; entries: Entry[] }[] = [];
   for await (const parts of readState(path, identity, true)) {
     for (const part of parts) {

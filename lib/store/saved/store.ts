@@ -11,8 +11,8 @@ import {
   type WatchEvent,
 } from "../store.ts";
 import { BadState, type Identity, isOther } from "./format.ts";
-import { Heard } from "./pending.ts";
-import { type Loaded, loadState } from "./read.ts";
+import { PendingChanges } from "./pending.ts";
+import { type LoadedSnapshot, loadState } from "./read.ts";
 import { writeState } from "./write.ts";
 
 const log = getLogger(["lainlet", "state"]);
@@ -36,7 +36,7 @@ export interface SaveTimes {
 export class SavedStore implements Store {
   readonly #every: number;
   readonly #confirmEvery: number;
-  readonly #heard = new Map<string, Heard>();
+  readonly #heard = new Map<string, PendingChanges>();
   /** Whether the file holds a state, and of which cluster. */
   #hasFile: boolean;
   #fileCluster?: string;
@@ -57,7 +57,7 @@ export class SavedStore implements Store {
     private readonly file: string,
     private readonly identity: Identity,
     /** What is to be delivered first, by prefix. */
-    private readonly saved: Map<string, Loaded>,
+    private readonly saved: Map<string, LoadedSnapshot>,
     { every = 30_000, confirmEvery = 300_000 }: SaveTimes,
   ) {
     this.#every = every;
@@ -100,7 +100,7 @@ export class SavedStore implements Store {
   }
 
   watch(prefix: string, signal: AbortSignal): ReadableStream<WatchEvent> {
-    const heard = new Heard(prefix);
+    const heard = new PendingChanges(prefix);
     this.#heard.set(prefix, heard);
     const left = new ChildController(signal);
     const ends = left.signal;
@@ -132,14 +132,14 @@ export class SavedStore implements Store {
 
   #follow(
     prefix: string,
-    heard: Heard,
+    heard: PendingChanges,
     ends: AbortSignal,
   ): ReadableStreamDefaultReader<WatchEvent> {
     return this.inner.watch(prefix, heard.begin(ends)).getReader();
   }
 
   /** Notes what is delivered; a snapshot when it was taken whole. */
-  #hear(heard: Heard, item: WatchEvent): WatchEvent {
+  #hear(heard: PendingChanges, item: WatchEvent): WatchEvent {
     if (item.type === "snapshot") {
       return { ...item, pages: this.#pagesOf(heard, item) };
     }
@@ -152,7 +152,7 @@ export class SavedStore implements Store {
   }
 
   async *#pagesOf(
-    heard: Heard,
+    heard: PendingChanges,
     snapshot: Snapshot,
   ): AsyncGenerator<readonly Entry[]> {
     const entries = new Map<string, Entry | undefined>();
@@ -165,7 +165,7 @@ export class SavedStore implements Store {
     this.#noteChange(heard, entries.size > 0);
   }
 
-  #noteChange({ history }: Heard, hasKey: boolean): void {
+  #noteChange({ history }: PendingChanges, hasKey: boolean): void {
     this.#isChanged = true;
     this.#found.observe(history, hasKey);
     if (
@@ -274,7 +274,7 @@ export class SavedStore implements Store {
 async function load(
   file: string,
   identity: Identity,
-): Promise<Map<string, Loaded>> {
+): Promise<Map<string, LoadedSnapshot>> {
   try {
     const saved = await loadState(file, identity);
     const sizes = [...saved.values()].map(({ pages: [entries] }) =>

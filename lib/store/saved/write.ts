@@ -13,7 +13,7 @@ import {
   VERSION,
 } from "./format.ts";
 import { readState } from "./read.ts";
-import type { News } from "./pending.ts";
+import type { PendingWrite } from "./pending.ts";
 
 /**
  * Writes a state: what the file holds and what is new, beside it, and then in
@@ -27,13 +27,13 @@ import type { News } from "./pending.ts";
 export async function writeState(
   path: string,
   identity: Identity,
-  news: ReadonlyMap<string, News>,
+  news: ReadonlyMap<string, PendingWrite>,
   hasOld: boolean,
 ): Promise<void> {
   await using output = await Output.create(path);
   await output.json(KIND.identity, identity);
   const isNew = new Set(news.values());
-  const begin = async (section: Section, one: News) => {
+  const begin = async (section: Section, one: PendingWrite) => {
     isNew.delete(one);
     await output.json(KIND.section, one.section ?? section);
     for (const entry of one.changes.values()) {
@@ -41,7 +41,7 @@ export async function writeState(
     }
   };
   if (hasOld) {
-    let one: News | undefined;
+    let one: PendingWrite | undefined;
     for await (const parts of readState(path, identity, false)) {
       for (const part of parts) {
         if ("section" in part) {

@@ -1,6 +1,8 @@
+import type { ResponseHeader } from "../connection.ts";
+import type { Login } from "../kind.ts";
 import {
   CODE,
-  complaintOf,
+  errorText,
   OP,
   type Reader,
   readStat,
@@ -8,74 +10,67 @@ import {
   type Writer,
 } from "./protocol.ts";
 import { type Reply, Session } from "./session.ts";
-import type { Connection } from "../connection.ts";
-import type { Login } from "../kind.ts";
 
-/** `addWatch` has a mode; this one is told of a znode and of all beneath it, again and again. */
+/** Mode of `addWatch`: events of a znode and of all its descendants, until the session ends. */
 const PERSISTENT_RECURSIVE = 1;
 
-/** Where ZooKeeper is, and who lainlet is to it. */
+/** Where the keys are, and a login. */
 export interface Access {
-  /** What comes before each key, `/lain-1`; "": nothing. */
+  /** Path that the keys are under, `/lain-1`; "": none. */
   readonly chroot?: string;
   /** For the digest scheme. */
   readonly auth?: Login["auth"];
 }
 
-/** A znode, as it was when an answer was made. */
-export interface Found {
+/** What a request read of a znode. */
+export interface ReadResult {
   /** Everything up to this transaction had happened. */
   readonly zxid: number;
-  /** Whether this login may not read it. */
+  /** Whether this login may not read the znode. */
   readonly isRefused: boolean;
-  /** Absent when there is no such znode, or when it is refused. */
+  /** Absent when there is no such znode, or it is refused. */
   readonly stat?: Stat;
-  /** What it holds, when that was asked for. */
+  /** Its data, when that was requested. */
   readonly data?: Uint8Array;
-  /** Its children, when they were asked for. */
+  /** Names of its children, when those were requested. */
   readonly names?: readonly string[];
 }
 
-/** What lainlet asks of one ZooKeeper. */
-export class ZooKeeperConnection implements Connection {
-  readonly #session: Session;
+/** One connection to one ZooKeeper: the requests that lainlet makes. */
+export class ZooKeeperConnection extends Session {
   readonly #root: string;
   readonly #auth: Login["auth"];
 
-  readonly signal: AbortSignal;
-
   /**
    * @param endpoint `127.0.0.1:2181`
-   * @param onEvent called with the path of a watched znode to which something happened
+   * @param onEvent called with the path of a watched znode that changed
    */
   constructor(
-    readonly endpoint: string,
+    endpoint: string,
     { chroot, auth }: Access,
     onEvent: (path: string) => void,
   ) {
-    this.#session = new Session(endpoint, onEvent);
-    this.signal = this.#session.signal;
+    super(endpoint, onEvent);
     this.#root = chroot || "/";
     this.#auth = auth;
   }
 
   /**
-   * Connects.
+   * Connects and logs in.
    *
-   * @returns where history stands
    * @throws {Error} when ZooKeeper does not answer, or does not know its leader
    */
-  async open(): Promise<number> {
-    await this.#session.open();
+  async open(): Promise<ResponseHeader> {
+    await this.connect();
     if (this.#auth !== undefined) {
       const { username, password } = this.#auth;
-      await this.#session.authenticate(`${username}:${password}`);
+      await this.authenticate(`${username}:${password}`);
     }
-    return await this.head();
+    return { revision: await this.currentZxid() };
   }
 
-  /** Where history stands, as its leader knows it. */
-  async head(): Promise<number> {
+  /** Returns the current zxid, as the leader knows it. */
+  async currentZxid(): Promise<number> {
     const [, { zxid }] = await Promise.all([
       this.#sync(this.#root),
       this.stat(this.#root),
@@ -84,15 +79,14 @@ export class ZooKeeperConnection implements Connection {
   }
 
   /**
-   * Has all events of a path and of what is beneath it told from now on; what
-   * is read after that is what the leader knew by then, or newer. The path
-   * need not be there.
+   * Watches a path, which need not exist, and all beneath it. What is read
+   * after this call is as new as what the leader knew then, or newer.
    *
-   * @returns where history stood then
+   * @returns the zxid when the watch began
    */
   async watch(path: string): Promise<number> {
     const [added, synced] = await Promise.all([
-      this.#session.request(
+      this.request(
         OP.addWatch,
         (writer) => writer.text(path).int(PERSISTENT_RECURSIVE),
         () => {},
@@ -102,46 +96,36 @@ export class ZooKeeperConnection implements Connection {
     if (added.code === CODE.unimplemented) {
       throw new Error("ZooKeeper is too old: lainlet needs 3.6 or newer");
     }
-    expect(added);
+    expectOk(added);
     return synced.zxid;
   }
 
-  /** A znode with its data. */
-  get(path: string): Promise<Found> {
+  /** Reads a znode with its data. */
+  get(path: string): Promise<ReadResult> {
     return this.#read(OP.getData, path, (reader) => {
       const data = reader.copy();
       return { data, stat: readStat(reader) };
     });
   }
 
-  /** A znode without its data; whoever lainlet is, it may ask for that. */
-  stat(path: string): Promise<Found> {
+  /** Reads a znode without its data. Every login may do that. */
+  stat(path: string): Promise<ReadResult> {
     return this.#read(OP.exists, path, (reader) => ({
       stat: readStat(reader),
     }));
   }
 
-  /** The names of a znode's children. */
-  children(path: string): Promise<Found> {
+  /** Reads the names of a znode's children. */
+  children(path: string): Promise<ReadResult> {
     return this.#read(OP.getChildren2, path, (reader) => {
       const names = reader.texts();
       return { names, stat: readStat(reader) };
     });
   }
 
-  /** Ends the connection because of an error. */
-  fail(error: unknown): void {
-    this.#session.fail(error);
-  }
-
-  /** Ends the connection. */
-  close(): void {
-    this.#session.close();
-  }
-
   async #sync(path: string): Promise<Reply<string>> {
-    return expect(
-      await this.#session.request(
+    return expectOk(
+      await this.request(
         OP.sync,
         (writer) => writer.text(path),
         (reader) => reader.text(),
@@ -152,18 +136,18 @@ export class ZooKeeperConnection implements Connection {
   async #read(
     op: number,
     path: string,
-    read: (reader: Reader) => Partial<Found>,
-  ): Promise<Found> {
-    const ask = (writer: Writer) => void writer.text(path).boolean(false);
-    const reply = await this.#session.request(op, ask, read);
+    read: (reader: Reader) => Partial<ReadResult>,
+  ): Promise<ReadResult> {
+    const write = (writer: Writer) => void writer.text(path).boolean(false);
+    const reply = await this.request(op, write, read);
     const isRefused = reply.code === CODE.noAuth;
-    if (!isRefused && reply.code !== CODE.noNode) expect(reply);
+    if (!isRefused && reply.code !== CODE.noNode) expectOk(reply);
     return { zxid: reply.zxid, isRefused, ...reply.value };
   }
 }
 
-/** @throws {Error} when it was not done */
-function expect<T>(reply: Reply<T>): Reply<T> {
-  if (reply.code !== 0) throw new Error(complaintOf(reply.code));
+/** @throws {Error} when the request failed */
+function expectOk<T>(reply: Reply<T>): Reply<T> {
+  if (reply.code !== 0) throw new Error(errorText(reply.code));
   return reply;
 }

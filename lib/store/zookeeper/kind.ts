@@ -18,11 +18,11 @@ const FLAGS: readonly Flag[] = [
   },
 ];
 
-/** What the flags say. */
+/** Values of the flags. */
 export interface Settings {
-  /** `127.0.0.1:2181`; members of one cluster. */
+  /** Members of one cluster, `127.0.0.1:2181`. */
   readonly endpoints: readonly [string, ...string[]];
-  /** What comes before each key, `/lain-1`; "": nothing. */
+  /** Path that the keys are under, `/lain-1`; "": none. */
   readonly chroot: string;
   readonly auth?: Login["auth"];
 }
@@ -63,7 +63,7 @@ export function readSettings(given: Given): Settings {
   };
 }
 
-/** An endpoint with host and port. */
+/** Returns an endpoint as host and port. */
 function endpoint(text: string): string {
   const [, host, port = "2181"] =
     /^([\w.-]+|\[[\da-fA-F:.]+\])(?::(\d{1,5}))?$/.exec(text) ?? [];

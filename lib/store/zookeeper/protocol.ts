@@ -1,7 +1,7 @@
 /**
- * What ZooKeeper's messages are made of: big-endian numbers, and bytes, texts
- * and lists that begin with their length (jute, in
- * `zookeeper-jute/src/main/resources/zookeeper.jute` of its sources).
+ * ZooKeeper's wire protocol: jute, in
+ * `zookeeper-jute/src/main/resources/zookeeper.jute` of its sources, which has
+ * big-endian numbers, and bytes, texts and lists that begin with their length.
  *
  * @module
  */
@@ -9,7 +9,7 @@
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Reads a message, one field after the other; each throws when it is not there. */
+/** Reads a message, one field after the other. Each method throws when the message has no such field. */
 export class Reader {
   readonly #view: DataView;
   #at = 0;
@@ -22,32 +22,32 @@ export class Reader {
     );
   }
 
-  /** A signed number of 32 bits. */
+  /** Reads a signed 32-bit number. */
   int(): number {
     return this.#view.getInt32(this.#step(4));
   }
 
   /**
-   * A signed number of 64 bits. A zxid is exact up to epoch 2^21 (its upper
-   * half counts elections), a time is in any case.
+   * Reads a signed 64-bit number. A zxid is exact up to epoch 2^21 (its upper
+   * half counts elections), a time always is.
    */
   long(): number {
     const at = this.#step(8);
     return this.#view.getInt32(at) * 2 ** 32 + this.#view.getUint32(at + 4);
   }
 
-  /** Bytes, which are the caller's; none is empty. */
+  /** Reads bytes, and returns a copy. A missing value is empty. */
   copy(): Uint8Array {
-    return this.#piece().slice();
+    return this.#field().slice();
   }
 
   text(): string {
-    return decoder.decode(this.#piece());
+    return decoder.decode(this.#field());
   }
 
   texts(): string[] {
     const count = this.int();
-    // Each has its length: a count without them is not believed.
+    // Grows with what is there: the count alone may be wrong.
     const texts: string[] = [];
     for (let i = 0; i < count; i++) texts.push(this.text());
     return texts;
@@ -57,7 +57,7 @@ export class Reader {
     this.#step(bytes);
   }
 
-  #piece(): Uint8Array {
+  #field(): Uint8Array {
     const length = Math.max(0, this.int());
     const at = this.#step(length);
     return this.bytes.subarray(at, at + length);
@@ -66,14 +66,14 @@ export class Reader {
   #step(bytes: number): number {
     const at = this.#at;
     if (at + bytes > this.bytes.length) {
-      throw new Error("ZooKeeper's answer is malformed");
+      throw new Error("ZooKeeper's response is malformed");
     }
     this.#at += bytes;
     return at;
   }
 }
 
-/** Writes a frame: a message, with its length before it. */
+/** Writes a message, with its length before it. */
 export class Writer {
   #bytes = new Uint8Array(128);
   #view = new DataView(this.#bytes.buffer);
@@ -108,7 +108,7 @@ export class Writer {
     return this.bytes(encoder.encode(value));
   }
 
-  /** The frame; nothing may be written after it. */
+  /** Returns the message. Nothing may be written after this call. */
   frame(): Uint8Array<ArrayBuffer> {
     this.#view.setInt32(0, this.#length - 4);
     return this.#bytes.subarray(0, this.#length);
@@ -127,48 +127,48 @@ export class Writer {
   }
 }
 
-/** The longest message that is taken, in bytes: a list of a million names. */
-export const MAX_FRAME = 64 * 1024 * 1024;
-/** Cuts what comes on a connection into frames: each is its length, 32 bits, and a message. */
+/** Limit for a message, in bytes: a list of a million names. */
+const MAX_FRAME = 64 * 1024 * 1024;
 
+/** Splits what arrives on a connection into messages: each has its length before it, 32 bits. */
 export class Frames {
   readonly #head = new Uint8Array(4);
   #headLength = 0;
   #body?: Uint8Array;
   #bodyLength = 0;
 
-  /** Whether a message has begun that is not whole. */
+  /** Whether a message has begun that is not complete. */
   get isInside(): boolean {
     return this.#headLength > 0 || this.#body !== undefined;
   }
 
   /**
-   * The messages that are whole with this piece; each is there until the next
-   * one is asked for.
+   * Returns the messages that are complete with this chunk. Each is valid until
+   * the next one is taken.
    *
-   * @throws {Error} when a length is none
+   * @throws {Error} on an impossible length
    */
-  *push(piece: Uint8Array): Generator<Uint8Array> {
-    for (let at = 0; at < piece.length;) {
+  *push(chunk: Uint8Array): Generator<Uint8Array> {
+    for (let at = 0; at < chunk.length;) {
       if (this.#body === undefined) {
-        while (this.#headLength < 4 && at < piece.length) {
-          this.#head[this.#headLength++] = piece[at++] ?? 0;
+        while (this.#headLength < 4 && at < chunk.length) {
+          this.#head[this.#headLength++] = chunk[at++] ?? 0;
         }
         if (this.#headLength < 4) return;
         const length = new DataView(this.#head.buffer).getInt32(0);
         if (length < 0 || length > MAX_FRAME) {
-          throw new Error("the answer is not from ZooKeeper");
+          throw new Error("the response is not from ZooKeeper");
         }
         this.#headLength = 0;
-        if (at + length <= piece.length) {
-          yield piece.subarray(at, at += length);
+        if (at + length <= chunk.length) {
+          yield chunk.subarray(at, at += length);
           continue;
         }
         this.#body = new Uint8Array(length);
         this.#bodyLength = 0;
       }
       const body = this.#body;
-      const part = piece.subarray(at, at + body.length - this.#bodyLength);
+      const part = chunk.subarray(at, at + body.length - this.#bodyLength);
       body.set(part, this.#bodyLength);
       this.#bodyLength += part.length;
       at += part.length;
@@ -179,8 +179,7 @@ export class Frames {
   }
 }
 
-/** What is asked for: `ZooDefs.OpCode` of ZooKeeper's sources. */
-
+/** Types of requests: `ZooDefs.OpCode` of ZooKeeper's sources. */
 export const OP = {
   exists: 3,
   getData: 4,
@@ -191,19 +190,20 @@ export const OP = {
   addWatch: 106,
   closeSession: -11,
 } as const;
-/** Numbers of messages that are no answers to requests in their order. */
 
+/** Numbers of messages that do not answer a request in order. */
 export const XID = { event: -1, ping: -2, auth: -4 } as const;
-/** Why something was not done: `KeeperException.Code` of ZooKeeper's sources. */
 
+/** Errors that are handled: `KeeperException.Code` of ZooKeeper's sources. */
 export const CODE = {
   unimplemented: -6,
   noNode: -101,
   noAuth: -102,
   authFailed: -115,
 } as const;
-/** What else may go wrong with a connection, by its code. */
-export const CODES: ReadonlyMap<number, string> = new Map([
+
+/** Messages of the other errors that a connection may end with. */
+const MESSAGES: ReadonlyMap<number, string> = new Map([
   [-4, "it has lost its connection"],
   [-5, "it could not read the request"],
   [-7, "it took too long"],
@@ -211,23 +211,24 @@ export const CODES: ReadonlyMap<number, string> = new Map([
   [-118, "the session has moved to another member"],
   [-127, "it has too much to do"],
 ]);
-/** What went wrong, as a line. */
 
-export function complaintOf(code: number): string {
-  return CODES.get(code) ?? `ZooKeeper's error ${code}`;
+/** Returns the message of an error. */
+export function errorText(code: number): string {
+  return MESSAGES.get(code) ?? `ZooKeeper's error ${code}`;
 }
-/** What is known of a znode besides its data. */
 
+/** A znode's metadata. */
 export interface Stat {
   /** The transaction that last wrote its data. */
   readonly mzxid: number;
-  /** When that was, by the clock of the server that led, in ms since 1970. */
+  /** When that was, by the leader's clock, in ms since 1970. */
   readonly mtime: number;
-  /** In bytes. */
+  /** Size of its data, in bytes. */
   readonly size: number;
   /** How many children it has. */
   readonly children: number;
 }
+
 export function readStat(reader: Reader): Stat {
   reader.skip(8); // czxid
   const mzxid = reader.long();

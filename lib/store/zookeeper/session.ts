@@ -1,99 +1,100 @@
+import { Connection } from "../connection.ts";
 import {
   CODE,
-  complaintOf,
+  errorText,
   Frames,
   OP,
   Reader,
   Writer,
   XID,
 } from "./protocol.ts";
-import { lineOf } from "../connection.ts";
 
-/** Time between two looks whether ZooKeeper answers, in ms. */
-const TICK = 500;
-/** How many looks in vain are too many. */
-const PATIENCE = 6;
-/** How many looks a large answer may take, while more of it comes. */
-const LONG_PATIENCE = 60;
-/** After how long without a word ZooKeeper may forget lainlet, in ms; it may choose less, or more. */
+/** Time between two polls whether ZooKeeper answers, in ms. */
+const POLL_INTERVAL = 500;
+/** After how many missed polls the session ends. */
+const MAX_MISSED_POLLS = 6;
+/** How many polls a large response may take while more of it arrives. */
+const MAX_LONG_POLLS = 60;
+/** Session timeout that ZooKeeper is asked for, in ms. It may choose another one. */
 const SESSION_TIMEOUT = 15_000;
 
-/** What was said to a request. */
+/** The reply to a request. */
 export interface Reply<T> {
-  /** Everything up to this transaction has happened, and was told before. */
+  /** Everything up to this transaction has happened, and its events have come. */
   readonly zxid: number;
-  /** Why it was not done, see {@linkcode CODE}; 0: it was. */
+  /** Why the request failed, see {@linkcode CODE}; 0: it did not. */
   readonly code: number;
-  /** What was asked for, when it was done. */
+  /** What was read, unless the request failed. */
   readonly value?: T;
 }
 
 interface Request {
   readonly xid: number;
-  take(zxid: number, code: number, reader: Reader): void;
-  fail(error: unknown): void;
+  resolve(zxid: number, code: number, reader: Reader): void;
+  reject(error: unknown): void;
 }
 
 /**
- * One connection to one ZooKeeper, which is a session of its own: when it is
- * over, that is not taken up again. Requests are sent as they come, and
- * answered in order; an event comes before all answers that were made after
- * it.
+ * One connection to one ZooKeeper, and its session, which no later connection
+ * resumes. Requests are pipelined, and answered in order; an event comes before
+ * all replies that were made after it.
  *
  * @see https://zookeeper.apache.org/doc/r3.8.0/zookeeperProgrammers.html
  */
-export class Session {
-  readonly #closing = new AbortController();
-  /** Aborts when it is over; the reason is an `Error`, or null after {@linkcode close}. */
-  readonly signal = this.#closing.signal;
+export class Session extends Connection {
   readonly #frames = new Frames();
-  readonly #asked: Request[] = [];
-  readonly #greeted = Promise.withResolvers<void>();
+  /** Requests without a reply. */
+  readonly #pending: Request[] = [];
+  readonly #opened = Promise.withResolvers<void>();
   #authenticated?: PromiseWithResolvers<void>;
   #conn?: Deno.TcpConn;
-  #out: Uint8Array[] = [];
+  /** Messages to be written. */
+  #outbox: Uint8Array[] = [];
   #isWriting = false;
-  #isGreeted = false;
+  #isOpen = false;
   #isPinged = false;
   #xid = 0;
-  /** Looks, not a clock: a process that stood still has not read what is there. */
-  #vain = 0;
-  #long = 0;
-  #isComing = false;
-  /** Looks since something was sent, and after how many of them it is time for a ping. */
-  #idle = 0;
-  #pause = Infinity;
-  readonly #timer = setInterval(() => this.#look(), TICK);
+  /** Counts polls, not time: a process that stood still has not read what is there. */
+  #missedPolls = 0;
+  #longPolls = 0;
+  /** Whether a part of a message has arrived since the last poll. */
+  #isArriving = false;
+  /** Polls since something was sent, and after how many a ping is due. */
+  #idlePolls = 0;
+  #pingAfter = Infinity;
+  readonly #timer = setInterval(() => this.#poll(), POLL_INTERVAL);
 
   /**
    * @param endpoint `127.0.0.1:2181`
-   * @param onEvent called with the path of a znode to which something happened
+   * @param onEvent called with the path of a watched znode that changed
    */
   constructor(
-    readonly endpoint: string,
+    endpoint: string,
     private readonly onEvent: (path: string) => void,
   ) {
-    // Not everything is waited for when it fails.
-    this.#greeted.promise.catch(() => {});
+    super(endpoint);
+    // The session may end before anybody awaits it.
+    this.#opened.promise.catch(() => {});
   }
 
   /** Connects, and begins the session. @throws {Error} when that fails */
-  async open(): Promise<void> {
+  async connect(): Promise<void> {
     this.#run().then(
       () => this.fail(new Error("ZooKeeper closed the connection")),
       (error) => this.fail(error),
     );
-    await this.#greeted.promise;
+    await this.#opened.promise;
   }
 
   /**
-   * Says who lainlet is. ZooKeeper believes any name and password, and refuses
-   * later what they may not read.
+   * Logs in by the digest scheme. ZooKeeper accepts any name and password, and
+   * refuses later what they may not read.
    *
+   * @param login `user:password`
    * @throws {Error} when it refuses them at once, or the session ends before
    */
   authenticate(login: string): Promise<void> {
-    if (this.signal.aborted) return Promise.reject(this.#over);
+    if (this.signal.aborted) return Promise.reject(this.closedError);
     const message = new Writer().int(XID.auth).int(OP.auth)
       .int(0).text("digest").text(login);
     this.#authenticated = Promise.withResolvers();
@@ -102,66 +103,53 @@ export class Session {
   }
 
   /**
-   * Asks for something.
+   * Sends a request.
    *
    * @param op see {@linkcode OP}
-   * @param write what follows the header
-   * @param read takes the answer
-   * @throws {Error} when the session ends before there is an answer
+   * @param write writes what follows the header
+   * @param read reads the reply
+   * @throws {Error} when the session ends before there is a reply
    */
   request<T>(
     op: number,
     write: (writer: Writer) => void,
     read: (reader: Reader) => T,
   ): Promise<Reply<T>> {
-    if (this.signal.aborted) return Promise.reject(this.#over);
+    if (this.signal.aborted) return Promise.reject(this.closedError);
     const { promise, resolve, reject } = Promise.withResolvers<Reply<T>>();
     const xid = this.#xid = this.#xid % 0x7fff_ffff + 1;
     const message = new Writer().int(xid).int(op);
     write(message);
-    this.#asked.push({
+    this.#pending.push({
       xid,
-      take: (zxid, code, reader) =>
+      resolve: (zxid, code, reader) =>
         resolve(
           code === 0 ? { zxid, code, value: read(reader) } : { zxid, code },
         ),
-      fail: reject,
+      reject,
     });
     this.#send(message);
     return promise;
   }
 
-  /** Ends it because of an error. */
-  fail(error: unknown): void {
-    this.#end(new Error(lineOf(error)));
-  }
-
-  /** Ends it, so that ZooKeeper forgets it at once. */
-  close(): void {
-    if (this.signal.aborted) return;
-    const conn = this.#conn;
-    const isFree = this.#isGreeted && !this.#isWriting;
-    if (conn === undefined || !isFree) return this.#end(null);
+  /** Ends the session. Tells ZooKeeper, so that it drops the session at once. */
+  override close(): void {
+    const conn = this.#isOpen && !this.#isWriting ? this.#conn : undefined;
+    if (this.signal.aborted || conn === undefined) return super.close();
+    // Closed below, when this is written.
     this.#conn = undefined;
-    this.#end(null);
-    const farewell = new Writer().int(0).int(OP.closeSession).frame();
-    conn.write(farewell).catch(() => {}).finally(() => conn.close());
+    super.close();
+    const closeSession = new Writer().int(0).int(OP.closeSession).frame();
+    conn.write(closeSession).catch(() => {}).finally(() => conn.close());
   }
 
-  /** What is said to whoever waits, or asks, when it has ended. */
-  get #over(): Error {
-    return this.signal.reason ?? new Error("the connection was closed");
-  }
-
-  #end(reason: Error | null): void {
-    if (this.signal.aborted) return;
+  protected override release(): void {
     clearInterval(this.#timer);
     this.#conn?.close();
-    this.#closing.abort(reason);
-    const error = this.#over;
-    this.#greeted.reject(error);
+    const error = this.closedError;
+    this.#opened.reject(error);
     this.#authenticated?.reject(error);
-    for (const request of this.#asked.splice(0)) request.fail(error);
+    for (const request of this.#pending.splice(0)) request.reject(error);
   }
 
   async #run(): Promise<void> {
@@ -182,22 +170,22 @@ export class Session {
     for (let n; (n = await conn.read(buffer)) !== null;) {
       for (const frame of this.#frames.push(buffer.subarray(0, n))) {
         if (this.signal.aborted) return;
-        this.#take(new Reader(frame));
+        this.#receive(new Reader(frame));
       }
-      this.#isComing = this.#frames.isInside;
+      this.#isArriving = this.#frames.isInside;
     }
   }
 
-  #take(reader: Reader): void {
-    if (!this.#isGreeted) return this.#begin(reader);
+  #receive(reader: Reader): void {
+    if (!this.#isOpen) return this.#begin(reader);
     const xid = reader.int();
     const zxid = reader.long();
     const code = reader.int();
     if (xid === XID.event) {
-      reader.skip(8); // What happened, and the session's state.
+      reader.skip(8); // The event's type, and the session's state.
       return this.onEvent(reader.text());
     }
-    this.#vain = this.#long = 0;
+    this.#missedPolls = this.#longPolls = 0;
     if (xid === XID.ping) {
       this.#isPinged = false;
     } else if (xid === XID.auth) {
@@ -209,14 +197,14 @@ export class Session {
       throw new Error(
         code === CODE.authFailed
           ? "ZooKeeper refuses the login in --zookeeper.user"
-          : complaintOf(code),
+          : errorText(code),
       );
     } else {
-      const request = this.#asked.shift();
+      const request = this.#pending.shift();
       if (request?.xid !== xid) {
-        throw new Error("ZooKeeper's answer is to something else");
+        throw new Error("ZooKeeper's response is to something else");
       }
-      request.take(zxid, code, reader);
+      request.resolve(zxid, code, reader);
     }
   }
 
@@ -224,50 +212,51 @@ export class Session {
     reader.skip(4); // The version of the protocol.
     const timeout = reader.int();
     if (timeout <= 0) throw new Error("ZooKeeper refuses a session");
-    this.#isGreeted = true;
-    this.#vain = 0;
-    this.#pause = Math.floor(timeout / 3 / TICK);
-    this.#greeted.resolve();
+    this.#isOpen = true;
+    this.#missedPolls = 0;
+    this.#pingAfter = Math.floor(timeout / 3 / POLL_INTERVAL);
+    this.#opened.resolve();
   }
 
-  /** Looks whether what was asked is being answered, and whether it is time for a ping. */
-  #look(): void {
-    const isComing = this.#isComing;
-    this.#isComing = false;
-    const isOwed = !this.#isGreeted || this.#isPinged ||
-      this.#authenticated !== undefined || this.#asked.length > 0;
-    if (!isOwed || isComing && this.#long++ < LONG_PATIENCE) this.#vain = 0;
-    else if (++this.#vain >= PATIENCE) {
-      const patience = TICK * PATIENCE;
-      this.fail(new Error(`ZooKeeper did not answer within ${patience} ms`));
+  /** Ends the session when ZooKeeper does not answer. Sends a ping when one is due. */
+  #poll(): void {
+    const isArriving = this.#isArriving;
+    this.#isArriving = false;
+    const isAnswerDue = !this.#isOpen || this.#isPinged ||
+      this.#authenticated !== undefined || this.#pending.length > 0;
+    if (!isAnswerDue || isArriving && this.#longPolls++ < MAX_LONG_POLLS) {
+      this.#missedPolls = 0;
+    } else if (++this.#missedPolls >= MAX_MISSED_POLLS) {
+      const timeout = POLL_INTERVAL * MAX_MISSED_POLLS;
+      this.fail(new Error(`ZooKeeper did not answer within ${timeout} ms`));
     }
-    if (++this.#idle < this.#pause || this.#isPinged) return;
+    if (++this.#idlePolls < this.#pingAfter || this.#isPinged) return;
     this.#isPinged = true;
     this.#send(new Writer().int(XID.ping).int(OP.ping));
   }
 
   #send(message: Writer): void {
-    this.#idle = 0;
-    this.#out.push(message.frame());
+    this.#idlePolls = 0;
+    this.#outbox.push(message.frame());
     if (!this.#isWriting) this.#write().catch((error) => this.fail(error));
   }
 
-  /** Writes what is to be sent: what comes together, or meanwhile, at once. */
+  /** Writes the outbox: messages that are sent together, or while it writes, by one call. */
   async #write(): Promise<void> {
     this.#isWriting = true;
     await undefined;
-    while (this.#out.length > 0 && this.#conn !== undefined) {
-      const bytes = joined(this.#out);
-      this.#out = [];
-      for (let done = 0; done < bytes.length;) {
-        done += await this.#conn.write(bytes.subarray(done));
+    while (this.#outbox.length > 0 && this.#conn !== undefined) {
+      const bytes = concatenate(this.#outbox);
+      this.#outbox = [];
+      for (let written = 0; written < bytes.length;) {
+        written += await this.#conn.write(bytes.subarray(written));
       }
     }
     this.#isWriting = false;
   }
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
+function concatenate(parts: readonly Uint8Array[]): Uint8Array {
   const [first, ...more] = parts;
   if (first !== undefined && more.length === 0) return first;
   const length = parts.reduce((sum, part) => sum + part.length, 0);

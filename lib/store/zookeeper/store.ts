@@ -1,46 +1,43 @@
-import { onAbort } from "../../abort.ts";
-import { getLogger } from "@logtape/logtape";
 import { sleep } from "../../time.ts";
-import { type Access, ZooKeeperConnection } from "./connection.ts";
-import { type Finds, walk } from "./walk.ts";
-import { ZooKeeperWatch } from "./watch.ts";
-import { type Dialed, Endpoints, type Use } from "../endpoints.ts";
-import { FollowedStore, type StoreOptions } from "../remote.ts";
+import type { ResponseHeader } from "../connection.ts";
+import { Endpoints } from "../endpoints.ts";
+import type { StoreOptions } from "../kind.ts";
+import { RemoteStore } from "../remote.ts";
 import type { WatchEvent } from "../store.ts";
+import type { KeyRevisions } from "../watch.ts";
+import { type Access, ZooKeeperConnection } from "./connection.ts";
+import { walk } from "./walk.ts";
+import { ZooKeeperWatch } from "./watch.ts";
 
-const log = getLogger(["lainlet", "zookeeper"]);
-
-/** Time between two looks for what has to come, in ms, and how many there are. */
-const BETWEEN_LOOKS = 20;
-const LOOKS = 4_000 / BETWEEN_LOOKS;
+/** Time between two polls whether a watch is complete, in ms, and how many there are. */
+const POLL_INTERVAL = 20;
+const POLLS = 4_000 / POLL_INTERVAL;
 
 /**
- * How long a member that knows less elections than another one did is not
- * believed, in ms: it may have lost the others, and finds that out within
+ * How long a member that knows of fewer elections than another one did is not
+ * trusted, in ms: it may have lost the others, and finds that out within
  * `syncLimit` (10 s). A cluster that was restored from a backup stays so.
  */
-const DEPOSED = 15_000;
-/** A zxid's upper half counts elections. */
+const DISTRUST_TIME = 15_000;
+/** The upper half of a zxid counts elections. */
 const EPOCH = 2 ** 32;
 
 /**
- * The state in ZooKeeper 3.6 or newer. A key is a znode with data, and its
- * path is the key, after the chroot. Each prefix has a persistent recursive
- * watch, whose events say which znode to read again, and is walked through
- * once for each connection, as ZooKeeper has no history.
+ * The store in ZooKeeper 3.6 or newer. A key is a znode with data, and its path
+ * is the key, after the chroot. Each prefix has a persistent recursive watch,
+ * whose events say which znode to read again, and is walked once on each
+ * connection, as ZooKeeper has no history.
  *
  * @see https://zookeeper.apache.org/doc/r3.8.0/zookeeperProgrammers.html
  */
 export class ZooKeeperStore
-  extends FollowedStore<ZooKeeperConnection, number, ZooKeeperWatch, Finds> {
-  protected readonly endpoints: Endpoints<ZooKeeperConnection, number>;
+  extends RemoteStore<ZooKeeperConnection, ZooKeeperWatch> {
+  protected readonly endpoints: Endpoints<ZooKeeperConnection>;
   readonly #chroot: string;
-  /** By which connection each watch is followed, or was at last. */
-  readonly #followers = new WeakMap<ZooKeeperWatch, ZooKeeperConnection>();
-  /** Since when all members know less elections than one did. */
-  #deposedSince?: number;
+  /** Since when all members know of fewer elections than one did. */
+  #distrustedSince?: number;
 
-  /** @param endpoints `127.0.0.1:2181`; a single cluster's members */
+  /** @param endpoints members of one cluster, `127.0.0.1:2181` */
   constructor(
     endpoints: readonly [string, ...string[]],
     { chroot = "", auth, ...options }: StoreOptions & Access = {},
@@ -54,136 +51,75 @@ export class ZooKeeperStore
           endpoint,
           { chroot, auth },
           (path) => {
-            for (const watch of this.watches) {
-              if (this.#followers.get(watch) === connection) watch.touch(path);
+            for (const watch of this.watchesOn(connection)) {
+              watch.markDirty(path);
             }
           },
         );
         return connection;
       },
       open: async (connection) => {
-        const head = await connection.open();
-        this.#expectElections(head);
-        return head;
+        const header = await connection.open();
+        this.#expectElections(header);
+        return header;
       },
     });
   }
 
-  protected begin(
+  protected createWatch(
     prefix: string,
     controller: ReadableStreamDefaultController<WatchEvent>,
   ): ZooKeeperWatch {
     return new ZooKeeperWatch(prefix, this.#chroot, controller);
   }
 
-  protected leave(watch: ZooKeeperWatch): void {
-    watch.wake();
-  }
-
-  protected async serve(
-    { connection, head }: Dialed<ZooKeeperConnection, number>,
-    use: Use,
-  ): Promise<void> {
-    const { endpoint, signal } = connection;
-    onAbort(signal, () => {
-      for (const watch of this.watches) watch.wake();
-    });
-    const watches = [...this.watches];
-    const isOther = watches.some(({ revision }) => revision > head);
-    this.enterHistory(connection, head, isOther);
-    await Promise.all(watches.map((watch) => this.follow(watch, connection)));
-    if (signal.aborted) return;
-    use.resumed();
-    log.info("ZooKeeper is connected", { endpoint, revision: head });
-    this.keepChecking(connection, use);
-  }
-
-  /**
-   * Follows a prefix by a connection, until that is over, unless it is
-   * followed by it already; a failure ends the connection.
-   *
-   * @returns resolves when it is followed, or is known not to be
-   */
-  protected follow(
+  protected isSameHistory(
     watch: ZooKeeperWatch,
-    connection: ZooKeeperConnection,
-  ): Promise<void> {
-    if (this.#followers.get(watch) === connection) return Promise.resolve();
-    this.#followers.set(watch, connection);
-    const { promise: isFollowed, resolve } = Promise.withResolvers<void>();
-    const isCurrent = () =>
-      !connection.signal.aborted && this.watches.has(watch);
-    const run = async () => {
-      const at = performance.now();
-      watch.resume(await connection.watch(watch.root), this.history);
-      for (let isConfirmed = false; isCurrent(); await watch.news()) {
-        const paths = watch.next();
-        if (paths.size === 0) continue;
-        const finds = await walk(connection, {
-          paths,
-          known: (path) => watch.version(path),
-        });
-        if (!isCurrent()) return;
-        const { problem } = watch;
-        watch.take(finds);
-        if (watch.problem !== problem) this.#tell(watch);
-        if (watch.isLive || watch.problem !== undefined) resolve();
-        if (isConfirmed || !watch.isComplete(finds.zxid)) continue;
-        isConfirmed = true;
-        this.confirm(watch.prefix, at);
-      }
-    };
-    run().catch((error) => connection.fail(error)).finally(resolve);
-    return isFollowed;
+    _: ZooKeeperConnection,
+    header: ResponseHeader,
+  ): Promise<boolean> {
+    return Promise.resolve(watch.isSameHistory(header));
   }
 
+  /** A `sync` and a read: all events up to its zxid have come. What they are about may still be read. */
   protected async check(
     connection: ZooKeeperConnection,
     live: readonly ZooKeeperWatch[],
   ): Promise<ZooKeeperWatch[]> {
-    const zxid = await connection.head();
-    // All events up to there have come; what they are about is being read.
+    const zxid = await connection.currentZxid();
     const isComplete = await Promise.all(live.map(async (watch) => {
-      for (let looks = LOOKS; looks > 0; looks--) {
+      for (let pollsLeft = POLLS; pollsLeft > 0; pollsLeft--) {
         if (watch.isComplete(zxid) || !watch.isLive) break;
-        await sleep(BETWEEN_LOOKS, connection.signal);
+        await sleep(POLL_INTERVAL, connection.signal);
       }
       return watch.isComplete(zxid);
     }));
-    const proven = live.filter((_, i) => isComplete[i]);
-    for (const watch of proven) watch.prove(zxid);
-    return proven;
+    const confirmed = live.filter((_, i) => isComplete[i]);
+    for (const watch of confirmed) watch.confirm(zxid);
+    return confirmed;
   }
 
   protected async readInventory(
     connection: ZooKeeperConnection,
     watch: ZooKeeperWatch,
-  ): Promise<Finds> {
+  ): Promise<KeyRevisions> {
     const paths = new Map([[watch.root, true]]);
-    const finds = await walk(connection, { paths, isBare: true });
-    // Then it is not proven, and what was not found does not count.
-    for (const path of finds.refused) watch.touch(path, true);
-    return finds;
+    const result = await walk(connection, { paths, isBare: true });
+    // Then the watch is not confirmed, and no inventory is delivered.
+    for (const path of result.refused) watch.markDirty(path, true);
+    return { revision: result.zxid, keys: watch.revisionsOf(result.znodes) };
   }
 
-  /** @throws {Error} when another member knew of more elections, for a while */
-  #expectElections(head: number): void {
+  /** @throws {Error} for a while, when another member knew of more elections */
+  #expectElections({ revision }: ResponseHeader): void {
     const known = Math.max(0, ...[...this.watches].map((one) => one.revision));
-    if (Math.floor(head / EPOCH) >= Math.floor(known / EPOCH)) {
-      this.#deposedSince = undefined;
+    if (Math.floor(revision / EPOCH) >= Math.floor(known / EPOCH)) {
+      this.#distrustedSince = undefined;
       return;
     }
     const now = performance.now();
-    this.#deposedSince ??= now;
-    if (now - this.#deposedSince >= DEPOSED) return;
+    this.#distrustedSince ??= now;
+    if (now - this.#distrustedSince >= DISTRUST_TIME) return;
     throw new Error("ZooKeeper has not heard of its cluster's last election");
-  }
-
-  #tell({ prefix, problem }: ZooKeeperWatch): void {
-    if (problem === undefined) return;
-    log.error("ZooKeeper does not serve all of a subtree, retrying", {
-      prefix,
-      error: problem,
-    });
   }
 }

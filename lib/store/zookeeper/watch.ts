@@ -1,148 +1,159 @@
-import type { Found } from "./connection.ts";
-import { type Finds, isSame, type Version } from "./walk.ts";
-import type { Followed } from "../remote.ts";
-import type { Entry, KeyChange, WatchEvent } from "../store.ts";
+import { onAbort } from "../../abort.ts";
+import type { Entry, KeyChange } from "../store.ts";
+import { REFUSED_RETRY } from "../remote.ts";
+import { PrefixWatch, type WatchRun } from "../watch.ts";
+import type { ReadResult, ZooKeeperConnection } from "./connection.ts";
+import { isSameVersion, type Version, walk, type WalkResult } from "./walk.ts";
 
-/** How long to wait before a refused znode is asked for again, in ms. */
-const REFUSED_RETRY = 5_000;
-/** After how many rounds something is delivered though more has happened meanwhile. */
+/** After how many rounds changes are delivered though more happens meanwhile. */
 const MAX_ROUNDS = 5;
 
-/** A key that the reader holds. */
+/** What the reader holds of a key. */
 interface Known extends Version {
-  /** What its value was delivered with. */
+  /** The revision that its value was delivered with. */
   readonly revision: number;
 }
 
 /**
- * One prefix: what was delivered of it, and what is to be read. An event says
- * that something happened to a znode, and not what: it is read again. So
- * znodes are read in rounds, each of which reads what had events before it.
+ * A watched prefix of ZooKeeper. An event says that something happened to a
+ * znode, and not what: the znode is dirty until it is read again. Dirty znodes
+ * are read in rounds, each of which reads those that had events before it.
  */
-export class ZooKeeperWatch implements Followed<Finds> {
+export class ZooKeeperWatch extends PrefixWatch<ZooKeeperConnection> {
   /** The znode whose descendants are the prefix's keys. */
   readonly root: string;
   readonly #folder: string;
   /** What the reader holds, by path. */
   readonly #known = new Map<string, Known>();
-  /** Paths to read; true: and all that is beneath. */
+  /** Paths to read; true: with all that is beneath. */
   #dirty = new Map<string, boolean>();
   #isReading = false;
-  /** Whether the next round reads everything. */
+  /** Whether the round reads everything. */
   #isWalk = false;
-  /** What was read and waits for what belongs to it. */
-  #found = new Map<string, Found>();
+  /** What was read and is not delivered yet. */
+  #pending = new Map<string, ReadResult>();
   readonly #refused = new Set<string>();
-  #askAt = 0;
-  /** Whether the reader has had a snapshot. */
-  #isHeld = false;
+  /** When refused paths are read again, as `performance.now()`. */
+  #retryAt = 0;
+  #hasSnapshot = false;
   #rounds = 0;
-  /** Where history stood after the last round, and after the one before it. */
-  #stood = 0;
-  #stoodBefore = 0;
-  /** What was to be read when history stood there. */
-  #due: ReadonlySet<string> = new Set();
-  #complete = 0;
+  /** The zxid of the last round, and of the one before it. */
+  #lastZxid = 0;
+  #previousZxid = 0;
+  /** What was dirty after the last round. */
+  #dirtyAtLastZxid: ReadonlySet<string> = new Set();
+  #completeRevision = 0;
   #revision = 0;
-  #history = 0;
-  #isMarked = false;
-  /** Keys that may have changed since an inventory was begun. */
-  #unsettled?: Set<string>;
-
-  /** Whether what happens is delivered. */
-  isLive = false;
-  /** Ends {@linkcode news}. */
-  wake: () => void = () => {};
+  #hasCheckpoint = false;
+  #wake: () => void = () => {};
 
   /**
    * @param prefix ends with a slash
-   * @param chroot what comes before each key
+   * @param chroot path that the keys are under
    */
   constructor(
-    readonly prefix: string,
+    prefix: string,
     private readonly chroot: string,
-    private readonly controller: ReadableStreamDefaultController<WatchEvent>,
+    controller: PrefixWatch["controller"],
   ) {
+    super(prefix, controller);
     this.#folder = chroot + prefix;
     this.root = this.#folder.replace(/\/$/, "") || "/";
   }
 
-  /** The last revision that was delivered, or that is known to have brought nothing. */
-  get revision(): number {
-    return Math.max(this.#complete, this.#revision);
+  override get revision(): number {
+    return Math.max(this.#completeRevision, this.#revision);
   }
 
-  /** Up to which transaction everything was delivered. */
-  get complete(): number {
-    return this.#complete;
+  override get completeRevision(): number {
+    return this.#completeRevision;
   }
 
-  get isMarked(): boolean {
-    return this.#isMarked;
+  override get hasCheckpoint(): boolean {
+    return this.#hasCheckpoint;
   }
 
   /** Why ZooKeeper does not serve this prefix, or not all of it. */
-  get problem(): string | undefined {
+  get refusal(): string | undefined {
     const [first] = this.#refused.has(this.root) ? [this.root] : this.#refused;
     return first &&
       `ZooKeeper refuses the login in --zookeeper.user, or does not let it read ${first}`;
   }
 
-  /** What the reader holds of a path. */
-  version(path: string): Version | undefined {
-    return this.#known.get(path);
+  /** Reads everything once, and then in rounds what has events, until the connection or the watch ends. */
+  override async run(
+    connection: ZooKeeperConnection,
+    run: WatchRun,
+  ): Promise<void> {
+    const at = performance.now();
+    const remove = onAbort(connection.signal, () => this.#wake());
+    try {
+      this.resume(await connection.watch(this.root));
+      let isConfirmed = false;
+      while (run.isCurrent()) {
+        const paths = this.takeDirty();
+        if (paths.size === 0) {
+          await this.#waitForDirty();
+          continue;
+        }
+        const result = await walk(connection, {
+          paths,
+          known: (path) => this.#known.get(path),
+        });
+        if (!run.isCurrent()) return;
+        this.endRound(result, run.history);
+        run.report(this.refusal);
+        if (this.isLive || this.refusal !== undefined) run.ready();
+        if (isConfirmed || !this.isComplete(result.zxid)) continue;
+        isConfirmed = true;
+        run.confirm(at);
+      }
+    } finally {
+      remove();
+    }
   }
 
-  /**
-   * Another connection follows: all is to be read.
-   *
-   * @param zxid where history stands there
-   * @param history see {@linkcode Snapshot}
-   */
-  resume(zxid: number, history: number): void {
-    this.#history = history;
+  override stop(): void {
+    this.#wake();
+  }
+
+  /** Makes everything dirty, as another connection is used. @param zxid the current zxid there */
+  resume(zxid: number): void {
     this.#dirty = new Map([[this.root, true]]);
     this.#isWalk = true;
-    this.#found.clear();
+    this.#pending.clear();
     this.#isReading = false;
     this.#rounds = 0;
-    this.#stood = zxid;
-    this.#stoodBefore = 0;
-    this.#unsettled = undefined;
+    this.#lastZxid = zxid;
+    this.#previousZxid = 0;
+    this.dropInventory();
   }
 
-  /** What was delivered is not to be trusted. */
-  forget(): void {
-    this.#known.clear();
-    this.#isHeld = this.#isMarked = false;
-    this.#complete = this.#revision = 0;
-  }
-
-  /** Notes that something happened to a znode. @param isDeep and maybe to what is beneath it */
-  touch(path: string, isDeep = false): void {
+  /** Records an event of a znode. @param isDeep whether what is beneath it may have changed, too */
+  markDirty(path: string, isDeep = false): void {
     if (path !== this.root && !path.startsWith(this.#folder)) return;
     this.#dirty.set(path, isDeep || this.#dirty.get(path) === true);
-    this.#unsettled?.add(this.#keyOf(path));
-    this.wake();
+    this.noteChanged(this.#keyOf(path));
+    this.#wake();
   }
 
-  /** Resolves when there is something to read, or at {@linkcode wake}. */
-  async news(): Promise<void> {
+  /** Waits until there is something to read, or {@linkcode stop} is called. */
+  async #waitForDirty(): Promise<void> {
     if (this.#dirty.size > 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.wake = resolve;
+    this.#wake = resolve;
     const timer = this.#refused.size === 0
       ? undefined
-      : setTimeout(resolve, Math.max(0, this.#askAt - performance.now()));
+      : setTimeout(resolve, Math.max(0, this.#retryAt - performance.now()));
     await promise;
     clearTimeout(timer);
   }
 
-  /** Begins a round, when there is something to read. @returns that, see {@linkcode Search} */
-  next(): ReadonlyMap<string, boolean> {
-    if (this.#refused.size > 0 && performance.now() >= this.#askAt) {
-      this.#askAt = performance.now() + REFUSED_RETRY;
-      for (const path of this.#refused) this.touch(path, true);
+  /** Begins a round, if there is something to read. @returns what to read, see {@linkcode WalkOptions} */
+  takeDirty(): ReadonlyMap<string, boolean> {
+    if (this.#refused.size > 0 && performance.now() >= this.#retryAt) {
+      this.#retryAt = performance.now() + REFUSED_RETRY;
+      for (const path of this.#refused) this.markDirty(path, true);
     }
     const paths = this.#dirty;
     this.#dirty = new Map();
@@ -151,136 +162,103 @@ export class ZooKeeperWatch implements Followed<Finds> {
   }
 
   /**
-   * Ends a round, and delivers everything when nothing has happened meanwhile:
-   * then no transaction is torn. When something happens all the time, what
-   * was written before the round began is delivered after some of them: what
-   * else its transactions wrote has been read, too, and is in the same batch,
-   * unless it was written again since.
+   * Ends a round. Delivers everything that was read if nothing has happened
+   * meanwhile: then no transaction is torn. While something happens all the
+   * time, it delivers after some rounds what was written before this round
+   * began: the rest of those transactions has been read, too, and is in the
+   * same batch, unless it was written again since.
+   *
+   * @param history see {@linkcode Snapshot}
    */
-  take({ znodes, refused, zxid }: Finds): void {
+  endRound({ znodes, refused, zxid }: WalkResult, history: number): void {
     this.#isReading = false;
     for (const path of znodes.keys()) this.#refused.delete(path);
     if (this.#refused.size === 0) {
-      this.#askAt = performance.now() + REFUSED_RETRY;
+      this.#retryAt = performance.now() + REFUSED_RETRY;
     }
     for (const path of refused) this.#refused.add(path);
     if (this.#isWalk) {
       this.#isWalk = false;
-      // What is known and was not come by is gone, or beneath a refused one.
+      // Known paths that the walk did not find are gone, or beneath a refused one.
       for (const path of this.#known.keys()) {
-        if (!znodes.has(path)) this.touch(path);
+        if (!znodes.has(path)) this.markDirty(path);
       }
     }
     const isQuiet = this.#dirty.size === 0;
     const isDue = isQuiet || ++this.#rounds > MAX_ROUNDS;
-    const late = new Map<string, Found>();
-    for (const [path, found] of znodes) {
-      const isLate = this.#isHeld && isDue && !isQuiet &&
-        this.#isLate(path, found);
-      (isLate ? late : this.#found).set(path, found);
+    const newer = new Map<string, ReadResult>();
+    for (const [path, result] of znodes) {
+      const isNewer = this.#hasSnapshot && isDue && !isQuiet &&
+        this.#isNewer(path, result);
+      (isNewer ? newer : this.#pending).set(path, result);
     }
-    if (isDue && (this.#isHeld || !this.#refused.has(this.root))) {
-      const complete = isQuiet ? zxid : this.#stoodBefore;
-      this.#complete = Math.max(this.#complete, complete);
-      if (this.#isHeld) this.#change(this.#found);
-      else this.#reset(this.#found, zxid);
-      this.#found = late;
+    if (isDue && (this.#hasSnapshot || !this.#refused.has(this.root))) {
+      const complete = isQuiet ? zxid : this.#previousZxid;
+      this.#completeRevision = Math.max(this.#completeRevision, complete);
+      if (this.#hasSnapshot) this.#deliverBatch(this.#pending);
+      else this.#deliverSnapshot(this.#pending, zxid, history);
+      this.#pending = newer;
       this.#rounds = 0;
       this.isLive = true;
     }
-    this.#stoodBefore = this.#stood;
-    this.#stood = zxid;
-    this.#due = new Set(this.#dirty.keys());
+    this.#previousZxid = this.#lastZxid;
+    this.#lastZxid = zxid;
+    this.#dirtyAtLastZxid = new Set(this.#dirty.keys());
   }
 
   /** Whether a znode was written after this round began. */
-  #isLate(path: string, { stat }: Found): boolean {
-    if (stat !== undefined) return stat.mzxid > this.#stood;
-    // When one was removed is told by its event only.
-    return !this.#due.has(path) || this.#dirty.has(path);
+  #isNewer(path: string, { stat }: ReadResult): boolean {
+    if (stat !== undefined) return stat.mzxid > this.#lastZxid;
+    // Only its event tells when a znode was removed.
+    return !this.#dirtyAtLastZxid.has(path) || this.#dirty.has(path);
   }
 
-  /** Whether all that happened up to a transaction was delivered, all of whose events have come. */
-  isComplete(zxid: number): boolean {
-    const isQuiet = this.#dirty.size === 0 && !this.#isReading;
-    return this.isLive && this.#refused.size === 0 &&
-      (isQuiet || this.#complete >= zxid);
-  }
-
-  /** Notes that all changes up to a transaction were delivered. */
-  prove(zxid: number): void {
-    this.#complete = Math.max(this.#complete, zxid);
-  }
-
-  /** To be called before an inventory is read; see {@linkcode deliver}. */
-  beginInventory(): void {
-    this.#unsettled = new Set();
-  }
-
-  /**
-   * Delivers an inventory, unless everything was read anew since its
-   * beginning. A key whose state is the one that was delivered counts as
-   * written by what it was delivered with.
-   */
-  deliver({ znodes, zxid }: Finds): void {
-    const unsettled = this.#unsettled;
-    this.#unsettled = undefined;
-    if (unsettled === undefined) return;
-    const keys = new Map<string, number>();
-    for (const [path, { stat }] of znodes) {
-      if (path === this.root || stat === undefined || stat.size === 0) continue;
-      const known = this.#known.get(path);
-      const isKnown = known !== undefined && isSame(known, stat);
-      keys.set(this.#keyOf(path), isKnown ? known.revision : stat.mzxid);
-    }
-    this.controller.enqueue({
-      type: "inventory",
-      revision: zxid,
-      keys,
-      unsettled,
-    });
-  }
-
-  /** Delivers everything, as it was when history stood there. */
-  #reset(found: ReadonlyMap<string, Found>, zxid: number): void {
+  /** Delivers everything as a snapshot. */
+  #deliverSnapshot(
+    znodes: ReadonlyMap<string, ReadResult>,
+    zxid: number,
+    history: number,
+  ): void {
     const entries: Entry[] = [];
-    for (const [path, { stat, data }] of found) {
+    for (const [path, { stat, data }] of znodes) {
       if (!stat?.size || data === undefined || path === this.root) continue;
       const { mzxid, mtime } = stat;
       this.#known.set(path, { mzxid, mtime, revision: mzxid });
       entries.push({ key: this.#keyOf(path), value: data, revision: mzxid });
     }
-    this.#isHeld = true;
-    this.#isMarked = entries.length > 0;
+    this.#hasSnapshot = true;
+    this.#hasCheckpoint = entries.length > 0;
     this.#revision = zxid;
-    this.#unsettled = undefined;
+    this.header = { revision: zxid };
+    this.dropInventory();
     this.controller.enqueue({
       type: "snapshot",
       revision: zxid,
-      completeRevision: this.#complete,
-      history: this.#history,
+      completeRevision: this.#completeRevision,
+      history,
       pages: [entries.sort((a, b) => a.key < b.key ? -1 : 1)],
     });
   }
 
   /**
-   * Delivers what differs from what the reader holds; nothing, too, where that
-   * is how it was later than what is complete.
+   * Delivers what differs from what the reader holds. Where nothing differs,
+   * it delivers a batch without changes if the revision is newer than what is
+   * complete.
    */
-  #change(found: ReadonlyMap<string, Found>): void {
+  #deliverBatch(znodes: ReadonlyMap<string, ReadResult>): void {
     const changes: KeyChange[] = [];
     const written: [path: string, version: Version][] = [];
-    for (const [path, { stat, data, zxid }] of found) {
+    for (const [path, { stat, data, zxid }] of znodes) {
       if (path === this.root) continue;
       const known = this.#known.get(path);
       if (!stat?.size) {
-        // When it was removed is not known: before that was found, at least.
-        // It may have been written before that, too, and nobody heard of it.
+        // When it was removed is not known: at the latest when it was read.
+        // It may have been written and removed without a round between.
         this.#revision = Math.max(this.#revision, stat?.mzxid ?? zxid);
         if (known === undefined) continue;
         this.#known.delete(path);
         changes.push({ key: this.#keyOf(path) });
-      } else if (data !== undefined && !(known && isSame(known, stat))) {
+      } else if (data !== undefined && !(known && isSameVersion(known, stat))) {
         this.#revision = Math.max(this.#revision, stat.mzxid);
         written.push([path, stat]);
         changes.push({ key: this.#keyOf(path), value: data });
@@ -290,15 +268,48 @@ export class ZooKeeperWatch implements Followed<Finds> {
     for (const [path, { mzxid, mtime }] of written) {
       this.#known.set(path, { mzxid, mtime, revision });
     }
-    const complete = this.#complete;
-    if (changes.length === 0 && revision <= complete) return;
-    this.#isMarked ||= changes.length > 0;
+    for (const { key } of changes) this.noteChanged(key);
+    const completeRevision = this.#completeRevision;
+    if (changes.length === 0 && revision <= completeRevision) return;
+    this.#hasCheckpoint ||= changes.length > 0;
     this.controller.enqueue({
       type: "batch",
       revision,
       changes,
-      completeRevision: complete,
+      completeRevision,
     });
+  }
+
+  /** Whether everything up to a transaction was delivered, if its events have come. */
+  isComplete(zxid: number): boolean {
+    const isQuiet = this.#dirty.size === 0 && !this.#isReading;
+    return this.isLive && this.#refused.size === 0 &&
+      (isQuiet || this.#completeRevision >= zxid);
+  }
+
+  /** Records that all changes up to a transaction were delivered. */
+  confirm(zxid: number): void {
+    this.#completeRevision = Math.max(this.#completeRevision, zxid);
+  }
+
+  override forget(): void {
+    this.#known.clear();
+    this.#hasSnapshot = this.#hasCheckpoint = false;
+    this.#completeRevision = this.#revision = 0;
+  }
+
+  /** Returns the revision that each key counts as written by: what delivered its version, or its zxid. */
+  revisionsOf(
+    znodes: ReadonlyMap<string, ReadResult>,
+  ): ReadonlyMap<string, number> {
+    const keys = new Map<string, number>();
+    for (const [path, { stat }] of znodes) {
+      if (path === this.root || stat === undefined || stat.size === 0) continue;
+      const known = this.#known.get(path);
+      const isKnown = known !== undefined && isSameVersion(known, stat);
+      keys.set(this.#keyOf(path), isKnown ? known.revision : stat.mzxid);
+    }
+    return keys;
   }
 
   #keyOf(path: string): string {

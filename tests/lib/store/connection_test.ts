@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { lineOf } from "../../../lib/store/connection.ts";
+import { errorMessage } from "../../../lib/store/connection.ts";
 
 Deno.test("line: what fetch says is the same each time", () => {
   const at =
@@ -28,15 +28,18 @@ Deno.test("line: what fetch says is the same each time", () => {
   ];
   for (const [said = "", expected] of cases) {
     const cause = new Error(said);
-    assertEquals(lineOf(new TypeError("fetch failed", { cause })), expected);
-    assertEquals(lineOf(new TypeError(said)), expected);
+    assertEquals(
+      errorMessage(new TypeError("fetch failed", { cause })),
+      expected,
+    );
+    assertEquals(errorMessage(new TypeError(said)), expected);
   }
 });
 
 Deno.test("line: there is always something", () => {
   const nothing = "the connection could not be made";
   assertEquals(
-    lineOf(
+    errorMessage(
       new Error(
         "14 UNAVAILABLE: No connection established. Last error: null. Resolution note: ",
       ),
@@ -44,6 +47,6 @@ Deno.test("line: there is always something", () => {
     nothing,
   );
   for (const error of [null, undefined, "", new Error("")]) {
-    assertEquals(lineOf(error), nothing);
+    assertEquals(errorMessage(error), nothing);
   }
 });

@@ -1,18 +1,19 @@
-import { assertEquals } from "@std/assert";
-import { Endpoints } from "../../../lib/store/endpoints.ts";
+import { assert, assertEquals } from "@std/assert";
+import type { ResponseHeader } from "../../../lib/store/connection.ts";
+import { dial, Endpoints } from "../../../lib/store/endpoints.ts";
 import { eventually } from "../../util/process.ts";
 import { ListenedSignal } from "../../util/signal.ts";
 import { ENDS, FakeConnection, MANY, microtasks } from "./fake.ts";
 
 /** Keeps a connection to one endpoint, and notes which were made and used. */
 function keeping(
-  open: (connection: FakeConnection, made: number) => Promise<number>,
-  onUse: (connection: FakeConnection, head: number) => void = () => {},
+  open: (connection: FakeConnection, made: number) => Promise<ResponseHeader>,
+  onUse: (connection: FakeConnection, revision: number) => void = () => {},
 ) {
   const made: FakeConnection[] = [];
   const used: FakeConnection[] = [];
   const ended: FakeConnection[] = [];
-  const endpoints = new Endpoints<FakeConnection, number>(["one"], {
+  const endpoints = new Endpoints<FakeConnection>(["one"], {
     name: "etcd",
     connect: (endpoint) => {
       const connection = new FakeConnection(endpoint);
@@ -22,10 +23,10 @@ function keeping(
     open: (connection) => open(connection, made.length),
   });
   const keep = (signal: AbortSignal) =>
-    endpoints.keep(({ connection, head }) => {
+    endpoints.keepConnected(({ connection, header }) => {
       if (connection.signal.aborted) ended.push(connection);
       used.push(connection);
-      onUse(connection, head);
+      onUse(connection, header.revision);
     }, signal);
   return { endpoints, made, used, ended, keep };
 }
@@ -43,14 +44,18 @@ const USED = new Map(
 
 Deno.test("endpoints: whenever a connection ends, another one is used, and what was wrong is known", async () => {
   const ends = new Map(ENDS);
-  for (const head of USED.keys()) {
-    ends.set(`when it is used ${head}`, () => Promise.resolve(head));
+  for (const revision of USED.keys()) {
+    ends.set(
+      `when it is used ${revision}`,
+      () => Promise.resolve({ revision }),
+    );
   }
   await Promise.all(Array.from(ends, async ([when, end]) => {
     const abort = new ListenedSignal();
     const { endpoints, made, used, ended, keep } = keeping(
-      (connection, count) => count === 1 ? end(connection) : Promise.resolve(2),
-      (connection, head) => USED.get(head)?.(connection),
+      (connection, count) =>
+        count === 1 ? end(connection) : Promise.resolve({ revision: 2 }),
+      (connection, revision) => USED.get(revision)?.(connection),
     );
     const kept = keep(abort.signal);
     await eventually(`another one is used: ${when}`, () => {
@@ -72,7 +77,7 @@ Deno.test("endpoints: whenever they are left, no connection stays open, and they
     let abort = new AbortController();
     const { endpoints, made, keep } = keeping(() => {
       microtasks(count).then(() => abort.abort());
-      return Promise.resolve(1);
+      return Promise.resolve({ revision: 1 });
     });
     for (let times = 1; times <= 2; times++) {
       abort = new AbortController();
@@ -87,20 +92,102 @@ Deno.test("endpoints: whenever they are left, no connection stays open, and they
 Deno.test("endpoints: one that failed is tried last, and what is wrong is forgotten when all is followed", async () => {
   const tried = new Set<string>();
   const abort = new AbortController();
-  const endpoints = new Endpoints<FakeConnection, number>(["one", "two"], {
+  const endpoints = new Endpoints<FakeConnection>(["one", "two"], {
     name: "etcd",
     connect: (endpoint) => new FakeConnection(endpoint),
-    open: ({ endpoint }) => Promise.resolve(tried.add(endpoint).size),
+    open: ({ endpoint }) =>
+      Promise.resolve({ revision: tried.add(endpoint).size }),
   });
   const { promise: isUsed, resolve } = Promise.withResolvers<void>();
-  const kept = endpoints.keep(({ connection, head }, use) => {
-    if (head === 1) return connection.fail("broken");
+  const kept = endpoints.keepConnected(({ connection, header }, observer) => {
+    if (header.revision === 1) return connection.fail("broken");
     assertEquals([...endpoints.problems], ["broken"]);
-    use.resumed();
+    observer.resumed();
     assertEquals([[...endpoints.problems], endpoints.reconnects], [[], 1]);
     resolve();
   }, abort.signal);
   await isUsed;
   abort.abort();
   await kept;
+});
+
+/** Dials some endpoints, and notes which connections were made, and what failed. */
+function dialing(
+  endpoints: readonly string[],
+  open: (connection: FakeConnection, made: number) => Promise<ResponseHeader>,
+  { signal }: { signal: AbortSignal } = new AbortController(),
+) {
+  const made: FakeConnection[] = [];
+  const failures: string[] = [];
+  const dialed = dial(
+    endpoints,
+    {
+      connect: (endpoint) => {
+        const connection = new FakeConnection(endpoint);
+        made.push(connection);
+        return connection;
+      },
+      open: (connection) => open(connection, made.length),
+    },
+    (endpoint, error) =>
+      failures.push(`${endpoint}: ${error instanceof Error && error.message}`),
+    signal,
+  );
+  return { dialed, made, failures };
+}
+
+Deno.test("dial: a connection that ends while it is opened is a failure, and another one is made", async () => {
+  await Promise.all(Array.from(ENDS, async ([when, end]) => {
+    const { dialed, made, failures } = dialing(
+      ["one"],
+      (connection, count) =>
+        count === 1 ? end(connection) : Promise.resolve({ revision: 2 }),
+    );
+    const winner = await dialed;
+    assert(winner);
+    // One that ends later is its owner's matter.
+    const isLater = winner.header.revision === 1;
+    assertEquals(
+      [when, made.length, failures],
+      isLater ? [when, 1, []] : [when, 2, ["one: gone"]],
+    );
+    assert(isLater || !winner.connection.signal.aborted, when);
+  }));
+});
+
+Deno.test("dial: whenever it is given up, no connection stays open", async () => {
+  for (let count = 0; count < MANY; count++) {
+    const abort = new AbortController();
+    const { dialed, made } = dialing(["one", "two"], () => {
+      microtasks(count).then(() => abort.abort());
+      return Promise.resolve({ revision: 1 });
+    }, abort);
+    const winner = await dialed;
+    const open = made.filter(({ signal }) => !signal.aborted);
+    // What was handed over before is its owner's.
+    assertEquals([count, open], [count, winner ? [winner.connection] : []]);
+  }
+  const { dialed, made } = dialing(
+    ["one"],
+    () => Promise.resolve({ revision: 1 }),
+    { signal: AbortSignal.abort() },
+  );
+  assertEquals([await dialed, made], [undefined, []]);
+});
+
+Deno.test("dial: an endpoint that says nothing delays no other, and is left when another one answers", async () => {
+  const { dialed, made, failures } = dialing(
+    ["silent", "refuses", "works"],
+    ({ endpoint }) =>
+      endpoint === "silent"
+        ? new Promise(() => {})
+        : endpoint === "refuses"
+        ? Promise.reject(new Error("no"))
+        : Promise.resolve({ revision: 1 }),
+  );
+  const winner = await dialed;
+  assertEquals(winner?.connection.endpoint, "works");
+  assertEquals(failures[0], "refuses: no");
+  const open = made.filter(({ signal }) => !signal.aborted);
+  assertEquals(open, [winner?.connection]);
 });

@@ -1,23 +1,11 @@
-import type { Connection } from "../../../lib/store/connection.ts";
+import {
+  Connection,
+  type ResponseHeader,
+} from "../../../lib/store/connection.ts";
 
 /** A connection to nothing, which ends when a test says so. */
-export class FakeConnection implements Connection {
-  readonly #closing = new AbortController();
-  readonly signal = this.#closing.signal;
-
-  constructor(readonly endpoint: string) {}
-
-  fail(error: unknown): void {
-    this.#end(error instanceof Error ? error : new Error(String(error)));
-  }
-
-  close(): void {
-    this.#end(null);
-  }
-
-  #end(reason: Error | null): void {
-    if (!this.signal.aborted) this.#closing.abort(reason);
-  }
+export class FakeConnection extends Connection {
+  protected override release(): void {}
 }
 
 /** How many microtasks whoever waits for something takes at the most until it goes on. */
@@ -31,7 +19,7 @@ export async function microtasks(count: number): Promise<void> {
 /** How a connection ends while it is opened, and how the attempt to open it goes on. */
 export const ENDS: ReadonlyMap<
   string,
-  (connection: FakeConnection) => Promise<number>
+  (connection: FakeConnection) => Promise<ResponseHeader>
 > = new Map([
   ["before there is an answer", (connection) => {
     connection.fail("gone");
@@ -47,18 +35,18 @@ export const ENDS: ReadonlyMap<
   }],
   ["just before the answer", (connection) => {
     connection.fail("gone");
-    return Promise.resolve(1);
+    return Promise.resolve({ revision: 1 });
   }],
   ...Array.from(
     { length: MANY },
     (_, count) =>
       [`${count} microtasks after the answer`, (connection: FakeConnection) => {
         microtasks(count).then(() => connection.fail("gone"));
-        return Promise.resolve(1);
+        return Promise.resolve({ revision: 1 });
       }] as const,
   ),
   ["a moment after the answer", (connection) => {
     setTimeout(() => connection.fail("gone"));
-    return Promise.resolve(1);
+    return Promise.resolve({ revision: 1 });
   }],
 ]);

@@ -1,11 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import {
-  type Dialed,
-  Endpoints,
-  type Use,
-} from "../../../lib/store/endpoints.ts";
-import { type Followed, FollowedStore } from "../../../lib/store/remote.ts";
+import { abortable } from "../../../lib/abort.ts";
+import { Endpoints } from "../../../lib/store/endpoints.ts";
+import { RemoteStore } from "../../../lib/store/remote.ts";
 import type { WatchEvent } from "../../../lib/store/store.ts";
+import {
+  type KeyRevisions,
+  PrefixWatch,
+  type WatchRun,
+} from "../../../lib/store/watch.ts";
 import { eventually } from "../../util/process.ts";
 import { ListenedSignal } from "../../util/signal.ts";
 import { FakeConnection, microtasks } from "./fake.ts";
@@ -14,43 +16,52 @@ import { FakeConnection, microtasks } from "./fake.ts";
 const STAGES = [
   "connect",
   "open",
-  "serve",
-  "check",
+  "compare the history",
+  "run a watch",
   "read an inventory",
+  "check",
   "wait",
 ] as const;
 
 type Stage = typeof STAGES[number];
 
-class FakeWatch implements Followed<number> {
-  revision = 0;
-  complete?: number;
-  isLive = false;
+class FakeWatch extends PrefixWatch<FakeConnection> {
+  override revision = 0;
+  override completeRevision: number | undefined;
+  readonly #stopped = Promise.withResolvers<void>();
 
   constructor(
-    readonly prefix: string,
-    private readonly controller: ReadableStreamDefaultController<WatchEvent>,
-  ) {}
+    prefix: string,
+    controller: PrefixWatch["controller"],
+    private readonly enter: (connection: FakeConnection) => Promise<unknown>,
+  ) {
+    super(prefix, controller);
+  }
 
-  get isMarked(): boolean {
+  override async run(connection: FakeConnection, run: WatchRun): Promise<void> {
+    assertEquals(this.isLive, false, "it runs already");
+    await this.enter(connection);
+    if (!run.isCurrent()) return;
+    this.isLive = true;
+    run.ready();
+    await abortable(this.#stopped.promise, connection.signal);
+  }
+
+  override get hasCheckpoint(): boolean {
     return this.revision > 0;
   }
 
-  forget(): void {}
-
-  beginInventory(): void {}
-
-  deliver(revision: number): void {
-    const [keys, unsettled] = [new Map(), new Set<string>()];
-    this.controller.enqueue({ type: "inventory", revision, keys, unsettled });
+  override stop(): void {
+    this.#stopped.resolve();
   }
+
+  override forget(): void {}
 }
 
 /** A store of nothing, which says what it does. */
-class FakeStore
-  extends FollowedStore<FakeConnection, number, FakeWatch, number> {
+class FakeStore extends RemoteStore<FakeConnection, FakeWatch> {
   readonly made: FakeConnection[] = [];
-  protected readonly endpoints = new Endpoints<FakeConnection, number>(
+  protected readonly endpoints = new Endpoints<FakeConnection>(
     ["one"],
     {
       name: "etcd",
@@ -60,7 +71,9 @@ class FakeStore
         this.enter("connect", connection);
         return connection;
       },
-      open: (connection) => this.#pass("open", connection),
+      open: async (connection) => ({
+        revision: await this.#pass("open", connection),
+      }),
     },
   );
   #revision = 0;
@@ -73,31 +86,23 @@ class FakeStore
     super({ checkEvery: 20, verifyEvery: 20 });
   }
 
-  protected begin(
+  protected createWatch(
     prefix: string,
     controller: ReadableStreamDefaultController<WatchEvent>,
   ): FakeWatch {
-    return new FakeWatch(prefix, controller);
+    return new FakeWatch(
+      prefix,
+      controller,
+      (connection) => this.#pass("run a watch", connection),
+    );
   }
 
-  protected leave(): void {}
-
-  protected follow(watch: FakeWatch): void {
-    assertEquals(watch.isLive, false, "it is followed already");
-    watch.isLive = true;
-  }
-
-  protected async serve(
-    { connection, head }: Dialed<FakeConnection, number>,
-    use: Use,
-  ): Promise<void> {
-    await this.#pass("serve", connection).catch(() => {});
-    if (connection.signal.aborted) return;
-    const isOther = this.isOther && this.made.length > 1;
-    this.enterHistory(connection, head, isOther);
-    for (const watch of this.watches) this.follow(watch);
-    use.resumed();
-    this.keepChecking(connection, use);
+  protected async isSameHistory(
+    _: FakeWatch,
+    connection: FakeConnection,
+  ): Promise<boolean> {
+    await this.#pass("compare the history", connection);
+    return !this.isOther || connection === this.made[0];
   }
 
   protected async check(
@@ -105,13 +110,18 @@ class FakeStore
     live: readonly FakeWatch[],
   ): Promise<FakeWatch[]> {
     const revision = await this.#pass("check", connection);
-    for (const watch of live) watch.complete = watch.revision = revision;
+    for (const watch of live) {
+      watch.completeRevision = watch.revision = revision;
+    }
     setTimeout(() => this.enter("wait", connection));
     return [...live];
   }
 
-  protected readInventory(connection: FakeConnection): Promise<number> {
-    return this.#pass("read an inventory", connection);
+  protected async readInventory(
+    connection: FakeConnection,
+  ): Promise<KeyRevisions> {
+    const revision = await this.#pass("read an inventory", connection);
+    return { revision, keys: new Map() };
   }
 
   async #pass(stage: Stage, connection: FakeConnection): Promise<number> {
@@ -134,7 +144,7 @@ const MOMENTS = STAGES.flatMap((stage) =>
   Array.from({ length: 12 }, (_, count) => ({ stage, count }))
 );
 
-Deno.test("a followed store: whenever a connection ends, all is followed by another one, and proven", async () => {
+Deno.test("a remote store: whenever a connection ends, all is followed by another one, and proven", async () => {
   await Promise.all(MOMENTS.map(async ({ stage, count }) => {
     const when = `${count} microtasks after: ${stage}`;
     let isDone = false;
@@ -168,7 +178,7 @@ Deno.test("a followed store: whenever a connection ends, all is followed by anot
   }));
 });
 
-Deno.test("a followed store: whenever its reader leaves, no connection stays open, and the next one is served", async () => {
+Deno.test("a remote store: whenever its reader leaves, no connection stays open, and the next one is served", async () => {
   await Promise.all(MOMENTS.map(async ({ stage, count }) => {
     const when = `${count} microtasks after: ${stage}`;
     const left = new ListenedSignal();
@@ -196,7 +206,7 @@ Deno.test("a followed store: whenever its reader leaves, no connection stays ope
   }));
 });
 
-Deno.test("a followed store: a prefix that is added is followed once, whatever the connection is doing", async () => {
+Deno.test("a remote store: a prefix that is added is followed once, whatever the connection is doing", async () => {
   await Promise.all(MOMENTS.map(async ({ stage, count }) => {
     const when = `${count} microtasks after: ${stage}`;
     const abort = new AbortController();
@@ -219,7 +229,7 @@ Deno.test("a followed store: a prefix that is added is followed once, whatever t
   }));
 });
 
-Deno.test("a followed store: in another history nothing is as old, or as new, as in the one before", async () => {
+Deno.test("a remote store: in another history nothing is as old, or as new, as in the one before", async () => {
   const store = new FakeStore(() => {});
   const abort = new AbortController();
   const items = read(store.watch("/a/", abort.signal));
@@ -239,22 +249,7 @@ Deno.test("a followed store: in another history nothing is as old, or as new, as
   await items;
 });
 
-Deno.test("a followed store: where nothing tells what a watch that has ended delivered from what there is, that is of another history", async () => {
-  const store = new FakeStore(() => {}, false);
-  const [first, second] = [new AbortController(), new AbortController()];
-  const items = [read(store.watch("/a/", first.signal))];
-  await store.checkFreshness("/a/", first.signal);
-  store.made[0]?.fail("gone");
-  items.push(read(store.watch("/a/", second.signal)));
-  first.abort();
-  await store.checkFreshness("/a/", second.signal);
-  assertEquals(store.made.length, 2);
-  assert(store.age("/a/", 1) < 5_000);
-  second.abort();
-  await Promise.all(items);
-});
-
-Deno.test("a followed store: who reads no more is forgotten by the signal", async () => {
+Deno.test("a remote store: who reads no more is forgotten by the signal", async () => {
   const store = new FakeStore(() => {});
   const listened = new ListenedSignal();
   for (let i = 0; i < 3; i++) {
@@ -267,7 +262,7 @@ Deno.test("a followed store: who reads no more is forgotten by the signal", asyn
   );
 });
 
-Deno.test("a followed store: a check that outlasts its connection proves nothing of the next history", async () => {
+Deno.test("a remote store: a check that outlasts its connection proves nothing of the next history", async () => {
   const late = Promise.withResolvers<void>();
   const checked = Promise.withResolvers<void>();
   class LateStore extends FakeStore {
@@ -295,7 +290,7 @@ Deno.test("a followed store: a check that outlasts its connection proves nothing
   await items;
 });
 
-Deno.test("a followed store: one reader that leaves costs the others no connection", async () => {
+Deno.test("a remote store: one reader that leaves costs the others no connection", async () => {
   await Promise.all(MOMENTS.map(async ({ stage, count }) => {
     const when = `${count} microtasks after: ${stage}`;
     const left = new AbortController();

@@ -122,7 +122,11 @@ Deno.test("etcd: a connection makes no failed call again", async () => {
   const connection = new EtcdConnection(`http://127.0.0.1:${port}`, {});
   // More than a circuit breaker takes.
   for (let i = 1; i <= 4; i++) {
-    await assertRejects(() => connection.head("/a/"), Error, "no leader");
+    await assertRejects(
+      () => connection.currentRevision("/a/"),
+      Error,
+      "no leader",
+    );
     assertEquals(calls, i);
   }
   connection.close();

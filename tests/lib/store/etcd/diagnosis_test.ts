@@ -16,30 +16,31 @@ Deno.test("diagnosis: each failure looks anew, and what is found is told once", 
       return look.promise;
     },
     // As whoever tells it asks for it.
-    (endpoint) => told.push(`${endpoint}: ${diagnosis.of(endpoint, error)}`),
+    (endpoint) =>
+      told.push(`${endpoint}: ${diagnosis.explain(endpoint, error)}`),
   );
   const finds = async (what: string | undefined) => {
     looks.at(-1)?.resolve(what);
     await new Promise((resolve) => setTimeout(resolve));
   };
-  assertEquals([diagnosis.of("a", CLEAR), looks.length], ["clear", 0]);
-  assertEquals([diagnosis.of("a", error), diagnosis.of("a", error)], [
+  assertEquals([diagnosis.explain("a", CLEAR), looks.length], ["clear", 0]);
+  assertEquals([diagnosis.explain("a", error), diagnosis.explain("a", error)], [
     error,
     error,
   ]);
   await finds("one");
   assertEquals([looks.length, told], [1, ["a: one"]]);
-  assertEquals(diagnosis.of("a", error), "one");
+  assertEquals(diagnosis.explain("a", error), "one");
   await finds("one");
-  assertEquals(diagnosis.of("a", error), "one");
+  assertEquals(diagnosis.explain("a", error), "one");
   await finds(undefined);
-  assertEquals(diagnosis.of("a", error), error);
+  assertEquals(diagnosis.explain("a", error), error);
   await finds("two");
   assertEquals(told, ["a: one", "a: two"]);
   // Nothing is found out when there is a connection since.
-  assertEquals(diagnosis.of("a", error), "two");
+  assertEquals(diagnosis.explain("a", error), "two");
   diagnosis.clear();
   await finds("three");
-  assertEquals(diagnosis.of("a", error), error);
+  assertEquals(diagnosis.explain("a", error), error);
   assertEquals(told, ["a: one", "a: two"]);
 });

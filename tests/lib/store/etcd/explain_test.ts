@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import {
   explain,
-  lookByTls,
+  probeTls,
   SPEAKS_TLS,
 } from "../../../../lib/store/etcd/diagnosis.ts";
 import { TlsFiles } from "../../../../lib/store/tls.ts";
@@ -106,7 +106,7 @@ Deno.test("explain: what tells nothing more is left alone", () => {
 
 Deno.test("explain: a server that speaks TLS is told from others", async () => {
   await using pair = await makeCertificates();
-  const spoken = async (url: string) => await lookByTls(url, {}) === SPEAKS_TLS;
+  const spoken = async (url: string) => await probeTls(url, {}) === SPEAKS_TLS;
   const address = { hostname: "127.0.0.1", port: 0 };
   using secure = Deno.listenTls({
     ...address,

@@ -120,7 +120,7 @@ for (const [i, says] of SAYS.entries()) {
     const events: unknown[] = [];
     const sink = {
       batch: (batch: unknown) => events.push(batch),
-      lost: (reason: unknown) => events.push(reason),
+      ended: (reason: unknown) => events.push(reason),
     };
     const kept = await connection.watch(rangeOf("/a/"), 0, sink);
     while (refusals < 2) {

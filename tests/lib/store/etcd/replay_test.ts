@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { rangeOf } from "../../../../lib/store/etcd/range.ts";
-import { Missed, Replay } from "../../../../lib/store/etcd/check.ts";
+import { Replay } from "../../../../lib/store/etcd/check.ts";
+import { MissedChange } from "../../../../lib/store/watch.ts";
 import { EtcdWatch } from "../../../../lib/store/etcd/watch.ts";
 import type { Batch, WatchEvent } from "../../../../lib/store/store.ts";
 import { told } from "../../../util/items.ts";
@@ -23,10 +24,13 @@ async function watchOf(
   );
   const [watch] = watches;
   assert(watch);
-  await watch.reset({ type: "snapshot", revision: 1, pages: [] }, head(1));
+  await watch.deliverSnapshot(
+    { type: "snapshot", revision: 1, pages: [] },
+    head(1),
+  );
   watch.isLive = true;
-  for (const batch of batches) watch.take(batch);
-  watch.prove(head(1_000));
+  for (const batch of batches) watch.deliver(batch);
+  watch.confirm(head(1_000));
   return watch;
 }
 
@@ -63,26 +67,26 @@ Deno.test("etcd replay: it begins at the newest change that etcd can replay, if 
   assertEquals(start(near, large), 950);
   assertEquals(start(near, larger), 1_000);
   assertEquals(start(near, larger, nearer), 960);
-  near.take(batch(1_005, "/a/1", "y"));
+  near.deliver(batch(1_005, "/a/1", "y"));
   assertEquals(start(near, none), 1_000);
 });
 
 Deno.test("etcd replay: what a watch did not deliver is missed, up to the revision in question", async () => {
   const a = await watchOf("/a/");
   const b = await watchOf("/b/");
-  a.take(batch(1_001, "/a/1", "x"));
+  a.deliver(batch(1_001, "/a/1", "x"));
   const replay = new Replay([a, b], 1_005);
-  assert(replay.isWanting);
+  assert(replay.isWaiting);
   replay.batch(batch(1_001, "/a/1", "x"));
-  assertEquals(replay.isWanting, false);
+  assertEquals(replay.isWaiting, false);
   replay.batch(batch(1_006, "/b/1", "x"));
-  assertEquals(replay.proven, [a, b]);
+  assertEquals(replay.confirmed, [a, b]);
   replay.batch(batch(1_002, "/b/1", "x"));
-  assert(replay.isWanting);
-  const missed = assertThrows(() => replay.proven, Missed);
+  assert(replay.isWaiting);
+  const missed = assertThrows(() => replay.confirmed, MissedChange);
   assertEquals([missed.watch, missed.revision], [b, 1_002]);
-  b.take(batch(1_002, "/b/1", "x"));
-  assertEquals(replay.proven, [a, b]);
+  b.deliver(batch(1_002, "/b/1", "x"));
+  assertEquals(replay.confirmed, [a, b]);
 });
 
 Deno.test("etcd replay: what is between the prefixes is nobody's, and counted", async () => {
@@ -90,18 +94,18 @@ Deno.test("etcd replay: what is between the prefixes is nobody's, and counted", 
   const replay = new Replay(watches, 1_005);
   replay.batch(batch(1_001, "/b/1", "12345"));
   replay.batch(batch(1_002, "/b/1"));
-  assertEquals(replay.foreign, 5);
-  assertEquals(replay.proven, watches);
+  assertEquals(replay.unrelatedBytes, 5);
+  assertEquals(replay.confirmed, watches);
 });
 
 Deno.test("etcd replay: what must come and does not, or is another, is no replay of this history", async () => {
   const a = await watchOf("/a/", batch(990, "/a/1", "x"));
   const silent = new Replay([a], 1_005);
-  assertThrows(() => silent.proven, Error, "does not serve its watches");
+  assertThrows(() => silent.confirmed, Error, "does not serve its watches");
   const other = new Replay([a], 1_005);
   other.batch(batch(990, "/a/1", "y"));
   assert(other.isOver);
-  assertThrows(() => other.proven, Error, "restored from a backup");
+  assertThrows(() => other.confirmed, Error, "restored from a backup");
 });
 
 Deno.test("etcd replay: a watch that was made anew meanwhile is neither proven nor blamed", async () => {
@@ -109,29 +113,32 @@ Deno.test("etcd replay: a watch that was made anew meanwhile is neither proven n
   const b = await watchOf("/b/");
   const replay = new Replay([a, b], 1_005);
   replay.batch(batch(1_002, "/a/1", "x"));
-  await a.reset({ type: "snapshot", revision: 1_003, pages: [] }, head(1_003));
-  assertEquals(replay.proven, [b]);
+  await a.deliverSnapshot(
+    { type: "snapshot", revision: 1_003, pages: [] },
+    head(1_003),
+  );
+  assertEquals(replay.confirmed, [b]);
   b.isLive = false;
   assert(replay.isOver);
-  assertEquals(replay.proven, []);
+  assertEquals(replay.confirmed, []);
 });
 
 Deno.test("etcd replay: after a compaction what is left to compare is, and the rest is asked for no more", async () => {
   const a = await watchOf("/a/", batch(990, "/a/1", "x"));
   const replay = new Replay([a], 1_005);
-  replay.lost("compacted");
-  assertEquals(replay.proven, []);
+  replay.ended("compacted");
+  assertEquals(replay.confirmed, []);
   const next = new Replay([a], 1_005);
   // What etcd has compacted up to there removed nothing that is to be proven.
   assertEquals(next.start, 1_000);
-  next.lost("compacted");
-  assertEquals([next.proven, a.isUncompared], [[a], true]);
+  next.ended("compacted");
+  assertEquals([next.confirmed, a.isUncompared], [[a], true]);
 });
 
 Deno.test("etcd replay: a compaction leaves what is on its way the time to come, a refusal does not", async () => {
   const isAnswered = async (reason: "compacted" | Error) => {
     const replay = new Replay([await watchOf("/a/")], 1_005);
-    replay.lost(reason);
+    replay.ended(reason);
     assert(replay.isOver);
     return await Promise.race([
       replay.answered.then(() => true),

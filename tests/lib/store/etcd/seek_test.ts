@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { IN_V2, isEtcd2 } from "../../../../lib/store/etcd/diagnosis.ts";
+import { isEtcd2, STATE_IN_V2 } from "../../../../lib/store/etcd/diagnosis.ts";
 import { EtcdStore } from "../../../../lib/store/etcd/store.ts";
 import { TlsFiles } from "../../../../lib/store/tls.ts";
 import { openssl } from "../../../util/certificates.ts";
@@ -29,7 +29,7 @@ Deno.test("etcd: while nothing is here and something in the v2 key space, that i
   await etcd.write({ "/other": "x" });
   await problems([]);
   await etcd.write({ "/lain/nodes/nodes/a:1:22": "{}" });
-  await problems([IN_V2]);
+  await problems([STATE_IN_V2]);
   await etcd.client.put("/lain/config/domain").value("lain.local");
   await config.count(2);
   await problems([]);
@@ -52,7 +52,7 @@ Deno.test("etcd: an etcd 2, which has no v3 key space, is told from one that fai
   const old = open();
   await using _config = new Collector(old, "/lain/config/");
   await eventually("it is said", () => {
-    assertEquals(old.status.problems, [IN_V2]);
+    assertEquals(old.status.problems, [STATE_IN_V2]);
     return true;
   });
   version = "3.4.23";
@@ -62,7 +62,7 @@ Deno.test("etcd: an etcd 2, which has no v3 key space, is told from one that fai
     "something else is said",
     () => other.status.problems.length > 0 ? other.status.problems : undefined,
   );
-  assertEquals(problem === IN_V2, false);
+  assertEquals(problem === STATE_IN_V2, false);
 });
 
 Deno.test("etcd: a key that the runtime cannot use tells nothing of the key space", async () => {

@@ -55,12 +55,12 @@ Deno.test("token: one that is refused is replaced once, whoever finds out", asyn
       "3 INVALID_ARGUMENT: etcdserver: revision of auth store is old",
     ]
   ) {
-    const before = await etcd.token.issued();
-    assertEquals(etcd.token.refused(before, new Error(text)), true);
-    assertEquals(etcd.token.refused(before, new Error(text)), true);
-    const after = await etcd.token.issued();
-    assertEquals(etcd.token.refused(before, new Error(text)), true);
-    assertEquals(await etcd.token.issued(), after);
+    const before = await etcd.token.current();
+    assertEquals(etcd.token.dropIfRefused(before, new Error(text)), true);
+    assertEquals(etcd.token.dropIfRefused(before, new Error(text)), true);
+    const after = await etcd.token.current();
+    assertEquals(etcd.token.dropIfRefused(before, new Error(text)), true);
+    assertEquals(await etcd.token.current(), after);
   }
   assertEquals(etcd.logins, 3);
   etcd.accepted = undefined;
@@ -136,14 +136,14 @@ Deno.test("token: connections share it, but do not wait for each other", async (
   assertEquals(await etcd.call(etcd.connect()), "token 1");
   assertEquals(etcd.logins, 1);
   // What one is refused for, another one has replaced already.
-  const old = await etcd.token.issued();
+  const old = await etcd.token.current();
   etcd.accepted = undefined;
   assertEquals(await etcd.call(etcd.connect()), "token 2");
-  assertEquals(hanging.refused(old, REFUSED), true);
-  assertEquals((await etcd.token.issued()).value, "token 2");
+  assertEquals(hanging.dropIfRefused(old, REFUSED), true);
+  assertEquals((await etcd.token.current()).value, "token 2");
   for (const isOff of [true, true, false, false]) {
     etcd.isOff = isOff;
-    shared.drop(await etcd.token.issued());
+    shared.drop(await etcd.token.current());
     await etcd.call(etcd.connect());
   }
   assertEquals(logged.lines, [

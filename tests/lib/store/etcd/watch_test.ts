@@ -28,7 +28,7 @@ async function delivered(run: (watch: EtcdWatch) => void): Promise<Told[]> {
   const [[watch, controller] = []] = opened;
   assert(watch && controller);
   const reader = items.getReader();
-  const taken = watch.reset(snapshot(5), head(5));
+  const taken = watch.deliverSnapshot(snapshot(5), head(5));
   const { value } = await reader.read();
   assert(value);
   await told(value);
@@ -47,62 +47,62 @@ const revisions = (items: readonly Told[]) => items.map((one) => one.revision);
 
 Deno.test("etcd watch: what is replayed is delivered once, also after it was proven", async () => {
   const items = await delivered((watch) => {
-    assertEquals(watch.take(batch(6)), true);
-    assertEquals(watch.take(batch(8)), true);
-    assertEquals(watch.take(batch(6)), true);
-    watch.prove(head(9));
-    assertEquals(watch.take(batch(8)), true);
-    assertEquals(watch.take(batch(10)), true);
+    assertEquals(watch.deliver(batch(6)), true);
+    assertEquals(watch.deliver(batch(8)), true);
+    assertEquals(watch.deliver(batch(6)), true);
+    watch.confirm(head(9));
+    assertEquals(watch.deliver(batch(8)), true);
+    assertEquals(watch.deliver(batch(10)), true);
   });
   assertEquals(revisions(items), [6, 8, 10]);
 });
 
 Deno.test("etcd watch: what comes after what followed it, or after it was thought to be proven, was missed", async () => {
   const items = await delivered((watch) => {
-    assertEquals(watch.take(batch(8)), true);
-    assertEquals(watch.take(batch(7)), false);
-    assertEquals([watch.knows(8), watch.knows(7)], [true, false]);
-    watch.prove(head(12));
-    assertEquals(watch.take(batch(11)), false);
+    assertEquals(watch.deliver(batch(8)), true);
+    assertEquals(watch.deliver(batch(7)), false);
+    assertEquals([watch.hasDelivered(8), watch.hasDelivered(7)], [true, false]);
+    watch.confirm(head(12));
+    assertEquals(watch.deliver(batch(11)), false);
   });
   assertEquals(revisions(items), [8]);
 });
 
 Deno.test("etcd watch: another history is one with another id, fewer elections or fewer revisions", async () => {
   await delivered((watch) => {
-    watch.take(batch(8));
-    assertEquals(watch.isOf(head(8)), true);
-    assertEquals(watch.isOf(head(7)), false);
-    assertEquals(watch.isOf(head(7), 7), true);
-    assertEquals(watch.isOf(head(8, 2, "2")), false);
-    watch.prove(head(9, 4));
-    assertEquals(watch.isOf(head(9, 3)), false);
-    assertEquals(watch.isOf(head(9, 4)), true);
+    watch.deliver(batch(8));
+    assertEquals(watch.isSameHistory(head(8)), true);
+    assertEquals(watch.isSameHistory(head(7)), false);
+    assertEquals(watch.isSameHistory(head(7), 7), true);
+    assertEquals(watch.isSameHistory(head(8, 2, "2")), false);
+    watch.confirm(head(9, 4));
+    assertEquals(watch.isSameHistory(head(9, 3)), false);
+    assertEquals(watch.isSameHistory(head(9, 4)), true);
   });
 });
 
 Deno.test("etcd watch: a revision is only asked for again when it is small", async () => {
   await delivered((watch) => {
-    assertEquals(watch.landmark, undefined);
-    watch.take(batch(6));
-    assertEquals([watch.landmark?.revision, watch.canReplay], [6, true]);
+    assertEquals(watch.checkpoint, undefined);
+    watch.deliver(batch(6));
+    assertEquals([watch.checkpoint?.revision, watch.canReplay], [6, true]);
     const value = new Uint8Array(40_000);
     const changes = [{ key: "/a/1", value }, { key: "/a/2", value }];
-    watch.take({ type: "batch", revision: 7, changes });
-    assertEquals([watch.landmark?.key, watch.canReplay], ["/a/2", false]);
+    watch.deliver({ type: "batch", revision: 7, changes });
+    assertEquals([watch.checkpoint?.key, watch.canReplay], ["/a/2", false]);
   });
 });
 
 Deno.test("etcd watch: an inventory names what changed since it was begun, and is void after a snapshot", async () => {
   const keys = new Map([["/a/1", 6]]);
   const items = await delivered((watch) => {
-    watch.take(batch(6));
+    watch.deliver(batch(6));
     watch.beginInventory();
-    watch.take(batch(7, "/a/2"));
-    watch.deliver({ revision: 6, keys });
+    watch.deliver(batch(7, "/a/2"));
+    watch.deliverInventory({ revision: 6, keys });
     watch.beginInventory();
-    watch.reset(snapshot(9), head(9));
-    watch.deliver({ revision: 8, keys });
+    watch.deliverSnapshot(snapshot(9), head(9));
+    watch.deliverInventory({ revision: 8, keys });
   });
   assertEquals(items.map(({ type }) => type), [
     "batch",
@@ -119,7 +119,7 @@ Deno.test("etcd watch: an inventory names what changed since it was begun, and i
   });
 });
 
-/** Reads a snapshot of these pages by a watch. @returns that, and whether it was taken, as {@linkcode EtcdWatch.reset} says */
+/** Reads a snapshot of these pages by a watch. @returns that, and whether it was taken, as {@linkcode EtcdWatch.deliverSnapshot} says */
 async function taking(
   pages: Pages,
   read: (item: WatchEvent) => Promise<unknown>,
@@ -130,7 +130,7 @@ async function taking(
   });
   const [watch] = watches;
   assert(watch);
-  const taken = watch.reset(snapshot(9, pages), head(9));
+  const taken = watch.deliverSnapshot(snapshot(9, pages), head(9));
   taken.catch(() => {});
   const { value } = await items.getReader().read();
   assert(value);
@@ -150,7 +150,10 @@ Deno.test("etcd watch: a snapshot is proven when it was taken whole, and marks i
   ];
   const { watch, taken } = await taking(pages, told);
   await taken;
-  assertEquals([watch.proven, watch.landmark], [9, entry("/a/3", 8)]);
+  assertEquals([watch.confirmedRevision, watch.checkpoint], [
+    9,
+    entry("/a/3", 8),
+  ]);
 });
 
 Deno.test("etcd watch: a snapshot of which a page fails, or that its reader leaves, is none", async () => {
@@ -163,7 +166,7 @@ Deno.test("etcd watch: a snapshot of which a page fails, or that its reader leav
     (item) => assertRejects(() => told(item), Error, "cut"),
   );
   await assertRejects(() => failed.taken, Error, "cut");
-  assertEquals([failed.watch.proven, failed.watch.landmark], [
+  assertEquals([failed.watch.confirmedRevision, failed.watch.checkpoint], [
     undefined,
     undefined,
   ]);
@@ -172,5 +175,5 @@ Deno.test("etcd watch: a snapshot of which a page fails, or that its reader leav
     for await (const page of item.pages) return page;
   });
   await left.taken;
-  assertEquals(left.watch.proven, undefined);
+  assertEquals(left.watch.confirmedRevision, undefined);
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { Leaves, type Node } from "../../../../lib/store/etcd2/messages.ts";
+import { type Node, NodeParser } from "../../../../lib/store/etcd2/messages.ts";
 
 const VALUE = 'a "quoted\\" {brace}, 例子 \ud83d\ude00 \u2028\n';
 const TREE = JSON.stringify({
@@ -28,7 +28,7 @@ const TREE = JSON.stringify({
 /** Reads a text in pieces of some bytes. */
 function read(text: string, size: number): Node[] {
   const bytes = new TextEncoder().encode(text);
-  const leaves = new Leaves();
+  const leaves = new NodeParser();
   const nodes: Node[] = [];
   for (let i = 0; i < bytes.length; i += size) {
     nodes.push(...leaves.push(bytes.subarray(i, i + size)));

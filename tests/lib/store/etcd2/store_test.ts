@@ -268,7 +268,10 @@ Deno.test("etcd v2: TLS with a CA and a client certificate, and a login", async 
     "the refusal is told",
     () => store.status.problems.find((text) => text.includes("/b/")),
   );
-  assertMatch(problem, /does not let it read \/b\/ \(.+\)$/);
+  assertMatch(
+    problem,
+    /^\/b\/: etcd refuses .+ does not let it read this \(.+\)$/,
+  );
   assertEquals(refused.items, []);
   await etcd.write({ "/a/1": "y" });
   await allowed.holds({ "/a/1": "y" });
@@ -336,15 +339,15 @@ const HOSTILE: Record<string, [play: Play, problem: RegExp]> = {
   ],
   "a page": [
     says("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>"),
-    /^the answer is not from etcd's v2 key space$/,
+    /^the response is not from etcd's v2 key space$/,
   ],
   "another's answer": [
     says("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", `${LIST}]}}`),
-    /^the answer is not from etcd's v2 key space$/,
+    /^the response is not from etcd's v2 key space$/,
   ],
   "an answer that ends": [
     says(`${HEAD}Connection: close\r\n\r\n`, LIST, NODE),
-    /^etcd's answer is cut off$/,
+    /^etcd's response is cut off$/,
   ],
   "headers without end": [
     endless("HTTP/1.1 200 OK\r\n", "X-Header: x\r\n"),
@@ -356,22 +359,22 @@ const HOSTILE: Record<string, [play: Play, problem: RegExp]> = {
   ],
   "a value without end": [
     endless(`${HEAD}\r\n`, 'x{"value":"' + "x".repeat(100_000)),
-    /^etcd's answer is too long$/,
+    /^etcd's response is too long$/,
   ],
   "a list without end": [
     endless(`${HEAD}\r\n${LIST}`, NODE),
-    /^etcd's answer is too long$/,
+    /^etcd's response is too long$/,
   ],
   "a word": [
     polls(says(`${HEAD}Connection: close\r\n\r\n`, "word")),
-    /^etcd's answer is no event$/,
+    /^etcd's response is no event$/,
   ],
   "an old event": [
     polls(says(
       `${HEAD}Connection: close\r\n\r\n`,
       '{"action":"set","node":{"key":"/a/1","value":"","modifiedIndex":4}}',
     )),
-    /^etcd's answer is an event that was not asked for$/,
+    /^etcd's response is an event that was not asked for$/,
   ],
 };
 

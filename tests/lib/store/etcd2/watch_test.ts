@@ -1,10 +1,15 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { sumOf } from "../../../../lib/store/etcd2/messages.ts";
+import { checksum } from "../../../../lib/store/etcd2/messages.ts";
 import { Etcd2Watch } from "../../../../lib/store/etcd2/watch.ts";
 import type { WatchEvent } from "../../../../lib/store/store.ts";
 
-function head(index: number, raftTerm = 2, raftIndex = index, clusterId = "1") {
-  return { clusterId, index, raftTerm, raftIndex };
+function header(
+  revision: number,
+  raftTerm = 2,
+  raftIndex = revision,
+  clusterId = "1",
+) {
+  return { clusterId, revision, raftTerm, raftIndex };
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -30,7 +35,7 @@ async function delivered(
         value: bytes(key),
         revision: 4 - i,
       }));
-      watch.reset({ head: head(5), entries }, 0);
+      watch.deliverSnapshot({ header: header(5), entries }, 0);
       run(watch);
       controller.close();
     },
@@ -56,10 +61,10 @@ function told(
 Deno.test("etcd2 watch: a directory that is gone takes its keys along", async () => {
   for (const above of ["/a", "/", ""]) {
     const items = await delivered((watch) => {
-      watch.take(put(6, "/a/2"));
-      watch.take(directory(true, 7, "/a/b"));
-      watch.take(directory(true, 8, above));
-      watch.take(put(9, "/a/b/1"));
+      watch.deliver(put(6, "/a/2"));
+      watch.deliver(directory(true, 7, "/a/b"));
+      watch.deliver(directory(true, 8, above));
+      watch.deliver(put(9, "/a/b/1"));
     });
     assertEquals(told(items), [
       [6, { "/a/2": "6" }],
@@ -72,67 +77,71 @@ Deno.test("etcd2 watch: a directory that is gone takes its keys along", async ()
 
 Deno.test("etcd2 watch: what a list would not show makes no batch", async () => {
   const items = await delivered((watch) => {
-    watch.take(directory(false, 6, "/a/b"));
-    watch.take(directory(true, 7, "/a/bb"));
-    watch.take(put(8, "/a/_hidden"));
-    watch.take(put(9, "/a/b/_hidden/1"));
-    watch.take(put(10, "/ab"));
-    watch.take({ ...put(11, "/a/none"), isRemoval: true });
-    assertEquals(watch.next, 12);
+    watch.deliver(directory(false, 6, "/a/b"));
+    watch.deliver(directory(true, 7, "/a/bb"));
+    watch.deliver(put(8, "/a/_hidden"));
+    watch.deliver(put(9, "/a/b/_hidden/1"));
+    watch.deliver(put(10, "/ab"));
+    watch.deliver({ ...put(11, "/a/none"), isRemoval: true });
+    assertEquals(watch.nextIndex, 12);
     // A key's place is taken by a directory.
-    watch.take(directory(false, 12, "/a/1"));
+    watch.deliver(directory(false, 12, "/a/1"));
   });
   assertEquals(told(items), [[12, { "/a/1": null }]]);
 });
 
 Deno.test("etcd2 watch: what was proven once is asked for again, and late if it comes then", async () => {
   const items = await delivered((watch) => {
-    watch.prove(head(10));
-    assertEquals([watch.next, watch.complete], [6, 10]);
-    watch.prove(head(10));
-    assertEquals([watch.next, watch.complete], [6, 10]);
-    watch.prove(head(20));
-    assertEquals([watch.next, watch.complete], [11, 20]);
-    assertEquals(watch.take(put(15, "/a/1")), false);
-    assertEquals(watch.take(put(21, "/a/1")), true);
-    watch.renew(25);
-    assertEquals(watch.take(put(24, "/a/1")), false);
-    assertEquals(watch.take(put(26, "/a/1")), true);
-    watch.renew(30);
+    watch.confirm(header(10));
+    assertEquals([watch.nextIndex, watch.completeRevision], [6, 10]);
+    watch.confirm(header(10));
+    assertEquals([watch.nextIndex, watch.completeRevision], [6, 10]);
+    watch.confirm(header(20));
+    assertEquals([watch.nextIndex, watch.completeRevision], [11, 20]);
+    assertEquals(watch.deliver(put(15, "/a/1")), false);
+    assertEquals(watch.deliver(put(21, "/a/1")), true);
+    watch.renewPoll(25);
+    assertEquals(watch.deliver(put(24, "/a/1")), false);
+    assertEquals(watch.deliver(put(26, "/a/1")), true);
+    watch.renewPoll(30);
     // With another connection it is no wonder.
     watch.resume();
-    assertEquals(watch.take(put(29, "/a/1")), true);
-    assertThrows(() => watch.take(put(29, "/a/1")), Error, "not asked for");
+    assertEquals(watch.deliver(put(29, "/a/1")), true);
+    assertThrows(
+      () => watch.deliver(put(29, "/a/1")),
+      Error,
+      "not asked for",
+    );
   });
   assertEquals(items.map(({ revision }) => revision), [15, 21, 24, 26, 29]);
 });
 
 Deno.test("etcd2 watch: another history is one with another id, or that counted less", async () => {
   await delivered((watch) => {
-    watch.take(put(8, "/a/1"));
-    assertEquals(watch.isOf(head(8)), true);
-    assertEquals(watch.isOf(head(7)), false);
-    assertEquals(watch.isOf(head(7), 7), true);
-    assertEquals(watch.isOf(head(8, 1)), false);
-    assertEquals(watch.isOf(head(8, 2, 4)), false);
-    assertEquals(watch.isOf(head(8, 2, 8, "2")), false);
+    watch.deliver(put(8, "/a/1"));
+    assertEquals(watch.isSameHistory(header(8)), true);
+    assertEquals(watch.isSameHistory(header(7)), false);
+    assertEquals(watch.isSameHistory(header(7), 7), true);
+    assertEquals(watch.isSameHistory(header(8, 1)), false);
+    assertEquals(watch.isSameHistory(header(8, 2, 4)), false);
+    assertEquals(watch.isSameHistory(header(8, 2, 8, "2")), false);
     // The answer for a key that is not there does not tell.
-    watch.prove({ clusterId: "1", index: 8 });
-    assertEquals(watch.isOf({ clusterId: "1", index: 8 }), true);
-    assertEquals(watch.isOf(head(8, 1)), false);
+    watch.confirm({ clusterId: "1", revision: 8 });
+    assertEquals(watch.isSameHistory({ clusterId: "1", revision: 8 }), true);
+    assertEquals(watch.isSameHistory(header(8, 1)), false);
   });
 });
 
 Deno.test("etcd2 watch: a refresh is no difference, another value is one", async () => {
   const [inventory] = await delivered((watch) => {
     watch.beginInventory();
-    watch.deliver({
-      head: head(9),
-      sums: new Map([
-        ["/a/1", { revision: 8, sum: sumOf(bytes("/a/1")) }],
-        ["/a/b/1", { revision: 9, sum: sumOf(bytes("/a/b/2")) }],
+    const keys = watch.revisionsOf(
+      new Map([
+        ["/a/1", { revision: 8, checksum: checksum(bytes("/a/1")) }],
+        ["/a/b/1", { revision: 9, checksum: checksum(bytes("/a/b/2")) }],
       ]),
-    });
+    );
+    watch.deliverInventory({ revision: 9, keys });
   });
   assertEquals(inventory, {
     type: "inventory",

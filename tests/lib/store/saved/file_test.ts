@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { BadState, type Identity } from "../../../../lib/store/saved/format.ts";
 import { loadState } from "../../../../lib/store/saved/read.ts";
 import { writeState } from "../../../../lib/store/saved/write.ts";
-import type { News } from "../../../../lib/store/saved/pending.ts";
+import type { PendingWrite } from "../../../../lib/store/saved/pending.ts";
 import type { Entry } from "../../../../lib/store/store.ts";
 
 const IDENTITY: Identity = {
@@ -17,7 +17,10 @@ function entry(key: string, value: string | Uint8Array, revision = 1): Entry {
   return { key, value: bytes, revision };
 }
 
-function whole(prefix: string, entries: readonly Entry[]): [string, News] {
+function whole(
+  prefix: string,
+  entries: readonly Entry[],
+): [string, PendingWrite] {
   return [prefix, {
     section: { prefix, revision: 7, at: 1_700_000_000_000 },
     isWhole: true,
@@ -30,7 +33,10 @@ class StateFile implements AsyncDisposable {
   readonly folder = Deno.makeTempDirSync({ prefix: "lainlet-state-" });
   readonly path = `${this.folder}/state`;
 
-  async write(news: Iterable<[string, News]>, hasOld = false): Promise<void> {
+  async write(
+    news: Iterable<[string, PendingWrite]>,
+    hasOld = false,
+  ): Promise<void> {
     await writeState(this.path, IDENTITY, new Map(news), hasOld);
   }
 
@@ -150,7 +156,7 @@ Deno.test("a state file with any bit that is wrong is found out", async () => {
     await file.isBad(`with a wrong bit ${i}`);
     // A file that is damaged is not put into the place of itself.
     if (i % 64 !== 0) continue;
-    const nothing: [string, News][] = [["/a/", {
+    const nothing: [string, PendingWrite][] = [["/a/", {
       isWhole: false,
       changes: new Map(),
     }]];
@@ -196,7 +202,7 @@ Deno.test("what else is no state of this cluster says what it is", async () => {
 Deno.test("a state file that is a link, of another user, or open to others is not used", async () => {
   await using file = new StateFile();
   await file.write(SMALL);
-  const nothing: [string, News][] = [["/a/", {
+  const nothing: [string, PendingWrite][] = [["/a/", {
     isWhole: false,
     changes: new Map(),
   }]];

@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { EtcdStore } from "../../../../lib/store/etcd/store.ts";
 import { MemoryStore } from "../../../../lib/store/memory.ts";
 import { writeState } from "../../../../lib/store/saved/write.ts";
-import type { News } from "../../../../lib/store/saved/pending.ts";
+import type { PendingWrite } from "../../../../lib/store/saved/pending.ts";
 import { get } from "../../../util/client.ts";
 import { TestLainlet } from "../../../util/lainlet.ts";
 import { eventually, freePort } from "../../../util/process.ts";
@@ -27,7 +27,7 @@ Deno.test("the state of a store out of reach is served, and its age told", async
       value: new TextEncoder().encode("lain.example"),
       revision: 1,
     };
-    const news = SUBTREES.map((prefix, i): [string, News] => [prefix, {
+    const news = SUBTREES.map((prefix, i): [string, PendingWrite] => [prefix, {
       section: { prefix, revision: 1, at },
       isWhole: true,
       changes: new Map(i === 0 ? [[entry.key, entry]] : []),

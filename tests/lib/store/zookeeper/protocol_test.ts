@@ -37,7 +37,7 @@ Deno.test("ZooKeeper's frames: one that is not whole is known, one that is too l
     assertThrows(
       () => [...new Frames().push(head)],
       Error,
-      "the answer is not from ZooKeeper",
+      "the response is not from ZooKeeper",
     );
   }
 });
@@ -70,5 +70,5 @@ Deno.test("jute: what is not there is not read, whatever length it claims", () =
       () => new Reader(claim(1)).long(),
       () => new Reader(new Uint8Array(3)).int(),
     ]
-  ) assertThrows(read, Error, "ZooKeeper's answer is malformed");
+  ) assertThrows(read, Error, "ZooKeeper's response is malformed");
 });

@@ -66,11 +66,11 @@ const endlessTree: Play = async (conn) => {
 const HOSTILE: Record<string, [play: Play, problem: RegExp]> = {
   "another's answer": [
     says("HTTP/1.1 400 Bad Request\r\n\r\n"),
-    /^the answer is not from ZooKeeper$/,
+    /^the response is not from ZooKeeper$/,
   ],
   "a length below nothing": [
     says(Uint8Array.of(255, 255, 255, 255)),
-    /^the answer is not from ZooKeeper$/,
+    /^the response is not from ZooKeeper$/,
   ],
   "the end": [says(), /^ZooKeeper closed the connection$/],
   "all answers, and the end at once": [
@@ -83,7 +83,7 @@ const HOSTILE: Record<string, [play: Play, problem: RegExp]> = {
   ],
   "a greeting that is too short": [
     says(new Writer().int(0).frame()),
-    /^ZooKeeper's answer is malformed$/,
+    /^ZooKeeper's response is malformed$/,
   ],
   "no session": [says(greeting(0)), /^ZooKeeper refuses a session$/],
   "silence": [silence, /^ZooKeeper did not answer within 3000 ms$/],
@@ -97,19 +97,19 @@ const HOSTILE: Record<string, [play: Play, problem: RegExp]> = {
   ],
   "an answer to nothing": [
     greets(reply(77)),
-    /^ZooKeeper's answer is to something else$/,
+    /^ZooKeeper's response is to something else$/,
   ],
   "an answer without what was asked for": [
     greets(reply(1)),
-    /^ZooKeeper's answer is malformed$/,
+    /^ZooKeeper's response is malformed$/,
   ],
   "a header that is cut": [
     greets(new Writer().int(1).frame()),
-    /^ZooKeeper's answer is malformed$/,
+    /^ZooKeeper's response is malformed$/,
   ],
   "an event that is cut": [
     greets(reply(-1)),
-    /^ZooKeeper's answer is malformed$/,
+    /^ZooKeeper's response is malformed$/,
   ],
   "an error that nobody knows": [
     greets(reply(1, -99)),
@@ -117,7 +117,7 @@ const HOSTILE: Record<string, [play: Play, problem: RegExp]> = {
   ],
   "a tree without end": [
     endlessTree,
-    /^ZooKeeper's answers have more than 256 MB$/,
+    /^ZooKeeper's responses have more than 256 MB$/,
   ],
   "an expired session": [greets(reply(1, -112)), /^the session has expired$/],
 };
@@ -152,10 +152,10 @@ Deno.test("ZooKeeper: whatever is at the other end, it is said in a line, and tr
 
 Deno.test("ZooKeeper session: nobody listens, a login is refused at once, it is closed", async () => {
   const none = new Session(`127.0.0.1:${freePort()}`, () => {});
-  await assertRejects(() => none.open(), Error, "Connection refused");
+  await assertRejects(() => none.connect(), Error, "Connection refused");
   await using server = new Hostile(greets(reply(-4, -115)));
   const refused = new Session(server.addr, () => {});
-  await refused.open();
+  await refused.connect();
   await assertRejects(
     () => refused.authenticate("a:b"),
     Error,
@@ -163,7 +163,7 @@ Deno.test("ZooKeeper session: nobody listens, a login is refused at once, it is 
   );
   await using quiet = new Hostile(greets());
   const closed = new Session(quiet.addr, () => {});
-  await closed.open();
+  await closed.connect();
   const sync = () =>
     closed.request(OP.sync, (writer) => writer.text("/"), () => {});
   const asked = sync();
@@ -187,7 +187,7 @@ Deno.test("ZooKeeper: a session that ends with its greeting is tried again, with
   await using _all = new Collector(store, "/a/");
   await eventually("it is tried again", () => server.accepted > 1 || undefined);
   assertEquals(store.status.problems, [
-    "ZooKeeper's answer is to something else",
+    "ZooKeeper's response is to something else",
   ]);
 });
 
@@ -195,7 +195,7 @@ Deno.test("ZooKeeper session: pings keep it, and its end is told to ZooKeeper", 
   // Sessions last for 2 s at the most.
   await using zookeeper = await TestZooKeeper.start({ tick: 100 });
   const session = new Session(zookeeper.endpoint, () => {});
-  await session.open();
+  await session.connect();
   const before = await zookeeper.figure("global_sessions");
   const now = performance.now();
   await eventually(

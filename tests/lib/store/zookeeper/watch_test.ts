@@ -1,24 +1,24 @@
 import { assert, assertEquals } from "@std/assert";
 import type { WatchEvent } from "../../../../lib/store/store.ts";
 import { type Told, told } from "../../../util/items.ts";
-import type { Found } from "../../../../lib/store/zookeeper/connection.ts";
-import type { Finds } from "../../../../lib/store/zookeeper/walk.ts";
+import type { ReadResult } from "../../../../lib/store/zookeeper/connection.ts";
+import type { WalkResult } from "../../../../lib/store/zookeeper/walk.ts";
 import { ZooKeeperWatch } from "../../../../lib/store/zookeeper/watch.ts";
 
 /** A znode that some transaction wrote; "" is a folder. */
-function znode(mzxid: number, value = `${mzxid}`, mtime = 1): Found {
+function znode(mzxid: number, value = `${mzxid}`, mtime = 1): ReadResult {
   const data = new TextEncoder().encode(value);
   const stat = { mzxid, mtime, size: data.length, children: 0 };
   return { zxid: mzxid, isRefused: false, stat, data };
 }
 
-const gone = (zxid: number): Found => ({ zxid, isRefused: false });
+const gone = (zxid: number): ReadResult => ({ zxid, isRefused: false });
 
 function finds(
   zxid: number,
-  znodes: Record<string, Found>,
+  znodes: Record<string, ReadResult>,
   ...refused: string[]
-): Finds {
+): WalkResult {
   return {
     zxid,
     znodes: new Map(Object.entries(znodes)),
@@ -27,9 +27,9 @@ function finds(
 }
 
 /** Reads what an event was about. */
-function round(watch: ZooKeeperWatch, found: Finds): void {
-  watch.next();
-  watch.take(found);
+function round(watch: ZooKeeperWatch, found: WalkResult): void {
+  watch.takeDirty();
+  watch.endRound(found, 0);
 }
 
 /** Lets a watch on `/a/` that holds `/a/1` and `/a/2` of zxid 5 do something. @returns what it delivers then */
@@ -39,7 +39,7 @@ async function delivered(
   const items = new ReadableStream<WatchEvent>({
     start: (controller) => {
       const watch = new ZooKeeperWatch("/a/", "/top", controller);
-      watch.resume(5, 0);
+      watch.resume(5);
       const all = { "/top/a/2": znode(4), "/top/a/1": znode(5) };
       round(watch, finds(5, { "/top/a": znode(3, "no key"), ...all }));
       run(watch);
@@ -67,12 +67,12 @@ function effect(item: Told): unknown {
 
 Deno.test("ZooKeeper watch: what has events while it is read waits for them, and is one batch", async () => {
   const items = await delivered((watch) => {
-    watch.touch("/top/a/1");
-    watch.next();
-    watch.touch("/top/a/2");
-    watch.touch("/top/a/3");
-    watch.touch("/top/b/1");
-    watch.take(finds(6, { "/top/a/1": znode(6) }));
+    watch.markDirty("/top/a/1");
+    watch.takeDirty();
+    watch.markDirty("/top/a/2");
+    watch.markDirty("/top/a/3");
+    watch.markDirty("/top/b/1");
+    watch.endRound(finds(6, { "/top/a/1": znode(6) }), 0);
     assertEquals(watch.isComplete(6), false);
     round(watch, finds(6, { "/top/a/2": gone(6), "/top/a/3": znode(6) }));
     assertEquals(watch.isComplete(6), true);
@@ -86,23 +86,24 @@ Deno.test("ZooKeeper watch: while it is written to all the time, what is whole i
   const items = await delivered((watch) => {
     let zxid = 5;
     for (let i = 0; i < 13; i++) {
-      watch.touch("/top/a/1");
-      watch.next();
-      watch.touch("/top/a/1");
-      watch.take(finds(++zxid, { "/top/a/1": znode(zxid) }));
+      watch.markDirty("/top/a/1");
+      watch.takeDirty();
+      watch.markDirty("/top/a/1");
+      watch.endRound(finds(++zxid, { "/top/a/1": znode(zxid) }), 0);
     }
     assertEquals(watch.isComplete(15), true);
     assertEquals(watch.isComplete(17), false);
     // One that was removed before the last round is not late.
     for (let i = 0; i < 5; i++) {
-      watch.next();
-      watch.touch("/top/a/1");
-      if (i === 3) watch.touch("/top/a/2");
+      watch.takeDirty();
+      watch.markDirty("/top/a/1");
+      if (i === 3) watch.markDirty("/top/a/2");
       zxid++;
-      watch.take(
+      watch.endRound(
         i < 4 ? finds(zxid, {}) : finds(zxid, {
           "/top/a/2": gone(zxid),
         }),
+        0,
       );
     }
   });
@@ -116,15 +117,15 @@ Deno.test("ZooKeeper watch: while it is written to all the time, what is whole i
 Deno.test("ZooKeeper watch: what came and went before it was read tells of a later state, if not of a change", async () => {
   const items = await delivered((watch) => {
     for (let zxid = 6; zxid <= 11; zxid++) {
-      watch.touch("/top/a/3");
-      watch.next();
-      watch.touch("/top/a/3");
-      watch.take(finds(zxid, { "/top/a/3": gone(zxid) }));
+      watch.markDirty("/top/a/3");
+      watch.takeDirty();
+      watch.markDirty("/top/a/3");
+      watch.endRound(finds(zxid, { "/top/a/3": gone(zxid) }), 0);
     }
-    assertEquals(watch.complete, 9);
+    assertEquals(watch.completeRevision, 9);
     // When nothing happens any more, what is whole tells as much.
     round(watch, finds(11, { "/top/a/3": gone(11) }));
-    assertEquals(watch.complete, 11);
+    assertEquals(watch.completeRevision, 11);
   });
   assertEquals(items, [["batch", 10, {}]]);
 });
@@ -133,11 +134,11 @@ Deno.test("ZooKeeper watch: the first state says up to where it is whole, when i
   const items = new ReadableStream<WatchEvent>({
     start: (controller) => {
       const watch = new ZooKeeperWatch("/a/", "/top", controller);
-      watch.resume(5, 2);
+      watch.resume(5);
       for (let zxid = 6; zxid <= 11; zxid++) {
-        watch.next();
-        watch.touch("/top/a/1");
-        watch.take(finds(zxid, { "/top/a/1": znode(zxid) }));
+        watch.takeDirty();
+        watch.markDirty("/top/a/1");
+        watch.endRound(finds(zxid, { "/top/a/1": znode(zxid) }), 2);
       }
       controller.close();
     },
@@ -151,18 +152,17 @@ Deno.test("ZooKeeper watch: the first state says up to where it is whole, when i
 
 Deno.test("ZooKeeper watch: another connection tells what differs, or is another history", async () => {
   const items = await delivered((watch) => {
-    watch.resume(9, 0);
-    assertEquals([...watch.next()], [["/top/a", true]]);
-    assertEquals(watch.version("/top/a/1")?.mzxid, 5);
+    watch.resume(9);
+    assertEquals([...watch.takeDirty()], [["/top/a", true]]);
     const same = { zxid: 9, isRefused: false, stat: znode(5).stat };
-    watch.take(finds(9, { "/top/a": znode(3, ""), "/top/a/1": same }));
+    watch.endRound(finds(9, { "/top/a": znode(3, ""), "/top/a/1": same }), 0);
     // One that was not come by is asked for by its name.
-    assertEquals([...watch.next()], [["/top/a/2", false]]);
-    watch.take(finds(9, { "/top/a/2": znode(4, "other", 2) }));
+    assertEquals([...watch.takeDirty()], [["/top/a/2", false]]);
+    watch.endRound(finds(9, { "/top/a/2": znode(4, "other", 2) }), 0);
     assertEquals(watch.revision, 9);
     watch.forget();
     assertEquals(watch.revision, 0);
-    watch.resume(3, 0);
+    watch.resume(3);
     round(watch, finds(3, { "/top/a": znode(2, ""), "/top/a/1": znode(3) }));
   });
   assertEquals(items, [
@@ -173,15 +173,15 @@ Deno.test("ZooKeeper watch: another connection tells what differs, or is another
 
 Deno.test("ZooKeeper watch: a znode that is refused keeps its value, and is told of", async () => {
   const items = await delivered((watch) => {
-    watch.touch("/top/a/1");
+    watch.markDirty("/top/a/1");
     round(watch, finds(6, {}, "/top/a/1"));
-    assertEquals(watch.problem?.endsWith("let it read /top/a/1"), true);
+    assertEquals(watch.refusal?.endsWith("let it read /top/a/1"), true);
     assertEquals(watch.isComplete(6), false);
-    watch.touch("/top/a/2");
+    watch.markDirty("/top/a/2");
     round(watch, finds(7, { "/top/a/2": znode(7) }));
-    watch.touch("/top/a/1");
+    watch.markDirty("/top/a/1");
     round(watch, finds(8, { "/top/a/1": znode(6) }));
-    assertEquals([watch.problem, watch.isComplete(8)], [undefined, true]);
+    assertEquals([watch.refusal, watch.isComplete(8)], [undefined, true]);
   });
   assertEquals(items, [
     ["batch", 7, { "/a/2": "7" }],
@@ -191,21 +191,23 @@ Deno.test("ZooKeeper watch: a znode that is refused keeps its value, and is told
 
 Deno.test("ZooKeeper watch: an inventory names what each key was delivered with", async () => {
   const items = await delivered((watch) => {
-    watch.touch("/top/a/2");
-    watch.touch("/top/a/3");
+    watch.markDirty("/top/a/2");
+    watch.markDirty("/top/a/3");
     round(watch, finds(9, { "/top/a/2": znode(6), "/top/a/3": znode(9) }));
     watch.beginInventory();
-    watch.deliver(finds(9, {
+    const { znodes } = finds(9, {
       "/top/a": znode(3, ""),
       "/top/a/1": znode(8),
       "/top/a/2": znode(6),
       "/top/a/3": znode(9),
       "/top/a/4": znode(9, ""),
-    }));
+    });
+    const keys = watch.revisionsOf(znodes);
+    watch.deliverInventory({ revision: 9, keys });
     // Everything is read anew meanwhile.
     watch.beginInventory();
-    watch.resume(9, 0);
-    watch.deliver(finds(9, {}));
+    watch.resume(9);
+    watch.deliverInventory({ revision: 9, keys: new Map() });
   });
   assertEquals(items[1], [["/a/1", 8], ["/a/2", 9], ["/a/3", 9]]);
   assertEquals(items.length, 2);
