@@ -15,7 +15,7 @@ import {
   unary,
 } from "../lib/view/custom_endpoint.ts";
 import { param } from "../lib/view/select.ts";
-import type { Query } from "../lib/view/query.ts";
+import type { Query } from "../lib/view/endpoint.ts";
 import { STATUS_CODE } from "@std/http/status";
 
 /** Whose an address is: `{"appname": app}`. */

@@ -6,7 +6,7 @@ import {
 } from "../lib/grpc/proto/message_pb.ts";
 import type { Member } from "../lib/json.ts";
 import type { Json } from "../lib/schema.ts";
-import { PodInfo, podInfo } from "../lib/overview/group.ts";
+import { PodInfo, podInfo } from "../lib/overview/values.ts";
 import { int32, int64 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";

@@ -5,7 +5,8 @@ import {
   type DependsItemSchema,
 } from "../lib/grpc/proto/message_pb.ts";
 import type { Member } from "../lib/json.ts";
-import { encodePortals, Portals } from "../lib/overview/service.ts";
+import { encodePortals } from "../lib/overview/values.ts";
+import { Portals } from "../lib/overview/values.ts";
 import { prefixParam, superOnly } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
 import type * as watched from "../lib/watcher/depends.ts";

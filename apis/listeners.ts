@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox";
 import { State } from "../lib/broadcast/state.ts";
 import type { Member } from "../lib/json.ts";
 import type { Json } from "../lib/schema.ts";
-import { Literals } from "../lib/overview/group.ts";
+import { Literals } from "../lib/overview/values.ts";
 import { superOnly } from "../lib/view/select.ts";
 import type { View, ViewContext } from "../lib/view/view.ts";
 import type { ListenerInfo } from "../lib/stats/counters.ts";

@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import type { Member } from "../lib/json.ts";
 import type { Json } from "../lib/schema.ts";
-import { Literals, versionOf } from "../lib/overview/group.ts";
+import { Literals, versionOf } from "../lib/overview/values.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
 import { HEALTHS, STATES, TARGETS } from "../lib/watcher/condition.ts";

@@ -1,17 +1,7 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { Type } from "@sinclair/typebox";
-import {
-  type StreamProcSchema,
-  StreamrouterStreamprocs,
-} from "../lib/grpc/proto/message_pb.ts";
+import { type Static, Type } from "@sinclair/typebox";
+import { StreamrouterStreamprocs } from "../lib/grpc/proto/message_pb.ts";
 import { array } from "../lib/json.ts";
-import type { Json } from "../lib/schema.ts";
-import {
-  countAddressed,
-  guardRouters,
-  portsOf,
-  ROUTERS_GUARD,
-} from "../lib/view/routers.ts";
+import { portsOf, routersGuard } from "../lib/view/routers.ts";
 import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";
@@ -30,20 +20,17 @@ const Proc = Type.Object({
   })),
 }, { $id: "StreamProc" });
 
-/** What a group adds, and what protects the routers. */
-interface Piece {
+/** A pod group that has ports. */
+interface AppProc {
   readonly app: string;
-  readonly name: string;
-  readonly pods: number;
-  readonly addressed: number;
+  readonly proc: Static<typeof Proc>;
   readonly json: string;
-  readonly message: MessageInitShape<typeof StreamProcSchema>;
 }
 
-/** What a stream router routes to: `{app: [{Name, Upstreams, Services}]}`. */
+/** The routes of a stream router: `{app: [{Name, Upstreams, Services}]}`. */
 export default view({
   paths: ["/v2/streamrouter/streamprocs"],
-  summary: "What a stream router routes to, by app.",
+  summary: "The routes of a stream router, by app.",
   params: BY_APP,
   mayAsk: "app",
   answer: Type.Record(Type.String(), Type.Array(Proc)),
@@ -64,81 +51,54 @@ export default view({
   },
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
-  piece(group): readonly Piece[] {
+  piece(group): readonly AppProc[] {
     const ports = portsOf(group);
     if (ports.length === 0) return [];
-    const services = ports.map(({ srcport, dstport }) => ({
-      Expect: "",
-      ListenPort: srcport,
-      Send: "",
-      UpstreamPort: dstport,
-    }));
-    const upstreams = group.pods
-      .map(({ instanceNo, containers: [first] }) => ({
-        Host: first?.ip ?? "",
-        InstanceNo: instanceNo,
-      }))
-      .sort((a, b) => a.InstanceNo - b.InstanceNo);
-    return [{
-      app: group.app,
-      name: group.name,
-      pods: group.pods.length,
-      addressed: countAddressed(group.pods),
-      json: JSON.stringify(
-        {
-          Name: group.name,
-          Services: services,
-          Upstreams: upstreams,
-        } satisfies Json<typeof Proc>,
-      ),
-      message: {
-        Name: group.name,
-        Services: services.map((service) => ({
-          ...service,
-          ListenPort: int32(service.ListenPort),
-          UpstreamPort: int32(service.UpstreamPort),
-        })),
-        Upstreams: upstreams.map(({ Host, InstanceNo }) => ({
-          Host,
-          InstanceNo: int32(InstanceNo),
-        })),
-      },
-    }];
+    const proc: AppProc["proc"] = {
+      Name: group.name,
+      Services: ports.map(({ srcport, dstport }) => ({
+        Expect: "",
+        ListenPort: srcport,
+        Send: "",
+        UpstreamPort: dstport,
+      })),
+      Upstreams: group.pods
+        .map(({ instanceNo, containers: [first] }) => ({
+          Host: first?.ip ?? "",
+          InstanceNo: instanceNo,
+        }))
+        .sort((a, b) => a.InstanceNo - b.InstanceNo),
+    };
+    return [{ app: group.app, proc, json: JSON.stringify(proc) }];
   },
-  contributions: (procs) => procs.map((proc) => [proc.app, proc]),
-  reduce: (procs) => array(procs.toSorted(byName).map(({ json }) => json)),
-  guard: {
-    counts: ([proc]) =>
-      proc === undefined ? [0, 0] : ROUTERS_GUARD.counts(proc),
-    check: ROUTERS_GUARD.check,
-  },
+  contributions: (procs) => procs.map((one) => [one.app, one]),
+  reduce: (procs) => array(sortedByName(procs).map(({ json }) => json)),
+  guard: routersGuard((group) => portsOf(group).length > 0),
   rpc: {
     service: StreamrouterStreamprocs,
-    reply: (pieces) => ({
-      Data: Object.fromEntries(
-        procsOf(pieces).map(([app, procs]) => [
-          app,
-          { procs: procs.map(({ message }) => message) },
-        ]),
-      ),
+    reduce: (app, procs) => ({
+      Data: {
+        [app]: {
+          procs: sortedByName(procs).map(({ proc }) => ({
+            Name: proc.Name,
+            Services: proc.Services.map((service) => ({
+              ...service,
+              ListenPort: int32(service.ListenPort),
+              UpstreamPort: int32(service.UpstreamPort),
+            })),
+            Upstreams: proc.Upstreams.map(({ Host, InstanceNo }) => ({
+              Host,
+              InstanceNo: int32(InstanceNo),
+            })),
+          })),
+        },
+      },
     }),
   },
 });
 
-/**
- * The procs of each app, sorted by name.
- *
- * @throws {Unavailable} when running routers are better off with what they have
- */
-function procsOf(
-  pieces: readonly (readonly [key: string, procs: readonly Piece[]])[],
-): [app: string, procs: Piece[]][] {
-  const procs = pieces.flatMap(([, procs]) => procs)
-    .sort(byName);
-  guardRouters(procs);
-  return [...Map.groupBy(procs, ({ app }) => app)];
-}
-
-function byName(a: Piece, b: Piece): number {
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+function sortedByName(procs: readonly AppProc[]): AppProc[] {
+  return procs.toSorted(({ proc: a }, { proc: b }) =>
+    a.Name < b.Name ? -1 : a.Name > b.Name ? 1 : 0
+  );
 }

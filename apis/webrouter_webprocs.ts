@@ -1,19 +1,12 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Type } from "@sinclair/typebox";
-import {
-  type CoreInfoForWebrouterSchema,
-  WebrouterWebprocs,
-} from "../lib/grpc/proto/message_pb.ts";
+import { WebrouterWebprocs } from "../lib/grpc/proto/message_pb.ts";
 import type { Member } from "../lib/json.ts";
 import type { Json } from "../lib/schema.ts";
-import {
-  countAddressed,
-  guardRouters,
-  ROUTERS_GUARD,
-} from "../lib/view/routers.ts";
+import { routersGuard } from "../lib/view/routers.ts";
 import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
-import { view } from "../lib/view/view.ts";
+import { flat, view } from "../lib/view/view.ts";
+import type { PodGroup } from "../lib/watcher/podgroup.ts";
 
 const Group = Type.Object({
   PodInfos: Type.Array(Type.Object({
@@ -25,23 +18,10 @@ const Group = Type.Object({
   })),
 }, { $id: "WebGroup" });
 
-/** What a group adds, and what protects the routers. */
-interface Piece {
-  readonly pods: number;
-  readonly addressed: number;
-  readonly members: readonly Member[];
-  readonly messages: readonly (readonly [
-    group: string,
-    message: MessageInitShape<typeof CoreInfoForWebrouterSchema>,
-  ])[];
-}
-
-const NONE: Piece = { pods: 0, addressed: 0, members: [], messages: [] };
-
-/** What a web router routes to: `{group: {PodInfos: [{Annotation, ContainerInfos: [{ContainerIp, Expose}]}]}}`. */
+/** The routes of a web router: `{group: {PodInfos: [{Annotation, ContainerInfos: [{ContainerIp, Expose}]}]}}`. */
 export default view({
   paths: ["/v2/webrouter/webprocs"],
-  summary: "What a web router routes to, by group.",
+  summary: "The routes of a web router, by group.",
   params: BY_APP,
   mayAsk: "app",
   answer: Type.Record(Type.String(), Group),
@@ -58,8 +38,8 @@ export default view({
   },
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
-  piece(group): Piece {
-    if (!isWeb(group.name)) return NONE;
+  piece(group): Member[] {
+    if (!isWeb(group)) return [];
     const json = JSON.stringify(
       {
         PodInfos: group.pods.map(({ containers }) => ({
@@ -71,38 +51,28 @@ export default view({
         })),
       } satisfies Json<typeof Group>,
     );
-    return {
-      pods: group.pods.length,
-      addressed: countAddressed(group.pods),
-      members: [[group.name, json]],
-      messages: [[group.name, {
-        PodInfos: group.pods.map(({ containers }) => ({
-          Annotation: group.annotation,
-          Containers: containers.map(({ ip, spec }) => ({
-            IP: ip,
-            Expose: int32(spec.expose),
-          })),
-        })),
-      }]],
-    };
+    return [[group.name, json]];
   },
-  members: ({ members }) => members,
-  guard: ROUTERS_GUARD,
+  members: flat,
+  guard: routersGuard(isWeb),
   rpc: {
     service: WebrouterWebprocs,
-    reply(pieces) {
-      guardRouters(pieces.map(([, piece]) => piece));
-      return {
-        Data: Object.fromEntries(
-          pieces.flatMap(([, { messages }]) => messages),
-        ),
-      };
+    message(group) {
+      if (!isWeb(group)) return {};
+      const PodInfos = group.pods.map(({ containers }) => ({
+        Annotation: group.annotation,
+        Containers: containers.map(({ ip, spec }) => ({
+          IP: ip,
+          Expose: int32(spec.expose),
+        })),
+      }));
+      return { Data: { [group.name]: { PodInfos } } };
     },
   },
 });
 
-/** `<app>.web.<proc>`; the app may hold dots. */
-function isWeb(group: string): boolean {
-  const parts = group.split(".");
+/** Whether a group is named `<app>.web.<proc>`; the app may contain dots. */
+function isWeb({ name }: PodGroup): boolean {
+  const parts = name.split(".");
   return parts.length >= 3 && parts.at(-2) === "web";
 }

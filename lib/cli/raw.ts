@@ -1,7 +1,7 @@
 import { bold, dim } from "@std/fmt/colors";
 import { Client, type Update } from "../client/client.ts";
 import { changedMembers, diff } from "../client/diff.ts";
-import { parseBounded } from "../client/json.ts";
+import { parseBounded } from "../client/limits.ts";
 import { isObject, parseExact } from "../json.ts";
 import type { RawCommand } from "./command.ts";
 import { print, tell, time } from "./output.ts";

@@ -7,7 +7,7 @@ import {
   PeerError,
   RefusedError,
 } from "../client/client.ts";
-import { oneLine } from "../client/limits.ts";
+import { oneLine } from "../client/errors.ts";
 import { Layout } from "./layout.ts";
 import { fold, printable, table } from "./render.ts";
 import { type Cell, cell, type Column } from "./tables/listing.ts";

@@ -12,59 +12,65 @@
 import { ChildController } from "../abort.ts";
 import { backoff, sleep } from "../time.ts";
 import type { Data, EndpointName, Params, ViewName } from "./declared.ts";
-import { errorMessage, LimitError, PeerError, RefusedError } from "./errors.ts";
-import { events } from "./events.ts";
-import { ClientRequest } from "./request.ts";
-import { parseBounded } from "./json.ts";
-import { oneLine, STEADY } from "./limits.ts";
+import {
+  errorMessage,
+  LimitError,
+  oneLine,
+  PeerError,
+  RefusedError,
+} from "./errors.ts";
+import { parseBounded, STEADY } from "./limits.ts";
 import { applyMergePatch, reuseEqualParts } from "./patch.ts";
-import { isRetryable } from "./retry.ts";
+import { ClientRequest, events, isRetryable } from "./request.ts";
 
 export { errorMessage, LimitError, PeerError, RefusedError };
 export type { Data, EndpointName, Params, ViewName };
 
-/** A state that differs from the one before. */
+/** A state that differs from the previous one. */
 export interface Update<T> {
-  /** `delete`: something was only removed. */
+  /** `delete`: things were only removed. */
   readonly kind: "init" | "update" | "delete";
   readonly data: T;
-  /** The state before; what is equal in both is the same object. */
+  /** The previous state. Parts that are equal in both are the same objects. */
   readonly previous?: T;
-  /** The stream was interrupted: there may have been states between the two. */
+  /** Whether the stream was interrupted, so that states may have been missed. */
   readonly isAfterGap: boolean;
 }
 
-/** How a watch is doing: lainlet answers, perhaps without a state for the reason given, or the connection is lost. */
+/** The status of a watch. */
 export interface WatchStatus {
+  /** Whether lainlet responds. */
   readonly isOpen: boolean;
+  /** Why there is no state at present. */
   readonly problem?: string;
 }
 
-/** How to watch. */
+/** Options of {@linkcode Client.watch}. */
 export interface WatchOptions {
   /** Ends the watch. */
   readonly signal?: AbortSignal;
+  /** Called when the status may have changed. */
   readonly onStatus?: (status: WatchStatus) => void;
 }
 
-/** How soon a stream that is refused ends after its error, in ms. */
+/** A stream that is refused ends within this time after its error, in ms. */
 const ERROR_GRACE = 200;
 
-/** How long a watch may have nothing to say at its beginning, in ms. */
-const PATIENCE = 2_000;
+/** After this time without an event, a new watch asks why, in ms. */
+const FIRST_EVENT_TIMEOUT = 2_000;
 
-/** Events that carry a state, or what makes one of the last, or say why there is none, or no other. */
+/** The events that a watch reads; others are ignored. */
 const EVENTS = ["init", "update", "delete", "patch", "error", "unchanged"];
 
 /**
- * Asks one lainlet. It trusts in no more than that what lainlet answers is of
- * the declared shape: whoever is at the other end, it takes no more memory
- * and time than `limits.ts` says, and follows no redirect.
+ * A client of one lainlet. It trusts lainlet to answer in the declared shape,
+ * and nothing else: memory and time of a request are bounded by `limits.ts`,
+ * and redirects are not followed.
  */
 export class Client {
   /**
-   * @param base where it is, `http://127.0.0.1:9001`; behind a proxy perhaps with a path, `https://node1/lainlet/`
-   * @param parse for those to whom the numbers of `JSON.parse` are not exact enough
+   * @param base lainlet's URL, `http://127.0.0.1:9001`; behind a proxy it may have a path, `https://node1/lainlet/`
+   * @param parse parses JSON, for programs that need numbers more exact than those of `JSON.parse`
    */
   constructor(
     private readonly base: string,
@@ -72,12 +78,12 @@ export class Client {
   ) {}
 
   /**
-   * The present state.
+   * Gets the present state.
    *
-   * @throws {RefusedError} when lainlet does not answer that
-   * @throws {LimitError} when the answer is more than `limits.ts` allows
-   * @throws {PeerError} when it cannot be reached, does not keep up, or is not lainlet
-   * @throws {TypeError} when the base is no URL of HTTP
+   * @throws {RefusedError} when lainlet refuses the request
+   * @throws {LimitError} when the answer exceeds a limit
+   * @throws {PeerError} when lainlet cannot be reached, or does not respond in time
+   * @throws {TypeError} when the base is not an HTTP URL
    */
   async get<N extends EndpointName>(
     name: N,
@@ -88,29 +94,28 @@ export class Client {
     return trusted(parseBounded(text, this.parse));
   }
 
-  /** {@linkcode get} as it came, which need not be JSON then. */
+  /** Gets an answer as text, which need not be JSON. @throws as {@linkcode get} */
   async text(
     name: string,
     params: Readonly<Record<string, string | undefined>>,
     signal?: AbortSignal,
   ): Promise<string> {
-    const exchange = new ClientRequest(signal);
+    const request = new ClientRequest(signal);
     try {
-      await exchange.open(this.#url(name, params));
-      return await exchange.text();
+      await request.open(this.#url(name, params));
+      return await request.text();
     } finally {
-      exchange.close();
+      request.close();
     }
   }
 
   /**
-   * All states from now on, none like the one before it. It reconnects by
-   * itself, for as long as that takes, and asks for patches where there are.
-   * What is not the other end's fault ends it: what `parse` and `onStatus`
-   * throw, above all.
+   * Yields the present state, and then each state that differs from the
+   * previous one. It reconnects for as long as it takes, and asks for patches
+   * where the view has them. Errors of `parse` and `onStatus` end it.
    *
-   * @throws {RefusedError} when lainlet does not, or no longer, answer that
-   * @throws {TypeError} when the base is no URL of HTTP
+   * @throws {RefusedError} when lainlet refuses the watch, also later
+   * @throws {TypeError} when the base is not an HTTP URL
    */
   watch<N extends ViewName>(
     name: N,
@@ -120,59 +125,59 @@ export class Client {
     return trusted(this.watchAny(name, params, options));
   }
 
-  /** {@linkcode watch} of a name that is only known when the program runs. */
+  /** As {@linkcode watch}, for a name that is not known at compile time. */
   async *watchAny(
     name: string,
     params: Readonly<Record<string, string | undefined>>,
     options: WatchOptions = {},
   ): AsyncGenerator<Update<unknown>, void> {
-    const over = new ChildController(options.signal);
+    const ending = new ChildController(options.signal);
     try {
-      yield* this.#states(name, params, options, over);
+      yield* this.#states(name, params, options, ending);
     } finally {
-      over.abort();
+      ending.abort();
     }
   }
 
-  /** @param over aborts with the options' signal; aborted, too, with an error of what is said by a timer, of which nobody else would hear */
+  /** @param ending aborts with the options' signal, or with an error that a timer's callback throws */
   async *#states(
     name: string,
     params: Readonly<Record<string, string | undefined>>,
     { signal: end = new AbortController().signal, onStatus }: WatchOptions,
-    over: AbortController,
+    ending: AbortController,
   ): AsyncGenerator<Update<unknown>, void> {
-    const { signal } = over;
-    const later = (ms: number, say: () => void | Promise<void>) =>
+    const { signal } = ending;
+    const later = (ms: number, call: () => void | Promise<void>) =>
       setTimeout(async () => {
         try {
-          await say();
+          await call();
         } catch (error) {
-          over.abort(error);
+          ending.abort(error);
         }
       }, ms);
     let last: { readonly data: unknown; readonly etag?: string } | undefined;
     let isAfterGap = false;
     let patch: "merge" | undefined = "merge";
     for (let failures = 0; !end.aborted; failures++) {
-      /** Why there is no state at the moment. */
+      /** Why there is no state at present. */
       let problem: string | undefined;
       const since = last?.etag;
-      /** Whether lainlet knows what there is to patch. */
-      let isWhole = since !== undefined;
+      /** Whether patches can be applied: lainlet knows the state that they are based on. */
+      let hasBase = since !== undefined;
       let isSilent = true;
-      let timer = later(PATIENCE, async () => {
-        const why = await this.#whySilent(signal);
-        if (isSilent && why !== undefined) {
-          onStatus?.({ isOpen: true, problem: why });
+      let timer = later(FIRST_EVENT_TIMEOUT, async () => {
+        const reason = await this.#silenceReason(signal);
+        if (isSilent && reason !== undefined) {
+          onStatus?.({ isOpen: true, problem: reason });
         }
       });
-      const begin = performance.now();
-      /** How long lainlet asks to wait, in ms. */
+      const start = performance.now();
+      /** How long lainlet asks to wait before a retry, in ms. */
       let retryAfter = 0;
       try {
-        const asked = { ...params, watch: "1", patch, tag: "1" };
-        const url = this.#url(name, asked) +
-          // A view may have a parameter of this name, too.
+        const query = { ...params, watch: "1", patch, tag: "1" };
+        const url = this.#url(name, query) +
+          // The view may have its own parameter `since`.
           (since === undefined ? "" : `&since=${encodeURIComponent(since)}`);
         for await (const { event, data: text, etag } of events(url, signal)) {
           if (!EVENTS.includes(event)) continue;
@@ -184,15 +189,17 @@ export class Client {
           }
           if (event === "error") {
             problem = oneLine(text);
-            // Of a stream that ends with this, it is no status.
+            // A stream that ends now was refused, which is no status.
             timer = later(
               ERROR_GRACE,
               () => onStatus?.({ isOpen: true, problem }),
             );
             continue;
           }
-          if (event !== "patch") isWhole = true;
-          else if (!isWhole) throw new PeerError("there is no state to patch");
+          if (event !== "patch") hasBase = true;
+          else if (!hasBase) {
+            throw new PeerError("a patch without a state to apply it to");
+          }
           problem = undefined;
           const value = parseBounded(text, this.parse);
           onStatus?.({ isOpen: true });
@@ -212,16 +219,16 @@ export class Client {
         }
         if (end.aborted) return;
         clearTimeout(timer);
-        // A refusal ends a stream after an error, but so may a restart: this tells.
+        // The stream may have been refused, or lainlet restarts: ask which.
         if (problem !== undefined) await this.text(name, params, signal);
         onStatus?.({ isOpen: false, problem: "lainlet ended the stream" });
       } catch (error) {
         const isRefused = error instanceof RefusedError;
-        const isTheirs = isRefused || error instanceof PeerError;
-        if (end.aborted && (isTheirs || error === end.reason)) return;
-        if (!isTheirs) throw error;
+        const isPeerFault = isRefused || error instanceof PeerError;
+        if (end.aborted && (isPeerFault || error === end.reason)) return;
+        if (!isPeerFault) throw error;
         const isRefusal = isRefused && !isRetryable(error.status);
-        // Not every answer can be patched, and only the server knows which.
+        // Views whose answer is a list refuse patches.
         if (isRefusal && error.status === 400 && patch !== undefined) {
           patch = undefined;
           continue;
@@ -240,15 +247,15 @@ export class Client {
         isSilent = false;
         clearTimeout(timer);
       }
-      // One that says something and ends, again and again, does not go well.
-      if (performance.now() - begin > STEADY) failures = 0;
+      // A stream that ends soon after each connection counts as failing.
+      if (performance.now() - start > STEADY) failures = 0;
       isAfterGap = last !== undefined;
       await sleep(retryAfter + backoff(failures), signal);
     }
   }
 
-  /** Why a watch has nothing to say: lainlet may have read nothing yet. */
-  async #whySilent(signal: AbortSignal): Promise<string | undefined> {
+  /** Asks why a watch has no state yet; undefined when lainlet cannot be reached, which the watch reports. */
+  async #silenceReason(signal: AbortSignal): Promise<string | undefined> {
     try {
       await this.text("/readyz", {}, signal);
       return "no state yet";
@@ -256,7 +263,6 @@ export class Client {
       if (error instanceof RefusedError) {
         return `no state yet: ${error.message}`;
       }
-      // When it cannot be reached, the watch says so.
       if (error instanceof PeerError) return undefined;
       throw error;
     }
@@ -268,7 +274,7 @@ export class Client {
   ): string {
     const url = new URL(this.base);
     if (!/^https?:$/.test(url.protocol)) {
-      throw new TypeError(`"${this.base}" is no URL of HTTP`);
+      throw new TypeError(`"${this.base}" is not an HTTP URL`);
     }
     const path = name.startsWith("/") ? name : `/v2/${name}`;
     url.pathname = url.pathname.replace(/\/+$/, "") + path;
@@ -282,7 +288,7 @@ export class Client {
   }
 }
 
-/** What lainlet answers is as its endpoints declare it: its tests see to that. */
+/** Lainlet answers in the declared shape, as its tests check. */
 function trusted<T>(answer: unknown): T {
   return answer as T;
 }

@@ -1,13 +1,14 @@
 /**
- * What can be asked, as the endpoints declare it. The package of the client has
- * another file in the place of this one, which `deno task pack` makes of the
- * same declarations.
+ * The types of the endpoints' parameters and answers, from their declarations.
+ * In the npm package `deno task pack` replaces this file by the types written
+ * out.
  *
  * @module
  */
 import type { Static, TSchema } from "@sinclair/typebox";
 import type * as apis from "../../apis/mod.ts";
-import type { Endpoint, Param } from "../view/endpoint.ts";
+import type { Endpoint } from "../view/endpoint.ts";
+import type { Param } from "../view/endpoint.ts";
 import type { View } from "../view/view.ts";
 
 type Declared = typeof apis[keyof typeof apis];
@@ -16,13 +17,13 @@ type NamesOf<E> = E extends Endpoint ? NameOf<E["paths"][number]> : never;
 type WithName<N, E> = E extends unknown ? N extends NamesOf<E> ? E : never
   : never;
 
-/** What can be watched: `nodes`, `webrouter/webprocs`, … */
+/** The name of a view: `nodes`, `webrouter/webprocs`, … */
 export type ViewName = NamesOf<Extract<Declared, View>>;
 
-/** What answers with JSON: the views, and other endpoints by their path, `/debug`. */
+/** The name of an endpoint that answers with JSON: a view, or a path such as `/debug`. */
 export type EndpointName = NamesOf<Extract<Declared, { answer: TSchema }>>;
 
-/** What an endpoint answers. */
+/** The answer of an endpoint. */
 export type Data<N extends EndpointName> = WithName<N, Declared> extends
   { answer: infer A extends TSchema } ? Static<A> : never;
 

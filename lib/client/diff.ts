@@ -2,20 +2,20 @@ import microdiff from "microdiff";
 import { isDeeperThan, isObject } from "../json.ts";
 import { MAX_DEPTH } from "./limits.ts";
 
-/** One thing that differs between two values. */
+/** A part in which two values differ. */
 export interface Difference {
-  /** Where, `PodInfos[InstanceNo=1].Dependencies[0]`; "" for the whole. */
+  /** The part's path, `PodInfos[InstanceNo=1].Dependencies[0]`; "" for the whole value. */
   readonly path: string;
   readonly kind: "added" | "removed" | "changed";
   readonly before?: unknown;
   readonly after?: unknown;
 }
 
-/** What differs between two JSON values; undefined is nothing at all. Looks into text that is JSON itself. */
+/** Finds where two JSON values differ; undefined is a missing value. Strings that contain JSON are compared as JSON. */
 export function diff(before: unknown, after: unknown): Difference[] {
   if (before === undefined) return [{ path: "", kind: "added", after }];
   if (after === undefined) return [{ path: "", kind: "removed", before }];
-  const [a, b] = [inside(before), inside(after)];
+  const [a, b] = [containerOf(before), containerOf(after)];
   if (
     a === undefined || b === undefined || Array.isArray(a) !== Array.isArray(b)
   ) {
@@ -37,10 +37,7 @@ export function diff(before: unknown, after: unknown): Difference[] {
   });
 }
 
-/**
- * The members that are not the same objects in two states, with what they
- * were and are; undefined: not there.
- */
+/** The members that are not identical (`===`) in two states; undefined: missing. */
 export function changedMembers(
   before: object,
   after: object,
@@ -52,13 +49,13 @@ export function changedMembers(
     .map((name) => [name, old.get(name), now.get(name)]);
 }
 
-type Inside = Record<string, unknown> | unknown[];
+type Container = Record<string, unknown> | unknown[];
 
 /**
- * Turns lists of things that are told by a number or a name, in both values,
- * into objects by that: so what is left of a list is compared with itself.
+ * Turns lists whose items have an identity in both values into objects by that
+ * identity, so that an item is compared with itself wherever it is.
  */
-function aligned(a: Inside, b: Inside): [Inside, Inside] {
+function aligned(a: Container, b: Container): [Container, Container] {
   const name = IDENTITIES.find((name) =>
     hasUniqueIds(a, name) && hasUniqueIds(b, name)
   );
@@ -69,7 +66,7 @@ function aligned(a: Inside, b: Inside): [Inside, Inside] {
   const after = new Map(Object.entries(now));
   for (const [key, value] of before) {
     const other = after.get(key);
-    if (!isInside(value) || !isInside(other)) continue;
+    if (!isContainer(value) || !isContainer(other)) continue;
     const [one, two] = aligned(value, other);
     before.set(key, one);
     after.set(key, two);
@@ -77,10 +74,10 @@ function aligned(a: Inside, b: Inside): [Inside, Inside] {
   return [like(old, before), like(now, after)];
 }
 
-/** What tells the items of a list apart, and stays when one of them changes. */
+/** Members that identify the items of a list. */
 const IDENTITIES = ["InstanceNo", "PodName"];
 
-function hasUniqueIds(list: Inside, name: string): boolean {
+function hasUniqueIds(list: Container, name: string): boolean {
   if (!Array.isArray(list) || list.length === 0) return false;
   const names = list.map((item: unknown) => Object(item)[name]);
   const isName = (value: unknown) =>
@@ -89,7 +86,7 @@ function hasUniqueIds(list: Inside, name: string): boolean {
     new Set(names.map(String)).size === list.length;
 }
 
-function byIdentity(list: Inside, name: string): Record<string, unknown> {
+function byIdentity(list: Container, name: string): Record<string, unknown> {
   return Object.fromEntries(
     Object.values(list).map((
       item,
@@ -97,25 +94,23 @@ function byIdentity(list: Inside, name: string): Record<string, unknown> {
   );
 }
 
-function like(value: Inside, members: Map<string, unknown>): Inside {
+function like(value: Container, members: Map<string, unknown>): Container {
   return Array.isArray(value)
     ? [...members.values()]
     : Object.fromEntries(members);
 }
 
-function isInside(value: unknown): value is Inside {
+function isContainer(value: unknown): value is Container {
   return Array.isArray(value) || isObject(value);
 }
 
-/** What can be looked into: an object or a list, or text of one. */
-function inside(
-  value: unknown,
-): Inside | undefined {
-  if (isInside(value)) return value;
+/** An object or a list, also from JSON text; undefined for other values. */
+function containerOf(value: unknown): Container | undefined {
+  if (isContainer(value)) return value;
   if (typeof value !== "string" || !/^\s*[[{]/.test(value)) return undefined;
   if (isDeeperThan(value, MAX_DEPTH)) return undefined;
   try {
-    return inside(JSON.parse(value));
+    return containerOf(JSON.parse(value));
   } catch {
     return undefined;
   }

@@ -1,12 +1,16 @@
-import { oneLine } from "./limits.ts";
+/** The most that is read of a refusal's message, in bytes. */
+export const MAX_REFUSAL_SIZE = 4 * 1024;
 
-/** Lainlet's refusal to answer; the message is its own, as one line. */
+/** The most that is shown of a message, in characters. */
+const MAX_LINE_LENGTH = 500;
+
+/** The request was refused. The message is the response's, as one line. */
 export class RefusedError extends Error {
   override readonly name = "RefusedError";
 
   /**
-   * @param status of HTTP
-   * @param retryAfter how long lainlet, or a proxy before it, asks to wait before the next request, in ms, 60 s at the most
+   * @param status the HTTP status
+   * @param retryAfter how long the response asks to wait before the next request, in ms, at most 60,000
    */
   constructor(
     readonly status: number,
@@ -18,29 +22,37 @@ export class RefusedError extends Error {
 }
 
 /**
- * What the other end did wrong, or the way to it: nobody is there, it is
- * silent, or what it says is nothing of lainlet's. The message is one line.
- * Asking again may help, which it does not after any other error.
+ * The server cannot be reached, does not respond in time, or does not respond
+ * as lainlet does. The message is one line. Unlike after any other error, a
+ * retry may help.
  */
 export class PeerError extends Error {
   override readonly name: string = "PeerError";
 }
 
 /**
- * An answer beyond the limits of this client: too long, nested too deep, too
- * many values. It came, and may be lainlet's.
+ * A response exceeds a limit of this client: it is too long, nested too deep,
+ * or has too many values.
  */
 export class LimitError extends PeerError {
   override readonly name = "LimitError";
 }
 
-/** What went wrong, as one line. */
+/** The message of an error, as one line. */
 export function errorMessage(error: unknown): string {
   if (!(error instanceof Error)) return oneLine(String(error));
   const { message, cause } = error;
-  const isWhole = error instanceof PeerError || !(cause instanceof Error);
-  // Deno's `fetch` says first to where, which whoever asks knows.
-  const said = (isWhole ? message : cause.message)
+  const isComplete = error instanceof PeerError || !(cause instanceof Error);
+  // Deno's `fetch` starts with the URL, which the caller knows.
+  const text = (isComplete ? message : cause.message)
     .replace(/^error sending request .+?: client error \(\w+\): /, "");
-  return oneLine(said);
+  return oneLine(text);
+}
+
+/** A text as one line, cut when it is long. */
+export function oneLine(text: string): string {
+  const line = text.slice(0, MAX_REFUSAL_SIZE).replace(/\s+/g, " ").trim();
+  return line.length > MAX_LINE_LENGTH
+    ? `${line.slice(0, MAX_LINE_LENGTH)}…`
+    : line;
 }

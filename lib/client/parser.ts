@@ -1,38 +1,36 @@
-import { ByteBuffer } from "./bytes.ts";
 import { LimitError } from "./errors.ts";
-import { MAX_LINES, MAX_NAME, MAX_SIZE } from "./limits.ts";
+import { ByteBuffer, MAX_LINES, MAX_NAME_LENGTH, MAX_SIZE } from "./limits.ts";
 
-/** An event of a stream. */
+/** An event of an event stream. */
 export interface StreamEvent {
-  /** `message` when the stream names none. */
+  /** The event's name; `message` when the stream gives none. */
   readonly event: string;
-  /** Its data. */
   readonly data: string;
-  /** The entity tag of the state that it makes, where lainlet says it in a comment. */
+  /** The entity tag of the state after this event, from a comment of lainlet's. */
   readonly etag?: string;
 }
 
-/** What lainlet says in comments: how a state is called, and that it is the one that the listener has. */
+/** The comments of lainlet: the entity tag of a state, and that the client's state is the present one. */
 const ETAG = "etag ";
 const UNCHANGED = "unchanged";
 
-/** Longer tags are none of lainlet's, in bytes. */
+/** Longer entity tags are not lainlet's; in bytes. */
 const MAX_ETAG = 100;
 
 const [LF, CR, SPACE, COLON] = [10, 13, 32, 58];
 
 /**
- * Reads an event stream, in pieces of any size; what it costs grows with the
- * bytes alone. It knows `data` and `event`, and lainlet's comments: that the
- * state is the one that the listener has is an event `unchanged`. Ids and times
- * to reconnect are passed over, since a client of lainlet's has no use for them.
+ * Parses an event stream, in chunks of any size, in time linear in the bytes.
+ * It reads `data`, `event`, and lainlet's comments; the comment that the state
+ * is unchanged yields an event `unchanged`. It ignores `id` and `retry`, which
+ * this client does not use.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
 export class EventParser {
-  /** The data of the event so far, each line ended, and behind it the line so far. */
+  /** The data lines of the event so far, each with its end, then the current line. */
   readonly #bytes: ByteBuffer;
-  /** Where the line begins. */
+  /** Where the current line starts. */
   #line = 0;
   #lines = 0;
   #event = "";
@@ -40,19 +38,19 @@ export class EventParser {
   #isUnchanged = false;
   #isAfterCr = false;
   #isFirst = true;
-  // A byte order mark is one at the beginning of the stream only.
+  // A byte order mark counts as one at the start of the stream only.
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-  /** Blank lines so far, with which whatever came before is over. */
-  blanks = 0;
+  /** How many blank lines were read: each ends an event or a comment. */
+  blankLines = 0;
 
-  /** @param limit the most that an event may hold, in bytes */
+  /** @param limit the maximum size of an event, in bytes */
   constructor(limit = MAX_SIZE) {
     this.#bytes = new ByteBuffer(limit, "an event");
   }
 
   /**
-   * The events that are whole with these bytes.
+   * Parses a chunk, and yields the events that are complete.
    *
    * @throws {LimitError} when an event is too long
    */
@@ -84,7 +82,7 @@ export class EventParser {
   #endLine(): StreamEvent | undefined {
     const { array, length } = this.#bytes;
     let line = array.subarray(this.#line, length);
-    if (this.#isFirst && isMark(line)) line = line.subarray(3);
+    if (this.#isFirst && isByteOrderMark(line)) line = line.subarray(3);
     this.#isFirst = false;
     if (line.length === 0) return this.#dispatch();
     if (++this.#lines > MAX_LINES) {
@@ -96,22 +94,24 @@ export class EventParser {
     const value = colon === -1
       ? line.subarray(0, 0)
       : line.subarray(colon + gap);
-    if (isNamed(name, "data")) {
-      // In place of its line, which is longer than it is with its end.
+    if (isText(name, "data")) {
+      // Overwrites its line, which is longer than the data and a line feed.
       array.set(value, this.#line);
       this.#line += value.length;
       array[this.#line++] = LF;
-    } else if (isNamed(name, "event")) {
-      // A character takes four bytes at the most.
-      this.#event = this.#decoder.decode(value.subarray(0, 4 * MAX_NAME + 4))
-        .slice(0, MAX_NAME);
+    } else if (isText(name, "event")) {
+      // A character takes at most four bytes.
+      this.#event = this.#decoder.decode(
+        value.subarray(0, 4 * MAX_NAME_LENGTH + 4),
+      )
+        .slice(0, MAX_NAME_LENGTH);
     } else if (colon === 0 && value.length <= ETAG.length + MAX_ETAG) {
-      this.#note(this.#decoder.decode(value));
+      this.#readComment(this.#decoder.decode(value));
     }
     this.#bytes.length = this.#line;
   }
 
-  #note(comment: string): void {
+  #readComment(comment: string): void {
     if (comment.startsWith(ETAG)) this.#etag = comment.slice(ETAG.length);
     else if (comment === UNCHANGED) this.#isUnchanged = true;
   }
@@ -121,7 +121,7 @@ export class EventParser {
     const end = this.#line - 1;
     const etag = this.#etag;
     const isUnchanged = this.#isUnchanged;
-    this.blanks++;
+    this.blankLines++;
     this.#event = "";
     this.#etag = undefined;
     this.#isUnchanged = false;
@@ -137,11 +137,11 @@ export class EventParser {
   }
 }
 
-function isMark([a, b, c]: Uint8Array): boolean {
+function isByteOrderMark([a, b, c]: Uint8Array): boolean {
   return a === 0xef && b === 0xbb && c === 0xbf;
 }
 
-function isNamed(bytes: Uint8Array, name: string): boolean {
+function isText(bytes: Uint8Array, name: string): boolean {
   return bytes.length === name.length &&
     bytes.every((byte, i) => byte === name.charCodeAt(i));
 }

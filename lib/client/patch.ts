@@ -1,8 +1,9 @@
 import { isObject, isRawNumber } from "../json.ts";
 
 /**
- * Applies a JSON Merge Patch. Changes neither value; what the patch does not
- * touch is the same object as before. Members stay sorted, as lainlet has them.
+ * Applies a JSON Merge Patch, without changing either value. Parts that the
+ * patch does not change are the same objects as before. Members stay sorted, as
+ * lainlet sends them.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7396#section-2
  */
@@ -23,8 +24,8 @@ function byName([a]: [string, unknown], [b]: [string, unknown]): number {
 }
 
 /**
- * Makes of a value one that is equal, and shares with an earlier one whatever
- * is equal in both: it is the earlier one itself when all is.
+ * Returns a value equal to `value` in which every part that is equal in
+ * `earlier` is that same object; `earlier` itself when all is equal.
  */
 export function reuseEqualParts(earlier: unknown, value: unknown): unknown {
   if (Object.is(earlier, value)) return earlier;

@@ -1,40 +1,52 @@
 import { ChildController, onAbort } from "../abort.ts";
-import { ByteBuffer } from "./bytes.ts";
-import { errorMessage, PeerError, RefusedError } from "./errors.ts";
-import { MAX_REFUSAL, MAX_SIZE, PROGRESS, SILENCE } from "./limits.ts";
-import { parseRetryAfter } from "./retry.ts";
+import {
+  errorMessage,
+  MAX_REFUSAL_SIZE,
+  PeerError,
+  RefusedError,
+} from "./errors.ts";
+import {
+  ByteBuffer,
+  HEARTBEAT,
+  MAX_RETRY_AFTER,
+  MAX_SIZE,
+  PROGRESS_SIZE,
+  SILENCE,
+} from "./limits.ts";
+import { EventParser, type StreamEvent } from "./parser.ts";
 
 /**
- * One request, and what is read of its answer. Whoever is at the other end,
- * it follows no redirect, and does not wait for what is dead or crawls.
+ * An HTTP request and its response. It follows no redirect, and gives up when
+ * the response stalls or is too slow.
  */
 export class ClientRequest {
   readonly #closing: ChildController;
   readonly #signal: AbortSignal;
   #reader?: ReadableStreamDefaultReader<Uint8Array>;
-  /** How much longer to wait, in ms. */
-  #patience = SILENCE;
-  /** Bytes since there was progress. */
-  #come = 0;
+  /** The time left until the response is given up, in ms. */
+  #timeLeft = SILENCE;
+  /** Bytes since {@linkcode #timeLeft} was last reset. */
+  #progress = 0;
 
-  /** @param signal ends it, as {@linkcode close} does, which is to be called in any case */
+  /** {@linkcode close} must be called in any case. @param signal ends the request, too */
   constructor(signal?: AbortSignal) {
     this.#closing = new ChildController(signal);
     this.#signal = this.#closing.signal;
-    // Deno's fetch forgets its signal as soon as garbage is collected, once the
-    // headers are there.
+    // Once the headers are there, Deno's fetch drops its signal as soon as
+    // garbage is collected.
     onAbort(this.#signal, () => this.#reader?.cancel().catch(() => {}));
   }
 
   /**
-   * Asks; what follows the headers is there for {@linkcode read}.
+   * Sends the request and reads the response's headers; {@linkcode read} reads
+   * the body.
    *
-   * @returns the media type of the answer
-   * @throws {RefusedError} when the answer is an error
-   * @throws {PeerError} when nobody can be reached, it does not come, or is no answer of lainlet's
+   * @returns the response's media type
+   * @throws {RefusedError} when the status is 400 or more
+   * @throws {PeerError} when there is no response in time, or it is not lainlet's
    */
   async open(url: string): Promise<string> {
-    const { status, type, headers, body } = await this.#waiting(
+    const { status, type, headers, body } = await this.#withTimeout(
       fetch(url, { signal: this.#signal, redirect: "manual" }),
     );
     this.#reader = body?.getReader();
@@ -42,9 +54,9 @@ export class ClientRequest {
       const retryAfter = parseRetryAfter(headers.get("Retry-After"));
       throw new RefusedError(status, await this.#refusal(), retryAfter);
     }
-    // Browsers do not say where to.
+    // Browsers hide the location.
     const location = type === "opaqueredirect"
-      ? "somewhere else"
+      ? "another location"
       : headers.get("Location");
     if (location !== null) throw new PeerError(`it redirects to ${location}`);
     if (status !== 200) throw new PeerError(`it answers with HTTP ${status}`);
@@ -52,59 +64,64 @@ export class ClientRequest {
   }
 
   /**
-   * The next bytes of the answer; undefined at its end.
+   * The next bytes of the body; undefined at its end.
    *
-   * @throws {PeerError} when the connection is lost, nothing comes, or too little
+   * @throws {PeerError} when the connection is lost, stalls, or is too slow
    */
   async read(): Promise<Uint8Array | undefined> {
     if (this.#reader === undefined) return undefined;
-    const { done, value } = await this.#waiting(this.#reader.read());
+    const { done, value } = await this.#withTimeout(this.#reader.read());
     if (done) return undefined;
-    this.#come += value.length;
-    if (this.#come >= PROGRESS) this.progress();
+    this.#progress += value.length;
+    if (this.#progress >= PROGRESS_SIZE) this.resetTimeout();
     return value;
   }
 
   /**
-   * The whole answer as text.
+   * The whole body as text.
    *
-   * @throws as {@linkcode read} does, and when it is too long
+   * @throws {LimitError} when it is too long
+   * @throws as {@linkcode read}
    */
   async text(): Promise<string> {
     const bytes = new ByteBuffer(MAX_SIZE, "the answer");
-    for (let more; (more = await this.read()) !== undefined;) {
-      bytes.append(more);
+    for (let chunk; (chunk = await this.read()) !== undefined;) {
+      bytes.append(chunk);
     }
     return new TextDecoder().decode(bytes.array.subarray(0, bytes.length));
   }
 
-  /** Something whole came: the next may take its time again. */
-  progress(): void {
-    this.#patience = SILENCE;
-    this.#come = 0;
+  /** Allows the full time for what follows; to be called after each event. */
+  resetTimeout(): void {
+    this.#timeLeft = SILENCE;
+    this.#progress = 0;
   }
 
-  /** Ends it, wherever it is. */
+  /** Ends the request. */
   close(): void {
     this.#closing.abort();
   }
 
   /**
-   * Waits as long as there is patience; time between two calls does not count.
+   * Waits for a step of the request; the time between steps does not count.
    *
-   * @throws {PeerError} when there is none left, or the network fails
+   * @throws {PeerError} when the time is up, or the network fails
    * @throws the signal's reason, when it aborts
    */
-  async #waiting<T>(what: Promise<T>): Promise<T> {
-    const begin = performance.now();
+  async #withTimeout<T>(step: Promise<T>): Promise<T> {
+    const start = performance.now();
     const timer = setTimeout(() => {
-      const little = this.#come > 0 ? "too little" : "nothing";
+      const seconds = SILENCE / 1000;
       this.#closing.abort(
-        new PeerError(`${little} came for ${SILENCE / 1000} s`),
+        new PeerError(
+          this.#progress > 0
+            ? `too little data in ${seconds} s`
+            : `no data for ${seconds} s`,
+        ),
       );
-    }, this.#patience);
+    }, this.#timeLeft);
     try {
-      const result = await what;
+      const result = await step;
       this.#signal.throwIfAborted();
       return result;
     } catch (error) {
@@ -112,18 +129,84 @@ export class ClientRequest {
       throw new PeerError(errorMessage(error), { cause: error });
     } finally {
       clearTimeout(timer);
-      this.#patience -= performance.now() - begin;
+      this.#timeLeft -= performance.now() - start;
     }
   }
 
-  /** What is said with an error, or its beginning. */
+  /** The message of a refusal, or its beginning. */
   async #refusal(): Promise<string> {
     const decoder = new TextDecoder();
     let text = "";
-    for (let more; (more = await this.read()) !== undefined;) {
-      text += decoder.decode(more.subarray(0, MAX_REFUSAL), { stream: true });
-      if (text.length >= MAX_REFUSAL) break;
+    for (let chunk; (chunk = await this.read()) !== undefined;) {
+      text += decoder.decode(chunk.subarray(0, MAX_REFUSAL_SIZE), {
+        stream: true,
+      });
+      if (text.length >= MAX_REFUSAL_SIZE) break;
     }
     return text;
   }
+}
+
+/**
+ * Opens an event stream and yields its events until it ends.
+ *
+ * @param url the URL of a watch, with a query
+ * @throws {RefusedError} when the watch is refused
+ * @throws {PeerError} when the stream cannot be opened, is lost or stalls, or is not lainlet's
+ */
+export async function* events(
+  url: string,
+  signal: AbortSignal,
+): AsyncGenerator<StreamEvent, void> {
+  const request = new ClientRequest(signal);
+  try {
+    const type = await request.open(`${url}&heartbeat=${HEARTBEAT}`);
+    if (type.toLowerCase() !== "text/event-stream") {
+      throw new PeerError(
+        `it answers with "${type}" instead of an event stream`,
+      );
+    }
+    const parser = new EventParser();
+    for (let chunk; (chunk = await request.read()) !== undefined;) {
+      const { blankLines } = parser;
+      yield* parser.push(chunk);
+      if (parser.blankLines > blankLines) request.resetTimeout();
+    }
+  } finally {
+    request.close();
+  }
+}
+
+/**
+ * Statuses below 500 of requests that may succeed later: Request Timeout, Too
+ * Early, Too Many Requests.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-15.5.9
+ * @see https://www.rfc-editor.org/rfc/rfc8470#section-5.2
+ * @see https://www.rfc-editor.org/rfc/rfc6585#section-4
+ */
+const RETRYABLE: readonly number[] = [408, 425, 429];
+
+/** Whether the same request may succeed later. @param status an HTTP status of 400 or more */
+export function isRetryable(status: number): boolean {
+  return status >= 500 || RETRYABLE.includes(status);
+}
+
+/**
+ * Parses `Retry-After`, seconds or a date, bounded by {@linkcode MAX_RETRY_AFTER}.
+ *
+ * @param now in ms since 1970
+ * @returns in ms; undefined when the header is missing or malformed
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+ */
+export function parseRetryAfter(
+  header: string | null,
+  now = Date.now(),
+): number | undefined {
+  if (header === null) return undefined;
+  const wait = /^\d+$/.test(header)
+    ? Number(header) * 1000
+    : Date.parse(header) - now;
+  if (Number.isNaN(wait)) return undefined;
+  return Math.min(Math.max(wait, 0), MAX_RETRY_AFTER);
 }

@@ -9,7 +9,7 @@ import type {
   UnaryRpc,
 } from "../view/custom_endpoint.ts";
 import type { RpcView, View } from "../view/view.ts";
-import type { ViewStream } from "../view/listener.ts";
+import type { ViewStream } from "../view/views.ts";
 import type { Views } from "../view/views.ts";
 import { messageFrame } from "./message.ts";
 import { CODE, RpcError } from "./status.ts";

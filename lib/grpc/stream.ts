@@ -5,7 +5,7 @@ import {
 } from "../broadcast/registry.ts";
 import type { Subscriber, Topic } from "../broadcast/topic.ts";
 import { Unavailable } from "../errors.ts";
-import type { ViewStream } from "../view/listener.ts";
+import type { ViewStream } from "../view/views.ts";
 import type { Call } from "./call.ts";
 import { CODE, type Code, codeOfStatus } from "./status.ts";
 

@@ -5,7 +5,7 @@ import type {
   Slot,
   StreamSlots,
 } from "../stats/counters.ts";
-import { intern } from "../watcher/shared.ts";
+import { intern } from "../watcher/fields.ts";
 
 /** Maximum numbers of concurrent listeners: streams, and GETs that wait. */
 export interface LimitsOptions {

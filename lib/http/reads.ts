@@ -4,7 +4,7 @@ import type { Subscriber, Topic } from "../broadcast/topic.ts";
 import { Unavailable } from "../errors.ts";
 import type { ListenerRequest } from "../stats/counters.ts";
 import type { HttpRequest, HttpResponse } from "../view/custom_endpoint.ts";
-import type { ViewStream } from "../view/listener.ts";
+import type { ViewStream } from "../view/views.ts";
 import {
   isFresh,
   READ_PARAMS,

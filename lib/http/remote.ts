@@ -7,7 +7,7 @@ import type {
   HttpRequest,
   HttpResponse,
 } from "../view/custom_endpoint.ts";
-import type { ViewStream } from "../view/listener.ts";
+import type { ViewStream } from "../view/views.ts";
 import type { Post, ToMain, ToWorker } from "./link.ts";
 import type { RequestHandler } from "./response.ts";
 import { StateReader, type WireState } from "./wire.ts";

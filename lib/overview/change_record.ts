@@ -5,44 +5,45 @@ import type { Change } from "../watcher/watcher.ts";
 import { differences } from "./difference.ts";
 import type { OverviewKind } from "./kinds.ts";
 
-/** What an entry takes beside its text, in bytes. */
+/** The memory that a record takes beside its text, in bytes. */
 const OVERHEAD = 512;
 
-/** A text that is longer is neither compared nor kept, in UTF-16 units: only how long it is. */
-const LONGEST = 64 * 1024;
+/** A longer text is neither compared nor recorded, only its length. In UTF-16 units. */
+const MAX_TEXT_LENGTH = 64 * 1024;
 
-/** What a unit takes at most in a JSON text (`\u0000`), and a number. */
-const ESCAPED = 6;
-const NUMBER = 25;
+/** The most that a UTF-16 unit (`\u0000`) or a number takes in JSON text. */
+const MAX_ESCAPED_LENGTH = 6;
+const MAX_NUMBER_LENGTH = 25;
 
-/** What stands in the place of a secret. */
+/** Replaces a secret value. */
 const SECRET = JSON.stringify("(secret)");
 
-/** How many digits numbers have, so that they sort as text. */
-const DIGITS = 10;
+/** Numbers have this many digits in member names, so that they sort as text. */
+const NUMBER_DIGITS = 10;
 
-/** A change that is remembered. */
+/** A recorded change. */
 export interface ChangeRecord {
   readonly number: number;
   /** In ms since 1970. */
   readonly time: number;
   readonly kind: OverviewKind<object>["name"];
-  /** The app whose it is, "" when it is none's. */
+  /** The app that the changed value belongs to; "" when it belongs to none. */
   readonly app: string;
-  /** By its number: what it was, as JSON text. */
+  /** Named by the number; the value describes the change. */
   readonly member: Member;
-  /** What it takes, in bytes. */
+  /** The memory that the record takes, in bytes. */
   readonly size: number;
 }
 
-/** Of several changes at once: when they were, and the store's revision then. */
+/** When changes happened. */
 export interface Moment {
   /** In ms since 1970. */
   readonly time: number;
+  /** Of the store. */
   readonly revision: number;
 }
 
-/** What is remembered of a change; undefined: nothing differs but how it is written. */
+/** Makes the record of a change; undefined when only the notation differs. */
 export function changeRecord<T extends object>(
   kind: OverviewKind<T>,
   { key, value, previous }: Change<T>,
@@ -53,18 +54,18 @@ export function changeRecord<T extends object>(
   if (diff === undefined) return undefined;
   const known = value ?? previous;
   const app = known && kind.app?.(key, known) || "";
-  const owner = app === "" ? "" : `"app":${JSON.stringify(app)},`;
+  const appMember = app === "" ? "" : `"app":${JSON.stringify(app)},`;
   const text =
-    `{${owner}"change":"${changeOf(previous, value)}","diff":${diff}` +
+    `{${appMember}"change":"${changeOf(previous, value)}","diff":${diff}` +
     `,"kind":"${kind.name}","name":${JSON.stringify(key)}` +
     `,"revision":${revision},"time":"${new Date(time).toISOString()}"}`;
-  const id = String(number).padStart(DIGITS, "0");
+  const name = String(number).padStart(NUMBER_DIGITS, "0");
   return {
     number,
     time,
     kind: kind.name,
     app,
-    member: [id, text],
+    member: [name, text],
     size: sizeOf(text),
   };
 }
@@ -74,7 +75,7 @@ function changeOf(before: unknown, after: unknown): string {
   return after === undefined ? "removed" : "changed";
 }
 
-/** What a change made different, as JSON text; undefined: no more than how it is written. */
+/** The difference that a change makes, as JSON text; undefined when only the notation differs. */
 export function diffJson<T extends object>(
   kind: OverviewKind<T>,
   { key, value, previous }: Change<T>,
@@ -82,14 +83,14 @@ export function diffJson<T extends object>(
   const isHidden = kind.name === "config" && isSecret(key);
   if (previous !== undefined && value !== undefined && !isHidden) {
     try {
-      const before = parsed(kind, previous);
-      const after = parsed(kind, value);
+      const before = jsonOf(kind, previous);
+      const after = jsonOf(kind, value);
       if (before !== undefined && after !== undefined) {
         const found = differences(before, after);
         return found.length === 0 ? undefined : JSON.stringify(found);
       }
     } catch (error) {
-      // Too much to look at, or to tell.
+      // Nested too deep, or too many differences.
       if (!(error instanceof RangeError)) throw error;
     }
   }
@@ -97,57 +98,57 @@ export function diffJson<T extends object>(
   const after = value && kind.encode(value);
   if (before === after) return undefined;
   const whole: Member[] = [["path", "[]"]];
-  if (before !== undefined) whole.push(["before", told(before, isHidden)]);
-  if (after !== undefined) whole.push(["after", told(after, isHidden)]);
+  if (before !== undefined) whole.push(["before", redacted(before, isHidden)]);
+  if (after !== undefined) whole.push(["after", redacted(after, isHidden)]);
   return array([object(whole)]);
 }
 
-/** A text, or what may be told of it. */
-function told(text: string, isHidden: boolean): string {
+/** A JSON text, or what is recorded instead of it. */
+function redacted(text: string, isHidden: boolean): string {
   if (isHidden) return SECRET;
-  return text.length > LONGEST ? `"(${text.length} characters)"` : text;
+  return text.length > MAX_TEXT_LENGTH ? `"(${text.length} characters)"` : text;
 }
 
 /**
- * What a value's text is when it is parsed; undefined: it is too long. It is
- * not even written where that can be known without.
+ * The JSON value of a value; undefined when its text is too long. The text is
+ * not made when it is known to be short enough without.
  */
-function parsed<T extends object>(
+function jsonOf<T extends object>(
   { encode, json }: OverviewKind<T>,
   value: T,
 ): unknown {
-  const made = json?.(value);
-  const most = made === undefined ? Infinity : longestOf(made);
-  if (most <= LONGEST) return made;
+  const direct = json?.(value);
+  const maxLength = direct === undefined ? Infinity : maxLengthOf(direct);
+  if (maxLength <= MAX_TEXT_LENGTH) return direct;
   const text = encode(value);
-  if (text.length > LONGEST) return undefined;
-  return most === Infinity ? parse(text) : made;
+  if (text.length > MAX_TEXT_LENGTH) return undefined;
+  return maxLength === Infinity ? parse(text) : direct;
 }
 
 /**
- * How long the JSON text of a value is at most, in UTF-16 units; Infinity when
- * it has numbers that may be others in there.
+ * An upper bound of the length of a value's JSON text, in UTF-16 units;
+ * Infinity when it contains numbers that JSON text has in another form.
  */
-function longestOf(value: unknown): number {
-  if (typeof value === "string") return ESCAPED * value.length + 2;
+function maxLengthOf(value: unknown): number {
+  if (typeof value === "string") return MAX_ESCAPED_LENGTH * value.length + 2;
   if (typeof value === "number") {
-    return Number.isFinite(value) ? NUMBER : Infinity;
+    return Number.isFinite(value) ? MAX_NUMBER_LENGTH : Infinity;
   }
   if (Array.isArray(value)) {
     let length = 2;
-    for (const item of value) length += longestOf(item) + 1;
+    for (const item of value) length += maxLengthOf(item) + 1;
     return length;
   }
   if (typeof value !== "object" || value === null) return 5;
   if (isRawNumber(value)) return Infinity;
   let length = 2;
   for (const [name, member] of Object.entries(value)) {
-    length += ESCAPED * name.length + longestOf(member) + 4;
+    length += MAX_ESCAPED_LENGTH * name.length + maxLengthOf(member) + 4;
   }
   return length;
 }
 
-/** What a text takes, with its bytes, which are made when somebody reads it. */
+/** The memory that a text takes, with its bytes, which are made when it is read. */
 function sizeOf(text: string): number {
   const bytes = Buffer.byteLength(text);
   return OVERHEAD + bytes + text.length * (bytes === text.length ? 1 : 2);

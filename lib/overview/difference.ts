@@ -1,9 +1,9 @@
 import { canonical, isObject } from "../json.ts";
 
-/** The steps that lead to a part of a JSON value: names of members, places in lists. */
+/** The path to a part of a JSON value: member names and list indexes. */
 export type Path = readonly (string | number)[];
 
-/** A part by which two JSON values differ, as it is in each of them, if it is there. */
+/** A part in which two JSON values differ. A value is missing when the part is. */
 export interface Difference {
   readonly path: Path;
   readonly before?: unknown;
@@ -11,21 +11,21 @@ export interface Difference {
 }
 
 /**
- * How many steps all paths may have: each is written out, so a value of 1 MB
- * could be told in gigabytes.
+ * The most steps that all paths may have together. Each path is written out, so
+ * without a limit the differences of 1 MB could take gigabytes.
  */
-const MOST_STEPS = 100_000;
+const MAX_STEPS = 100_000;
 
-/** What tells the items of a list apart, and stays when one of them changes. */
+/** Members that identify the items of a list. */
 const IDENTITIES = ["InstanceNo", "PodName"];
 
 /**
- * Where two JSON values differ; a member that is undefined is not there. Items
- * of lists that are told by a number or a name are compared with themselves,
- * wherever they stand; their place in a path is that afterwards, or where they
- * were when they are gone.
+ * Finds where two JSON values differ. A member that is undefined counts as
+ * missing. Items that have an identity (`InstanceNo`, `PodName`) are compared
+ * with the item of the same identity; a path has their index in the new list,
+ * or in the old one when they were removed.
  *
- * @throws {RangeError} when they are nested too deep, or differ in too many places
+ * @throws {RangeError} when the values are nested too deep, or differ in too many parts
  */
 export function differences(before: unknown, after: unknown): Difference[] {
   const search = new Search();
@@ -33,7 +33,7 @@ export function differences(before: unknown, after: unknown): Difference[] {
   return search.found;
 }
 
-/** What was found, and where one is in both values. What is equal makes nothing. */
+/** Walks both values at once. Equal parts cost no allocation. */
 class Search {
   readonly found: Difference[] = [];
   readonly #path: (string | number)[] = [];
@@ -43,8 +43,8 @@ class Search {
     if (before === after) return;
     if (isObject(before) && isObject(after)) this.#members(before, after);
     else if (!Array.isArray(before) || !Array.isArray(after)) {
-      if (!isSame(before, after)) this.#add({ before, after });
-    } else if (isInPlace(before, after)) {
+      if (!isEquivalent(before, after)) this.#add({ before, after });
+    } else if (hasSameOrder(before, after)) {
       after.forEach((item, i) => this.#within(i, before[i], item));
     } else this.#items(before, after);
   }
@@ -69,15 +69,15 @@ class Search {
     );
     const old = itemsOf(before, name);
     const now = itemsOf(after, name);
-    for (const [identity, [place, item]] of old) {
-      if (!now.has(identity)) this.#within(place, item, undefined);
+    for (const [identity, [index, item]] of old) {
+      if (!now.has(identity)) this.#within(index, item, undefined);
     }
-    for (const [identity, [place, item]] of now) {
-      this.#within(place, old.get(identity)?.[1], item);
+    for (const [identity, [index, item]] of now) {
+      this.#within(index, old.get(identity)?.[1], item);
     }
   }
 
-  /** Compares a part; undefined: it is not there. */
+  /** Compares a part; undefined: it is missing. */
   #within(step: string | number, before: unknown, after: unknown): void {
     if (before === after) return;
     this.#path.push(step);
@@ -89,20 +89,20 @@ class Search {
 
   #add(difference: Omit<Difference, "path">): void {
     this.#steps += this.#path.length;
-    if (this.#steps > MOST_STEPS) throw new RangeError("too many differences");
+    if (this.#steps > MAX_STEPS) throw new RangeError("too many differences");
     this.found.push({ path: [...this.#path], ...difference });
   }
 }
 
-/** Whether two values that differ are written in two ways only. */
-function isSame(before: unknown, after: unknown): boolean {
-  // Of texts, which may be long, nothing has to be written out.
+/** Whether two values differ only in notation. */
+function isEquivalent(before: unknown, after: unknown): boolean {
+  // Strings, which may be long, need no encoding.
   return typeof before !== "string" && typeof after !== "string" &&
     canonical(before) === canonical(after);
 }
 
-/** Whether the items of two lists stand where they stood, whatever they are told by. */
-function isInPlace(
+/** Whether the items of two lists have the same identities in the same order. */
+function hasSameOrder(
   before: readonly unknown[],
   after: readonly unknown[],
 ): boolean {
@@ -114,11 +114,11 @@ function isInPlace(
     );
 }
 
-/** The items of a list, by what they are told by. @param name of the member that tells them; undefined: their places do */
+/** The items of a list by identity. @param name the identifying member; undefined: the index identifies */
 function itemsOf(
   list: readonly unknown[],
   name: string | undefined,
-): ReadonlyMap<unknown, readonly [place: number, item: unknown]> {
+): ReadonlyMap<unknown, readonly [index: number, item: unknown]> {
   return new Map(
     list.map((item, i) => [
       name === undefined ? i : identityOf(item, name),
@@ -136,7 +136,7 @@ function identityOf(item: unknown, name: string): unknown {
   return isObject(item) ? memberOf(item, name) : undefined;
 }
 
-/** A member, not what all objects have. */
+/** An own member; undefined when missing. */
 function memberOf(value: Record<string, unknown>, name: string): unknown {
   return Object.hasOwn(value, name) ? value[name] : undefined;
 }

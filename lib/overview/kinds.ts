@@ -5,22 +5,25 @@ import type { Node } from "../watcher/nodes.ts";
 import type { PodGroup } from "../watcher/podgroup.ts";
 import { CombinedProgress } from "../watcher/progress.ts";
 import type { Watcher } from "../watcher/watcher.ts";
-import { encodeGroup, groupJson } from "./group.ts";
-import { encodePortals, portalsJson } from "./service.ts";
+import {
+  encodeGroup,
+  encodePortals,
+  groupJson,
+  portalsJson,
+} from "./values.ts";
 
-/** What the overview has of one watcher: members whose names begin with the kind's. */
+/** The values of one watcher in the overview; its members are named `<kind>/<key>`. */
 export interface OverviewKind<T extends object> {
   readonly name: "config" | "depends" | "group" | "node";
   watcher(cluster: Cluster): Watcher<T>;
   /** A value as JSON text. */
   encode(value: T): string;
   /**
-   * What that text says, where there is a way that costs less than to parse
-   * it: members that are undefined are not there, and numbers are as in the
-   * store.
+   * The value of that text, where it can be had without parsing. Members that
+   * are undefined count as missing; numbers are as in the store.
    */
   json?(value: T): unknown;
-  /** The app that a value belongs to, if there is one. */
+  /** The app that a value belongs to; "" when it belongs to none. */
   app?(key: string, value: T): string;
 }
 
@@ -52,13 +55,12 @@ export const NODE: OverviewKind<Node> = {
   encode: ({ json }) => json,
 };
 
-const ALL = [CONFIG, DEPENDS, GROUP, NODE];
-
-/** What the watchers of all kinds are together, as far as a view is concerned. */
+/** The watchers of all kinds, combined: as fresh as the one that is least so. */
 export function allSubtrees(
   cluster: Cluster,
 ): Pick<Watcher<unknown>, "age" | "isSynced" | "progress" | "saved"> {
-  const all = ALL.map(({ watcher }) => watcher(cluster));
+  const all = [CONFIG, DEPENDS, GROUP, NODE]
+    .map(({ watcher }) => watcher(cluster));
   return {
     age: () => Math.max(...all.map((one) => one.age())),
     saved: () => all.map((one) => one.saved()).find((file) => file),

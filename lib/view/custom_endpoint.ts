@@ -13,9 +13,9 @@ import type { Watcher } from "../watcher/watcher.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { RefusedStatus } from "./openapi/responses.ts";
 import { encode } from "./rpc.ts";
-import type { Query } from "./query.ts";
+import type { Query } from "./endpoint.ts";
 import type { View, ViewContext } from "./view.ts";
-import type { ViewStream } from "./listener.ts";
+import type { ViewStream } from "./views.ts";
 
 /** What an answer depends on of a request; can be sent to another thread. */
 export interface HttpRequest {

@@ -1,113 +1,96 @@
+/**
+ * Materialized views: answers that are kept up to date at the cost of what
+ * changes. Each entry contributes to named fragments of the answer; a reducer
+ * makes a fragment from its contributions.
+ *
+ * @module
+ */
 import {
   Blocks,
   type Fragment,
   fragment,
   memberFragment,
 } from "../broadcast/blocks.ts";
-import type { StateSource } from "../broadcast/topics.ts";
-import type { ChangeKind } from "../broadcast/topic.ts";
 import { State } from "../broadcast/state.ts";
-import type { Framing } from "./rpc.ts";
-import type { Change, ChangeListener, Watcher } from "../watcher/watcher.ts";
+import type { ChangeKind } from "../broadcast/topic.ts";
+import type { StateSource } from "../broadcast/topics.ts";
+import type { Member } from "../json.ts";
+import { memo } from "../memo.ts";
+import type { Entries } from "../watcher/entries.ts";
+import type { Change } from "../watcher/watcher.ts";
 
-/** Entries that an answer is made of. */
-export interface Entries<T> {
-  readonly watcher: StateSource["watcher"];
-  /** In key order. */
-  all(): Iterable<readonly [key: string, value: T]>;
-  /** Calls back with what has changed. @returns ends that */
-  subscribe(onChange: ChangeListener<T>): () => void;
+/** What one entry contributes to fragments, by their names. */
+export type Contribution<C> =
+  readonly (readonly [name: string, contribution: C])[];
+
+/** Decides by totals over all entries whether there is an answer. */
+export interface Guard<T> {
+  /** What one value adds to each total. */
+  counts(value: T): readonly number[];
+  /** @throws {Unavailable} when there is no answer with these totals */
+  check(totals: readonly number[]): void;
 }
 
-/** Some keys. */
-export interface KeyRange {
-  /** What they start with, taken literally. */
-  readonly prefix: string;
-  /** Leaves out keys under the prefix. A view uses at most one such filter. */
-  readonly filter?: (key: string) => boolean;
+/** How an answer is computed from entries. */
+export interface Reducer<T, C> {
+  /** What an entry contributes; the same names each time. */
+  contributions(key: string, value: T): Contribution<C>;
+  /** Makes a fragment from its contributions, at least one, in key order. */
+  reduce(name: string, contributions: readonly C[]): Fragment;
+  state(fragments: Blocks): State;
+  readonly guard?: Guard<T>;
 }
 
-/** The entries of a watcher that have such keys. */
-export function entriesIn<T>(
-  watcher: Watcher<T>,
-  { prefix, filter: keep = () => true }: KeyRange,
-): Entries<T> {
+/** A reducer for fragments that come from one entry each. Of equal names, the last key's counts. */
+export function fragmentReducer<T>(
+  fragments: (key: string, value: T) => readonly Fragment[],
+  state: Reducer<T, Fragment>["state"],
+  guard?: Guard<T>,
+): Reducer<T, Fragment> {
   return {
-    watcher,
-    *all() {
-      for (const entry of watcher.entries(prefix)) {
-        if (keep(entry[0])) yield entry;
-      }
-    },
-    subscribe: (onChange) =>
-      watcher.subscribe("topics", (changes, readAt) => {
-        const seen = changes.filter(({ key }) =>
-          key.startsWith(prefix) && keep(key)
-        );
-        if (seen.length > 0) onChange(seen, readAt);
-      }),
+    contributions: (key, value) =>
+      fragments(key, value).map((one) => [one.name, one]),
+    reduce: (name, contributions) =>
+      contributions.at(-1) ?? fragment(name, new Uint8Array()),
+    state,
+    guard,
   };
 }
 
-/** Numbers that all entries together decide an answer by. */
-export interface Guard<P> {
-  /** What one entry adds to each sum. */
-  counts(made: P): readonly number[];
-  /** @throws {Unavailable} when there is no answer */
-  check(sums: readonly number[]): void;
+/** A state that is a JSON object of these members. */
+export function objectState(members: Blocks): State {
+  return new State(members);
 }
 
-/** What an answer that is kept is made of; M is what is made of an entry. */
-export interface Reducer<T, M, P> {
-  /** What is made of an entry; the same each time. */
-  readonly map: (key: string, value: T) => M;
-  /** What that adds to the items. */
-  readonly contributions: (made: M) => Contribution<P>;
-  readonly reduce: (name: string, parts: readonly P[]) => Fragment;
-  readonly state: (blocks: Blocks) => State;
-  readonly guard?: Guard<M>;
-}
+const memberFragments = new WeakMap<object, readonly Fragment[]>();
 
-/** An answer that is made of all entries each time that one has changed. */
-export function rebuilt<T>(
+/** Each entry is a member of an object, encoded once. */
+export const SINGLE_MEMBERS = fragmentReducer(
+  (_key, entry: { readonly member: Member }) =>
+    memo(memberFragments, entry, () => [memberFragment(entry.member)]),
+  objectState,
+);
+
+/** A source whose state is kept up to date while somebody subscribes to it. */
+export function materialized<T, C>(
   id: string,
-  feed: Entries<T>,
-  join: (entries: Iterable<readonly [key: string, value: T]>) => State,
-): StateSource {
-  const render = () => join(feed.all());
-  return {
-    id,
-    watcher: feed.watcher,
-    render,
-    subscribe: (onChange) => ({
-      render,
-      end: feed.subscribe((changes, readAt) =>
-        onChange(kindOf(changes), readAt)
-      ),
-    }),
-  };
-}
-
-/** An answer in which a change costs what it changes. */
-export function materialized<T, M, P>(
-  id: string,
-  feed: Entries<T>,
-  making: Reducer<T, M, P>,
+  entries: Entries<T>,
+  reducer: Reducer<T, C>,
 ): StateSource {
   return {
     id,
-    watcher: feed.watcher,
-    render: () => new MaterializedView(feed, making).state,
+    watcher: entries.watcher,
+    render: () => new MaterializedView(entries, reducer).state,
     subscribe(onChange) {
-      let answer: MaterializedView<T, M, P> | undefined;
+      let view: MaterializedView<T, C> | undefined;
       return {
-        render: () => (answer ??= new MaterializedView(feed, making)).state,
-        end: feed.subscribe((changes, readAt) => {
+        render: () => (view ??= new MaterializedView(entries, reducer)).state,
+        end: entries.subscribe((changes, readAt) => {
           try {
-            answer?.update(changes);
+            view?.update(changes);
           } catch {
-            // It is made anew by whoever asks, who is told what is wrong.
-            answer = undefined;
+            // The next render starts from scratch, and throws the error.
+            view = undefined;
           }
           onChange(kindOf(changes), readAt);
         }),
@@ -116,161 +99,120 @@ export function materialized<T, M, P>(
   };
 }
 
-/** What an entry adds to an object, and to the sums of a guard. */
-export interface Mapped {
-  readonly items: readonly Fragment[];
-  readonly counts: readonly number[];
-}
-
-/** An object whose members are each what one entry adds; of equal names the last one counts. */
-export function memberReducer<T>(
-  entry: (key: string, value: T) => Mapped,
-  check: (sums: readonly number[]) => void = () => {},
-): Reducer<T, Mapped, Fragment> {
+/** A source whose state is computed from all entries at each change. */
+export function recomputed<T>(
+  id: string,
+  entries: Entries<T>,
+  compute: (entries: Iterable<readonly [key: string, value: T]>) => State,
+): StateSource {
+  const render = () => compute(entries.all());
   return {
-    map: entry,
-    guard: { counts: ({ counts: addends }) => addends, check },
-    contributions: ({ items }) => items.map((item) => [item.name, item]),
-    reduce: (name, parts) => parts.at(-1) ?? memberFragment([name, "null"]),
-    state: objectOf,
+    id,
+    watcher: entries.watcher,
+    render,
+    subscribe: (onChange) => ({
+      render,
+      end: entries.subscribe((changes, readAt) =>
+        onChange(kindOf(changes), readAt)
+      ),
+    }),
   };
 }
 
-/** An object whose members are joined of what several entries add. */
-export function groupReducer<T, M, P>(
-  entry: (key: string, value: T) => M,
-  parts: (made: M) => Contribution<P>,
-  join: (parts: readonly P[]) => string,
-  guard?: Guard<M>,
-): Reducer<T, M, P> {
-  return {
-    map: entry,
-    guard,
-    contributions: parts,
-    reduce: (name, parts) => memberFragment([name, join(parts)]),
-    state: objectOf,
-  };
-}
+/** The present fragments and totals of entries. */
+class MaterializedView<T, C> {
+  readonly #reducer: Reducer<T, C>;
+  readonly #fragments: MaterializedFragments<C>;
+  #totals: readonly number[] = [];
 
-/** A message that each entry adds fields to, which are its item. */
-export function messageReducer<T>(
-  entry: (key: string, value: T) => Fragment,
-  framing: Framing,
-): Reducer<T, Fragment, Fragment> {
-  const join = (blocks: Blocks) =>
-    framing(Array.from(blocks, ({ bytes }) => bytes));
-  return {
-    map: entry,
-    // What adds nothing makes no difference.
-    contributions: (made) => made.bytes.length === 0 ? [] : [[made.name, made]],
-    reduce: (name, [made]) => made ?? fragment(name, new Uint8Array()),
-    state: (blocks) => new State(blocks, join),
-  };
-}
-
-function objectOf(blocks: Blocks): State {
-  return new State(blocks);
-}
-
-/** What an answer is made of, as it is at present. */
-class MaterializedView<T, M, P> {
-  readonly #making: Reducer<T, M, P>;
-  readonly #collection: MaterializedFragments<P>;
-  #sums: readonly number[] = [];
-
-  constructor(feed: Entries<T>, making: Reducer<T, M, P>) {
-    this.#making = making;
-    this.#collection = new MaterializedFragments(making.reduce);
-    this.update(Array.from(feed.all(), ([key, value]) => ({ key, value })));
+  constructor(entries: Entries<T>, reducer: Reducer<T, C>) {
+    this.#reducer = reducer;
+    this.#fragments = new MaterializedFragments(reducer.reduce);
+    this.update(Array.from(entries.all(), ([key, value]) => ({ key, value })));
   }
 
-  /** @throws {Unavailable} when there is none */
+  /** @throws {Unavailable} when there is no answer */
   get state(): State {
-    const { guard, state } = this.#making;
-    guard?.check(this.#sums);
-    return state(this.#collection.blocks);
+    const { guard, state } = this.#reducer;
+    guard?.check(this.#totals);
+    return state(this.#fragments.blocks);
   }
 
   update(changes: readonly Change<T>[]): void {
-    const { map: entry, contributions: parts, guard } = this.#making;
-    const contributions = changes.map(({ key, previous, value }) => {
-      const before = previous && entry(key, previous);
-      const after = value && entry(key, value);
+    const { contributions, guard } = this.#reducer;
+    const updates = changes.map(({ key, previous, value }) => {
       if (guard !== undefined) {
-        if (before !== undefined) this.#add(guard.counts(before), -1);
-        if (after !== undefined) this.#add(guard.counts(after), 1);
+        if (previous !== undefined) this.#count(guard.counts(previous), -1);
+        if (value !== undefined) this.#count(guard.counts(value), 1);
       }
       return {
         key,
-        before: before === undefined ? [] : parts(before),
-        after: after === undefined ? [] : parts(after),
+        before: previous === undefined ? [] : contributions(key, previous),
+        after: value === undefined ? [] : contributions(key, value),
       };
     });
-    this.#collection.update(contributions);
+    this.#fragments.update(updates);
   }
 
-  #add(addends: readonly number[], sign: 1 | -1): void {
-    this.#sums = addends.map((addend, i) =>
-      (this.#sums[i] ?? 0) + sign * addend
+  #count(counts: readonly number[], sign: 1 | -1): void {
+    this.#totals = counts.map((count, i) =>
+      (this.#totals[i] ?? 0) + sign * count
     );
   }
 }
 
-function kindOf(changes: readonly Change<unknown>[]): ChangeKind {
-  return changes.some(({ value }) => value !== undefined) ? "update" : "delete";
-}
-
-/** What one key contributes: parts, each to the fragment of a name. */
-export type Contribution<P> = readonly (readonly [name: string, part: P])[];
-
-/** A key's contribution before and after a change. */
-export interface ContributionChange<P> {
+/** What a key contributes before and after a change. */
+export interface ContributionChange<C> {
   readonly key: string;
-  readonly before: Contribution<P>;
-  readonly after: Contribution<P>;
+  readonly before: Contribution<C>;
+  readonly after: Contribution<C>;
 }
 
-/** Fragments that are reduced from the contributions of many keys, at the cost of what changes. */
-export class MaterializedFragments<P> {
+/** Fragments, each made from what keys contribute to it. An update makes only the fragments that change. */
+export class MaterializedFragments<C> {
   #blocks = Blocks.EMPTY;
-  /** By fragment and key. */
-  readonly #parts = new Map<string, Map<string, P>>();
+  /** By fragment name, then by key. */
+  readonly #contributions = new Map<string, Map<string, C>>();
 
-  /** @param reduce makes a fragment of its parts, at least one, sorted by key */
-  constructor(
-    private readonly reduce: (name: string, parts: readonly P[]) => Fragment,
-  ) {}
+  /** @param reduce makes a fragment from its contributions, at least one, in key order */
+  constructor(private readonly reduce: Reducer<unknown, C>["reduce"]) {}
 
   get blocks(): Blocks {
     return this.#blocks;
   }
 
-  /** Replaces the contributions of some keys. */
-  update(changes: Iterable<ContributionChange<P>>): void {
-    const changed = new Map<string, Fragment | undefined>();
+  /** Replaces what some keys contribute. */
+  update(changes: Iterable<ContributionChange<C>>): void {
+    const fragments = new Map<string, Fragment | undefined>();
     for (const { key, before, after } of changes) {
       for (const [name] of before) {
-        this.#parts.get(name)?.delete(key);
-        changed.set(name, undefined);
+        this.#contributions.get(name)?.delete(key);
+        fragments.set(name, undefined);
       }
-      for (const [name, part] of after) {
-        const parts = this.#parts.get(name);
-        if (parts === undefined) this.#parts.set(name, new Map([[key, part]]));
-        else parts.set(key, part);
-        changed.set(name, undefined);
+      for (const [name, contribution] of after) {
+        const others = this.#contributions.get(name);
+        if (others === undefined) {
+          this.#contributions.set(name, new Map([[key, contribution]]));
+        } else others.set(key, contribution);
+        fragments.set(name, undefined);
       }
     }
-    for (const name of changed.keys()) {
-      const parts = this.#parts.get(name);
-      if (parts === undefined) continue;
-      if (parts.size === 0) this.#parts.delete(name);
-      else changed.set(name, this.reduce(name, sortedByKey(parts)));
+    for (const name of fragments.keys()) {
+      const contributions = this.#contributions.get(name);
+      if (contributions === undefined) continue;
+      if (contributions.size === 0) this.#contributions.delete(name);
+      else fragments.set(name, this.reduce(name, inKeyOrder(contributions)));
     }
-    this.#blocks = this.#blocks.with(changed);
+    this.#blocks = this.#blocks.with(fragments);
   }
 }
 
-function sortedByKey<P>(parts: ReadonlyMap<string, P>): P[] {
-  if (parts.size === 1) return [...parts.values()];
-  return [...parts].sort(([a], [b]) => a < b ? -1 : 1).map(([, part]) => part);
+function inKeyOrder<C>(contributions: ReadonlyMap<string, C>): C[] {
+  if (contributions.size === 1) return [...contributions.values()];
+  return [...contributions].sort(([a], [b]) => a < b ? -1 : 1)
+    .map(([, contribution]) => contribution);
+}
+
+function kindOf(changes: readonly Change<unknown>[]): ChangeKind {
+  return changes.some(({ value }) => value !== undefined) ? "update" : "delete";
 }

@@ -1,51 +1,50 @@
 import { Unavailable } from "../errors.ts";
-import type { Guard } from "./materialized.ts";
+import { memo } from "../memo.ts";
 import { checkDepth, Fields } from "../watcher/fields.ts";
-import type { Pod, PodGroup } from "../watcher/podgroup.ts";
+import type { PodGroup } from "../watcher/podgroup.ts";
+import type { Guard } from "./materialized.ts";
 
-/** A port of an app that the stream router opens, and where it leads. */
+/** A port of an app that the stream router opens, and the container's port that it leads to. */
 export interface StreamPort {
   readonly srcport: number;
   readonly dstport: number;
 }
 
-/** How many of the pods have an address on their first container. */
-export function countAddressed(pods: readonly Pod[]): number {
-  return pods.filter(({ containers: [first] }) => (first?.ip ?? "") !== "")
-    .length;
-}
-
-/** How many pods a group has, and how many of them have an address. */
-interface Routed {
-  readonly pods: number;
-  readonly addressed: number;
-}
-
 /**
- * Protects running routers: when a cluster lost its addresses, a router that
- * is told so drops routes that may still work, one that is told nothing keeps
- * them. There is no answer when there are no pods, or fewer than half of them
- * have an address.
+ * Protects running routers. When a cluster has lost its addresses, a router
+ * that gets this state drops routes that may still work; one that gets nothing
+ * keeps them. So there is no answer while there are no pods, or fewer than half
+ * of them have an address on their first container.
+ *
+ * @param isRouted whether the router routes to a group's pods
  */
-export const ROUTERS_GUARD: Guard<Routed> = {
-  counts: ({ pods, addressed }) => [pods, addressed],
-  check([pods = 0, addressed = 0]) {
-    if (pods === 0 || addressed * 2 < pods) {
-      throw new Unavailable("over half of the containers lost their IPs");
-    }
-  },
-};
-
-/** {@linkcode ROUTERS_GUARD} of all groups. @throws {Unavailable} when there is no answer */
-export function guardRouters(groups: readonly Routed[]): void {
-  ROUTERS_GUARD.check([
-    groups.reduce((sum, group) => sum + group.pods, 0),
-    groups.reduce((sum, group) => sum + group.addressed, 0),
-  ]);
+export function routersGuard(
+  isRouted: (group: PodGroup) => boolean,
+): Guard<PodGroup> {
+  return {
+    counts(group) {
+      if (!isRouted(group)) return [0, 0];
+      const addressed = group.pods.filter(({ containers: [first] }) =>
+        (first?.ip ?? "") !== ""
+      );
+      return [group.pods.length, addressed.length];
+    },
+    check([pods = 0, addressed = 0]) {
+      if (pods === 0 || addressed * 2 < pods) {
+        throw new Unavailable("over half of the containers lost their IPs");
+      }
+    },
+  };
 }
+
+const ports = new WeakMap<PodGroup, readonly StreamPort[]>();
 
 /** The ports that a group's annotation lists, sorted by `srcport`; none when it is not such JSON. */
-export function portsOf({ annotation }: PodGroup): StreamPort[] {
+export function portsOf(group: PodGroup): readonly StreamPort[] {
+  return memo(ports, group, () => parsePorts(group.annotation));
+}
+
+function parsePorts(annotation: string): StreamPort[] {
   try {
     return Fields.of(JSON.parse(checkDepth(annotation))).objects("ports")
       .map((port) => ({

@@ -6,7 +6,8 @@ import {
 } from "../errors.ts";
 import type { Param } from "./endpoint.ts";
 import { SUPER } from "../access/rights.ts";
-import type { Query, Selection } from "./query.ts";
+import type { Query } from "./endpoint.ts";
+import type { Selection } from "./endpoint.ts";
 
 /** The parameters of views that go by app. */
 export const BY_APP = {

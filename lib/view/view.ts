@@ -1,31 +1,34 @@
-import type { DescMessage } from "@bufbuild/protobuf";
+import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import type { TSchema } from "@sinclair/typebox";
-import { fragment, memberFragment } from "../broadcast/blocks.ts";
-import type { StateSource } from "../broadcast/topics.ts";
-import { State } from "../broadcast/state.ts";
-import type { Cluster, Host } from "../watcher/cluster.ts";
-import type { Endpoint, Param } from "./endpoint.ts";
-import type { Member } from "../json.ts";
-import type { ChangeLog } from "../overview/change_log.ts";
 import type { Rights } from "../access/rights.ts";
+import { type Blocks, fragment, memberFragment } from "../broadcast/blocks.ts";
+import { State } from "../broadcast/state.ts";
+import type { StateSource } from "../broadcast/topics.ts";
+import type { Member } from "../json.ts";
 import { memo } from "../memo.ts";
+import type { ChangeLog } from "../overview/change_log.ts";
 import type { Counters } from "../stats/counters.ts";
 import type { MetricsInput, RuntimeStats } from "../stats/stats.ts";
+import type { Cluster, Host } from "../watcher/cluster.ts";
+import { type Entries, entriesIn } from "../watcher/entries.ts";
 import type { Watcher } from "../watcher/watcher.ts";
-import type { Pieces, RpcDeclaration, ViewDeclaration } from "./declaration.ts";
-import type { Query, Selection } from "./query.ts";
-import { encode, type Framing, type ViewService } from "./rpc.ts";
+import type {
+  Endpoint,
+  Param,
+  Pieces,
+  Query,
+  Selection,
+  ViewDeclaration,
+} from "./endpoint.ts";
 import {
-  entriesIn,
-  groupReducer,
-  type Mapped,
+  fragmentReducer,
   materialized,
-  memberReducer,
-  messageReducer,
-  rebuilt,
+  objectState,
+  recomputed,
 } from "./materialized.ts";
+import { encode, type Framing, type ViewService } from "./rpc.ts";
 
-/** What views are views of. */
+/** The parts of a lainlet that views are computed from. */
 export interface ViewContext {
   readonly cluster: Cluster;
   readonly counters: Pick<Counters, "slots">;
@@ -36,25 +39,27 @@ export interface ViewContext {
   readonly stats: RuntimeStats;
 }
 
-/** What can be read and followed, in one form. */
+/** A view in one encoding. */
 export interface ViewDefinition {
+  /** The watcher that says whether the view can be read, and how fresh it is. */
   watcher(cluster: Cluster): Pick<
     Watcher<unknown>,
     "age" | "isSynced" | "progress" | "saved"
   >;
   /**
-   * Makes a request concrete.
+   * Selects the data of a request.
    *
-   * @throws {Refusal} when it is malformed, or not for this caller
+   * @throws {Refusal} when the request is malformed, or the caller may not make it
    */
   select(query: Query): Selection;
-  source(state: ViewContext, selection: Selection): StateSource;
+  /** The source of the selected data's states. */
+  source(context: ViewContext, selection: Selection): StateSource;
 }
 
 /** A view as gRPC serves it. */
 export interface RpcView {
   readonly service: ViewService;
-  /** The view in whose states a message is framed for the wire. */
+  /** The view whose states are messages, framed for the wire. */
   framedBy(framing: Framing): ViewDefinition;
 }
 
@@ -70,91 +75,36 @@ export interface View<
   readonly rpc?: RpcView;
 }
 
-const NOTHING: Mapped = { items: [], counts: [] };
-
-/** Makes a view of its declaration. */
+/** Makes a view from its declaration. */
 export function view<
   const N extends string,
   const Q extends Readonly<Record<string, Param>>,
   A extends TSchema,
   T extends object,
   P,
-  M,
+  C,
   R extends DescMessage,
 >(
   declaration:
     & Endpoint<N, Q, A>
     & { readonly answer: A }
-    & ViewDeclaration<T, P, M, R>,
+    & ViewDeclaration<T, P, C, R>,
 ): View<N, Q, A> {
   const { paths, summary, params, mayAsk, answer, example } = declaration;
-  const { watcher, select, piece, rpc } = declaration;
-  const pieceOf = memoByValue((key, value: T, host) => piece(value, host, key));
-  const pieces = (
-    all: Iterable<readonly [key: string, value: T]>,
-    host: Host,
-  ): Pieces<P> => {
-    const made = pieceOf(host);
-    return Array.from(all, ([key, value]) => [key, made(key, value)]);
-  };
-
-  /** The text of what a piece adds is not kept beside its bytes. */
-  const added = memoByValue((key, value: T, host): Mapped => {
-    if (!("members" in declaration)) return NOTHING;
-    const { guard, members } = declaration;
-    const made = piece(value, host, key);
-    return {
-      items: members(made).map(memberFragment),
-      counts: guard?.counts(made) ?? [],
-    };
-  });
-
-  const source: ViewDefinition["source"] = ({ cluster, host }, selection) => {
-    const id = sourceId(paths[0], selection);
-    const feed = entriesIn(watcher(cluster), selection);
-    if ("text" in declaration) {
-      const { text } = declaration;
-      return rebuilt(id, feed, (all) => State.of(text(pieces(all, host))));
-    }
-    const { guard } = declaration;
-    if ("members" in declaration) {
-      return materialized(id, feed, memberReducer(added(host), guard?.check));
-    }
-    const { contributions: parts, reduce: join } = declaration;
-    return materialized(
-      id,
-      feed,
-      groupReducer(pieceOf(host), parts, join, guard),
-    );
-  };
-
-  const rpcSource = (
-    declaration: RpcDeclaration<T, P, R>,
-    framing: Framing,
-  ): ViewDefinition["source"] => {
-    const { typeName, method: { get: { output } } } = declaration.service;
-    if ("reply" in declaration) {
-      const { reply: whole } = declaration;
-      return ({ cluster, host }, selection) =>
-        rebuilt(
-          sourceId(typeName, selection),
-          entriesIn(watcher(cluster), selection),
-          (all) =>
-            State.of(framing([encode(output, whole(pieces(all, host)))])),
-        );
-    }
-    const { message: part } = declaration;
-    const itemOf = memoByValue((key, value: T, host) =>
-      fragment(key, encode(output, part(value, host, key)))
-    );
-    return ({ cluster, host }, selection) =>
-      materialized(
-        sourceId(typeName, selection),
+  const { watcher, select, rpc } = declaration;
+  const pieceOf = memoByValue((key, value: T, host) =>
+    declaration.piece(value, host, key)
+  );
+  const encodedBy = (name: string, makeSource: MakeSource<T>) => ({
+    watcher,
+    select,
+    source: ({ cluster, host }: ViewContext, selection: Selection) =>
+      makeSource(
+        sourceId(name, selection),
         entriesIn(watcher(cluster), selection),
-        messageReducer(itemOf(host), framing),
-      );
-  };
-
+        host,
+      ),
+  });
   return {
     paths,
     summary,
@@ -163,41 +113,146 @@ export function view<
     answer,
     example,
     isObject: !("text" in declaration),
-    watcher,
-    select,
-    source,
+    ...encodedBy(paths[0], jsonSource(declaration, pieceOf)),
     rpc: rpc && {
       service: rpc.service,
-      framedBy: (framing) => (
-        { watcher, select, source: rpcSource(rpc, framing) }
-      ),
+      framedBy: (framing) =>
+        encodedBy(
+          rpc.service.typeName,
+          messageSource(declaration, pieceOf, framing),
+        ),
     },
   };
 }
 
-function sourceId(form: string, { prefix, filter: keep }: Selection): string {
-  return `${form} ${keep === undefined ? "all" : "some"} ${prefix}`;
+/** Makes the source of a view's states from the selected entries. */
+type MakeSource<T> = (
+  id: string,
+  entries: Entries<T>,
+  host: Host,
+) => StateSource;
+
+/** Computes something from each value, once per value and host. */
+type Memoised<T, V> = (host: Host) => (key: string, value: T) => V;
+
+/** States that are JSON text. */
+function jsonSource<T extends object, P, C, R extends DescMessage>(
+  declaration: ViewDeclaration<T, P, C, R>,
+  pieceOf: Memoised<T, P>,
+): MakeSource<T> {
+  if ("text" in declaration) {
+    const { text } = declaration;
+    return recomputedFrom(pieceOf, (pieces) => State.of(text(pieces)));
+  }
+  const { guard } = declaration;
+  if ("members" in declaration) {
+    const { members, piece } = declaration;
+    // Only the encoded members are kept, not the piece with their text.
+    const fragments = memoByValue((key, value: T, host) =>
+      members(piece(value, host, key)).map(memberFragment)
+    );
+    return (id, entries, host) =>
+      materialized(
+        id,
+        entries,
+        fragmentReducer(fragments(host), objectState, guard),
+      );
+  }
+  const { contributions, reduce } = declaration;
+  return (id, entries, host) => {
+    const piece = pieceOf(host);
+    return materialized(id, entries, {
+      contributions: (key, value) => contributions(piece(key, value)),
+      reduce: (name, all: readonly C[]) => memberFragment([name, reduce(all)]),
+      state: objectState,
+      guard,
+    });
+  };
 }
 
-/** What is made of a value for a host, once and kept for as long as the value. */
+/** States that are messages. */
+function messageSource<T extends object, P, C, R extends DescMessage>(
+  declaration: ViewDeclaration<T, P, C, R>,
+  pieceOf: Memoised<T, P>,
+  framing: Framing,
+): MakeSource<T> {
+  const { rpc } = declaration;
+  if (rpc === undefined) throw new TypeError("the view has no service");
+  const { output } = rpc.service.method.get;
+  const encoded = (message: MessageInitShape<R>) => encode(output, message);
+  const state = (fragments: Blocks) =>
+    new State(
+      fragments,
+      (blocks) => framing(Array.from(blocks, ({ bytes }) => bytes)),
+    );
+  if ("reply" in rpc) {
+    return recomputedFrom(
+      pieceOf,
+      (pieces) => State.of(framing([encoded(rpc.reply(pieces))])),
+    );
+  }
+  const guard = "text" in declaration ? undefined : declaration.guard;
+  if ("message" in rpc) {
+    const fragments = memoByValue((key, value: T, host) => {
+      const bytes = encoded(rpc.message(value, host, key));
+      return bytes.length === 0 ? [] : [fragment(key, bytes)];
+    });
+    return (id, entries, host) =>
+      materialized(id, entries, fragmentReducer(fragments(host), state, guard));
+  }
+  if (!("contributions" in declaration)) {
+    throw new TypeError("the view has nothing to reduce");
+  }
+  const { contributions } = declaration;
+  return (id, entries, host) => {
+    const piece = pieceOf(host);
+    return materialized(id, entries, {
+      contributions: (key, value) => contributions(piece(key, value)),
+      reduce: (name, all: readonly C[]) =>
+        fragment(name, encoded(rpc.reduce(name, all))),
+      state,
+      guard,
+    });
+  };
+}
+
+function recomputedFrom<T extends object, P>(
+  pieceOf: Memoised<T, P>,
+  compute: (pieces: Pieces<P>) => State,
+): MakeSource<T> {
+  return (id, entries, host) => {
+    const piece = pieceOf(host);
+    return recomputed(
+      id,
+      entries,
+      (all) =>
+        compute(Array.from(all, ([key, value]) => [key, piece(key, value)])),
+    );
+  };
+}
+
+function sourceId(name: string, { prefix, filter }: Selection): string {
+  return `${name} ${filter === undefined ? "all" : "some"} ${prefix}`;
+}
+
 function memoByValue<T extends object, V>(
-  make: (key: string, value: T, host: Host) => V,
-): (host: Host) => (key: string, value: T) => V {
+  compute: (key: string, value: T, host: Host) => V,
+): Memoised<T, V> {
   const hosts = new WeakMap<Host, WeakMap<T, V>>();
   return (host) => {
-    const made = memo(hosts, host, () => new WeakMap<T, V>());
-    // Not by memo, which would need a closure for each value of each state.
+    const computed = memo(hosts, host, () => new WeakMap<T, V>());
+    // Not `memo`, which would need a closure for each value of each state.
     return (key, value) => {
-      const known = made.get(value);
+      const known = computed.get(value);
       if (known !== undefined) return known;
-      const fresh = make(key, value, host);
-      made.set(value, fresh);
-      return fresh;
+      const result = compute(key, value, host);
+      computed.set(value, result);
+      return result;
     };
   };
 }
 
-/** The members of views whose pieces are members. */
+/** For views whose pieces are members: returns them unchanged. */
 export function flat(members: readonly Member[]): readonly Member[] {
   return members;
 }

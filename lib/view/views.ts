@@ -12,9 +12,9 @@ import {
   Unavailable,
 } from "../errors.ts";
 import { type BarrierView, SharedBarriers } from "./shared_barriers.ts";
-import type { ViewStream } from "./listener.ts";
-import type { Query } from "./query.ts";
+import type { Query } from "./endpoint.ts";
 import type { ViewContext, ViewDefinition } from "./view.ts";
+import type { Topic } from "../broadcast/topic.ts";
 
 const log = getLogger(["lainlet", "views"]);
 
@@ -241,4 +241,17 @@ function stopper(ends: Ends): () => void {
 
 function lacking(right: Right): Refusal {
   return forbidden(right.kind === "super" ? SUPER_REQUIRED : NO_PERMISSION);
+}
+/** A stream that carries a view's states. */
+
+export interface ViewStream {
+  /** Carries a topic's states from now on. @param had the one that the reader has, if that is known */
+  attach(topic: Topic, had?: State, which?: number): void;
+  /**
+   * Ends the stream, as there is nothing for it any more.
+   *
+   * @param status of HTTP
+   * @param which of several views it is about; undefined: all
+   */
+  fail(message: string, status: number, which?: number): void;
 }

@@ -9,16 +9,16 @@ import { type Node, nodes } from "./nodes.ts";
 import { type PodGroup, podgroup } from "./podgroup.ts";
 import type { Watcher } from "./watcher.ts";
 
-/** Which node a lainlet serves. */
+/** The node that lainlet runs on. */
 export interface Host {
-  /** Its address, "" when not known. */
+  /** Its address; "" when not known. */
   readonly ip: string;
   readonly hostname: string;
 }
 
 /**
- * The cluster as this process knows it; the names are those of `/debug`. A type,
- * as the values of an interface are `any` to `Object.values`.
+ * The state of the cluster: a watcher for each kind of value, with its name in
+ * `/debug`. A type, as the values of an interface are `any` to `Object.values`.
  */
 export type Cluster = {
   readonly config: Watcher<Config>;
@@ -28,12 +28,12 @@ export type Cluster = {
   readonly podgroup: Watcher<PodGroup>;
 };
 
-/** Follows a cluster in a store until the signal aborts. */
+/** Watches the cluster in a store until the signal aborts. */
 export function followCluster(store: Store, signal: AbortSignal): Cluster {
-  const firstRead = new EmptyStoreGuard(4);
+  const emptyStoreGuard = new EmptyStoreGuard(4);
   const effects = new Effects();
   const watch = <T>(subtree: Subtree<T>) =>
-    followSubtree(store, subtree, firstRead, effects, signal);
+    followSubtree(store, subtree, emptyStoreGuard, effects, signal);
   const groups = watch(podgroup);
   return {
     config: watch(config),

@@ -1,7 +1,7 @@
 import type { Fields } from "./fields.ts";
-import { InternPool } from "./shared.ts";
+import { InternPool } from "./fields.ts";
 
-/** How a group or a pod is, by the number that the scheduler writes. */
+/** The states of a group or a pod; the scheduler writes the index. */
 export const STATES = [
   "pending",
   "drift",
@@ -15,72 +15,72 @@ export const STATES = [
   "error",
 ] as const;
 
-/** What health checks say, by that number. */
+/** The results of health checks; the scheduler writes the index. */
 export const HEALTHS = ["none", "starting", "healthy", "unhealthy"] as const;
 
-/** What a pod is to do, by that number. */
+/** The desired states of a pod; the scheduler writes the index. */
 export const TARGETS = ["run", "stop"] as const;
 
 /**
- * How a group or a pod is, in the words of its scheduler; what that does not
- * say, or not in the way it should, is undefined. Many are alike, and are the
- * same object.
+ * The condition of a group or a pod, as its scheduler wrote it. A field that
+ * is missing or malformed is undefined. Equal conditions are the same object.
  */
 export interface Condition {
   readonly state: typeof STATES[number] | undefined;
   readonly health: typeof HEALTHS[number] | undefined;
   readonly target: typeof TARGETS[number] | undefined;
-  /** Whether it was killed for memory. */
+  /** Whether it was killed because it ran out of memory. */
   readonly oom: boolean | undefined;
-  /** The last thing that went wrong. */
+  /** The last error. */
   readonly error: string | undefined;
-  /** How often it was started anew, and when that was last, in RFC 3339. */
+  /** How often it was restarted. */
   readonly restarts: number | undefined;
+  /** When it was last restarted, in RFC 3339. */
   readonly restarted: string | undefined;
-  /** How often it moved to another node. */
+  /** How often it was moved to another node. */
   readonly drifts: number | undefined;
 }
 
-const alike = new InternPool<Condition>();
+const pool = new InternPool<Condition>();
 
-/** Reads what a group, or a pod, says of itself. */
+/** Reads the condition of a group or a pod. */
 export function condition(fields: Fields): Condition {
-  const made: Condition = {
-    state: word(fields.raw("State"), STATES),
-    health: word(fields.raw("Healthst"), HEALTHS),
-    target: word(fields.raw("TargetState"), TARGETS),
-    oom: flag(fields.raw("OOMkilled")),
-    error: text(fields.raw("LastError")),
+  const read: Condition = {
+    state: optionalWord(fields.raw("State"), STATES),
+    health: optionalWord(fields.raw("Healthst"), HEALTHS),
+    target: optionalWord(fields.raw("TargetState"), TARGETS),
+    oom: optionalBoolean(fields.raw("OOMkilled")),
+    error: optionalText(fields.raw("LastError")),
     restarts: optionalCount(fields.raw("RestartCount")),
     restarted: optionalTime(fields.raw("RestartAt")),
     drifts: optionalCount(fields.raw("DriftCount")),
   };
-  return alike.intern(Object.values(made).join("\0"), made);
+  return pool.intern(Object.values(read).join("\0"), read);
 }
 
-function word<const W extends string>(
+function optionalWord<const W extends string>(
   value: unknown,
   words: readonly W[],
 ): W | undefined {
   return typeof value === "number" ? words[value] : undefined;
 }
 
-function flag(value: unknown): boolean | undefined {
+function optionalBoolean(value: unknown): boolean | undefined {
   return typeof value === "boolean" ? value : undefined;
 }
 
-function text(value: unknown): string | undefined {
+function optionalText(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** A number of things; undefined when it is none. */
+/** A count; undefined when the value is none. */
 export function optionalCount(value: unknown): number | undefined {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0
     ? value
     : undefined;
 }
 
-/** A time in RFC 3339, as it is written; undefined when it is none, or Go's zero, which is never. */
+/** A time in RFC 3339, as written; undefined when the value is none, or Go's zero time. */
 export function optionalTime(value: unknown): string | undefined {
   return typeof value === "string" && !value.startsWith("0001-") &&
       /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(value)

@@ -1,7 +1,8 @@
 import type { Subtree } from "./subtree.ts";
 
-/** A cluster setting; the value is any text. */
+/** A setting of the cluster. */
 export interface Config {
+  /** Any text. */
   readonly value: string;
 }
 

@@ -1,7 +1,7 @@
 import type { Container, Pod, PodGroup } from "./podgroup.ts";
 import { Watcher } from "./watcher.ts";
 
-/** A container, and where in the cluster it belongs. */
+/** A container with its pod and its pod group. */
 export interface PlacedContainer {
   readonly group: PodGroup;
   readonly pod: Pod;
@@ -9,10 +9,10 @@ export interface PlacedContainer {
 }
 
 /**
- * All containers by the node they run on, derived from the pod groups. Each
- * is there twice, under its node's name and its node's address, at
- * `<node>/\0<pod group key>\0<place in the group>`: no id is in it, as some
- * occur twice (empty ones, while a container is being made) and all are long.
+ * Derives the containers from the pod groups. Each has two entries, under its
+ * node's name and its node's address, with the key
+ * `<node>/\0<pod group key>\0<index in the group>`. The key does not contain
+ * the id: ids are long, and not unique (empty while a container is created).
  */
 export function containers(
   podgroups: Watcher<PodGroup>,
@@ -27,10 +27,10 @@ export function containers(
   podgroups.subscribe("derived", (changes, readAt) => {
     const placed = new Map<string, PlacedContainer | undefined>();
     for (const { key, previous } of changes) {
-      for (const [at] of places(key, previous)) placed.set(at, undefined);
+      for (const [at] of entriesOf(key, previous)) placed.set(at, undefined);
     }
     for (const { key, value } of changes) {
-      for (const [at, container] of places(key, value)) {
+      for (const [at, container] of entriesOf(key, value)) {
         placed.set(at, container);
       }
     }
@@ -44,29 +44,29 @@ export function containers(
         ModifiedIndex,
       );
     }
-    // What comes in order is put together more tightly.
+    // Insertions in key order leave full chunks in the sorted map.
     watcher.apply([...placed].sort(([a], [b]) => a < b ? -1 : 1), readAt);
   });
   podgroups.synced.then(() => watcher.sync());
   return watcher;
 }
 
-/** The `<node>/<container id>` of a container, by its key in the watcher. */
+/** The `<node>/<container id>` of a container, from its key in the watcher. */
 export function containerKey(key: string, { id }: Container): string {
   return key.slice(0, key.indexOf("\0")) + id;
 }
 
-function* places(
+function* entriesOf(
   key: string,
   group: PodGroup | undefined,
 ): Generator<[key: string, placed: PlacedContainer]> {
   if (group === undefined) return;
-  let place = 0;
+  let index = 0;
   for (const pod of group.pods) {
     for (const container of pod.containers) {
-      const rest = `/\0${key}\0${place++}`;
-      yield [container.nodeName + rest, { group, pod, container }];
-      yield [container.nodeIp + rest, { group, pod, container }];
+      const suffix = `/\0${key}\0${index++}`;
+      yield [container.nodeName + suffix, { group, pod, container }];
+      yield [container.nodeIp + suffix, { group, pod, container }];
     }
   }
 }

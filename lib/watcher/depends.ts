@@ -1,11 +1,10 @@
 import { checkDepth, Fields } from "./fields.ts";
 import { parse } from "../json.ts";
-import { serviceOf } from "./service.ts";
 import type { Subtree } from "./subtree.ts";
 
-/** The portal pods of a service: one for each app that uses it, on each node. */
+/** The portal pods of a service: on each node, one for each app that uses the service. */
 export interface Depends {
-  /** The app that offers the service, from the pod's name. */
+  /** The app that offers the service, from the portal pod's name. */
   readonly service: string;
   readonly nodes: readonly NodePortals[];
 }
@@ -16,17 +15,18 @@ export interface NodePortals {
   readonly portals: readonly Portal[];
 }
 
-/** The pod that makes a service reachable for one app on one node. */
+/** A portal: the pod through which one app on one node reaches a service. */
 export interface Portal {
   readonly app: string;
   readonly annotation: string;
   readonly containers: readonly PortalContainer[];
 }
 
-/** A container of a portal; `ip` is "" while it has none. */
+/** A container of a portal. */
 export interface PortalContainer {
   readonly id: string;
   readonly nodeIp: string;
+  /** "" while it has none. */
   readonly ip: string;
   readonly port: number;
 }
@@ -52,3 +52,11 @@ export const depends: Subtree<Depends> = {
     })),
   }),
 };
+/**
+ * The app that offers a service, from the name of its portal pod: `a.b` for
+ * `a.b.portal.portal-x`, `a` for `a.portal.portal-x`.
+ */
+export function serviceOf(podName: string): string {
+  const parts = podName.split(".");
+  return parts.slice(0, parts.length > 3 ? -2 : 1).join(".");
+}

@@ -4,28 +4,28 @@ import { errorTrace } from "../log.ts";
 const log = getLogger(["lainlet", "watcher"]);
 
 /**
- * The phases in which one change takes effect, after the values that it
- * replaced: what is derived of them, who may see what, then topics. Nothing is
- * sent before everything that decides about it has changed. Within a phase,
- * order does not matter.
+ * The phases in which a change takes effect after a watcher's values were
+ * replaced: first what is derived of them, then rights, then topics. So
+ * nothing is sent before everything that decides about it has changed. Within
+ * a phase, the order does not matter.
  */
 export const PHASES = ["derived", "rights", "topics"] as const;
 
 export type Phase = typeof PHASES[number];
 
-/** The effects of changes that are under way, run phase by phase. */
+/** Runs the effects of changes, phase by phase. */
 export class Effects {
   readonly #pending = PHASES.map((): (() => void)[] => []);
   #isRunning = false;
 
-  /** Adds an effect of the change that is under way, or of a new one. */
+  /** Adds an effect, to be run in its phase. */
   add(phase: Phase, effect: () => void): void {
     this.#pending[PHASES.indexOf(phase)]?.push(effect);
   }
 
   /**
-   * Runs all effects, those of the earliest phase first, also those that are
-   * added meanwhile. Within an effect it does nothing: they are run already.
+   * Runs all pending effects, the earliest phase first, including those that
+   * effects add. Does nothing when called by an effect.
    */
   run(): void {
     if (this.#isRunning) return;
@@ -39,40 +39,40 @@ export class Effects {
   }
 }
 
-/** Listeners to something that changes, by the phase to which they belong. */
+/** Calls subscribers with each change, in their phases. */
 export class Publisher<A extends readonly unknown[]> {
-  readonly #listeners = new Map(
+  readonly #subscribers = new Map(
     PHASES.map((phase) => [phase, new Set<(...args: A) => void>()]),
   );
 
   /**
-   * @param name of what changes, for the log
-   * @param effects those of everything that changes together with it
+   * @param name what changes, for the log
+   * @param effects shared by everything that one change affects
    */
   constructor(private readonly name: string, readonly effects: Effects) {}
 
   /** @returns ends the subscription */
-  subscribe(phase: Phase, listener: (...args: A) => void): () => void {
-    const listeners = this.#listeners.get(phase);
-    listeners?.add(listener);
-    return () => listeners?.delete(listener);
+  subscribe(phase: Phase, subscriber: (...args: A) => void): () => void {
+    const subscribers = this.#subscribers.get(phase);
+    subscribers?.add(subscriber);
+    return () => subscribers?.delete(subscriber);
   }
 
-  /** Calls all listeners, each in its phase; one that throws keeps none from hearing. */
+  /** Calls all subscribers. One that throws is logged, and does not affect others. */
   publish(...args: A): void {
-    for (const [phase, listeners] of this.#listeners) {
-      if (listeners.size === 0) continue;
-      this.effects.add(phase, () => this.#call(listeners, args));
+    for (const [phase, subscribers] of this.#subscribers) {
+      if (subscribers.size === 0) continue;
+      this.effects.add(phase, () => this.#call(subscribers, args));
     }
     this.effects.run();
   }
 
-  #call(listeners: Iterable<(...args: A) => void>, args: A): void {
-    for (const listener of listeners) {
+  #call(subscribers: Iterable<(...args: A) => void>, args: A): void {
+    for (const subscriber of subscribers) {
       try {
-        listener(...args);
+        subscriber(...args);
       } catch (error) {
-        log.error("a listener of {watcher} failed", {
+        log.error("a subscriber of {watcher} failed", {
           watcher: this.name,
           error: errorTrace(error),
         });

@@ -3,59 +3,59 @@ import { ContentTracker } from "../store/store.ts";
 
 const log = getLogger(["lainlet", "watcher"]);
 
-/** What `/readyz` and the log say of a store without a key that matters, at the start and later. */
+/** What `/readyz` and the log say of an empty store, at the start and later. */
 const EMPTY = "the store holds nothing under /lain/";
 const REPLACED =
   "the store was replaced by one that holds nothing under /lain/";
 
 /**
- * The first read of all subtrees in each history of a store. None of them is
- * taken while nothing was found in any: that is a wrong store, or one that
- * lost its data, more likely than an empty cluster, and an empty answer takes
- * every name and route of a node away.
+ * Holds back the first read of all subtrees, in each history of a store, while
+ * all of them are empty. Then the store is more likely the wrong one, or one
+ * that lost its data, than an empty cluster; and an empty answer removes every
+ * name and route of a node.
  */
 export class EmptyStoreGuard {
-  readonly #found = new ContentTracker();
-  /** What takes each subtree that was read. */
-  readonly #waiting = new Map<string, () => void>();
+  readonly #content = new ContentTracker();
+  /** Accepts each subtree that is held back. */
+  readonly #heldBack = new Map<string, () => void>();
   #problem = EMPTY;
-  #isTold = false;
+  #isLogged = false;
 
-  /** @param subtrees how many there are */
+  /** @param subtrees how many subtrees there are */
   constructor(private readonly subtrees: number) {}
 
-  /** Why what was read is not taken, while that is so. */
+  /** Why subtrees are held back. */
   get problem(): string {
     return this.#problem;
   }
 
-  /** To be called when there is a key. @param history see {@linkcode Snapshot} */
+  /** Notes that the store holds a key. @param history see {@linkcode Snapshot} */
   noteKey(history: number): void {
-    this.#note(history, true);
-    if (!this.#found.hasContent) return;
+    this.#observe(history, true);
+    if (!this.#content.hasContent) return;
     this.#problem = REPLACED;
-    this.#isTold = false;
-    for (const take of this.#waiting.values()) take();
-    this.#waiting.clear();
+    this.#isLogged = false;
+    for (const accept of this.#heldBack.values()) accept();
+    this.#heldBack.clear();
   }
 
   /**
-   * To be called with each subtree that was read.
+   * Offers a subtree that was read.
    *
    * @param history see {@linkcode Snapshot}
-   * @param take called when it counts: at once, later, or never, when there is another history
-   * @returns whether that was at once
+   * @param accept called at once when the store is known to hold a key; later, when one appears; or never, when the store's history ends before
+   * @returns whether it was called at once
    */
-  offer(subtree: string, history: number, take: () => void): boolean {
-    this.#note(history, false);
-    if (history !== this.#found.history) return false;
-    if (this.#found.hasContent) {
-      take();
+  offer(subtree: string, history: number, accept: () => void): boolean {
+    this.#observe(history, false);
+    if (history !== this.#content.history) return false;
+    if (this.#content.hasContent) {
+      accept();
       return true;
     }
-    this.#waiting.set(subtree, take);
-    if (this.#waiting.size === this.subtrees && !this.#isTold) {
-      this.#isTold = true;
+    this.#heldBack.set(subtree, accept);
+    if (this.#heldBack.size === this.subtrees && !this.#isLogged) {
+      this.#isLogged = true;
       log.warn("{problem}, waiting for a key: is it the right one?", {
         problem: this.#problem,
       });
@@ -63,7 +63,7 @@ export class EmptyStoreGuard {
     return false;
   }
 
-  #note(history: number, hasKey: boolean): void {
-    if (this.#found.observe(history, hasKey)) this.#waiting.clear();
+  #observe(history: number, hasKey: boolean): void {
+    if (this.#content.observe(history, hasKey)) this.#heldBack.clear();
   }
 }

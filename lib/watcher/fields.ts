@@ -4,33 +4,32 @@ import {
   isRawNumber,
   type RawNumber,
 } from "../json.ts";
-import { intern } from "./shared.ts";
 
-/** A value of the store that is not what the layout says. */
+/** A value of the store that does not have the expected form. */
 export class BadValue extends Error {
   override readonly name = "BadValue";
 }
 
 /**
  * How deep values may be nested. Answers nest them a little deeper, and clients
- * have limits of their own: lainlet's 500, others' JSON parsers some hundreds.
+ * have limits of their own: lainlet's 500, other JSON parsers some hundreds.
  */
 const MAX_DEPTH = 200;
 
-/** JSON text of the store as it is. @throws {BadValue} when it is nested too deep */
+/** Returns JSON text unchanged. @throws {BadValue} when it is nested too deep */
 export function checkDepth(text: string): string {
   if (!isDeeperThan(text, MAX_DEPTH)) return text;
   throw new BadValue(`the value is nested deeper than ${MAX_DEPTH}`);
 }
 
 /**
- * Reads the fields of a JSON object that came from the store. A missing or
- * null field is the zero value of its type; every reader throws
+ * Reads the fields of a JSON object from the store. A missing or null field is
+ * the zero value of its type. Every method but {@linkcode raw} throws
  * {@linkcode BadValue}, naming the path, when the field has another type.
  *
  * ```ts
  * const spec = Fields.of(JSON.parse(text)).object("Spec");
- * const app = spec.string("Namespace"); // "" when there is none
+ * const app = spec.string("Namespace"); // "" when missing
  * ```
  */
 export class Fields {
@@ -39,36 +38,36 @@ export class Fields {
     private readonly path: string,
   ) {}
 
-  /** Wraps a parsed value, which must be an object and not null. */
+  /** Wraps a parsed value. @throws {BadValue} when it is not an object */
   static of(value: unknown): Fields {
     if (!isObject(value)) throw wrongType("the value", "an object", value);
     return new Fields(value, "");
   }
 
-  /** Whatever is there: for what a value is not to be rejected for. */
+  /** The field as it is: for fields that must not make the value a bad one. */
   raw(name: string): unknown {
     return this.json[name];
   }
 
-  /** A string; "" when it is missing. */
+  /** A string; "" when missing. */
   string(name: string): string {
     const value = this.json[name] ?? "";
     if (typeof value === "string") return value;
     throw wrongType(this.at(name), "a string", value);
   }
 
-  /** A string that other values have, too; "" when it is missing. */
+  /** A string that many values have in common; "" when missing. */
   internedString(name: string): string {
     return intern(this.string(name));
   }
 
-  /** A number; 0 when it is missing. */
+  /** A number; 0 when missing. */
   number(name: string): number {
     const value = this.exact(name);
     return typeof value === "number" ? value : Number(value.rawJSON);
   }
 
-  /** A number that is only passed on: one too long for a double stays as it was written. */
+  /** A number that is only passed on: one too long for a double keeps its text. */
   exact(name: string): number | RawNumber {
     const value = this.json[name] ?? 0;
     if (typeof value === "number" && Number.isFinite(value)) return value;
@@ -76,7 +75,7 @@ export class Fields {
     throw wrongType(this.at(name), "a number", value);
   }
 
-  /** A list of strings; null (or missing) is kept apart from an empty list. */
+  /** A list of strings; null when missing or null, which differs from an empty list. */
   strings(name: string): readonly string[] | null {
     return this.list(name)?.map((item, i) => {
       const value = item ?? "";
@@ -85,17 +84,17 @@ export class Fields {
     }) ?? null;
   }
 
-  /** The same, of strings that other values have, too. */
+  /** As {@linkcode strings}, for strings that many values have in common. */
   internedStrings(name: string): readonly string[] | null {
     return this.strings(name)?.map(intern) ?? null;
   }
 
-  /** An object; one without fields when it is missing. */
+  /** An object; one without fields when missing. */
   object(name: string): Fields {
     return Fields.nested(this.json[name], this.at(name));
   }
 
-  /** A list of objects; null items are empty objects. */
+  /** A list of objects; null items are objects without fields. */
   objects(name: string): Fields[] {
     return this.list(name)?.map((item, i) =>
       Fields.nested(item, `${this.at(name)}[${i}]`)
@@ -120,7 +119,7 @@ export class Fields {
     return this.path === "" ? name : `${this.path}.${name}`;
   }
 
-  /** Wraps a nested value: null and missing are an object without fields. */
+  /** Wraps a nested value; null and missing are an object without fields. */
   private static nested(value: unknown, path: string): Fields {
     const json = value ?? {};
     if (!isObject(json)) throw wrongType(path, "an object", json);
@@ -139,4 +138,41 @@ function wrongType(path: string, expected: string, value: unknown): BadValue {
     ? "an object"
     : `a ${typeof value}`;
   return new BadValue(`${path} must be ${expected}, not ${got}`);
+}
+
+/** How many values each of the two generations of a pool holds at most. */
+const GENERATION_SIZE = 4_096;
+
+/** Values with a longer key are not interned. */
+const MAX_KEY_LENGTH = 256;
+
+/**
+ * Keeps one object for all equal values that were interned lately. Values that
+ * are not interned again are dropped with their generation, so the pool is
+ * bounded.
+ */
+export class InternPool<T> {
+  #recent = new Map<string, T>();
+  #previous = new Map<string, T>();
+
+  /** Returns the value already interned with this key, or else this one. */
+  intern(key: string, value: T): T {
+    if (key.length > MAX_KEY_LENGTH) return value;
+    const known = this.#recent.get(key);
+    if (known !== undefined) return known;
+    const interned = this.#previous.get(key) ?? value;
+    if (this.#recent.size === GENERATION_SIZE) {
+      this.#previous = this.#recent;
+      this.#recent = new Map();
+    }
+    this.#recent.set(key, interned);
+    return interned;
+  }
+}
+
+const strings = new InternPool<string>();
+
+/** Returns an equal string that other values already hold, if there is one. */
+export function intern(text: string): string {
+  return strings.intern(text, text);
 }

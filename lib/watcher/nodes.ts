@@ -2,9 +2,9 @@ import { BadValue, checkDepth } from "./fields.ts";
 import { canonical, isObject, parseExact } from "../json.ts";
 import type { Subtree } from "./subtree.ts";
 
-/** A node of the cluster: a JSON object that is passed on as it is. */
+/** A node of the cluster: a JSON object that is passed on unchanged. */
 export interface Node {
-  /** The object as JSON text, its keys sorted. */
+  /** The object as JSON text with sorted keys. */
   readonly json: string;
 }
 

@@ -6,32 +6,32 @@ import {
 } from "./condition.ts";
 import { BadValue, checkDepth, Fields } from "./fields.ts";
 import { parse, type RawNumber } from "../json.ts";
-import { intern } from "./shared.ts";
+import { intern } from "./fields.ts";
 import type { Subtree } from "./subtree.ts";
 
-/** A group of equal pods of an app, as its scheduler sees it. */
+/** A group of equal pods of an app. */
 export interface PodGroup {
   readonly name: string;
   readonly app: string;
-  /** Free text of the app, mostly JSON: mount points, ports, backups. */
+  /** Free text, usually JSON: mount points, ports, backups. */
   readonly annotation: string;
   readonly appVersion: string;
   readonly dependencies: readonly Dependency[];
   readonly pods: readonly Pod[];
-  /** How many instances there are to be, if that is known. */
+  /** The desired number of instances; undefined when not known. */
   readonly instances: number | undefined;
   readonly condition: Condition;
-  /** When the scheduler last wrote of it, in RFC 3339, if that is known. */
+  /** When the scheduler last updated it, in RFC 3339; undefined when not known. */
   readonly updated: string | undefined;
 }
 
-/** A service that the pods use, by the name of its portal pod. */
+/** A service that the pods use, named by its portal pod. */
 export interface Dependency {
   readonly podName: string;
   readonly policy: number;
 }
 
-/** One instance of a group. */
+/** An instance of a group. */
 export interface Pod {
   readonly instanceNo: number;
   readonly containers: readonly Container[];
@@ -40,7 +40,7 @@ export interface Pod {
   readonly updated: string | undefined;
 }
 
-/** A container that runs, with what was specified for it. */
+/** A running container with its specification. */
 export interface Container {
   readonly id: string;
   readonly nodeName: string;
@@ -48,14 +48,14 @@ export interface Container {
   /** "" while it has none. */
   readonly ip: string;
   readonly port: number;
-  /** The name of its proc, from its environment. */
+  /** The name of its proc, from its environment; "" when not set. */
   readonly procName: string;
-  /** The release that it runs, which may not be the group's; "" when not known. */
+  /** The release that it runs, which may differ from the group's; "" when not known. */
   readonly version: string;
   readonly spec: ContainerSpec;
 }
 
-/** What a container was specified to be; null lists were not given. */
+/** The specification of a container; a list is null when it was not given. */
 export interface ContainerSpec {
   readonly command: readonly string[] | null;
   readonly env: readonly string[] | null;
@@ -133,13 +133,13 @@ function container(c: Fields, spec: ContainerSpec): Container {
   };
 }
 
-/** The value of an environment variable, "" when it is not set. */
+/** The value of an environment variable; "" when it is not set. */
 function variable(env: readonly string[] | null, name: string): string {
   const found = env?.find((item) => item.startsWith(`${name}=`));
   return intern(found?.slice(name.length + 1) ?? "");
 }
 
-/** The release in the name of an image, `registry.lain.local/shop:release-26`; "" when there is none. */
+/** The release in an image's name, `26` in `registry.lain.local/shop:release-26`; "" when there is none. */
 function release(image: unknown): string {
   const [, version = ""] =
     typeof image === "string" && /:release-(.+)$/.exec(image) || [];

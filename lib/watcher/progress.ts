@@ -1,31 +1,31 @@
 import { sleep } from "../time.ts";
 import { Waiters } from "../waiters.ts";
 
-/** How soon what was written under a prefix is there by itself, in ms; otherwise it is asked for. */
-const SOON = 100;
+/** How long to wait for a revision before the store is asked, in ms: a change under the prefix is here sooner. */
+const CHECK_AFTER = 100;
 
-/** Time between two proofs that a revision is there which is not, in ms. */
-const PAUSE = 1_000;
+/** The time between two freshness checks while waiting for a revision, in ms. */
+const CHECK_INTERVAL = 1_000;
 
-/** Up to which revision of the store some state is known. */
+/** Which revisions of the store a state contains. */
 export interface Progress {
-  /** Everything up to this revision is in the state; 0: that is not known, as the state was saved. */
+  /** The state contains everything up to this revision; 0: not known, as the state was saved. */
   readonly revision: number;
-  /** Nothing of a later revision is in the state. */
+  /** The state contains nothing of a later revision. */
   readonly newest: number;
-  /** Up to this revision the state before the last change is known to have been the store's. */
+  /** The state before the last change is known to have been the store's up to this revision. */
   readonly previousValidUntil: number;
-  /** Which of the store's histories the revisions are of, see {@linkcode Snapshot}; undefined: of several. */
+  /** The store's history that the revisions are of, see {@linkcode Snapshot}; undefined: of several. */
   readonly history: number | undefined;
   /**
-   * Resolves when everything up to a revision is in the state.
+   * Resolves when the state contains everything up to a revision.
    *
    * @throws the signal's reason
    */
   reached(revision: number, signal: AbortSignal): Promise<void>;
   /**
-   * Asks the store now, and resolves when everything that it held then is in
-   * the state.
+   * Asks the store now, and resolves when the state contains everything that
+   * the store holds at that moment.
    *
    * @throws the signal's reason
    */
@@ -33,9 +33,9 @@ export interface Progress {
 }
 
 /**
- * As {@linkcode Progress.reached}. What was written elsewhere in the store
- * brings nothing by which this would be known: so the store is asked, when it
- * takes long.
+ * Waits as {@linkcode Progress.reached} does. A revision that was written
+ * outside the subtree causes no event, so the store is asked when it takes
+ * long.
  *
  * @throws the signal's reason
  */
@@ -45,18 +45,18 @@ export async function waitForRevision(
   signal: AbortSignal,
 ): Promise<void> {
   const reached = progress.reached(revision, signal);
-  await Promise.race([reached, sleep(SOON, signal)]);
+  await Promise.race([reached, sleep(CHECK_AFTER, signal)]);
   while (progress.revision < revision) {
     await Promise.race([reached, progress.confirmed(signal)]);
     if (progress.revision >= revision) break;
-    await Promise.race([reached, sleep(PAUSE, signal)]);
+    await Promise.race([reached, sleep(CHECK_INTERVAL, signal)]);
   }
 }
 
-/** A revision that somebody waits for. */
-interface Waiting {
+/** A pending wait for a revision. */
+interface Waiter {
   readonly revision: number;
-  /** The wait ends, too, when another history begins; undefined: it does not. */
+  /** When given, the wait also ends when another history starts. */
   readonly history?: number;
 }
 
@@ -64,13 +64,13 @@ interface Waiting {
 export class SubtreeProgress implements Progress {
   #revision = 0;
   #newest = 0;
-  #before = 0;
+  #previousValidUntil = 0;
   #history = 0;
-  readonly #waiters = new Waiters<Waiting>();
+  readonly #waiters = new Waiters<Waiter>();
 
-  /** @param prove asks the store, see {@linkcode Store.checkFreshness} */
+  /** @param checkFreshness asks the store, see {@linkcode Store.checkFreshness} */
   constructor(
-    private readonly prove: (signal: AbortSignal) => Promise<number>,
+    private readonly checkFreshness: (signal: AbortSignal) => Promise<number>,
   ) {}
 
   get revision(): number {
@@ -82,7 +82,7 @@ export class SubtreeProgress implements Progress {
   }
 
   get previousValidUntil(): number {
-    return this.#before;
+    return this.#previousValidUntil;
   }
 
   get history(): number {
@@ -90,25 +90,29 @@ export class SubtreeProgress implements Progress {
   }
 
   /**
-   * To be called before anybody is told what the revision brought, and in one
-   * step with that: whoever waits goes on after it.
+   * Moves on to a revision. To be called synchronously before the change is
+   * applied: waiters continue after that.
    *
-   * @param newest when some of a later one is there, too
-   * @param before see {@linkcode Progress.previousValidUntil}; default: only the newest revision changed something
+   * @param newest when the state also contains something of a later revision
+   * @param previousValidUntil see {@linkcode Progress.previousValidUntil}; default: only the newest revision changed something
    */
-  advance(revision: number, newest = revision, before = newest - 1): void {
+  advance(
+    revision: number,
+    newest = revision,
+    previousValidUntil = newest - 1,
+  ): void {
     this.#revision = Math.max(this.#revision, revision);
     this.#newest = Math.max(this.#newest, newest);
-    this.#before = before;
+    this.#previousValidUntil = previousValidUntil;
     this.#resolve();
   }
 
-  /** As {@linkcode advance}, in another history of the store, whose revisions may be less. */
+  /** Moves on to another history of the store, whose revisions may be lower. */
   startHistory(history: number, revision: number, newest = revision): void {
     this.#history = history;
     this.#revision = revision;
     this.#newest = newest;
-    this.#before = 0;
+    this.#previousValidUntil = 0;
     this.#resolve();
   }
 
@@ -125,19 +129,19 @@ export class SubtreeProgress implements Progress {
   }
 
   async confirmed(signal: AbortSignal): Promise<void> {
-    const revision = await this.prove(signal);
-    // A new history may never reach this revision; it begins with a state that
-    // was read again.
+    const revision = await this.checkFreshness(signal);
+    // A new history may never reach this revision. It starts with a snapshot,
+    // which is as fresh.
     await this.#wait({ revision, history: this.#history }, signal);
   }
 
-  #wait(waiting: Waiting, signal: AbortSignal): Promise<void> {
-    if (this.#revision >= waiting.revision) return Promise.resolve();
-    return this.#waiters.wait(waiting, signal);
+  #wait(waiter: Waiter, signal: AbortSignal): Promise<void> {
+    if (this.#revision >= waiter.revision) return Promise.resolve();
+    return this.#waiters.wait(waiter, signal);
   }
 }
 
-/** The progress of a state that is made of several subtrees. */
+/** The progress of a state that is computed from several subtrees. */
 export class CombinedProgress implements Progress {
   constructor(private readonly parts: readonly Progress[]) {}
 

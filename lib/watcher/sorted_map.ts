@@ -1,18 +1,18 @@
-/** Keys and their values, in key order. */
+/** Sorted keys and their values, at the same indexes. */
 interface Chunk<T> {
   readonly keys: string[];
   readonly values: T[];
 }
 
-/** How many entries a block has at most. */
-const MOST = 256;
+/** How many entries a chunk has at most. */
+const MAX_ENTRIES = 256;
 
 /**
- * Values by key, in key order. They are in blocks, so that what comes or goes
- * moves few others, and in bare lists, which take a third of a Map's memory.
+ * A map in key order. Its entries are in chunks of two arrays: an insertion
+ * moves few others, and the arrays take a third of a Map's memory.
  */
 export class SortedMap<T> {
-  readonly #blocks: Chunk<T>[] = [];
+  readonly #chunks: Chunk<T>[] = [];
   #size = 0;
 
   get size(): number {
@@ -21,78 +21,78 @@ export class SortedMap<T> {
 
   /** The value of the first key. */
   get first(): T | undefined {
-    return this.#blocks[0]?.values[0];
+    return this.#chunks[0]?.values[0];
   }
 
   get(key: string): T | undefined {
-    const { keys, values } = this.#blocks[this.#place(key)] ?? EMPTY;
-    const at = positionOf(keys, key);
-    return keys[at] === key ? values[at] : undefined;
+    const { keys, values } = this.#chunks[this.#chunkOf(key)] ?? EMPTY;
+    const i = indexOf(keys, key);
+    return keys[i] === key ? values[i] : undefined;
   }
 
-  /** The entries from a key on. */
+  /** The entries from a key on, in order. */
   *from(key: string): Generator<[key: string, value: T]> {
-    const first = this.#place(key);
-    for (let i = first; i < this.#blocks.length; i++) {
-      const { keys, values } = this.#blocks[i] ?? EMPTY;
-      const begin = i === first ? positionOf(keys, key) : 0;
-      for (const [at, value] of values.slice(begin).entries()) {
-        yield [keys[begin + at] ?? "", value];
+    const first = this.#chunkOf(key);
+    for (let i = first; i < this.#chunks.length; i++) {
+      const { keys, values } = this.#chunks[i] ?? EMPTY;
+      const start = i === first ? indexOf(keys, key) : 0;
+      for (const [at, value] of values.slice(start).entries()) {
+        yield [keys[start + at] ?? "", value];
       }
     }
   }
 
-  /** @returns what was there before */
+  /** @returns the previous value */
   set(key: string, value: T): T | undefined {
-    const place = this.#place(key);
-    const block = this.#blocks[place];
-    if (block === undefined) {
-      this.#blocks.push({ keys: [key], values: [value] });
+    const at = this.#chunkOf(key);
+    const chunk = this.#chunks[at];
+    if (chunk === undefined) {
+      this.#chunks.push({ keys: [key], values: [value] });
     } else {
-      const { keys, values } = block;
-      const at = positionOf(keys, key);
-      const previous = values[at];
-      if (keys[at] === key) {
-        values[at] = value;
+      const { keys, values } = chunk;
+      const i = indexOf(keys, key);
+      const previous = values[i];
+      if (keys[i] === key) {
+        values[i] = value;
         return previous;
       }
-      keys.splice(at, 0, key);
-      values.splice(at, 0, value);
-      if (keys.length > MOST) this.#split(place, block, at);
+      keys.splice(i, 0, key);
+      values.splice(i, 0, value);
+      if (keys.length > MAX_ENTRIES) this.#split(at, chunk, i);
     }
     this.#size++;
     return undefined;
   }
 
-  /** @returns what was there */
+  /** @returns the removed value */
   delete(key: string): T | undefined {
-    const place = this.#place(key);
-    const { keys, values } = this.#blocks[place] ?? EMPTY;
-    const at = positionOf(keys, key);
-    if (keys[at] !== key) return undefined;
+    const at = this.#chunkOf(key);
+    const { keys, values } = this.#chunks[at] ?? EMPTY;
+    const i = indexOf(keys, key);
+    if (keys[i] !== key) return undefined;
     this.#size--;
-    keys.splice(at, 1);
-    if (keys.length === 0) this.#blocks.splice(place, 1);
-    return values.splice(at, 1)[0];
+    keys.splice(i, 1);
+    if (keys.length === 0) this.#chunks.splice(at, 1);
+    return values.splice(i, 1)[0];
   }
 
-  /** Cuts a block after what was put in last: what comes in order fills them. */
-  #split(place: number, { keys, values }: Chunk<T>, at: number): void {
-    const cut = at === MOST ? MOST : MOST / 2;
+  /** Splits a chunk. Insertions in key order leave full chunks, others half-full ones. */
+  #split(at: number, { keys, values }: Chunk<T>, inserted: number): void {
+    const cut = inserted === MAX_ENTRIES ? MAX_ENTRIES : MAX_ENTRIES / 2;
     const part = (from: number, to?: number) => ({
       keys: keys.slice(from, to),
       values: values.slice(from, to),
     });
-    this.#blocks.splice(place, 1, part(0, cut), part(cut));
+    this.#chunks.splice(at, 1, part(0, cut), part(cut));
   }
 
-  /** The block that holds a key, or would. */
-  #place(key: string): number {
+  /** The index of the chunk that has a key, or would have it. */
+  #chunkOf(key: string): number {
     let low = 0;
-    let high = this.#blocks.length;
+    let high = this.#chunks.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#blocks[middle]?.keys[0] ?? "") <= key) low = middle + 1;
+      if ((this.#chunks[middle]?.keys[0] ?? "") <= key) low = middle + 1;
       else high = middle;
     }
     return Math.max(0, low - 1);
@@ -101,8 +101,8 @@ export class SortedMap<T> {
 
 const EMPTY = { keys: [], values: [] };
 
-/** Where a key is among sorted ones, or would be. */
-function positionOf(keys: readonly string[], key: string): number {
+/** The index of a key in sorted ones, or where it would be inserted. */
+function indexOf(keys: readonly string[], key: string): number {
   let low = 0;
   let high = keys.length;
   while (low < high) {

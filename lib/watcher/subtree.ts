@@ -1,296 +1,353 @@
 import { getLogger } from "@logtape/logtape";
-import { now } from "../time.ts";
 import { errorTrace } from "../log.ts";
 import type {
   Batch,
   Inventory,
-  KeyChange as StoreChange,
+  KeyChange,
   Snapshot,
   Store,
   WatchEvent,
 } from "../store/store.ts";
+import { now } from "../time.ts";
 import type { Effects } from "./effects.ts";
-import { BadValue } from "./fields.ts";
 import type { EmptyStoreGuard } from "./empty_store_guard.ts";
+import { BadValue } from "./fields.ts";
 import { SubtreeProgress } from "./progress.ts";
 import { Watcher } from "./watcher.ts";
 
 const log = getLogger(["lainlet", "watcher"]);
 
-/** One subtree of the store, and how its values are read. */
+/** A subtree of the store, and how its values are parsed. */
 export interface Subtree<T> {
   readonly name: string;
   readonly prefix: string;
   /**
-   * Makes one value of the subtree.
+   * Parses a value.
    *
    * @param key the key without the prefix
-   * @throws {BadValue | SyntaxError | RangeError} when it is not what the layout says
+   * @throws {BadValue | SyntaxError | RangeError} when the value does not have the expected form
    */
   parse(key: string, text: string): T;
 }
 
-/** Why a value is not taken. */
+/** A bad value: why it cannot be parsed. */
 class Rejected {
-  constructor(readonly reason: string) {}
+  constructor(readonly message: string) {}
 }
 
-/** What was made of a value, and the revision that wrote it. */
-interface Read<T> {
+/** A parsed value, and the revision that wrote it. */
+interface ParsedEntry<T> {
   readonly revision: number;
   readonly value: T | Rejected;
 }
 
 /**
- * A watcher of a subtree of a store, until the signal aborts. A bad value is
- * logged once per revision and counted; its key keeps its last good value.
- * What differs from the store's inventory is logged, counted, and read anew.
+ * Watches a subtree of a store until the signal aborts. A bad value is logged
+ * once per revision and counted; its key keeps its last good value. When the
+ * watcher differs from an inventory of the store, the difference is logged and
+ * counted, and the subtree is read again.
  */
 export function followSubtree<T>(
   store: Store,
-  { name, prefix, parse }: Subtree<T>,
-  firstRead: EmptyStoreGuard,
+  subtree: Subtree<T>,
+  emptyStoreGuard: EmptyStoreGuard,
   effects: Effects,
   signal: AbortSignal,
 ): Watcher<T> {
-  /** The file that the state is from, and since when it is unconfirmed, as `performance.now()`. */
-  let saved: { readonly file: string; readonly since: number } | undefined;
-  /** The history of what is held, and of what was read last; undefined: there was none. */
-  let heldHistory: number | undefined;
-  let history = 0;
-  /** Up to which revision of that all was read, whether it is taken or not. */
-  let complete = 0;
-  const progress = new SubtreeProgress((signal) =>
-    store.checkFreshness(prefix, signal)
-  );
-  const watcher = new Watcher<T>(
-    name,
-    () =>
-      saved
-        ? performance.now() - saved.since
-        : heldHistory === undefined
-        ? Infinity
-        : store.age(prefix, heldHistory),
-    () => saved?.file,
-    progress,
+  const follower = new SubtreeFollower(
+    store,
+    subtree,
+    emptyStoreGuard,
     effects,
   );
-  const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  /** The revision that last wrote each key, whether its value was taken or not. */
-  const written = new Map<string, number>();
+  follower.run(signal).catch((error) =>
+    log.fatal("a watcher stopped", {
+      watcher: subtree.name,
+      error: errorTrace(error),
+    })
+  );
+  return follower.watcher;
+}
 
-  const reject = (key: string, revision: number, reason: string) => {
-    if (watcher.rejected.get(key)?.revision === revision) return;
-    watcher.rejected.set(key, { revision, message: reason });
-    watcher.rejections++;
-    log.error("a bad value in the store is not taken", {
-      key: prefix + key,
-      revision,
-      reason,
+/** Applies the events of a store's watch to a watcher. */
+class SubtreeFollower<T> {
+  readonly watcher: Watcher<T>;
+  readonly #store: Store;
+  readonly #subtree: Subtree<T>;
+  readonly #emptyStoreGuard: EmptyStoreGuard;
+  readonly #progress: SubtreeProgress;
+  readonly #utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  /** The saved state that the watcher holds, unconfirmed since a time as of `performance.now()`. */
+  #saved?: { readonly file: string; readonly since: number };
+  /** The store's history that the watcher's state is of; undefined: of none. */
+  #heldHistory?: number;
+  /** The store's history that was read last. */
+  #history = 0;
+  /** Everything up to this revision of {@linkcode #history} was read, held back or not. */
+  #complete = 0;
+  /** The revision that last wrote each key, also those with a bad value. */
+  readonly #written = new Map<string, number>();
+
+  constructor(
+    store: Store,
+    subtree: Subtree<T>,
+    emptyStoreGuard: EmptyStoreGuard,
+    effects: Effects,
+  ) {
+    this.#store = store;
+    this.#subtree = subtree;
+    this.#emptyStoreGuard = emptyStoreGuard;
+    this.#progress = new SubtreeProgress((signal) =>
+      store.checkFreshness(subtree.prefix, signal)
+    );
+    this.watcher = new Watcher<T>(
+      subtree.name,
+      () => this.#age(),
+      () => this.#saved?.file,
+      this.#progress,
+      effects,
+    );
+  }
+
+  /** Watches the store until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    for (let next = "restart"; next === "restart";) {
+      const reader = this.#store.watch(this.#subtree.prefix, signal)
+        .getReader();
+      do next = await this.#readNext(reader); while (next === "continue");
+    }
+  }
+
+  /** Separate function: a snapshot is large, and must not be retained while waiting for the next event. */
+  async #readNext(
+    reader: ReadableStreamDefaultReader<WatchEvent>,
+  ): Promise<"continue" | "restart" | "end"> {
+    const { done, value } = await reader.read();
+    if (done) return "end";
+    if (await this.#apply(value)) return "continue";
+    await reader.cancel();
+    return "restart";
+  }
+
+  /** @returns whether the watcher agrees with the store */
+  async #apply(event: WatchEvent): Promise<boolean> {
+    log.debug("the store sent an event", {
+      watcher: this.#subtree.name,
+      type: event.type,
+      revision: event.revision,
     });
-  };
+    if (event.type === "snapshot") await this.#applySnapshot(event);
+    else if (event.type === "batch") this.#applyBatch(event);
+    else if (event.type === "progress") this.#applyProgress(event.revision);
+    else return this.watcher.heldBack !== undefined || this.#verify(event);
+    return true;
+  }
 
-  const read = (key: string, value: Uint8Array): T | Rejected => {
+  #age(): number {
+    if (this.#saved) return performance.now() - this.#saved.since;
+    if (this.#heldHistory === undefined) return Infinity;
+    return this.#store.age(this.#subtree.prefix, this.#heldHistory);
+  }
+
+  async #applySnapshot(snapshot: Snapshot): Promise<void> {
+    const entries = new Map<string, ParsedEntry<T>>();
     try {
-      if (key === "") throw new BadValue("the key has no name");
-      if (key.includes("\ufffd") || !key.isWellFormed()) {
-        throw new BadValue("the key is not UTF-8");
+      for await (const page of snapshot.pages) {
+        for (const { key: fullKey, value, revision } of page) {
+          const key = this.#keyOf(fullKey);
+          entries.set(key, { revision, value: this.#parse(key, value) });
+        }
       }
-      return parse(key, utf8.decode(value));
     } catch (error) {
-      return new Rejected(error instanceof Error ? error.message : `${error}`);
+      return log.debug("a snapshot was incomplete", {
+        watcher: this.#subtree.name,
+        error: String(error),
+      });
     }
-  };
+    if (snapshot.saved) return this.#accept(snapshot, entries);
+    this.#history = snapshot.history ?? 0;
+    this.#complete = snapshot.completeRevision ?? snapshot.revision;
+    this.#acceptUnlessEmpty(snapshot, entries);
+  }
 
-  /** The value that was read, or undefined when it is rejected. */
-  const accept = (key: string, { revision, value }: Read<T>): T | undefined => {
-    written.set(key, revision);
-    if (value instanceof Rejected) {
-      reject(key, revision, value.reason);
-      return undefined;
-    }
-    watcher.rejected.delete(key);
-    return value;
-  };
-
-  const takeSnapshot = (
+  /** Applies all entries, or holds them back while the whole store is empty. */
+  #acceptUnlessEmpty(
     snapshot: Snapshot,
-    read: ReadonlyMap<string, Read<T>>,
-  ) => {
-    saved = snapshot.saved && {
-      file: snapshot.saved.file,
-      // A clock that was set back does not make it younger than new.
-      since: performance.now() - Math.max(0, Date.now() - snapshot.saved.at),
+    entries: ReadonlyMap<string, ParsedEntry<T>>,
+  ): void {
+    const { name } = this.#subtree;
+    const accept = () => this.#accept(snapshot, entries);
+    if (this.#emptyStoreGuard.offer(name, this.#history, accept)) return;
+    this.watcher.heldBack = this.#emptyStoreGuard.problem;
+    if (entries.size > 0) this.#emptyStoreGuard.noteKey(this.#history);
+    // Still held back: the watcher's state is of a history that has ended.
+    if (this.watcher.heldBack !== undefined) {
+      this.#progress.startHistory(this.#progress.history, 0);
+    }
+  }
+
+  /** Replaces the watcher's state by a snapshot. */
+  #accept(
+    { revision, saved }: Snapshot,
+    entries: ReadonlyMap<string, ParsedEntry<T>>,
+  ): void {
+    const { watcher } = this;
+    this.#saved = saved && {
+      file: saved.file,
+      // When the clock was set back, the time is in the future.
+      since: performance.now() - Math.max(0, Date.now() - saved.at),
     };
     watcher.heldBack = undefined;
     const changes = new Map<string, T | undefined>();
     for (const [key] of watcher.entries("")) changes.set(key, undefined);
-    written.clear();
-    for (const [key, one] of read) {
-      changes.set(key, accept(key, one) ?? watcher.get(key));
+    this.#written.clear();
+    for (const [key, entry] of entries) {
+      changes.set(key, this.#valueOf(key, entry) ?? watcher.get(key));
     }
     for (const key of watcher.rejected.keys()) {
-      if (!written.has(key)) watcher.rejected.delete(key);
+      if (!this.#written.has(key)) watcher.rejected.delete(key);
     }
-    watcher.recordEvent("init", "", snapshot.revision);
-    const newest = Math.max(complete, snapshot.revision);
-    // What was saved may never have been the store's.
-    if (snapshot.saved) progress.startHistory(history, 0);
-    else if (heldHistory === history) {
-      progress.advance(complete, newest, progress.revision);
-    } else progress.startHistory(history, complete, newest);
-    heldHistory = snapshot.saved ? undefined : history;
+    watcher.recordEvent("init", "", revision);
+    const newest = Math.max(this.#complete, revision);
+    // A saved state need not be one that the store ever had.
+    if (saved) this.#progress.startHistory(this.#history, 0);
+    else if (this.#heldHistory === this.#history) {
+      this.#progress.advance(this.#complete, newest, this.#progress.revision);
+    } else this.#progress.startHistory(this.#history, this.#complete, newest);
+    this.#heldHistory = saved ? undefined : this.#history;
     watcher.apply(changes);
     watcher.sync();
-  };
+  }
 
-  /** Takes all that there is, unless nothing is anywhere. */
-  const takeIfFound = (
-    snapshot: Snapshot,
-    read: ReadonlyMap<string, Read<T>>,
-  ) => {
-    const take = () => takeSnapshot(snapshot, read);
-    if (firstRead.offer(name, history, take)) return;
-    watcher.heldBack = firstRead.problem;
-    if (read.size > 0) firstRead.noteKey(history);
-    // What is held is of a history that is over.
-    if (watcher.heldBack !== undefined) {
-      progress.startHistory(progress.history, 0);
-    }
-  };
-
-  const applySnapshot = async (snapshot: Snapshot) => {
-    const all = new Map<string, Read<T>>();
-    try {
-      for await (const page of snapshot.pages) {
-        for (const { key: full, value, revision } of page) {
-          const key = full.slice(prefix.length);
-          all.set(key, { revision, value: read(key, value) });
-        }
-      }
-    } catch (error) {
-      return log.debug("a snapshot did not come whole", {
-        watcher: name,
-        error: String(error),
-      });
-    }
-    if (snapshot.saved) return takeSnapshot(snapshot, all);
-    history = snapshot.history ?? 0;
-    complete = snapshot.completeRevision ?? snapshot.revision;
-    takeIfFound(snapshot, all);
-  };
-
-  /** Takes the first keys where there was none. */
-  const takeFirst = (revision: number, changes: readonly StoreChange[]) => {
-    const all = new Map<string, Read<T>>();
-    for (const { key: full, value } of changes) {
-      const key = full.slice(prefix.length);
-      if (value !== undefined) {
-        all.set(key, { revision, value: read(key, value) });
-      }
-    }
-    takeIfFound({ type: "snapshot", revision, pages: [] }, all);
-  };
-
-  const applyBatch = (
-    { revision, changes: batch, completeRevision: upTo }: Batch,
-  ) => {
+  #applyBatch({ revision, changes: batch, completeRevision }: Batch): void {
     const readAt = now();
-    complete = Math.max(complete, upTo ?? revision);
-    if (watcher.heldBack !== undefined) return takeFirst(revision, batch);
-    firstRead.noteKey(history);
+    const { watcher } = this;
+    this.#complete = Math.max(this.#complete, completeRevision ?? revision);
+    if (watcher.heldBack !== undefined) {
+      return this.#acceptFirst(revision, batch);
+    }
+    this.#emptyStoreGuard.noteKey(this.#history);
     const changes = new Map<string, T | undefined>();
-    for (const { key: full, value } of batch) {
-      const key = full.slice(prefix.length);
+    for (const { key: fullKey, value } of batch) {
+      const key = this.#keyOf(fullKey);
       if (value === undefined) {
-        written.delete(key);
+        this.#written.delete(key);
         watcher.rejected.delete(key);
         changes.set(key, undefined);
-        watcher.recordEvent("delete", full, revision);
+        watcher.recordEvent("delete", fullKey, revision);
       } else {
-        const parsed = accept(key, { revision, value: read(key, value) });
-        if (parsed !== undefined) changes.set(key, parsed);
-        watcher.recordEvent("update", full, revision);
+        const entry = { revision, value: this.#parse(key, value) };
+        const accepted = this.#valueOf(key, entry);
+        if (accepted !== undefined) changes.set(key, accepted);
+        watcher.recordEvent("update", fullKey, revision);
       }
     }
-    // Of several in a row, any since the last one may have changed something.
-    if (upTo === undefined) progress.advance(complete, revision);
-    else progress.advance(complete, revision, progress.revision);
+    // A batch of several revisions: each of them may have changed something.
+    if (completeRevision === undefined) {
+      this.#progress.advance(this.#complete, revision);
+    } else {
+      this.#progress.advance(
+        this.#complete,
+        revision,
+        this.#progress.revision,
+      );
+    }
     watcher.apply(changes, readAt);
-  };
+  }
 
-  /** Keys, in full, that are not here as they are in the store. */
-  const differing = ({ keys, unsettled }: Inventory): string[] => {
-    const wrong = new Set<string>();
-    for (const [full, revision] of keys) {
-      const key = full.slice(prefix.length);
-      const isHeld = watcher.get(key) !== undefined ||
-        watcher.rejected.has(key);
-      if (written.get(key) !== revision || !isHeld) wrong.add(full);
+  /** Applies a batch to a subtree that is empty and held back. */
+  #acceptFirst(revision: number, batch: readonly KeyChange[]): void {
+    const entries = new Map<string, ParsedEntry<T>>();
+    for (const { key: fullKey, value } of batch) {
+      const key = this.#keyOf(fullKey);
+      if (value !== undefined) {
+        entries.set(key, { revision, value: this.#parse(key, value) });
+      }
     }
-    for (const key of written.keys()) {
-      if (!keys.has(prefix + key)) wrong.add(prefix + key);
-    }
-    for (const [key] of watcher.entries("")) {
-      if (!keys.has(prefix + key)) wrong.add(prefix + key);
-    }
-    // Keys that are not UTF-8 cannot be told from each other here.
-    return [...wrong.difference(unsettled)]
-      .filter((key) => !key.includes("\ufffd"));
-  };
+    this.#acceptUnlessEmpty({ type: "snapshot", revision, pages: [] }, entries);
+  }
 
-  /** Whether the watcher is as the store is; logs and counts what is not. */
-  const verify = (inventory: Inventory): boolean => {
-    const keys = differing(inventory);
+  #applyProgress(revision: number): void {
+    this.#complete = Math.max(this.#complete, revision);
+    if (this.watcher.heldBack === undefined) {
+      this.#progress.advance(this.#complete);
+    }
+  }
+
+  /** Whether the watcher agrees with an inventory; logs and counts the keys that differ. */
+  #verify(inventory: Inventory): boolean {
+    const keys = this.#differingKeys(inventory);
     if (keys.length === 0) return true;
-    watcher.differences += keys.length;
-    log.error("the state is not the store's, reading anew", {
-      watcher: name,
+    this.watcher.differences += keys.length;
+    log.error("the state differs from the store's, reading it again", {
+      watcher: this.#subtree.name,
       revision: inventory.revision,
       count: keys.length,
       keys: keys.slice(0, 100),
     });
     return false;
-  };
+  }
 
-  const noteProgress = (revision: number) => {
-    complete = Math.max(complete, revision);
-    if (watcher.heldBack === undefined) progress.advance(complete);
-  };
-
-  /** Takes what the store says. @returns whether the watcher is right with it */
-  const take = async (item: WatchEvent): Promise<boolean> => {
-    log.debug("the store has news", {
-      watcher: name,
-      type: item.type,
-      revision: item.revision,
-    });
-    if (item.type === "snapshot") await applySnapshot(item);
-    else if (item.type === "batch") applyBatch(item);
-    else if (item.type === "progress") noteProgress(item.revision);
-    else return watcher.heldBack !== undefined || verify(item);
-    return true;
-  };
-
-  /** Of its own, to keep hold of no item while it waits for the next one: a snapshot is large. */
-  const step = async (
-    reader: ReadableStreamDefaultReader<WatchEvent>,
-  ): Promise<"next" | "anew" | "over"> => {
-    const { done, value } = await reader.read();
-    if (done) return "over";
-    if (await take(value)) return "next";
-    await reader.cancel();
-    return "anew";
-  };
-
-  const run = async () => {
-    for (let then = "anew"; then === "anew";) {
-      const reader = store.watch(prefix, signal).getReader();
-      do then = await step(reader); while (then === "next");
+  /** The full keys that the watcher does not hold as the store does. */
+  #differingKeys({ keys, unsettled }: Inventory): string[] {
+    const { watcher } = this;
+    const { prefix } = this.#subtree;
+    const differing = new Set<string>();
+    for (const [fullKey, revision] of keys) {
+      const key = this.#keyOf(fullKey);
+      const isHeld = watcher.get(key) !== undefined ||
+        watcher.rejected.has(key);
+      if (this.#written.get(key) !== revision || !isHeld) {
+        differing.add(fullKey);
+      }
     }
-  };
-  run().catch((error) =>
-    log.fatal("a watcher stopped", { watcher: name, error: errorTrace(error) })
-  );
-  return watcher;
+    for (const key of this.#written.keys()) {
+      if (!keys.has(prefix + key)) differing.add(prefix + key);
+    }
+    for (const [key] of watcher.entries("")) {
+      if (!keys.has(prefix + key)) differing.add(prefix + key);
+    }
+    // Keys that are not UTF-8 are decoded to the same text.
+    return [...differing.difference(unsettled)]
+      .filter((key) => !key.includes("\ufffd"));
+  }
+
+  #parse(key: string, value: Uint8Array): T | Rejected {
+    try {
+      if (key === "") throw new BadValue("the key has no name");
+      if (key.includes("\ufffd") || !key.isWellFormed()) {
+        throw new BadValue("the key is not UTF-8");
+      }
+      return this.#subtree.parse(key, this.#utf8.decode(value));
+    } catch (error) {
+      return new Rejected(error instanceof Error ? error.message : `${error}`);
+    }
+  }
+
+  /** The value of an entry; undefined when it is rejected, which is noted. */
+  #valueOf(key: string, { revision, value }: ParsedEntry<T>): T | undefined {
+    this.#written.set(key, revision);
+    if (value instanceof Rejected) {
+      this.#reject(key, revision, value.message);
+      return undefined;
+    }
+    this.watcher.rejected.delete(key);
+    return value;
+  }
+
+  #reject(key: string, revision: number, message: string): void {
+    const { watcher } = this;
+    if (watcher.rejected.get(key)?.revision === revision) return;
+    watcher.rejected.set(key, { revision, message });
+    watcher.rejections++;
+    log.error("invalid value in the store ignored", {
+      key: this.#subtree.prefix + key,
+      revision,
+      reason: message,
+    });
+  }
+
+  #keyOf(fullKey: string): string {
+    return fullKey.slice(this.#subtree.prefix.length);
+  }
 }

@@ -2,7 +2,7 @@ import { Effects, type Phase, Publisher } from "./effects.ts";
 import type { Progress } from "./progress.ts";
 import { SortedMap } from "./sorted_map.ts";
 
-/** What became of one key: a removal has no value, a first put no previous one. */
+/** The change of one entry. A removal has no value, an addition no previous value. */
 export interface Change<T> {
   readonly key: string;
   readonly value?: T;
@@ -10,63 +10,61 @@ export interface Change<T> {
 }
 
 /**
- * Called with what has changed.
+ * Called after entries have changed.
  *
- * @param readAt when it was read from the store, see {@linkcode now}; undefined when it was not just written there
+ * @param readAt when the change was read from the store, see {@linkcode now}; undefined when it was not just written there
  */
 export type ChangeListener<T> = (
   changes: readonly Change<T>[],
   readAt?: number,
 ) => void;
 
-/** The last thing that happened to a watcher, as `/debug` shows it. */
+/** The last event of a watcher, as `/debug` shows it. */
 export interface LastEvent {
   readonly Action: "init" | "update" | "delete" | "";
   readonly Key: string;
   readonly ModifiedIndex: number;
 }
 
-/** A value of the store that was not taken, by its key. */
+/** A bad value in the store, which is ignored. */
 export interface Rejection {
   readonly revision: number;
   readonly message: string;
 }
 
 /**
- * The current state of one kind of thing: parsed values by key, which are
- * replaced and never changed, and the changes as they happen.
+ * Holds the present entries of one kind: immutable parsed values by key.
  *
- * Listeners are called within {@linkcode apply}, in their phases: whoever
- * reads in a listener reads the state that the changes made, and nothing comes
- * between two listeners.
+ * Subscribers are called synchronously by {@linkcode apply}, in their phases.
+ * They see the state after the change, and all see the same one.
  */
 export class Watcher<T> {
   readonly #values = new SortedMap<T>();
-  readonly #subscribers: Publisher<Parameters<ChangeListener<T>>>;
+  readonly #publisher: Publisher<Parameters<ChangeListener<T>>>;
   readonly #synced = Promise.withResolvers<void>();
   #isSynced = false;
   #version = 0;
   #changes = 0;
 
-  /** Live streams that are fed from here. */
+  /** How many live streams are made from this watcher. */
   receivers = 0;
-  /** Values of the store that are not taken at the moment, by key. */
+  /** Bad values that the store holds at present, by key. */
   readonly rejected = new Map<string, Rejection>();
-  /** How many values were not taken since the start. */
+  /** How many bad values were read since the start. */
   rejections = 0;
-  /** How many keys were not as in the store when that was compared, since the start. */
+  /** How many keys differed from the store when they were compared, since the start. */
   differences = 0;
-  /** Why what was read last is not taken: the whole store is empty. Undefined: it is taken, or nothing was read. */
+  /** Why the last snapshot is held back: the whole store is empty. Undefined: it is not, or nothing was read. */
   heldBack?: string;
   lastEvent: LastEvent = { Action: "", Key: "", ModifiedIndex: 0 };
   updatedAt?: Date;
 
   /**
-   * @param name how `/debug` calls it
-   * @param age how long ago this was last known to be the store's state, in ms; Infinity: never
-   * @param saved the file that this is from, until it is read from the store
-   * @param progress up to which revision of the store this is
-   * @param effects those of all watchers of the cluster
+   * @param name its name in `/debug`
+   * @param age how long ago the state was last confirmed to be the store's, in ms; Infinity: never
+   * @param saved the file that the state was loaded from; undefined once it was read from the store
+   * @param progress which revisions of the store the state contains
+   * @param effects shared by all watchers of the cluster
    */
   constructor(
     readonly name: string,
@@ -75,17 +73,17 @@ export class Watcher<T> {
     readonly progress?: Progress,
     effects = new Effects(),
   ) {
-    this.#subscribers = new Publisher(name, effects);
+    this.#publisher = new Publisher(name, effects);
   }
 
-  /** Those of the changes: whatever is derived of the values publishes there, too. */
+  /** The effects of changes. What is derived of the values publishes its changes there, too. */
   get effects(): Effects {
-    return this.#subscribers.effects;
+    return this.#publisher.effects;
   }
 
   /**
-   * Resolves when there is a state: a saved one, or with a first complete read
-   * that counts, which it does not while the whole store is empty.
+   * Resolves when there is a state: a saved one, or the first complete read
+   * that is not held back.
    */
   get synced(): Promise<void> {
     return this.#synced.promise;
@@ -95,12 +93,12 @@ export class Watcher<T> {
     return this.#isSynced;
   }
 
-  /** Everything up to this revision of the store is here; 0: not known. */
+  /** The state contains everything up to this revision of the store; 0: not known. */
   get revision(): number {
     return this.progress?.revision ?? 0;
   }
 
-  /** Another one after every change. */
+  /** Differs after every change. */
   get version(): number {
     return this.#version;
   }
@@ -128,11 +126,11 @@ export class Watcher<T> {
 
   /** @returns ends the subscription */
   subscribe(phase: Phase, listener: ChangeListener<T>): () => void {
-    return this.#subscribers.subscribe(phase, listener);
+    return this.#publisher.subscribe(phase, listener);
   }
 
   /**
-   * Puts (value) or removes (undefined) keys in one step, and calls all listeners.
+   * Puts (value) or removes (undefined) keys in one step, and calls all subscribers.
    *
    * @param readAt as {@linkcode ChangeListener}'s
    */
@@ -141,7 +139,7 @@ export class Watcher<T> {
     readAt?: number,
   ): void {
     const made: Change<T>[] = [];
-    // A key that comes twice counts as it is at the end.
+    // Of a repeated key, the last value counts.
     for (const [key, value] of new Map(changes)) {
       const previous = value === undefined
         ? this.#values.delete(key)
@@ -152,16 +150,16 @@ export class Watcher<T> {
     if (made.length === 0) return;
     this.#version++;
     this.#changes += made.length;
-    this.#subscribers.publish(made, readAt);
+    this.#publisher.publish(made, readAt);
   }
 
-  /** Notes that there is a state. */
+  /** Marks the state as complete. */
   sync(): void {
     this.#isSynced = true;
     this.#synced.resolve();
   }
 
-  /** Notes the last event for `/debug`. */
+  /** Records the last event for `/debug`. */
   recordEvent(
     Action: LastEvent["Action"],
     Key: string,

@@ -13,7 +13,7 @@ import { Refusal, Unavailable } from "../../lib/errors.ts";
 import { Lainlet } from "../../lib/http/handler.ts";
 import { canonical } from "../../lib/json.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
-import type { Selection } from "../../lib/view/query.ts";
+import type { Selection } from "../../lib/view/endpoint.ts";
 import type { ViewDefinition } from "../../lib/view/view.ts";
 import {
   dependsKey,

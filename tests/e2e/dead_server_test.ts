@@ -34,8 +34,8 @@ const deep = "[".repeat(100_000) + "]".repeat(100_000);
 const SLOW: Record<string, Case> = {
   "no headers": {
     play: silence,
-    get: at("nothing came for 25 s$"),
-    watch: /nothing came for 25 s$/,
+    get: at("no data for 25 s$"),
+    watch: /no data for 25 s$/,
   },
   "promises of headers without end": {
     play: endless("", "HTTP/1.1 100 Continue\r\n\r\n", 200),
@@ -44,12 +44,12 @@ const SLOW: Record<string, Case> = {
   },
   "a body that drips": {
     play: endless(head(), "[", 1_000),
-    get: at("too little came for 25 s$"),
+    get: at("too little data in 25 s$"),
   },
   "a refusal that drips": {
     play: endless("HTTP/1.1 404 \r\n\r\n", "x", 1_000),
-    get: at("too little came for 25 s$"),
-    watch: /too little came for 25 s$/,
+    get: at("too little data in 25 s$"),
+    watch: /too little data in 25 s$/,
   },
   "a line that drips": {
     play: asked((isWatch) =>
@@ -66,7 +66,7 @@ const SLOW: Record<string, Case> = {
         }
         : says(head(), "1")
     ),
-    watch: /nothing came for 25 s$/,
+    watch: /no data for 25 s$/,
   },
 };
 

@@ -132,7 +132,7 @@ const CASES: Record<string, Case> = {
   },
   "a patch of nothing": {
     play: says(STREAM, frame("patch", "{}")),
-    watch: /there is no state to patch$/,
+    watch: /a patch without a state to apply it to$/,
   },
   "a state that is not JSON": {
     play: says(STREAM, frame("init", "\x1b[2J<html>")),

@@ -104,7 +104,7 @@ for (const target of ["source", "binary"] as const) {
       data: {},
     });
     // It was bad in the file, and still is.
-    assertEquals(count(lainlet.program.stderr, /a bad value/), 1);
+    assertEquals(count(lainlet.program.stderr, /invalid value/), 1);
   });
 
   Deno.test(`${target}: a state where lainlet may not write is one line, with 2`, async () => {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { parseBounded } from "../../lib/client/json.ts";
-import { MAX_DEPTH, MAX_NAME } from "../../lib/client/limits.ts";
+import { parseBounded } from "../../lib/client/limits.ts";
+import { MAX_DEPTH, MAX_NAME_LENGTH } from "../../lib/client/limits.ts";
 import { EventParser, type StreamEvent } from "../../lib/client/parser.ts";
 import type { Check } from "./check.ts";
 import { json } from "./json.ts";
@@ -68,7 +68,7 @@ function readSimply(bytes: Uint8Array): StreamEvent[] {
       }
       [event, data] = ["", ""];
     } else if (name === "data") data += `${value}\n`;
-    else if (name === "event") event = value.slice(0, MAX_NAME);
+    else if (name === "event") event = value.slice(0, MAX_NAME_LENGTH);
   }
   return events;
 }

@@ -1,4 +1,4 @@
-import { serviceOf } from "../../watcher/service.ts";
+import { serviceOf } from "../../watcher/depends.ts";
 import type { App, Group, Model } from "../../model/mod.ts";
 import { sortNaturally } from "../../model/natural.ts";
 import { AppLink } from "../parts.tsx";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { RequestHandler } from "../../../lib/http/response.ts";
-import type { ViewStream } from "../../../lib/view/listener.ts";
+import type { ViewStream } from "../../../lib/view/views.ts";
 import type {
   EventStream,
   HttpResponse,

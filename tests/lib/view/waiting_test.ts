@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import * as apis from "../../../apis/mod.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
-import type { ViewStream } from "../../../lib/view/listener.ts";
+import type { ViewStream } from "../../../lib/view/views.ts";
 import type { Views } from "../../../lib/view/views.ts";
 import { collectGarbage } from "../../util/garbage.ts";
 import { TestLainlet } from "../../util/lainlet.ts";

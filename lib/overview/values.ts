@@ -1,11 +1,13 @@
 import { type Static, type TObject, Type } from "@sinclair/typebox";
+import { object, sortedByName } from "../json.ts";
 import type { Json } from "../schema.ts";
 import { HEALTHS, STATES, TARGETS } from "../watcher/condition.ts";
 import type { Pod, PodGroup } from "../watcher/podgroup.ts";
+import type { Depends, Portal } from "../watcher/depends.ts";
 
 const Strings = Type.Union([Type.Array(Type.String()), Type.Null()]);
 
-/** What runs as a pod, and as what. */
+/** A pod with its containers, as the API shows it. */
 export const PodInfo = Type.Object({
   Annotation: Type.String(),
   ContainerInfos: Type.Array(Type.Object({
@@ -28,7 +30,7 @@ export const PodInfo = Type.Object({
   InstanceNo: Type.Number(),
 });
 
-/** A pod of a group, as {@linkcode PodInfo}. */
+/** A pod as {@linkcode PodInfo}. */
 export function podInfo(group: PodGroup, pod: Pod): Json<typeof PodInfo> {
   return {
     Annotation: group.annotation,
@@ -53,54 +55,56 @@ export function podInfo(group: PodGroup, pod: Pod): Json<typeof PodInfo> {
   };
 }
 
-/** One of some words. */
+/** The schema of a string that is one of some words. */
 export function Literals<const W extends string>(words: readonly W[]) {
   return Type.Union(words.map((word) => Type.Literal(word)));
 }
 
-/** How a group or a pod is: what the store does not say is not there. */
-const Facts = {
+/** The condition of a group or a pod. What is not known is missing. */
+const Condition = {
   Drifts: Type.Optional(
-    Type.Integer({ description: "How often it moved to another node." }),
+    Type.Integer({ description: "How often it was moved to another node." }),
   ),
   Health: Type.Optional(Literals(HEALTHS)),
   LastError: Type.Optional(Type.String()),
   OOMKilled: Type.Optional(
-    Type.Boolean({ description: "It was killed for memory." }),
+    Type.Boolean({
+      description: "It was killed because it ran out of memory.",
+    }),
   ),
   Restarted: Type.Optional(
-    Type.String({ description: "When it last was, in RFC 3339." }),
+    Type.String({ description: "When it was last restarted, in RFC 3339." }),
   ),
   Restarts: Type.Optional(
-    Type.Integer({ description: "How often it was started anew." }),
+    Type.Integer({ description: "How often it was restarted." }),
   ),
   State: Type.Optional(Literals(STATES)),
   Target: Type.Optional(Literals(TARGETS)),
   Updated: Type.Optional(
-    Type.String({ description: "When that was written, in RFC 3339." }),
+    Type.String({ description: "When this was written, in RFC 3339." }),
   ),
 };
 
-/** A group's pods, and how it and they are. */
+/** A group with its pods and their conditions. */
 export const Group = Type.Object({
-  ...Facts,
+  ...Condition,
   Instances: Type.Optional(
-    Type.Integer({ description: "How many there are to be." }),
+    Type.Integer({ description: "The desired number of instances." }),
   ),
   PodInfos: Type.Array(Type.Object({
     ...PodInfo.properties,
-    ...Facts,
+    ...Condition,
     Version: Type.Optional(
-      Type.String({ description: "The release it runs." }),
+      Type.String({ description: "The release that it runs." }),
     ),
   })),
 }, { $id: "GroupAndState" });
 
-type Facts = Static<TObject<typeof Facts>>;
+type Condition = Static<TObject<typeof Condition>>;
 
-function factsOf(
+function conditionJson(
   { condition, updated }: Pick<Pod, "condition" | "updated">,
-): Facts {
+): Condition {
   return {
     Drifts: condition.drifts,
     Health: condition.health,
@@ -114,7 +118,7 @@ function factsOf(
   };
 }
 
-/** The release that a pod runs: its own, or the group's where the store does not say. */
+/** The release that a pod runs: its own, or else the group's. */
 export function versionOf(group: PodGroup, pod: Pod): string | undefined {
   return pod.containers[0]?.version || group.appVersion || undefined;
 }
@@ -125,14 +129,71 @@ export function groupJson(group: PodGroup): Json<typeof Group> {
     Instances: group.instances,
     PodInfos: group.pods.map((pod) => ({
       ...podInfo(group, pod),
-      ...factsOf(pod),
+      ...conditionJson(pod),
       Version: versionOf(group, pod),
     })),
-    ...factsOf(group),
+    ...conditionJson(group),
   };
 }
 
 /** A group as JSON text of {@linkcode Group}. */
 export function encodeGroup(group: PodGroup): string {
   return JSON.stringify(groupJson(group));
+}
+
+/** A portal with its containers. */
+const PortalSchema = Type.Object({
+  Annotation: Type.String(),
+  Containers: Type.Array(Type.Object({
+    ContainerID: Type.String(),
+    IP: Type.String({ description: "Empty while it has none." }),
+    NodeIP: Type.String(),
+    Port: Type.Number(),
+  })),
+}, { $id: "Portal" });
+
+/** The portals of a service by node and app. */
+export const Portals = Type.Record(
+  Type.String(),
+  Type.Record(Type.String(), PortalSchema),
+  { $id: "Portals" },
+);
+
+/** The portals of a service as JSON text of {@linkcode Portals}. */
+export function encodePortals({ nodes }: Depends): string {
+  return object(nodes.map(({ name, portals }) => [
+    name,
+    object(
+      portals.map((
+        portal,
+      ) => [portal.app, JSON.stringify(portalJson(portal))]),
+    ),
+  ]));
+}
+
+/** The portals of a service as {@linkcode Portals}. */
+export function portalsJson({ nodes }: Depends): Json<typeof Portals> {
+  return byName(nodes.map(({ name, portals }) => [
+    name,
+    byName(portals.map((portal) => [portal.app, portalJson(portal)])),
+  ]));
+}
+
+function byName<T>(members: readonly (readonly [string, T])[]) {
+  return Object.fromEntries(sortedByName(members));
+}
+
+/** A portal as {@linkcode PortalSchema}. */
+export function portalJson(
+  { annotation, containers }: Portal,
+): Json<typeof PortalSchema> {
+  return {
+    Annotation: annotation,
+    Containers: containers.map(({ id, nodeIp, ip, port }) => ({
+      ContainerID: id,
+      IP: ip,
+      NodeIP: nodeIp,
+      Port: port,
+    })),
+  };
 }

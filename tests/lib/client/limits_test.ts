@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseBounded } from "../../../lib/client/json.ts";
+import { parseBounded } from "../../../lib/client/limits.ts";
 import { MAX_DEPTH, MAX_NODES } from "../../../lib/client/limits.ts";
 import { parseExact } from "../../../lib/json.ts";
 

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Client, RefusedError } from "../../../lib/client/client.ts";
 import { MAX_RETRY_AFTER } from "../../../lib/client/limits.ts";
-import { isRetryable, parseRetryAfter } from "../../../lib/client/retry.ts";
+import { parseRetryAfter } from "../../../lib/client/request.ts";
+import { isRetryable } from "../../../lib/client/request.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 
