@@ -1,11 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { Branch } from "../../../lib/broadcast/branch.ts";
 import { eventually } from "../../util/process.ts";
-import { Listener, Setup } from "./setup.ts";
+import { Setup, TestListener } from "./setup.ts";
 
-Deno.test("a failed stream says why and ends; nothing follows", async () => {
+Deno.test("branch: a failed stream ends with an error event", async () => {
   using s = new Setup();
-  const listener = new Listener(s);
+  const listener = new TestListener(s);
   await listener.next();
   s.source.set("2");
   listener.branch.fail("no more");
@@ -15,15 +15,15 @@ Deno.test("a failed stream says why and ends; nothing follows", async () => {
   assertEquals(await listener.next(), undefined);
 });
 
-Deno.test("a listener that leaves as it is given a state keeps that from nobody", async () => {
+Deno.test("branch: a listener that cancels while it gets a state does not affect the others", async () => {
   using s = new Setup();
-  const leaving = new Listener(s);
+  const leaving = new TestListener(s);
   await leaving.next();
-  const listener = new Listener(s);
+  const listener = new TestListener(s);
   await listener.next();
   let given = 0;
   const waiting = leaving.next();
-  // As Deno.serve does, when the connection has gone.
+  // As Deno.serve does when the connection has gone.
   leaving.branch.start({
     desiredSize: 0,
     enqueue() {
@@ -33,7 +33,7 @@ Deno.test("a listener that leaves as it is given a state keeps that from nobody"
     close: () => assert(false, "the stream is closed"),
     error: () => {},
   });
-  // Of several chunks, as large states are.
+  // A large state is sent in several chunks.
   s.source.set(`"${"x".repeat(1_000_000)}"`);
   assertEquals(await listener.next(), "id: 2 event: update data:");
   assertEquals(given, 1);
@@ -41,17 +41,17 @@ Deno.test("a listener that leaves as it is given a state keeps that from nobody"
   assertEquals(await waiting, undefined);
 });
 
-Deno.test("states of any size arrive whole", async () => {
+Deno.test("branch: states of any size arrive complete", async () => {
   using s = new Setup();
   for (const size of [0, 1, 16_383, 16_384, 1_000_000]) {
     const json = JSON.stringify("x".repeat(size));
     s.source.set(json);
     const branch = new Branch(
-      s.branches,
+      s.registry,
       { heartbeat: 0, patch: false, tag: false },
       () => {},
     );
-    branch.attach(s.broadcast.acquire(s.source).topic);
+    branch.attach(s.topics.acquire(s.source).topic);
     let text = "";
     for await (const chunk of branch.stream) {
       text += new TextDecoder().decode(chunk);
@@ -61,9 +61,9 @@ Deno.test("states of any size arrive whole", async () => {
   }
 });
 
-Deno.test("heartbeats do not pile up, and give way to states", async () => {
+Deno.test("branch: heartbeats do not accumulate, and states come first", async () => {
   using s = new Setup();
-  const listener = new Listener(s, { heartbeat: 0.01 });
+  const listener = new TestListener(s, { heartbeat: 0.01 });
   await new Promise((resolve) => setTimeout(resolve, 100));
   assertEquals(await listener.next(), 'id: 1 event: init data: "first"');
   assertEquals(await listener.next(), "id: 0 event: heartbeat");
@@ -72,25 +72,25 @@ Deno.test("heartbeats do not pile up, and give way to states", async () => {
   await listener.leave();
 });
 
-Deno.test("closing ends every stream, waiting or not", async () => {
+Deno.test("branch: closing the registry ends all streams", async () => {
   const s = new Setup();
-  const waiting = new Listener(s);
-  const stalled = new Listener(s);
+  const waiting = new TestListener(s);
+  const stalled = new TestListener(s);
   await waiting.next();
   const end = waiting.next();
-  s.branches.close();
+  s.registry.close();
   assertEquals(await end, undefined);
   assertEquals(await stalled.next(), undefined);
 });
 
-Deno.test("the stream of a reader that takes nothing ends", async () => {
+Deno.test("branch: a stream that stays unread is ended, an idle one is not", async () => {
   using s = new Setup(100);
-  const listener = new Listener(s);
+  const listener = new TestListener(s);
   await listener.next();
   s.source.set("2");
-  await eventually("it is over", () => s.slow === 1 || undefined);
+  await eventually("the stream is ended", () => s.slow === 1 || undefined);
   assertEquals(await listener.next(), undefined);
-  const idle = new Listener(s);
+  const idle = new TestListener(s);
   await idle.next();
   const next = idle.next();
   await new Promise((resolve) => setTimeout(resolve, 400));

@@ -1,9 +1,9 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { mergePatch } from "../../../lib/broadcast/merge_patch.ts";
 import { applyMergePatch } from "../../../lib/client/patch.ts";
 import { Random } from "../../util/model.ts";
 
-Deno.test("merge patch: what is said, and what cannot be", () => {
+Deno.test("merge patch: changes that a patch can express, and others", () => {
   const cases: [before?: string, after?: string, patch?: string][] = [
     ['{"a":"b"}', '{"a":"c"}', '{"a":"c"}'],
     ['{"a":"b"}', '{"a":"b","b":"c"}', '{"b":"c"}'],
@@ -23,7 +23,7 @@ Deno.test("merge patch: what is said, and what cannot be", () => {
     ["{}", '{"__proto__":{"a":1}}', '{"__proto__":{"a":1}}'],
     [undefined, "[null]", "[null]"],
     ["{}", undefined, "null"],
-    // A null that stays is not mentioned, one that comes cannot be.
+    // A patch cannot set a member to null; an unchanged null is not part of it.
     ['{"a":null,"b":1}', '{"a":null,"b":2}', '{"b":2}'],
     ['{"a":1}', '{"a":null}', undefined],
     ["{}", '{"a":{"b":null}}', undefined],
@@ -36,7 +36,7 @@ Deno.test("merge patch: what is said, and what cannot be", () => {
   }
 });
 
-Deno.test("merge patch: applied, it gives the new value, for random ones", () => {
+Deno.test("merge patch: a patch between random values, applied, gives the new value", () => {
   const random = new Random(1);
   const value = (depth: number): unknown => {
     switch (random.below(depth > 3 ? 4 : 6)) {
@@ -57,17 +57,17 @@ Deno.test("merge patch: applied, it gives the new value, for random ones", () =>
         );
     }
   };
-  let said = 0;
+  let patches = 0;
   for (let i = 0; i < 5_000; i++) {
     const [before, after] = [value(0), value(0)];
     const patch = mergePatch(JSON.stringify(before), JSON.stringify(after));
     if (patch === undefined) continue;
-    said++;
+    patches++;
     assertEquals(
       applyMergePatch(before, JSON.parse(patch)),
       JSON.parse(JSON.stringify(after)),
       `${JSON.stringify(before)} ${JSON.stringify(after)} ${patch}`,
     );
   }
-  assertEquals(said > 4_000, true, `${said} of 5,000`);
+  assert(patches > 4_000, `${patches} of 5,000`);
 });

@@ -9,7 +9,7 @@ import { Random } from "../../util/model.ts";
 const parsed = (state: State) =>
   JSON.parse(new TextDecoder().decode(state.body));
 
-/** An object with some members changed. */
+/** Returns an object with some members changed. */
 function changed(
   state: State,
   members: readonly (readonly [name: string, json: string | undefined])[],
@@ -23,7 +23,7 @@ function changed(
   ));
 }
 
-Deno.test("history: from each state that is known a patch makes the present one", () => {
+Deno.test("recent states: a patch from each of them gives the present state", () => {
   const seed = Math.floor(Math.random() * 2 ** 32);
   const random = new Random(seed);
   let state = State.of(
@@ -31,36 +31,36 @@ Deno.test("history: from each state that is known a patch makes the present one"
   );
   const topic = new Topic(state);
   const all = new Map([[state.etag, parsed(state)]]);
-  let known = 0;
+  let found = 0;
   for (let i = 0; i < 300; i++) {
     const count = 1 + random.below(4);
     state = changed(
       state,
       Array.from({ length: count }, () => {
         const name = `m${random.below(600)}`;
-        const isGone = random.below(4) === 0;
-        return [name, isGone ? undefined : `{"n":${random.below(1000)}}`];
+        const isRemoval = random.below(4) === 0;
+        return [name, isRemoval ? undefined : `{"n":${random.below(1000)}}`];
       }),
     );
     topic.publish(state, "update");
     all.set(state.etag, parsed(state));
     const tags = [...all.keys()];
     const tag = tags[Math.max(0, tags.length - 1 - random.below(100))] ?? "";
-    const had = topic.find(tag);
-    if (had === undefined) continue;
-    known++;
-    const patch = state.patchFrom(had);
+    const old = topic.find(tag);
+    if (old === undefined) continue;
+    found++;
+    const patch = state.patchFrom(old);
     assert(patch !== undefined);
     const made = applyMergePatch(all.get(tag), parsed(patch));
     assertEquals(made, parsed(state), `seed ${seed}`);
   }
-  assert(known > 100, `${known}`);
+  assert(found > 100, `${found}`);
   assertEquals(topic.find(state.etag), state);
   assertEquals(topic.find([...all.keys()][0] ?? ""), undefined);
-  assertEquals(topic.find('"nobody\'s"'), undefined);
+  assertEquals(topic.find('"unknown"'), undefined);
 });
 
-Deno.test("history: what is kept is bounded in bytes, not by the size of the state", () => {
+Deno.test("recent states: the limit counts the bytes that are not shared", () => {
   const value = JSON.stringify("x".repeat(1_000));
   const names = Array.from({ length: 3_000 }, (_, i) => `m${i}`);
   let state = State.of(names.map((name): Member => [name, value]));
@@ -72,7 +72,7 @@ Deno.test("history: what is kept is bounded in bytes, not by the size of the sta
   }
   assert(topic.find(first) !== undefined);
   assert(topic.recent.bytes < 1024 * 1024, `${topic.recent.bytes}`);
-  // All of it is another one: what was before would be held for nobody else.
+  // Every member changes: no bytes are shared.
   state = changed(state, names.map((name) => [name, '"new"']));
   topic.publish(state, "update");
   assertEquals(topic.find(first), undefined);
@@ -80,10 +80,10 @@ Deno.test("history: what is kept is bounded in bytes, not by the size of the sta
   assertEquals(topic.recent.bytes, 0);
 });
 
-Deno.test("history: whoever comes and goes while nothing changes makes nobody forget", () => {
+Deno.test("recent states: topics of an unchanged source evict nothing", () => {
   const [first, second] = [State.of([["a", "1"]]), State.of([["a", "2"]])];
-  const { recent: history } = new Topic(first);
-  for (let i = 0; i < 100; i++) new Topic(second, undefined, history);
-  assertEquals(history.find(first.etag), first);
-  assertEquals(history.find(second.etag), second);
+  const { recent } = new Topic(first);
+  for (let i = 0; i < 100; i++) new Topic(second, undefined, recent);
+  assertEquals(recent.find(first.etag), first);
+  assertEquals(recent.find(second.etag), second);
 });

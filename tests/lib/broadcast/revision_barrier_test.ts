@@ -9,65 +9,65 @@ import { SubtreeProgress } from "../../../lib/watcher/progress.ts";
 import { collectGarbage } from "../../util/garbage.ts";
 import { Random } from "../../util/model.ts";
 
-/** A subtree of a store that writes numbers, and answers when the test lets it. */
+/** A subtree of a store that holds a number. The test answers its freshness checks. */
 class Subtree implements BarrierPart {
-  /** Its number at each revision. */
-  readonly #truth: number[] = [];
+  /** The number by revision. */
+  readonly #numbers: number[] = [];
   readonly #states: WeakRef<State>[] = [];
-  readonly #asked: ((revision: number) => void)[] = [];
-  /** The store's revision when a proof was asked for last. */
-  asked = 1;
+  readonly #checks: ((revision: number) => void)[] = [];
+  /** The store's revision when the last check began. */
+  checkedAt = 1;
   readonly progress = new SubtreeProgress(() => {
     const { promise, resolve } = Promise.withResolvers<number>();
-    this.#asked.push(resolve);
-    this.asked = this.newest();
+    this.#checks.push(resolve);
+    this.checkedAt = this.newest();
     return promise;
   });
   readonly topic = new Topic(this.#state(0));
 
-  /** @param newest the store's revision */
+  /** @param newest returns the store's revision */
   constructor(private readonly newest = () => 1) {
     this.progress.advance(1);
-    this.#truth[1] = 0;
+    this.#numbers[1] = 0;
   }
 
-  /** Proofs that are asked for. */
-  get proofs(): number {
-    return this.#asked.length;
+  /** Number of checks without an answer. */
+  get checks(): number {
+    return this.#checks.length;
   }
 
   write(revision: number, number: number, isRemoval = false): void {
-    this.#truth[revision] = number;
+    this.#numbers[revision] = number;
     this.progress.advance(revision);
     const kind = isRemoval ? "delete" : "update";
     this.topic.publish(this.#state(number), kind);
   }
 
-  /** Writes something that is only heard of when all is read anew. */
-  writeUnheard(revision: number, number: number): void {
-    this.#truth[revision] = number;
+  /** Writes a number that only the next snapshot delivers. */
+  writeUnwatched(revision: number, number: number): void {
+    this.#numbers[revision] = number;
   }
 
-  readAnew(revision: number): void {
+  readSnapshot(revision: number): void {
     this.progress.advance(revision, revision, this.progress.revision);
     this.topic.publish(this.#state(this.at(revision)), "update");
   }
 
-  /** Answers all proofs, as of a revision. */
+  /** Answers all checks: the store is at a revision. */
   answer(revision: number): void {
     this.progress.advance(Math.max(revision, this.progress.revision));
-    for (const resolve of this.#asked.splice(0)) resolve(revision);
+    for (const resolve of this.#checks.splice(0)) resolve(revision);
   }
 
-  /** The number that there was at a revision. */
+  /** The number at a revision. */
   at(revision: number): number {
-    return this.#truth.slice(0, revision + 1).findLast((one) =>
+    return this.#numbers.slice(0, revision + 1).findLast((one) =>
       one !== undefined
     ) ?? NaN;
   }
 
-  /** States that somebody holds. */
-  get held(): number {
+  /** Number of states that are not garbage. */
+  get liveStates(): number {
     return this.#states.filter((one) => one.deref() !== undefined).length;
   }
 
@@ -78,51 +78,51 @@ class Subtree implements BarrierPart {
   }
 }
 
-/** What was let through. */
-async function through(
+/** Opens a barrier, and waits for its output topics. */
+async function open(
   parts: readonly Subtree[],
-): Promise<{ topics: readonly Topic[]; together: RevisionBarrier }> {
+): Promise<{ topics: readonly Topic[]; barrier: RevisionBarrier }> {
   const { promise, resolve } = Promise.withResolvers<readonly Topic[]>();
-  const together = new RevisionBarrier(parts, resolve);
-  return { topics: await promise, together };
+  const barrier = new RevisionBarrier(parts, resolve);
+  return { topics: await promise, barrier };
 }
 
 /** The number of a state. */
 const numberOf = ({ latest }: Topic): unknown =>
   latest instanceof State && JSON.parse(new TextDecoder().decode(latest.body));
 
-/** All that is due now is done. */
-const done = () => new Promise((resolve) => setTimeout(resolve, 0));
+/** Waits until all that was scheduled is done. */
+const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-Deno.test("together: of each view one state waits besides the newest and the one that is out", async () => {
+Deno.test("barrier: a part holds back one state besides the one that passed and the latest", async () => {
   const [one, two] = [new Subtree(), new Subtree()];
-  const { topics, together } = await through([one, two]);
+  const { topics, barrier } = await open([one, two]);
   const [first, second] = topics;
   assert(first && second);
   for (let i = 2; i <= 100; i++) {
     one.write(i, i, i !== 50);
-    await done();
+    await settled();
   }
-  assertEquals([numberOf(first), two.proofs], [0, 1]);
+  assertEquals([numberOf(first), two.checks], [0, 1]);
   await collectGarbage();
-  assertEquals([one.held, two.held], [3, 1]);
+  assertEquals([one.liveStates, two.liveStates], [3, 1]);
 
-  // What the proof was asked for is let through, though much has come since.
-  const { sequence: number } = first;
+  // The state that is being confirmed passes, though later ones have come.
+  const { sequence } = first;
   two.answer(60);
-  await done();
+  await settled();
   assertEquals([numberOf(first), first.revision], [2, 2]);
-  assertEquals([second.revision, two.proofs], [2, 1]);
-  assertEquals(first.kindSince(number), "delete");
+  assertEquals([second.revision, two.checks], [2, 1]);
+  assertEquals(first.kindSince(sequence), "delete");
   two.answer(100);
-  await done();
+  await settled();
   assertEquals([numberOf(first), first.revision], [100, 100]);
-  // One of those that were left out was no removal.
-  assertEquals(first.kindSince(number), "update");
-  together.end();
+  // One of the conflated changes was not a removal.
+  assertEquals(first.kindSince(sequence), "update");
+  barrier.end();
 });
 
-Deno.test("together: what is let through is of one revision, whatever is left out, and goes on with each proof", async () => {
+Deno.test("barrier: what passed is of one revision, for random writes, and each check lets more pass", async () => {
   const seed = Math.floor(Math.random() * 2 ** 31) + 1;
   const random = new Random(seed);
   let revision = 1;
@@ -132,8 +132,8 @@ Deno.test("together: what is let through is of one revision, whatever is left ou
     new Subtree(newest),
     new Subtree(newest),
   ] as const;
-  const { topics, together } = await through(parts);
-  const look = () => {
+  const { topics, barrier } = await open(parts);
+  const revisionOfOutputs = () => {
     const revisions = new Set(topics.map(({ revision }) => revision));
     const [at = 0] = revisions;
     assertEquals(revisions.size, 1);
@@ -145,78 +145,80 @@ Deno.test("together: what is let through is of one revision, whatever is left ou
     return at;
   };
   let passed = 1;
-  let readAnewAt = 0;
+  let snapshotAt = 0;
   for (let i = 0; i < 1_000; i++) {
     if (random.below(4) > 0) {
       random.pick(parts).write(++revision, random.below(5));
     } else if (random.below(4) === 0) {
-      const [anew, other] = [random.pick(parts), random.pick(parts)];
-      anew.writeUnheard(++revision, random.below(5));
-      if (other !== anew) other.write(++revision, random.below(5));
-      await done();
-      anew.readAnew(revision);
-      readAnewAt = revision;
+      const [reread, other] = [random.pick(parts), random.pick(parts)];
+      reread.writeUnwatched(++revision, random.below(5));
+      if (other !== reread) other.write(++revision, random.below(5));
+      await settled();
+      reread.readSnapshot(revision);
+      snapshotAt = revision;
     } else {
-      const asked = Math.max(...parts.map(({ asked }) => asked));
-      const proven = asked + random.below(revision - asked + 1);
-      for (const part of parts) part.answer(proven);
-      await done();
-      // Each proof brings them on, unless it is of what nobody heard.
-      if (asked > readAnewAt) assert(look() >= asked, `seed ${seed}`);
+      const checkedAt = Math.max(...parts.map((part) => part.checkedAt));
+      const answer = checkedAt + random.below(revision - checkedAt + 1);
+      for (const part of parts) part.answer(answer);
+      await settled();
+      // Before a snapshot, at which revision a number changed is unknown.
+      if (checkedAt > snapshotAt) {
+        assert(revisionOfOutputs() >= checkedAt, `seed ${seed}`);
+      }
     }
-    if (random.below(2) === 0) await done();
-    const now = look();
+    if (random.below(2) === 0) await settled();
+    const now = revisionOfOutputs();
     assert(now >= passed, `seed ${seed}`);
     passed = now;
   }
-  // A write that changes nothing is no news, and brings them no further.
+  // Writes of an equal number wake no topic, so the last one is of a new number.
   parts[0].write(++revision, 5);
   for (let i = 0; i < 2; i++) {
     for (const part of parts) part.answer(revision);
-    await done();
+    await settled();
   }
-  assertEquals(look(), revision);
-  together.end();
+  assertEquals(revisionOfOutputs(), revision);
+  barrier.end();
 });
 
-Deno.test("together: of a history that went back, what was written over is let through, though one of them has nothing new", async () => {
+Deno.test("barrier: states of a history that went back pass, also when one part did not change", async () => {
   const [one, two] = [new Subtree(), new Subtree()];
   one.write(5, 5);
   two.answer(5);
-  const { topics: [first, second], together } = await through([one, two]);
+  const { topics: [first, second], barrier } = await open([one, two]);
   assert(first && second);
   one.progress.startHistory(1, 2);
   one.write(2, 2);
-  await done();
+  await settled();
   assertEquals([numberOf(first), first.revision], [5, 5]);
   two.progress.startHistory(1, 2);
   two.answer(2);
-  await done();
+  await settled();
   assertEquals([numberOf(first), first.revision], [2, 2]);
   assertEquals([numberOf(second), second.revision], [0, 2]);
-  together.end();
+  barrier.end();
 });
 
-Deno.test("together: of a history that grew past what was known, nothing is let through before all are of it", async () => {
+Deno.test("barrier: states of a new history with higher revisions pass when all parts are of it", async () => {
   const [one, two] = [new Subtree(), new Subtree()];
   one.write(5, 5);
   two.write(9, 9);
   one.answer(9);
   two.answer(9);
-  const { topics: [first, second], together } = await through([one, two]);
+  const { topics: [first, second], barrier } = await open([one, two]);
   assert(first && second);
-  // The other one has not heard of it, and holds what was at 9 in the old one.
+  // The other part is of the old history still.
   one.progress.startHistory(1, 12);
   one.write(12, 12);
   two.answer(20);
-  await done();
+  await settled();
   assertEquals([numberOf(first), numberOf(second)], [5, 9]);
-  // There it is as it was, so nothing tells of it but a proof.
+  // Its number is the same in the new history, so only a check confirms it.
   two.progress.startHistory(1, 13);
   one.answer(13);
   two.answer(13);
-  await done();
+  await settled();
   assertEquals([numberOf(first), first.revision], [12, 13]);
   assertEquals([numberOf(second), second.revision], [9, 13]);
-  together.end();
+  barrier.end();
 });

@@ -1,33 +1,32 @@
 /**
- * A source whose answer a test sets, and listeners that read when they are told
- * to.
+ * A source whose state a test sets, and listeners that read one frame at a time.
  *
  * @module
  */
+import { Branch } from "../../../lib/broadcast/branch.ts";
+import { StreamRegistry } from "../../../lib/broadcast/registry.ts";
+import { State } from "../../../lib/broadcast/state.ts";
+import type { ChangeKind } from "../../../lib/broadcast/topic.ts";
 import {
   type SourceSubscription,
   type StateSource,
   Topics,
 } from "../../../lib/broadcast/topics.ts";
-import { Branch } from "../../../lib/broadcast/branch.ts";
-import { Counters } from "../../../lib/stats/counters.ts";
-import { StreamRegistry } from "../../../lib/broadcast/registry.ts";
-import type { Member } from "../../../lib/json.ts";
 import { Unavailable } from "../../../lib/errors.ts";
-import type { ChangeKind } from "../../../lib/broadcast/topic.ts";
-import { State } from "../../../lib/broadcast/state.ts";
+import type { Member } from "../../../lib/json.ts";
+import { Counters } from "../../../lib/stats/counters.ts";
 
-/** A source whose answer the test sets. */
+/** A source whose state the test sets. */
 export class TestSource implements StateSource {
   readonly watcher = { receivers: 0, version: 0 };
   renders = 0;
   #json: readonly Member[] | string | Unavailable = '"first"';
-  #listener?: (kind: ChangeKind) => void;
+  #onChange?: (kind: ChangeKind) => void;
 
   constructor(readonly id = "test") {}
 
   get isSubscribed(): boolean {
-    return this.#listener !== undefined;
+    return this.#onChange !== undefined;
   }
 
   render(): State {
@@ -37,10 +36,10 @@ export class TestSource implements StateSource {
   }
 
   subscribe(onChange: (kind: ChangeKind) => void): SourceSubscription {
-    this.#listener = onChange;
+    this.#onChange = onChange;
     return {
       render: () => this.render(),
-      end: () => this.#listener = undefined,
+      end: () => this.#onChange = undefined,
     };
   }
 
@@ -50,34 +49,28 @@ export class TestSource implements StateSource {
   ): void {
     this.#json = json;
     this.watcher.version++;
-    this.#listener?.(kind);
+    this.#onChange?.(kind);
   }
 }
 
-/** A listener that reads when it is told to. */
-export class Listener {
+/** A listener that reads one frame at a time. */
+export class TestListener {
   readonly branch: Branch;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-
   readonly #release: () => void;
 
   constructor(
-    setup: Setup,
+    { registry, topics, source, onSlow }: Setup,
     { heartbeat = 0, patch = false, tag = false, since = "" } = {},
   ) {
-    const { branches, broadcast, source } = setup;
-    this.branch = new Branch(
-      branches,
-      { heartbeat, patch, tag },
-      () => setup.slow++,
-    );
-    const { topic, release } = broadcast.acquire(source);
+    const { topic, release } = topics.acquire(source);
     this.#release = release;
+    this.branch = new Branch(registry, { heartbeat, patch, tag }, onSlow);
     this.branch.attach(topic, topic.find(since));
     this.#reader = this.branch.stream.getReader();
   }
 
-  /** The next frame, on one line; undefined at the end. */
+  /** Reads a frame, as one line; undefined at the end. */
   async next(): Promise<string | undefined> {
     const { value } = await this.#reader.read();
     return value &&
@@ -91,16 +84,18 @@ export class Listener {
 }
 
 export class Setup implements Disposable {
+  /** Number of streams ended as too slow. */
   slow = 0;
-  readonly branches: StreamRegistry;
-  readonly broadcast = new Topics();
+  readonly onSlow = () => void this.slow++;
+  readonly registry: StreamRegistry;
+  readonly topics = new Topics();
   readonly source = new TestSource();
 
   constructor(slowAfter = 60_000) {
-    this.branches = new StreamRegistry({ counters: new Counters(), slowAfter });
+    this.registry = new StreamRegistry({ counters: new Counters(), slowAfter });
   }
 
   [Symbol.dispose](): void {
-    this.branches.close();
+    this.registry.close();
   }
 }
