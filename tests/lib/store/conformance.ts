@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Batch, Store, WatchEvent } from "../../../lib/store/store.ts";
 import { type Told, told } from "../../util/items.ts";
+import { within } from "../../util/process.ts";
 import { ListenedSignal } from "../../util/signal.ts";
 import { checkClaims } from "./claims.ts";
 
@@ -15,7 +16,13 @@ export type Ability =
   /** A batch for each revision, and revisions that count by one. */
   | "history"
   /** Keys whose value is empty. */
-  | "empty values";
+  | "empty values"
+  /** A key that is written with the value that it has is a change. */
+  | "equal values";
+
+/** Time limits on a quiet machine, in ms: of what a watch is to deliver, and of a step. */
+const EVENT_LIMIT = 10_000;
+const STEP_LIMIT = 60_000;
 
 /** A store under test, and a way to write to it. */
 export interface StoreHarness extends AsyncDisposable {
@@ -46,10 +53,18 @@ class Reader implements AsyncDisposable {
     this.#reader = store.watch(prefix, this.#abort.signal).getReader();
   }
 
-  /** What comes next, but progress, which may come at any time. */
-  async next(): Promise<Told | undefined> {
+  /**
+   * Reads the next event, but progress, which may come at any time.
+   *
+   * @param expected says what that is to be, for when none comes
+   */
+  async next(expected: string): Promise<Told | undefined> {
     for (;;) {
-      const { value } = await this.#reader.read();
+      const { value } = await within(
+        expected,
+        this.#reader.read(),
+        EVENT_LIMIT,
+      );
       if (value?.type !== "progress") return value && await told(value);
     }
   }
@@ -58,7 +73,11 @@ class Reader implements AsyncDisposable {
   async upTo(revision: number): Promise<Record<string, string | null>> {
     const heard = {};
     for (;;) {
-      const { value } = await this.#reader.read();
+      const { value } = await within(
+        `progress up to revision ${revision}, which checkFreshness returned`,
+        this.#reader.read(),
+        EVENT_LIMIT,
+      );
       if (value === undefined) throw new Error("the watch has ended");
       if (value.type === "batch") Object.assign(heard, changesOf(value));
       if (value.type === "inventory" || value.revision < revision) continue;
@@ -67,15 +86,17 @@ class Reader implements AsyncDisposable {
   }
 
   async snapshot(): Promise<Whole> {
-    const item = await this.next();
+    const item = await this.next("a snapshot");
     if (item?.type === "snapshot") return item;
     throw new Error(`expected a snapshot, not ${JSON.stringify(item)}`);
   }
 
-  async batch(): Promise<Batch> {
-    const item = await this.next();
+  /** @param changes that it is to have */
+  async batch(changes: Record<string, string | null> = {}): Promise<Batch> {
+    const expected = `a batch with ${JSON.stringify(changes)}`;
+    const item = await this.next(expected);
     if (item?.type === "batch") return item;
-    throw new Error(`expected a batch, not ${JSON.stringify(item)}`);
+    throw new Error(`expected ${expected}, not ${JSON.stringify(item)}`);
   }
 
   abort(): void {
@@ -143,7 +164,7 @@ export function testConformance(
       writes: readonly Record<string, string | null>[],
       held: Record<string, string | null> = {},
     ): Promise<Batch[]> => {
-      const batch = await reader.batch();
+      const batch = await reader.batch(writes[0]);
       const heard = changesOf(batch);
       const most = has("history") ? 1 : writes.length;
       const news: Record<string, string | null>[] = [];
@@ -163,8 +184,8 @@ export function testConformance(
     };
     const step = (title: string, run: () => Promise<void>) =>
       t.step(title, async () => {
-        await harness.clear();
-        await run();
+        const all = harness.clear().then(run);
+        await within(title, all, STEP_LIMIT);
       });
 
     await step("an empty prefix is an empty snapshot", async () => {
@@ -225,7 +246,7 @@ export function testConformance(
       await reader.snapshot();
       await write({ "/a/1": null, "/a/2": "y", "/b/1": "not here" });
       for (const changes of batched({ "/a/1": null, "/a/2": "y" })) {
-        assertEquals(changesOf(await reader.batch()), changes);
+        assertEquals(changesOf(await reader.batch(changes)), changes);
       }
     });
 
@@ -236,7 +257,9 @@ export function testConformance(
       await write({ "/a0": "x" });
       if (has("a key in a key")) await write({ "/a": "x" });
       await write({ "/a/1": "x" });
-      assertEquals(changesOf(await reader.batch()), { "/a/1": "x" });
+      assertEquals(changesOf(await reader.batch({ "/a/1": "x" })), {
+        "/a/1": "x",
+      });
     });
 
     await step("deleting what is not there makes no batch", async () => {
@@ -244,7 +267,9 @@ export function testConformance(
       await reader.snapshot();
       await write({ "/a/1": null });
       await write({ "/a/2": "x" });
-      assertEquals(changesOf(await reader.batch()), { "/a/2": "x" });
+      assertEquals(changesOf(await reader.batch({ "/a/2": "x" })), {
+        "/a/2": "x",
+      });
     });
 
     await step("writing the same value again makes a batch", async () => {
@@ -252,7 +277,12 @@ export function testConformance(
       await using reader = new Reader(store, "/a/");
       await reader.snapshot();
       await write({ "/a/1": "x" });
-      assertEquals(changesOf(await reader.batch()), { "/a/1": "x" });
+      await write({ "/a/2": "y" });
+      const expected: Record<string, string>[] = [{ "/a/2": "y" }];
+      if (has("equal values")) expected.unshift({ "/a/1": "x" });
+      for (const changes of expected) {
+        assertEquals(changesOf(await reader.batch(changes)), changes);
+      }
     });
 
     await step("values are bytes, of any kind and of 1 MB", async () => {
@@ -278,11 +308,14 @@ export function testConformance(
       await one.snapshot();
       await two.snapshot();
       await write({ "/a/1": "x" });
-      assertEquals(await one.batch(), await two.batch());
+      const changes = { "/a/1": "x" };
+      assertEquals(await one.batch(changes), await two.batch(changes));
       one.abort();
-      assertEquals(await one.next(), undefined);
+      assertEquals(await one.next("the end of an aborted watch"), undefined);
       await write({ "/a/2": "y" });
-      assertEquals(changesOf(await two.batch()), { "/a/2": "y" });
+      assertEquals(changesOf(await two.batch({ "/a/2": "y" })), {
+        "/a/2": "y",
+      });
     });
 
     await step("nothing is lost between snapshot and batches", async () => {
@@ -322,7 +355,9 @@ export function testConformance(
         break;
       }
       await write({ "/a/1": "x" });
-      assertEquals(changesOf(await stays.batch()), { "/a/1": "x" });
+      assertEquals(changesOf(await stays.batch({ "/a/1": "x" })), {
+        "/a/1": "x",
+      });
     });
 
     await step(
