@@ -133,7 +133,7 @@ async function foreignState(
     FOREIGN,
     new Map([[prefix, {
       section: { prefix, revision: 5, at: Date.now() },
-      isWhole: true,
+      isComplete: true,
       changes: new Map([[entry.key, entry]]),
     }]]),
     false,

@@ -116,13 +116,13 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "a damaged saved state is believed",
     file: "lib/store/saved/read.ts",
-    text: "if (view.getUint32(HEAD, true) !== sum) throw damaged();",
+    text: "if (view.getUint32(RECORD_HEAD, true) !== sum) throw damaged();",
     faulty: "",
   },
   {
     name: "what could not be saved is never saved",
     file: "lib/store/saved/store.ts",
-    text: "if (taken !== undefined) one.giveBack(taken);",
+    text: "if (write !== undefined) one.restore(write);",
     faulty: "",
   },
   {

@@ -1,113 +1,112 @@
 import { ChildController } from "../../abort.ts";
-import type { Section } from "./format.ts";
 import type { Batch, Entry, Snapshot } from "../store.ts";
+import type { Section } from "./format.ts";
 
-/** What was heard of a prefix since that was written last. */
+/** What is to be written of a prefix. */
+export interface PendingWrite {
+  /** Its new record; undefined: the one in the file stays. */
+  readonly section?: Section;
+  /** Whether the changes are everything that the prefix holds. */
+  readonly isComplete: boolean;
+  /** Entries by key; undefined: the key was removed. */
+  readonly changes: ReadonlyMap<string, Entry | undefined>;
+}
+
+/** What was delivered of a prefix since it was last written. */
 export class PendingChanges {
   #revision = 0;
   #history = 0;
   #cluster?: string;
-  #isRead = false;
-  #isWhole = false;
+  #hasSnapshot = false;
+  #isComplete = false;
   #changes = new Map<string, Entry | undefined>();
   #watch = new ChildController();
 
   constructor(private readonly prefix: string) {}
 
-  /** Whether there was a snapshot. */
-  get isRead(): boolean {
-    return this.#isRead;
+  /** Whether the store delivered a snapshot. */
+  get hasSnapshot(): boolean {
+    return this.#hasSnapshot;
   }
 
-  /** Whether it is all that the prefix holds. */
-  get isWhole(): boolean {
-    return this.#isWhole;
+  /** Whether the changes are everything that the prefix holds. */
+  get isComplete(): boolean {
+    return this.#isComplete;
   }
 
-  /** Which of the store's histories it is of, see {@linkcode Snapshot}. */
+  /** The number of the store's history, see {@linkcode Snapshot}. */
   get history(): number {
     return this.#history;
   }
 
-  /** The id of the cluster that it is of; undefined: that has none. */
+  /** The id of the snapshot's cluster; undefined: it has none. */
   get cluster(): string | undefined {
     return this.#cluster;
   }
 
-  /** Notes all that there is. @param entries by key; not to be changed by who gives them */
-  noteAll(
+  /** Replaces the changes by a snapshot. @param entries by key; not to be changed by the caller afterwards */
+  setSnapshot(
     { revision, history = 0, cluster }: Snapshot,
     entries: Map<string, Entry | undefined>,
   ): void {
     this.#revision = revision;
     this.#history = history;
     this.#cluster = cluster;
-    this.#isRead = this.#isWhole = true;
+    this.#hasSnapshot = this.#isComplete = true;
     this.#changes = entries;
   }
 
-  note({ revision, changes }: Batch): void {
+  add({ revision, changes }: Batch): void {
     this.#revision = revision;
     for (const { key, value } of changes) {
       if (value !== undefined) this.#changes.set(key, { key, value, revision });
-      else if (this.#isWhole) this.#changes.delete(key);
+      else if (this.#isComplete) this.#changes.delete(key);
       else this.#changes.set(key, undefined);
     }
   }
 
   /**
-   * Hands all of it over.
+   * Returns the changes, and starts with none.
    *
-   * @param age how long ago it was known to be all that the store holds, in ms
+   * @param age time since the prefix was known to be complete, in ms
    */
   take(age: number): PendingWrite {
     const { prefix } = this;
     const at = Math.max(0, Math.round(Date.now() - age));
-    const news = {
-      section: this.#isRead
+    const write = {
+      section: this.#hasSnapshot
         ? { prefix, revision: this.#revision, at }
         : undefined,
-      isWhole: this.#isWhole,
+      isComplete: this.#isComplete,
       changes: this.#changes,
     };
-    this.#isWhole = false;
+    this.#isComplete = false;
     this.#changes = new Map();
-    return news;
+    return write;
   }
 
-  /** Takes back what could not be written. */
-  giveBack({ isWhole, changes }: PendingWrite): void {
-    if (this.#isWhole) return;
-    this.#isWhole = isWhole;
+  /** Takes back changes that could not be written. */
+  restore({ isComplete, changes }: PendingWrite): void {
+    if (this.#isComplete) return;
+    this.#isComplete = isComplete;
     this.#changes = new Map([...changes, ...this.#changes]);
   }
 
-  /** Whether there has to be another watch. */
-  get isLost(): boolean {
+  /** Whether {@linkcode restart} ended the watch. */
+  get isRestarting(): boolean {
     return this.#watch.signal.aborted;
   }
 
-  /** A watch begins. @returns aborts when that has to end, or when there has to be another one */
-  begin(end: AbortSignal): AbortSignal {
+  /** Begins a watch. @returns aborts with `end`, or at {@linkcode restart} */
+  beginWatch(end: AbortSignal): AbortSignal {
     this.#watch = new ChildController(end);
     return this.#watch.signal;
   }
 
-  /** Asks for a snapshot, as what was written is lost. */
+  /** Asks for another watch, which begins with a snapshot: what was written is lost. */
   restart(): void {
-    this.#isRead = false;
+    this.#hasSnapshot = false;
     this.#changes.clear();
     this.#watch.abort();
   }
-}
-
-/** What became of a prefix since it was written last. */
-
-export interface PendingWrite {
-  /** As it is to be written; undefined: as it was. */
-  readonly section?: Section;
-  /** Whether the changes are all that the prefix holds. */
-  readonly isWhole: boolean;
-  /** By key; undefined: it was removed. */
-  readonly changes: ReadonlyMap<string, Entry | undefined>;
 }

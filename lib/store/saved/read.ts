@@ -3,37 +3,37 @@ import type { Entry, Snapshot } from "../store.ts";
 import {
   BadState,
   checkIdentity,
+  CHUNK,
   damaged,
   decodeEntry,
   decodeIdentity,
   decodeSection,
-  HEAD,
   type Identity,
   KIND,
   MAGIC,
-  PIECE,
+  RECORD_HEAD,
   type Section,
   VERSION,
 } from "./format.ts";
 
-/** A part of a saved state: the beginning of a prefix, or one of its entries. */
+/** A part of a saved state: the record of a prefix, or one of its entries. */
 export type StatePart = {
   readonly section: Section;
   /** See {@linkcode Identity}. */
   readonly cluster?: string;
 } | {
   readonly entry: Entry;
-  /** The entry as it is in the file. */
+  /** The entry's bytes in the file. */
   readonly record: Uint8Array;
 };
 
 /**
- * The parts of a saved state in the order of the file, some at a time. What
- * was given counts only if all could be read: the checksum is at the end.
+ * Reads the parts of a saved state in the order of the file, some at a time.
+ * They are valid only if all could be read: the checksum is at the end.
  *
- * @param isKept whether the parts are still looked at when the next ones come
+ * @param isKept whether the caller still uses parts when the next ones come
  * @throws {BadState} when the file is damaged, of another version or cluster,
- * or cannot be read, for the cause that it has then
+ * or cannot be read; then the cause is the error
  */
 export async function* readState(
   path: string,
@@ -68,24 +68,24 @@ async function* read(
   const head = new Uint8Array(Math.min(MAGIC.length + 4, size));
   await read(head);
   checkHead(head);
-  const records = new Records(identity, crc32(head));
+  const records = new RecordReader(identity, crc32(head));
   let buffer = new Uint8Array();
   while (left > 0) {
     const { rest, needed } = records;
-    const size = Math.min(rest.length + left, Math.max(PIECE, needed));
+    const size = Math.min(rest.length + left, Math.max(CHUNK, needed));
     if (isKept || size > buffer.length) buffer = new Uint8Array(size);
-    const piece = buffer.subarray(0, size);
-    piece.set(rest);
-    await read(piece.subarray(rest.length));
-    yield records.take(piece);
+    const chunk = buffer.subarray(0, size);
+    chunk.set(rest);
+    await read(chunk.subarray(rest.length));
+    yield records.push(chunk);
   }
   if (!records.isOver) throw damaged();
 }
 
 /**
- * Opens a file that nobody else can have written; no links are followed.
+ * Opens a file that no other user can have written. Follows no links.
  *
- * @throws {BadState} that says why it is not to be trusted
+ * @throws {BadState} that says why the file is not trusted
  */
 async function openOwn(path: string): Promise<Deno.FsFile> {
   const found = await Deno.lstat(path);
@@ -127,45 +127,46 @@ function checkHead(head: Uint8Array<ArrayBuffer>): void {
   throw new BadState(`its format is version ${version}, not ${VERSION}`);
 }
 
-/** Takes a file apart. */
-class Records {
-  /** What was not taken, as there is more to come of it. */
+/** Splits a file into records. */
+class RecordReader {
+  /** The beginning of a record that is not complete. */
   rest = new Uint8Array();
-  /** How much it takes to go on, the rest included, in bytes. */
+  /** How many bytes the next record needs, `rest` included. */
   needed = 0;
-  /** Whether the end was there, with the right checksum. */
+  /** Whether the last record was read, with the right checksum. */
   isOver = false;
   #found?: Identity;
 
   constructor(private readonly identity: Identity, private sum: number) {}
 
-  take(piece: Uint8Array<ArrayBuffer>): StatePart[] {
+  /** Returns the parts that are complete with the next bytes. @param chunk begins with `rest` */
+  push(chunk: Uint8Array<ArrayBuffer>): StatePart[] {
     const parts: StatePart[] = [];
-    const view = new DataView(piece.buffer);
+    const view = new DataView(chunk.buffer);
     let at = 0;
-    this.needed = HEAD;
-    while (piece.length - at >= HEAD) {
+    this.needed = RECORD_HEAD;
+    while (chunk.length - at >= RECORD_HEAD) {
       const size = view.getUint32(at, true);
-      if (size < HEAD || this.isOver) throw damaged();
-      if (size > piece.length - at) {
+      if (size < RECORD_HEAD || this.isOver) throw damaged();
+      if (size > chunk.length - at) {
         this.needed = size;
         break;
       }
-      const record = piece.subarray(at, at + size);
+      const record = chunk.subarray(at, at + size);
       const kind = view.getUint8(at + 4);
       if (kind === KIND.end) {
-        this.#end(record, crc32(piece.subarray(0, at), this.sum));
+        this.#end(record, crc32(chunk.subarray(0, at), this.sum));
       } else parts.push(...this.#partOf(kind, record));
       at += size;
     }
-    this.rest = piece.subarray(at);
+    this.rest = chunk.subarray(at);
     if (this.isOver && this.rest.length > 0) throw damaged();
-    this.sum = crc32(piece.subarray(0, at), this.sum);
+    this.sum = crc32(chunk.subarray(0, at), this.sum);
     return parts;
   }
 
   #partOf(kind: number, record: Uint8Array): StatePart[] {
-    const content = record.subarray(HEAD);
+    const content = record.subarray(RECORD_HEAD);
     if (this.#found === undefined) {
       if (kind !== KIND.identity) throw damaged();
       this.#found = decodeIdentity(content);
@@ -181,20 +182,20 @@ class Records {
   }
 
   #end(record: Uint8Array, sum: number): void {
-    if (record.length !== HEAD + 4) throw damaged();
+    if (record.length !== RECORD_HEAD + 4) throw damaged();
     const view = new DataView(record.buffer, record.byteOffset);
-    if (view.getUint32(HEAD, true) !== sum) throw damaged();
+    if (view.getUint32(RECORD_HEAD, true) !== sum) throw damaged();
     this.isOver = true;
   }
 }
 
-/** A snapshot from a file. */
+/** A snapshot from a saved state. */
 export interface LoadedSnapshot extends Snapshot {
   readonly pages: readonly [readonly Entry[]];
 }
 
 /**
- * A saved state, as snapshots by prefix.
+ * Reads a saved state, as one snapshot for each prefix.
  *
  * @throws as {@linkcode readState}
  */

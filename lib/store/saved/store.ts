@@ -10,53 +10,53 @@ import {
   type StoreStatus,
   type WatchEvent,
 } from "../store.ts";
-import { BadState, type Identity, isOther } from "./format.ts";
+import { BadState, type Identity, isOtherCluster } from "./format.ts";
 import { PendingChanges } from "./pending.ts";
 import { type LoadedSnapshot, loadState } from "./read.ts";
 import { writeState } from "./write.ts";
 
 const log = getLogger(["lainlet", "state"]);
 
-/** How often a state is saved. */
+/** How often the state is saved. */
 export interface SaveTimes {
-  /** What changed, at most, in ms; default 30 s. */
+  /** Time between two writes of changes, in ms; default 30 s. */
   readonly every?: number;
-  /** That nothing changed, in ms; default 5 min. */
+  /** Time between two writes that only confirm the state, in ms; default 5 min. */
   readonly confirmEvery?: number;
 }
 
 /**
- * A store whose state is kept in a file, so that there is something to begin
- * with when the store is out of reach: a watch delivers first what the file
- * holds, marked as saved, and then what the store says.
+ * Keeps the state of another store in a file, so that lainlet can start while
+ * the store is out of reach: a watch delivers first what the file holds, marked
+ * as saved, and then what the store delivers.
  *
- * In memory is what changed since the file was written, and no more: the file
- * is made anew of the last one and of that.
+ * Only what changed since the file was written is in memory. A new file is made
+ * from the old one and from that.
  */
 export class SavedStore implements Store {
   readonly #every: number;
   readonly #confirmEvery: number;
-  readonly #heard = new Map<string, PendingChanges>();
-  /** Whether the file holds a state, and of which cluster. */
+  readonly #pending = new Map<string, PendingChanges>();
+  /** Whether the file holds a state, and the id of its cluster. */
   #hasFile: boolean;
   #fileCluster?: string;
-  /** The cluster of the last snapshot. */
+  /** The id of the last snapshot's cluster. */
   #cluster?: string;
-  /** Whether there is something to keep: a store without a key is a wrong one more likely than an empty cluster. */
-  readonly #found = new ContentTracker();
-  #isChanged = false;
-  /** As `performance.now()`. */
+  /** A store without a key is not saved: it is a wrong store more likely than an empty cluster. */
+  readonly #content = new ContentTracker();
+  #hasChanges = false;
+  /** When the file was last written, as `performance.now()`. */
   #writtenAt = -Infinity;
   #problem?: string;
-  readonly #read = Promise.withResolvers<void>();
+  readonly #allRead = Promise.withResolvers<void>();
   readonly #closing = new AbortController();
-  readonly #over: Promise<void>;
+  readonly #writing: Promise<void>;
 
   private constructor(
     private readonly inner: Store,
     private readonly file: string,
     private readonly identity: Identity,
-    /** What is to be delivered first, by prefix. */
+    /** What watches deliver first, by prefix. */
     private readonly saved: Map<string, LoadedSnapshot>,
     { every = 30_000, confirmEvery = 300_000 }: SaveTimes,
   ) {
@@ -64,14 +64,14 @@ export class SavedStore implements Store {
     this.#confirmEvery = confirmEvery;
     this.#hasFile = saved.size > 0;
     for (const { cluster } of saved.values()) this.#fileCluster = cluster;
-    this.#over = this.#keepWriting();
+    this.#writing = this.#keepWriting();
   }
 
   /**
-   * Opens it with what the file holds. Where that is of no use the log says
-   * why, in one line, and it is as if there were none.
+   * Opens the store with what the file holds. A file that cannot be used is
+   * logged in one line, and ignored.
    *
-   * @throws {UsageError} when this process may not write there
+   * @throws {UsageError} when this process may not write the file
    */
   static async open(
     inner: Store,
@@ -100,59 +100,52 @@ export class SavedStore implements Store {
   }
 
   watch(prefix: string, signal: AbortSignal): ReadableStream<WatchEvent> {
-    const heard = new PendingChanges(prefix);
-    this.#heard.set(prefix, heard);
-    const left = new ChildController(signal);
-    const ends = left.signal;
+    const pending = new PendingChanges(prefix);
+    this.#pending.set(prefix, pending);
+    const controller = new ChildController(signal);
+    const end = controller.signal;
     let reader: ReadableStreamDefaultReader<WatchEvent> | undefined;
     return new ReadableStream<WatchEvent>({
-      // Nothing here keeps hold of an item while it waits for the next one.
-      pull: async (controller) => {
+      // Retains no event while it waits for the next one: a snapshot is large.
+      pull: async (stream) => {
         const saved = this.saved.get(prefix);
         this.saved.delete(prefix);
-        if (saved && !ends.aborted) return controller.enqueue(saved);
+        if (saved && !end.aborted) return stream.enqueue(saved);
         for (;;) {
-          reader ??= this.#follow(prefix, heard, ends);
+          reader ??= this.inner.watch(prefix, pending.beginWatch(end))
+            .getReader();
           const { done, value } = await reader.read();
-          if (!done) return controller.enqueue(this.#hear(heard, value));
-          if (ends.aborted || !heard.isLost) return controller.close();
+          if (!done) return stream.enqueue(this.#record(pending, value));
+          if (end.aborted || !pending.isRestarting) return stream.close();
           reader = undefined;
         }
       },
-      cancel: () => left.abort(),
-      // What follows a snapshot is heard after its pages.
+      cancel: () => controller.abort(),
+      // Not read ahead: what follows a snapshot is recorded after its pages.
     }, { highWaterMark: 0 });
   }
 
-  /** Writes what is not written; to be called when all watches have ended. */
+  /** Writes the last changes. To be called when all watches have ended. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#over;
+    await this.#writing;
   }
 
-  #follow(
-    prefix: string,
-    heard: PendingChanges,
-    ends: AbortSignal,
-  ): ReadableStreamDefaultReader<WatchEvent> {
-    return this.inner.watch(prefix, heard.begin(ends)).getReader();
-  }
-
-  /** Notes what is delivered; a snapshot when it was taken whole. */
-  #hear(heard: PendingChanges, item: WatchEvent): WatchEvent {
-    if (item.type === "snapshot") {
-      return { ...item, pages: this.#pagesOf(heard, item) };
+  /** Records what is delivered; a snapshot when its last page was read. */
+  #record(pending: PendingChanges, event: WatchEvent): WatchEvent {
+    if (event.type === "snapshot") {
+      return { ...event, pages: this.#pagesOf(pending, event) };
     }
-    if (item.type === "batch") {
-      heard.note(item);
-      // One without changes tells its revision only.
-      this.#noteChange(heard, item.changes.length > 0);
+    if (event.type === "batch") {
+      pending.add(event);
+      // A batch without changes does not show that there is a key.
+      this.#recordChange(pending, event.changes.length > 0);
     }
-    return item;
+    return event;
   }
 
   async *#pagesOf(
-    heard: PendingChanges,
+    pending: PendingChanges,
     snapshot: Snapshot,
   ): AsyncGenerator<readonly Entry[]> {
     const entries = new Map<string, Entry | undefined>();
@@ -160,24 +153,25 @@ export class SavedStore implements Store {
       for (const entry of page) entries.set(entry.key, entry);
       yield page;
     }
-    heard.noteAll(snapshot, entries);
+    pending.setSnapshot(snapshot, entries);
     this.#cluster = snapshot.cluster;
-    this.#noteChange(heard, entries.size > 0);
+    this.#recordChange(pending, entries.size > 0);
   }
 
-  #noteChange({ history }: PendingChanges, hasKey: boolean): void {
-    this.#isChanged = true;
-    this.#found.observe(history, hasKey);
+  #recordChange({ history }: PendingChanges, hasKey: boolean): void {
+    this.#hasChanges = true;
+    this.#content.observe(history, hasKey);
     if (
-      this.#found.hasContent && this.#heard.values().every((one) => one.isRead)
+      this.#content.hasContent &&
+      this.#pending.values().every(({ hasSnapshot }) => hasSnapshot)
     ) {
-      this.#read.resolve();
+      this.#allRead.resolve();
     }
   }
 
   async #keepWriting(): Promise<void> {
     const { signal } = this.#closing;
-    await Promise.race([this.#read.promise, sleep(this.#every, signal)]);
+    await Promise.race([this.#allRead.promise, sleep(this.#every, signal)]);
     while (!signal.aborted) {
       if (this.#isDue(this.#confirmEvery)) await this.#write();
       await sleep(this.#every, signal);
@@ -185,32 +179,37 @@ export class SavedStore implements Store {
     if (this.#isDue(0)) await this.#write();
   }
 
-  /** @param confirmEvery how old what the file says of its age may be, in ms */
+  /** Whether the file has to be written. @param confirmEvery age of the last write after which it is confirmed, in ms */
   #isDue(confirmEvery: number): boolean {
-    const { hasContent: isFound } = this.#found;
-    if (!isFound || this.#isChanged) return isFound;
+    const { hasContent } = this.#content;
+    if (!hasContent || this.#hasChanges) return hasContent;
     const since = performance.now() - this.#writtenAt;
     return since >= confirmEvery &&
-      this.#heard.entries().some(([prefix, { isRead }]) =>
-        isRead && this.inner.age(prefix) < since
+      this.#pending.entries().some(([prefix, { hasSnapshot }]) =>
+        hasSnapshot && this.inner.age(prefix) < since
       );
   }
 
   async #write(): Promise<void> {
     const cluster = this.#cluster;
-    // What is of another cluster is neither kept nor added.
-    const heard = [...this.#heard].filter(([, one]) =>
-      !one.isRead || !isOther(one.cluster, cluster)
+    // Prefixes of another cluster are neither kept nor added.
+    const pending = [...this.#pending].filter(([, one]) =>
+      !one.hasSnapshot || !isOtherCluster(one.cluster, cluster)
     );
-    if (this.#hasFile && isOther(this.#fileCluster, cluster)) {
-      this.#replaceFile();
+    if (this.#hasFile && isOtherCluster(this.#fileCluster, cluster)) {
+      this.#hasFile = false;
+      log.warn(
+        "the saved state is of another cluster at the same endpoints, replacing it",
+        { file: this.file },
+      );
     }
-    const hasOld = this.#hasFile && heard.some(([, { isWhole }]) => !isWhole);
-    if (!hasOld && !heard.some(([, { isWhole }]) => isWhole)) return;
+    const isUpdate = this.#hasFile &&
+      pending.some(([, { isComplete }]) => !isComplete);
+    if (!isUpdate && !pending.some(([, { isComplete }]) => isComplete)) return;
     const at = performance.now();
-    this.#isChanged = false;
-    const news = new Map(
-      heard.map(([prefix, one]) => [
+    this.#hasChanges = false;
+    const writes = new Map(
+      pending.map(([prefix, one]) => [
         prefix,
         one.take(this.inner.age(prefix, one.history)),
       ]),
@@ -218,7 +217,7 @@ export class SavedStore implements Store {
     const { file } = this;
     const identity = { ...this.identity, cluster };
     try {
-      await writeState(file, identity, news, hasOld);
+      await writeState(file, identity, writes, isUpdate);
       this.#writtenAt = at;
       this.#hasFile = true;
       this.#fileCluster = cluster;
@@ -227,41 +226,29 @@ export class SavedStore implements Store {
       }
       this.#problem = undefined;
     } catch (error) {
-      this.#isChanged = true;
-      for (const [prefix, one] of heard) {
-        const taken = news.get(prefix);
-        if (taken !== undefined) one.giveBack(taken);
+      this.#hasChanges = true;
+      for (const [prefix, one] of pending) {
+        const write = writes.get(prefix);
+        if (write !== undefined) one.restore(write);
       }
-      if (error instanceof BadState) this.#startAnew(error);
-      else this.#fail(error);
+      if (error instanceof BadState) this.#rewrite(error);
+      else this.#reportFailure(error);
     }
   }
 
-  /** The file is of another cluster. */
-  #replaceFile(): void {
-    this.#hasFile = false;
-    log.warn(
-      "the saved state is of another cluster at the same endpoints, it is replaced",
-      {
-        file: this.file,
-      },
-    );
-  }
-
-  /** The file is not what it was: it is made of what the store holds. */
-  #startAnew({ message: reason }: BadState): void {
-    const { file } = this;
-    log.warn("the saved state was changed by others: {reason}", {
+  /** Makes a new file of what the store holds, as another process changed this one. */
+  #rewrite({ message: reason }: BadState): void {
+    log.warn("the saved state was changed by another process: {reason}", {
       reason,
-      file,
+      file: this.file,
     });
     this.#hasFile = false;
-    for (const one of this.#heard.values()) {
-      if (one.isRead && !one.isWhole) one.restart();
+    for (const one of this.#pending.values()) {
+      if (one.hasSnapshot && !one.isComplete) one.restart();
     }
   }
 
-  #fail(error: unknown): void {
+  #reportFailure(error: unknown): void {
     const { file } = this;
     const reason = error instanceof Error ? error.message : String(error);
     if (this.#problem === undefined) {
@@ -281,9 +268,9 @@ async function load(
       entries.length
     );
     const keys = sizes.reduce((sum, size) => sum + size, 0);
-    // A state of nothing is none.
+    // An empty state is not used.
     if (keys === 0) return new Map();
-    log.info("what was saved is served until the store is read", {
+    log.info("serving the saved state until the store is read", {
       file,
       keys,
     });
@@ -298,7 +285,7 @@ async function load(
   }
 }
 
-/** What is written comes into being beside the file. */
+/** Checks that this process may write the file, and the new one beside it. @throws {UsageError} */
 function checkPermission(file: string): void {
   for (const path of [file, `${file}.new`]) {
     const { state } = Deno.permissions.querySync({ name: "write", path });

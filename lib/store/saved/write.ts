@@ -2,13 +2,13 @@ import { crc32 } from "node:zlib";
 import { dirname } from "node:path";
 import type { Entry } from "../store.ts";
 import {
+  CHUNK,
   encodeJson,
   ENTRY_HEAD,
-  HEAD,
   type Identity,
   KIND,
   MAGIC,
-  PIECE,
+  RECORD_HEAD,
   type Section,
   VERSION,
 } from "./format.ts";
@@ -16,53 +16,55 @@ import { readState } from "./read.ts";
 import type { PendingWrite } from "./pending.ts";
 
 /**
- * Writes a state: what the file holds and what is new, beside it, and then in
- * its place, so that there is a whole one at any time. Only prefixes of which
- * there may be news stay. Nothing takes the thread for more than a few ms.
+ * Writes a state to a new file beside the old one, and renames it, so that
+ * there is a complete file at any time. Keeps of the old file what is not
+ * written anew, in prefixes that are watched. Blocks the thread for a few ms at
+ * most.
  *
- * @param hasOld whether the file holds what is not in the news
- * @throws {BadState} when the file is not what it was
- * @throws {Error} when it cannot be written
+ * @param writes what to write, by prefix; other prefixes are dropped
+ * @param isUpdate whether the old file holds a part of the state
+ * @throws {BadState} when another process changed the old file
+ * @throws {Error} when the file cannot be written
  */
 export async function writeState(
   path: string,
   identity: Identity,
-  news: ReadonlyMap<string, PendingWrite>,
-  hasOld: boolean,
+  writes: ReadonlyMap<string, PendingWrite>,
+  isUpdate: boolean,
 ): Promise<void> {
-  await using output = await Output.create(path);
+  await using output = await StateFile.create(path);
   await output.json(KIND.identity, identity);
-  const isNew = new Set(news.values());
+  const added = new Set(writes.values());
   const begin = async (section: Section, one: PendingWrite) => {
-    isNew.delete(one);
+    added.delete(one);
     await output.json(KIND.section, one.section ?? section);
     for (const entry of one.changes.values()) {
       if (entry !== undefined) await output.entry(entry);
     }
   };
-  if (hasOld) {
+  if (isUpdate) {
     let one: PendingWrite | undefined;
     for await (const parts of readState(path, identity, false)) {
       for (const part of parts) {
         if ("section" in part) {
-          one = news.get(part.section.prefix);
+          one = writes.get(part.section.prefix);
           if (one !== undefined) await begin(part.section, one);
-        } else if (one && !one.isWhole && !one.changes.has(part.entry.key)) {
+        } else if (one && !one.isComplete && !one.changes.has(part.entry.key)) {
           await output.copy(part.record);
         }
       }
     }
   }
-  for (const one of isNew) {
-    if (one.isWhole && one.section) await begin(one.section, one);
+  for (const one of added) {
+    if (one.isComplete && one.section) await begin(one.section, one);
   }
   await output.finish();
 }
 
-/** A file that is written beside its place. */
-class Output implements AsyncDisposable {
+/** A new file, which takes the place of the old one when it is complete. */
+class StateFile implements AsyncDisposable {
   readonly #encoder = new TextEncoder();
-  #buffer = new Uint8Array(PIECE);
+  #buffer = new Uint8Array(CHUNK);
   #used = 0;
   #sum = 0;
   #isOpen = true;
@@ -72,15 +74,15 @@ class Output implements AsyncDisposable {
     private readonly file: Deno.FsFile,
   ) {}
 
-  static async create(path: string): Promise<Output> {
-    await removeIfThere(beside(path));
-    // One that was made meanwhile, a symbolic link, too, is not written to.
-    const file = await Deno.open(beside(path), {
+  static async create(path: string): Promise<StateFile> {
+    await removeIfThere(newFileOf(path));
+    // `createNew` does not write to a file or link that was made meanwhile.
+    const file = await Deno.open(newFileOf(path), {
       write: true,
       createNew: true,
       mode: 0o600,
     });
-    const output = new Output(path, file);
+    const output = new StateFile(path, file);
     output.#buffer.set(MAGIC);
     new DataView(output.#buffer.buffer).setUint32(MAGIC.length, VERSION, true);
     output.#used = MAGIC.length + 4;
@@ -89,7 +91,7 @@ class Output implements AsyncDisposable {
 
   async json(kind: number, value: Identity | Section): Promise<void> {
     const content = encodeJson(value);
-    await this.#begin(HEAD + content.length, kind);
+    await this.#begin(RECORD_HEAD + content.length, kind);
     this.#append(content);
   }
 
@@ -106,47 +108,47 @@ class Output implements AsyncDisposable {
     this.#append(value);
   }
 
-  /** A record as another file has it. */
+  /** Copies a record of the old file. */
   async copy(record: Uint8Array): Promise<void> {
     await this.#reserve(record.length);
     this.#append(record);
   }
 
-  /** Puts the file into its place. */
+  /** Ends the file, syncs it, and puts it into the place of the old one. */
   async finish(): Promise<void> {
     await this.#flush();
-    const view = await this.#begin(HEAD + 4, KIND.end);
+    const view = await this.#begin(RECORD_HEAD + 4, KIND.end);
     view.setUint32(this.#used, this.#sum, true);
     this.#used += 4;
     await this.#flush();
     await this.file.syncData();
     this.#close();
-    await Deno.rename(beside(this.path), this.path);
+    await Deno.rename(newFileOf(this.path), this.path);
     try {
       using folder = await Deno.open(dirname(this.path));
       await folder.sync();
     } catch {
-      // Not every file system can. One of two whole files will be there.
+      // Not every file system can do that. Either file will be there, complete.
     }
   }
 
-  /** Removes the file if it is not in its place. */
+  /** Removes the new file, if it did not take the place of the old one. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#close();
     try {
-      await removeIfThere(beside(this.path));
+      await removeIfThere(newFileOf(this.path));
     } catch {
-      // What is in the way of the next one is said then.
+      // The next write reports what is in its way.
     }
   }
 
-  /** The beginning of a record. @returns a view of the buffer, in which there is room for it */
+  /** Begins a record. @returns a view of the buffer, which has room for the record */
   async #begin(size: number, kind: number): Promise<DataView> {
     await this.#reserve(size);
     const view = new DataView(this.#buffer.buffer);
     view.setUint32(this.#used, size, true);
     view.setUint8(this.#used + 4, kind);
-    this.#used += HEAD;
+    this.#used += RECORD_HEAD;
     return view;
   }
 
@@ -176,7 +178,8 @@ class Output implements AsyncDisposable {
   }
 }
 
-function beside(path: string): string {
+/** The path of the new file while it is written. */
+function newFileOf(path: string): string {
   return `${path}.new`;
 }
 

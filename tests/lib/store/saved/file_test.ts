@@ -23,7 +23,7 @@ function whole(
 ): [string, PendingWrite] {
   return [prefix, {
     section: { prefix, revision: 7, at: 1_700_000_000_000 },
-    isWhole: true,
+    isComplete: true,
     changes: new Map(entries.map((one) => [one.key, one])),
   }];
 }
@@ -102,10 +102,10 @@ Deno.test("what is new is put over what the file holds", async () => {
     whole("/gone/", [entry("/gone/1", "1")]),
   ]);
   await file.write([
-    ["/b/", { isWhole: false, changes: new Map() }],
+    ["/b/", { isComplete: false, changes: new Map() }],
     ["/a/", {
       section: section("/a/"),
-      isWhole: false,
+      isComplete: false,
       changes: new Map([
         ["/a/1", undefined],
         ["/a/2", entry("/a/2", "two", 9)],
@@ -157,7 +157,7 @@ Deno.test("a state file with any bit that is wrong is found out", async () => {
     // A file that is damaged is not put into the place of itself.
     if (i % 64 !== 0) continue;
     const nothing: [string, PendingWrite][] = [["/a/", {
-      isWhole: false,
+      isComplete: false,
       changes: new Map(),
     }]];
     await assertRejects(() => file.write(nothing, true), BadState);
@@ -203,7 +203,7 @@ Deno.test("a state file that is a link, of another user, or open to others is no
   await using file = new StateFile();
   await file.write(SMALL);
   const nothing: [string, PendingWrite][] = [["/a/", {
-    isWhole: false,
+    isComplete: false,
     changes: new Map(),
   }]];
   const refuses = async (reason: RegExp) => {

@@ -29,7 +29,7 @@ Deno.test("the state of a store out of reach is served, and its age told", async
     };
     const news = SUBTREES.map((prefix, i): [string, PendingWrite] => [prefix, {
       section: { prefix, revision: 1, at },
-      isWhole: true,
+      isComplete: true,
       changes: new Map(i === 0 ? [[entry.key, entry]] : []),
     }]);
     await writeState(folder.file, IDENTITY, new Map(news), false);
