@@ -1,6 +1,6 @@
 /**
- * Whatever one caller sends to gRPC's port, the others are served, and what is
- * kept of it is bounded.
+ * Whatever one caller sends to gRPC's port, others are served, and the memory
+ * that it takes is bounded.
  *
  * @module
  */
@@ -28,38 +28,41 @@ import { eventually } from "../../util/process.ts";
 const REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 const EMPTY = messageFrame([]);
 
-/** The most that is kept of one address, in bytes, with a limit of 1,000 streams. */
-const MOST = (4 + 12) * 1024 * 1024 + 16 * 1024 * 1000;
+/** The most memory that one address may take, in bytes, with a limit of 1,000 streams. */
+const MAX_BYTES = (4 + 12) * 1024 * 1024 + 16 * 1024 * 1000;
 
 /**
- * The most processor time that passes until five requests are answered, in µs,
- * that of the attacker included. Some milliseconds are needed; without bounds
- * it is the whole attack that comes before them.
+ * The most CPU time until five requests are answered, in µs, including the
+ * attacker's. Some milliseconds are needed; without limits, the whole attack
+ * would be handled first.
  */
-const MOST_CPU = 2_000_000;
+const MAX_CPU = 2_000_000;
 
-Deno.test("whatever one caller sends, others are answered meanwhile", async (t) => {
+Deno.test("attacks: others are answered meanwhile", async (t) => {
   await using lainlet = await new TestLainlet(golden()).ready();
   const { counters, limits } = lainlet.lainlet;
   for (const [name, attack] of Object.entries(ATTACKS)) {
     await t.step(name, async () => {
       await using attacker = await Attacker.start(lainlet.rpcPort, attack);
-      await eventually("it has begun", () => attacker.sent > 0 || undefined);
+      await eventually(
+        "the attack has begun",
+        () => attacker.sent > 0 || undefined,
+      );
       const before = process.cpuUsage();
       for (let i = 0; i < 5; i++) {
         const { status } = await get(`${lainlet.url}/v2/configwatcher`);
         assertEquals(status, STATUS_CODE.OK);
       }
       const { user, system } = process.cpuUsage(before);
-      assert(user + system < MOST_CPU, `${user + system} µs`);
-      assert(lainlet.kept <= MOST, `${lainlet.kept} bytes are kept`);
+      assert(user + system < MAX_CPU, `${user + system} µs`);
+      assert(lainlet.kept <= MAX_BYTES, `${lainlet.kept} bytes are reserved`);
     });
     await eventually(
-      "nothing is left",
+      "all is released",
       () => {
-        const isLeft = counters.connections > 0 || limits.listeners > 0 ||
+        const isHeld = counters.connections > 0 || limits.listeners > 0 ||
           lainlet.kept > 0;
-        return isLeft ? undefined : true;
+        return isHeld ? undefined : true;
       },
     );
   }
@@ -67,7 +70,7 @@ Deno.test("whatever one caller sends, others are answered meanwhile", async (t) 
   assertEquals((await client.get("Config")).code, "ok");
 });
 
-Deno.test("a reply that nobody reads ends as a stream does", async (t) => {
+Deno.test("attacks: a reply that stays unread ends the call", async (t) => {
   await using lainlet = await new TestLainlet(golden(), { slowAfter: 200 })
     .ready();
   await using peer = await Http2Peer.connect(lainlet.rpcPort, [
@@ -89,14 +92,14 @@ Deno.test("a reply that nobody reads ends as a stream does", async (t) => {
   assertEquals(lainlet.lainlet.counters.slow, calls.length);
 });
 
-Deno.test("different states that nobody reads are bounded, the same one is not", async () => {
+Deno.test("attacks: unread states are limited, but for the same state on many streams", async () => {
   const large = "x".repeat(4_000_000);
   const store = new MemoryStore([["/lain/config/a", large]]);
   await using lainlet = await new TestLainlet(store).ready();
   await using peer = await Http2Peer.connect(lainlet.rpcPort, [
     [SETTING.initialWindowSize, 0],
   ]);
-  /** Asks, and reads nothing of the body. @returns why the stream is over; undefined: it is not */
+  /** Calls, and reads nothing of the body. @returns the error code of the reset; undefined: the stream is open */
   const call = async (id: number): Promise<number | undefined> => {
     await peer.open(id, callHeaders("/message.Config/Get"));
     await peer.send(
@@ -106,7 +109,7 @@ Deno.test("different states that nobody reads are bounded, the same one is not",
     let code: number | undefined;
     for (;;) {
       const frame = await peer.next();
-      if (frame === undefined) throw new Error("the connection is over");
+      if (frame === undefined) throw new Error("the connection is closed");
       if (frame.type === TYPE.ping) return code;
       if (frame.type === TYPE.rstStream) code = uint32At(frame.payload, 0);
     }
@@ -119,12 +122,12 @@ Deno.test("different states that nobody reads are bounded, the same one is not",
   let code: number | undefined;
   for (let i = 0; code === undefined && i < 10; i++, id += 2) {
     store.put("/lain/config/a", `${i}${large}`);
-    await eventually("it is there", async () => {
+    await eventually("it is served", async () => {
       const { body } = await get(`${lainlet.url}/v2/configwatcher?target=a`);
       return body.includes(`"${i}x`) || undefined;
     });
     code = await call(id);
   }
   assertEquals(code, ERROR.enhanceYourCalm);
-  assert(lainlet.kept <= MOST, `${lainlet.kept} bytes are kept`);
+  assert(lainlet.kept <= MAX_BYTES, `${lainlet.kept} bytes are reserved`);
 });

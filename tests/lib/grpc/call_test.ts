@@ -11,7 +11,7 @@ import { joined } from "../../util/attacks.ts";
 import { callHeaders, Http2Peer } from "../../util/http2_peer.ts";
 import { eventually } from "../../util/process.ts";
 
-Deno.test("call: when the connection is lost with the reply's headers, the reply is not registered", async () => {
+Deno.test("call: a reply is not registered when its headers end the connection", async () => {
   const headers = callHeaders("/a");
   const request = headers.reduce(
     (sum, [name, value]) => sum + name.length + value.length,
@@ -19,7 +19,7 @@ Deno.test("call: when the connection is lost with the reply's headers, the reply
   );
   const calls = 20;
   const replies = new Set<PendingReply>();
-  let over = 0;
+  let ended = 0;
   const server = new Http2Server(
     { hostname: "127.0.0.1", port: 0 },
     (stream) => {
@@ -29,7 +29,7 @@ Deno.test("call: when the connection is lost with the reply's headers, the reply
         onInternalError(_call, error) {
           throw error;
         },
-        onEnd: () => over++,
+        onEnd: () => ended++,
       });
       call.handler = new UnaryHandler(() => {
         call.write(messageFrame([]));
@@ -40,7 +40,7 @@ Deno.test("call: when the connection is lost with the reply's headers, the reply
     {
       quota: {
         connections: 1,
-        // For the connection and the requests, but not for all headers of replies.
+        // Enough for the connection and the requests, not for all reply headers.
         bytes: 12 * 1024 + calls * (4 * 1024 + request),
         bodies: 1_000,
       },
@@ -48,7 +48,7 @@ Deno.test("call: when the connection is lost with the reply's headers, the reply
     },
   );
   await using peer = await Http2Peer.connect(server.address.port);
-  // Those of the server, and what confirms the peer's: then neither takes room.
+  // The server's settings, and its acknowledgement: both are sent by then.
   for (let i = 0; i < 2; i++) await peer.nextOf(TYPE.settings);
   const ids = Array.from({ length: calls }, (_, i) => 2 * i + 1);
   for (const id of ids) await peer.open(id, headers);
@@ -57,7 +57,7 @@ Deno.test("call: when the connection is lost with the reply's headers, the reply
     ...ids.map((id) => encodeFrame(TYPE.data, FLAG.endStream, id, message)),
   ));
   assertEquals(await peer.next(), undefined);
-  await eventually("the calls are over", () => over === calls || undefined);
+  await eventually("the calls have ended", () => ended === calls || undefined);
   assertEquals(replies.size, 0);
   await server.close();
 });

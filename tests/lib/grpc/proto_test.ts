@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 const FOLDER = new URL("../../../lib/grpc/proto/", import.meta.url);
 const ROOT = new URL("../../../", import.meta.url);
 
-Deno.test("the code of gRPC's messages is what `deno task proto` makes of them", async () => {
+Deno.test("the generated code is up to date", async () => {
   const folder = await Deno.makeTempDir({ prefix: "lainlet-proto-" });
   const { success, stderr } = await new Deno.Command("deno", {
     args: ["task", "proto", folder],

@@ -21,18 +21,18 @@ import { MemoryStore } from "../../../lib/store/memory.ts";
 import { callHeaders, Http2Peer } from "../../util/http2_peer.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 
-type Question = NonNullable<
+type Request = NonNullable<
   MessageInitShape<typeof ServerReflectionRequestSchema>["messageRequest"]
 >;
 
-Deno.test("reflection tells what can be asked, in both of its versions", async (t) => {
+Deno.test("reflection: services and files, in both versions", async (t) => {
   await using lainlet = new TestLainlet(new MemoryStore());
   for (const version of ["v1", "v1alpha"]) {
     await using peer = await Http2Peer.connect(lainlet.rpcPort);
     const service = `grpc.reflection.${version}.ServerReflection`;
     await peer.open(1, callHeaders(`/${service}/ServerReflectionInfo`));
     const ask = async (
-      messageRequest: Question,
+      messageRequest: Request,
     ): Promise<ServerReflectionResponse["messageResponse"]> => {
       const request = create(ServerReflectionRequestSchema, { messageRequest });
       const bytes = toBinary(ServerReflectionRequestSchema, request);
@@ -90,7 +90,7 @@ Deno.test("reflection tells what can be asked, in both of its versions", async (
       const [bytes = new Uint8Array()] = value.fileDescriptorProto;
       const file = fromBinary(FileDescriptorProtoSchema, bytes);
       assertEquals(file.name, `reflection_${version}.proto`);
-      // No message is missing, so each name in it is of this version.
+      // All messages are found, so each name in the file is of this version.
       const registry = createFileRegistry(file, () => undefined);
       const [method] = registry.getService(service)?.methods ?? [];
       assertEquals(
@@ -98,7 +98,7 @@ Deno.test("reflection tells what can be asked, in both of its versions", async (
         ["Request", "Response"].map((name) => `${service}${name}`),
       );
     });
-    await t.step(`${version}: what is not there`, async () => {
+    await t.step(`${version}: unknown names`, async () => {
       for (const value of ["message.None", "None", ""]) {
         const { case: kind } = await ask({
           case: "fileContainingSymbol",

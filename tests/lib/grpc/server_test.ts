@@ -1,5 +1,5 @@
 /**
- * gRPC as its callers use and misuse it, over real sockets.
+ * gRPC, used and misused, over real sockets.
  *
  * @module
  */
@@ -30,18 +30,18 @@ import { eventually } from "../../util/process.ts";
 const CONFIG = "/message.Config/Get";
 const EMPTY = messageFrame([]);
 
-/** Nothing of a call is left, and another one is answered. */
-async function isWell(lainlet: TestLainlet): Promise<void> {
+/** Asserts that all calls have ended, and that another is answered. */
+async function assertIdle(lainlet: TestLainlet): Promise<void> {
   const { counters, limits } = lainlet.lainlet;
   await eventually(
-    "no call is left",
+    "all calls have ended",
     () => counters.connections === 0 && limits.listeners === 0 || undefined,
   );
   await using client = await RpcClient.open(lainlet.rpcPort);
   assertEquals((await client.get("Config")).code, "ok");
 }
 
-Deno.test("a caller that does not read gets the newest state, and few before it", async () => {
+Deno.test("a caller that does not read gets the latest state, and few before it", async () => {
   const store = new MemoryStore([["/lain/config/a", "0"]]);
   await using lainlet = await new TestLainlet(store).ready();
   await using peer = await Http2Peer.connect(lainlet.rpcPort);
@@ -62,7 +62,7 @@ Deno.test("a caller that does not read gets the newest state, and few before it"
   for (let got = 0; !text.includes("1000 x");) {
     const { payload } = await peer.nextOf(TYPE.data, 1);
     text = new TextDecoder().decode(payload);
-    // Its window of 65,535 bytes holds some, and one more was under way.
+    // The window of 65,535 bytes holds some messages, and one more was written.
     assert((got += payload.length) < 100_000, `${got} bytes`);
   }
   await eventually(
@@ -72,13 +72,12 @@ Deno.test("a caller that does not read gets the newest state, and few before it"
   assert(counters.deliveries < 20, `${counters.deliveries}`);
 });
 
-Deno.test("callers that take a change late are seen to", async () => {
+Deno.test("latency is measured until callers have taken a change", async () => {
   const large = "x".repeat(200_000);
   const store = new MemoryStore([["/lain/config/a", large]]);
   await using lainlet = await new TestLainlet(store).ready();
-  const { latency: delays } = lainlet.lainlet.counters;
-  const { limits } = lainlet.lainlet;
-  // Its window is not enough for the first state of one of them.
+  const { counters: { latency }, limits } = lainlet.lainlet;
+  // The window is too small for the first state of a single stream.
   await using peer = await Http2Peer.connect(lainlet.rpcPort);
   const streams = Array.from({ length: SAMPLE_RATE }, (_, i) => 2 * i + 1);
   for (const stream of streams) {
@@ -100,16 +99,16 @@ Deno.test("callers that take a change late are seen to", async () => {
       encodeFrame(TYPE.windowUpdate, 0, stream, encodeUint32s(1_000_000_000)),
     );
   }
-  const count = () => delays.counts.reduce((sum, count) => sum + count, 0);
+  const count = () => latency.counts.reduce((sum, count) => sum + count, 0);
   const reading = (async () => {
     while (await peer.next() !== undefined);
   })();
-  await eventually("one was looked at", () => count() > 0 || undefined);
+  await eventually("one is measured", () => count() > 0 || undefined);
   peer.conn.close();
   await reading;
   assertEquals(count(), 1);
-  const least = quantile(0, delays.counts);
-  assert(least >= 0.25, `it is in the bucket above ${least} s`);
+  const lowest = quantile(0, latency.counts);
+  assert(lowest >= 0.25, `it is in the bucket above ${lowest} s`);
 });
 
 Deno.test("a protected view that comes back as it was is not sent again", async () => {
@@ -139,7 +138,7 @@ Deno.test("a protected view that comes back as it was is not sent again", async 
   assertStringIncludes(JSON.stringify(second), "127.0.2.2");
 });
 
-Deno.test("a caller that reads nothing for too long is left, the others are not", async () => {
+Deno.test("a stream that stays unread is ended, others are not", async () => {
   const store = new MemoryStore([["/lain/config/a", "x".repeat(200_000)]]);
   await using lainlet = await new TestLainlet(store, { slowAfter: 300 })
     .ready();
@@ -176,7 +175,7 @@ Deno.test("a connection beyond the limits is refused and counted", async () => {
   assertEquals(await refused(), "1");
 });
 
-Deno.test("a stream beyond the limits is refused, and counted with HTTP's", async () => {
+Deno.test("a stream beyond the limits is refused; the limits include HTTP's streams", async () => {
   const limits = { listeners: 3, listenersPerAddress: 2 };
   await using lainlet = await new TestLainlet(golden(), { limits }).ready();
   await using client = await RpcClient.open(lainlet.rpcPort);
@@ -204,10 +203,10 @@ Deno.test("a stream beyond the limits is refused, and counted with HTTP's", asyn
     'lainlet_request_duration_seconds_count{endpoint="/message.Podgroup/Get",code="3"} 1',
   );
   for (const stream of streams) stream[Symbol.dispose]();
-  await isWell(lainlet);
+  await assertIdle(lainlet);
 });
 
-Deno.test("all callers of a state share it, and it goes with the last", async () => {
+Deno.test("all callers of a view share its topic, which is released with the last", async () => {
   const store = golden();
   await using lainlet = await new TestLainlet(store).ready();
   const { cluster: watched, views } = lainlet.lainlet;
@@ -216,14 +215,17 @@ Deno.test("all callers of a state share it, and it goes with the last", async ()
   for (const stream of streams) await stream.next();
   assertEquals([views.topics, watched.podgroup.receivers], [1, 50]);
   for (const stream of streams) stream[Symbol.dispose]();
-  await eventually("they left", () => views.topics === 0 || undefined);
+  await eventually(
+    "the topic is released",
+    () => views.topics === 0 || undefined,
+  );
 });
 
-Deno.test("what is no call is refused by its status", async (t) => {
+Deno.test("malformed calls end with a status", async (t) => {
   await using lainlet = await new TestLainlet(golden()).ready();
   await using peer = await Http2Peer.connect(lainlet.rpcPort);
   let stream = -1;
-  /** The status of a call that sends some frames; the last one ends it. */
+  /** Calls with some bodies, of which the last ends the request. @returns the status */
   const ask = async (path: string, ...bodies: Uint8Array[]) => {
     stream += 2;
     await peer.open(stream, callHeaders(path));
@@ -251,8 +253,8 @@ Deno.test("what is no call is refused by its status", async (t) => {
       12,
       "no such method: /message.None/Get",
     ],
-    "no name of a method": ["/", [EMPTY], 12, "no such method: /"],
-    "a name that is longer than it can be": [
+    "a path without a method": ["/", [EMPTY], 12, "no such method: /"],
+    "a path that is too long": [
       `/${"\u00e9".repeat(10_000)}`,
       [EMPTY],
       12,
@@ -276,19 +278,19 @@ Deno.test("what is no call is refused by its status", async (t) => {
       13,
       "the request has two messages",
     ],
-    "a message that is cut off": [
+    "an incomplete message": [
       CONFIG,
       [bytes(0, 0, 0, 0, 9, 1)],
       13,
       "the request is incomplete",
     ],
-    "a head that is cut off": [
+    "an incomplete head": [
       CONFIG,
       [bytes(0, 0)],
       13,
       "the request is incomplete",
     ],
-    "a broken flag": [
+    "an unknown flag": [
       CONFIG,
       [bytes(7, 0, 0, 0, 0)],
       13,
@@ -300,13 +302,13 @@ Deno.test("what is no call is refused by its status", async (t) => {
       12,
       "the request is compressed",
     ],
-    "no protobuf": [
+    "a message that is not protobuf": [
       CONFIG,
       [messageFrame([bytes(255, 255)])],
       13,
       "the request is not a message.ConfigRequest",
     ],
-    "a message of 1 MB, announced": [
+    "a length of 1 MB": [
       CONFIG,
       [bytes(0, 0, 16, 0, 0), new Uint8Array(16_000)],
       8,
@@ -335,14 +337,14 @@ Deno.test("what is no call is refused by its status", async (t) => {
       await peer.send(encodeFrame(TYPE.ping, 0, 0, new Uint8Array(8)));
       await peer.nextOf(TYPE.headers, stream);
       assertEquals(peer.header(":status"), status);
-      // The request was whole: there is nothing to reset.
+      // The request was complete, so the stream is not reset.
       assertEquals((await peer.next())?.type, TYPE.ping);
     });
   }
-  await isWell(lainlet);
+  await assertIdle(lainlet);
 });
 
-Deno.test("a call that fails with the end of its request is not reset", async () => {
+Deno.test("a stream is not reset when the call fails at the end of its request", async () => {
   await using lainlet = await new TestLainlet(golden()).ready();
   await using peer = await Http2Peer.connect(lainlet.rpcPort);
   await peer.open(1, callHeaders(CONFIG));
@@ -355,7 +357,7 @@ Deno.test("a call that fails with the end of its request is not reset", async ()
   assertEquals((await peer.next())?.type, TYPE.ping);
 });
 
-Deno.test("a message of 1 MB that is really sent: a status, and the connection goes on", async () => {
+Deno.test("a message of 1 MB ends the call, not the connection", async () => {
   await using lainlet = await new TestLainlet(golden()).ready();
   await using client = await RpcClient.open(lainlet.rpcPort);
   const { code } = await client.get("Config", {
@@ -363,10 +365,10 @@ Deno.test("a message of 1 MB that is really sent: a status, and the connection g
   });
   assertEquals(code, "resource_exhausted");
   assertEquals((await client.get("Config")).code, "ok");
-  await isWell(lainlet);
+  await assertIdle(lainlet);
 });
 
-Deno.test("10,000 calls that are cancelled, and connections that are cut amid calls", async () => {
+Deno.test("10,000 canceled calls, and connections that are closed during calls", async () => {
   await using lainlet = await new TestLainlet(golden()).ready();
   await using peer = await Http2Peer.connect(lainlet.rpcPort);
   for (let i = 0; i < 10_000; i++) {
@@ -386,18 +388,18 @@ Deno.test("10,000 calls that are cancelled, and connections that are cut amid ca
     await short.send(encodeFrame(TYPE.data, FLAG.endStream, 1, EMPTY));
     if (i % 2) await short.nextOf(TYPE.data);
   }
-  await isWell(lainlet);
+  await assertIdle(lainlet);
 });
 
-Deno.test("a stream that is refused gives back its place", async () => {
+Deno.test("a stream that is refused releases its slot", async () => {
   await using lainlet = await new TestLainlet(golden()).ready();
-  await using nobody = await RpcClient.open(lainlet.rpcPort, "127.99.0.1");
+  await using stranger = await RpcClient.open(lainlet.rpcPort, "127.99.0.1");
   for (let i = 0; i < 20; i++) {
-    using stream = nobody.watch("Apps");
+    using stream = stranger.watch("Apps");
     const { code } = await stream.next();
     assertEquals(code, "permission_denied");
   }
-  await isWell(lainlet);
+  await assertIdle(lainlet);
 });
 
 Deno.test("a caller's deadline ends its call", async () => {
@@ -409,10 +411,10 @@ Deno.test("a caller's deadline ends its call", async () => {
   await peer.nextOf(TYPE.data, 1);
   await peer.nextOf(TYPE.headers, 1);
   assertEquals(peer.header("grpc-status"), "4");
-  await isWell(lainlet);
+  await assertIdle(lainlet);
 });
 
-Deno.test("at the end streams end with a status, so that callers ask again", async () => {
+Deno.test("at shutdown streams end with UNAVAILABLE", async () => {
   const lainlet = await new TestLainlet(golden()).ready();
   await using client = await RpcClient.open(lainlet.rpcPort);
   using stream = client.watch("Config");
@@ -424,7 +426,7 @@ Deno.test("at the end streams end with a status, so that callers ask again", asy
   });
 });
 
-Deno.test("health: serving is what /readyz calls good, for each service too", async () => {
+Deno.test("health: serving is what /readyz reports as ready, for each service", async () => {
   const store = new MemoryStore();
   await using lainlet = new TestLainlet(store);
   await using client = await RpcClient.open(lainlet.rpcPort);
