@@ -16,7 +16,7 @@ const SHOP = {
   }],
 };
 
-/** Every listener, with what stays as it is first. */
+/** Reads all listeners; `rest` is what does not change. */
 async function listeners({ url }: TestLainlet) {
   const { status, body } = await get(`${url}/v2/listeners`);
   assertEquals(status, 200, body);
@@ -27,7 +27,7 @@ async function listeners({ url }: TestLainlet) {
   });
 }
 
-Deno.test("listeners: who they are and what they asked for, by HTTP and by gRPC", async () => {
+Deno.test("listeners: their apps and requests, by HTTP and by gRPC", async () => {
   const store = new MemoryStore([[groupKey(SHOP), groupValue(SHOP)]]);
   await using lainlet = new TestLainlet(store);
   await lainlet.ready();
@@ -72,7 +72,7 @@ Deno.test("listeners: who they are and what they asked for, by HTTP and by gRPC"
   const { status } = await get(`${url}/v2/listeners`, "127.20.1.1");
   assertEquals(status, 403);
 
-  // Whoever follows it is there, too, and hears of who leaves.
+  // A watch of the view is in it, too, and shows who leaves.
   await using followed = await Stream.open(
     `${url}/v2/listeners?watch=1&patch=merge`,
   );
@@ -86,7 +86,7 @@ Deno.test("listeners: who they are and what they asked for, by HTTP and by gRPC"
   assertEquals((await listeners(lainlet)).length, 2);
 });
 
-Deno.test("listeners: a poll waits for others than itself", async () => {
+Deno.test("listeners: a waiting GET does not see itself", async () => {
   await using lainlet = new TestLainlet(
     new MemoryStore([["/lain/config/a", "1"]]),
   );
@@ -112,7 +112,7 @@ Deno.test("listeners: a poll waits for others than itself", async () => {
   assertEquals([Object(only).endpoint, more], ["/v2/nodes", []]);
 });
 
-Deno.test("listeners: those who do not read are behind, on whatever thread", async () => {
+Deno.test("listeners: slow ones are behind, on whatever thread", async () => {
   const large = "x".repeat(4_000_000);
   const store = new MemoryStore([["/lain/config/a", large]]);
   await using lainlet = new TestLainlet(store);

@@ -7,7 +7,7 @@ import { cluster } from "../util/golden.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 import { eventually, freePort } from "../util/process.ts";
 
-/** All samples, by name and labels as they are written. */
+/** Reads all samples, by name with labels. */
 async function read(lainlet: TestLainlet): Promise<Map<string, number>> {
   const { status, headers, body } = await get(`${lainlet.url}/metrics`);
   assertEquals(status, 200);
@@ -23,7 +23,7 @@ async function read(lainlet: TestLainlet): Promise<Map<string, number>> {
   );
 }
 
-Deno.test("/metrics is as Prometheus' own linter wants it", async () => {
+Deno.test("/metrics passes Prometheus' linter", async () => {
   await using lainlet = new TestLainlet(
     new MemoryStore(Object.entries(cluster)),
   );
@@ -47,7 +47,7 @@ Deno.test("/metrics is as Prometheus' own linter wants it", async () => {
   assertEquals([code, said], [0, ""]);
 });
 
-Deno.test("/metrics counts requests, streams, what they carry, and the state", async () => {
+Deno.test("/metrics counts requests, streams, their events, and the state", async () => {
   const store = new MemoryStore([
     ...Object.entries(cluster),
     ["/lain/config/", "a key without a name"],
@@ -90,7 +90,7 @@ Deno.test("/metrics counts requests, streams, what they carry, and the state", a
     );
   assertEquals(answers("/v2/nodes", 200), 2);
   assertEquals(answers("/v2/procwatcher", 400), 1);
-  // Paths that do not exist are no label: anyone could make as many as they like.
+  // Unknown paths share a label: anyone could create any number of them.
   assertEquals(answers("unknown", 404), 2);
   assertEquals(grown('lainlet_listeners{endpoint="/v2/configwatcher"}'), 2);
   assertEquals(grown(refusals("max.listeners")), 1);
@@ -114,13 +114,13 @@ Deno.test("/metrics counts requests, streams, what they carry, and the state", a
   }
 });
 
-Deno.test("/metrics has a histogram of how long deliveries took", async () => {
+Deno.test("/metrics has a histogram of delivery latency", async () => {
   const store = new MemoryStore(Object.entries(cluster));
   await using lainlet = await new TestLainlet(store).ready();
   const NAME = "lainlet_delivery_delay_seconds";
   const path = `${lainlet.url}/v2/overview?watch=1&patch=merge&heartbeat=1`;
   await using stream = await Stream.open(path);
-  // A first state, and what lainlet tells of itself each second.
+  // A first state, and lainlet's own status, which changes each second.
   for (const kinds = new Set(); kinds.size < 3;) {
     kinds.add((await stream.next())?.event);
   }
@@ -143,7 +143,7 @@ Deno.test("/metrics has a histogram of how long deliveries took", async () => {
   }
 });
 
-Deno.test("/metrics: a store that was never read lags without end", async () => {
+Deno.test("/metrics: the lag of a store that was never read is infinite", async () => {
   const nobody = `http://127.0.0.1:${freePort()}`;
   await using lainlet = new TestLainlet(new EtcdStore([nobody]));
   const { status, body } = await get(`${lainlet.url}/metrics`);

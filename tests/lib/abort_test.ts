@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { abortable, ChildController, onAbort } from "../../lib/abort.ts";
 import { ListenedSignal } from "../util/signal.ts";
 
-Deno.test("a signal that aborts, or has aborted, is heard once", () => {
+Deno.test("onAbort: calls once when a signal aborts, or has aborted", () => {
   const listened = new ListenedSignal();
   let calls = 0;
   const remove = onAbort(listened.signal, () => calls += 100);
@@ -13,10 +13,10 @@ Deno.test("a signal that aborts, or has aborted, is heard once", () => {
   listened.abort();
   assertEquals(calls, 1);
   onAbort(listened.signal, () => calls++);
-  assertEquals([calls, listened.listeners], [2, 1], "none is added");
+  assertEquals([calls, listened.listeners], [2, 1], "no listener is added");
 });
 
-Deno.test("a promise is waited for unless the signal aborts, or has aborted", async () => {
+Deno.test("abortable: waits until the signal aborts, or has aborted", async () => {
   const listened = new ListenedSignal();
   const { signal } = listened;
   assertEquals(await abortable(Promise.resolve(1), signal), 1);
@@ -34,11 +34,15 @@ Deno.test("a promise is waited for unless the signal aborts, or has aborted", as
   assertEquals(listened.listeners, 0);
 });
 
-Deno.test("a child aborts with its parent, and listens no longer than it lives", () => {
+Deno.test("ChildController: aborts with its parents, and listens to them no longer", () => {
   const parent = new ListenedSignal();
   const one = new ChildController(parent.signal);
   const two = new ChildController(parent.signal);
   assertEquals(parent.listeners, 2);
+  const second = new ListenedSignal();
+  const both = new ChildController(parent.signal, second.signal);
+  second.abort();
+  assertEquals([both.signal.aborted, parent.listeners], [true, 2]);
   one.abort("its own");
   assertEquals([one.signal.reason, two.signal.aborted], ["its own", false]);
   assertEquals(parent.listeners, 1);
@@ -48,12 +52,23 @@ Deno.test("a child aborts with its parent, and listens no longer than it lives",
   const late = new ChildController(parent.signal);
   assert(late.signal.reason === parent.signal.reason);
   assertEquals(parent.listeners, 0);
+  const other = new ListenedSignal();
+  for (
+    const parents of [
+      [undefined, parent.signal, other.signal],
+      [other.signal, parent.signal],
+    ]
+  ) {
+    const child = new ChildController(...parents);
+    assert(child.signal.reason === parent.signal.reason);
+    assertEquals(other.listeners, 0);
+  }
   const orphan = new ChildController();
   orphan.abort();
   assert(orphan.signal.aborted);
 });
 
-Deno.test("nothing listens to a signal by itself: it may have aborted before", async () => {
+Deno.test("only lib/abort.ts listens to signals, which may have aborted before", async () => {
   const { stdout } = await new Deno.Command("git", {
     args: ["grep", "--untracked", "-lE", "[\"']abort[\"']|\\bonabort\\b", "--"]
       .concat("*.ts", "*.tsx"),

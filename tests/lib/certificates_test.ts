@@ -9,21 +9,21 @@ import { UsageError } from "../../lib/flags.ts";
 import { makeCertificates, openssl, renew } from "../util/certificates.ts";
 import { Logged } from "../util/logged.ts";
 
-/** Reads a certificate and a key by the flags of gRPC. */
+/** Reads a certificate and a key, with the flags of gRPC. */
 const read = (cert: string, key: string) =>
   readKeyPair({ flag: "grpc.cert", path: cert }, {
     flag: "grpc.key",
     path: key,
   });
 
-Deno.test("certificates: a key of any kind is its certificate's, whatever is around it", async () => {
+Deno.test("certificates: keys of all kinds match their certificates, whatever else the files hold", async () => {
   await using pair = await makeCertificates();
   const file = (name: string) => pair.key.replace("key.pem", name);
   const [key, cert] = [file("other.key"), file("other.pem")];
   const kinds = [
     ["genrsa", "-out", key, "2048"],
     ["genrsa", "-traditional", "-out", key, "2048"],
-    // With a block of its parameters before the key.
+    // With a block of parameters before the key.
     ["ecparam", "-genkey", "-name", "prime256v1", "-out", key],
     ["ecparam", "-genkey", "-name", "secp384r1", "-noout", "-out", key],
     ["genpkey", "-algorithm", "ed25519", "-out", key],
@@ -43,7 +43,7 @@ Deno.test("certificates: a key of any kind is its certificate's, whatever is aro
   }
 });
 
-Deno.test("certificates: what cannot be used is one line that names the file and the reason", async () => {
+Deno.test("certificates: an error is one line with the file and the reason", async () => {
   await using one = await makeCertificates();
   await using other = await makeCertificates({ by: one });
   const file = (name: string) => one.key.replace("key.pem", name);
@@ -117,7 +117,7 @@ Deno.test("certificates: what cannot be used is one line that names the file and
   );
 });
 
-Deno.test("certificates: when one is not valid", async () => {
+Deno.test("certificates: expired, and not valid yet", async () => {
   await using pair = await makeCertificates();
   const pem = await Deno.readTextFile(pair.cert);
   const day = 24 * 3_600_000;
@@ -132,7 +132,7 @@ Deno.test("certificates: when one is not valid", async () => {
   );
 });
 
-Deno.test("certificates: renewed files are read, and half of them is not", async () => {
+Deno.test("certificates: renewed files are used, unless only one of them is new", async () => {
   await using used = await makeCertificates();
   await using other = await makeCertificates();
   using logged = new Logged();

@@ -10,7 +10,7 @@ import {
 } from "../../lib/json.ts";
 import { nested } from "../util/nested.ts";
 
-Deno.test("object: sorted by name, the last of equal names counts", () => {
+Deno.test("object: sorted by name, the last of equal names wins", () => {
   assertEquals(object([]), "{}");
   assertEquals(
     object([["b", "1"], ["10", "2"], ["9", "3"], ["a", "4"], ["b", "5"]]),
@@ -22,12 +22,12 @@ Deno.test("object: sorted by name, the last of equal names counts", () => {
   );
 });
 
-Deno.test("array: the items as they come", () => {
+Deno.test("array: items in order", () => {
   assertEquals(array([]), "[]");
   assertEquals(array(["1", '"a"']), '[1,"a"]');
 });
 
-Deno.test("canonical: keys sorted all the way down, numbers as they were written", () => {
+Deno.test("canonical: keys sorted at every level, numbers unchanged", () => {
   const text =
     '{ "z": [ {"b": 1.0, "a": 9223372036854775807} ], "2": -0.10, "10": 1e400, "é": null }';
   assertEquals(
@@ -36,7 +36,7 @@ Deno.test("canonical: keys sorted all the way down, numbers as they were written
   );
 });
 
-Deno.test("parse: integers too long for a double survive", () => {
+Deno.test("parse: integers too long for a double keep their digits", () => {
   assertEquals(
     JSON.stringify(parse('{"n":9223372036854775807}')),
     '{"n":9223372036854775807}',
@@ -45,14 +45,14 @@ Deno.test("parse: integers too long for a double survive", () => {
   assertThrows(() => parse("{"), SyntaxError);
 });
 
-Deno.test("isDeeper: brackets count as they are nested, those in strings do not", () => {
+Deno.test("isDeeperThan: counts nested brackets, not those in strings", () => {
   const shallow = [
     "",
     nested(200),
     `[${`${nested(199)},`.repeat(10)}1]`,
     JSON.stringify("[".repeat(1_000)),
     JSON.stringify(['\\"['.repeat(1_000), "\\".repeat(7), "{".repeat(500)]),
-    // Not JSON: parsers say so.
+    // Not JSON: left to the parser.
     `"${"[".repeat(1_000)}`,
     "]".repeat(1_000) + nested(1_000),
   ];
@@ -72,7 +72,7 @@ Deno.test("isDeeper: brackets count as they are nested, those in strings do not"
   }
 });
 
-Deno.test("exceeded: names the bound", () => {
+Deno.test("exceededBound: names the limit", () => {
   const bounds = { depth: 3, nodes: 5 };
   assertEquals(exceededBound('[[{"a":"[[,,{{"}],1]', bounds), undefined);
   assertEquals(exceededBound("[[[[]]]]", bounds), "depth");

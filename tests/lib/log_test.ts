@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Program } from "../util/process.ts";
 
-Deno.test("log: of a bug that nobody caught, a line says where it comes from, and the process lives", async () => {
+Deno.test("log: uncaught errors are logged with their stacks, and the process continues", async () => {
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   const module = new URL("../../lib/log.ts", import.meta.url);
   await Deno.writeTextFile(

@@ -3,10 +3,10 @@ import { ServiceManager } from "../../lib/service_manager.ts";
 import { becomes, eventually } from "../util/process.ts";
 import { TestServiceManager } from "../util/service_manager.ts";
 
-/** The time between two signs of life, in ms. */
+/** Time between watchdog notifications, in ms. */
 const INTERVAL = 20;
 
-/** The service's side. @param more variables of the environment */
+/** Connects a service. @param more environment variables */
 function connect(
   { path, folder }: TestServiceManager,
   more: Record<string, string> = {},
@@ -20,15 +20,15 @@ function connect(
 const watched = { WATCHDOG_USEC: String(2_000 * INTERVAL) };
 const answered = () => Promise.resolve();
 
-Deno.test("service manager: without one nothing is told", () => {
+Deno.test("service manager: without one nothing is sent", () => {
   assertEquals(ServiceManager.connect(() => undefined), undefined);
   assertEquals(ServiceManager.connect(() => ""), undefined);
 });
 
-Deno.test("service manager: it is told of the start, signs of life, and the stop", async () => {
+Deno.test("service manager: start, watchdog notifications, and stop", async () => {
   await using test = new TestServiceManager();
   const manager = connect(test, { ...watched, WATCHDOG_PID: `${Deno.pid}` });
-  // Nothing is left of the sender's own socket.
+  // The sender's own socket is removed.
   assertEquals([...Deno.readDirSync(test.folder)].map(({ name }) => name), [
     "notify",
   ]);
@@ -43,7 +43,7 @@ Deno.test("service manager: it is told of the start, signs of life, and the stop
   assertEquals([test.count("READY=1"), test.count("STOPPING=1")], [1, 1]);
 });
 
-Deno.test("service manager: who wants no signs of life gets none", async () => {
+Deno.test("service manager: no watchdog notifications unless requested", async () => {
   const envs: Record<string, string>[] = [
     {},
     { WATCHDOG_USEC: "0" },
@@ -59,7 +59,7 @@ Deno.test("service manager: who wants no signs of life gets none", async () => {
   }
 });
 
-Deno.test("service manager: a loop that hangs gives no sign of life", async () => {
+Deno.test("service manager: no watchdog notification while the event loop hangs", async () => {
   await using test = new TestServiceManager();
   const manager = connect(test, watched);
   await manager.ready(answered);
@@ -70,13 +70,13 @@ Deno.test("service manager: a loop that hangs gives no sign of life", async () =
   Atomics.wait(cell, 0, 0, 20 * INTERVAL);
   const begin = performance.now();
   await eventually("it lives again", () => lives() > before || undefined);
-  // One was on its way, one is due, and those that came in time.
+  // One had been sent, one is due, and those that came in time.
   const most = 2 + (performance.now() - begin) / INTERVAL;
   assert(lives() - before <= most, `${lives() - before} of ${most}`);
   await manager.stopping();
 });
 
-Deno.test("service manager: a thread that hangs ends the signs of life", async () => {
+Deno.test("service manager: no watchdog notification while a thread hangs", async () => {
   await using test = new TestServiceManager();
   const manager = connect(test, watched);
   const hangs = Promise.withResolvers<void>();
@@ -91,10 +91,10 @@ Deno.test("service manager: a thread that hangs ends the signs of life", async (
   await manager.stopping();
 });
 
-Deno.test("service manager: timers that go on are no sign of life when operations do not end", async () => {
+Deno.test("service manager: no watchdog notification while operations do not complete, though timers run", async () => {
   await using test = new TestServiceManager();
   const manager = connect(test, watched);
-  // As Deno 2.7 is after a panic: messages are sent, and none arrives.
+  // As in Deno 2.7 after a panic: messages are sent, but do not arrive.
   const real = globalThis.MessageChannel;
   const lost: MessagePort[] = [];
   globalThis.MessageChannel = class extends real {
@@ -115,7 +115,7 @@ Deno.test("service manager: timers that go on are no sign of life when operation
   }
 });
 
-Deno.test("service manager: one that is not there is an error in the log, and no more", async () => {
+Deno.test("service manager: a missing socket is only logged", async () => {
   await using test = new TestServiceManager();
   const nowhere = { NOTIFY_SOCKET: `${test.folder}/nowhere` };
   const manager = connect(test, nowhere);

@@ -1,7 +1,13 @@
 import { assertEquals } from "@std/assert";
-import { Hosts, isBrowser, isCrossSite } from "../../../lib/access/hosts.ts";
+import {
+  canonicalAddress,
+  Hosts,
+  isAddress,
+  isBrowser,
+  isCrossSite,
+} from "../../../lib/access/hosts.ts";
 
-Deno.test("hosts: addresses, localhost and the names that are given, with any port", () => {
+Deno.test("hosts: addresses, localhost and given names, with any port", () => {
   const hosts = new Hosts(["node1", "Lainlet.LAIN"]);
   for (
     const host of [
@@ -42,7 +48,7 @@ Deno.test("hosts: addresses, localhost and the names that are given, with any po
   }
 });
 
-Deno.test("what comes from a browser, and from another site, is told by its headers", () => {
+Deno.test("isBrowser, isCrossSite: by headers", () => {
   const host = { Host: "node1:9001" };
   const own = { ...host, "Accept-Language": "en" };
   const cases: [headers: Record<string, string>, boolean, boolean][] = [
@@ -91,5 +97,45 @@ Deno.test("what comes from a browser, and from another site, is told by its head
       [init, isBrowser(headers), isCrossSite(headers)],
       [init, browser, crossSite],
     );
+  }
+});
+
+Deno.test("canonicalAddress: equal addresses are equal strings", () => {
+  for (
+    const [address, canonical] of [
+      ["10.0.0.1", "10.0.0.1"],
+      ["::ffff:10.0.0.1", "10.0.0.1"],
+      ["::FFFF:0a00:0001", "10.0.0.1"],
+      ["::1", "::1"],
+      ["0:0:0:0:0:0:0:1", "::1"],
+      ["2001:DB8:0::1", "2001:db8::1"],
+      ["fe80::1%eth0", "fe80::1"],
+      ["::ffff:1:2:3", "::ffff:1:2:3"],
+      ["", ""],
+      ["a:b:nonsense", "a:b:nonsense"],
+    ] as const
+  ) {
+    assertEquals(canonicalAddress(address), canonical, address);
+  }
+});
+
+Deno.test("isAddress: IPv4 and IPv6, nothing else", () => {
+  for (
+    const address of ["1.2.3.4", "255.255.255.255", "::", "::1", "fe80::1"]
+  ) {
+    assertEquals(isAddress(address), true, address);
+  }
+  for (
+    const text of [
+      "",
+      "1.2.3",
+      "1.2.3.256",
+      "1.2.3.4.5",
+      "node1",
+      "::g",
+      "1.2.3.4:80",
+    ]
+  ) {
+    assertEquals(isAddress(text), false, text);
   }
 });

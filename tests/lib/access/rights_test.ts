@@ -44,9 +44,9 @@ function store(): MemoryStore {
 const refused = "authorize failed, super required";
 const notYours = "authorize failed, no permission";
 
-Deno.test("an app sees itself, and the app whose portal it runs", async () => {
+Deno.test("an app may read itself, and the app whose portal it runs", async () => {
   const memory = store();
-  // A container of blog that also is a portal of shop.
+  // A container of blog that is also a portal of shop.
   memory.put(groupKey(group("blog")), groupValue(group("blog", BLOG, PORTAL)));
   await using server = await new TestLainlet(memory).ready();
   const ask = async (query: string, from: string) => {
@@ -83,7 +83,7 @@ Deno.test("the service of a portal is its pod's name without the portal", async 
   assertEquals((await get(`${server.url}/appname`, SHOP)).status, 403);
 });
 
-Deno.test("no header makes a caller somebody else", async () => {
+Deno.test("no header changes the caller", async () => {
   await using server = await new TestLainlet(store()).ready();
   const headers = {
     "X-Forwarded-For": "127.0.0.1",
@@ -102,7 +102,7 @@ Deno.test("the node's own address is local", async () => {
   assertEquals((await get(`${server.url}/v2/nodes`, BLOG)).status, 403);
 });
 
-Deno.test("without rights everybody may ask everything", async () => {
+Deno.test("with --noauth every caller may read everything", async () => {
   await using server = await new TestLainlet(store(), { auth: false }).ready();
   for (
     const path of [
@@ -120,14 +120,14 @@ Deno.test("only the exact name of a super app counts", async () => {
   const memory = store();
   await using server = await new TestLainlet(memory).ready();
   const status = async () => (await get(`${server.url}/v2/nodes`, BLOG)).status;
-  // super_apps/blogger is there, super_apps/blog is not.
+  // super_apps/blogger exists, super_apps/blog does not.
   assertEquals(await status(), 403);
   memory.put("/lain/config/super_apps/blog", "");
   await new Promise((resolve) => setTimeout(resolve));
   assertEquals(await status(), 200);
 });
 
-Deno.test("an app without a name is nobody's, and an address without digits too", async () => {
+Deno.test("neither an app without a name nor an empty address has rights", async () => {
   const memory = new MemoryStore([
     ["/lain/deployd/pod_groups/x/x.web.web", groupValue(group("", SHOP, ""))],
     ["/lain/config/super_apps/", ""],
@@ -137,7 +137,7 @@ Deno.test("an app without a name is nobody's, and an address without digits too"
   assertEquals((await get(`${server.url}/v2/nodes`, SHOP)).status, 403);
 });
 
-Deno.test("secret names never leave for those who are not super", async () => {
+Deno.test("only super callers get secret names", async () => {
   const memory = store();
   await using server = await new TestLainlet(memory).ready();
   const url = `${server.url}/v2/configwatcher?target=s`;
@@ -184,7 +184,7 @@ Deno.test("an open stream ends with an error when its caller loses the right, on
   const watch = (path: string, from: string) =>
     Stream.open(`${server.url}/v2/${path}`, from);
 
-  await t.step("a super app that no longer is one", async () => {
+  await t.step("the app is no longer a super app", async () => {
     await using all = await watch("nodes?watch=1", SHOP);
     await using whole = await watch("coreinfowatcher?watch=1", SHOP);
     await using config = await watch("configwatcher?target=d&watch=1", SHOP);
@@ -205,7 +205,7 @@ Deno.test("an open stream ends with an error when its caller loses the right, on
     assertEquals((await own.next())?.event, "update");
   });
 
-  await t.step("an address that went to another app", async () => {
+  await t.step("the address belongs to another app", async () => {
     await using implicit = await watch("coreinfowatcher?watch=1", SHOP);
     await using explicit = await watch(
       "coreinfowatcher?watch=1&appname=shop",
@@ -233,7 +233,7 @@ Deno.test("an open stream ends with an error when its caller loses the right, on
     ]);
   });
 
-  await t.step("a portal that is gone", async () => {
+  await t.step("the portal is removed", async () => {
     await using stream = await watch("proxywatcher?watch=1", PORTAL);
     assertEquals(Object.keys(Object((await stream.next())?.data)), [
       "shop.web.web",

@@ -17,7 +17,7 @@ import { RemoteHandler } from "../../../lib/http/remote.ts";
 import { eventually } from "../../util/process.ts";
 import { ListenedSignal } from "../../util/signal.ts";
 
-const ASK = {
+const REQUEST = {
   method: "GET",
   url: "http://x/",
   peer: "127.0.0.1",
@@ -29,19 +29,19 @@ const ASK = {
   lastEventId: null,
 };
 
-/** An origin that feeds everybody from one topic. */
-class TestOrigin implements RequestHandler {
-  /** The store's, at which the topic's state is there. */
+/** A handler whose event streams all carry one topic. */
+class TestHandler implements RequestHandler {
+  /** Revision of the topic's state. */
   revision = 1;
   readonly topic = new Topic(State.of("1"), () => this.revision);
-  readonly fed: ViewStream[] = [];
-  /** What a reader says that it has. */
+  readonly streams: ViewStream[] = [];
+  /** The state that the client has. */
   had?: State;
   stopped = 0;
-  /** Called before a listener is fed. */
+  /** Called before a stream is attached. */
   onStart = () => {};
 
-  handle({ url }: typeof ASK): Promise<HttpResponse | EventStream> {
+  handle({ url }: typeof REQUEST): Promise<HttpResponse | EventStream> {
     if (!url.endsWith("watch")) {
       const body = State.of(`"${url}"`).body;
       return Promise.resolve({ status: 200, headers: { a: "b" }, body });
@@ -51,7 +51,7 @@ class TestOrigin implements RequestHandler {
       options: { heartbeat: 3, patch: true, tag: false },
       start: (listener) => {
         this.onStart();
-        this.fed.push(listener);
+        this.streams.push(listener);
         listener.attach(this.topic, this.had);
         return () => this.stopped++;
       },
@@ -59,10 +59,10 @@ class TestOrigin implements RequestHandler {
   }
 }
 
-/** A listener that notes what its topic says. */
+/** A stream that records what it gets. */
 class TestListener implements ViewStream {
   readonly heard: string[] = [];
-  /** Of all that was heard. */
+  /** Of all states. */
   readonly revisions: number[] = [];
   topic?: Topic;
   had?: State;
@@ -92,17 +92,17 @@ class TestListener implements ViewStream {
   }
 }
 
-/** Both ends of a link, with a real channel between them. */
+/** Both ends of a link, connected by a real message channel. */
 class Link implements Disposable {
-  readonly origin = new TestOrigin();
+  readonly handler = new TestHandler();
   readonly remote: RemoteHandler;
-  /** Types of the messages to the worker. */
+  /** Types of all messages to the worker. */
   readonly sent: string[] = [];
   readonly #channel = new MessageChannel();
 
   constructor() {
     const { port1, port2 } = this.#channel;
-    const link = new WorkerLink(this.origin, (message) => {
+    const link = new WorkerLink(this.handler, (message) => {
       this.sent.push(message.type);
       port1.postMessage(message);
     });
@@ -113,12 +113,15 @@ class Link implements Disposable {
   }
 
   async watch(): Promise<{ listener: TestListener; stop: () => void }> {
-    const feed = await this.remote.handle({ ...ASK, url: "http://x/watch" });
-    if (!("start" in feed)) throw new Error("no feed");
-    assertEquals(feed.headers, { c: "d" });
-    assertEquals(feed.options, { heartbeat: 3, patch: true, tag: false });
+    const result = await this.remote.handle({
+      ...REQUEST,
+      url: "http://x/watch",
+    });
+    if (!("start" in result)) throw new Error("no event stream");
+    assertEquals(result.headers, { c: "d" });
+    assertEquals(result.options, { heartbeat: 3, patch: true, tag: false });
     const listener = new TestListener();
-    return { listener, stop: feed.start(listener) };
+    return { listener, stop: result.start(listener) };
   }
 
   [Symbol.dispose](): void {
@@ -133,10 +136,10 @@ const heard = (listener: TestListener, last: string) =>
     () => listener.heard.at(-1) === last || undefined,
   );
 
-Deno.test("link: answers come to those who asked, with their bytes", async () => {
+Deno.test("link: responses and their bytes arrive at the right requests", async () => {
   using link = new Link();
   const answers = await Promise.all(
-    ["a", "b"].map((url) => link.remote.handle({ ...ASK, url })),
+    ["a", "b"].map((url) => link.remote.handle({ ...REQUEST, url })),
   );
   for (const [i, answer] of answers.entries()) {
     if (!("body" in answer) || !(answer.body instanceof Uint8Array)) {
@@ -147,38 +150,38 @@ Deno.test("link: answers come to those who asked, with their bytes", async () =>
   }
 });
 
-Deno.test("link: a state is sent once for all listeners, and each of them hears it", async () => {
+Deno.test("link: a state is sent once for all streams of a worker", async () => {
   using link = new Link();
   const one = await link.watch();
   const two = await link.watch();
   await heard(one.listener, "1 delete");
   await heard(two.listener, "1 delete");
-  link.origin.topic.publish(State.of("2"), "update");
+  link.handler.topic.publish(State.of("2"), "update");
   await heard(one.listener, "2 update");
   await heard(two.listener, "2 update");
-  link.origin.topic.publish(new Unavailable("lost"), "delete");
+  link.handler.topic.publish(new Unavailable("lost"), "delete");
   await heard(two.listener, "lost delete");
-  link.origin.fed[1]?.fail("no more", 403);
+  link.handler.streams[1]?.fail("no more", 403);
   await heard(two.listener, "failed: no more");
   await heard(one.listener, "lost delete");
   assertEquals(link.sent.filter((type) => type === "state").length, 3);
 });
 
-Deno.test("link: when a state's change was read goes with it", async () => {
+Deno.test("link: a state keeps the time when its change was read", async () => {
   using link = new Link();
   const { listener } = await link.watch();
   await heard(listener, "1 delete");
-  link.origin.topic.publish(State.of("2"), "update", 1_234.5);
+  link.handler.topic.publish(State.of("2"), "update", 1_234.5);
   await heard(listener, "2 update");
   assertEquals(listener.topic?.readAt, 1_234.5);
-  link.origin.topic.publish(State.of("3"), "update");
+  link.handler.topic.publish(State.of("3"), "update");
   await heard(listener, "3 update");
   assertEquals(listener.topic?.readAt, undefined);
 });
 
-Deno.test("link: what a reader has goes with it, as far as it is no part of the present state", async () => {
+Deno.test("link: the state that a client has is sent as the difference from the current one", async () => {
   using link = new Link();
-  const { topic } = link.origin;
+  const { topic } = link.handler;
   const members = (value: string) =>
     Array.from({ length: 500 }, (_, i): [string, string] => [
       `m${i}`,
@@ -188,14 +191,14 @@ Deno.test("link: what a reader has goes with it, as far as it is no part of the 
   for (const state of states) topic.publish(state, "update");
   const listeners = [];
   for (const had of [states[0], states[0], states[2]]) {
-    link.origin.had = had;
+    link.handler.had = had;
     const { listener } = await link.watch();
     await eventually("it is attached", () => listener.topic && true);
     assertEquals(listener.had?.etag, had?.etag);
     listeners.push(listener);
   }
   const [one, two, three] = listeners;
-  // One for both, so that a patch from it is made once.
+  // The same object for both, so that they share the patch from it.
   assertEquals(one?.had === two?.had, true);
   assertEquals(three?.had === three?.topic?.latest, true);
   const latest = one?.topic?.latest;
@@ -204,27 +207,30 @@ Deno.test("link: what a reader has goes with it, as far as it is no part of the 
   assertEquals(patch && new TextDecoder().decode(patch.body), '{"m7":3}');
 });
 
-Deno.test("link: what comes while the worker is busy is one state, and what happened meanwhile", async () => {
+Deno.test("link: changes while the worker is busy arrive as one state", async () => {
   using link = new Link();
   const { listener } = await link.watch();
   await heard(listener, "1 delete");
   for (let i = 2; i <= 100; i++) {
-    link.origin.topic.publish(State.of(`${i}`), i === 50 ? "update" : "delete");
+    link.handler.topic.publish(
+      State.of(`${i}`),
+      i === 50 ? "update" : "delete",
+    );
   }
   await heard(listener, "100 update");
-  // The first was on its way when the others came.
+  // The first had been sent when the others came.
   assertEquals(listener.heard, ["1 delete", "2 delete", "100 update"]);
 });
 
-Deno.test("link: whoever comes while the worker is behind begins with the state that the origin has", async () => {
+Deno.test("link: a stream that opens while the worker is behind begins with the latest state", async () => {
   using link = new Link();
-  const { origin } = link;
+  const { handler } = link;
   const { listener } = await link.watch();
   await heard(listener, "1 delete");
-  origin.onStart = () => {
+  handler.onStart = () => {
     for (const number of [2, 3]) {
-      origin.revision = number;
-      origin.topic.publish(State.of(`${number}`), "update");
+      handler.revision = number;
+      handler.topic.publish(State.of(`${number}`), "update");
     }
   };
   const late = (await link.watch()).listener;
@@ -234,29 +240,29 @@ Deno.test("link: whoever comes while the worker is behind begins with the state 
   assertEquals(listener.revisions, [1, 2, 3]);
 });
 
-Deno.test("link: whoever resumes on a worker that is behind is not taken back", async () => {
+Deno.test("link: a stream that resumes on a worker that is behind gets no older state", async () => {
   using link = new Link();
-  const { origin } = link;
-  const { topic } = origin;
+  const { handler } = link;
+  const { topic } = handler;
   const numbered = (n: number) => State.of([["n", `${n}`]]);
   const { listener } = await link.watch();
   await eventually("it is attached", () => listener.topic && true);
   for (const [begin, back] of [[2, 1], [5, 2], [9, 0]] as const) {
-    origin.onStart = () => {
-      // The first goes to the worker, the others wait until it is taken.
+    handler.onStart = () => {
+      // The first is sent, the others wait for its acknowledgment.
       for (const n of [begin, begin + 1, begin + 2]) {
         topic.publish(numbered(n), "update");
-        if (n === begin + 2 - back) origin.had = numbered(n);
+        if (n === begin + 2 - back) handler.had = numbered(n);
       }
     };
     const { listener } = await link.watch();
     const newest = `{"n":${begin + 2}} update`;
     await heard(listener, newest);
     assertEquals(listener.heard, [newest]);
-    assertEquals(listener.had?.etag, origin.had?.etag);
+    assertEquals(listener.had?.etag, handler.had?.etag);
   }
-  // Who leaves before it begins is not begun with.
-  origin.onStart = () => {
+  // A stream that ends before it is attached is not attached.
+  handler.onStart = () => {
     for (const n of [20, 21]) topic.publish(numbered(n), "update");
   };
   const gone = await link.watch();
@@ -266,34 +272,34 @@ Deno.test("link: whoever resumes on a worker that is behind is not taken back", 
   assertEquals(topic.subscribers, 1);
 });
 
-Deno.test("link: a topic is dropped with its last listener, and can be had again", async () => {
+Deno.test("link: a topic is dropped with its last stream, and linked again for another", async () => {
   using link = new Link();
   for (let round = 1; round <= 3; round++) {
     const one = await link.watch();
     const two = await link.watch();
     await heard(two.listener, `${round} delete`);
-    assertEquals(link.origin.topic.subscribers, 1);
+    assertEquals(link.handler.topic.subscribers, 1);
     one.stop();
     two.stop();
-    // Asked for while the others are on their way out.
+    // Opened while the others end.
     const three = await link.watch();
     await heard(three.listener, `${round} delete`);
     three.stop();
     await eventually(
       "all are gone",
-      () => link.origin.stopped === 3 * round || undefined,
+      () => link.handler.stopped === 3 * round || undefined,
     );
-    assertEquals(link.origin.topic.subscribers, 0);
-    link.origin.topic.publish(State.of(`${round + 1}`), "delete");
+    assertEquals(link.handler.topic.subscribers, 0);
+    link.handler.topic.publish(State.of(`${round + 1}`), "delete");
   }
 });
 
-Deno.test("link: who has gone, or had before, is told of, and the signal is left alone after an answer", async () => {
+Deno.test("link: a request whose client leaves, or has left, is canceled; a response removes the listener of the signal", async () => {
   const told: string[] = [];
   const remote = new RemoteHandler(({ type }) => told.push(type));
   const listened = new ListenedSignal();
-  const answer = remote.handle(ASK, listened.signal);
-  remote.handle(ASK, listened.signal);
+  const answer = remote.handle(REQUEST, listened.signal);
+  remote.handle(REQUEST, listened.signal);
   assertEquals([told, listened.listeners], [["request", "request"], 2]);
   const body = State.of("1").body;
   remote.receive({
@@ -304,6 +310,6 @@ Deno.test("link: who has gone, or had before, is told of, and the signal is left
   await answer;
   assertEquals(listened.listeners, 1);
   listened.abort();
-  remote.handle(ASK, listened.signal);
+  remote.handle(REQUEST, listened.signal);
   assertEquals(told, ["request", "request", "cancel", "request", "cancel"]);
 });

@@ -8,7 +8,7 @@ const FIXTURE = `${import.meta.dirname}/../../fixtures/reopen.ts`;
 /** The runtime that `deno task compile --runtime=npm` takes: a newer one reports failures earlier. */
 const DENO = "deno@2.7.11";
 
-/** So few that a test can use them up. */
+/** Few enough to be used up. */
 const DESCRIPTORS = 150;
 
 const REQUEST = new TextEncoder().encode("GET /reopen HTTP/1.1\r\nHost: x\r\n");
@@ -19,7 +19,7 @@ Deno.test(`${DENO}: a port opens again when its last connection has just ended`,
   await using stack = new AsyncDisposableStack();
   stack.defer(() => Deno.remove(folder, { recursive: true }));
   const [port, file] = [freePort(), `${folder}/ended`];
-  // Not what npm starts, which would not end with npm.
+  // Started directly: a child of npm would not end with npm.
   const find = ["--", "bash", "-c", "command -v deno"];
   const deno = await run("npm", "exec", "--yes", `--package=${DENO}`, ...find);
   await using program = new Program("bash", [

@@ -1,5 +1,5 @@
 /**
- * Many listeners, and such as do not read, over real sockets.
+ * Many listeners, and slow ones, over real sockets.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { golden } from "../../util/golden.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 import { eventually } from "../../util/process.ts";
 
-Deno.test("more listeners than there may be, in all or to one address, get 503", async () => {
+Deno.test("listeners beyond a limit, in all or of one address, get 503", async () => {
   const limits = { listeners: 3, listenersPerAddress: 2 };
   await using server = await new TestLainlet(golden(), { limits }).ready();
   const url = `${server.url}/v2/appswatcher?watch=1`;
@@ -23,12 +23,12 @@ Deno.test("more listeners than there may be, in all or to one address, get 503",
   const first = await Stream.open(url);
   await using second = await Stream.open(url);
   assertEquals(await refused("127.0.0.1"), [503, "10", one]);
-  // Whoever is refused for another reason has a place as long as that takes.
+  // A stream that is refused for another reason has a slot until it ends.
   await using other = await Stream.open(url, "127.0.0.9");
   assertEquals((await other.next())?.event, "error");
   assertEquals(await other.next(), undefined);
   await eventually(
-    "its place is free",
+    "its slot is free",
     () => server.lainlet.limits.listeners === 2 || undefined,
   );
   await using third = await Stream.open(
@@ -41,7 +41,7 @@ Deno.test("more listeners than there may be, in all or to one address, get 503",
   assertEquals([debug.goroutines, debug.refused], [3, 2]);
   await first[Symbol.asyncDispose]();
   await eventually(
-    "its place is free",
+    "its slot is free",
     () => server.lainlet.limits.listeners === 2 || undefined,
   );
   await using again = await Stream.open(url);
@@ -50,7 +50,7 @@ Deno.test("more listeners than there may be, in all or to one address, get 503",
   }
 });
 
-Deno.test("the stream of a client that does not read what is there for it ends, and is counted", async () => {
+Deno.test("the stream of a client that does not read ends, and is counted", async () => {
   const store = new MemoryStore([["/lain/config/a", "0"]]);
   await using server = await new TestLainlet(store, { slowAfter: 300 }).ready();
   const path = "/v2/configwatcher?watch=1";
@@ -66,7 +66,7 @@ Deno.test("the stream of a client that does not read what is there for it ends, 
     store.put("/lain/config/a", `${i}${"x".repeat(500_000)}`);
     assertEquals((await reader.next())?.id, String(i + 1));
   }
-  // Its connection still takes its place, until it reads what was sent, and its end.
+  // It has its slot until it has read what was sent, and the end.
   assertEquals([limits.listeners, counters.connections], [2, 2]);
   const buffer = new Uint8Array(1 << 20);
   while (await conn.read(buffer).catch(() => null) !== null);
@@ -76,7 +76,7 @@ Deno.test("the stream of a client that does not read what is there for it ends, 
   assertEquals(counters.slow, 1);
 });
 
-Deno.test("10,000 listeners that come and go over HTTP leave nothing behind", async () => {
+Deno.test("10,000 listeners that come and go leave nothing behind", async () => {
   const store = new MemoryStore([["/lain/config/a", "1"]]);
   await using server = await new TestLainlet(store).ready();
   const { lainlet, url } = server;
@@ -103,7 +103,7 @@ Deno.test("10,000 listeners that come and go over HTTP leave nothing behind", as
   assertEquals(lainlet.cluster.config.receivers, 0);
 });
 
-Deno.test("a listener that does not read holds up nobody, and grows nothing", async () => {
+Deno.test("a listener that does not read delays no other one, and takes no memory", async () => {
   const store = new MemoryStore([["/lain/config/a", "0"]]);
   await using server = await new TestLainlet(store).ready();
   const port = Number(new URL(server.url).port);

@@ -1,5 +1,5 @@
 /**
- * What is answered before there is a state, and when that is old.
+ * Responses before the first state, and when it is stale.
  *
  * @module
  */
@@ -11,17 +11,17 @@ import { golden } from "../../util/golden.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 import { eventually } from "../../util/process.ts";
 
-Deno.test("an empty store at the start is no state, later emptiness is", async () => {
+Deno.test("a store that is empty at the start is not read, later it is empty", async () => {
   const store = new MemoryStore();
   await using server = new TestLainlet(store);
-  const ask = (path: string) => get(server.url + path);
+  const request = (path: string) => get(server.url + path);
   await eventually("/readyz says so", async () => {
-    const { status, body } = await ask("/readyz");
+    const { status, body } = await request("/readyz");
     assertEquals([status, body], [503, "the store holds nothing under /lain/"]);
     return true;
   });
   for (const path of ["/v2/nodes", "/v2/appswatcher", "/appname?ip=1.2.3.4"]) {
-    const { status, headers } = await ask(path);
+    const { status, headers } = await request(path);
     assertEquals([path, status, headers.get("retry-after")], [path, 503, "1"]);
   }
   await using apps = await Stream.open(`${server.url}/v2/appswatcher?watch=1`);
@@ -31,19 +31,19 @@ Deno.test("an empty store at the start is no state, later emptiness is", async (
   const init = { id: "1", event: "init" };
   assertEquals(await apps.next(), { ...init, data: {} });
   assertEquals(await nodes.next(), { ...init, data: { "n:10.0.0.1:22": {} } });
-  assertEquals((await ask("/readyz")).status, 200);
+  assertEquals((await request("/readyz")).status, 200);
   store.delete(key);
   assertEquals(await nodes.next(), { id: "2", event: "delete", data: {} });
-  assertEquals((await ask("/v2/nodes")).body, "{}");
-  assertEquals((await ask("/readyz")).status, 200);
+  assertEquals((await request("/v2/nodes")).body, "{}");
+  assertEquals((await request("/readyz")).status, 200);
 });
 
-/** A store whose first read of each subtree can be held back. */
+/** A store that can delay the first read of each subtree. */
 class SlowStore implements Store {
   readonly #opened = new Map<string, PromiseWithResolvers<void>>();
   readonly #store = golden();
   readonly status = { ...this.#store.status, problems: ["away"] };
-  /** What every prefix's age is, in ms. */
+  /** Age of every prefix, in ms. */
   time = 0;
 
   age(): number {
@@ -54,7 +54,7 @@ class SlowStore implements Store {
     return this.#store.checkFreshness(prefix, signal);
   }
 
-  /** Lets the subtrees be read whose prefix holds the text. */
+  /** Ends the delay of subtrees whose prefix contains a text. */
   open(text = ""): void {
     for (const [prefix, { resolve }] of this.#opened) {
       if (prefix.includes(text)) resolve();
@@ -72,32 +72,32 @@ class SlowStore implements Store {
   }
 }
 
-Deno.test("a state that is not confirmed is served, and says how old it is", async () => {
+Deno.test("a stale state is served with its age", async () => {
   const store = new SlowStore();
   await using server = new TestLainlet(store, { staleAfter: 30_000 });
   store.status.problems[0] = 'etcd says "no" \\ é';
   store.open();
   await server.ready();
-  const ask = (path: string, init: RequestInit = {}) =>
+  const request = (path: string, init: RequestInit = {}) =>
     get(server.url + path, "127.0.0.1", init);
-  const { status, headers, body } = await ask("/v2/nodes");
+  const { status, headers, body } = await request("/v2/nodes");
   assertEquals([headers.get("age"), headers.get("cache-status")], [null, null]);
-  assertEquals((await ask("/readyz")).status, 200);
+  assertEquals((await request("/readyz")).status, 200);
   store.time = 29_999;
-  assertEquals((await ask("/v2/nodes")).headers.get("age"), null);
-  assertEquals((await ask("/readyz")).status, 200);
+  assertEquals((await request("/v2/nodes")).headers.get("age"), null);
+  assertEquals((await request("/readyz")).status, 200);
 
   store.time = 95_500;
-  const old = await ask("/v2/nodes");
+  const old = await request("/v2/nodes");
   assertEquals([old.status, old.body], [status, body]);
   const etag = headers.get("etag") ?? "";
   for (
     const { headers } of [
       old,
-      await ask("/v2/nodes", { headers: { "If-None-Match": etag } }),
-      await ask("/v2/nodes", { method: "HEAD" }),
-      await ask("/v2/webrouter/webprocs?appname=nosuch"),
-      await ask("/appname?ip=127.20.0.12"),
+      await request("/v2/nodes", { headers: { "If-None-Match": etag } }),
+      await request("/v2/nodes", { method: "HEAD" }),
+      await request("/v2/webrouter/webprocs?appname=nosuch"),
+      await request("/appname?ip=127.20.0.12"),
     ]
   ) {
     assertEquals(headers.get("age"), "95");
@@ -106,13 +106,13 @@ Deno.test("a state that is not confirmed is served, and says how old it is", asy
       'lainlet; hit; ttl=-66; detail="etcd says \\"no\\" \\\\ ?"',
     );
   }
-  const readyz = await ask("/readyz");
+  const readyz = await request("/readyz");
   assertEquals(readyz.status, 503);
   assert(
     readyz.body.endsWith("podgroup were last confirmed 95 s ago"),
     readyz.body,
   );
-  const debug = JSON.parse((await ask("/debug")).body);
+  const debug = JSON.parse((await request("/debug")).body);
   assertEquals(debug.store.problems, ['etcd says "no" \\ é']);
   for (
     const confirmed of [debug.store.confirmed, debug.watchers.nodes.Confirmed]
@@ -121,12 +121,12 @@ Deno.test("a state that is not confirmed is served, and says how old it is", asy
     assert(age >= 95_500 && age < 155_500, confirmed);
   }
   for (const path of ["/version", "/healthz", "/debug"]) {
-    const { status, headers } = await ask(path);
+    const { status, headers } = await request(path);
     assertEquals([status, headers.get("age")], [200, null]);
   }
 });
 
-Deno.test("before the first read: GET 503, and a watch waits", async () => {
+Deno.test("before the first read, GET gets 503, and a watch waits", async () => {
   const store = new SlowStore();
   await using server = new TestLainlet(store);
   const early = await get(`${server.url}/v2/nodes`);
@@ -134,7 +134,7 @@ Deno.test("before the first read: GET 503, and a watch waits", async () => {
   assertEquals((await get(`${server.url}/appname`)).status, 503);
   const readyz = await get(`${server.url}/readyz`);
   assertEquals(readyz.status, 503);
-  // The cause comes first, and what is alike is told once.
+  // The cause comes first; equal reasons are joined.
   assertMatch(
     readyz.body,
     /away; config, container, depends, nodes and podgroup are not read yet$/,
@@ -167,7 +167,7 @@ Deno.test("before the first read: GET 503, and a watch waits", async () => {
   );
 });
 
-Deno.test("a subtree that cannot be read keeps nobody waiting who does not need it", async () => {
+Deno.test("a subtree that cannot be read delays only what needs it", async () => {
   const store = new SlowStore();
   await using server = new TestLainlet(store);
   const watch = (from: string) =>

@@ -6,11 +6,11 @@ import { get } from "../../util/client.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 import { eventually } from "../../util/process.ts";
 
-/** A revision that does not come. */
+/** A revision that is never reached. */
 const NEVER = 2 ** 40;
 
-/** Asks, and does not wait for the answer. */
-async function ask(url: string): Promise<Deno.TcpConn> {
+/** Sends a GET, without waiting for the response. */
+async function send(url: string): Promise<Deno.TcpConn> {
   const { hostname, port, host, pathname, search } = new URL(url);
   const conn = await Deno.connect({ hostname, port: Number(port) });
   const request = `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
@@ -18,7 +18,7 @@ async function ask(url: string): Promise<Deno.TcpConn> {
   return conn;
 }
 
-Deno.test("reads: who waits for a revision has a listener's place, until it has gone", async () => {
+Deno.test("reads: a GET that waits for a revision counts as a listener until its client leaves", async () => {
   const store = new MemoryStore([["/lain/config/a", "1"]]);
   await using server = await new TestLainlet(store, {
     limits: { listeners: 3, listenersPerAddress: 2 },
@@ -38,7 +38,7 @@ Deno.test("reads: who waits for a revision has a listener's place, until it has 
     assertEquals(body, `too many listeners: ${reason}`);
   };
 
-  const waiting = [await ask(later), await ask(later)];
+  const waiting = [await send(later), await send(later)];
   await areWaiting(2);
   await refused(later, "2 are served at a time to one address");
   await refused(`${url}?fresh=1`, "2 are served at a time to one address");
@@ -47,7 +47,7 @@ Deno.test("reads: who waits for a revision has a listener's place, until it has 
     Object.values(JSON.parse(body)).map((one) => Object(one).params),
     waiting.map(() => ({ revision: `${NEVER}` })),
   );
-  // Who need not wait takes no place.
+  // A GET that need not wait takes no slot.
   for (const search of ["", "?revision=1"]) {
     assertEquals((await get(url + search)).status, 200);
   }
@@ -64,7 +64,7 @@ Deno.test("reads: who waits for a revision has a listener's place, until it has 
   assertEquals(limits.refusals.get("max.listeners.per.address"), 2);
 });
 
-Deno.test("reads: who may not read any more is told that, also when what he waits for has not come", async () => {
+Deno.test("reads: a caller that loses its right while it waits is refused", async () => {
   const ip = "127.20.1.1";
   const node = { name: "node1", ip: "192.168.77.21" };
   const shop = { app: "shop", proc: "web.web", instances: [{ node, ip }] };
@@ -82,7 +82,7 @@ Deno.test("reads: who may not read any more is told that, also when what he wait
   assertEquals([status, body], [403, "authorize failed, super required"]);
 });
 
-Deno.test("reads: how long to wait is a preference, and the first; what is malformed is none", () => {
+Deno.test("reads: the first wait preference counts, a malformed one does not", () => {
   const cases: Record<string, number | undefined> = {
     "wait=30": 30,
     'WAIT = "5" ; x=y': 5,

@@ -30,37 +30,37 @@ Deno.test("If-None-Match gets 304 until the state changes, in each encoding", as
   const store = golden();
   await using server = await new TestLainlet(store).ready();
   const path = `${server.url}/v2/nodes`;
-  const ask = (encoding: string, tag = "") =>
+  const request = (encoding: string, tag = "") =>
     get(path, "127.0.0.1", {
       headers: { "Accept-Encoding": encoding, "If-None-Match": tag },
     });
   const tags: string[] = [];
   for (const encoding of ["gzip", "identity"]) {
-    const { headers, status } = await ask(encoding);
+    const { headers, status } = await request(encoding);
     const tag = headers.get("etag") ?? "";
     tags.push(tag);
     assertEquals(status, 200);
-    const again = await ask(encoding, tag);
+    const again = await request(encoding, tag);
     assertEquals([again.status, again.body], [304, ""]);
     assertEquals(again.headers.get("etag"), tag);
-    assertEquals((await ask(encoding, `"x", W/${tag}`)).status, 304);
-    assertEquals((await ask(encoding, '"x"')).status, 200);
+    assertEquals((await request(encoding, `"x", W/${tag}`)).status, 304);
+    assertEquals((await request(encoding, '"x"')).status, 200);
   }
   assertEquals(new Set(tags).size, 2);
   store.put("/lain/nodes/nodes/node9:192.168.77.29:22", "{}");
   const changed = await eventually("the change is served", async () => {
-    const answer = await ask("identity", tags[1]);
+    const answer = await request("identity", tags[1]);
     return answer.status === 200 ? answer : undefined;
   });
   assert(changed.body.includes("node9"));
 });
 
-Deno.test("an answer is compressed when that is asked for, a stream never", async () => {
+Deno.test("a response is compressed on request, a stream never", async () => {
   await using server = await new TestLainlet(golden()).ready();
   const headers = { "Accept-Encoding": "gzip" };
   const path = "/v2/coreinfowatcher";
-  const ask = () => fetch(server.url + path, { headers });
-  const [one, two] = [await ask(), await ask()];
+  const send = () => fetch(server.url + path, { headers });
+  const [one, two] = [await send(), await send()];
   for (const { headers } of [one, two]) {
     assertEquals(headers.get("vary"), "Accept-Encoding");
   }

@@ -18,7 +18,7 @@ const content = (): [string, string][] => [
 
 const path = "/v2/configwatcher?patch=merge";
 
-Deno.test("resume: frames are named as GETs are, and who comes back gets what it missed", async () => {
+Deno.test("resume: frames carry the entity tags of GETs, and a resumed stream gets what it missed", async () => {
   const store = new MemoryStore(content());
   await using server = await new TestLainlet(store).ready();
   const url = server.url + path;
@@ -38,7 +38,7 @@ Deno.test("resume: frames are named as GETs are, and who comes back gets what it
   }
   const [one = "", two = "", three = ""] = tags;
 
-  // The present one, also as an answer that is compressed, or made weak on the way, names it.
+  // The current one, also with the tag of a compressed response, or a weak one.
   for (const tag of [three, `W/${three}`, three.replace(/"$/, '-gzip"')]) {
     await using same = await Frames.open(url, tag);
     const { isUnchanged, event, etag } = await same.frame();
@@ -56,7 +56,7 @@ Deno.test("resume: frames are named as GETs are, and who comes back gets what it
     const { id, event, data, etag } = await again.frame();
     assertEquals([id, event, data], ["1", "patch", { a: "3" }]);
     assertEquals(etag, three);
-    // Whoever takes no patches gets everything.
+    // Without patches, the whole state is sent.
     await using whole = await Frames.open(
       `${server.url}/v2/configwatcher`,
       tag,
@@ -68,7 +68,7 @@ Deno.test("resume: frames are named as GETs are, and who comes back gets what it
   assertEquals((await get(`${url}&watch=1&since=yesterday`)).status, 400);
 });
 
-Deno.test("resume: what was known is so still when its last listener left and another one comes", async () => {
+Deno.test("resume: states are remembered after the last listener has left", async () => {
   const store = new MemoryStore(content());
   await using server = await new TestLainlet(store).ready();
   const url = server.url + path;
@@ -85,7 +85,7 @@ Deno.test("resume: what was known is so still when its last listener left and an
   assertEquals([event, data], ["patch", { a: "3" }]);
 });
 
-Deno.test("resume: a list is the same or sent whole, and an error is followed by everything", async () => {
+Deno.test("resume: a list is unchanged or sent whole, and the whole state follows an error", async () => {
   const group = (ip: string) =>
     JSON.stringify({
       Spec: {
@@ -126,7 +126,7 @@ Deno.test("resume: a list is the same or sent whole, and an error is followed by
   assertEquals((await router.frame()).event, "init");
 });
 
-Deno.test("resume: several views on one stream go on, each from what the reader has of it", async () => {
+Deno.test("resume: several views on one stream resume, each from the state that the client has", async () => {
   const store = new MemoryStore(content());
   await using server = await new TestLainlet(store).ready();
   const views = ["configwatcher", "nodes", "streamrouter/ports"];
@@ -148,14 +148,14 @@ Deno.test("resume: several views on one stream go on, each from what the reader 
       assertEquals(event, `init ${view}`);
       ids.push(id);
     }
-    // As far as it got, an id says what there is of each.
+    // An id names the states that the client has so far.
     const [config, nodes, ports] = await Promise.all(views.map(tagOf));
     assertEquals(ids, [
       `${config}..`,
       `${config}.${nodes}.`,
       `${config}.${nodes}.${ports}`,
     ]);
-    // One that a browser takes from an event without a state is no less.
+    // So does the id of an event without a state.
     const beat = `id: ${ids.at(-1)}\nevent: heartbeat`;
     assertEquals(await first.next(), beat);
   }
@@ -178,7 +178,7 @@ Deno.test("resume: several views on one stream go on, each from what the reader 
     );
     ids.push(id ?? "");
   }
-  // What a reader has of each may be of different times; what it gets is not.
+  // The states of the client may be of different revisions; what it gets is of one.
   store.put(KEYS.a, "2");
   node(2);
   for (const since of [two, three, ids[3]]) {
@@ -197,7 +197,7 @@ Deno.test("resume: several views on one stream go on, each from what the reader 
       assertEquals((await mixed.frame()).event, "init streamrouter/ports");
     } else await unchanged(mixed, "streamrouter/ports");
   }
-  // What a browser says by itself is later than what is in the URL.
+  // Last-Event-ID is newer than the URL.
   const all = await Promise.all(views.map(tagOf));
   {
     await using browser = await Frames.open(url, one, "127.0.0.1", three);
@@ -209,7 +209,7 @@ Deno.test("resume: several views on one stream go on, each from what the reader 
     await using other = await Frames.open(url, all.join("."), undefined, "7");
     await unchanged(other, ...views);
   }
-  // Nobody knows one of them, and what nobody has is not told.
+  // One is unknown, and there is no state of the other.
   {
     const nobodys = "x".repeat(43);
     await using stream = await Frames.open(
@@ -224,16 +224,16 @@ Deno.test("resume: several views on one stream go on, each from what the reader 
     const { status } = await get(`${url}&since=${encodeURIComponent(since)}`);
     assertEquals(status, 400);
   }
-  // Without `tag` ids count, as they do of one view.
+  // Without `tag`, ids count, as those of a single view.
   await using plain = await Stream.open(url);
   for (const id of ["1", "2", "3"]) assertEquals((await plain.next())?.id, id);
 });
 
-/** A store that says whether what it has told is all when it is let. */
+/** A store whose freshness checks can be delayed. */
 class HeldStore extends MemoryStore {
   #free = Promise.resolve();
   #release = () => {};
-  /** How many proofs wait. */
+  /** Number of waiting checks. */
   held = 0;
 
   hold(): void {
@@ -257,7 +257,7 @@ class HeldStore extends MemoryStore {
   }
 }
 
-Deno.test("resume: several views are not taken back by what is still to be proven", async () => {
+Deno.test("resume: several views get no older state while a freshness check is pending", async () => {
   const store = new HeldStore(content());
   await using server = await new TestLainlet(store).ready();
   const views = ["configwatcher", "nodes"];
@@ -269,7 +269,7 @@ Deno.test("resume: several views are not taken back by what is still to be prove
     assertEquals((await first.frame()).event, `init ${view}`);
   }
   store.hold();
-  // Between these the views on the stream stand still, and each by itself does not.
+  // Meanwhile the views on one stream pause, and single ones do not.
   const sinces: string[] = [];
   for (const value of ["2", "3", "4"]) {
     store.put(KEYS.a, value);
@@ -282,7 +282,7 @@ Deno.test("resume: several views are not taken back by what is still to be prove
     });
     sinces.push(tags.join("."));
   }
-  await eventually("a proof is asked for", () => store.held || undefined);
+  await eventually("a freshness check waits", () => store.held || undefined);
   const late = await Promise.all(
     sinces.map((since) => Frames.open(url, since)),
   );

@@ -36,7 +36,7 @@ Deno.test("paths and methods", async () => {
   assertEquals(watch.headers.get("content-type"), "text/event-stream");
 });
 
-Deno.test("* is all, to those who may see it", async () => {
+Deno.test("* is all, for callers who may read it", async () => {
   await using server = await new TestLainlet(golden()).ready();
   const ask = (path: string, from?: string) => get(server.url + path, from);
   for (
@@ -51,18 +51,18 @@ Deno.test("* is all, to those who may see it", async () => {
   ) {
     const all = await ask(`/v2/${path}`);
     const star = await ask(`/v2/${path}?${name}=*`);
-    const told = ({ headers, ...rest }: typeof all) => {
+    const withoutDate = ({ headers, ...rest }: typeof all) => {
       const { date: _, ...others } = Object.fromEntries(headers);
       return { ...rest, headers: others };
     };
-    assertEquals(told(star), told(all));
+    assertEquals(withoutDate(star), withoutDate(all));
     assert(all.body.length > 100, all.body);
     const other = await ask(`/v2/${path}?${name}=*`, "127.20.0.12");
     assertEquals([path, other.status], [path, 403]);
   }
 });
 
-Deno.test("/debug counts, and tells no value", async () => {
+Deno.test("/debug has counts, and no values", async () => {
   const store = golden();
   await using server = await new TestLainlet(store).ready();
   await using stream = await Stream.open(
@@ -104,7 +104,7 @@ Deno.test("/debug counts, and tells no value", async () => {
   });
 });
 
-Deno.test("URLs and headers have a limit", async () => {
+Deno.test("URLs and headers are limited", async () => {
   await using server = await new TestLainlet(golden()).ready();
   const url = `${server.url}/v2/configwatcher?target=`;
   const ask = (length: number, header: number) =>

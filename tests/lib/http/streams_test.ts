@@ -4,14 +4,14 @@ import { get, Stream } from "../../util/client.ts";
 import { golden } from "../../util/golden.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 
-/** Whether headers say to all on the way that events are to be passed on as they come. */
+/** Whether headers let proxies pass on each event at once. */
 function assertIsStream({ response: { headers } }: Pick<Stream, "response">) {
   assertEquals(headers.get("content-type"), "text/event-stream");
   assertEquals(headers.get("cache-control"), "no-cache, no-transform");
   assertEquals(headers.get("x-accel-buffering"), "no");
 }
 
-Deno.test("a refused watch is one error event, and its end", async () => {
+Deno.test("a refused watch is one error event and the end of the stream", async () => {
   await using server = await new TestLainlet(golden()).ready();
   const refusals: [path: string, from: string, message: string][] = [
     ["/v2/procwatcher?watch=1", "127.0.0.1", "appname required"],
@@ -44,14 +44,14 @@ Deno.test("a refused watch is one error event, and its end", async () => {
     assertEquals(await stream.next(), undefined);
   }
   assertEquals(server.lainlet.limits.listeners, 0);
-  // A GET pays no heed to a heartbeat.
+  // A GET ignores the heartbeat.
   for (const [path, from, message] of refusals.slice(0, -1)) {
     const { body } = await get(server.url + path.replace("watch=1", ""), from);
     assertEquals(body, message);
   }
 });
 
-Deno.test("a stream says what it is", async () => {
+Deno.test("headers of a stream", async () => {
   await using server = await new TestLainlet(golden()).ready();
   for (const path of ["/v2/nodes?watch=1", "/v2/watch?view=nodes"]) {
     await using stream = await Stream.open(server.url + path);
@@ -63,7 +63,7 @@ Deno.test("a stream says what it is", async () => {
   }
 });
 
-Deno.test("watch and heartbeat take what the contract says", async () => {
+Deno.test("values of watch and heartbeat", async () => {
   await using server = await new TestLainlet(golden()).ready();
   const status = async (query: string) =>
     (await get(`${server.url}/v2/nodes?${query}`)).status;
@@ -77,7 +77,7 @@ Deno.test("watch and heartbeat take what the contract says", async () => {
       "heartbeat=0",
       "heartbeat=",
       "heartbeat=5",
-      // A GET pays no heed to it.
+      // A GET ignores it.
       "heartbeat=x",
       "heartbeat=-1",
     ]
@@ -102,7 +102,7 @@ Deno.test("watch and heartbeat take what the contract says", async () => {
   }
 });
 
-Deno.test("an idle stream gets a comment, and lives on", async () => {
+Deno.test("an idle stream gets a comment, and stays open", async () => {
   const store = golden();
   await using server = await new TestLainlet(store, { idle: 50 }).ready();
   const { body } = await fetch(`${server.url}/v2/nodes?watch=1&name=none`);
@@ -143,7 +143,7 @@ Deno.test("patch=merge is for watches of objects", async () => {
   assertEquals((await ask("/v2/nodes?patch=merge"))[0], 200);
 });
 
-Deno.test("data is one line to every kind of line reader", async () => {
+Deno.test("data is one line for every kind of line reader", async () => {
   const value = "a\n\r\v\f\x1c\x85\u2028\u2029z";
   const store = new MemoryStore([["/lain/config/a", value]]);
   await using server = await new TestLainlet(store).ready();

@@ -7,7 +7,7 @@ import type {
 import { golden } from "../../util/golden.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 
-/** A GET, as a server passes it on. */
+/** A GET, as passed to a request handler. */
 function askFor(path: string, peer: string): HttpRequest {
   return {
     method: "GET",
@@ -22,7 +22,7 @@ function askFor(path: string, peer: string): HttpRequest {
   };
 }
 
-Deno.test("an address that asks for much at once is not served before the others", async () => {
+Deno.test("many requests of one address do not delay other addresses", async () => {
   await using test = await new TestLainlet(golden()).ready();
   const { lainlet } = test;
   let answered = 0;
@@ -35,7 +35,7 @@ Deno.test("an address that asks for much at once is not served before the others
       answered++;
     }
   });
-  // It comes last, when the time of the other address is used up.
+  // The last request, when the time slice of the other address is used up.
   await new Promise((resolve) => setTimeout(resolve));
   const answer = await ask("127.0.0.8");
   assertEquals("status" in answer && answer.status, STATUS_CODE.OK);
@@ -43,7 +43,7 @@ Deno.test("an address that asks for much at once is not served before the others
   await Promise.all(many);
 });
 
-Deno.test("requests of one address that come at once have one time slice", async () => {
+Deno.test("concurrent requests of one address share a time slice", async () => {
   let begun = 0;
   const page: CustomEndpoint = {
     paths: ["/dear"],

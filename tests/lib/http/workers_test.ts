@@ -11,8 +11,8 @@ const WORKERS = 3;
 const STREAMS = 30;
 const POLLS = 15;
 
-/** Lets lainlet start workers that can be killed. */
-class Mortals implements Disposable {
+/** Replaces workers by ones that can be killed. */
+class MortalWorkers implements Disposable {
   readonly made: Worker[] = [];
   readonly #real = globalThis.Worker;
 
@@ -27,7 +27,7 @@ class Mortals implements Disposable {
     };
   }
 
-  /** Resolves when it is dead. */
+  /** Kills a worker. Resolves when it is dead. */
   kill(number: number): Promise<unknown> {
     const worker = this.made[number];
     const dead = new Promise((resolve) =>
@@ -37,7 +37,7 @@ class Mortals implements Disposable {
     return dead;
   }
 
-  /** @returns what lets it go on */
+  /** Blocks a worker. @returns unblocks it */
   hang(number: number): () => void {
     const cell = new Int32Array(new SharedArrayBuffer(4));
     this.made[number]?.postMessage(cell);
@@ -54,7 +54,7 @@ class Mortals implements Disposable {
 
 async function serve() {
   const stack = new AsyncDisposableStack();
-  const mortals = stack.use(new Mortals());
+  const mortals = stack.use(new MortalWorkers());
   const store = new MemoryStore([[KEY, "0"]]);
   const { lainlet } = await stack.use(new TestLainlet(store)).ready();
   const server = new HttpServer(lainlet, {
@@ -76,7 +76,7 @@ async function serve() {
   };
 }
 
-/** A stream, and whether it was broken off. */
+/** A stream that is read to its end. */
 class Watched implements AsyncDisposable {
   readonly values: string[] = [];
   isBroken = false;
@@ -102,7 +102,7 @@ class Watched implements AsyncDisposable {
   }
 }
 
-Deno.test("workers: one that dies gives back what its listeners took, and is started again", async () => {
+Deno.test("workers: a dead one is replaced, and the slots of its listeners are free", async () => {
   await using s = await serve();
   const { lainlet, mortals, store, url } = s;
   await using stack = new AsyncDisposableStack();
@@ -127,7 +127,7 @@ Deno.test("workers: one that dies gives back what its listeners took, and is sta
     counters.connections,
   ];
   const all = STREAMS + POLLS;
-  /** Of listeners that are counted, how many are not there. */
+  /** How many listeners more are counted than are alive. */
   const lost = (streams: readonly Watched[]) => () => {
     const living = streams.filter(({ isBroken }) => !isBroken).length;
     return counted().map((count = 0) => count - living);
@@ -157,7 +157,7 @@ Deno.test("workers: one that dies gives back what its listeners took, and is sta
     "whoever comes is served",
     () => more.every(({ values }) => values.at(-1) === "1") || undefined,
   );
-  // The new one has some of them, and may die, too.
+  // The new worker has some of them, and may die, too.
   await mortals.kill(2);
   await eventually(
     "it is dead",
@@ -167,22 +167,22 @@ Deno.test("workers: one that dies gives back what its listeners took, and is sta
   await becomes("they count", lost([...streams, ...more]), [0, 0, 0]);
 });
 
-Deno.test("workers: a lainlet whose workers are dead ends in time", async () => {
+Deno.test("workers: lainlet stops in time with dead workers", async () => {
   await using s = await serve();
-  // One is to be started again, the other one dies meanwhile.
+  // One waits for its restart, the other one dies meanwhile.
   await s.mortals.kill(0);
   s.mortals.kill(1);
   await s.server.close();
 });
 
-Deno.test("workers: one that hangs does not answer; one that dies keeps nobody waiting", async () => {
+Deno.test("workers: a ping waits for one that hangs, and not for a dead one", async () => {
   await using s = await serve();
   await s.server.ping();
 
   const wake = s.mortals.hang(1);
   let isAnswered = false;
   const answered = s.server.ping().then(() => isAnswered = true);
-  // The other one answers within a millisecond.
+  // The other worker answers within a millisecond.
   await new Promise((resolve) => setTimeout(resolve, 200));
   assert(!isAnswered);
   wake();

@@ -1,5 +1,5 @@
 /**
- * What RFC 9113 says of a request's fields, its trailers, and their length.
+ * Fields, trailers and content-length of requests: RFC 9113, 8.
  *
  * @module
  */
@@ -21,10 +21,10 @@ import { eventually } from "../../util/process.ts";
 
 const ALL = callHeaders("/a");
 
-/** Headers of a request, with some behind those that are always there. */
+/** Headers of a request, with more after the required ones. */
 const and = (...more: Header[]) => [...ALL, ...more];
 
-/** Headers of a request, with others of a name. */
+/** Headers of a request, with other values of one name. */
 const but = (name: string, ...others: Header[]) => [
   ...others,
   ...ALL.filter(([one]) => one !== name),
@@ -75,7 +75,7 @@ const MALFORMED: Record<string, readonly Header[]> = {
   ),
 };
 
-/** Those of a request that is begun. */
+/** Trailers of an open request. */
 const TRAILERS: Record<string, readonly Header[]> = {
   "8.1: a pseudo-header field": [[":path", "/"]],
   "8.2.1: upper case": [["A", "b"]],
@@ -85,7 +85,7 @@ const TRAILERS: Record<string, readonly Header[]> = {
 
 const two: Header = ["content-length", "2"];
 
-/** What content-length does not say. */
+/** Bodies that differ from content-length. */
 const LENGTHS: Record<string, readonly Uint8Array[]> = {
   "nothing": [frames(and(two), true)],
   "less": [frames(and(two), false), data(1, true)],
@@ -97,7 +97,7 @@ const LENGTHS: Record<string, readonly Uint8Array[]> = {
   "more": [frames(and(two), false), data(1), data(2)],
 };
 
-Deno.test("http2: malformed requests end their stream only", async (t) => {
+Deno.test("http2: malformed requests are stream errors", async (t) => {
   await using echo = new Http2Echo();
   const isMalformed = async (...parts: Uint8Array[]) => {
     assertEquals(await streamErrors(echo, ...parts), [[1, ERROR.protocol]]);
@@ -119,7 +119,7 @@ Deno.test("http2: malformed requests end their stream only", async (t) => {
   assertEquals(new Set(echo.bodies), new Set([""]));
 });
 
-Deno.test("http2: unusual requests are none that are malformed", async (t) => {
+Deno.test("http2: unusual requests are not malformed", async (t) => {
   const unusual: Record<string, readonly Header[]> = {
     "no authority": but(":authority"),
     "OPTIONS *": [
@@ -153,7 +153,7 @@ Deno.test("http2: unusual requests are none that are malformed", async (t) => {
   });
 });
 
-Deno.test("http2: more than 32 KB of headers end their stream, and those behind them are read", async () => {
+Deno.test("http2: more than 32 KB of headers are refused, and later ones can be decoded", async () => {
   await using echo = new Http2Echo();
   await using peer = await Http2Peer.connect(echo.port);
   await peer.open(1, ALL);
@@ -161,7 +161,7 @@ Deno.test("http2: more than 32 KB of headers end their stream, and those behind 
     "large",
     "x".repeat(16_000),
   ]);
-  // A literal that goes into the table: RFC 7541, 6.2.1.
+  // A literal with indexing: RFC 7541, 6.2.1.
   const kept = Buffer.from("\x40\x04kept\x05value", "latin1");
   const block = Buffer.concat([
     encodeHeaders(callHeaders("/b")),
@@ -171,13 +171,13 @@ Deno.test("http2: more than 32 KB of headers end their stream, and those behind 
   await peer.send(headerFrames(3, block, true));
   await peer.nextOf(TYPE.headers, 3);
   assertEquals(peer.headers, [[":status", "431"]]);
-  // One whose request goes on is reset behind the answer.
+  // A stream whose request is incomplete is reset after the response.
   await peer.send(headerFrames(5, block, false));
   await peer.nextOf(TYPE.headers, 5);
   assertEquals(peer.headers, [[":status", "431"]]);
   const { payload } = await peer.nextOf(TYPE.rstStream);
   assertEquals(payload, encodeUint32s(ERROR.none));
-  // Trailers are no better.
+  // The same holds for trailers.
   await peer.send(
     encodeFrame(TYPE.headers, FLAG.endHeaders, 7, encodeHeaders(ALL)),
     headerFrames(7, block, true),
@@ -189,13 +189,13 @@ Deno.test("http2: more than 32 KB of headers end their stream, and those behind 
   await peer.nextOf(TYPE.headers, 9);
   assertEquals(peer.header(":status"), "200");
   assertEquals(echo.streams.at(-1)?.headers.get("kept"), "value");
-  // The stream that was there before is as it was.
+  // An earlier stream is not affected.
   await peer.send(encodeFrame(TYPE.data, FLAG.endStream, 1));
   await peer.nextOf(TYPE.headers, 1);
   assertEquals(peer.header(":status"), "200");
 });
 
-Deno.test("http2: headers that are longer than a frame go on in others", async () => {
+Deno.test("http2: headers larger than a frame are continued in others", async () => {
   await using echo = new Http2Echo();
   await using peer = await Http2Peer.connect(echo.port);
   const headers: Header[] = [[":status", "200"], ["a", "b".repeat(40_000)]];
@@ -207,7 +207,7 @@ Deno.test("http2: headers that are longer than a frame go on in others", async (
   assertEquals(peer.headers, headers);
 });
 
-Deno.test("http2: who allows a smaller table is told its size before the next headers", async () => {
+Deno.test("http2: a smaller header table is confirmed before the next headers", async () => {
   await using echo = new Http2Echo();
   await using peer = await Http2Peer.connect(echo.port, [
     [SETTING.headerTableSize, 2_048],
@@ -220,6 +220,6 @@ Deno.test("http2: who allows a smaller table is told its size before the next he
       blocks.push(peer.block[0]);
     }
   }
-  // Its size is 0; then no block begins with one.
+  // The size update is to 0, and only in the first block.
   assertEquals(blocks, [0x20, 0, 0, 0]);
 });

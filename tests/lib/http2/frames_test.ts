@@ -1,6 +1,6 @@
 /**
- * What RFC 9113 says of frames: which ones are refused, with which code, and
- * whether that ends the stream or the connection.
+ * Errors of frames by RFC 9113: their codes, and whether they end the stream or
+ * the connection.
  *
  * @module
  */
@@ -25,17 +25,17 @@ import {
 import { callHeaders, Http2Peer } from "../../util/http2_peer.ts";
 import { eventually } from "../../util/process.ts";
 
-/** Why something ends, and the frames that are the reason. */
+/** An error code, and the frames that cause it. */
 type Rule = readonly [code: number, ...frames: readonly Uint8Array[]];
 
-/** The largest header block, in bytes, with the heads of its frames. */
+/** The largest header block, in bytes, with the headers of its frames. */
 const MAX_BLOCK = 128 * 1024;
 
 const MAX_WINDOW = 2 ** 31 - 1;
 const END = FLAG.endHeaders | FLAG.endStream;
 const PADDED = FLAG.endHeaders | FLAG.padded;
 const BLOCK = encodeHeaders(callHeaders("/a"));
-/** The answer to it does not fit into the peer's window. */
+/** A request whose response exceeds the peer's window. */
 const LONG = encodeHeaders(callHeaders("/100000"));
 
 const bytes = (...all: number[]) => Uint8Array.from(all);
@@ -242,7 +242,7 @@ const STREAM: Record<string, Rule> = {
     protocol,
     headers(1),
     headers(1, FLAG.endHeaders, encodeHeaders([["a", "b"]])),
-    // They may have been sent before the stream was reset.
+    // They may have been sent before the peer knew of the reset.
     data(1),
     headers(1, END, encodeHeaders([["a", "b"]])),
   ],
@@ -261,7 +261,7 @@ const STREAM: Record<string, Rule> = {
   ],
 };
 
-Deno.test("http2: these end the connection", async (t) => {
+Deno.test("http2: connection errors", async (t) => {
   await using echo = new Http2Echo();
   for (const [what, [code, ...frames]] of Object.entries(CONNECTION)) {
     await t.step(what, async () => {
@@ -276,7 +276,7 @@ Deno.test("http2: these end the connection", async (t) => {
   await eventually("nothing is left", () => echo.open === 0 || undefined);
 });
 
-Deno.test("http2: these end their stream only", async (t) => {
+Deno.test("http2: stream errors", async (t) => {
   await using echo = new Http2Echo();
   for (const [what, [code, ...frames]] of Object.entries(STREAM)) {
     await t.step(what, async () => {
@@ -286,7 +286,7 @@ Deno.test("http2: these end their stream only", async (t) => {
   await eventually("nothing is left", () => echo.open === 0 || undefined);
 });
 
-Deno.test("http2: these are no errors", async (t) => {
+Deno.test("http2: no errors", async (t) => {
   const right: Record<string, Uint8Array[]> = {
     "5.1: a reset of a closed stream": [headers(1, END), reset(1)],
     "5.1: a window of a closed stream": [

@@ -26,7 +26,7 @@ const THIRD: Header[] = [
   ["custom-key", "custom-value"],
 ];
 
-Deno.test("hpack: the requests of RFC 7541, C.3 and C.4, which use the table of those before", () => {
+Deno.test("hpack: the requests of RFC 7541, C.3 and C.4, which use the dynamic table", () => {
   for (
     const blocks of [
       [
@@ -47,7 +47,7 @@ Deno.test("hpack: the requests of RFC 7541, C.3 and C.4, which use the table of 
   }
 });
 
-Deno.test("hpack: what is not indexed, and what is never to be, leaves the table alone", () => {
+Deno.test("hpack: literals without indexing leave the table unchanged", () => {
   const decoder = new HpackDecoder();
   // RFC 7541, C.2.2 and C.2.3.
   assertEquals(
@@ -63,7 +63,7 @@ Deno.test("hpack: what is not indexed, and what is never to be, leaves the table
   assertThrows(() => decoder.decode(bytes("be"), 99), HpackError);
 });
 
-Deno.test("hpack: the table forgets the oldest, and all when it is made smaller", () => {
+Deno.test("hpack: the table evicts the oldest entries, and all if it shrinks to 0", () => {
   const decoder = new HpackDecoder();
   // 60 entries of 100 bytes are more than 4,096.
   const value = "40" + "01" + "61" + "43" + "62".repeat(67);
@@ -78,7 +78,7 @@ Deno.test("hpack: the table forgets the oldest, and all when it is made smaller"
   assertThrows(() => decoder.decode(bytes("be"), 200), HpackError);
 });
 
-Deno.test("hpack: what is malformed, or too much, is an error", async (t) => {
+Deno.test("hpack: malformed and too large blocks are errors", async (t) => {
   const wrong = {
     "no such entry": "80",
     "an entry of an empty table": "be",
@@ -99,7 +99,7 @@ Deno.test("hpack: what is malformed, or too much, is an error", async (t) => {
   }
 });
 
-Deno.test("hpack: too many headers are none, and yet the table takes them", () => {
+Deno.test("hpack: headers beyond the limit are dropped, but added to the table", () => {
   const large = encodeHeaders([["a", "x".repeat(900)], ["b", "x".repeat(100)]]);
   assertEquals(new HpackDecoder().decode(large, 1_100)?.length, 2);
   const decoder = new HpackDecoder();
@@ -110,7 +110,7 @@ Deno.test("hpack: too many headers are none, and yet the table takes them", () =
   assertEquals(decoder.decode(bytes("bebf"), 1_000), [["c", "d"], ["a", "b"]]);
 });
 
-Deno.test("hpack: a peer that allows a smaller table hears that it is smaller, once", () => {
+Deno.test("hpack: a smaller table is confirmed by one size update", () => {
   const encoder = new HpackEncoder();
   const plain = encodeHeaders(FIRST);
   for (
@@ -132,7 +132,7 @@ Deno.test("hpack: a peer that allows a smaller table hears that it is smaller, o
   }
 });
 
-Deno.test("hpack: every byte can be sent, and is read again", () => {
+Deno.test("hpack: every byte is encoded and decoded", () => {
   const all = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i));
   const headers = [["all", all.join("")], ["empty", ""]] as const;
   const block = encodeHeaders(headers);

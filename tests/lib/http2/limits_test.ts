@@ -1,5 +1,5 @@
 /**
- * What one address may have of a server of HTTP/2: memory, time, connections.
+ * Limits of one address: memory, time, connections.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import { eventually } from "../../util/process.ts";
 
 const MB = 2 ** 20;
 
-/** Limits that are not reached, but for those given. */
+/** High limits, except for the given ones. */
 function limits(
   quota: Partial<Http2Limits["quota"]>,
   slowAfter = 60_000,
@@ -39,7 +39,7 @@ function limits(
   };
 }
 
-/** How many bytes are copied while something is done. */
+/** Returns how many bytes a function copies. */
 function copiedBy(act: () => void): number {
   const { set, slice } = Uint8Array.prototype;
   let copied = 0;
@@ -60,7 +60,7 @@ function copiedBy(act: () => void): number {
   return copied;
 }
 
-/** Notes the most memory that waits to be written to TCP connections, in bytes: what several of them share counts once. */
+/** Records the peak of memory that waits to be written to TCP connections, in bytes; shared buffers count once. */
 function pendingWrites(conn: Deno.Conn): { peak: number } & Disposable {
   const connections: Pick<Deno.Conn, "write"> = Object.getPrototypeOf(
     Object.getPrototypeOf(conn),
@@ -92,7 +92,7 @@ function pendingWrites(conn: Deno.Conn): { peak: number } & Disposable {
   return noted;
 }
 
-/** Pushes bytes in pieces of a size. @returns what came, one behind the other */
+/** Pushes bytes in chunks of a size. @returns the units that are yielded */
 function pushed(
   reader: { push(chunk: Uint8Array): Iterable<unknown> },
   bytes: Uint8Array,
@@ -100,13 +100,13 @@ function pushed(
 ): unknown[] {
   const all: unknown[] = [];
   for (let at = 0; at < bytes.length; at += size) {
-    // Copies, as a connection overwrites what it has read.
+    // Copied, because a connection overwrites its buffer.
     all.push(...reader.push(Uint8Array.from(bytes.subarray(at, at + size))));
   }
   return all;
 }
 
-Deno.test("messages and frames: however they arrive, a byte is copied a few times", () => {
+Deno.test("messages and frames: bytes are copied a few times, however small the chunks are", () => {
   const message = messageFrame([new Uint8Array(60_000).fill(7)]);
   const frame = encodeFrame(TYPE.data, 0, 1, new Uint8Array(16_000).fill(7));
   for (
@@ -132,7 +132,7 @@ Deno.test("messages and frames: however they arrive, a byte is copied a few time
   assert(copied < 5 * message.length, `${copied} with empty pieces`);
 });
 
-Deno.test("http2: a first window costs the same however many streams there are", async () => {
+Deno.test("http2: the cost of an initial window does not depend on the number of streams", async () => {
   await using echo = new Http2Echo();
   await using peer = await Http2Peer.connect(echo.port, [
     [SETTING.initialWindowSize, 0],
@@ -187,13 +187,13 @@ Deno.test("http2: a first window costs the same however many streams there are",
   }
 });
 
-Deno.test("http2: whoever always has something to say lets the event loop go round", async () => {
+Deno.test("http2: a peer that sends all the time does not block the event loop", async () => {
   let requests = 0;
   const server = new Http2Server(
     { hostname: "127.0.0.1", port: 0 },
     (stream) => {
       requests++;
-      // As long as a dear request takes.
+      // As long as an expensive request takes.
       for (const begin = performance.now(); performance.now() - begin < 1;);
       stream.respond([[":status", "200"]], true);
       return { data() {}, end() {}, close() {} };
@@ -218,7 +218,7 @@ Deno.test("http2: whoever always has something to say lets the event loop go rou
   await server.close();
 });
 
-Deno.test("http2: an address has so many connections, idle ones make room, those in use are not touched", async () => {
+Deno.test("http2: beyond the connection limit of an address, an idle one is closed for the next one", async () => {
   await using echo = new Http2Echo(undefined, limits({ connections: 3 }));
   const open = async () => {
     const peer = await Http2Peer.connect(echo.port);
@@ -238,7 +238,7 @@ Deno.test("http2: an address has so many connections, idle ones make room, those
   });
   assertEquals(await refused.read(new Uint8Array(1)).catch(() => null), null);
   refused.close();
-  // The one that was idle for longest is told to go, and may have sent a request.
+  // The one that was idle for longest gets a GOAWAY, and may have sent a request.
   const { payload } = await idle.nextOf(TYPE.goaway);
   assertEquals([0, 4].map((at) => uint32At(payload, at)), [0, ERROR.none]);
   await idle.open(1, callHeaders("/late"), FLAG.endHeaders | FLAG.endStream);
@@ -254,7 +254,7 @@ Deno.test("http2: an address has so many connections, idle ones make room, those
   await busy.nextOf(TYPE.data, 1);
 });
 
-Deno.test("http2: bodies that nobody reads end their streams beyond a limit", async () => {
+Deno.test("http2: unread bodies beyond a limit end their streams", async () => {
   await using echo = new Http2Echo(undefined, limits({ bodies: 250_000 }));
   await using peer = await Http2Peer.connect(echo.port, [
     [SETTING.initialWindowSize, 0],
@@ -272,7 +272,7 @@ Deno.test("http2: bodies that nobody reads end their streams beyond a limit", as
   await peer.send(encodeFrame(TYPE.windowUpdate, 0, 7, encodeUint32s(100_000)));
   await peer.send(encodeFrame(TYPE.windowUpdate, 0, 0, encodeUint32s(100_000)));
   await peer.nextOf(TYPE.data, 7);
-  // One that is too large alone is sent all the same.
+  // A single one that exceeds the limit is sent.
   await using other = await Http2Peer.connect(echo.port);
   await peer.send(
     encodeFrame(TYPE.rstStream, 0, 3, encodeUint32s(ERROR.cancel)),
@@ -285,7 +285,7 @@ Deno.test("http2: bodies that nobody reads end their streams beyond a limit", as
   await other.nextOf(TYPE.data, 1);
 });
 
-Deno.test("http2: one body to streams of many numbers is not copied for each of them", async (t) => {
+Deno.test("http2: one body for streams with many ids is not copied for each of them", async (t) => {
   const streams: Http2Stream[] = [];
   const server = new Http2Server(
     { hostname: "127.0.0.1", port: 0 },
@@ -341,7 +341,7 @@ Deno.test("http2: one body to streams of many numbers is not copied for each of 
   await server.close();
 });
 
-Deno.test("http2: streams beyond what an address may have are refused, and what ended gives its room back", async () => {
+Deno.test("http2: streams beyond the memory limit of an address are refused, ended ones release theirs", async () => {
   const bytes = 64 * 1024;
   await using echo = new Http2Echo(undefined, limits({ bytes }));
   await using peer = await Http2Peer.connect(echo.port);
@@ -364,12 +364,12 @@ Deno.test("http2: streams beyond what an address may have are refused, and what 
   );
 });
 
-Deno.test("http2: where an address has used up its memory, the connections and streams that it has go on", async () => {
+Deno.test("http2: at the memory limit of an address, its open connections and streams work on", async () => {
   const bytes = 64 * 1024;
   await using echo = new Http2Echo(undefined, limits({ bytes }));
   const open = async () => {
     const peer = await Http2Peer.connect(echo.port);
-    // The server's, and what confirms the peer's.
+    // The server's, and the acknowledgment of the peer's.
     for (let i = 0; i < 2; i++) await peer.nextOf(TYPE.settings);
     return peer;
   };
@@ -382,7 +382,7 @@ Deno.test("http2: where an address has used up its memory, the connections and s
   };
   let room = await left(0);
   let streams = 0;
-  /** Takes memory, with a stream that has a header of so many bytes more. */
+  /** Uses memory: opens a stream with a header of `more` bytes. */
   const take = async (more: number) => {
     const headers = [...callHeaders("/"), ["x", "a".repeat(more)]] as const;
     await greedy.open(2 * streams + 1, headers);

@@ -1,5 +1,5 @@
 /**
- * HTTP/2 by its frames, over real sockets.
+ * The HTTP/2 server, frame by frame, over real sockets.
  *
  * @module
  */
@@ -28,7 +28,7 @@ const text = ({ payload }: Frame) => new TextDecoder().decode(payload);
 const data = (stream: number, body: string, flags: number = FLAG.endStream) =>
   encodeFrame(TYPE.data, flags, stream, new TextEncoder().encode(body));
 
-Deno.test("http2: a request is answered, and then its trailers", async () => {
+Deno.test("http2: a response with trailers", async () => {
   await using echo = new Http2Echo();
   await using peer = await Http2Peer.connect(echo.port);
   await peer.open(1, callHeaders("/a"));
@@ -42,7 +42,7 @@ Deno.test("http2: a request is answered, and then its trailers", async () => {
   await eventually("it is over", () => echo.open === 0 || undefined);
 });
 
-Deno.test("http2: headers may be padded, have a priority, and go on in other frames", async () => {
+Deno.test("http2: headers with padding, a priority, and continuations", async () => {
   await using echo = new Http2Echo();
   await using peer = await Http2Peer.connect(echo.port);
   const block = encodeHeaders(callHeaders("/a"));
@@ -72,7 +72,7 @@ Deno.test("http2: headers may be padded, have a priority, and go on in other fra
   assertEquals(text(await peer.nextOf(TYPE.data, 1)), "/ahi");
 });
 
-Deno.test("http2: no more is sent than the peer has room for, stream and connection", async () => {
+Deno.test("http2: no more is sent than the windows of stream and connection allow", async () => {
   await using echo = new Http2Echo();
   await using peer = await Http2Peer.connect(echo.port, [
     [SETTING.initialWindowSize, 10],
@@ -84,11 +84,11 @@ Deno.test("http2: no more is sent than the peer has room for, stream and connect
     encodeFrame(TYPE.windowUpdate, 0, stream, encodeUint32s(by));
   await peer.send(update(1, 7));
   assertEquals((await peer.nextOf(TYPE.data, 1)).payload.length, 7);
-  // A wider first window is more room for those that are there, too.
+  // A larger initial window applies to open streams, too.
   await peer.send(settingsFrame([[SETTING.initialWindowSize, 1_000_000]]));
   assertEquals((await peer.nextOf(TYPE.data, 1)).payload.length, 8);
   await peer.nextOf(TYPE.headers, 1);
-  // Of the connection's own room 25 bytes are taken.
+  // 25 bytes of the connection's window are used.
   await peer.open(3, callHeaders("/100000"));
   await peer.send(data(3, ""));
   let got = 0;
@@ -101,7 +101,7 @@ Deno.test("http2: no more is sent than the peer has room for, stream and connect
   await peer.nextOf(TYPE.headers, 3);
 });
 
-Deno.test("http2: streams take turns", async () => {
+Deno.test("http2: streams send in turn", async () => {
   await using echo = new Http2Echo();
   await using peer = await Http2Peer.connect(echo.port, [
     [SETTING.initialWindowSize, 1_000_000],
@@ -117,7 +117,7 @@ Deno.test("http2: streams take turns", async () => {
   assert(order.filter((stream) => stream === 3).length > 5, `${order}`);
 });
 
-Deno.test("http2: pings are answered, what is unknown is passed over", async () => {
+Deno.test("http2: pings are answered, unknown frames ignored", async () => {
   await using echo = new Http2Echo();
   await using peer = await Http2Peer.connect(echo.port);
   const payload = new TextEncoder().encode("12345678");
@@ -131,7 +131,7 @@ Deno.test("http2: pings are answered, what is unknown is passed over", async () 
   assertEquals([pong.flags, text(pong)], [FLAG.ack, "12345678"]);
 });
 
-Deno.test("http2: a stream that is broken off is over, and the others go on", async () => {
+Deno.test("http2: a reset ends one stream only", async () => {
   await using echo = new Http2Echo();
   await using peer = await Http2Peer.connect(echo.port);
   await peer.open(1, callHeaders("/a"));
@@ -145,7 +145,7 @@ Deno.test("http2: a stream that is broken off is over, and the others go on", as
   assertEquals(text(await peer.nextOf(TYPE.data, 3)), "/b");
 });
 
-Deno.test("http2: a peer that leaves takes its streams along", async () => {
+Deno.test("http2: streams end with their connection", async () => {
   await using echo = new Http2Echo();
   const peer = await Http2Peer.connect(echo.port);
   for (const stream of [1, 3, 5]) await peer.open(stream, callHeaders("/a"));
@@ -154,7 +154,7 @@ Deno.test("http2: a peer that leaves takes its streams along", async () => {
   await eventually("they are over", () => echo.open === 0 || undefined);
 });
 
-Deno.test("http2: too many streams are refused, one by one", async () => {
+Deno.test("http2: streams beyond the limit are refused", async () => {
   await using echo = new Http2Echo();
   await using peer = await Http2Peer.connect(echo.port);
   const block = encodeHeaders(callHeaders("/a"));
@@ -166,7 +166,7 @@ Deno.test("http2: too many streams are refused, one by one", async () => {
   assertEquals(echo.open, 1_000);
 });
 
-Deno.test("http2: who asks and asks, and reads nothing, is left", async () => {
+Deno.test("http2: a peer that sends requests and never reads is disconnected", async () => {
   const quota = { connections: 10, bytes: 2 ** 20, bodies: 2 ** 20 };
   await using echo = new Http2Echo(undefined, { quota, slowAfter: 200 });
   await using peer = await Http2Peer.connect(echo.port);
@@ -180,7 +180,7 @@ Deno.test("http2: who asks and asks, and reads nothing, is left", async () => {
   assertEquals(isLeft, true);
 });
 
-Deno.test("http2: who speaks HTTP/1 is told that this is not it", async () => {
+Deno.test("http2: HTTP/1 clients get a 505", async () => {
   await using echo = new Http2Echo();
   const response = await fetch(`http://127.0.0.1:${echo.port}/x`);
   assertEquals(response.status, 505);
@@ -190,7 +190,7 @@ Deno.test("http2: who speaks HTTP/1 is told that this is not it", async () => {
   );
 });
 
-Deno.test("http2: at the end no new request is taken, those that are there are answered", async () => {
+Deno.test("http2: a stop refuses new requests, and answers open ones", async () => {
   const echo = new Http2Echo();
   const peer = await Http2Peer.connect(echo.port);
   await peer.open(1, callHeaders("/a"));
@@ -208,7 +208,7 @@ Deno.test("http2: at the end no new request is taken, those that are there are a
   await peer[Symbol.asyncDispose]();
 });
 
-Deno.test("http2: the last stream that a GOAWAY names does not grow", async () => {
+Deno.test("http2: the last stream id of a second GOAWAY is not larger", async () => {
   const echo = new Http2Echo();
   await using peer = await Http2Peer.connect(echo.port);
   await peer.open(1, callHeaders("/a"));
@@ -227,7 +227,7 @@ Deno.test("http2: the last stream that a GOAWAY names does not grow", async () =
   await closed;
 });
 
-Deno.test("http2: half a preface, and then nothing, holds up no end", async () => {
+Deno.test("http2: half a preface does not delay a stop", async () => {
   const echo = new Http2Echo();
   const conn = await Deno.connect({ hostname: "127.0.0.1", port: echo.port });
   await conn.write(PREFACE.subarray(0, 10));
@@ -236,7 +236,7 @@ Deno.test("http2: half a preface, and then nothing, holds up no end", async () =
   conn.close();
 });
 
-Deno.test("new connections get a renewed certificate, and those that are there stay", async () => {
+Deno.test("http2: a renewed certificate is used for new connections, open ones continue", async () => {
   await using used = await makeCertificates();
   await using renewed = await makeCertificates();
   const cas = await Promise.all(

@@ -7,7 +7,7 @@ import {
   SAMPLE_RATE,
 } from "../../../lib/stats/latency.ts";
 
-/** Equal but for how sums are rounded. */
+/** Asserts equality up to rounding. */
 function assertNear(actual: number, expected: number): void {
   assert(Math.abs(actual - expected) < 1e-6, `${actual}, not ${expected}`);
 }
@@ -15,7 +15,7 @@ function assertNear(actual: number, expected: number): void {
 const total = (counts: readonly number[]) =>
   counts.reduce((sum, count) => sum + count, 0);
 
-Deno.test("delays: a bucket holds what is up to its bound, and the last one the rest", () => {
+Deno.test("latency: each bucket counts values up to its bound, the last one the rest", () => {
   const { latency } = new Counters();
   latency.observe(0);
   for (const bound of BUCKET_BOUNDS) latency.observe(bound);
@@ -25,21 +25,21 @@ Deno.test("delays: a bucket holds what is up to its bound, and the last one the 
   assertNear(latency.sum, sum + 10.001 + 1e6);
 });
 
-Deno.test("delays: one in so many is looked at, the first one for a start", () => {
+Deno.test("latency: one frame in SAMPLE_RATE is measured, beginning with the first", () => {
   const { latency } = new Counters();
   for (let taken = 1; taken <= 10 * SAMPLE_RATE; taken++) {
-    // What is not for a change takes nobody's turn.
+    // Frames without a change do not count.
     latency.delivered(undefined);
     latency.delivered(now());
     assertEquals(total(latency.counts), Math.ceil(taken / SAMPLE_RATE));
   }
-  // A clock that is ahead of another one by a hair does not count backwards.
+  // No negative latency, if clocks of threads differ a little.
   const { latency: others } = new Counters();
   others.delivered(now() + 1_000);
   assertEquals([others.counts[0], others.sum], [1, 0]);
 });
 
-Deno.test("delays: threads count together, beside what else they count", () => {
+Deno.test("latency: threads share the cells, apart from other counters", () => {
   const counters = new Counters();
   const other = new Counters(counters.buffer);
   counters.latency.observe(0.002);
@@ -51,21 +51,21 @@ Deno.test("delays: threads count together, beside what else they count", () => {
   assertEquals([counters.outOfDescriptors, counters.connections], [3, 0]);
 });
 
-Deno.test("delays: a quantile lies in its bucket, as Prometheus has it", () => {
+Deno.test("quantile: interpolates within a bucket, as Prometheus does", () => {
   const counts = (some: Record<number, number>) =>
     [...BUCKET_BOUNDS, Infinity].map((bound) => some[bound] ?? 0);
   assertEquals(quantile(0.99, counts({})), 0);
-  // Half of the way from 5 to 10 ms, and from nothing to the first bound.
+  // Half of the way from 5 to 10 ms, and from 0 to the first bound.
   assertNear(quantile(0.5, counts({ 0.01: 8 })), 0.0075);
   assertNear(quantile(0.5, counts({ 0.0005: 8 })), 0.00025);
-  // 50 of 100 are up to 1 ms; 49 of the 50 above lie up to its end.
+  // 50 of 100 are up to 1 ms; 49 of the other 50 are up to the end of the bucket.
   const two = counts({ 0.001: 50, 0.25: 50 });
   assertNear(quantile(0.5, two), 0.001);
   assertNear(quantile(0.99, two), 0.1 + 0.15 * 49 / 50);
   assertEquals(quantile(1, two), 0.25);
-  // Nobody knows how long those took.
+  // The last bucket has no upper bound.
   assertEquals(quantile(0.99, counts({ 0.001: 50, Infinity: 50 })), 10);
-  // Rounding takes none of them out of its bucket.
+  // Rounding moves none to another bucket.
   for (let count = 1; count < 1_000; count++) {
     for (const part of [0.5, 0.9, 0.99, 0.999, 1]) {
       const got = quantile(part, counts({ 0.025: count, 0.1: 1 }));
