@@ -69,7 +69,7 @@ async function take(
     `${url}/#/${view}`,
     LOOKS[look],
   );
-  await page.getByText("in step", { exact: true }).waitFor();
+  await page.getByText("Up to date", { exact: true }).waitFor();
   happen();
   // Until what happened is shown, and has settled.
   await new Promise((resolve) => setTimeout(resolve, 1_500));

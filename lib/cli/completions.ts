@@ -143,7 +143,9 @@ function positionalOf(words: readonly string[]) {
       open = undefined;
     } else if (name === undefined) positional.push(word);
     else if (value !== undefined) values.set(name, value);
-    else if (VALUE_FLAGS.has(name) || name in PARAM_NAMES) open = name;
+    else if (VALUE_FLAGS.has(name) || Object.hasOwn(PARAM_NAMES, name)) {
+      open = name;
+    }
   }
   return { positional, values, open };
 }

@@ -1,45 +1,57 @@
+/**
+ * Prints a table, once or after each change.
+ *
+ * @module
+ */
 import { Client } from "../client/client.ts";
-import type { TableCommand } from "./command.ts";
-import { Layout } from "./layout.ts";
-import { print, tell, terminal } from "./output.ts";
-import { reach, whyStale } from "./reach.ts";
+import { clock } from "../model/format.ts";
 import { suggestion } from "../suggest.ts";
-import type { Listing, Row } from "./tables/listing.ts";
-import { listingOf } from "./tables/mod.ts";
-import { shown, yamlOf } from "./texts.ts";
+import type { TableCommand } from "./command.ts";
+import { staleReason, statusLogger, withAddress } from "./connection.ts";
+import { escaped, log, print, terminal } from "./output.ts";
+import { cell, type Column, Layout, type Row, type Table } from "./table.ts";
+import { tableFor } from "./tables.ts";
 
-/** Prints a list, once or for as long as there is one. */
+/**
+ * Prints the table of a command.
+ *
+ * @throws {Error} when lainlet cannot be reached, or refuses, or an argument names nothing
+ */
 export async function list(command: TableCommand): Promise<void> {
-  const { base, format, isWatch, onlyTrouble } = command;
-  const listing = listingOf(command);
-  if (isWatch) {
-    const { follow } = await import("./follow.ts");
-    return await follow(command, listing);
-  }
+  const { base, isWatch } = command;
+  const table = tableFor(command);
+  if (isWatch) return await follow(command, table);
   const client = new Client(base);
-  const [all, stale] = await reach(
+  const [all, stale] = await withAddress(
     base,
-    () => Promise.all([listing.read(client), whyStale(base)]),
+    () => Promise.all([table.read(client), staleReason(base)]),
   );
-  if (stale !== "") tell(`not current: ${stale}`);
-  if (all.length === 0) await tellOfNothing(command, client);
-  const rows = onlyTrouble ? all.filter(({ isWell }) => !isWell) : all;
+  if (stale !== "") log(`not current: ${stale}`);
+  if (all.length === 0) await reportEmpty(command, client);
+  const rows = filtered(command, all);
   if (rows.length < all.length && rows.length === 0) {
-    console.error("all is well");
+    console.error("no problems");
   }
-  print(await linesOf(listing, rows, format));
+  print(await linesOf(table, rows, command.format));
+}
+
+function filtered(
+  { onlyTrouble }: TableCommand,
+  rows: readonly Row[],
+): readonly Row[] {
+  return onlyTrouble ? rows.filter(({ isOk }) => !isOk) : rows;
 }
 
 async function linesOf(
-  { columns }: Listing,
+  { columns }: Table,
   rows: readonly Row[],
   format: TableCommand["format"],
 ): Promise<string[]> {
   switch (format) {
     case "name":
-      return shown(rows.map(({ name }) => name));
+      return escaped(rows.map(({ name }) => name));
     case "json":
-      return shown([
+      return escaped([
         JSON.stringify(
           rows.map(({ value }) => value),
           undefined,
@@ -47,7 +59,7 @@ async function linesOf(
         ),
       ]);
     case "yaml":
-      return shown([await yamlOf(rows.map(({ value }) => value))]);
+      return escaped([await yamlOf(rows.map(({ value }) => value))]);
     case "table":
     case "wide": {
       const width = terminal()?.columns ?? Infinity;
@@ -57,30 +69,27 @@ async function linesOf(
   }
 }
 
-/** Says on stderr that there is nothing. @throws {Error} when it was asked for by its name */
-async function tellOfNothing(
+/** A value as YAML; undefined members are left out. */
+export async function yamlOf(value: unknown): Promise<string> {
+  // Few commands need it.
+  const { stringify } = await import("@std/yaml/stringify");
+  return stringify(value, { lineWidth: -1, skipInvalid: true }).trimEnd();
+}
+
+/** Says on stderr that there are no rows. @throws {Error} when the argument names nothing */
+async function reportEmpty(
   { name, argument }: TableCommand,
   client: Client,
 ): Promise<void> {
-  if (name === "changes") {
-    return console.error("nothing has changed since then");
-  }
-  if (argument === "") {
-    return console.error(
-      name === "listeners" ? "nobody listens" : "there is nothing",
-    );
-  }
+  if (name === "changes") return console.error("no changes since then");
+  if (argument === "") return console.error(`no ${name}`);
   throw new Error(
-    `there is nothing that is called "${argument}"${await likeIt(
-      name,
-      argument,
-      client,
-    )}`,
+    `not found: "${argument}"${await similarApp(name, argument, client)}`,
   );
 }
 
-/** What else may be meant, as far as the caller may know. */
-async function likeIt(
+/** The app that may be meant, among those that the caller may see. */
+async function similarApp(
   name: TableCommand["name"],
   argument: string,
   client: Client,
@@ -92,4 +101,107 @@ async function likeIt(
   } catch {
     return "";
   }
+}
+
+/**
+ * Prints a table after each change: in a terminal the table is kept current,
+ * else each row that changed is printed.
+ *
+ * @throws {RefusedError} when lainlet refuses, or revokes the right to it
+ */
+async function follow(command: TableCommand, table: Table): Promise<void> {
+  const { base, format } = command;
+  const client = new Client(base);
+  const isTable = format === "table" || format === "wide";
+  const width = terminal()?.columns;
+  if (isTable && width !== undefined && table.isLog === undefined) {
+    const { Screen } = await import("./screen.ts");
+    using screen = new Screen(command, table.columns);
+    const options = { onStatus: screen.onStatus };
+    for await (const rows of table.watch(client, options)) {
+      screen.show(filtered(command, rows));
+    }
+    return;
+  }
+  let last: readonly Row[] | undefined;
+  for await (
+    const all of table.watch(client, { onStatus: statusLogger() })
+  ) {
+    const rows = filtered(command, all);
+    const changes = changesOf(last, rows, table.isLog);
+    print(
+      isTable
+        ? changeLines(command, table, changes, last === undefined, width)
+        : escaped(
+          await Promise.all(
+            changes.map((one) => textOf(format, one, table.isLog)),
+          ),
+        ),
+    );
+    last = rows;
+  }
+}
+
+interface RowChange {
+  readonly event: "init" | "added" | "changed" | "removed";
+  readonly row: Row;
+}
+
+/** Rows that differ from the last ones, removed ones first; a log's old rows are not reported as removed. */
+function changesOf(
+  last: readonly Row[] | undefined,
+  rows: readonly Row[],
+  isLog = false,
+): RowChange[] {
+  if (last === undefined) return rows.map((row) => ({ event: "init", row }));
+  const before = new Map(last.map((row) => [row.name, row]));
+  const changes = rows.flatMap((row): RowChange[] => {
+    const old = before.get(row.name);
+    before.delete(row.name);
+    if (old === undefined) return [{ event: "added", row }];
+    const isSame = JSON.stringify(old.value) === JSON.stringify(row.value);
+    return isSame ? [] : [{ event: "changed", row }];
+  });
+  if (isLog) return changes;
+  const removed = Array.from(
+    before.values(),
+    (row): RowChange => ({ event: "removed", row }),
+  );
+  return [...removed, ...changes];
+}
+
+const EVENT_COLUMNS: readonly Column[] = [
+  { title: "TIME" },
+  { title: "EVENT" },
+];
+
+/** Changed rows as lines that begin with the time and the event; those of a log say it themselves. */
+function changeLines(
+  { format }: TableCommand,
+  { columns, isLog }: Table,
+  changes: readonly RowChange[],
+  isFirst: boolean,
+  width = Infinity,
+): string[] {
+  const rows = changes.map(({ event, row }) => ({
+    ...row,
+    cells: [...isLog ? [] : [clock(new Date()), cell(event)], ...row.cells],
+  }));
+  const all = [...isLog ? [] : EVENT_COLUMNS, ...columns];
+  const layout = new Layout(all, rows, format === "wide", width);
+  const lines = rows.map((row) => layout.line(row));
+  return isFirst ? [layout.header(), ...lines] : lines;
+}
+
+/** A changed row as its name, or as a document. */
+async function textOf(
+  format: TableCommand["format"],
+  { event, row: { name, value } }: RowChange,
+  isLog = false,
+): Promise<string> {
+  if (format === "name") return name;
+  const document = isLog ? value : { event, ...value };
+  return format === "json"
+    ? JSON.stringify(document)
+    : `---\n${await yamlOf(document)}`;
 }

@@ -1,5 +1,5 @@
 /**
- * The program as a client of a lainlet.
+ * Runs commands.
  *
  * @module
  */
@@ -7,25 +7,25 @@ import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
 import config from "../../deno.json" with { type: "json" };
 import type { Command } from "./command.ts";
 import { COMPLETE } from "./commands.ts";
+import { messageOf, withAddress } from "./connection.ts";
 import { print, terminal } from "./output.ts";
-import { reach, why } from "./reach.ts";
 import { printable } from "./render.ts";
 
-// What is imported further down is not what every command needs.
+// Imports further down are not needed by every command.
 
 /**
- * Does what a client is asked to do.
+ * Runs a command.
  *
  * @returns the exit code
- * @throws {Error} that says why it cannot, in one line that is safe to print
+ * @throws {Error} with a message of one line that is safe to print
  */
 export async function runCommand(command: Command): Promise<number> {
-  // NO_COLOR has switched them off already.
+  // NO_COLOR has switched colours off already.
   setColorEnabled(getColorEnabled() && Deno.stdout.isTerminal());
   try {
     return await run(command);
   } catch (error) {
-    throw new Error(printable(why(error)));
+    throw new Error(printable(messageOf(error)));
   }
 }
 
@@ -49,7 +49,10 @@ async function run(command: Command): Promise<number> {
     }
     case "status": {
       const { readStatus, renderStatus } = await import("./status.ts");
-      const status = await reach(command.base, () => readStatus(command.base));
+      const status = await withAddress(
+        command.base,
+        () => readStatus(command.base),
+      );
       const width = terminal()?.columns;
       print(
         width === undefined

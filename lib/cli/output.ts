@@ -1,11 +1,13 @@
 import { yellow } from "@std/fmt/colors";
+import { clock } from "../model/format.ts";
+import { printable } from "./render.ts";
 
-/** Prints lines; ends the process when nobody reads them any more. */
+/** Prints lines; ends the process when nothing reads them any more. */
 export function print(lines: readonly string[]): void {
   if (lines.length > 0) write(lines.join("\n") + "\n");
 }
 
-/** Writes text as it is; ends the process when nobody reads it any more. */
+/** Writes text as it is; ends the process when nothing reads it any more. */
 export function write(text: string): void {
   const bytes = new TextEncoder().encode(text);
   try {
@@ -18,20 +20,22 @@ export function write(text: string): void {
   }
 }
 
-/** Says on stderr what is no part of the output. */
-export function tell(line: string): void {
-  console.error(yellow(`${time()} ${line}`));
+/** Writes a line to stderr, with the time. */
+export function log(line: string): void {
+  console.error(yellow(`${clock(new Date())} ${line}`));
 }
 
-/** The time of day. */
-export function time(): string {
-  return new Date().toTimeString().slice(0, 8);
-}
-
-/** The size of the terminal that stdout is, in characters; a pipe has none. */
+/** The size of the terminal that stdout is, in characters; undefined in a pipe. */
 export function terminal(): { columns: number; rows: number } | undefined {
   if (!Deno.stdout.isTerminal()) return undefined;
   const { columns, rows } = Deno.consoleSize();
-  // One whose size nobody told says 0.
+  // A terminal whose size was never set reports 0.
   return { columns: columns || 80, rows: rows || 24 };
+}
+
+/** Texts as lines: in a terminal without control characters, else as they are. */
+export function escaped(texts: readonly string[]): string[] {
+  return Deno.stdout.isTerminal()
+    ? texts.flatMap((text) => text.split("\n")).map(printable)
+    : [...texts];
 }

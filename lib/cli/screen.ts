@@ -1,27 +1,27 @@
 import { dim, yellow } from "@std/fmt/colors";
 import type { WatchStatus } from "../client/client.ts";
+import { clock } from "../model/format.ts";
 import type { TableCommand } from "./command.ts";
-import { Layout } from "./layout.ts";
-import { terminal, time, write } from "./output.ts";
-import { whyStale } from "./reach.ts";
+import { staleReason } from "./connection.ts";
+import { terminal, write } from "./output.ts";
 import { cut, printable } from "./render.ts";
-import type { Column, Row } from "./tables/listing.ts";
+import { type Column, Layout, type Row } from "./table.ts";
 
-/** How often it is drawn at least, as ages grow, and how often lainlet is asked whether it is current; in ms. */
+/** Intervals in ms: of drawing, as ages grow, and of checking that lainlet is current. */
 const REDRAW = 1_000;
-const ASK = 5_000;
+const CHECK = 5_000;
 
-/** @see ECMA-48 and xterm's control sequences: the other screen, the cursor, erasing */
+/** Control sequences: alternate screen, cursor, erasing. @see ECMA-48, and xterm's control sequences */
 const ENTER = "\x1b[?1049h\x1b[?25l";
 const LEAVE = "\x1b[?25h\x1b[?1049l";
 const HOME = "\x1b[H";
 const END_OF_LINE = "\x1b[K";
 const BELOW = "\x1b[J";
 
-/** The numbers of signals, which make the exit code; 128 and these, as shells say it. */
+/** Signals by number: the exit code is 128 plus that, as in shells. */
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
-/** A table that fills the terminal, and is drawn anew. */
+/** A table that fills the terminal and is redrawn. */
 export class Screen implements Disposable {
   #rows?: readonly Row[];
   #problem = "";
@@ -41,13 +41,13 @@ export class Screen implements Disposable {
       });
     }
     Deno.addSignalListener("SIGWINCH", this.#draw);
-    const ask = async () => this.#stale = await whyStale(command.base);
-    this.#timers = [setInterval(this.#draw, REDRAW), setInterval(ask, ASK)];
-    ask();
+    const check = async () => this.#stale = await staleReason(command.base);
+    this.#timers = [setInterval(this.#draw, REDRAW), setInterval(check, CHECK)];
+    check();
     this.draw();
   }
 
-  /** How the watch is doing, for its options. */
+  /** Of the watch's options. */
   readonly onStatus = ({ problem = "" }: WatchStatus) => {
     this.#problem = printable(problem);
     this.draw();
@@ -71,9 +71,9 @@ export class Screen implements Disposable {
       this.#stale && `not current: ${this.#stale}`;
     const left = printable(`lainlet ${name} ${argument}`.trimEnd());
     if (problem === "") {
-      return cut(`${left}   ${base}   ${time()}`, width);
+      return cut(`${left}   ${base}   ${clock(new Date())}`, width);
     }
-    return yellow(cut(`${time()} ${problem}`, width));
+    return yellow(cut(`${clock(new Date())} ${problem}`, width));
   }
 
   #table(width: number, height: number): string[] {

@@ -1,5 +1,4 @@
 import { bold, green, red, yellow } from "@std/fmt/colors";
-import { format } from "@std/fmt/duration";
 import debug from "../../apis/debug.ts";
 import {
   Client,
@@ -8,24 +7,24 @@ import {
   RefusedError,
 } from "../client/client.ts";
 import { oneLine } from "../client/errors.ts";
-import { Layout } from "./layout.ts";
+import { age } from "../model/format.ts";
 import { fold, printable, table } from "./render.ts";
-import { type Cell, cell, type Column } from "./tables/listing.ts";
+import { type Cell, cell, type Column, Layout } from "./table.ts";
 
-/** How a lainlet is doing. */
+/** Status of a lainlet. */
 export interface Status {
   readonly addr: string;
   readonly version: string;
   readonly ready: boolean;
-  /** Why it is not; "" when it is. */
+  /** Why it is not ready; "" when it is. */
   readonly reason: string;
   readonly debug: Data<"/debug">;
 }
 
 /**
- * Asks a lainlet how it is doing.
+ * Reads the status of a lainlet.
  *
- * @throws {RefusedError} when it refuses that
+ * @throws {RefusedError} when it refuses
  * @throws {PeerError} when it cannot be reached, or is not lainlet
  */
 export async function readStatus(base: string): Promise<Status> {
@@ -38,7 +37,7 @@ export async function readStatus(base: string): Promise<Status> {
       throw error;
     }),
   ]);
-  // Only here, as it is large, and a lainlet that serves has no use for it.
+  // Imported here, as it is large and the server does not need it.
   const { Value } = await import("@sinclair/typebox/value");
   const first = Value.Errors(debug.answer, state).First();
   if (first !== undefined) {
@@ -53,23 +52,22 @@ export async function readStatus(base: string): Promise<Status> {
   };
 }
 
-/** What is told of each watcher. */
-const WATCHERS: readonly Column[] = [
+const WATCHER_COLUMNS: readonly Column[] = [
   { title: "" },
   { title: "KEYS", align: "right" },
-  { title: "STREAMS", align: "right", spare: 1 },
+  { title: "STREAMS", align: "right", priority: 1 },
   { title: "REJECTED", align: "right" },
   { title: "DIFFERENCES", align: "right" },
-  { title: "LAST EVENT", least: 24, cut: "middle" },
+  { title: "LAST EVENT", minWidth: 24, cut: "middle" },
 ];
 
-/** A status for people, a line each. @param width of the terminal, in characters */
+/** A status as lines. @param width of the terminal, in characters */
 export function renderStatus(status: Status, width: number): string[] {
   const { addr, version, ready, reason, debug } = status;
   const { store, watchers } = debug;
   return [
     ...ready
-      ? [green("in step with the store")]
+      ? [green("up to date")]
       : fold(`not ready: ${printable(reason)}`, width).map(red),
     `${bold("lainlet")} ${printable(version)} at ${addr}`,
     "",
@@ -81,7 +79,7 @@ export function renderStatus(status: Status, width: number): string[] {
       ["confirmed", ago(store.confirmed)],
       ["reconnects", String(store.reconnects)],
       ["missed changes", counted(store.missed)],
-      ["streams", `${debug.goroutines} of ${debug.topics} states`],
+      ["streams", `${debug.goroutines} of ${debug.topics} topics`],
       ["refused, slow", `${counted(debug.refused)}, ${counted(debug.slow)}`],
       ["connections", String(debug.connections)],
     ]).map((line) => INDENT + line),
@@ -111,9 +109,9 @@ function watcherLines(
       countCell(watcher.Differences),
       cell(lastOf(watcher)),
     ],
-    isWell: true,
+    isOk: true,
   }));
-  const layout = new Layout(WATCHERS, rows, false, width);
+  const layout = new Layout(WATCHER_COLUMNS, rows, false, width);
   return [layout.header(), ...rows.map((row) => layout.line(row))];
 }
 
@@ -140,11 +138,6 @@ function lastOf(
 /** @param time of RFC 3339; "": never */
 function ago(time: string): string {
   if (time === "") return "never";
-  const seconds = Math.max(
-    0,
-    Math.round((Date.now() - Date.parse(time)) / 1000),
-  );
-  if (seconds === 0) return "now";
-  const text = format(seconds * 1000, { style: "narrow", ignoreZero: true });
-  return `${text} ago`;
+  const text = age(Date.parse(time));
+  return text === "now" ? text : `${text} ago`;
 }

@@ -1,48 +1,135 @@
 /**
- * Numbers, times and versions in words.
+ * Numbers, times, versions and names as text, and the order of names.
  *
  * @module
  */
-import type { Reservation } from "./nodes.ts";
 
-/** To make one takes long, so there is one. */
+/** Shared: creating one is slow. */
 const NUMBERS = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 
-/** What a node has, in what that is counted, and what this is called. */
-export const UNITS = { CPU: [1, ""], memory: [2 ** 30, " GB"] } as const;
-
-/** `45 of 48`, `151 of 8 GB`; GB as the scheduler has it, of 2³⁰ bytes. */
-export function reservedText(
-  { capacity, limits }: Reservation,
-  of: keyof typeof UNITS,
-): string {
-  const [unit, name] = UNITS[of];
-  const count = (value: number) => NUMBERS.format(value / unit);
-  return capacity === undefined
-    ? `${count(limits)}${name}`
-    : `${count(limits)} of ${count(capacity)}${name}`;
+/** A number with at most one decimal: `2,700`, `1.5`. */
+export function number(value: number): string {
+  return NUMBERS.format(value);
 }
 
-/** `1 pod`, `2 pods`; what is many may be given: `1 pod is`, `2 pods are`. */
+/** `1 pod`, `2 pods`; a plural of its own may be given: `1 pod is`, `2 pods are`. */
 export function plural(
   count: number,
   one: string,
   many = `${one}s`,
 ): string {
-  return `${NUMBERS.format(count)} ${count === 1 ? one : many}`;
+  return `${number(count)} ${count === 1 ? one : many}`;
 }
 
-/** A version as one can tell it: of a commit's name the beginning. */
-export function shortVersion(version: string): string {
-  return version.replace(/[0-9a-f]{12,}/g, (hash) => hash.slice(0, 7));
+/** Three digits of a measurement: `0.12`, `3.4`, `1240`. */
+export function measured(value: number): string {
+  return value >= 100 ? String(Math.round(value)) : String(+value.toFixed(2));
 }
 
-/** How long ago, in one unit: `now`, `40 s`, `5 min`, `3 h`, `12 d`. @param ms how long */
-export function ago(ms: number): string {
-  const seconds = Math.max(0, ms / 1000);
-  if (seconds < 1) return "now";
+/** @param share of 1 */
+export function percent(share: number): string {
+  return `${Math.round(100 * share)}%`;
+}
+
+/** `32 MiB` */
+export function bytes(value: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const power = Math.floor(Math.log2(Math.max(1, value)) / 10);
+  const index = Math.min(units.length - 1, power);
+  return `${measured(value / 1024 ** index)} ${units[index]}`;
+}
+
+/** A node's resources, and in which unit they are counted; GB of 2³⁰ bytes, as the scheduler has them. */
+export const RESOURCES = {
+  CPU: { size: 1, unit: "" },
+  memory: { size: 2 ** 30, unit: " GB" },
+} as const;
+
+export type Resource = keyof typeof RESOURCES;
+
+/** What the limits of containers reserve of a node's capacity, where that is known. */
+export interface Reservation {
+  readonly limits: number;
+  readonly capacity?: number;
+}
+
+/** `45 of 48`, `151 of 8 GB` */
+export function reservedText(
+  { capacity, limits }: Reservation,
+  resource: Resource,
+): string {
+  const { size, unit } = RESOURCES[resource];
+  const reserved = number(limits / size);
+  return capacity === undefined
+    ? `${reserved}${unit}`
+    : `${reserved} of ${number(capacity / size)}${unit}`;
+}
+
+/** A time span in one unit: `340 ms`, `40 s`, `5 min`, `3 h`, `12 d`. @param ms its length */
+export function duration(ms: number): string {
+  if (ms < 1000) return `${measured(Math.max(0, ms))} ms`;
+  const seconds = ms / 1000;
   if (seconds < 90) return `${Math.round(seconds)} s`;
   if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`;
   if (seconds < 36 * 3600) return `${Math.round(seconds / 3600)} h`;
   return `${Math.round(seconds / 86400)} d`;
+}
+
+/** How long ago a time was: `now`, `40 s`, `5 min`. @param time in ms since 1970 */
+export function age(time: number, now = Date.now()): string {
+  return now - time < 1000 ? "now" : duration(now - time);
+}
+
+/** A time of day, `18:05:33`. */
+export function clock(time: Date): string {
+  return time.toTimeString().slice(0, 8);
+}
+
+/** A day and a time, `2026-11-24 18:05:33`. */
+export function timestamp(time: Date): string {
+  // Sweden writes times as ISO 8601 does.
+  return time.toLocaleString("sv");
+}
+
+/** A time of day, with the day when that is not today. */
+export function clockOrTimestamp(time: Date, now = new Date()): string {
+  return time.toDateString() === now.toDateString()
+    ? clock(time)
+    : timestamp(time);
+}
+
+/** An address with its port, where it has one. */
+export function addressText(ip: string, port = 0): string {
+  return ip === "" || port === 0 ? ip : `${ip}:${port}`;
+}
+
+/** A version with its hashes cut to seven characters, as Git shows them. */
+export function shortVersion(version: string): string {
+  return version.replace(/[0-9a-f]{12,}/g, (hash) => hash.slice(0, 7));
+}
+
+/** A container's id, cut as Docker cuts it. */
+export function shortId(id: string): string {
+  return /^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id;
+}
+
+/**
+ * A key that sorts text by the numbers in it: node2 before node10, 172.20.9.1
+ * before 172.20.10.1. Each number is preceded by its length.
+ */
+export function naturalKey(text: string): string {
+  return text.replace(
+    /\d+/g,
+    (digits) => String.fromCharCode(0x30 + digits.length) + digits,
+  );
+}
+
+/** Sorts by texts, and by the numbers in them. */
+export function sortNaturally<T>(
+  items: Iterable<T>,
+  textOf: (item: T) => string,
+): T[] {
+  return Array.from(items, (item) => [naturalKey(textOf(item)), item] as const)
+    .sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0)
+    .map(([, item]) => item);
 }

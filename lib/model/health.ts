@@ -1,11 +1,11 @@
 /**
- * How a group or a pod is, in the store's own words, and what of that an
- * operator has to know.
+ * Health of a pod or a group: what the store reports, and which of that is a
+ * problem.
  *
  * @module
  */
 
-/** What the overview says of a group or a pod; what the store does not say is left out. */
+/** What the overview says of a pod or a group; what the store does not report is absent. */
 export interface Reported {
   readonly State?: string;
   readonly Health?: string;
@@ -17,13 +17,7 @@ export interface Reported {
   readonly Target?: string;
 }
 
-/** Why something is not well: what it is filtered by, and in words. */
-export interface Problem {
-  readonly kind: ProblemKind;
-  readonly text: string;
-}
-
-/** What can be wrong with a pod; states are named as the store does. */
+/** What may be wrong with a pod; states are named as the store names them. */
 export const PROBLEMS = {
   oom: "killed for memory",
   error: "error",
@@ -40,7 +34,7 @@ export const PROBLEMS = {
 
 export type ProblemKind = keyof typeof PROBLEMS;
 
-/** The worst first. */
+/** Kinds of problems, the worst first. */
 export const PROBLEM_KINDS = [
   "oom",
   "error",
@@ -55,15 +49,24 @@ export const PROBLEM_KINDS = [
   "told",
 ] as const satisfies readonly ProblemKind[];
 
-/** From so many on, somebody should look. */
+export interface Problem {
+  readonly kind: ProblemKind;
+  /** With its details: `restarted 12 times`, or the last error. */
+  readonly text: string;
+}
+
+/** How something is marked, in both tables and the dashboard; `off`: stopped. */
+export type Status = "good" | "bad" | "off";
+
+/** Restarts from which on they are a problem. */
 const RESTARTS_LIMIT = 10;
 
-/** States in which there is no container, nor is there to be one. */
-const AT_REST: ReadonlySet<string> = new Set(["paused", "removed"]);
+/** States without a container, in which none is wanted. */
+const STOPPED_STATES: ReadonlySet<string> = new Set(["paused", "removed"]);
 
-/** How a pod or a group is. */
+/** Health of a pod or a group. */
 export interface Health {
-  /** "" when the store does not say. */
+  /** Words of the store; "" when it does not report them. */
   readonly state: string;
   readonly health: string;
   readonly restarts: number;
@@ -71,14 +74,14 @@ export interface Health {
   readonly updated?: number;
   readonly error: string;
   readonly isOom: boolean;
-  /** It is meant not to run. */
+  /** It is not to run. */
   readonly isStopped: boolean;
-  /** Nothing when it is well; the worst first. */
+  /** The worst first; none when it is OK. */
   readonly problems: readonly Problem[];
 }
 
-/** @param hasAddress whether it can be reached */
-export function healthOf(told: Reported, hasAddress: boolean): Health {
+/** @param hasAddress whether it has an address, or needs none */
+export function healthOf(reported: Reported, hasAddress: boolean): Health {
   const {
     State: state = "",
     Health: health = "",
@@ -86,41 +89,31 @@ export function healthOf(told: Reported, hasAddress: boolean): Health {
     LastError: error = "",
     OOMKilled: isOom = false,
     Target: target = "",
-  } = told;
-  const isStopped = target === "stop" || AT_REST.has(state);
-  return {
-    state,
-    health,
-    restarts,
-    updated: timeOf(told.Updated),
-    error,
-    isOom,
-    isStopped,
-    problems: isStopped
-      ? []
-      : problemsOf({ state, health, restarts, error, isOom, hasAddress }),
-  };
-}
-
-function problemsOf(
-  { error, hasAddress, health, isOom, restarts, state }:
-    & Pick<Health, "error" | "health" | "isOom" | "restarts" | "state">
-    & { hasAddress: boolean },
-): Problem[] {
-  const isSo: Partial<Record<ProblemKind, boolean>> = {
+  } = reported;
+  const isStopped = target === "stop" || STOPPED_STATES.has(state);
+  const has: Partial<Record<ProblemKind, boolean>> = {
     oom: isOom,
     unhealthy: health === "unhealthy",
     address: !hasAddress,
     restarts: restarts >= RESTARTS_LIMIT,
     told: error !== "",
   };
-  return PROBLEM_KINDS.filter((kind) => kind === state || isSo[kind])
-    .map((kind) => ({ kind, text: textOf(kind, restarts, error) }));
-}
-
-function textOf(kind: ProblemKind, restarts: number, error: string): string {
-  if (kind === "restarts") return `restarted ${restarts} times`;
-  return kind === "told" ? error : PROBLEMS[kind];
+  const details: Partial<Record<ProblemKind, string>> = {
+    restarts: `restarted ${restarts} times`,
+    told: error,
+  };
+  return {
+    state,
+    health,
+    restarts,
+    updated: timeOf(reported.Updated),
+    error,
+    isOom,
+    isStopped,
+    problems: isStopped ? [] : PROBLEM_KINDS
+      .filter((kind) => kind === state || has[kind])
+      .map((kind) => ({ kind, text: details[kind] ?? PROBLEMS[kind] })),
+  };
 }
 
 /** In ms since 1970; the store writes the year 1 for never. */
@@ -131,7 +124,56 @@ function timeOf(updated: Reported["Updated"]): number | undefined {
   return time > 0 ? time : undefined;
 }
 
-/** What is wrong, in a line; "" when nothing is. */
+export function hasProblem({ problems }: Pick<Health, "problems">): boolean {
+  return problems.length > 0;
+}
+
+/** Its rank among problems: 0 is the worst, a healthy one comes last. */
+export function severity({ problems }: Pick<Health, "problems">): number {
+  const [worst] = problems;
+  return worst === undefined
+    ? PROBLEM_KINDS.length
+    : PROBLEM_KINDS.indexOf(worst.kind);
+}
+
+export function statusOf(health: Health): Status {
+  if (health.isStopped) return "off";
+  return hasProblem(health) ? "bad" : "good";
+}
+
+/** All problems with their details, in a line; "" when there are none. */
 export function problemText({ problems }: Pick<Health, "problems">): string {
   return problems.map(({ text }) => text).join(", ");
+}
+
+/** Short texts of all problems: not the last error itself, only that there is one. */
+export function problemLabels(
+  { problems }: Pick<Health, "problems">,
+): string[] {
+  return problems.map(({ kind, text }) =>
+    kind === "told" ? PROBLEMS.told : text
+  );
+}
+
+/** Words of the store that mean that all is well. */
+const OK_WORDS: ReadonlySet<string> = new Set([
+  "",
+  "healthy",
+  "none",
+  "success",
+]);
+
+/**
+ * Its status in words: its problems, or the store's own words, or OK.
+ *
+ * @param problems what stands for its problems
+ */
+export function statusText(
+  health: Health,
+  problems: string = problemText(health),
+): string {
+  const { isStopped, state } = health;
+  if (isStopped) return state === "paused" ? "paused" : "stopped";
+  const words = [state, health.health].filter((word) => !OK_WORDS.has(word));
+  return problems || words.join(", ") || "OK";
 }

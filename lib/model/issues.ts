@@ -1,27 +1,32 @@
 /**
- * What somebody has to look at, the worst first.
+ * What needs attention, the worst first.
  *
  * @module
  */
-import { PROBLEM_KINDS, type ProblemKind, problemText } from "./health.ts";
-import type { Group, Pod } from "./groups.ts";
-import type { Model } from "./mod.ts";
+import { plural, reservedText, type Resource } from "./format.ts";
+import {
+  hasProblem,
+  PROBLEM_KINDS,
+  type ProblemKind,
+  problemText,
+  severity,
+} from "./health.ts";
+import type { Link, Model, Node, Pod } from "./mod.ts";
 import {
   isOvercommitted,
-  type Node,
-  type Reservation,
+  maxReserved,
+  missingPods,
   reservedShare,
-} from "./nodes.ts";
-import type { Link } from "./place.ts";
-import { plural, reservedText, type UNITS } from "./format.ts";
+} from "./status.ts";
 
-/** One kind of trouble: how much of it there is, and what the worst is. */
+/** One kind of trouble, with what has it. */
 export interface Issue {
   readonly title: string;
   /** Where all of it is listed. */
   readonly all: Link;
+  /** The worst first. */
   readonly items: readonly IssueItem[];
-  /** Ways to split it: `12 unhealthy`. */
+  /** Parts of it: `12 unhealthy`. */
   readonly parts: readonly (Link & { readonly text: string })[];
 }
 
@@ -31,22 +36,23 @@ export interface IssueItem extends Link {
 }
 
 export function issuesOf(model: Model): Issue[] {
+  const nodes = [...model.nodes.values()];
   return [
-    trouble(model),
-    podsNotWell(model.pods),
-    shortGroups(model),
-    undeclaredNodes([...model.nodes.values()]),
-    crowdedNodes([...model.nodes.values()]),
-    rejected(model),
-  ].filter((need) => need !== undefined);
+    lainletErrors(model),
+    podProblems(model.pods),
+    incompleteGroups(model),
+    unregisteredNodes(nodes),
+    overcommittedNodes(nodes),
+    invalidValues(model),
+  ].filter((issue) => issue !== undefined);
 }
 
-/** What lainlet could not do while its state is current; that it is not is said above each page. */
-function trouble({ present }: Model): Issue | undefined {
+/** Errors of lainlet while its state is current; that it is stale stands above each view. */
+function lainletErrors({ present }: Model): Issue | undefined {
   if (present.stale || present.problems.length === 0) return undefined;
   const all = { path: ["lainlet"] };
   return {
-    title: "lainlet has trouble",
+    title: "lainlet reports errors",
     all,
     items: present.problems.map((reason) => ({
       name: "lainlet",
@@ -57,8 +63,8 @@ function trouble({ present }: Model): Issue | undefined {
   };
 }
 
-function podsNotWell(pods: readonly Pod[]): Issue | undefined {
-  const bad = pods.filter(({ problems }) => problems.length > 0);
+function podProblems(pods: readonly Pod[]): Issue | undefined {
+  const bad = pods.filter(hasProblem);
   if (bad.length === 0) return undefined;
   const groups = Map.groupBy(bad, ({ app, group }) => `${app}/${group}`);
   const counts = new Map<ProblemKind, number>();
@@ -66,7 +72,7 @@ function podsNotWell(pods: readonly Pod[]): Issue | undefined {
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   return {
-    title: `${plural(bad.length, "pod is", "pods are")} not well, in ${
+    title: `${plural(bad.length, "pod has", "pods have")} a problem, in ${
       plural(groups.size, "group")
     }`,
     all: { path: ["pods"], params: { state: "bad" } },
@@ -75,15 +81,15 @@ function podsNotWell(pods: readonly Pod[]): Issue | undefined {
       path: ["pods"],
       params: { state: kind },
     })),
-    items: [...groups.values()].map((pods) => worst(pods))
-      .sort((a, b) => severity(a[0]) - severity(b[0]))
-      .map(([pod, count]) => ({
-        name: count === 1 ? `${pod.group} ${pod.instance}` : pod.group,
-        reason: count === 1
-          ? problemText(pod)
-          : `${count} pods, the worst ${problemText(pod)}`,
+    items: Array.from(groups.values(), (pods) => ({ pods, worst: worst(pods) }))
+      .sort((a, b) => severity(a.worst) - severity(b.worst))
+      .map(({ pods: { length }, worst }) => ({
+        name: length === 1 ? `${worst.group} ${worst.instance}` : worst.group,
+        reason: length === 1
+          ? problemText(worst)
+          : `${length} pods, the worst: ${problemText(worst)}`,
         path: ["pods"],
-        params: { app: pod.app, state: "bad" },
+        params: { app: worst.app, state: "bad" },
       })),
   };
 }
@@ -102,105 +108,82 @@ const PARTS: Readonly<Record<ProblemKind, string>> = {
   told: "with a last error",
 };
 
-/** Of a group's pods the one that is least well, and how many they are. */
-function worst(pods: readonly Pod[]): [pod: Pod, count: number] {
-  const pod = pods.reduce((a, b) => severity(b) < severity(a) ? b : a);
-  return [pod, pods.length];
+function worst(pods: readonly Pod[]): Pod {
+  return pods.reduce((a, b) => severity(b) < severity(a) ? b : a);
 }
 
-/** How bad it is; 0 is the worst. */
-export function severity({ problems }: Pick<Pod, "problems">): number {
-  const [first] = problems;
-  return first === undefined
-    ? PROBLEM_KINDS.length
-    : PROBLEM_KINDS.indexOf(first.kind);
-}
-
-function shortGroups({ apps }: Model): Issue | undefined {
+function incompleteGroups({ apps }: Model): Issue | undefined {
   const groups = [...apps.values()].flatMap(({ groups }) => groups)
-    .filter(isIncomplete)
+    .filter((group) => missingPods(group) > 0)
     .sort((a, b) => missingPods(b) - missingPods(a));
   if (groups.length === 0) return undefined;
   return {
     title: `${
       plural(groups.length, "group has", "groups have")
-    } fewer instances than asked for`,
+    } fewer pods than wanted`,
     all: { path: ["apps"], params: { show: "short" } },
     parts: [],
-    items: groups.map(({ app, error, instances, name, wanted }) => ({
+    items: groups.map(({ app, error, name, pods, wanted }) => ({
       name,
-      reason: `${instances} of ${wanted}${error && `: ${error}`}`,
+      reason: `${pods.length} of ${wanted}${error && `: ${error}`}`,
       path: ["app", app],
     })),
   };
 }
 
-function missingPods({ instances, wanted = 0 }: Group): number {
-  return wanted - instances;
-}
-
-/** Whether there are fewer pods than asked for. */
-export function isIncomplete(group: Group): boolean {
-  return missingPods(group) > 0;
-}
-
-function undeclaredNodes(nodes: readonly Node[]): Issue | undefined {
+function unregisteredNodes(nodes: readonly Node[]): Issue | undefined {
   const unknown = nodes.filter(({ value }) => value === undefined);
   if (unknown.length === 0) return undefined;
   return {
-    title: `The scheduler has not declared ${
-      plural(unknown.length, "node that is", "nodes that are")
-    } in use`,
+    title: plural(
+      unknown.length,
+      "node runs pods but is not registered",
+      "nodes run pods but are not registered",
+    ),
     all: { path: ["nodes"], params: { sort: "state" } },
     parts: [],
     items: unknown.map(({ name, pods }) => ({
       name,
-      reason: `${
-        plural(pods.length, "pod says it is", "pods say they are")
-      } there`,
+      reason: `${plural(pods.length, "pod")} there`,
       path: ["node", name],
     })),
   };
 }
 
-function crowdedNodes(nodes: readonly Node[]): Issue | undefined {
+function overcommittedNodes(nodes: readonly Node[]): Issue | undefined {
   const over = nodes.filter(isOvercommitted)
     .sort((a, b) => maxReserved(b) - maxReserved(a));
   if (over.length === 0) return undefined;
   return {
-    title: `${plural(over.length, "node is", "nodes are")} over what ${
-      over.length === 1 ? "it has" : "they have"
-    }`,
-    all: { path: ["nodes"], params: { sort: "-load" } },
+    title: `${plural(over.length, "node is", "nodes are")} overcommitted`,
+    all: { path: ["nodes"], params: { sort: "-reserved" } },
     parts: [],
-    items: over.map(({ cpu, memory, name }) => ({
-      name,
-      reason: [overOf(memory, "memory"), overOf(cpu, "CPU")]
+    items: over.map((node) => ({
+      name: node.name,
+      reason: [overcommitment(node, "memory"), overcommitment(node, "CPU")]
         .filter((text) => text !== "").join(", "),
-      path: ["node", name],
+      path: ["node", node.name],
     })),
   };
 }
 
-/** Which part of its scarcer means may be used. */
-export function maxReserved(
-  { cpu, memory }: Pick<Node, "cpu" | "memory">,
-): number {
-  return Math.max(reservedShare(cpu), reservedShare(memory));
+function overcommitment({ cpu, memory }: Node, resource: Resource): string {
+  const reservation = resource === "CPU" ? cpu : memory;
+  return reservedShare(reservation) > 1
+    ? `${resource}: ${reservedText(reservation, resource)} reserved`
+    : "";
 }
 
-function overOf(load: Reservation, of: keyof typeof UNITS): string {
-  return reservedShare(load) > 1 ? `${of}: ${reservedText(load, of)}` : "";
-}
-
-function rejected({ present }: Model): Issue | undefined {
+function invalidValues({ present }: Model): Issue | undefined {
   const values = Object.entries(present.rejected);
   if (values.length === 0) return undefined;
   const all = { path: ["lainlet"] };
   return {
-    title: `${
-      plural(values.length, "value of the store is", "values of the store are")
-    } not taken`,
+    title: plural(
+      values.length,
+      "invalid value ignored",
+      "invalid values ignored",
+    ),
     all,
     parts: [],
     items: values.map(([name, reason]) => ({ name, reason, ...all })),

@@ -1,34 +1,99 @@
 /**
- * The overview as the dashboard's views need it. What is made of one value is
- * made once, so what did not change is the same object from state to state.
+ * The cluster as people see it: apps, groups, pods, nodes, portals and
+ * settings, made of the overview. What is made of one value of the overview is
+ * made once: what did not change is the same object in the next state.
  *
  * @module
  */
 import type { Data } from "../client/client.ts";
 import { memo } from "../memo.ts";
-import {
-  type Container,
-  type Group,
-  groupOf,
-  type GroupValue,
-  type Pod,
-} from "./groups.ts";
-import { sortNaturally } from "./natural.ts";
-import { type Node, nodesOf } from "./nodes.ts";
-
-export type { Container, Group, Node, Pod };
+import { type Reservation, sortNaturally } from "./format.ts";
+import { type Health, healthOf, type Reported } from "./health.ts";
 
 type Overview = Data<"overview">;
+type GroupValue =
+  & Overview[`group/${string}`]
+  & Reported
+  & { readonly Instances?: number };
+type PodValue = GroupValue["PodInfos"][number] & Reported;
 type DependsValue = Overview[`depends/${string}`];
+
+/** A view of the dashboard. */
+export interface Link {
+  /** `["app", "console"]` */
+  readonly path: readonly string[];
+  readonly params?: Params;
+}
+
+/** Filters and order of a view; an empty one is like none. */
+export type Params = Readonly<Record<string, string>>;
+
+/** A running container. Names are well-formed, as URLs need them: a lone surrogate is U+FFFD. */
+export interface Container {
+  readonly id: string;
+  readonly app: string;
+  readonly group: string;
+  readonly instance: number;
+  /** "" while it has none. */
+  readonly ip: string;
+  readonly node: string;
+  readonly info: PodValue["ContainerInfos"][number];
+}
+
+/** An instance of a group, at the node and address of its first container. */
+export interface Pod extends Health {
+  /** `<app>/<group>/<instance>` */
+  readonly key: string;
+  readonly app: string;
+  readonly group: string;
+  readonly instance: number;
+  /** "" while it is on none. */
+  readonly node: string;
+  readonly ip: string;
+  /** 0: none. */
+  readonly port: number;
+  readonly version: string;
+  readonly containers: readonly Container[];
+}
+
+/** The pods of one proc. */
+export interface Group extends Health {
+  readonly app: string;
+  readonly name: string;
+  /** How many pods there are to be, where the store says so. */
+  readonly wanted?: number;
+  readonly pods: readonly Pod[];
+  readonly annotation: string;
+  /** Where routers mount it: `shop.example/`. */
+  readonly mountpoints: readonly string[];
+  /** Services that it uses, by the names of their portals. */
+  readonly dependencies: readonly string[];
+}
+
 export interface App {
   readonly name: string;
-  /** Of its pods, of which some may be behind; each once. */
+  /** Of its pods, each once. */
   readonly versions: readonly string[];
   readonly groups: readonly Group[];
   readonly pods: readonly Pod[];
 }
 
-/** Pods that make a service reachable for an app on a node. Names are well-formed, as a {@linkcode Container}'s. */
+/** A machine that is registered, or that only containers name. */
+export interface Node {
+  readonly name: string;
+  readonly ip: string;
+  /** What the scheduler registered; absent: nothing. */
+  readonly value?: NodeValue;
+  readonly pods: readonly Pod[];
+  /** In CPUs. */
+  readonly cpu: Reservation;
+  /** In bytes. */
+  readonly memory: Reservation;
+}
+
+type NodeValue = Readonly<Record<string, unknown>>;
+
+/** The pods through which an app on a node reaches a service. Names are well-formed, as a {@linkcode Container}'s. */
 export interface Portal {
   readonly service: string;
   readonly node: string;
@@ -36,7 +101,7 @@ export interface Portal {
   readonly addresses: readonly string[];
 }
 
-/** One state of everything, sorted as people count. */
+/** One state of the cluster; names are in natural order. */
 export interface Model {
   readonly apps: ReadonlyMap<string, App>;
   readonly pods: readonly Pod[];
@@ -49,10 +114,33 @@ export interface Model {
     readonly (readonly [number, Overview[`sample/${string}`]])[];
 }
 
+export function modelOf(overview: Overview): Model {
+  const groups = membersOf(overview, "group")
+    .map(([key, value]) => memo(groupsMade, value, () => groupOf(key, value)));
+  const apps = appsOf(groups);
+  const pods = [...apps.values()].flatMap((app) => app.pods);
+  return {
+    apps,
+    pods,
+    nodes: nodesOf(membersOf(overview, "node"), pods),
+    portals: membersOf(overview, "depends").flatMap(([service, value]) =>
+      memo(portalsMade, value, () => portalsOf(service, value))
+    ),
+    config: membersOf(overview, "config"),
+    present: overview["lainlet/present"],
+    samples: membersOf(overview, "sample")
+      .map(([time, sample]): Model["samples"][number] => [Number(time), sample])
+      .sort(([a], [b]) => a - b),
+  };
+}
+
+const groupsMade = new WeakMap<GroupValue, Group>();
+const portalsMade = new WeakMap<DependsValue, readonly Portal[]>();
+
 type Kind = "config" | "depends" | "group" | "node" | "sample";
 
-/** The members of a kind, by the rest of their name. */
-function members<K extends Kind>(
+/** The members of a kind, by the rest of their names. */
+function membersOf<K extends Kind>(
   overview: Overview,
   kind: K,
 ): [name: string, value: Overview[`${K}/${string}`]][] {
@@ -62,38 +150,62 @@ function members<K extends Kind>(
     .map((key) => [key.slice(kind.length + 1), overview[key]]);
 }
 
-export function modelOf(overview: Overview): Model {
-  const groups = members(overview, "group")
-    .map(([key, value]) => memo(madeGroups, value, () => groupOf(key, value)));
-  const apps = appsOf(groups);
-  const pods = [...apps.values()].flatMap((app) => app.pods);
+/** @param key `<app>/<group>` */
+function groupOf(key: string, value: GroupValue): Group {
+  const { PodInfos, Instances } = value;
+  const slash = key.indexOf("/");
+  const app = key.slice(0, slash);
+  const name = key.slice(slash + 1);
+  const annotation = PodInfos[0]?.Annotation ?? "";
+  const services = PodInfos.flatMap(({ Dependencies }) =>
+    Dependencies.map(({ PodName }) => PodName)
+  );
   return {
-    apps,
-    pods,
-    nodes: nodesOf(members(overview, "node"), pods),
-    portals: members(overview, "depends").flatMap(([pod, value]) =>
-      memo(madePortals, value, () => portalsOf(pod, value))
-    ),
-    config: members(overview, "config"),
-    present: overview["lainlet/present"],
-    samples: members(overview, "sample")
-      .map(([time, sample]): Model["samples"][number] => [Number(time), sample])
-      .sort(([a], [b]) => a - b),
+    ...healthOf(value, true),
+    app,
+    name,
+    wanted: Instances,
+    annotation,
+    mountpoints: mountpointsOf(annotation),
+    dependencies: [...new Set(services)],
+    pods: PodInfos.map((pod) => podOf(app, name, pod)),
   };
 }
 
-const madeGroups = new WeakMap<GroupValue, Group>();
-const madePortals = new WeakMap<DependsValue, readonly Portal[]>();
+function podOf(app: string, group: string, value: PodValue): Pod {
+  const { ContainerInfos, InstanceNo: instance, Version = "" } = value;
+  const containers = ContainerInfos.map((info) => ({
+    id: info.ContainerId.toWellFormed(),
+    app,
+    group,
+    instance,
+    ip: info.ContainerIp,
+    node: (info.NodeName || info.NodeIp).toWellFormed(),
+    info,
+  }));
+  const { ip = "", info, node = "" } = containers[0] ?? {};
+  return {
+    ...healthOf(value, ip !== ""),
+    key: `${app}/${group}/${instance}`,
+    app,
+    group,
+    instance,
+    node,
+    ip,
+    port: info?.Expose ?? 0,
+    version: Version,
+    containers,
+  };
+}
 
-function portalsOf(pod: string, value: DependsValue): Portal[] {
-  return Object.entries(value).flatMap(([node, apps]) =>
-    Object.entries(apps).map(([app, { Containers }]) => ({
-      service: pod,
-      node: node.toWellFormed(),
-      app: app.toWellFormed(),
-      addresses: Containers.map(({ IP, Port }) => IP && `${IP}:${Port}`),
-    }))
-  );
+function mountpointsOf(annotation: string): string[] {
+  try {
+    const { mountpoint } = Object(JSON.parse(annotation));
+    return Array.isArray(mountpoint) ? mountpoint.map(String) : [];
+  } catch {
+    // An annotation may be any text.
+    return [];
+  }
 }
 
 function appsOf(groups: readonly Group[]): Map<string, App> {
@@ -102,12 +214,72 @@ function appsOf(groups: readonly Group[]): Map<string, App> {
     sortNaturally(byApp, ([name]) => name).map(([name, groups]) => {
       const pods = groups.flatMap((group) => group.pods);
       const versions = new Set(pods.map(({ version }) => version));
-      return [name, {
-        name,
-        groups,
-        pods,
-        versions: [...versions].filter((version) => version !== ""),
-      }];
+      versions.delete("");
+      return [name, { name, groups, pods, versions: [...versions] }];
     }),
   );
+}
+
+function portalsOf(service: string, value: DependsValue): Portal[] {
+  return Object.entries(value).flatMap(([node, apps]) =>
+    Object.entries(apps).map(([app, { Containers }]) => ({
+      service,
+      node: node.toWellFormed(),
+      app: app.toWellFormed(),
+      addresses: Containers.map(({ IP, Port }) => IP && `${IP}:${Port}`),
+    }))
+  );
+}
+
+/** @param registered by `<name>:<ip>:<ssh port>` */
+function nodesOf(
+  registered: readonly (readonly [string, NodeValue])[],
+  pods: readonly Pod[],
+): Map<string, Node> {
+  const byNode = Map.groupBy(pods, ({ node }) => node);
+  byNode.delete("");
+  const nodes = new Map<string, Node>();
+  for (const [key, value] of registered) {
+    // The address may hold colons.
+    const [, name = key, ip = ""] = /^([^:]*):(.*):[^:]*$/.exec(key) ?? [];
+    nodes.set(name, nodeOf(name, ip, byNode.get(name) ?? [], value));
+  }
+  for (const [name, pods] of byNode) {
+    if (nodes.has(name)) continue;
+    const ip = pods[0]?.containers[0]?.info.NodeIp ?? "";
+    nodes.set(name, nodeOf(name, ip, pods));
+  }
+  return new Map(sortNaturally(nodes, ([name]) => name));
+}
+
+/** The unit in which the scheduler registers memory, in bytes. */
+const GB = 2 ** 30;
+
+function nodeOf(
+  name: string,
+  ip: string,
+  pods: readonly Pod[],
+  value?: NodeValue,
+): Node {
+  const containers = pods.flatMap((pod) => pod.containers);
+  const sum = (limitOf: (info: Container["info"]) => number) =>
+    containers.reduce((total, { info }) => total + limitOf(info), 0);
+  const mem = numberOf(value?.mem);
+  return {
+    name,
+    ip,
+    value,
+    pods,
+    cpu: { limits: sum(({ Cpu }) => Cpu), capacity: numberOf(value?.cpus) },
+    memory: {
+      limits: sum(({ Memory }) => Memory),
+      capacity: mem && mem * GB,
+    },
+  };
+}
+
+/** A number that the scheduler registered, perhaps as text. */
+function numberOf(value: unknown): number | undefined {
+  const number = typeof value === "string" ? Number(value) : value;
+  return typeof number === "number" && number > 0 ? number : undefined;
 }

@@ -1,21 +1,21 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { clock } from "./parts.tsx";
+import { clock } from "../model/format.ts";
 import "./chart.css";
 
-/** Values at times, in seconds since 1970; one list for each line. */
+/** Values of each line, at times in seconds since 1970. */
 export interface Series {
   readonly title: string;
   readonly names: readonly string[];
   readonly times: readonly number[];
   readonly values: readonly (readonly number[])[];
   readonly format: (value: number) => string;
-  /** The least that the chart is high, whatever the values are. */
-  readonly least?: number;
-  /** Round values are powers of two. */
+  /** Least upper end of the scale. */
+  readonly minTop?: number;
+  /** Marks of the scale are powers of two. */
   readonly isBinary?: boolean;
-  /** A line from which on it is bad, and its name. */
+  /** A line above which values are bad, and its name. */
   readonly limit?: { readonly name: string; readonly value: number };
 }
 
@@ -24,21 +24,21 @@ const HEIGHT = 160;
 /** In seconds. */
 const HOUR = 3600;
 
-/** How far round values in bytes are from each other. */
+/** Distances between marks of a scale of bytes. */
 const POWERS = Array.from({ length: 40 }, (_, i) => 2 ** i);
 
-/** A chart over time; what it shows, at present or under the pointer, is also said in words. */
+/** A chart over time; its caption has the values under the pointer, or the newest. */
 export function Chart(series: Series) {
   const { title, names, times, values, format, limit } = series;
-  const place = useRef<HTMLDivElement>(null);
+  const container = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
-  /** Under the pointer; the newest when it is elsewhere. */
+  /** Of the values under the pointer; null without one. */
   const [index, setIndex] = useState<number | null>(null);
 
   useEffect(() => {
-    const element = place.current;
+    const element = container.current;
     if (element === null) return;
-    const nothing = (): uPlot.AlignedData => [[], ...names.map(() => [])];
+    const emptyData = (): uPlot.AlignedData => [[], ...names.map(() => [])];
     const draw = () => {
       plot.current?.destroy();
       plot.current = new uPlot(
@@ -47,7 +47,7 @@ export function Chart(series: Series) {
           width: element.clientWidth,
           height: HEIGHT,
         },
-        plot.current?.data ?? nothing(),
+        plot.current?.data ?? emptyData(),
         element,
       );
     };
@@ -89,25 +89,28 @@ export function Chart(series: Series) {
           <time>{clock(new Date(time * 1000))}</time>
         )}
       </figcaption>
-      <div ref={place} role="img" aria-label={`${title} in the last hour`} />
+      <div
+        ref={container}
+        role="img"
+        aria-label={`${title} in the last hour`}
+      />
     </figure>
   );
 }
 
-/** With the page's colours, which follow the light: a canvas takes no variables. */
+/** Options with the page's colours: a canvas takes no variables of CSS. */
 function options(
-  place: HTMLElement,
-  { format, isBinary, least = 0.1, limit, names }: Series,
+  container: HTMLElement,
+  { format, isBinary, minTop = 0.1, limit, names }: Series,
   onIndex: (index: number | null) => void,
 ): Omit<uPlot.Options, "width" | "height"> {
   const colour = (name: string) => {
-    const probe = place.appendChild(document.createElement("i"));
+    const probe = container.appendChild(document.createElement("i"));
     probe.className = name;
     const { color } = getComputedStyle(probe);
     probe.remove();
     return color;
   };
-  /** From one side to the other, whatever is known of the time. */
   const drawLimit = ({ bbox, ctx, valToPos }: uPlot) => {
     if (limit === undefined) return;
     const y = valToPos(limit.value, "y", true);
@@ -120,7 +123,7 @@ function options(
     ctx.stroke();
     ctx.restore();
   };
-  const most = (max: number) => Math.max(max, limit?.value ?? 0) * 1.1;
+  const top = (max: number) => Math.max(max, limit?.value ?? 0) * 1.1;
   const axis = {
     stroke: colour("dim"),
     grid: { stroke: colour("grid"), width: 1 },
@@ -135,7 +138,7 @@ function options(
     cursor: { y: false, drag: { x: false }, points: { size: 6 } },
     scales: {
       x: { range: (_plot, _min, max) => [max - HOUR, max] },
-      y: { range: (_plot, _min, max) => [0, Math.max(most(max), least)] },
+      y: { range: (_plot, _min, max) => [0, Math.max(top(max), minTop)] },
     },
     series: [
       {},

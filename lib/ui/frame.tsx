@@ -1,17 +1,21 @@
 /// <reference lib="dom" />
 /**
- * What stands around each view: where one is, the ways to the others, and
- * whether what is shown is true.
+ * The frame of each view: navigation, search, and whether what is shown is
+ * current.
  *
  * @module
  */
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { icon } from "./icon.ts";
 import { SEARCH } from "./keys.ts";
+import { clock, duration } from "../model/format.ts";
 import type { Model } from "../model/mod.ts";
-import { clock, seconds } from "./parts.tsx";
 import { href, type Route, setQuery } from "./route.ts";
-import { isOld, type Standing, useNow } from "./standing.ts";
+import {
+  type ConnectionState,
+  iconUrl,
+  isOutdated,
+  useNow,
+} from "./connection_state.ts";
 import "./frame.css";
 
 const TABS = [
@@ -24,14 +28,14 @@ const TABS = [
   ["lainlet", ["lainlet"]],
 ] as const;
 
-/** What is on a page of its own, and the view that lists it. */
+/** Views of one thing, and the view that lists them. */
 const LISTS: Readonly<Record<string, string>> = {
   app: "apps",
   container: "pods",
   node: "nodes",
 };
 
-/** Whether a view is the one that is shown, or lists what is shown. */
+/** Whether a tab is the current view, or lists it. */
 function currentOf(tab: string, first: string): "page" | "true" | undefined {
   if (tab === first) return "page";
   return tab === LISTS[first] ? "true" : undefined;
@@ -40,23 +44,23 @@ function currentOf(tab: string, first: string): "page" | "true" | undefined {
 interface FrameProps {
   readonly model?: Model;
   readonly route: Route;
-  readonly standing: Standing;
+  readonly state: ConnectionState;
 }
 
-/** Stays in view above the page, or at least what it has to warn of. */
-export function Frame({ model, route, standing }: FrameProps) {
-  const place = useHeight();
+/** Stays in view above the page; on a phone only its warning does. */
+export function Frame({ model, route, state }: FrameProps) {
+  const top = useHeight();
   const host = model?.present.host ?? "lainlet";
   const domain = model && domainOf(model);
   const [first = ""] = route.path;
-  useMarks(standing, [...route.path, host, domain ?? ""]);
+  useTitle(state, [...route.path, host, domain ?? ""]);
   useLayoutEffect(() => {
-    // Where there is no room for all views, the present one is seen at least.
-    const link = place.current?.querySelector<HTMLElement>("[aria-current]");
+    // Without room for all tabs the current one is scrolled into view.
+    const link = top.current?.querySelector<HTMLElement>("[aria-current]");
     link?.parentElement?.scrollTo({ left: link.offsetLeft - link.offsetWidth });
   }, [first]);
   return (
-    <div class="top" ref={place}>
+    <div class="top" ref={top}>
       <header>
         <a class="brand" href={href([])} title={`${host} ${domain ?? ""}`}>
           <strong>{host}</strong> <span class="dim">{domain}</span>
@@ -81,75 +85,76 @@ export function Frame({ model, route, standing }: FrameProps) {
           value={first === "search" ? route.query : ""}
           onInput={(event) => setQuery(["search"], event.currentTarget.value)}
         />
-        <p class={`status ${standing.kind}`} role="status">{standing.words}</p>
+        <p class={`status ${state.kind}`} role="status">{state.text}</p>
       </header>
-      {isOld(standing) && <Banner host={host} standing={standing} />}
+      {isOutdated(state) && <Banner host={host} state={state} />}
     </div>
   );
 }
 
-/** Says how old that is which is shown; it is no live region, as it says something else each second. */
-function Banner({ host, standing }: { host: string; standing: Standing }) {
-  const { kind, trueAt, why } = standing;
+/** Says since when the page is out of date. It is no live region, as its text changes each second. */
+function Banner({ host, state }: { host: string; state: ConnectionState }) {
+  const { confirmed, kind, reason } = state;
   const now = useNow();
-  const problem = kind === "away"
-    ? `There is no connection to lainlet on ${host}; trying again.`
-    : `lainlet on ${host} does not know whether this is still true.`;
+  const problem = kind === "lost"
+    ? `No connection to lainlet on ${host}; reconnecting.`
+    : `This may be out of date: ${reason || "lainlet cannot confirm it"}`;
   return (
     <div class="banner">
-      <strong>{problem}</strong> {trueAt !== undefined && (
+      <strong>{problem}</strong> {confirmed !== undefined && (
         <span>
-          What is shown is from <time>{clock(new Date(trueAt))}</time>,{" "}
-          <span class="age">{seconds(Math.floor((now - trueAt) / 1000))}</span>
-          {" "}
+          Last confirmed at <time>{clock(new Date(confirmed))}</time>,{" "}
+          <span class="age">
+            {duration(Math.max(1000, now - confirmed))}
+          </span>{" "}
           ago.
         </span>
-      )} <span class="why">{why}</span>
+      )} {kind === "lost" && <span class="why">{reason}</span>}
     </div>
   );
 }
 
-/** The name under which the cluster's apps are reached. */
+/** The domain of the cluster's apps. */
 function domainOf({ config }: Model): string | undefined {
   return config.find(([name]) => name === "domain")?.[1];
 }
 
-/** Says in the title, and by the icon, how things stand, for whoever looks at another page. */
-function useMarks(standing: Standing, names: readonly string[]): void {
+/** Shows the state in the title and the icon, which are seen from other tabs. */
+function useTitle(state: ConnectionState, names: readonly string[]): void {
   const title = [...names, "lainlet"]
     .filter((name, i, all) => name !== "" && all.indexOf(name) === i)
     .join(" · ");
-  const isGood = standing.kind === "good" || standing.kind === "asking";
+  const isGood = state.kind === "current" || state.kind === "connecting";
   const mark = isGood ? "" : "(!) ";
   useEffect(() => {
     document.title = mark + title;
   }, [mark, title]);
   useEffect(() => {
     document.querySelector("link[rel=icon]")
-      ?.setAttribute("href", icon(standing.kind));
-  }, [standing.kind]);
+      ?.setAttribute("href", iconUrl(state.kind));
+  }, [state.kind]);
 }
 
-/** Tells the style how much of the page is covered, for what stays in view below. */
+/** Sets how much of the page is covered, for what sticks below. */
 function useHeight() {
-  const place = useRef<HTMLDivElement>(null);
+  const top = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
-    const element = place.current;
+    const element = top.current;
     if (element === null) return;
     const observer = new ResizeObserver(() => {
       const { style } = document.documentElement;
       const header = element.firstElementChild?.clientHeight ?? 0;
       style.setProperty("--header", `${header}px`);
-      // On a phone the header is not kept in view.
-      const top = parseFloat(getComputedStyle(element).top);
+      // On a phone the header scrolls away.
+      const offset = parseFloat(getComputedStyle(element).top);
       style.setProperty(
         "--top",
-        `${Math.max(0, element.offsetHeight + top)}px`,
+        `${Math.max(0, element.offsetHeight + offset)}px`,
       );
     });
     observer.observe(element);
     observer.observe(document.documentElement);
     return () => observer.disconnect();
   }, []);
-  return place;
+  return top;
 }

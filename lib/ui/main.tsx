@@ -7,44 +7,36 @@
  */
 import "./style.css";
 import { render } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
-import { leave, useArrival } from "./arrival.ts";
+import { useMemo, useState } from "preact/hooks";
+import { keepPosition, useScrollRestoration } from "./scroll.ts";
 import { Boundary, Fault } from "./boundary.tsx";
 import { Frame } from "./frame.tsx";
 import { useKeys } from "./keys.ts";
-import { follow, type Live } from "./live.ts";
+import { type Overview, useOverview } from "./live.ts";
 import { errorMessage } from "../client/client.ts";
 import { type Model, modelOf } from "../model/mod.ts";
-import { Paced } from "./pace.ts";
-import { base, href, type Route, useRoute } from "./route.ts";
-import { isOld, type Standing, standingOf, withFault } from "./standing.ts";
+import { href, type Route, useRoute } from "./route.ts";
+import {
+  type ConnectionState,
+  connectionStateOf,
+  isOutdated,
+  withFault,
+} from "./connection_state.ts";
 import { AppsView, AppView } from "./views/apps.tsx";
 import { ChangesView } from "./views/changes.tsx";
+import { Removed } from "./views/removed.tsx";
 import { ClusterView } from "./views/cluster.tsx";
 import { ConfigView } from "./views/config.tsx";
-import { Gone } from "./views/gone.tsx";
 import { LainletView } from "./views/lainlet.tsx";
-import { NodesView } from "./views/nodes.tsx";
-import { ContainerView, NodeView } from "./views/places.tsx";
-import { PodsView } from "./views/pods.tsx";
+import { NodesView, NodeView } from "./views/nodes.tsx";
+import { ContainerView, PodsView } from "./views/pods.tsx";
 import { SearchView } from "./views/search.tsx";
 import "./print.css";
 
-function useLive(): Live {
-  const [live, setLive] = useState<Live>({});
-  useEffect(() => {
-    const drawn = new Paced(setLive);
-    const end = follow(base(), (live) => drawn.tell(live));
-    return () => {
-      end();
-      drawn.end();
-    };
-  }, []);
-  return live;
-}
-
-/** The model of what came, or why there is none. */
-function made(overview: Live["overview"]): { model?: Model; fault?: string } {
+/** The model of an overview, or why there is none. */
+function modelFor(
+  overview: Overview["overview"],
+): { model?: Model; fault?: string } {
   try {
     return { model: overview && modelOf(overview) };
   } catch (error) {
@@ -54,39 +46,43 @@ function made(overview: Live["overview"]): { model?: Model; fault?: string } {
 }
 
 function Page() {
-  const live = useLive();
+  const live = useOverview();
   const { overview } = live;
-  const { model, fault } = useMemo(() => made(overview), [overview]);
+  const { model, fault } = useMemo(() => modelFor(overview), [overview]);
   const [viewFault, setViewFault] = useState<string>();
-  const route = useRoute(leave);
-  const standing = standingOf(live);
-  useArrival(route, model !== undefined);
+  const route = useRoute(keepPosition);
+  const state = connectionStateOf(live);
+  useScrollRestoration(route, model !== undefined);
   useKeys(route);
   return (
     <>
-      <a class="skip" href="#main" onClick={toMain}>To the content</a>
+      <a class="skip" href="#main" onClick={toMain}>Skip to content</a>
       <Frame
         model={model}
         route={route}
-        standing={withFault(standing, fault ?? viewFault)}
+        state={withFault(state, fault ?? viewFault)}
       />
-      <main id="main" tabIndex={-1} class={isOld(standing) ? "old" : undefined}>
+      <main
+        id="main"
+        tabIndex={-1}
+        class={isOutdated(state) ? "old" : undefined}
+      >
         {fault !== undefined
-          ? <Fault why={fault} />
+          ? <Fault reason={fault} />
           : model === undefined
           ? (
             <p class="loading">
-              {live.problem ?? live.waiting ?? "Asking lainlet …"}
+              {live.problem ?? live.waiting ?? "Connecting to lainlet …"}
             </p>
           )
           : (
-            // Nothing of one view becomes a part of the next one, which would have its focus.
+            // Views share no elements: one that is kept would keep the focus.
             <Boundary
               key={route.path.join("/")}
               from={[model, route]}
               onFault={setViewFault}
             >
-              <View model={model} route={route} standing={standing} />
+              <View model={model} route={route} state={state} />
             </Boundary>
           )}
       </main>
@@ -94,7 +90,7 @@ function Page() {
   );
 }
 
-/** A fragment names a view here, so it cannot name a place. */
+/** A fragment names a view here, and cannot name an element. */
 function toMain(event: Event): void {
   event.preventDefault();
   document.getElementById("main")?.focus();
@@ -103,14 +99,14 @@ function toMain(event: Event): void {
 interface ViewProps {
   readonly model: Model;
   readonly route: Route;
-  readonly standing: Standing;
+  readonly state: ConnectionState;
 }
 
-function View({ model, route, standing }: ViewProps) {
+function View({ model, route, state }: ViewProps) {
   const { path: [view = "", name = "", id = ""], params, query } = route;
   switch (view) {
     case "":
-      return <ClusterView model={model} standing={standing} params={params} />;
+      return <ClusterView model={model} state={state} params={params} />;
     case "apps":
       return <AppsView model={model} params={params} />;
     case "pods":
@@ -121,13 +117,13 @@ function View({ model, route, standing }: ViewProps) {
       const app = model.apps.get(name);
       return app
         ? <AppView model={model} app={app} />
-        : <Gone view="app" name={name} />;
+        : <Removed view="app" name={name} />;
     }
     case "node": {
       const node = model.nodes.get(name);
       return node
         ? <NodeView model={model} node={node} />
-        : <Gone view="node" name={name} />;
+        : <Removed view="node" name={name} />;
     }
     case "container": {
       const pod = model.nodes.get(name)?.pods
@@ -135,14 +131,14 @@ function View({ model, route, standing }: ViewProps) {
       const container = pod?.containers.find((one) => one.id === id);
       return pod && container
         ? <ContainerView pod={pod} container={container} />
-        : <Gone view="container" name={name} id={id} />;
+        : <Removed view="container" name={name} id={id} />;
     }
     case "changes":
       return <ChangesView model={model} params={params} />;
     case "config":
       return <ConfigView model={model} params={params} />;
     case "lainlet":
-      return <LainletView model={model} standing={standing} params={params} />;
+      return <LainletView model={model} state={state} params={params} />;
     case "search":
       return <SearchView model={model} query={query} />;
     default:
@@ -154,10 +150,10 @@ function Missing({ name }: { name: string }) {
   return (
     <>
       <h1>{name}</h1>
-      <p>There is no {name} at present.</p>
+      <p>No view named "{name}".</p>
       <p>
         <a href={href(["search"], name)}>Search for it</a>, or see{" "}
-        <a href={href(["changes"], name)}>what changed of it</a>.
+        <a href={href(["changes"], name)}>its changes</a>.
       </p>
     </>
   );

@@ -1,16 +1,51 @@
+/// <reference lib="dom" />
 /**
- * Small things that several views show.
+ * Small elements that several views show.
  *
  * @module
  */
 import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import type { Difference } from "../client/diff.ts";
 import { isDeeperThan } from "../json.ts";
-import type { Container } from "../model/mod.ts";
+import {
+  addressText,
+  age,
+  plural,
+  type Reservation,
+  reservedText,
+  type Resource,
+  shortId,
+  shortVersion,
+  timestamp,
+} from "../model/format.ts";
+import {
+  type Health,
+  type Status,
+  statusOf,
+  statusText,
+} from "../model/health.ts";
+import type { Container, Pod } from "../model/mod.ts";
+import { podLink } from "../model/search.ts";
+import { reservedShare, type Summary } from "../model/status.ts";
 import { href } from "./route.ts";
 import "./parts.css";
 
-/** A way to an app, which says its name when nothing else. */
+/** A status in words, with a shape, so that it is seen without colours. */
+export function Mark({ status, text }: Pick<Summary, "status" | "text">) {
+  return <span class={`mark ${status}`}>{text}</span>;
+}
+
+/** The status of a pod. */
+export function HealthMark({ of }: { of: Health }) {
+  return <Mark status={statusOf(of)} text={statusText(of)} />;
+}
+
+/** Of a count: 0 is good. */
+export function countStatus(count: number): Status {
+  return count === 0 ? "good" : "bad";
+}
+
 export function AppLink(
   { name, children = name }: { name: string; children?: ComponentChildren },
 ) {
@@ -21,17 +56,64 @@ export function NodeLink({ name }: { name: string }) {
   return <a href={href(["node", name])}>{name}</a>;
 }
 
-export function ContainerLink({ container }: { container: Container }) {
-  const { node, id } = container;
-  // As Docker shortens its own.
-  const name = /^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id;
-  return <a class="mono line" href={href(["container", node, id])}>{name}</a>;
+export function PodLink({ pod }: { pod: Pod }) {
+  return <a href={href(podLink(pod).path)}>{pod.group} {pod.instance}</a>;
 }
 
-/** An address, or that there is none. */
+export function ContainerLink({ container }: { container: Container }) {
+  const { node, id } = container;
+  return (
+    <a class="mono line" href={href(["container", node, id])}>{shortId(id)}</a>
+  );
+}
+
 export function Address({ ip, port }: { ip: string; port?: number }) {
   if (ip === "") return <span class="bad">no address</span>;
-  return <span class="mono line">{port ? `${ip}:${port}` : ip}</span>;
+  return <span class="mono line">{addressText(ip, port)}</span>;
+}
+
+/** A version in its short form; the whole of it is its title. */
+export function Version({ version }: { version: string }) {
+  return <span class="mono" title={version}>{shortVersion(version)}</span>;
+}
+
+/** Interval at which ages are drawn again, in ms. */
+const AGE_INTERVAL = 10_000;
+
+/** How long ago a time was. @param time in ms since 1970 */
+export function Age({ time }: { time?: number }) {
+  const [, redraw] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => redraw((n) => n + 1), AGE_INTERVAL);
+    return () => clearInterval(timer);
+  }, []);
+  if (time === undefined) return <span class="dim">–</span>;
+  const date = new Date(time);
+  return (
+    <time dateTime={date.toISOString()} title={timestamp(date)}>
+      {age(time)}
+    </time>
+  );
+}
+
+/** How much of a node's resource is reserved: as a bar, and in words. */
+export function ReservationBar(
+  { reservation, resource }: { reservation: Reservation; resource: Resource },
+) {
+  const share = reservedShare(reservation);
+  const text = reservedText(reservation, resource);
+  return (
+    <span
+      class={share > 1 ? "load over" : "load"}
+      title={`${resource}: ${text} reserved`}
+    >
+      <span class="load-name">{resource}</span>
+      <span class="bar" aria-hidden="true">
+        <i style={{ width: `${Math.min(100, share * 100)}%` }} />
+      </span>
+      <span class="load-text">{text}</span>
+    </span>
+  );
 }
 
 /** Names and values. */
@@ -50,21 +132,21 @@ export function Facts(
   );
 }
 
-/** A value from the cluster; text that is JSON is laid out. */
+/** A value of the store; JSON is indented. */
 export function Value({ value }: { value: unknown }) {
-  const text = pretty(value);
+  const text = indented(value);
   if (text === "") return <span class="dim">empty</span>;
   return text.includes("\n")
     ? <pre>{text}</pre>
     : <span class="mono">{text}</span>;
 }
 
-/** How deep a value may be nested to be laid out: each level indents all lines within it. */
-const LAID_OUT = 50;
+/** Depth up to which JSON is indented: each level indents all lines within it. */
+const MAX_INDENTED = 50;
 
-function pretty(value: unknown): string {
+function indented(value: unknown): string {
   const text = typeof value === "string" ? value : JSON.stringify(value) ?? "";
-  if (!/^\s*[[{]/.test(text) || isDeeperThan(text, LAID_OUT)) return text;
+  if (!/^\s*[[{]/.test(text) || isDeeperThan(text, MAX_INDENTED)) return text;
   try {
     return JSON.stringify(JSON.parse(text), null, 2);
   } catch {
@@ -72,79 +154,61 @@ function pretty(value: unknown): string {
   }
 }
 
-/** How many lines of a diff are shown at once. */
-const LINES = 8;
+/** Lines of a diff that are shown at once. */
+const DIFF_LINES = 8;
 
-/** What differs, a line each. */
 export function Diff({ differences }: { differences: readonly Difference[] }) {
-  const more = differences.slice(LINES);
+  const more = differences.slice(DIFF_LINES);
   return (
     <>
-      <Lines differences={differences.slice(0, LINES)} />
+      <DiffLines differences={differences.slice(0, DIFF_LINES)} />
       {more.length > 0 && (
         <details>
-          <summary>{more.length} more</summary>
-          <Lines differences={more} />
+          <summary>Show {plural(more.length, "more line")}</summary>
+          <DiffLines differences={more} />
         </details>
       )}
     </>
   );
 }
 
-function Lines({ differences }: { differences: readonly Difference[] }) {
+function DiffLines({ differences }: { differences: readonly Difference[] }) {
   return (
     <ul class="diff">
       {differences.map(({ path, kind, before, after }, i) => (
         <li key={i}>
           <code>{path}</code>
-          {kind !== "added" && <del>{line(before)}</del>}
-          {kind !== "removed" && <ins>{line(after)}</ins>}
+          {kind !== "added" && <del>{diffText(before)}</del>}
+          {kind !== "removed" && <ins>{diffText(after)}</ins>}
         </li>
       ))}
     </ul>
   );
 }
 
-function line(value: unknown): string {
+/** Characters of a value in a diff, at most. */
+const MAX_DIFF = 400;
+
+function diffText(value: unknown): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
   if (text === "") return '""';
-  return text.length > 400 ? `${text.slice(0, 400)} …` : text;
+  return text.length > MAX_DIFF ? `${text.slice(0, MAX_DIFF)} …` : text;
 }
 
-/** `1 node`, `2 nodes`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
+/** How long a change is highlighted, in ms. */
+const HIGHLIGHT = 1_500;
 
-/** A number for people. */
-export function round(value: number): string {
-  return value >= 100 ? String(Math.round(value)) : String(+value.toFixed(2));
-}
+/**
+ * Steps in which a highlight fades: a browser draws a changing colour for each
+ * frame, which on a busy cluster takes half a core.
+ */
+const HIGHLIGHT_STEPS = 5;
 
-/** `32 MiB`: what is counted in bytes is asked for in powers of two. */
-export function bytes(value: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  const power = Math.floor(Math.log2(Math.max(1, value)) / 10);
-  const most = Math.min(units.length - 1, power);
-  return `${round(value / 1024 ** most)} ${units[most]}`;
-}
-
-/** A time of the day, `18:05:33`. */
-export function clock(time: Date): string {
-  return time.toTimeString().slice(0, 8);
-}
-
-/** A day and a time, `2026-11-24 18:05`; Sweden writes them as ISO 8601 does. */
-export function stamp(time: Date): string {
-  return time.toLocaleString("sv", { dateStyle: "short", timeStyle: "short" });
-}
-
-export function seconds(value: number): string {
-  if (value < 90) return `${round(value)} s`;
-  return value < 5400 ? `${round(value / 60)} min` : `${round(value / 3600)} h`;
-}
-
-/** A time that may be short, in seconds. */
-export function brief(value: number): string {
-  return value < 1 ? `${round(value * 1000)} ms` : seconds(value);
+/** Highlights an element for a moment, unless the user wants no motion. */
+export function highlight(element: Element): void {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  element.animate([{ background: "var(--glow)" }, {}], {
+    duration: HIGHLIGHT,
+    easing: `steps(${HIGHLIGHT_STEPS})`,
+  });
 }

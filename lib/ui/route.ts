@@ -1,26 +1,25 @@
 import { useEffect, useState } from "preact/hooks";
-import type { Params } from "../model/place.ts";
+import type { Params } from "../model/mod.ts";
 
-/** What the page shows: the path and the query of its URL's fragment, so that each view can be shared and reloaded. */
+/** A view and its parameters. They are in the fragment of the page's URL, so that each view can be shared and reloaded. */
 export interface Route {
-  /** `["app", "console"]`; empty for the first view. */
+  /** `["app", "console"]`; empty for the cluster. */
   readonly path: readonly string[];
-  /** What is looked for: `q` of {@linkcode params}. */
+  /** `q` of {@linkcode params}. */
   readonly query: string;
-  /** How a view is filtered and ordered: `?app=shop&sort=-restarts`. */
+  /** Filters and order: `?app=shop&sort=-restarts`. */
   readonly params: Params;
-  /** The entry of the browser's history that this is. */
-  readonly entry: Entry;
+  readonly entry: HistoryState;
 }
 
-/** What is kept in the browser's history with each of its entries. */
-export interface Entry {
+/** State of an entry of the browser's history. */
+export interface HistoryState {
   readonly key: string;
-  /** One came from another view by {@linkcode setQuery}: one step back is there. */
-  readonly isAside: boolean;
+  /** Another view is one step back: {@linkcode setQuery} left it for this one. */
+  readonly hasPrevious: boolean;
 }
 
-/** A part of a URL, which cannot hold a lone surrogate. */
+/** Percent-encoded; a lone surrogate, which URLs cannot hold, is U+FFFD. */
 function encoded(text: string): string {
   return encodeURIComponent(text.toWellFormed());
 }
@@ -30,27 +29,30 @@ export function href(
   path: readonly string[],
   query: string | Params = "",
 ): string {
-  const way = path.map(encoded).join("/");
+  const view = path.map(encoded).join("/");
   const params = typeof query === "string" ? { q: query } : query;
   const search = Object.entries(params).filter(([, value]) => value !== "")
     .map((pair) => pair.map(encoded).join("=")).join("&");
-  return `#/${way}${search && `?${search}`}`;
+  return `#/${view}${search && `?${search}`}`;
 }
 
-/** Where lainlet is: a proxy may serve it, and this page with it, under a path. */
+/** The URL of lainlet, which may have a path: that of a proxy. */
 export function base(): string {
   return new URL(".", location.href).href;
 }
 
-function read(): Route {
-  const [way = "", search = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  const params = Object.fromEntries(new URLSearchParams(search));
+/** Parses a URL's fragment: path and parameters. */
+export function parseFragment(hash: string): Pick<Route, "path" | "params"> {
+  const [view = "", search = ""] = hash.replace(/^#\/?/, "").split("?");
   return {
-    path: way.split("/").filter((step) => step !== "").map(decoded),
-    query: params.q ?? "",
-    params,
-    entry: entry(),
+    path: view.split("/").filter((step) => step !== "").map(decoded),
+    params: Object.fromEntries(new URLSearchParams(search)),
   };
+}
+
+function read(): Route {
+  const { path, params } = parseFragment(location.hash);
+  return { path, params, query: params.q ?? "", entry: historyState() };
 }
 
 function decoded(step: string): string {
@@ -61,20 +63,25 @@ function decoded(step: string): string {
   }
 }
 
-/** The present entry of the history; a new one gets its key when it is first read. */
-function entry(): Entry {
-  const { key, isAside } = Object(history.state);
-  if (typeof key === "string") return { key, isAside: isAside === true };
-  const fresh = newEntry(false);
+/** State of the current entry; a new entry gets its key when it is first read. */
+function historyState(): HistoryState {
+  const { key, hasPrevious } = Object(history.state);
+  if (typeof key === "string") {
+    return { key, hasPrevious: hasPrevious === true };
+  }
+  const fresh = newState(false);
   history.replaceState(fresh, "");
   return fresh;
 }
 
-function newEntry(isAside: boolean): Entry {
-  return { key: String(performance.timeOrigin + performance.now()), isAside };
+function newState(hasPrevious: boolean): HistoryState {
+  return {
+    key: String(performance.timeOrigin + performance.now()),
+    hasPrevious,
+  };
 }
 
-/** The present route; follows the URL. @param onLeave is told of the one before, which is still shown */
+/** The route of the current URL. @param onLeave called with the route that is left, while it is still drawn */
 export function useRoute(onLeave: (route: Route) => void): Route {
   const [route, setRoute] = useState(read);
   useEffect(() => {
@@ -91,16 +98,17 @@ export function useRoute(onLeave: (route: Route) => void): Route {
 }
 
 /**
- * Changes the query: of the present view without a step in the history, so
- * that each letter typed is none; else with one, to where the path leads.
+ * Changes the parameters of the current view, without a step in the history
+ * for each letter typed; another view is a step.
  */
 export function setQuery(
   path: readonly string[],
   query: string | Params,
 ): void {
   const url = href(path, query);
-  const now = read();
-  if (href(now.path) === href(path)) history.replaceState(now.entry, "", url);
-  else history.pushState(newEntry(true), "", url);
+  const current = read();
+  if (href(current.path) === href(path)) {
+    history.replaceState(current.entry, "", url);
+  } else history.pushState(newState(true), "", url);
   dispatchEvent(new Event("hashchange"));
 }

@@ -1,44 +1,43 @@
 /**
- * Which rows a table has, and in which order.
+ * The rows of a table: filtered, sorted, and those near the visible part.
  *
  * @module
  */
-import { naturalKey } from "../model/natural.ts";
+import { naturalKey } from "../model/format.ts";
+import { matcher } from "../model/search.ts";
 
-/** As much of a column as is looked at. */
-interface Told<T> {
+/** A column, as far as it decides about rows. */
+interface TextColumn<T> {
   readonly name: string;
   readonly text: (item: T) => string;
   readonly order?: (item: T) => number | string;
 }
 
-/** Those in which each of a query's words is somewhere. */
-export function found<T>(
+/** Items whose texts match each word of a query. */
+export function filtered<T>(
   items: readonly T[],
-  columns: readonly Told<T>[],
+  columns: readonly TextColumn<T>[],
   query: string,
 ): readonly T[] {
-  const words = query.toLowerCase().split(/\s+/).filter((word) => word !== "");
-  if (words.length === 0) return items;
-  return items.filter((item) => {
-    const text = columns.map((column) => column.text(item)).join("\n")
-      .toLowerCase();
-    return words.every((word) => text.includes(word));
-  });
+  if (query.trim() === "") return items;
+  const matches = matcher(query);
+  return items.filter((item) =>
+    matches(columns.map((column) => column.text(item)))
+  );
 }
 
 /**
- * Sorted by one column, as people count; what is equal there stays as it was.
+ * Sorts by a column, by the numbers in its text; equal items keep their order.
  *
- * @param sort its name, with `-` before it for the greatest first; "" for as they are
+ * @param sort the column's name, after `-` for descending; "" leaves the order
  */
 export function sorted<T>(
   items: readonly T[],
-  columns: readonly Told<T>[],
+  columns: readonly TextColumn<T>[],
   sort: string,
 ): readonly T[] {
-  const isDown = sort.startsWith("-");
-  const name = isDown ? sort.slice(1) : sort;
+  const isDescending = sort.startsWith("-");
+  const name = isDescending ? sort.slice(1) : sort;
   const column = columns.find((one) => one.name === name);
   if (column === undefined) return items;
   const { order = column.text } = column;
@@ -46,7 +45,46 @@ export function sorted<T>(
     const key = order(item);
     return [typeof key === "string" ? naturalKey(key) : key, item] as const;
   });
-  const sign = isDown ? -1 : 1;
+  const sign = isDescending ? -1 : 1;
   return keyed.sort(([a], [b]) => a < b ? -sign : a > b ? sign : 0)
     .map(([, item]) => item);
+}
+
+/** Tables of up to so many rows are drawn whole; of longer ones so many rows before and after the visible part, too. */
+export const MAX_WHOLE = 120;
+const MARGIN = 20;
+
+/** Rows that are drawn. */
+export interface RowRange {
+  readonly first: number;
+  /** Exclusive. */
+  readonly last: number;
+}
+
+/**
+ * Rows of a long table near the visible part of the page, which are all of one
+ * height. The range moves in steps, so that not every pixel changes it.
+ *
+ * @param top of the first row, from the top of the viewport; in px, as the others
+ */
+export function rowsNear(
+  top: number,
+  rowHeight: number,
+  viewportHeight: number,
+): RowRange {
+  const seen = Math.floor(-top / rowHeight / MARGIN) * MARGIN;
+  const rows = Math.ceil(viewportHeight / rowHeight / MARGIN + 1) * MARGIN;
+  const first = Math.max(0, seen - MARGIN);
+  return { first, last: Math.max(first, seen) + rows + MARGIN };
+}
+
+/** A range within a table, and how many rows are left out around it. */
+export function within(
+  { first, last }: RowRange,
+  count: number,
+): RowRange & { readonly before: number; readonly after: number } {
+  if (count <= MAX_WHOLE) return { first: 0, last: count, before: 0, after: 0 };
+  const end = Math.min(count, last);
+  const start = Math.min(first, end);
+  return { first: start, last: end, before: start, after: count - end };
 }

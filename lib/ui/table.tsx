@@ -1,42 +1,64 @@
+/// <reference lib="dom" />
 /**
- * Tables: they sort, filter, keep their head in view, and draw of many rows
- * only those that are seen.
+ * Tables: sorted, filtered, with a head that stays in view; of many rows only
+ * those near the visible part are drawn.
  *
  * @module
  */
-import type { ComponentChildren } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type Column, Head } from "./column.tsx";
-import type { Params } from "../model/place.ts";
-import { Row } from "./row.tsx";
-import { found, sorted } from "./rows.ts";
-import { useWindow } from "./window.ts";
+import { Component, type ComponentChildren, createRef } from "preact";
+import {
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "preact/hooks";
 import { plural } from "../model/format.ts";
+import type { Params } from "../model/mod.ts";
+import { highlight } from "./parts.tsx";
+import { filtered, MAX_WHOLE, rowsNear, sorted, within } from "./rows.ts";
 import "./table.css";
+
+export interface Column<T> {
+  readonly name: string;
+  /** What a filter matches; when it changes, the cell is highlighted. */
+  readonly text: (item: T) => string;
+  /** What it is sorted by; absent: its text. */
+  readonly order?: (item: T) => number | string;
+  /** What is shown; absent: its text. */
+  readonly show?: (item: T) => ComponentChildren;
+  /** Its share of the table's width; absent: 1. */
+  readonly width?: number;
+  readonly isNumber?: boolean;
+  /** Without room it is left out. */
+  readonly isMinor?: boolean;
+  /** On a phone it stands on the line of the first column. */
+  readonly isBeside?: boolean;
+}
 
 export interface TableProps<T> {
   readonly label: string;
   readonly columns: readonly Column<T>[];
   readonly items: readonly T[];
   readonly keyOf: (item: T) => string;
-  /** Which of them are wanted; all when not given. */
+  /** Filters the items; absent: all are shown. */
   readonly only?: (item: T) => boolean;
-  /** How it is filtered (`q`) and sorted (`sort`), where that is in the URL. */
+  /** Filter (`q`) and order (`sort`), where the URL has them. */
   readonly params?: Params;
   readonly onParams?: (params: Params) => void;
-  /** What is said when there is nothing. */
+  /** What is said without items. */
   readonly empty?: string;
-  /** More to choose by, beside the filter. */
+  /** More controls, before the filter. */
   readonly children?: ComponentChildren;
-  /** Its rows may be of any height: of very many only the first are drawn. */
+  /** Rows may be of any height: of very many only the first are drawn. */
   readonly isTall?: boolean;
 }
 
-/** From so many on they can be filtered. */
-const MANY = 8;
+/** Items from which on there is a filter. */
+const MIN_FILTERED = 8;
 
-/** How many tall rows are drawn. */
-const TALL = 300;
+/** Tall rows that are drawn, at most. */
+const MAX_TALL = 300;
 
 export function Table<T extends object>(props: TableProps<T>) {
   const {
@@ -55,18 +77,18 @@ export function Table<T extends object>(props: TableProps<T>) {
   const shown = useMemo(
     () =>
       sorted(
-        found(only ? items.filter(only) : items, columns, q),
+        filtered(only ? items.filter(only) : items, columns, q),
         columns,
         sort,
       ),
     [items, columns, only, q, sort],
   );
-  const known = useKnown(items, keyOf);
+  const known = useKnownKeys(items, keyOf);
   const body = useRef<HTMLTableSectionElement>(null);
-  const near = useWindow(body, isTall ? 0 : shown.length);
+  const visible = useVisibleRows(body, isTall ? 0 : shown.length);
   const { first, last, before, after } = isTall
-    ? { first: 0, last: TALL, before: 0, after: 0 }
-    : near;
+    ? { first: 0, last: MAX_TALL, before: 0, after: 0 }
+    : visible;
   const isPaired = columns.some(({ isBeside }) => isBeside);
   return (
     <div
@@ -74,7 +96,7 @@ export function Table<T extends object>(props: TableProps<T>) {
       role="region"
       aria-label={label}
     >
-      {(children || items.length > MANY || q !== "") && (
+      {(children || items.length > MIN_FILTERED || q !== "") && (
         <div class="controls">
           {children}
           <label>
@@ -132,29 +154,129 @@ export function Table<T extends object>(props: TableProps<T>) {
           {after > 0 && <Space height={after} />}
         </tbody>
       </table>
-      {isTall && shown.length > TALL && (
+      {isTall && shown.length > MAX_TALL && (
         <p class="dim none">
-          {plural(shown.length - TALL, "more row")}: a filter finds them.
+          {plural(shown.length - MAX_TALL, "more row")}: use the filter.
         </p>
       )}
       {shown.length === 0 && (
-        <p class="dim none">
-          {items.length === 0 ? empty : "Nothing is like that."}
-        </p>
+        <p class="dim none">{items.length === 0 ? empty : "No matches."}</p>
       )}
     </div>
   );
 }
 
-/** In the place of rows that are not seen. */
+/** Takes the room of rows that are not drawn. */
 function Space({ height }: { height: number }) {
   return (
     <tr aria-hidden="true" class="space" style={{ height: `${height}px` }} />
   );
 }
 
-/** The keys that there were when it was drawn last; none: all are new, so none is. */
-function useKnown<T>(
+/** The head of a column, which sorts by it. */
+function Head<T>({ column, onSort, sort }: {
+  column: Column<T>;
+  sort: string;
+  onSort: (sort: string) => void;
+}) {
+  const { isNumber, name } = column;
+  const isUp = sort === name;
+  const isDown = sort === `-${name}`;
+  // Numbers are sorted descending first, names ascending.
+  const next = isNumber
+    ? isDown ? name : isUp ? "" : `-${name}`
+    : isUp
+    ? `-${name}`
+    : isDown
+    ? ""
+    : name;
+  return (
+    <th
+      role="columnheader"
+      scope="col"
+      class={classOf(column)}
+      aria-sort={isUp ? "ascending" : isDown ? "descending" : undefined}
+    >
+      <button type="button" class="sort" onClick={() => onSort(next)}>
+        {name}
+        <span aria-hidden="true">{isUp ? " ▲" : isDown ? " ▼" : ""}</span>
+      </button>
+    </th>
+  );
+}
+
+/** How a column's cells look. */
+function classOf<T>(
+  { isBeside, isMinor, isNumber }: Column<T>,
+): string | undefined {
+  const names = [
+    isBeside && "beside",
+    isMinor && "minor",
+    isNumber && "number",
+  ].filter(Boolean);
+  return names.length > 0 ? names.join(" ") : undefined;
+}
+
+interface RowProps<T> {
+  readonly index: number;
+  readonly item: T;
+  readonly columns: readonly Column<T>[];
+  readonly isNew: boolean;
+}
+
+/** Drawn again only when its item is another one; cells whose text changed are highlighted. */
+class Row<T> extends Component<RowProps<T>> {
+  readonly #row = createRef<HTMLTableRowElement>();
+  #texts: readonly string[] = [];
+
+  override shouldComponentUpdate({ columns, index, item }: RowProps<T>) {
+    return item !== this.props.item || columns !== this.props.columns ||
+      index !== this.props.index;
+  }
+
+  override componentDidMount() {
+    this.#texts = this.#read();
+    if (this.props.isNew) this.#highlight(() => true);
+  }
+
+  override componentDidUpdate() {
+    const old = this.#texts;
+    this.#texts = this.#read();
+    this.#highlight((i) => this.#texts[i] !== old[i]);
+  }
+
+  override render({ columns, index, item }: RowProps<T>) {
+    return (
+      <tr role="row" ref={this.#row} aria-rowindex={index}>
+        {columns.map((column) => {
+          const { name, show, text } = column;
+          return (
+            <td
+              key={name}
+              role="cell"
+              class={classOf(column)}
+              title={text(item)}
+            >
+              {show ? show(item) : text(item)}
+            </td>
+          );
+        })}
+      </tr>
+    );
+  }
+
+  #read(): string[] {
+    return this.props.columns.map(({ text }) => text(this.props.item));
+  }
+
+  #highlight(isChanged: (i: number) => boolean): void {
+    [...this.#row.current?.cells ?? []].filter((_, i) => isChanged(i))
+      .forEach(highlight);
+  }
+}
+
+/** The keys that were there at the last drawing; none at the first one, when no row is new. */
+function useKnownKeys<T>(
   items: readonly T[],
   keyOf: (item: T) => string,
 ): ReadonlySet<string> {
@@ -165,4 +287,48 @@ function useKnown<T>(
     last.current = keys;
   }, [keys]);
   return known;
+}
+
+const PRINT = matchMedia("print");
+
+/** Rows of a long table that are drawn, and the height of those before and after them in px; in print all are drawn. */
+function useVisibleRows(
+  body: { readonly current: HTMLElement | null },
+  count: number,
+) {
+  const [range, setRange] = useState({ first: 0, last: MAX_WHOLE, height: 0 });
+  useLayoutEffect(() => {
+    if (count <= MAX_WHOLE) return;
+    const measure = () => {
+      if (PRINT.matches) {
+        return setRange({ first: 0, last: Infinity, height: 0 });
+      }
+      const element = body.current;
+      const row = element?.querySelector("tr:not(.space)");
+      if (!element || !row) return;
+      const { height } = row.getBoundingClientRect();
+      const { top } = element.getBoundingClientRect();
+      const { first, last } = rowsNear(top, height, innerHeight);
+      setRange((old) =>
+        old.first === first && old.last === last && old.height === height
+          ? old
+          : { first, last, height }
+      );
+    };
+    measure();
+    addEventListener("scroll", measure, { passive: true });
+    addEventListener("resize", measure);
+    PRINT.addEventListener("change", measure);
+    return () => {
+      removeEventListener("scroll", measure);
+      removeEventListener("resize", measure);
+      PRINT.removeEventListener("change", measure);
+    };
+  }, [count]);
+  const { before, after, ...rows } = within(range, count);
+  return {
+    ...rows,
+    before: before * range.height,
+    after: after * range.height,
+  };
 }

@@ -107,7 +107,7 @@ Deno.test("command line: status tells people and programs, and the exit code whe
   assertEquals((await program.ended()).code, 0);
   assertMatch(
     shown(program),
-    /^in step with the store\nlainlet \S+ at http:\S+\n/,
+    /^up to date\nlainlet \S+ at http:\S+\n/,
   );
   assertMatch(shown(program), /\n {2}config +1 +0 +0 +0 +init/);
   assertMatch(shown(program), /\n {2}rejected \S*bad:192.0.2.1:22\n/);
@@ -176,7 +176,7 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
     [2, /^lainlet: find: needs an address or a name /, "find"],
     [
       1,
-      /^lainlet: .* called "shpo"; did you mean shop\?/,
+      /^lainlet: not found: "shpo"; did you mean shop\?/,
       "pods",
       "shpo",
       s.addr,

@@ -89,7 +89,7 @@ Deno.test("frame: it names the host and the domain, and says when what is shown 
   const iconOf = () => page.locator("link[rel=icon]").getAttribute("href");
   const said: string[] = [];
   await page.exposeFunction("say", (text: string) => said.push(text));
-  await status.getByText("in step", { exact: true }).waitFor();
+  await status.getByText("Up to date", { exact: true }).waitFor();
   await page.evaluate(`new MutationObserver(() => {
     say(document.querySelector("[role=status]").innerText);
   }).observe(document.querySelector("[role=status]"), {
@@ -99,7 +99,7 @@ Deno.test("frame: it names the host and the domain, and says when what is shown 
   const becomesTitled = (title: string) =>
     becomes("the title", () => page.title(), title);
   let good: string | null = null;
-  await t.step("in step", async () => {
+  await t.step("current", async () => {
     await page.locator(".brand").getByText(GOLDEN_HOST.hostname).waitFor();
     await page.locator(".brand").getByText("lain.example").waitFor();
     await becomesTitled("lainlet · node1 · lain.example");
@@ -114,7 +114,7 @@ Deno.test("frame: it names the host and the domain, and says when what is shown 
     await becomesTitled("(!) lainlet · node1 · lain.example");
     assert(await iconOf() !== good);
     // Nowhere is it said that all is well, and what is shown is dimmed.
-    assertEquals(await page.getByText(/in step/).count(), 0);
+    assertEquals(await page.getByText(/up to date/i).count(), 0);
     const opacity: unknown = await page.evaluate(
       "getComputedStyle(document.querySelector('main')).opacity",
     );
@@ -129,26 +129,26 @@ Deno.test("frame: it names the host and the domain, and says when what is shown 
     assert(top >= 0 && top < 200, `${top}`);
   };
   const isGoodAgain = async () => {
-    await status.getByText("in step", { exact: true }).waitFor();
+    await status.getByText("Up to date", { exact: true }).waitFor();
     await banner.waitFor({ state: "detached" });
     await becomesTitled("lainlet · node1 · lain.example");
     assertEquals(await iconOf(), good);
   };
   await t.step("the store is not heard of", async () => {
     s.store.old = 45_000;
-    await old("behind");
+    await old("Stale");
     assertStringIncludes(
       await banner.innerText(),
-      "lainlet on node1 does not know whether this is still true.",
+      "This may be out of date: ",
     );
     s.store.old = 0;
     await isGoodAgain();
   });
   await t.step("lainlet is away", async () => {
     s.proxy.fault = "cut";
-    await old("no connection");
+    await old("No connection");
     await page.setViewportSize(PHONE);
-    await old("no connection");
+    await old("No connection");
     s.proxy.fault = "none";
     await isGoodAgain();
   });
@@ -161,12 +161,12 @@ Deno.test("frame: it names the host and the domain, and says when what is shown 
   });
   // A screen reader heard of each change, and of nothing else.
   await becomes("what was said", () => said, [
-    "behind",
-    "in step",
-    "no connection",
-    "in step",
-    "no connection",
-    "in step",
+    "Stale",
+    "Up to date",
+    "No connection",
+    "Up to date",
+    "No connection",
+    "Up to date",
   ]);
   assertEquals(problems, []);
 });
@@ -185,7 +185,7 @@ Deno.test("frame: a view begins at its top, Back is where one was, a reload show
   };
   const main = page.locator("main");
   const focused = () => page.evaluate("document.activeElement.outerHTML");
-  await page.getByText("in step", { exact: true }).waitFor();
+  await page.getByText("Up to date", { exact: true }).waitFor();
   await t.step("a click, and back", async () => {
     await page.getByRole("link", { name: "Apps", exact: true }).click();
     const link = main.getByRole("link", { name: "app40", exact: true });
@@ -224,7 +224,7 @@ Deno.test("frame: a view begins at its top, Back is where one was, a reload show
       await page.goForward();
       await at(hash, 0);
     }
-    await main.getByText("Asking lainlet").waitFor({ state: "detached" });
+    await main.getByText(/^Loading/).waitFor({ state: "detached" });
     const before = await main.innerText();
     await page.reload();
     await becomes("the same", () => main.innerText(), before);
@@ -235,7 +235,7 @@ Deno.test("frame: a view begins at its top, Back is where one was, a reload show
 Deno.test("frame: the search is a step of its own, and the keyboard is enough for it", async () => {
   await using s = await scene();
   const { page, problems } = await s.browser.open(`${s.proxy.url}/#/apps`);
-  await page.getByText("in step", { exact: true }).waitFor();
+  await page.getByText("Up to date", { exact: true }).waitFor();
   const main = page.locator("main");
   const focused = () => page.evaluate("document.activeElement.textContent");
   await page.keyboard.press("/");
@@ -264,7 +264,7 @@ Deno.test("frame: the search is a step of its own, and the keyboard is enough fo
   await page.keyboard.press("/");
   await page.keyboard.type("x");
   await page.keyboard.press("Backspace");
-  await main.getByText("For instance:").waitFor();
+  await main.getByText("Examples:").waitFor();
   await main.getByRole("link", { name: "node1", exact: true }).waitFor();
   await becomes("whom keys are for", () => viewOf(page), "search");
   await page.keyboard.press("Escape");
@@ -288,13 +288,13 @@ Deno.test("frame: a phone, forced colours, an older browser", async (t) => {
     });
     const header = page.locator("header");
     const height = async () => (await header.boundingBox())?.height;
-    await page.getByText("in step", { exact: true }).waitFor();
+    await page.getByText("Up to date", { exact: true }).waitFor();
     const before = await height();
     s.proxy.fault = "cut";
-    await page.getByText("no connection", { exact: true }).waitFor();
+    await page.getByText("No connection", { exact: true }).waitFor();
     assertEquals(await height(), before);
     s.proxy.fault = "none";
-    await page.getByText("in step", { exact: true }).waitFor();
+    await page.getByText("Up to date", { exact: true }).waitFor();
     for (
       const [view, title] of [
         ["apps", "Apps"],
@@ -313,7 +313,7 @@ Deno.test("frame: a phone, forced colours, an older browser", async (t) => {
     const { page, problems } = await s.browser.open(`${s.proxy.url}/#/`, {
       forcedColors: "active",
     });
-    await page.getByText("in step", { exact: true }).waitFor();
+    await page.getByText("Up to date", { exact: true }).waitFor();
     assertEquals(await violations(page), []);
     assertEquals(problems, []);
     await page.close();
@@ -323,7 +323,7 @@ Deno.test("frame: a phone, forced colours, an older browser", async (t) => {
     await page.addInitScript("delete JSON.rawJSON; delete JSON.isRawJSON;");
     const before = s.proxy.accepted;
     await page.goto(`${s.proxy.url}/#/config`);
-    await page.getByText("in step", { exact: true }).waitFor();
+    await page.getByText("Up to date", { exact: true }).waitFor();
     s.store.put("/lain/config/domain", "new.example");
     await page.locator(".brand").getByText("new.example").waitFor();
     // One for the watch; the files may take more.
@@ -362,7 +362,7 @@ Deno.test("frame: what a page says can be read, followed both ways, and pointed 
   const [portal = ""] = dependsKey("gone-service").split("/").slice(-1);
   assertStringIncludes(
     await fact("uses").innerText(),
-    `${portal} (there is no such app)`,
+    `${portal} (no such app)`,
   );
   // An image is on one line, even here.
   const image = fact("image").locator(".mono");
@@ -377,7 +377,7 @@ Deno.test("frame: what a page says can be read, followed both ways, and pointed 
   await page.mouse.move(0, 0);
   await page.goto(`${s.proxy.url}/#/lainlet`);
   const since = await fact("up since").innerText();
-  assert(/^\d{4}-\d\d-\d\d \d\d:\d\d$/.test(since), since);
+  assert(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(since), since);
   const chart = main.locator(".chart", { hasText: "Confirmed" });
   await chart.getByText("stale from 30").waitFor();
   assertEquals(await chart.locator("time").count(), 0);
@@ -394,7 +394,7 @@ Deno.test("frame: what a page says can be read, followed both ways, and pointed 
   await chart.locator("time").waitFor({ state: "detached" });
   await page.goto(`${s.proxy.url}/#/app/nobody`);
   await main.getByRole("link", { name: "Search for it" }).click();
-  await main.getByRole("heading", { name: "Nothing has nobody in it." })
+  await main.getByRole("heading", { name: 'No results for "nobody"' })
     .waitFor();
   assertEquals(problems, []);
 });

@@ -64,7 +64,7 @@ Deno.test("dashboard: names with lone surrogates break no view", async () => {
   const status = page.getByRole("status");
   const at = (path: string, title: string) =>
     visit(page, `${lainlet.url}/#/${path}`, title);
-  await status.getByText("in step", { exact: true }).waitFor();
+  await status.getByText("Up to date", { exact: true }).waitFor();
   for (
     const [path, title] of [
       ["", "Cluster"],
@@ -98,7 +98,7 @@ Deno.test("dashboard: names with lone surrogates break no view", async () => {
   await change.waitFor();
   await change.locator("summary").click();
   await main.locator(".diff").first().waitFor();
-  assertEquals(await status.innerText(), "in step");
+  assertEquals(await status.innerText(), "Up to date");
   assertEquals(problems, []);
 });
 
@@ -125,7 +125,7 @@ Deno.test("dashboard: a value that is nested too deep is named, and everything e
   await config.locator(".diff").waitFor();
   await visit(page, `${lainlet.url}/#/nodes`, "Nodes");
   await page.locator("main").getByRole("link", { name: "node1" }).waitFor();
-  assertEquals(await page.getByRole("status").innerText(), "in step");
+  assertEquals(await page.getByRole("status").innerText(), "Up to date");
   assertEquals(problems, []);
 });
 
@@ -137,7 +137,7 @@ Deno.test("dashboard: a view that fails says so, takes nothing down with it, and
   const status = page.getByRole("status");
   const main = page.locator("main");
   const says = (words: string) => status.getByText(words, { exact: true });
-  await says("in step").waitFor();
+  await says("Up to date").waitFor();
   await visit(page, `${lainlet.url}/#/pods`, "Pods");
   // Each row says when it changed, by this.
   await page.evaluate(`
@@ -152,7 +152,7 @@ Deno.test("dashboard: a view that fails says so, takes nothing down with it, and
   const failed = main.getByRole("heading", { name: "cannot be shown" });
   await failed.waitFor();
   assertStringIncludes(await main.innerText(), "no such time");
-  await says("view failed").waitFor();
+  await says("View failed").waitFor();
   await becomes(
     "the title",
     async () => (await page.title()).startsWith("(!) pods"),
@@ -177,18 +177,18 @@ Deno.test("dashboard: a view that fails says so, takes nothing down with it, and
   // A new view begins with it, too.
   await page.getByRole("link", { name: "Apps" }).click();
   await main.getByRole("heading", { name: "Apps" }).waitFor();
-  await says("in step").waitFor();
+  await says("Up to date").waitFor();
   await page.getByRole("link", { name: "shop", exact: true }).click();
   await failed.waitFor();
-  await says("view failed").waitFor();
+  await says("View failed").waitFor();
   await page.getByRole("link", { name: "Nodes" }).click();
   await main.getByRole("link", { name: "node1" }).waitFor();
-  await says("in step").waitFor();
+  await says("Up to date").waitFor();
   await page.getByRole("link", { name: "Pods" }).click();
   await failed.waitFor();
   await page.evaluate("Date.prototype.toLocaleString = window.whole");
   await main.getByText("shop.web.web 2").waitFor();
-  await says("in step").waitFor();
+  await says("Up to date").waitFor();
   assertEquals(await failed.count(), 0);
   // What a view does once it is drawn may fail, too.
   await page.evaluate(`
@@ -197,10 +197,10 @@ Deno.test("dashboard: a view that fails says so, takes nothing down with it, and
   `);
   await page.getByRole("link", { name: "Cluster" }).click();
   await failed.waitFor();
-  await says("view failed").waitFor();
+  await says("View failed").waitFor();
   await page.evaluate("CSSStyleSheet.prototype.replaceSync = window.whole");
   await main.getByRole("heading", { name: "Cluster" }).waitFor();
-  await says("in step").waitFor();
+  await says("Up to date").waitFor();
   assert(problems.every((text) => text.includes("no such time")));
 });
 
@@ -225,8 +225,8 @@ Deno.test("dashboard: a state that it cannot read is told as that, not as a lost
   await becomes("it asks again", () => asked > 1, true);
   await reason.waitFor();
   const status = page.getByRole("status");
-  assertEquals(await status.innerText(), "asking");
+  assertEquals(await status.innerText(), "Connecting");
   await page.unroute("**/v2/overview?*");
-  await status.getByText("in step", { exact: true }).waitFor();
+  await status.getByText("Up to date", { exact: true }).waitFor();
   assertEquals(problems, []);
 });

@@ -48,13 +48,13 @@ Deno.test("dashboard of 60 nodes: six questions in at most two clicks", async (t
 
   await ask("what changed in five minutes", async () => {
     store.put("/lain/config/domain", "new.example");
-    await main.getByRole("link", { name: /changed in the last 5/ }).click();
+    await main.getByRole("link", { name: /changes of the last 5/ }).click();
     await main.getByText('domain: "lain.example" → "new.example"').waitFor();
   });
 
-  await ask("which pods have no address or are not well", async () => {
+  await ask("which pods have no address or a problem", async () => {
     const lost = LARGE.withoutAddress - LARGE.stopped;
-    await needs(page).getByText(`${lost + 1} pods are not well`).waitFor();
+    await needs(page).getByText(`${lost + 1} pods have a problem`).waitFor();
     await needs(page).getByText("killed for memory, failed, unhealthy")
       .waitFor();
     await main.getByRole("link", { name: `${lost} without an address` })
@@ -67,13 +67,13 @@ Deno.test("dashboard of 60 nodes: six questions in at most two clicks", async (t
 
   await ask("which node is overloaded", async () => {
     await needs(page).getByText("memory: 151 of 8 GB").waitFor();
-    await page.getByLabel("Nodes by").selectOption("load");
+    await page.getByLabel("Sort by").selectOption("reserved");
     const first = page.locator(".node h3").first();
     await becomes("the first", () => first.innerText(), LARGE.crowded.node);
   });
 
   await ask("who listens and is behind", async () => {
-    await main.getByRole("link", { name: "who listens" }).click();
+    await main.getByRole("link", { name: "listeners" }).click();
     const rows = page.getByRole("region", { name: "Listeners", exact: true })
       .locator("tbody tr").filter({ hasText: "/v2/overview" });
     // As it was before it was reloaded the page may be there for a while.
@@ -85,9 +85,9 @@ Deno.test("dashboard of 60 nodes: six questions in at most two clicks", async (t
   });
 
   await ask("is it stale", async () => {
-    await page.getByRole("status").getByText("in step", { exact: true })
+    await page.getByRole("status").getByText("Up to date", { exact: true })
       .waitFor();
-    await main.getByText("group has fewer instances than asked for").waitFor();
+    await main.getByText("group has fewer pods than wanted").waitFor();
   });
 
   await t.step("of 2,700 rows those are drawn that are seen", async () => {
@@ -191,7 +191,7 @@ const VIEWS: readonly (readonly [view: string, title: string | RegExp])[] = [
 const PAPER = { width: 718, height: 1047 };
 
 function needs(page: Page) {
-  return page.getByRole("region", { name: "What needs you" });
+  return page.getByRole("region", { name: "Needs attention" });
 }
 
 Deno.test("dashboard of a store that is cut off: it is said at once, why by a click, and by one command", async () => {
@@ -213,22 +213,22 @@ Deno.test("dashboard of a store that is cut off: it is said at once, why by a cl
     const { code } = await program.ended();
     return { code, ...JSON.parse(program.stdout) };
   };
-  await status.getByText("in step", { exact: true }).waitFor();
-  await page.getByRole("heading", { name: "Nothing needs you" }).waitFor();
+  await status.getByText("Up to date", { exact: true }).waitFor();
+  await page.getByRole("heading", { name: "No problems" }).waitFor();
   await becomes("that it is well", async () => (await said()).code, 0);
 
   way.fault = "silent";
-  await status.getByText("behind", { exact: true }).waitFor();
+  await status.getByText("Stale", { exact: true }).waitFor();
   const banner = page.locator(".banner");
-  assertMatch(await banner.innerText(), /What is shown is from \d\d:\d\d/);
+  assertMatch(await banner.innerText(), /Last confirmed at \d\d:\d\d/);
   // It is said once, and not that all is well.
-  const heading = page.getByRole("heading", { name: /needs you$/ });
+  const heading = page.getByRole("heading", { name: /problems$/ });
   assertEquals(await heading.allInnerTexts(), [
-    "Nothing that is known needs you",
+    "No known problems",
   ]);
   assertEquals(await page.locator(".need").count(), 0);
   await page.getByRole("link", { name: "lainlet", exact: true }).click();
-  await page.locator(".facts").getByText("behind", { exact: true }).waitFor();
+  await page.locator(".facts").getByText("Stale", { exact: true }).waitFor();
   // They are asked one after the other, and why it is may change meanwhile.
   await eventually("the page and the command say why", async () => {
     const { code, ready, reason } = await said();
@@ -239,7 +239,7 @@ Deno.test("dashboard of a store that is cut off: it is said at once, why by a cl
   });
 
   way.fault = "none";
-  await status.getByText("in step", { exact: true }).waitFor();
+  await status.getByText("Up to date", { exact: true }).waitFor();
   await becomes("that it is well", async () => (await said()).code, 0);
   assertEquals(problems, []);
 });

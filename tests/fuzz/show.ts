@@ -1,12 +1,14 @@
-import { Layout } from "../../lib/cli/layout.ts";
+import { yamlOf } from "../../lib/cli/list.ts";
 import { render, renderDifferences } from "../../lib/cli/render.ts";
-import { apps } from "../../lib/cli/tables/apps.ts";
-import { changes } from "../../lib/cli/tables/changes.ts";
-import { config } from "../../lib/cli/tables/config.ts";
-import { find } from "../../lib/cli/tables/find.ts";
-import { nodes } from "../../lib/cli/tables/nodes.ts";
-import { pods } from "../../lib/cli/tables/pods.ts";
-import { yamlOf } from "../../lib/cli/texts.ts";
+import { Layout } from "../../lib/cli/table.ts";
+import {
+  apps,
+  changes,
+  config,
+  find,
+  nodes,
+  pods,
+} from "../../lib/cli/tables.ts";
 import { Client } from "../../lib/client/client.ts";
 import { diff } from "../../lib/client/diff.ts";
 import { modelOf } from "../../lib/model/mod.ts";

@@ -104,7 +104,7 @@ export async function visit(
   const main = page.locator("main");
   await main.getByRole("heading", { level: 1, name: title, exact: true })
     .waitFor();
-  await main.getByText("Asking lainlet").waitFor({ state: "detached" });
+  await main.getByText(/^Loading/).waitFor({ state: "detached" });
 }
 
 /**

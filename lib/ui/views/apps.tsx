@@ -1,18 +1,21 @@
 /// <reference lib="dom" />
 import { useMemo } from "preact/hooks";
-import { type Look, Mark, StateMark, Version } from "../marks.tsx";
-import type { App, Group, Model } from "../../model/mod.ts";
-import { isIncomplete, severity } from "../../model/issues.ts";
-import { AppLink, Facts, Value } from "../parts.tsx";
-import type { Params } from "../../model/place.ts";
-import { href, setQuery } from "../route.ts";
-import type { Column } from "../column.tsx";
-import { Table } from "../table.tsx";
 import { plural } from "../../model/format.ts";
+import type { App, Group, Model, Params } from "../../model/mod.ts";
+import {
+  appSummary,
+  groupSummary,
+  missingPods,
+  podCounts,
+  readyText,
+  worstSeverity,
+} from "../../model/status.ts";
+import { AppLink, Facts, Mark, Value, Version } from "../parts.tsx";
+import { href, setQuery } from "../route.ts";
+import { type Column, Table } from "../table.tsx";
+import { RecentChangesOfApp } from "./changes.tsx";
+import { Portals, UsedBy, Uses } from "./dependencies.tsx";
 import { keyOf, PODS } from "./pods.tsx";
-import { Portals } from "./portals.tsx";
-import { RecentOfApp } from "./recent.tsx";
-import { UsedBy, Uses } from "./uses.tsx";
 
 const COLUMNS: readonly Column<App>[] = [
   {
@@ -24,19 +27,14 @@ const COLUMNS: readonly Column<App>[] = [
   {
     name: "state",
     width: 26,
-    text: stateOf,
-    order: (app) => Math.min(...app.pods.map(severity)),
-    show: (app) => <Mark look={lookOf(app)} text={stateOf(app)} />,
+    text: (app) => appSummary(app).text,
+    order: worstSeverity,
+    show: (app) => <Mark {...appSummary(app)} />,
   },
   {
-    name: "pods",
+    name: "pods OK",
     width: 10,
-    text: ({ groups, pods }) => {
-      const wanted = wantedOf(groups);
-      return wanted === pods.length
-        ? String(wanted)
-        : `${pods.length} of ${wanted}`;
-    },
+    text: ({ groups }) => readyText(podCounts(groups)),
     order: ({ pods }) => pods.length,
     isNumber: true,
   },
@@ -69,42 +67,22 @@ function restartsOf(pods: App["pods"]): number {
   return pods.reduce((sum, { restarts }) => sum + restarts, 0);
 }
 
-function wantedOf(groups: readonly Group[]): number {
-  return groups.reduce(
-    (sum, { instances, wanted = instances }) => sum + wanted,
-    0,
-  );
-}
-
-function badOf({ pods }: App): number {
-  return pods.filter(({ problems }) => problems.length > 0).length;
-}
-
-function stateOf(app: App): string {
-  const bad = badOf(app);
-  if (bad > 0) return `${bad} not well`;
-  if (app.groups.some(isIncomplete)) return "fewer than asked for";
-  return app.pods.every(({ isStopped }) => isStopped) ? "stopped" : "well";
-}
-
-function lookOf(app: App): Look {
-  if (badOf(app) > 0 || app.groups.some(isIncomplete)) return "bad";
-  return app.pods.every(({ isStopped }) => isStopped) ? "off" : "good";
-}
-
-/** Which apps are listed, by what is asked for in the URL. */
-const SHOWN: Readonly<
-  Record<string, readonly [string, (app: App) => boolean]>
-> = {
-  "": ["all", () => true],
-  bad: ["not well", (app) => badOf(app) > 0],
-  short: [
-    "with fewer than asked for",
-    ({ groups }) => groups.some(isIncomplete),
+/** Which apps are listed, by the parameter `show`. */
+const FILTERS = new Map<
+  string,
+  readonly [title: string, filter: (app: App) => boolean]
+>([
+  ["", ["all", () => true]],
+  ["bad", ["with problems", (app) => appSummary(app).status === "bad"]],
+  [
+    "short",
+    [
+      "with fewer pods than wanted",
+      ({ groups }) => groups.some((group) => missingPods(group) > 0),
+    ],
   ],
-};
+]);
 
-/** All apps, with what of them runs. */
 export function AppsView({ model, params }: { model: Model; params: Params }) {
   const { show = "" } = params;
   const apps = useMemo(() => [...model.apps.values()], [model.apps]);
@@ -117,10 +95,10 @@ export function AppsView({ model, params }: { model: Model; params: Params }) {
         columns={COLUMNS}
         items={apps}
         keyOf={({ name }) => name}
-        only={SHOWN[show]?.[1]}
+        only={FILTERS.get(show)?.[1]}
         params={params}
         onParams={change}
-        empty="There are no apps."
+        empty="No apps."
       >
         <label>
           show{" "}
@@ -129,9 +107,12 @@ export function AppsView({ model, params }: { model: Model; params: Params }) {
             onChange={({ currentTarget: { value } }) =>
               change({ ...params, show: value })}
           >
-            {Object.entries(SHOWN).map(([value, [text]]) => (
-              <option key={value} value={value}>{text}</option>
-            ))}
+            {Array.from(
+              FILTERS,
+              ([value, [title]]) => (
+                <option key={value} value={value}>{title}</option>
+              ),
+            )}
           </select>
         </label>
       </Table>
@@ -139,21 +120,17 @@ export function AppsView({ model, params }: { model: Model; params: Params }) {
   );
 }
 
-/** One app: its groups and their pods, where it is mounted, what it uses. */
+/** One app: its groups and their pods, its mount points and dependencies. */
 export function AppView({ model, app }: { model: Model; app: App }) {
-  const { groups, name, pods, versions } = app;
+  const { groups, name, versions } = app;
   const portals = model.portals.filter((portal) => portal.app === name);
-  const wanted = wantedOf(groups);
   return (
     <>
       <h1>{name}</h1>
       <Facts
         facts={[
-          ["state", <Mark look={lookOf(app)} text={stateOf(app)} />],
-          [
-            "pods",
-            wanted === pods.length ? wanted : `${pods.length} of ${wanted}`,
-          ],
+          ["state", <Mark {...appSummary(app)} />],
+          ["pods OK", readyText(podCounts(groups))],
           ["groups", groups.length],
           ["used by", <UsedBy model={model} app={app} />],
           [
@@ -163,14 +140,14 @@ export function AppView({ model, app }: { model: Model; app: App }) {
         ]}
       />
       <p>
-        <a href={href([], { app: name })}>On the map</a>
+        <a href={href([], { app: name })}>Show on the map</a>
       </p>
-      <RecentOfApp app={name} />
+      <RecentChangesOfApp app={name} model={model} />
       {groups.map((group) => (
-        <GroupPart key={group.name} model={model} group={group} />
+        <GroupSection key={group.name} model={model} group={group} />
       ))}
       <Portals
-        title="Portals to what it uses"
+        title="Dependencies"
         label="Portals"
         portals={portals}
         beside="node"
@@ -179,24 +156,24 @@ export function AppView({ model, app }: { model: Model; app: App }) {
   );
 }
 
-function GroupPart({ model, group }: { model: Model; group: Group }) {
-  const { annotation, mountpoints, name, pods } = group;
-  const { containers: [first], instances, wanted = instances } = group;
+function GroupSection({ model, group }: { model: Model; group: Group }) {
+  const { annotation, mountpoints, name, pods, wanted } = group;
+  const image = pods[0]?.containers[0]?.info.Image;
   return (
     <section>
       <h2>{name}</h2>
       <Facts
         facts={[
-          ["state", <StateMark of={group} />],
+          ["state", <Mark {...groupSummary(group)} />],
           [
             "pods",
-            isIncomplete(group)
-              ? <Mark look="bad" text={`${instances} of ${wanted}`} />
-              : plural(instances, "pod"),
+            wanted === undefined || wanted === pods.length
+              ? plural(pods.length, "pod")
+              : `${pods.length} of ${wanted}`,
           ],
           ["mount points", mountpoints.join(", ") || "none"],
           ["uses", <Uses model={model} group={group} />],
-          ["image", <span class="mono">{first?.info.Image ?? "unknown"}</span>],
+          ["image", <span class="mono">{image ?? "unknown"}</span>],
         ]}
       />
       <Table
@@ -204,7 +181,7 @@ function GroupPart({ model, group }: { model: Model; group: Group }) {
         columns={PODS}
         items={pods}
         keyOf={keyOf}
-        empty="It has no pods."
+        empty="No pods."
       />
       {annotation !== "" && (
         <details>

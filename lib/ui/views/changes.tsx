@@ -1,22 +1,74 @@
 /// <reference lib="dom" />
-import { useMemo, useState } from "preact/hooks";
-import { Changes, type Numbered, saidOf } from "../history.tsx";
-import type { Model } from "../../model/mod.ts";
-import type { Params } from "../../model/place.ts";
-import { setQuery } from "../route.ts";
-import { useView } from "../watch.ts";
+/**
+ * The history: changes in sentences, each with its exact differences folded
+ * below.
+ *
+ * @module
+ */
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { diff } from "../../client/diff.ts";
+import { memo } from "../../memo.ts";
+import {
+  describeChange,
+  type FieldChange,
+  type HistoryEntry,
+  plainText,
+  type RichText,
+} from "../../model/changes.ts";
+import { clockOrTimestamp, plural, timestamp } from "../../model/format.ts";
+import type { Model, Node, Params } from "../../model/mod.ts";
+import { matcher } from "../../model/search.ts";
+import { useView } from "../live.ts";
+import { Age, Diff, highlight } from "../parts.tsx";
+import { href, setQuery } from "../route.ts";
+
+/** Entries by number, as `/v2/changes` has them; numbers count up. */
+type Entries = Readonly<Record<string, HistoryEntry>>;
+
+/** An entry, and its sentence. */
+export interface DescribedChange {
+  readonly number: string;
+  readonly entry: HistoryEntry;
+  readonly sentence: RichText;
+  readonly text: string;
+}
+
+const described = new WeakMap<HistoryEntry, DescribedChange>();
+
+/** Entries with their sentences, the newest first. */
+export function describedChanges(
+  entries: Entries = {},
+): readonly DescribedChange[] {
+  return Object.entries(entries).map(([number, entry]) =>
+    memo(described, entry, () => {
+      const sentence = describeChange(entry);
+      return { number, entry, sentence, text: plainText(sentence) };
+    })
+  ).reverse();
+}
 
 const KINDS = ["group", "config", "node", "depends"] as const;
 
-/** From when on, as it is asked of lainlet, and in words. */
+/** Values of `since`, their titles, and their lengths in ms. */
 const SINCE = [
-  ["5m", "5 minutes"],
-  ["1h", "hour"],
-  ["24h", "day"],
-  ["all", "all that is known"],
+  ["5m", "5 minutes", 300_000],
+  ["1h", "hour", 3_600_000],
+  ["24h", "day", 86_400_000],
+  ["all", "all history", Infinity],
 ] as const;
 
-/** What changed, as it happens and before. */
+/** @param since one of {@linkcode SINCE}; `started`: of lainlet, in seconds since 1970 */
+function noChangesText(since: string, started: number): string {
+  const [, , length = 0] = SINCE.find(([value]) => value === since) ?? [];
+  const begin = Date.now() - length;
+  return started * 1000 > begin
+    ? `No changes since ${
+      clockOrTimestamp(new Date(started * 1000))
+    } (history starts there).`
+    : `No changes since ${clockOrTimestamp(new Date(begin))}.`;
+}
+
+/** The changes of the cluster, live and past. */
 export function ChangesView(
   { model, params }: { model: Model; params: Params },
 ) {
@@ -26,21 +78,23 @@ export function ChangesView(
     since: since === "all" ? undefined : since,
     app: isApp ? app : undefined,
   });
-  const [held, setHeld] = useState<Numbered>();
+  const [paused, setPaused] = useState<Entries>();
   const change = (next: Params) =>
     setQuery(["changes"], { ...params, ...next });
-  const filter = (entries: Numbered = {}) =>
-    saidOf(entries).filter(({ entry, text }) =>
+  const filter = (entries?: Entries) => {
+    const matches = matcher(q);
+    return describedChanges(entries).filter(({ entry, text }) =>
       (kind === "" || entry.kind === kind) &&
       (app === "" || isApp || (entry.app ?? "").includes(app)) &&
-      `${text} ${entry.name} ${entry.change}`.toLowerCase()
-        .includes(q.toLowerCase())
+      matches([text, entry.name, entry.change])
     );
+  };
   const all = useMemo(() => filter(data), [data, app, isApp, kind, q]);
   const shown = useMemo(
-    () => held === undefined ? all : filter(held),
-    [held, all],
+    () => paused === undefined ? all : filter(paused),
+    [paused, all],
   );
+  const { started } = model.present;
   return (
     <>
       <h1>Changes</h1>
@@ -52,8 +106,8 @@ export function ChangesView(
             onChange={({ currentTarget: { value } }) =>
               change({ since: value })}
           >
-            {SINCE.map(([value, text]) => (
-              <option key={value} value={value}>{text}</option>
+            {SINCE.map(([value, title]) => (
+              <option key={value} value={value}>{title}</option>
             ))}
           </select>
         </label>
@@ -86,30 +140,188 @@ export function ChangesView(
         </label>
         <button
           type="button"
-          aria-pressed={held !== undefined}
-          onClick={() => setHeld(held === undefined ? data : undefined)}
+          aria-pressed={paused !== undefined}
+          onClick={() => setPaused(paused === undefined ? data : undefined)}
         >
-          {held === undefined
+          {paused === undefined
             ? "Pause"
-            : `Go on (${all.length - shown.length} more)`}
+            : `Resume (${all.length - shown.length} new)`}
         </button>
       </div>
       {problem !== undefined && <p class="bad">{problem}</p>}
-      {data === undefined && problem === undefined && (
-        <p class="dim">Asking lainlet …</p>
-      )}
+      {data === undefined && problem === undefined && <Loading />}
       {data !== undefined && shown.length === 0 && (
         <p class="dim">
           {Object.keys(data).length === 0
-            ? "Nothing has changed since then."
-            : "Nothing that changed is like that."}
+            ? noChangesText(since, started)
+            : "No matches."}
         </p>
       )}
-      {data !== undefined && <Changes changes={shown} />}
+      {data !== undefined && <ChangeList changes={shown} />}
       <p class="dim">
-        lainlet began to take note at{" "}
-        {new Date(model.present.started * 1000).toLocaleString("sv")}.
+        History starts at {timestamp(new Date(started * 1000))}.
       </p>
     </>
+  );
+}
+
+function Loading() {
+  return <p class="dim">Loading …</p>;
+}
+
+/** Changes that are listed at once. */
+const PAGE = 100;
+
+function ChangeList({ changes, page = PAGE }: {
+  changes: readonly DescribedChange[];
+  page?: number;
+}) {
+  const [pages, setPages] = useState(1);
+  const [newest] = useState(Number(changes[0]?.number ?? -1));
+  const more = changes.length - pages * page;
+  return (
+    <>
+      <ol class="changes">
+        {changes.slice(0, pages * page).map((one) => (
+          <Item
+            key={one.number}
+            change={one}
+            isNew={Number(one.number) > newest}
+          />
+        ))}
+      </ol>
+      {more > 0 && (
+        <button type="button" onClick={() => setPages(pages + 1)}>
+          Show {Math.min(more, page)} older
+        </button>
+      )}
+    </>
+  );
+}
+
+function Item({ isNew, change }: { isNew: boolean; change: DescribedChange }) {
+  const { entry, sentence } = change;
+  const [isOpen, setOpen] = useState(false);
+  const item = useRef<HTMLLIElement>(null);
+  useLayoutEffect(() => {
+    if (isNew && item.current) highlight(item.current);
+  }, []);
+  const { diff, name, kind, revision, time } = entry;
+  return (
+    <li ref={item}>
+      <Age time={Date.parse(time)} />
+      <div>
+        <p>
+          {sentence.map((part, i) => <Part key={i} part={part} />)}
+        </p>
+        <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+          <summary>{plural(diff.length, "difference")}</summary>
+          {isOpen && (
+            <>
+              <p class="dim">
+                <span class="mono">{kind}/{name}</span>, revision {revision}
+              </p>
+              <EntryDiff changes={diff} />
+            </>
+          )}
+        </details>
+      </div>
+    </li>
+  );
+}
+
+function Part({ part }: { part: RichText[number] }) {
+  if (typeof part === "string") return <>{part}</>;
+  const { params, path, text, whole } = part;
+  if (path === undefined) return <span class="mono" title={whole}>{text}</span>;
+  return <a href={href(path, params)}>{text}</a>;
+}
+
+/** The differences of an entry; within text that is JSON, too. */
+function EntryDiff({ changes }: { changes: readonly FieldChange[] }) {
+  const differences = useMemo(
+    () =>
+      changes.flatMap(({ after, before, path }) => {
+        const field = path.map((step) =>
+          typeof step === "number" ? `[${step}]` : `.${step}`
+        ).join("").replace(/^\./, "");
+        return diff(before, after).map((one) => ({
+          ...one,
+          path: [field, one.path].filter((text) => text !== "").join(" "),
+        }));
+      }),
+    [changes],
+  );
+  return <Diff differences={differences} />;
+}
+
+/** Of recent changes: how far back they go, and how many are shown. */
+const RECENT = "24h";
+const RECENT_PAGE = 5;
+
+/** The changes of an app in the last day. */
+export function RecentChangesOfApp(
+  { app, model }: { app: string; model: Model },
+) {
+  const { data } = useView("changes", { app, since: RECENT });
+  const changes = useMemo(() => describedChanges(data), [data]);
+  return (
+    <RecentChanges
+      changes={data && changes}
+      model={model}
+      all={{ app, since: RECENT }}
+    />
+  );
+}
+
+/** The changes of a node, and of the groups that run there, in the last hour. */
+export function RecentChangesOfNode(
+  { model, node }: { model: Model; node: Node },
+) {
+  const { data } = useView("changes", { since: "1h" });
+  const groups = node.pods.map(({ app, group }) => `${app}/${group}`).join(" ");
+  const changes = useMemo(() => {
+    const here = new Set(groups.split(" "));
+    return describedChanges(data).filter(({ entry, sentence }) =>
+      entry.kind === "group" && here.has(entry.name) ||
+      sentence.some((part) =>
+        typeof part === "object" && part.path?.[0] === "node" &&
+        part.path[1] === node.name
+      )
+    );
+  }, [data, groups]);
+  return (
+    <RecentChanges
+      changes={data && changes}
+      model={model}
+      all={{ since: "1h" }}
+    />
+  );
+}
+
+/** @param changes undefined while they are loaded; `all`: parameters of the view that lists all */
+function RecentChanges(
+  { all, changes, model }: {
+    changes?: readonly DescribedChange[];
+    model: Model;
+    all: Params & { readonly since: string };
+  },
+) {
+  return (
+    <section>
+      <h2>
+        Changes{" "}
+        <small>
+          <a href={href(["changes"], all)}>View all changes</a>
+        </small>
+      </h2>
+      {changes === undefined && <Loading />}
+      {changes?.length === 0 && (
+        <p class="dim">{noChangesText(all.since, model.present.started)}</p>
+      )}
+      {changes !== undefined && (
+        <ChangeList changes={changes} page={RECENT_PAGE} />
+      )}
+    </section>
   );
 }

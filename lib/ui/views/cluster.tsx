@@ -1,30 +1,29 @@
 /// <reference lib="dom" />
-import { useMemo } from "preact/hooks";
-import { Bar, Mark } from "../marks.tsx";
-import type { Model, Node } from "../../model/mod.ts";
-import { maxReserved, severity } from "../../model/issues.ts";
-import { sortNaturally } from "../../model/natural.ts";
-import type { Params } from "../../model/place.ts";
+import { Component, createRef } from "preact";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { plural, sortNaturally } from "../../model/format.ts";
+import { statusOf, statusText } from "../../model/health.ts";
+import { type Issue, issuesOf } from "../../model/issues.ts";
+import type { Model, Node, Params, Pod } from "../../model/mod.ts";
+import { podLink } from "../../model/search.ts";
+import { badPods, maxReserved, worstSeverity } from "../../model/status.ts";
+import { type ConnectionState, isOutdated } from "../connection_state.ts";
+import { highlight, Mark, ReservationBar } from "../parts.tsx";
 import { href, setQuery } from "../route.ts";
-import { isOld, type Standing } from "../standing.ts";
-import { plural } from "../../model/format.ts";
-import { useHighlight } from "./highlight.ts";
-import { NodeMap } from "./map.tsx";
-import { Needs } from "./needs.tsx";
 import "./cluster.css";
 
-const ORDERS = ["name", "load", "trouble"] as const;
+const ORDERS = ["name", "reserved", "problems"] as const;
 
-/** What needs somebody, and the nodes as a map of their pods. */
+/** What needs attention, and the nodes as a map of their pods. */
 export function ClusterView(
-  { model, params, standing }: {
+  { model, params, state }: {
     model: Model;
     params: Params;
-    standing: Standing;
+    state: ConnectionState;
   },
 ) {
   const { app = "", sort = "" } = params;
-  const highlight = useHighlight(app);
+  const mapEvents = useAppHighlight(app);
   const nodes = useMemo(
     () => ordered([...model.nodes.values()], sort),
     [model.nodes, sort],
@@ -39,15 +38,15 @@ export function ClusterView(
         <a href={href(["apps"])}>{plural(model.apps.size, "app")}</a>,{" "}
         <a href={href(["pods"])}>{plural(model.pods.length, "pod")}</a>;{" "}
         <a href={href(["changes"], { since: "5m" })}>
-          what changed in the last 5 minutes
-        </a>, <a href={href(["lainlet"])}>who listens</a>
+          changes of the last 5 minutes
+        </a>, <a href={href(["lainlet"])}>listeners</a>
       </p>
-      <Needs model={model} isOld={isOld(standing)} />
+      <Issues model={model} isOld={isOutdated(state)} />
       <section aria-label="Map">
         <div class="controls">
-          <h2>Where everything runs</h2>
+          <h2>Placement</h2>
           <label>
-            Nodes by{" "}
+            Sort by{" "}
             <select
               value={sort || "name"}
               onChange={({ currentTarget: { value } }) =>
@@ -72,7 +71,7 @@ export function ClusterView(
           </datalist>
           {here !== undefined && (
             <span>
-              {here.length === 0 ? `There is no ${app}.` : (
+              {here.length === 0 ? `No app named "${app}"` : (
                 <>
                   <a href={href(["app", app])}>{app}</a>:{" "}
                   {plural(here.length, "pod")} on {plural(
@@ -85,7 +84,7 @@ export function ClusterView(
           )}
         </div>
         <Key />
-        <ul class="nodes" {...highlight}>
+        <ul class="nodes" {...mapEvents}>
           {nodes.map((node) => <NodeCard key={node.name} node={node} />)}
         </ul>
       </section>
@@ -93,30 +92,28 @@ export function ClusterView(
   );
 }
 
-/** @param sort one of {@linkcode ORDERS}; by name when it is another */
+/** @param sort one of {@linkcode ORDERS}; any other is the first */
 function ordered(nodes: readonly Node[], sort: string): readonly Node[] {
-  if (sort === "load") {
+  if (sort === "reserved") {
     return nodes.toSorted((a, b) => maxReserved(b) - maxReserved(a));
   }
-  if (sort !== "trouble") return sortNaturally(nodes, ({ name }) => name);
-  const problems = ({ pods }: Node) =>
-    pods.filter((pod) => pod.problems.length > 0);
-  const count = new Map(nodes.map((node) => [node, problems(node).length]));
-  const worst = ({ pods }: Node) => Math.min(...pods.map(severity));
+  if (sort !== "problems") return sortNaturally(nodes, ({ name }) => name);
+  const counts = new Map(nodes.map((node) => [node, badPods(node)]));
   return nodes.toSorted((a, b) =>
-    (count.get(b) ?? 0) - (count.get(a) ?? 0) || worst(a) - worst(b)
+    (counts.get(b) ?? 0) - (counts.get(a) ?? 0) ||
+    worstSeverity(a) - worstSeverity(b)
   );
 }
 
-/** What the marks mean. */
+/** The legend of the map. */
 function Key() {
   return (
     <ul class="key">
       <li>
-        <span class="cell" /> well
+        <span class="cell" /> OK
       </li>
       <li>
-        <span class="cell bad" /> not well
+        <span class="cell bad" /> problem
       </li>
       <li>
         <span class="cell off" /> stopped
@@ -127,7 +124,7 @@ function Key() {
 
 function NodeCard({ node }: { node: Node }) {
   const { cpu, ip, memory, name, pods } = node;
-  const bad = pods.filter(({ problems }) => problems.length > 0).length;
+  const bad = badPods(node);
   return (
     <li class="node">
       <div class="title">
@@ -138,16 +135,167 @@ function NodeCard({ node }: { node: Node }) {
         {bad > 0 && (
           <a
             href={href(["pods"], { node: name, state: "bad" })}
-            title={`${bad} of ${plural(pods.length, "pod")} not well`}
+            title={`${bad} of ${plural(pods.length, "pod")} with a problem`}
           >
-            <Mark look="bad" text={String(bad)} />
+            <Mark status="bad" text={String(bad)} />
           </a>
         )}
         <small>{plural(pods.length, "pod")}</small>
       </div>
-      <Bar unit="CPU" load={cpu} />
-      <Bar unit="memory" load={memory} />
+      <ReservationBar resource="CPU" reservation={cpu} />
+      <ReservationBar resource="memory" reservation={memory} />
       <NodeMap pods={pods} />
     </li>
   );
+}
+
+/** Items of an issue that are listed, at most. */
+const MAX_ITEMS = 4;
+
+/** What needs attention. */
+function Issues({ model, isOld }: { model: Model; isOld: boolean }) {
+  const issues = issuesOf(model);
+  const none = isOld ? "No known problems" : "No problems";
+  return (
+    <section class="needs" aria-label="Needs attention">
+      <h2>{issues.length > 0 ? "Needs attention" : none}</h2>
+      {issues.length === 0 && (
+        <p>
+          <Mark
+            status="good"
+            text={`All ${plural(model.pods.length, "pod is", "pods are")} OK`}
+          />
+        </p>
+      )}
+      <ul>
+        {issues.map((issue) => <IssueCard key={issue.title} issue={issue} />)}
+      </ul>
+    </section>
+  );
+}
+
+function IssueCard({ issue }: { issue: Issue }) {
+  const { all, items, parts, title } = issue;
+  const more = items.length - MAX_ITEMS;
+  return (
+    <li class="need">
+      <h3>
+        <a href={href(all.path, all.params)}>
+          <Mark status="bad" text={title} />
+        </a>
+      </h3>
+      {parts.length > 1 && (
+        <p class="parts">
+          {parts.map(({ params, path, text }) => (
+            <a key={text} href={href(path, params)}>{text}</a>
+          ))}
+        </p>
+      )}
+      <ul>
+        {items.slice(0, MAX_ITEMS).map(({ name, params, path, reason }) => (
+          <li key={`${name} ${reason}`} title={`${name}: ${reason}`}>
+            <a href={href(path, params)}>{name}</a> {reason}
+          </li>
+        ))}
+      </ul>
+      {more > 0 && (
+        <p>
+          <a href={href(all.path, all.params)}>and {more} more</a>
+        </p>
+      )}
+    </li>
+  );
+}
+
+interface NodeMapProps {
+  readonly pods: readonly Pod[];
+}
+
+/** The pods of a node, a cell each. Drawn again when a pod differs: the list is a new one in each state. */
+class NodeMap extends Component<NodeMapProps> {
+  override shouldComponentUpdate({ pods }: NodeMapProps) {
+    const { pods: old } = this.props;
+    return pods.length !== old.length || pods.some((pod, i) => pod !== old[i]);
+  }
+
+  override render({ pods }: NodeMapProps) {
+    return (
+      <div class="map">
+        {pods.map((pod) => <Cell key={pod.key} pod={pod} />)}
+      </div>
+    );
+  }
+}
+
+interface CellProps {
+  readonly pod: Pod;
+}
+
+/** Not focusable: the node's page lists its pods. */
+class Cell extends Component<CellProps> {
+  readonly #cell = createRef<HTMLAnchorElement>();
+
+  override shouldComponentUpdate({ pod }: CellProps) {
+    return pod !== this.props.pod;
+  }
+
+  override componentDidUpdate({ pod }: CellProps) {
+    const { current } = this.#cell;
+    if (current && textOf(pod) !== textOf(this.props.pod)) highlight(current);
+  }
+
+  override render({ pod }: CellProps) {
+    const { app } = pod;
+    const text = textOf(pod);
+    return (
+      <a
+        ref={this.#cell}
+        class={`cell ${statusOf(pod)}`}
+        href={href(podLink(pod).path)}
+        data-app={app}
+        tabIndex={-1}
+        title={text}
+        aria-label={text}
+      />
+    );
+  }
+}
+
+function textOf(pod: Pod): string {
+  const { group, instance, ip } = pod;
+  return `${group} ${instance}: ${statusText(pod)}${ip && `, ${ip}`}`;
+}
+
+/** Rules of the highlight: changing them changes none of the elements, of which there may be thousands. */
+const sheet = new CSSStyleSheet();
+
+/**
+ * Highlights the cells of an app, or of the app under the pointer.
+ *
+ * @returns event handlers for the element that contains the cells
+ */
+function useAppHighlight(app: string) {
+  const [hovered, setHovered] = useState("");
+  useEffect(() => {
+    document.adoptedStyleSheets = [sheet];
+    return () => {
+      document.adoptedStyleSheets = [];
+    };
+  }, []);
+  useEffect(() => {
+    const name = hovered || app;
+    const cells = `.cell[data-app="${CSS.escape(name)}"]`;
+    sheet.replaceSync(
+      name === "" ? "" : `
+        .map .cell { opacity: 0.35; }
+        ${cells} { opacity: 1; outline: 2px solid var(--text); }`,
+    );
+  }, [app, hovered]);
+  return {
+    onMouseOver({ target }: MouseEvent) {
+      const cell = target instanceof Element ? target.closest(".cell") : null;
+      setHovered(cell?.getAttribute("data-app") ?? "");
+    },
+    onMouseLeave: () => setHovered(""),
+  };
 }

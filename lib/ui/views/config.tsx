@@ -1,11 +1,9 @@
 import { useState } from "preact/hooks";
 import { isSecret } from "../../access/rights.ts";
-import type { Model } from "../../model/mod.ts";
+import type { Model, Params } from "../../model/mod.ts";
 import { Value } from "../parts.tsx";
-import type { Params } from "../../model/place.ts";
 import { setQuery } from "../route.ts";
-import type { Column } from "../column.tsx";
-import { Table } from "../table.tsx";
+import { type Column, Table } from "../table.tsx";
 
 type Setting = Model["config"][number];
 
@@ -27,7 +25,7 @@ const COLUMNS: readonly Column<Setting>[] = [
   },
 ];
 
-/** The cluster's settings; secret ones are masked until they are asked for. */
+/** The settings of the cluster; secrets are masked until a click. */
 export function ConfigView(
   { model, params }: { model: Model; params: Params },
 ) {
@@ -42,7 +40,7 @@ export function ConfigView(
         params={params}
         onParams={(next) => setQuery(["config"], next)}
         isTall
-        empty="There are no settings."
+        empty="No settings."
       />
     </>
   );

@@ -1,45 +1,57 @@
 import { useMemo } from "preact/hooks";
+import type { Data } from "../../client/client.ts";
+import {
+  bytes,
+  duration,
+  measured,
+  percent,
+  timestamp,
+} from "../../model/format.ts";
+import type { Model, Params } from "../../model/mod.ts";
 import { Chart } from "../chart.tsx";
-import type { Model } from "../../model/mod.ts";
-import { brief, bytes, Facts, round, seconds, stamp } from "../parts.tsx";
-import type { Params } from "../../model/place.ts";
-import type { Standing } from "../standing.ts";
-import type { Column } from "../column.tsx";
-import { Table } from "../table.tsx";
-import { Listeners } from "./listeners.tsx";
+import type { ConnectionState } from "../connection_state.ts";
+import { useView } from "../live.ts";
+import { Age, AppLink, Facts, Mark } from "../parts.tsx";
+import { setQuery } from "../route.ts";
+import { type Column, Table } from "../table.tsx";
 
 type Sample = Model["samples"][number][1];
 
-/** What is drawn: of each line its name, and what it is of a sample. */
+/** A time in seconds as text. */
+function seconds(value: number): string {
+  return duration(value * 1000);
+}
+
+/** Charts of samples, and their lines. */
 const CHARTS: readonly {
   readonly title: string;
   readonly lines: readonly (readonly [name: string, key: keyof Sample])[];
   readonly format: (value: number) => string;
-  /** The least that the chart is high. */
-  readonly least?: number;
+  /** Least upper end of the scale. */
+  readonly minTop?: number;
   readonly isBinary?: boolean;
-  /** From where on it is bad. */
+  /** The value above which it is bad. */
   readonly limit?: "staleAfter";
 }[] = [
   {
     title: "Confirmed",
     lines: [["seconds ago", "lag"]],
-    format: round,
+    format: measured,
     limit: "staleAfter",
   },
   {
-    title: "Events a second",
+    title: "Events per second",
     lines: [["changes", "changes"], ["deliveries", "deliveries"]],
-    format: round,
+    format: measured,
   },
   {
-    title: "Delivered after",
-    lines: [["median", "delay50"], ["99 %", "delay99"]],
-    format: brief,
-    least: 0.001,
+    title: "Delivered within",
+    lines: [["median", "delay50"], ["p99", "delay99"]],
+    format: seconds,
+    minTop: 0.001,
   },
-  { title: "Listeners", lines: [["streams", "listeners"]], format: round },
-  { title: "CPU", lines: [["cores", "cpu"]], format: round },
+  { title: "Listeners", lines: [["streams", "listeners"]], format: measured },
+  { title: "CPU", lines: [["cores", "cpu"]], format: measured },
   {
     title: "Memory",
     lines: [["resident", "memory"]],
@@ -58,24 +70,24 @@ const STREAMS: readonly Column<[path: string, count: number]>[] = [
   },
 ];
 
-const REJECTED: readonly Column<[key: string, why: string]>[] = [
+const INVALID: readonly Column<[key: string, reason: string]>[] = [
   { name: "key", width: 50, text: ([key]) => key },
-  { name: "why", width: 50, text: ([, why]) => why },
+  { name: "reason", width: 50, text: ([, reason]) => reason },
 ];
 
-/** How this lainlet is, and was in the last hour. */
+/** The status of this lainlet, and its last hour. */
 export function LainletView(
-  { model, params, standing }: {
+  { model, params, state }: {
     model: Model;
     params: Params;
-    standing: Standing;
+    state: ConnectionState;
   },
 ) {
   const { present, samples } = model;
   const newest = samples.at(-1)?.[0];
-  // A second is too short for a line to move: charts are drawn anew with each sample.
+  // Charts are drawn again with each sample, not each second.
   const charts = useMemo(() => {
-    // In the first seconds there is nothing but the present.
+    // Before the first sample there is only the current state.
     const points = samples.length > 0
       ? samples
       : [[Date.now() / 1000, present] as const];
@@ -99,31 +111,34 @@ export function LainletView(
         facts={[
           [
             "state",
-            standing.kind === "good"
-              ? <>in step, confirmed {seconds(present.lag)} ago</>
-              : <strong class="bad">{standing.words}</strong>,
+            state.kind === "current"
+              ? <>{state.text}, confirmed {seconds(present.lag)} ago</>
+              : <strong class="bad">{state.text}</strong>,
           ],
           ["source", <span class="mono">{present.source || "none"}</span>],
           ["revision", present.revision],
           ["reconnects", present.reconnects],
-          ["missed changes", <Counted count={present.missed} />],
-          ["mirror differences", <Counted count={present.differences} />],
-          ["rejected values", <Counted count={rejected.length} />],
-          ["listeners", present.listeners],
-          ["refused requests", <Counted count={present.refused} />],
-          ["slow listeners", <Counted count={present.slow} />],
-          ["changes a second", round(present.changes)],
-          ["deliveries a second", round(present.deliveries)],
+          ["missed changes", <ErrorCount count={present.missed} />],
           [
-            "99 % delivered after",
-            present.delay99 === 0 ? "none lately" : brief(present.delay99),
+            "differences found by verification",
+            <ErrorCount count={present.differences} />,
           ],
-          ["sent a second", bytes(present.bytes)],
-          ["CPU", `${round(present.cpu * 100)} % of a core`],
+          ["invalid values", <ErrorCount count={rejected.length} />],
+          ["listeners", present.listeners],
+          ["refused requests", <ErrorCount count={present.refused} />],
+          ["slow listeners", <ErrorCount count={present.slow} />],
+          ["changes/s", measured(present.changes)],
+          ["deliveries/s", measured(present.deliveries)],
+          [
+            "delivered within (p99)",
+            present.delay99 === 0 ? "–" : seconds(present.delay99),
+          ],
+          ["bytes/s", bytes(present.bytes)],
+          ["CPU", `${percent(present.cpu)} of a core`],
           ["memory", bytes(present.memory)],
           [
             "up since",
-            <time>{stamp(new Date(present.started * 1000))}</time>,
+            <time>{timestamp(new Date(present.started * 1000))}</time>,
           ],
         ]}
       />
@@ -146,10 +161,10 @@ export function LainletView(
       </section>
       {rejected.length > 0 && (
         <section>
-          <h2>Values that are not taken</h2>
+          <h2>Invalid values, ignored</h2>
           <Table
-            label="Rejected values"
-            columns={REJECTED}
+            label="Invalid values"
+            columns={INVALID}
             items={rejected}
             keyOf={([key]) => key}
           />
@@ -160,6 +175,84 @@ export function LainletView(
 }
 
 /** A count that should be 0. */
-function Counted({ count }: { count: number }) {
+function ErrorCount({ count }: { count: number }) {
   return count === 0 ? <>0</> : <strong class="bad">{count}</strong>;
+}
+
+type Listener = Data<"listeners">[string];
+type Numbered = readonly [number: string, listener: Listener];
+
+const LISTENER_COLUMNS: readonly Column<Numbered>[] = [
+  { name: "peer", width: 18, text: ([, { peer }]) => peer },
+  {
+    name: "state",
+    width: 16,
+    text: ([, one]) => listenerText(one),
+    order: ([, { behind, behindFor }]) => Number(behind) + behindFor,
+    show: ([, one]) => (
+      <Mark
+        status={one.behindFor > 0 ? "bad" : "good"}
+        text={listenerText(one)}
+      />
+    ),
+  },
+  {
+    name: "app",
+    width: 16,
+    text: ([, { app = "" }]) => app,
+    show: ([, { app }]) => app ? <AppLink name={app} /> : "",
+    isMinor: true,
+  },
+  { name: "endpoint", width: 22, text: ([, { endpoint }]) => endpoint },
+  {
+    name: "parameters",
+    width: 16,
+    text: ([, { params }]) =>
+      Object.entries(params).filter(([name]) => name !== "watch")
+        .map((pair) => pair.join("=")).join(" "),
+    isMinor: true,
+  },
+  {
+    name: "since",
+    width: 10,
+    text: ([, { since }]) => String(since),
+    order: ([, { since }]) => since,
+    show: ([, { since }]) => <Age time={since * 1000} />,
+    isMinor: true,
+  },
+  {
+    name: "frames",
+    width: 8,
+    text: ([, { sent }]) => String(sent),
+    order: ([, { sent }]) => sent,
+    isMinor: true,
+    isNumber: true,
+  },
+];
+
+function listenerText({ behind, behindFor, slow }: Listener): string {
+  // For less than a second its data is on the way.
+  if (!behind || behindFor === 0) return "up to date";
+  return `behind for ${seconds(behindFor)}${slow ? ", slow" : ""}`;
+}
+
+/** Listeners, those that are behind first. */
+function Listeners({ params }: { params: Params }) {
+  const { data, problem } = useView("listeners", {});
+  const items = useMemo(() => Object.entries(data ?? {}), [data]);
+  return (
+    <section>
+      <h2>Listeners</h2>
+      {problem !== undefined && <p class="bad">{problem}</p>}
+      <Table
+        label="Listeners"
+        columns={LISTENER_COLUMNS}
+        items={items}
+        keyOf={([number]) => number}
+        params={{ ...params, sort: params.sort ?? "-state" }}
+        onParams={(next) => setQuery(["lainlet"], next)}
+        empty={data === undefined ? "Loading …" : "No listeners."}
+      />
+    </section>
+  );
 }

@@ -1,14 +1,26 @@
 import { useMemo } from "preact/hooks";
-import { Bar, Mark } from "../marks.tsx";
-import type { Model, Node } from "../../model/mod.ts";
-import { maxReserved } from "../../model/issues.ts";
-import { nodeProblems } from "../../model/nodes.ts";
-import { Address, NodeLink } from "../parts.tsx";
-import type { Params } from "../../model/place.ts";
+import { percent, reservedText } from "../../model/format.ts";
+import type { Model, Node, Params } from "../../model/mod.ts";
+import {
+  badPods,
+  maxReserved,
+  nodeSummary,
+  nodeText,
+} from "../../model/status.ts";
+import {
+  Address,
+  countStatus,
+  Facts,
+  Mark,
+  NodeLink,
+  ReservationBar,
+  Value,
+} from "../parts.tsx";
 import { href, setQuery } from "../route.ts";
-import type { Column } from "../column.tsx";
-import { Table } from "../table.tsx";
-import { plural, reservedText } from "../../model/format.ts";
+import { type Column, Table } from "../table.tsx";
+import { RecentChangesOfNode } from "./changes.tsx";
+import { Portals } from "./dependencies.tsx";
+import { keyOf, PODS_OF_NODE } from "./pods.tsx";
 
 const COLUMNS: readonly Column<Node>[] = [
   {
@@ -20,9 +32,9 @@ const COLUMNS: readonly Column<Node>[] = [
   {
     name: "state",
     width: 24,
-    text: stateOf,
-    // The worst first, what is wrong with the node itself before its pods.
-    order: (node) => -nodeProblems(node).length - badOf(node) / 1e6,
+    text: nodeText,
+    // The worst first, by problems of the node before those of its pods.
+    order: (node) => -nodeSummary(node).problems.length - badPods(node) / 1e6,
     show: (node) => <NodeState node={node} />,
   },
   {
@@ -41,9 +53,9 @@ const COLUMNS: readonly Column<Node>[] = [
     isMinor: true,
   },
   {
-    name: "load",
+    name: "reserved",
     width: 10,
-    text: (node) => `${Math.round(maxReserved(node) * 100)} %`,
+    text: (node) => percent(maxReserved(node)),
     order: maxReserved,
     isNumber: true,
     isBeside: true,
@@ -53,7 +65,7 @@ const COLUMNS: readonly Column<Node>[] = [
     width: 21,
     text: ({ cpu }) => reservedText(cpu, "CPU"),
     order: ({ cpu }) => cpu.limits,
-    show: ({ cpu }) => <Bar unit="CPU" load={cpu} />,
+    show: ({ cpu }) => <ReservationBar resource="CPU" reservation={cpu} />,
     isMinor: true,
   },
   {
@@ -61,30 +73,21 @@ const COLUMNS: readonly Column<Node>[] = [
     width: 21,
     text: ({ memory }) => reservedText(memory, "memory"),
     order: ({ memory }) => memory.limits,
-    show: ({ memory }) => <Bar unit="memory" load={memory} />,
+    show: ({ memory }) => (
+      <ReservationBar resource="memory" reservation={memory} />
+    ),
   },
 ];
 
-function badOf({ pods }: Node): number {
-  return pods.filter(({ problems }) => problems.length > 0).length;
-}
-
-/** What is wrong with a node, and how many of its pods are not well. */
-function stateOf(node: Node): string {
-  const bad = badOf(node);
-  const pods = bad > 0 ? [`${plural(bad, "pod")} not well`] : [];
-  return [...nodeProblems(node), ...pods].join(", ") || "well";
-}
-
-/** The same with its mark; it leads to those of its pods that are not well. */
-export function NodeState({ node }: { node: Node }) {
-  const text = stateOf(node);
-  const mark = <Mark look={text === "well" ? "good" : "bad"} text={text} />;
-  if (badOf(node) === 0) return mark;
+/** The status of a node; links to its pods with problems. */
+function NodeState({ node }: { node: Node }) {
+  const bad = badPods(node);
+  const status = bad > 0 ? countStatus(bad) : nodeSummary(node).status;
+  const mark = <Mark status={status} text={nodeText(node)} />;
+  if (bad === 0) return mark;
   return <a href={href(["pods"], { node: node.name, state: "bad" })}>{mark}</a>;
 }
 
-/** All nodes, with what of them may be used. */
 export function NodesView({ model, params }: { model: Model; params: Params }) {
   const nodes = useMemo(() => [...model.nodes.values()], [model.nodes]);
   return (
@@ -97,8 +100,57 @@ export function NodesView({ model, params }: { model: Model; params: Params }) {
         keyOf={({ name }) => name}
         params={params}
         onParams={(next) => setQuery(["nodes"], next)}
-        empty="There are no nodes."
+        empty="No nodes."
       />
+    </>
+  );
+}
+
+/** One node: its pods, its portals, and what the scheduler registered. */
+export function NodeView({ model, node }: { model: Model; node: Node }) {
+  const { cpu, ip, memory, name, pods, value } = node;
+  const portals = model.portals.filter((portal) => portal.node === name);
+  return (
+    <>
+      <h1>{name}</h1>
+      <Facts
+        facts={[
+          ["state", <NodeState node={node} />],
+          ["address", <Address ip={ip} />],
+          ["pods", pods.length],
+        ]}
+      />
+      <div class="loads">
+        <ReservationBar resource="CPU" reservation={cpu} />
+        <ReservationBar resource="memory" reservation={memory} />
+      </div>
+      <RecentChangesOfNode model={model} node={node} />
+      <section>
+        <h2>Pods</h2>
+        <Table
+          label={`Pods on ${name}`}
+          columns={PODS_OF_NODE}
+          items={pods}
+          keyOf={keyOf}
+          empty="No pods."
+        />
+      </section>
+      <Portals
+        title="Portals"
+        label={`Portals on ${name}`}
+        portals={portals}
+        beside="app"
+      />
+      <section>
+        <h2>Registration</h2>
+        {value === undefined
+          ? (
+            <p class="bad">
+              This node is not registered; only its containers name it.
+            </p>
+          )
+          : <Value value={value} />}
+      </section>
     </>
   );
 }

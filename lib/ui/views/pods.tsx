@@ -1,14 +1,28 @@
 /// <reference lib="dom" />
 import { useMemo } from "preact/hooks";
-import { PROBLEM_KINDS, PROBLEMS } from "../../model/health.ts";
-import { Ago, PodLink, StateMark, stateText, Version } from "../marks.tsx";
-import type { Model, Pod } from "../../model/mod.ts";
-import { severity } from "../../model/issues.ts";
-import { Address, NodeLink } from "../parts.tsx";
-import type { Params } from "../../model/place.ts";
+import { addressText, bytes } from "../../model/format.ts";
+import {
+  hasProblem,
+  PROBLEM_KINDS,
+  PROBLEMS,
+  severity,
+  statusOf,
+  statusText,
+} from "../../model/health.ts";
+import type { Container, Model, Params, Pod } from "../../model/mod.ts";
+import {
+  Address,
+  Age,
+  AppLink,
+  Facts,
+  HealthMark,
+  NodeLink,
+  PodLink,
+  Value,
+  Version,
+} from "../parts.tsx";
 import { setQuery } from "../route.ts";
-import type { Column } from "../column.tsx";
-import { Table } from "../table.tsx";
+import { type Column, Table } from "../table.tsx";
 
 const POD: Column<Pod> = {
   name: "pod",
@@ -19,9 +33,9 @@ const POD: Column<Pod> = {
 const STATE: Column<Pod> = {
   name: "state",
   width: 24,
-  text: stateText,
+  text: (pod) => statusText(pod),
   order: severity,
-  show: (pod) => <StateMark of={pod} />,
+  show: (pod) => <HealthMark of={pod} />,
 };
 const NODE: Column<Pod> = {
   name: "node",
@@ -33,7 +47,7 @@ const NODE: Column<Pod> = {
 const ADDRESS: Column<Pod> = {
   name: "address",
   width: 16,
-  text: ({ ip, port }) => ip ? `${ip}:${port}` : "no address",
+  text: ({ ip, port }) => addressText(ip, port) || "no address",
   show: ({ ip, isStopped, port }) =>
     ip === "" && isStopped
       ? <span class="dim">none</span>
@@ -59,35 +73,35 @@ const UPDATED: Column<Pod> = {
   width: 9,
   text: ({ updated }) => String(updated ?? ""),
   order: ({ updated = 0 }) => updated,
-  show: ({ updated }) => <Ago time={updated} />,
+  show: ({ updated }) => <Age time={updated} />,
   isMinor: true,
 };
 
-/** Of all pods, of an app's, of a node's. */
+/** Columns of pods; those on one node have no column for it. */
 export const PODS = [POD, STATE, NODE, ADDRESS, VERSION, RESTARTS, UPDATED];
 export const PODS_OF_NODE = PODS.filter((one) => one !== NODE);
 
 export const keyOf = ({ key }: Pod) => key;
 
-/** What a pod's state can be asked to be. */
+/** Values of `state`, and their titles. */
 const STATES = [
   ["", "all"],
-  ["bad", "not well"],
-  ["good", "well"],
+  ["bad", "with problems"],
+  ["good", "OK"],
   ["stopped", "stopped"],
   ...PROBLEM_KINDS.map((kind) => [kind, PROBLEMS[kind]] as const),
 ] as const;
 
-/** Every pod, by app, node, state, address, and any text. */
+/** All pods, filtered by app, node, state, address, and text. */
 export function PodsView({ model, params }: { model: Model; params: Params }) {
   const { address = "", app = "", node = "", state = "" } = params;
   const change = (next: Params) => setQuery(["pods"], next);
   const only = useMemo(() => {
-    const isApp = wanted(app, (name) => model.apps.has(name));
-    const isNode = wanted(node, (name) => model.nodes.has(name));
+    const isApp = nameFilter(app, (name) => model.apps.has(name));
+    const isNode = nameFilter(node, (name) => model.nodes.has(name));
     return (pod: Pod) =>
-      isApp(pod.app) && isNode(pod.node) && isOf(pod, state) &&
-      (address === "" || `${pod.ip}:${pod.port}`.startsWith(address));
+      isApp(pod.app) && isNode(pod.node) && hasState(pod, state) &&
+      (address === "" || addressText(pod.ip, pod.port).startsWith(address));
   }, [address, app, node, state, model.apps.has(app), model.nodes.has(node)]);
   const field = (name: string, value: string, list?: string) => (
     <label>
@@ -112,7 +126,7 @@ export function PodsView({ model, params }: { model: Model; params: Params }) {
         only={only}
         params={params}
         onParams={change}
-        empty="There are no pods."
+        empty="No pods."
       >
         <label>
           state{" "}
@@ -144,8 +158,8 @@ export function PodsView({ model, params }: { model: Model; params: Params }) {
   );
 }
 
-/** The one of that name where there is one, else all that have it in theirs. */
-function wanted(
+/** Matches the name itself where it exists, else all names that contain it. */
+function nameFilter(
   name: string,
   exists: (name: string) => boolean,
 ): (name: string) => boolean {
@@ -154,17 +168,58 @@ function wanted(
 }
 
 /** @param state one of {@linkcode STATES} */
-function isOf({ isStopped, problems }: Pod, state: string): boolean {
+function hasState(pod: Pod, state: string): boolean {
   switch (state) {
     case "":
       return true;
     case "bad":
-      return problems.length > 0;
+      return hasProblem(pod);
     case "good":
-      return problems.length === 0 && !isStopped;
+      return statusOf(pod) === "good";
     case "stopped":
-      return isStopped;
+      return pod.isStopped;
     default:
-      return problems.some(({ kind }) => kind === state);
+      return pod.problems.some(({ kind }) => kind === state);
   }
+}
+
+/** One container: its place, and its specification. */
+export function ContainerView(
+  { container, pod }: { container: Container; pod: Pod },
+) {
+  const { app, group, id, info, instance, ip, node } = container;
+  const { restarts, updated, version } = pod;
+  return (
+    <>
+      <h1 class="mono">{id}</h1>
+      <Facts
+        facts={[
+          ["state", <HealthMark of={pod} />],
+          ["changed", <Age time={updated} />],
+          ["restarts", restarts],
+          ["app", <AppLink name={app} />],
+          ["group", group],
+          ["instance", instance],
+          ["address", <Address ip={ip} port={info.Expose} />],
+          ["node", <NodeLink name={node} />],
+          ["version", version ? <Version version={version} /> : "unknown"],
+          ["image", <span class="mono">{info.Image}</span>],
+          ["CPU limit", info.Cpu],
+          ["memory limit", bytes(info.Memory)],
+        ]}
+      />
+      <section>
+        <h2>Command</h2>
+        <Value value={(info.Command ?? []).join(" ")} />
+      </section>
+      <section>
+        <h2>Environment</h2>
+        <Value value={(info.Env ?? []).join("\n")} />
+      </section>
+      <section>
+        <h2>Volumes</h2>
+        <Value value={(info.Volumes ?? []).join("\n")} />
+      </section>
+    </>
+  );
 }

@@ -1,10 +1,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Client } from "../../../lib/client/client.ts";
-import { apps } from "../../../lib/cli/tables/apps.ts";
-import { changes } from "../../../lib/cli/tables/changes.ts";
-import { find } from "../../../lib/cli/tables/find.ts";
 import { readStatus, renderStatus } from "../../../lib/cli/status.ts";
-import type { Cell, Row } from "../../../lib/cli/tables/listing.ts";
+import type { Cell, Row } from "../../../lib/cli/table.ts";
+import { apps, changes, find } from "../../../lib/cli/tables.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { LARGE, largeCluster } from "../../fixtures/large_cluster.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
@@ -14,25 +12,32 @@ function lastOf(rows: readonly Row[], name: string): Cell | undefined {
   return rows.find((row) => row.name === name)?.cells.at(-1);
 }
 
+function isStopped(cells: readonly Cell[]): boolean {
+  const last = cells.at(-1);
+  return typeof last === "object" && last.text === "stopped";
+}
+
 Deno.test("tables: apps and nodes say how they are, also where they are found", async () => {
   const store = new MemoryStore(largeCluster());
   await using lainlet = await new TestLainlet(store).ready();
   const client = new Client(lainlet.url);
   const all = await apps().read(client);
-  const well: Cell = { text: "well", tone: "good" };
-  assertEquals(lastOf(all, "shop"), well);
-  const short: Cell = { text: "9 too few", tone: "bad" };
+  const ok: Cell = { text: "OK", status: "good" };
+  assertEquals(lastOf(all, "shop"), ok);
+  const short: Cell = { text: "9 too few", status: "bad" };
   assertEquals(lastOf(all, LARGE.short.app), short);
   // Its pods are as they are meant to be, but that is not to run.
-  const { name = "" } = all.find(({ cells }) => cells.at(-1) === "stopped") ??
-    {};
-  assertEquals(lastOf(await find(name).read(client), `app/${name}`), "stopped");
+  const { name = "" } = all.find(({ cells }) => isStopped(cells)) ?? {};
+  assertEquals(lastOf(await find(name).read(client), `app/${name}`), {
+    text: "stopped",
+    status: "off",
+  });
   const found = async (name: string, word = name.split("/")[1] ?? "") =>
     lastOf(await find(word).read(client), name);
-  assertEquals(await found("app/shop"), well);
+  assertEquals(await found("app/shop"), ok);
   assertEquals(await found(`app/${LARGE.short.app}`), short);
   const { node } = LARGE.crowded;
-  const crowded: Cell = { text: "over its memory", tone: "bad" };
+  const crowded: Cell = { text: "memory overcommitted", status: "bad" };
   assertEquals(await found(`node/${node}`), crowded);
 });
 

@@ -1,21 +1,26 @@
 import { assert, assertEquals } from "@std/assert";
+import { apps } from "../../../lib/cli/tables.ts";
 import { Client } from "../../../lib/client/client.ts";
-import { MemoryStore } from "../../../lib/store/memory.ts";
-import { modelOf } from "../../../lib/model/mod.ts";
-import { naturalKey } from "../../../lib/model/natural.ts";
 import { issuesOf } from "../../../lib/model/issues.ts";
-import { isOvercommitted } from "../../../lib/model/nodes.ts";
-import { found, sorted } from "../../../lib/ui/rows.ts";
+import { modelOf } from "../../../lib/model/mod.ts";
+import {
+  appSummary,
+  isOvercommitted,
+  podCounts,
+  readyText,
+} from "../../../lib/model/status.ts";
+import { MemoryStore } from "../../../lib/store/memory.ts";
+import { groupKey, groupValue } from "../../../scripts/cluster.ts";
 import { LARGE, largeCluster } from "../../fixtures/large_cluster.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 
-/** What the dashboard makes of what a lainlet says of a store. */
+/** The model of a store's content. */
 async function modelFor(content: Iterable<readonly [string, string]>) {
   await using lainlet = await new TestLainlet(new MemoryStore(content)).ready();
   return modelOf(await new Client(lainlet.url).get("overview", {}));
 }
 
-Deno.test("model: a large cluster's troubles are found, and each leads to where it is", async () => {
+Deno.test("model: a large cluster's problems are found, and each leads to where it is", async () => {
   const model = await modelFor([
     ...largeCluster(),
     ["/lain/nodes/nodes/bad:192.0.2.99:22", "not JSON"],
@@ -28,7 +33,7 @@ Deno.test("model: a large cluster's troubles are found, and each leads to where 
   const [pods, short, nodes, values, ...others] = issuesOf(model);
   assertEquals(others, []);
   const lost = LARGE.withoutAddress - LARGE.stopped;
-  assertEquals(pods?.title, `${lost + 1} pods are not well, in 150 groups`);
+  assertEquals(pods?.title, `${lost + 1} pods have a problem, in 150 groups`);
   assertEquals(pods?.all, { path: ["pods"], params: { state: "bad" } });
   const [worst] = pods?.items ?? [];
   assertEquals(worst?.name, "invoices.worker.pdf 1");
@@ -38,7 +43,7 @@ Deno.test("model: a large cluster's troubles are found, and each leads to where 
       "container exited with code 137: killed for memory",
   );
   assert(pods?.parts.some(({ text }) => text === `${lost} without an address`));
-  assertEquals(short?.title, "1 group has fewer instances than asked for");
+  assertEquals(short?.title, "1 group has fewer pods than wanted");
   assertEquals(short?.items, [{
     name: LARGE.short.group,
     reason: "3 of 12: no node has 16 GB for another instance",
@@ -46,7 +51,7 @@ Deno.test("model: a large cluster's troubles are found, and each leads to where 
   }]);
   assertEquals(nodes?.items, [{
     name: LARGE.crowded.node,
-    reason: "memory: 151 of 8 GB",
+    reason: "memory: 151 of 8 GB reserved",
     path: ["node", LARGE.crowded.node],
   }]);
   assertEquals(values?.items.map(({ reason }) => reason), ["not JSON"]);
@@ -57,11 +62,11 @@ Deno.test("model: a large cluster's troubles are found, and each leads to where 
       .map(({ version }) => version),
   );
   assertEquals(versions.length, 1);
-  // As people count.
+  // In natural order.
   assertEquals([...model.nodes.keys()].slice(0, 11).at(-1), "node11");
 });
 
-Deno.test("model: a cluster that is well needs nobody, and what says nothing of itself is well", async () => {
+Deno.test("model: a healthy cluster has no issues, and what the store does not report is none", async () => {
   const container = { NodeName: "n1", ContainerIp: "172.20.0.1" };
   const pod = { InstanceNo: 1, Containers: [container] };
   const spec = { Name: "a.web.web", Namespace: "a", Pod: { Containers: [{}] } };
@@ -88,41 +93,53 @@ Deno.test("model: a cluster that is well needs nobody, and what says nothing of 
   const lost = await modelFor([group]);
   assertEquals(
     issuesOf(lost).map(({ title, items }) => [title, items]),
-    [["The scheduler has not declared 1 node that is in use", [{
+    [["1 node runs pods but is not registered", [{
       name: "n1",
-      reason: "2 pods say they are there",
+      reason: "2 pods there",
       path: ["node", "n1"],
     }]]],
   );
 });
 
-const COLUMNS = [
-  { name: "name", text: ({ name }: { name: string }) => name },
-  {
-    name: "length",
-    text: ({ name }: { name: string }) => String(name.length),
-    order: ({ name }: { name: string }) => name.length,
-  },
-];
-
-Deno.test("rows: found by all words of a query, and sorted as people count", () => {
-  const items = ["node10", "node2", "Node1", "172.20.10.1", "172.20.9.1"]
-    .map((name) => ({ name }));
-  const names = (list: readonly { name: string }[]) =>
-    list.map(({ name }) => name);
-  assertEquals(names(sorted(items, COLUMNS, "name")), [
-    "172.20.9.1",
-    "172.20.10.1",
-    "Node1",
-    "node2",
-    "node10",
-  ]);
-  assertEquals(
-    names(sorted(items, COLUMNS, "-length")).slice(0, 2),
-    ["172.20.10.1", "172.20.9.1"],
+Deno.test("model: the command line and the dashboard count the same pods", async () => {
+  const node = { name: "n1", ip: "192.0.2.1" };
+  const group = (count: number, lost: number, wanted?: number) => ({
+    app: `app${count}`,
+    proc: "web.web",
+    wanted,
+    instances: Array.from({ length: count }, (_, i) => ({
+      node,
+      ip: i < lost ? "" : `172.20.0.${i}`,
+    })),
+  });
+  const cases: [
+    group: ReturnType<typeof group>,
+    ready: string,
+    text: string,
+  ][] = [
+    [group(4, 0, 2), "4/2", "OK"],
+    [group(3, 1, 12), "2/12", "9 too few, 1 no address"],
+    [group(2, 0), "2/2", "OK"],
+    [group(1, 1, 1), "0/1", "1 no address"],
+  ];
+  const store = new MemoryStore(
+    cases.map(([one]): [string, string] => [groupKey(one), groupValue(one)]),
   );
-  assertEquals(sorted(items, COLUMNS, "unknown"), items);
-  assertEquals(names(found(items, COLUMNS, " NODE 1 ")), ["node10", "Node1"]);
-  assertEquals(found(items, COLUMNS, ""), items);
-  assert(naturalKey("a9") < naturalKey("a10"));
+  await using lainlet = await new TestLainlet(store).ready();
+  const client = new Client(lainlet.url);
+  const model = modelOf(await client.get("overview", {}));
+  const rows = await apps().read(client);
+  for (const [{ app: name }, ready, text] of cases) {
+    const app = model.apps.get(name);
+    assert(app);
+    const row = rows.find((row) => row.name === name);
+    const cells = row?.cells.map((cell) =>
+      typeof cell === "string" ? cell : cell.text
+    ) ?? [];
+    assertEquals([readyText(podCounts(app.groups)), appSummary(app).text], [
+      ready,
+      text,
+    ]);
+    assertEquals([cells[1], cells.at(-1)], [ready, text]);
+  }
 });

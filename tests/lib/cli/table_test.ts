@@ -1,12 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { Layout } from "../../../lib/cli/layout.ts";
-import type { Column, Row } from "../../../lib/cli/tables/listing.ts";
+import { type Column, Layout, type Row } from "../../../lib/cli/table.ts";
 
 const COLUMNS: readonly Column[] = [
-  { title: "NAME", least: 6, cut: "middle" },
+  { title: "NAME", minWidth: 6, cut: "middle" },
   { title: "N", align: "right" },
-  { title: "VERSION", spare: 1 },
-  { title: "TEXT", least: 5 },
+  { title: "VERSION", priority: 1 },
+  { title: "TEXT", minWidth: 5 },
   { title: "ID", isWide: true },
 ];
 
@@ -16,7 +15,7 @@ function lines(rows: string[][], width: number, isWide = false): string[] {
     name: cells[0] ?? "",
     value: {},
     cells,
-    isWell: true,
+    isOk: true,
   }));
   const layout = new Layout(COLUMNS, all, isWide, width);
   return [layout.header(), ...all.map((row) => layout.line(row))]
@@ -55,13 +54,13 @@ Deno.test("tables: with all columns nothing goes beyond the terminal, not even b
 Deno.test("tables: what is folded goes on under itself", () => {
   const columns: readonly Column[] = [
     { title: "TIME" },
-    { title: "WHAT", least: 10, isFolded: true },
+    { title: "WHAT", minWidth: 10, isFolded: true },
   ];
   const row = {
     name: "1",
     value: {},
     cells: ["10:00:00", "shop.web.web: instance 1 moved"],
-    isWell: true,
+    isOk: true,
   };
   const linesOf = (width: number) =>
     new Layout(columns, [row], false, width).line(row).split("\n");

@@ -1,8 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { reach } from "../../../lib/cli/reach.ts";
-import { apps } from "../../../lib/cli/tables/apps.ts";
-import { changes } from "../../../lib/cli/tables/changes.ts";
-import { nodes } from "../../../lib/cli/tables/nodes.ts";
+import { withAddress } from "../../../lib/cli/connection.ts";
+import { apps, changes, nodes } from "../../../lib/cli/tables.ts";
 import { Client } from "../../../lib/client/client.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { nodeKey, nodeValue } from "../../../scripts/cluster.ts";
@@ -18,7 +16,7 @@ function serve(body: string): Deno.HttpServer<Deno.NetAddr> {
   );
 }
 
-Deno.test("reach: an answer that cannot be read is no lainlet that does not answer", async () => {
+Deno.test("connection: a response that cannot be read is told from no response", async () => {
   for (
     const [body, message] of [
       [nested(501), "it is nested deeper than 500"],
@@ -30,22 +28,22 @@ Deno.test("reach: an answer that cannot be read is no lainlet that does not answ
   ) {
     const server = serve(`${body}`);
     const base = `http://127.0.0.1:${server.addr.port}`;
-    const ask = () => reach(base, () => nodes().read(new Client(base)));
+    const ask = () => withAddress(base, () => nodes().read(new Client(base)));
     await assertRejects(
       ask,
       Error,
-      `the answer of ${base} cannot be read: ${message}`,
+      `the response of ${base} cannot be read: ${message}`,
     );
     await server.shutdown();
     await assertRejects(ask, Error, `no lainlet answers at ${base}: `);
   }
 });
 
-Deno.test("reach: what is no JSON is no lainlet's", async () => {
+Deno.test("connection: a server that sends no JSON is not a lainlet", async () => {
   await using server = serve("<html>");
   const base = `http://127.0.0.1:${server.addr.port}`;
   await assertRejects(
-    () => reach(base, () => nodes().read(new Client(base))),
+    () => withAddress(base, () => nodes().read(new Client(base))),
     Error,
     `no lainlet answers at ${base}: it is not JSON`,
   );

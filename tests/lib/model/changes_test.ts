@@ -1,6 +1,10 @@
 import { assertEquals } from "@std/assert";
-import type { FieldChange, HistoryEntry } from "../../../lib/model/entry.ts";
-import { describeChange, plainText } from "../../../lib/model/changes.ts";
+import {
+  describeChange,
+  type FieldChange,
+  type HistoryEntry,
+  plainText,
+} from "../../../lib/model/changes.ts";
 
 function entry(
   kind: HistoryEntry["kind"],
@@ -41,8 +45,8 @@ const release = (i: number) => ({
   after: "LAIN_APP_RELEASE_VERSION=1501708030-536c4499d863386ce10c",
 });
 
-/** What changed, and what is said of it. */
-const SAID: readonly (readonly [string, HistoryEntry])[] = [
+/** Changes and their sentences. */
+const SENTENCES: readonly (readonly [string, HistoryEntry])[] = [
   [
     "shop.web.web: release 26 → 1501708030-536c449; instance 1 moved from node1 to node2",
     shop(
@@ -73,7 +77,7 @@ const SAID: readonly (readonly [string, HistoryEntry])[] = [
     ),
   ],
   [
-    "shop.web.web: instance 1 restarted 3 times (417 in all), was killed for memory, went from running to failed and from healthy to unhealthy, " +
+    "shop.web.web: instance 1 restarted 3 times (417 total), was killed for memory, went from running to failed and from healthy to unhealthy, " +
     'has the error "exit 137"',
     shop(
       pod(0, "State", "success", "fail"),
@@ -113,6 +117,14 @@ const SAID: readonly (readonly [string, HistoryEntry])[] = [
     ),
   ],
   [
+    "shop.web.web: instance 1 restarted (1 total); instance 2 has its restart count reset to 0, went from constructor to running",
+    shop(
+      pod(0, "Restarts", undefined, 1),
+      pod(1, "Restarts", 4, 0),
+      pod(1, "State", "constructor", "success"),
+    ),
+  ],
+  [
     "shop.web.web: added with 2 instances",
     entry("group", "shop/shop.web.web", "added", {
       path: [],
@@ -120,7 +132,7 @@ const SAID: readonly (readonly [string, HistoryEntry])[] = [
     }),
   ],
   [
-    "shop.web.web was written again, as it was",
+    "shop.web.web rewritten without a change",
     shop(pod(0, "Updated", 1, 2), { path: ["Updated"], before: 1, after: 2 }),
   ],
   ["shop.web.web changed", shop(container(0, "Image", "shop:26", "shop:27"))],
@@ -168,13 +180,13 @@ const SAID: readonly (readonly [string, HistoryEntry])[] = [
   ],
 ];
 
-Deno.test("a change is said as one would say it", () => {
-  for (const [said, change] of SAID) {
+Deno.test("changes: each kind has its sentence", () => {
+  for (const [said, change] of SENTENCES) {
     assertEquals(plainText(describeChange(change)), said);
   }
 });
 
-Deno.test("a sentence leads to what it is about", () => {
+Deno.test("changes: a sentence links to what it is about", () => {
   const sentence = describeChange(
     shop(container(0, "NodeName", "node1", "node2")),
   );
@@ -184,7 +196,7 @@ Deno.test("a sentence leads to what it is about", () => {
   assertEquals(paths, [["app", "shop"], ["node", "node1"], ["node", "node2"]]);
 });
 
-Deno.test("what a store may hold never breaks a sentence", () => {
+Deno.test("changes: no value of a store breaks a sentence", () => {
   for (const value of [null, 0, "", [], {}, "x".repeat(1000), [null]]) {
     for (const path of [[], ["PodInfos"], ["PodInfos", 0], ["x", 1, "y"]]) {
       for (const kind of ["config", "depends", "group", "node"] as const) {

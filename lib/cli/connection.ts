@@ -1,0 +1,64 @@
+import {
+  Client,
+  errorMessage,
+  LimitError,
+  PeerError,
+  RefusedError,
+  type WatchStatus,
+} from "../client/client.ts";
+import { log } from "./output.ts";
+import { printable } from "./render.ts";
+
+/**
+ * Makes a request to a lainlet.
+ *
+ * @throws {Error} that names the address, when no lainlet answers there or its response cannot be read
+ */
+export async function withAddress<T>(
+  base: string,
+  request: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    if (error instanceof RefusedError) throw error;
+    const isThere = !(error instanceof PeerError) ||
+      error instanceof LimitError;
+    throw new Error(
+      isThere
+        ? `the response of ${base} cannot be read: ${messageOf(error)}`
+        : `no lainlet answers at ${base}: ${messageOf(error)}`,
+    );
+  }
+}
+
+/** An error in one line. */
+export function messageOf(error: unknown): string {
+  // The engine says nothing of the response there.
+  if (error instanceof RangeError) return "the response is too large to show";
+  const line = errorMessage(error);
+  if (!(error instanceof RefusedError)) return line;
+  // A parameter of the URL is a flag here.
+  return line.replace(/^(\w+) required$/, "--$1 is required");
+}
+
+/** Why a lainlet's state is not current; "" when it is, or that is not known. */
+export async function staleReason(base: string): Promise<string> {
+  try {
+    await new Client(base).text("/readyz", {});
+    return "";
+  } catch (error) {
+    return error instanceof RefusedError ? printable(error.message) : "";
+  }
+}
+
+/** Logs the status of a watch whenever it changes. */
+export function statusLogger(): (status: WatchStatus) => void {
+  let last = "";
+  return ({ problem = "" }) => {
+    if (problem !== last) {
+      log(problem === "" ? "lainlet answers" : printable(problem));
+    }
+    last = problem;
+  };
+}

@@ -1,0 +1,353 @@
+/**
+ * The tables of the commands.
+ *
+ * @module
+ */
+import { isSecret } from "../access/rights.ts";
+import type { Data } from "../client/client.ts";
+import { describeChange, plainText } from "../model/changes.ts";
+import {
+  addressText,
+  age,
+  clockOrTimestamp,
+  percent,
+  type Reservation,
+  reservedText,
+  type Resource,
+  shortVersion,
+  sortNaturally,
+} from "../model/format.ts";
+import {
+  type Health,
+  healthOf,
+  problemLabels,
+  statusOf,
+  statusText,
+} from "../model/health.ts";
+import { type App, modelOf, type Node } from "../model/mod.ts";
+import { search } from "../model/search.ts";
+import {
+  appSummary,
+  badPods,
+  nodeSummary,
+  nodeText,
+  podCounts,
+  readyText,
+  reservedShare,
+} from "../model/status.ts";
+import type { TableCommand } from "./command.ts";
+import { type Cell, cell, type Row, type Table, tableOf } from "./table.ts";
+
+/** The table that a command prints. */
+export function tableFor(command: TableCommand): Table {
+  const { name, argument, showsSecrets } = command;
+  switch (name) {
+    case "apps":
+      return apps();
+    case "pods":
+      return pods(argument);
+    case "nodes":
+      return nodes();
+    case "listeners":
+      return listeners();
+    case "changes":
+      return changes(argument, command.since);
+    case "find":
+      return find(argument);
+    case "config":
+      return config(argument, !showsSecrets && Deno.stdout.isTerminal());
+  }
+}
+
+/** Rows by their names, in natural order. */
+function sorted(rows: readonly Row[]): Row[] {
+  return sortNaturally(rows, ({ name }) => name);
+}
+
+/** How long ago; "" for never. @param time in ms since 1970 */
+function ageText(time = 0): string {
+  return time === 0 ? "" : age(time);
+}
+
+export function apps(): Table {
+  return tableOf("overview", {}, [
+    { title: "APP", minWidth: 20, cut: "middle" },
+    { title: "OK", align: "right" },
+    { title: "GROUPS", align: "right", priority: 1 },
+    { title: "RESTARTS", align: "right" },
+    { title: "UPDATED", align: "right" },
+    { title: "VERSION", priority: 2, minWidth: 18 },
+    { title: "STATUS", minWidth: 20 },
+  ], (overview) => Array.from(modelOf(overview).apps.values(), appRow));
+}
+
+function appRow(app: App): Row {
+  const { name, groups, pods, versions } = app;
+  const counts = podCounts(groups);
+  const { status, text, problems } = appSummary(app);
+  const restarts = pods.reduce((sum, { restarts }) => sum + restarts, 0);
+  const updated = pods.reduce(
+    (last, { updated = 0 }) => Math.max(last, updated),
+    0,
+  );
+  return {
+    name,
+    value: {
+      app: name,
+      well: counts.ok,
+      wanted: counts.wanted,
+      groups: groups.map(({ name }) => name),
+      restarts,
+      updated: updated === 0 ? undefined : new Date(updated).toISOString(),
+      versions,
+      trouble: problems,
+    },
+    cells: [
+      cell(name),
+      cell(readyText(counts), status),
+      String(groups.length),
+      cell(restarts, restarts > 0 ? "bad" : undefined),
+      cell(ageText(updated)),
+      cell(versions.map(shortVersion).join(", ")),
+      cell(text, status),
+    ],
+    isOk: status !== "bad",
+  };
+}
+
+type PodState = Data<"pods">[string];
+
+/** @param app "": all that the caller may see */
+export function pods(app: string): Table {
+  return tableOf("pods", app === "" ? {} : { appname: app }, [
+    { title: "POD", minWidth: 24, cut: "middle" },
+    { title: "NODE", minWidth: 12 },
+    { title: "ADDRESS" },
+    { title: "STATUS", minWidth: 20 },
+    { title: "RESTARTS", align: "right", priority: 4 },
+    { title: "UPDATED", align: "right", priority: 3 },
+    { title: "VERSION", priority: 1, minWidth: 18 },
+    { title: "ERROR", priority: 2, minWidth: 20 },
+    { title: "PROC", isWide: true },
+  ], (pods) => sorted(Object.entries(pods).map(podRow)));
+}
+
+function podRow([name, pod]: [name: string, pod: PodState]): Row {
+  const { address = "", error, node, oom, port, proc, restarts, version = "" } =
+    pod;
+  const health = healthOf({
+    State: pod.state,
+    Health: pod.health,
+    Restarts: restarts,
+    Updated: pod.updated,
+    LastError: error,
+    OOMKilled: oom,
+    Target: pod.target,
+  }, address !== "");
+  return {
+    name,
+    value: pod,
+    cells: [
+      cell(name),
+      cell(node),
+      cell(addressText(address, port)),
+      healthCell(health),
+      cell(restarts, restarts ? "bad" : undefined),
+      cell(ageText(health.updated)),
+      cell(shortVersion(version)),
+      cell(error),
+      cell(proc),
+    ],
+    isOk: statusOf(health) !== "bad",
+  };
+}
+
+/** The status of a pod; its last error has a column of its own. */
+function healthCell(health: Health): Cell {
+  return cell(
+    statusText(health, problemLabels(health).join(", ")),
+    statusOf(health),
+  );
+}
+
+export function nodes(): Table {
+  return tableOf("overview", {}, [
+    { title: "NODE", minWidth: 16, cut: "middle" },
+    { title: "ADDRESS", priority: 1 },
+    { title: "PODS", align: "right" },
+    { title: "CPUS", align: "right" },
+    { title: "CPU%", align: "right" },
+    { title: "MEMORY", align: "right" },
+    { title: "MEM%", align: "right" },
+    { title: "STATUS", minWidth: 14 },
+  ], (overview) => Array.from(modelOf(overview).nodes.values(), nodeRow));
+}
+
+function nodeRow(node: Node): Row {
+  const { name, ip, pods, cpu, memory } = node;
+  const { problems, status } = nodeSummary(node);
+  const bad = badPods(node);
+  return {
+    name,
+    value: {
+      node: name,
+      address: ip,
+      pods: pods.length,
+      unwell: bad,
+      cpu,
+      memory,
+      faults: problems,
+    },
+    cells: [
+      cell(name),
+      cell(ip),
+      String(pods.length),
+      ...reservationCells(cpu, "CPU"),
+      ...reservationCells(memory, "memory"),
+      cell(nodeText(node), bad > 0 ? "bad" : status),
+    ],
+    isOk: status !== "bad",
+  };
+}
+
+/** What is reserved of the capacity, and which part that is. */
+function reservationCells(
+  reservation: Reservation,
+  resource: Resource,
+): [Cell, Cell] {
+  const share = reservedShare(reservation);
+  return [
+    reservedText(reservation, resource),
+    reservation.capacity === undefined
+      ? cell("")
+      : cell(percent(share), share > 1 ? "bad" : undefined),
+  ];
+}
+
+type Listener = Data<"listeners">[string];
+
+export function listeners(): Table {
+  return tableOf("listeners", {}, [
+    { title: "PEER" },
+    { title: "APP", minWidth: 10, cut: "middle" },
+    { title: "ENDPOINT", minWidth: 16, cut: "middle" },
+    { title: "PARAMETERS", priority: 2, minWidth: 12 },
+    { title: "SINCE", align: "right" },
+    { title: "SENT", align: "right", priority: 1 },
+    { title: "BEHIND", align: "right" },
+    { title: "PROTOCOL", isWide: true },
+  ], (listeners) =>
+    sortNaturally(
+      Object.entries(listeners),
+      ([number, { peer, endpoint }]) => `${peer} ${endpoint} ${number}`,
+    ).map(([name, listener]) => {
+      const { peer, app, endpoint, params, since, sent, protocol } = listener;
+      return {
+        name,
+        value: listener,
+        cells: [
+          cell(peer),
+          cell(app),
+          cell(endpoint),
+          cell(new URLSearchParams(params).toString()),
+          cell(ageText(since * 1000)),
+          cell(sent),
+          behindCell(listener),
+          cell(protocol),
+        ],
+        isOk: !listener.behind,
+      };
+    }));
+}
+
+function behindCell({ behind, behindFor, slow }: Listener): Cell {
+  if (!behind) return cell("no", "good");
+  return cell(slow ? `slow, ${behindFor} s` : `${behindFor} s`, "bad");
+}
+
+/**
+ * Changes, the oldest first.
+ *
+ * @param app "": all that the caller may see
+ * @param since a time, or how long ago
+ */
+export function changes(app: string, since: string): Table {
+  const params = app === "" ? { since } : { since, app };
+  const table = tableOf("changes", params, [
+    { title: "TIME" },
+    { title: "KIND" },
+    { title: "WHAT", minWidth: 40, isFolded: true },
+  ], (changes) => sorted(Object.entries(changes).map(changeRow)));
+  return { ...table, isLog: true };
+}
+
+function changeRow(
+  [name, change]: [string, Data<"changes">[string]],
+): Row {
+  return {
+    name,
+    value: change,
+    cells: [
+      clockOrTimestamp(new Date(change.time)),
+      cell(change.kind),
+      cell(plainText(describeChange(change))),
+    ],
+    isOk: true,
+  };
+}
+
+/** Everything that has a text as its name or address, or else in it. */
+export function find(text: string): Table {
+  return tableOf("overview", {}, [
+    { title: "KIND" },
+    { title: "NAME", minWidth: 24, cut: "middle" },
+    { title: "NODE", minWidth: 12 },
+    { title: "ADDRESS", minWidth: 21 },
+    { title: "STATUS", minWidth: 12 },
+  ], (overview) => {
+    const all = search(modelOf(overview), text);
+    const exact = all.filter(({ isExact }) => isExact);
+    return (exact.length > 0 ? exact : all).map((found) => {
+      const { kind, name, node, address, status, statusText } = found;
+      return {
+        name: `${kind}/${name}`,
+        value: { kind, name, node, address, status: statusText },
+        cells: [
+          cell(kind),
+          cell(name),
+          cell(node),
+          cell(address),
+          cell(statusText, status),
+        ],
+        isOk: status !== "bad",
+      };
+    });
+  });
+}
+
+/** Stands for a secret value. */
+const HIDDEN = "(secret)";
+
+/** Settings whose names start with a prefix. */
+export function config(prefix: string, hidesSecrets: boolean): Table {
+  return tableOf("configwatcher", prefix === "" ? {} : { target: prefix }, [
+    { title: "NAME", minWidth: 30, cut: "middle" },
+    { title: "VALUE", minWidth: 20 },
+  ], (settings) =>
+    sorted(
+      Object.entries(settings).map(([name, setting]) => {
+        const value = hidesSecrets ? redacted(name, setting) : setting;
+        return {
+          name,
+          value: { name, value },
+          cells: [cell(name), cell(value)],
+          isOk: true,
+        };
+      }),
+    ));
+}
+
+/** A setting's value, or what stands for it when it is a secret. */
+export function redacted(name: string, value: string): string {
+  return isSecret(name) && value !== "" ? HIDDEN : value;
+}
