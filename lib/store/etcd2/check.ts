@@ -17,9 +17,9 @@ const NOT_SERVED = "etcd does not serve its watches";
  * stands, nothing can have been missed. When it has moved, an older poll does
  * not show whether it would still be answered: it is ended, and made again.
  * etcd looks into its history and sends its index at once; when no event
- * follows, nothing happened under the prefix up to there. This finds a
- * connection or a member that went silent, a member that is cut off from the
- * others, and an event that was lost.
+ * follows, and etcd answers a request that was made after that, nothing happened
+ * under the prefix up to there. This finds a connection or a member that went
+ * silent, a member that is cut off from the others, and an event that was lost.
  *
  * @param grace time that an event gets after the headers of its poll, in ms
  * @returns the watches that are confirmed; one that is being read anew is not
@@ -34,45 +34,73 @@ export async function check(
   if (first === undefined) return [];
   // Events may arrive before the response.
   const delivered = new Map(watches.map((watch) => [watch, watch.revision]));
-  const { header } = await connection.read(
-    first.checkpoint?.key ?? first.prefix,
-  );
+  const key = first.checkpoint?.key ?? first.prefix;
+  const { header } = await connection.read(key);
   if (watches.some((one) => !one.isSameHistory(header, delivered.get(one)))) {
     throw new Error(RESTORED);
   }
+  let ping = { at: -Infinity, answer: Promise.resolve() };
+  const pingedSince = (time: number) => {
+    if (ping.at < time) {
+      ping = { at: performance.now(), answer: connection.ping(key) };
+    }
+    return ping.answer;
+  };
   const isConfirmed = await Promise.all(
-    watches.map((watch) => checkWatch(connection, watch, header, grace)),
+    watches.map((watch) =>
+      checkWatch(watch, header, grace, pingedSince, connection.signal)
+    ),
   );
   return watches.filter((_, i) => isConfirmed[i]);
 }
 
-/** Waits until a watch has delivered everything up to a header, and confirms it. @returns false when that cannot be found out now */
+/**
+ * Waits until a watch has delivered everything up to a header, and confirms it.
+ *
+ * @param pingedSince waits until etcd answers a request that is made after a time, as `performance.now()`
+ * @param signal of the connection
+ * @returns false when that cannot be found out now
+ */
 async function checkWatch(
-  { signal }: Etcd2Connection,
   watch: Etcd2Watch,
   header: ResponseHeader,
   grace: number,
+  pingedSince: (time: number) => Promise<void>,
+  signal: AbortSignal,
 ): Promise<boolean> {
   // Counts rounds, not time: a process that stood still has not read what is there.
   const enough = Math.ceil(grace / ROUND_INTERVAL);
   let { poll, completeRevision } = watch;
   let quietRounds = 0;
+  let quietSince = performance.now();
   for (let roundsLeft = ROUNDS; roundsLeft > 0; roundsLeft--) {
     const isArriving = watch.poll?.isAnswered ||
       watch.completeRevision !== completeRevision;
     if (isArriving) roundsLeft = ROUNDS;
-    if (isArriving || watch.poll !== poll) quietRounds = 0;
+    if (isArriving || watch.poll !== poll) {
+      quietRounds = 0;
+      quietSince = performance.now();
+    }
     ({ poll, completeRevision } = watch);
     if (signal.aborted || !watch.isLive || completeRevision === undefined) {
       return false;
     }
-    const isQuiet = poll !== undefined && quietRounds++ >= enough;
-    const upTo = poll !== undefined && isQuiet ? poll.index : completeRevision;
-    if (upTo >= header.revision) {
+    if (completeRevision >= header.revision) {
       watch.confirm(header);
       return true;
     }
-    if (isQuiet) watch.renewPoll(header.revision);
+    if (poll !== undefined && quietRounds++ >= enough) {
+      if (poll.index < header.revision) watch.renewPoll(header.revision);
+      else {
+        // A member that is paused or out of reach sends no event either.
+        await pingedSince(quietSince);
+        if (signal.aborted || !watch.isLive) return false;
+        if (watch.poll === poll && !poll.isAnswered) {
+          watch.confirm(header);
+          return true;
+        }
+      }
+    }
     await sleep(ROUND_INTERVAL, signal);
   }
   throw new Error(NOT_SERVED);

@@ -105,6 +105,12 @@ export class Etcd2Connection extends Connection {
     return { header, version };
   }
 
+  /** Asks for a key as this member knows it. @throws when etcd does not answer */
+  async ping(key: string): Promise<void> {
+    const { nodes } = await this.#read(key, "", TIMEOUT);
+    for await (const _ of nodes);
+  }
+
   /** Reads everything under a prefix, linearizable. */
   async list(prefix: string): Promise<Listing> {
     const { header, nodes } = await this.#read(prefix, ALL, CHUNK_TIMEOUT);
