@@ -90,7 +90,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "a state counts as confirmed though no check succeeded",
-    file: "lib/store/kind.ts",
+    file: "lib/store/remote.ts",
     text: "const confirmed = await this.check(connection, live);",
     faulty:
       "const confirmed = await this.check(connection, live).catch(() => live);",
@@ -140,9 +140,9 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "a call by gRPC goes on when its right is lost",
     file: "lib/grpc/stream.ts",
-    text: "this.#end(codeOf(status), message);",
+    text: "this.#end(codeOfStatus(status), message);",
     faulty:
-      "codeOf(status); if (this.#topic === undefined) this.#end(codeOf(status), message);",
+      "codeOfStatus(status); if (this.#topic === undefined) this.#end(codeOfStatus(status), message);",
   },
   {
     name: "a worker is not told of what came while it took a state",
@@ -158,8 +158,125 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "a watch that takes the place of another one is of the same history",
-    file: "lib/store/kind.ts",
+    file: "lib/store/remote.ts",
     text: "this.#hasDelivered ||= watch.revision > 0;",
     faulty: "",
+  },
+  {
+    name: "another cluster behind the same endpoint is followed on",
+    store: "etcd2",
+    file: "lib/store/etcd2/connection.ts",
+    text:
+      "if (header.clusterId !== this.#clusterId) throw new Error(RESTORED);",
+    faulty: "",
+  },
+  {
+    name: "a poll asks from one index too late",
+    store: "etcd2",
+    file: "lib/store/etcd2/watch.ts",
+    text: "this.#nextIndex = index + 1;",
+    faulty: "this.#nextIndex = index + 2;",
+  },
+  {
+    name: "a restored backup is taken for the same history",
+    store: "etcd2",
+    file: "lib/store/etcd2/check.ts",
+    text: "if (!watch.isSameHistory(header)) return false;",
+    faulty: "",
+  },
+  {
+    name: "a poll that ends at once is made again without a pause",
+    store: "etcd2",
+    file: "lib/store/etcd2/watch.ts",
+    text:
+      "if (idlePolls > 1) await sleep(backoff(idlePolls), connection.signal);",
+    faulty: "",
+  },
+  {
+    name: "a poll that was made before counts as a proof",
+    store: "etcd2",
+    file: "lib/store/etcd2/check.ts",
+    text: "if (poll.index < header.revision) watch",
+    faulty: "if (poll.index < 0) watch",
+  },
+  {
+    name: "an event that is late counts as none",
+    store: "etcd2",
+    file: "lib/store/etcd2/check.ts",
+    text: "await pingedSince(quietSince);",
+    faulty: "",
+  },
+  {
+    name: "a directory that is removed keeps its keys",
+    store: "etcd2",
+    file: "lib/store/etcd2/watch.ts",
+    text: "if (isDirectory && isRemoval) {",
+    faulty: "if (isDirectory && !isRemoval) {",
+  },
+  {
+    name: "a session that dies before it is adopted is never replaced",
+    store: "zookeeper",
+    file: "lib/store/endpoints.ts",
+    text: "onAbort(connection.signal, () => {\n        this.#connection",
+    faulty:
+      'connection.signal.addEventListener("abort", () => {\n        this.#connection',
+  },
+  {
+    name: "a session's watch is not set again",
+    store: "zookeeper",
+    file: "lib/store/zookeeper/watch.ts",
+    text: "await connection.watch(this.root)",
+    faulty:
+      "this.revision === 0 ? await connection.watch(this.root) : await connection.currentZxid()",
+  },
+  {
+    name: "what was removed while there was no session stays",
+    store: "zookeeper",
+    file: "lib/store/zookeeper/watch.ts",
+    text: "if (!znodes.has(path)) this.markDirty(path);",
+    faulty: "",
+  },
+  {
+    name: "what happens while a round reads is not read",
+    store: "zookeeper",
+    file: "lib/store/zookeeper/watch.ts",
+    text: "this.#dirty.set(path, isDeep || this.#dirty.get(path) === true);",
+    faulty:
+      "if (!this.#isReading) this.#dirty.set(path, isDeep || this.#dirty.get(path) === true);",
+  },
+  {
+    name: "a torn transaction is delivered",
+    store: "zookeeper",
+    file: "lib/store/zookeeper/watch.ts",
+    text: "const isQuiet = this.#dirty.size === 0;",
+    faulty: "const isQuiet = true;",
+  },
+  {
+    name: "what is left for a later round is lost",
+    store: "zookeeper",
+    file: "lib/store/zookeeper/watch.ts",
+    text: "this.#pending = newer;",
+    faulty: "this.#pending.clear();",
+  },
+  {
+    name: "a member that lags is believed",
+    store: "zookeeper",
+    file: "lib/store/zookeeper/connection.ts",
+    text: "this.#sync(this.#root),",
+    faulty: "this.stat(this.#root),",
+  },
+  {
+    name: "a leader that was deposed is believed",
+    store: "zookeeper",
+    file: "lib/store/zookeeper/store.ts",
+    text: "this.#expectElections(header);",
+    faulty: "",
+  },
+  {
+    name: "a restored backup is taken for the same history",
+    store: "zookeeper",
+    file: "lib/store/zookeeper/store.ts",
+    text: "return Promise.resolve(watch.isSameHistory(header));",
+    faulty: "return Promise.resolve(watch.isSameHistory(header) || true);",
   },
 ];

@@ -198,10 +198,10 @@ export class Reference {
   ): boolean {
     const supers = this.#moments.slice(Math.max(0, rightsFrom))
       .flatMap((moment) => [...moment.supers]);
-    const such = this.#moments.keys().filter((i) =>
+    const such = [...this.#moments.keys()].filter((i) =>
       i >= from && this.#moments[i]?.answers[question] === answer
     );
-    return such.every((i) => {
+    return such.length > 0 && such.every((i) => {
       const [before, after] = [this.#moments[i - 1], this.#moments[i]];
       return before?.isAllowed[question] === true &&
         after?.isAllowed[question] === false &&

@@ -19,6 +19,8 @@ export interface Service {
   readonly isWhole: boolean;
   /** How long a change that a watch has lost may be missing, in ms; absent: until the next check. */
   readonly lossLasts?: number;
+  /** How long a process takes to start again, in ms; absent: no time. */
+  readonly restartTime?: number;
   /** Where a lainlet finds a member. */
   endpoint(lainlet: string, member: string): string;
   /** Follows the cluster as lainlet does. */
@@ -95,6 +97,8 @@ class EtcdService implements Service {
 /** An etcd, with its v2 API. */
 class Etcd2Service extends EtcdService {
   readonly lossLasts = VERIFIED_WITHIN;
+  /** A poll that is lost is asked for at once, and of whoever answers. */
+  readonly restartTime = 300;
   override readonly hasTransactions = false;
 
   override open(endpoints: Endpoints, options: StoreOptions): Store {

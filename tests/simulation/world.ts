@@ -182,6 +182,12 @@ export class World implements Disposable {
     }
     for (const link of this.allLinks) {
       link.cut();
+      const { restartTime = 0 } = this.service;
+      // Another cluster may have been there all the time, behind the same address.
+      if (isSameCluster && restartTime > 0) {
+        link.isRefused = true;
+        setTimeout(() => link.isRefused = false, restartTime);
+      }
       // Nobody can tell the histories apart.
       if (!this.service.isTold(last)) link.lostAt = performance.now();
     }
