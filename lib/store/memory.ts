@@ -34,19 +34,19 @@ export const memory: StoreKind = {
   },
 };
 
-interface Follower {
+interface OpenWatch {
   readonly prefix: string;
   readonly controller: ReadableStreamDefaultController<WatchEvent>;
 }
 
 /**
- * A store in this process: for a demo, for tests, and for a lainlet that
- * serves a file. Its revisions count like etcd's: a commit that changes
- * something makes one, deleting what is not there makes none.
+ * A store in this process: for the demo, for tests, and to serve a file.
+ * Revisions are like etcd's: a commit that changes something makes one, and
+ * removing keys that do not exist makes none.
  */
 export class MemoryStore implements Store {
   readonly #entries = new Map<string, Entry>();
-  readonly #followers = new Set<Follower>();
+  readonly #watches = new Set<OpenWatch>();
   #revision = 1;
 
   constructor(content: Iterable<readonly [key: string, value: string]> = []) {
@@ -65,19 +65,19 @@ export class MemoryStore implements Store {
     };
   }
 
-  /** What happens here is delivered as it happens. */
+  /** Changes are delivered at once. */
   age(): number {
     return 0;
   }
 
-  /** There is nothing to ask: it is told where this stands. */
+  /** Everything was delivered. Only progress is reported. */
   // deno-lint-ignore require-await
   async checkFreshness(prefix: string, signal: AbortSignal): Promise<number> {
     signal.throwIfAborted();
     const revision = this.#revision;
-    for (const follower of this.#followers) {
-      if (follower.prefix !== prefix) continue;
-      follower.controller.enqueue({ type: "progress", revision });
+    for (const watch of this.#watches) {
+      if (watch.prefix !== prefix) continue;
+      watch.controller.enqueue({ type: "progress", revision });
     }
     return revision;
   }
@@ -92,37 +92,37 @@ export class MemoryStore implements Store {
 
   /** Makes all changes in one revision. */
   commit(changes: readonly KeyChange[]): void {
-    const real = changes.filter(({ key, value }) =>
+    const effective = changes.filter(({ key, value }) =>
       value !== undefined || this.#entries.has(key)
     );
-    if (real.length === 0) return;
+    if (effective.length === 0) return;
     this.#revision++;
-    for (const { key, value } of real) {
+    for (const { key, value } of effective) {
       if (value === undefined) this.#entries.delete(key);
       else this.#put(key, value);
     }
-    for (const { prefix, controller } of this.#followers) {
-      const seen = real.filter(({ key }) => key.startsWith(prefix));
-      if (seen.length > 0) {
+    for (const { prefix, controller } of this.#watches) {
+      const visible = effective.filter(({ key }) => key.startsWith(prefix));
+      if (visible.length > 0) {
         controller.enqueue({
           type: "batch",
           revision: this.#revision,
-          changes: seen,
+          changes: visible,
         });
       }
     }
   }
 
   watch(prefix: string, signal: AbortSignal): ReadableStream<WatchEvent> {
-    let follower: Follower;
-    let remove: (() => void) | undefined;
+    let watch: OpenWatch;
+    let removeListener: (() => void) | undefined;
     return new ReadableStream<WatchEvent>({
       start: (controller) => {
         if (signal.aborted) return controller.close();
-        follower = { prefix, controller };
-        this.#followers.add(follower);
-        remove = onAbort(signal, () => {
-          if (this.#followers.delete(follower)) controller.close();
+        watch = { prefix, controller };
+        this.#watches.add(watch);
+        removeListener = onAbort(signal, () => {
+          if (this.#watches.delete(watch)) controller.close();
         });
         controller.enqueue({
           type: "snapshot",
@@ -135,8 +135,8 @@ export class MemoryStore implements Store {
         });
       },
       cancel: () => {
-        remove?.();
-        this.#followers.delete(follower);
+        removeListener?.();
+        this.#watches.delete(watch);
       },
     });
   }
@@ -151,9 +151,9 @@ function encode(value: string | Uint8Array): Uint8Array {
 }
 
 /**
- * The content of a store from a JSON file's text.
+ * Parses the text of a JSON file, `{key: value}`.
  *
- * @throws {SyntaxError | TypeError} when it is not `{key: value}` with string values
+ * @throws {SyntaxError | TypeError} when it has another form
  */
 export function parseContent(text: string): [key: string, value: string][] {
   const json = parse(text);

@@ -1,4 +1,4 @@
-/** A key with its value, as a store holds them. */
+/** A key with its value, as a store holds it. */
 export interface Entry {
   readonly key: string;
   readonly value: Uint8Array;
@@ -6,20 +6,20 @@ export interface Entry {
   readonly revision: number;
 }
 
-/** One key's change: a put has a value, a delete has none. */
+/** The change of one key. A put has a value, a removal has none. */
 export interface KeyChange {
   readonly key: string;
   readonly value?: Uint8Array;
 }
 
-/** Where a state was kept that may be the store's no more. */
+/** The file of a saved state, which may be out of date. */
 export interface SavedFile {
   readonly file: string;
-  /** When it was last known to be all that the store holds, in ms since 1970. */
+  /** When the state was last known to be everything that the store holds, in ms since 1970. */
   readonly at: number;
 }
 
-/** Entries of a snapshot, some at a time, in key order, to be read once. */
+/** Entries of a snapshot in key order, some at a time. Can be read once. */
 export type Pages =
   | Iterable<readonly Entry[]>
   | AsyncIterable<readonly Entry[]>;
@@ -27,56 +27,59 @@ export type Pages =
 /** Everything under a prefix at one revision. */
 export interface Snapshot {
   readonly type: "snapshot";
-  /** The id of the cluster that it is of; absent: that has none. */
+  /** The cluster's id; absent: it has none. */
   readonly cluster?: string;
-  /** Nothing in it is of a later one. */
+  /** No entry is of a later revision. */
   readonly revision: number;
-  /** Up to which revision nothing is missing, where that is not the snapshot's own. */
+  /** Up to this revision nothing is missing; absent: up to `revision`. */
   readonly completeRevision?: number;
   /**
-   * Which of the store's histories it is of. That of a store that was restored
-   * from a backup, or replaced by another one, has the next number: its
-   * revisions have nothing to do with those before. Absent: the first, 0.
+   * The number of the store's history; absent: 0, the first one. A store that
+   * was restored from a backup, or replaced by another one, has the next
+   * history: its revisions cannot be compared with those before.
    */
   readonly history?: number;
   /**
-   * Its entries. A page may come from the store when it is asked for, and that
-   * may fail: then this was no snapshot, and there will be another one.
+   * The entries. A page may be read from the store when it is asked for, and
+   * that may fail: then the snapshot does not count, and another one follows.
    */
   readonly pages: Pages;
-  /** That this does not come from the store, but is what was last known of it. */
+  /** Where the snapshot was saved; absent: it is from the store. */
   readonly saved?: SavedFile;
 }
 
-/** All changes under a prefix that one revision made or, without history, some in a row. */
+/**
+ * All changes under a prefix by one revision, or by several in a row where the
+ * store has no history.
+ */
 export interface Batch {
   readonly type: "batch";
-  /** Nothing that was delivered is of a later one. */
+  /** Nothing that was delivered is of a later revision. */
   readonly revision: number;
-  /** None: only the revision tells something. */
+  /** May be empty: then only the revision is new. */
   readonly changes: readonly KeyChange[];
-  /** Up to which revision nothing is still to come, where that is not the batch's own. */
+  /** Up to this revision nothing is missing; absent: up to `revision`. */
   readonly completeRevision?: number;
 }
 
 /**
- * A check of what was delivered: every key under the prefix, as the store
- * holds it at one revision. Nothing that was written up to then is still to
- * come. A reader that holds something else has lost a change, or the store
- * has: it opens a new watch, which starts with a snapshot.
+ * Every key under a prefix, as the store holds them at one revision. Everything
+ * up to that revision was delivered. A reader that holds something else missed
+ * a change, or the store did: it opens another watch, which starts with a
+ * snapshot.
  */
 export interface Inventory {
   readonly type: "inventory";
   readonly revision: number;
   /** The revision that last wrote each key. */
   readonly keys: ReadonlyMap<string, number>;
-  /** Keys that may have changed after the revision: they tell nothing. */
+  /** Keys that may have changed after the revision: not to be compared. */
   readonly unsettled: ReadonlySet<string>;
 }
 
 /**
- * That everything under the prefix up to a revision was delivered: nothing may
- * have been written there. It is less than one before in another history only.
+ * Everything up to a revision was delivered; possibly nothing was written under
+ * the prefix. Revisions are ascending within one history.
  */
 export interface ProgressNotification {
   readonly type: "progress";
@@ -86,94 +89,97 @@ export interface ProgressNotification {
 /** What a watch delivers. */
 export type WatchEvent = Snapshot | Batch | Inventory | ProgressNotification;
 
-/** How a store is doing, for `/readyz` and `/debug`. */
+/** Status of a store, for `/readyz` and `/debug`. */
 export interface StoreStatus {
-  /** Where the state comes from at the moment: an endpoint, `memory`, or "" when there is no connection. */
+  /** Where the state comes from: an endpoint, `memory`, or "" without a connection. */
   readonly source: string;
   /** The newest revision that was delivered. */
   readonly revision: number;
-  /** How often a connection was replaced by another. */
+  /** How often a connection was replaced by another one. */
   readonly reconnects: number;
-  /** How often a watch proved to have missed a change, which was mended. */
+  /** How often a watch missed a change, which was then read again. */
   readonly missed: number;
-  /** What is wrong, a line each; empty when nothing is. */
+  /** Current problems, one line each. */
   readonly problems: readonly string[];
 }
 
 /**
  * Where the cluster's state comes from.
  *
- * A store may have no transactions (etcd's v2 key space): then each change is
- * a revision of its own, and what somebody meant to be one step is heard in
- * several, with a state between them that nobody meant. It may have no
- * history (ZooKeeper): then it says what has changed, and not how. Revisions
- * in a row are one batch of what they made, what one wrote and the next wrote
- * over is not heard, and while much is written, a transaction may come in
- * two; in the end a reader holds the same. It may hold text only, or no empty
- * values, and it may be a tree, in which no key is the beginning of another
- * one, up to a slash.
+ * Stores differ in what they can do, and readers allow for all of this:
+ * - Without transactions (etcd's v2 key space) each change has a revision of
+ *   its own, and a reader sees the states between the changes of one step.
+ * - Without history (ZooKeeper) a batch may hold several revisions in a row. A
+ *   value that was overwritten before it was read is not delivered, and while
+ *   much is written a transaction may be in two batches. In the end a reader
+ *   holds the same.
+ * - Values may have to be text, and not empty.
+ * - Keys may form a tree, in which no key is the beginning of another one up to
+ *   a slash.
  */
 export interface Store {
   /**
-   * The content under a prefix and everything that happens to it: first a
-   * snapshot; then a batch for each revision that touched the prefix, in
-   * order, none missing, none twice. When history is gone another snapshot
-   * follows instead, and the reader works out the difference. A store may put
-   * inventories and progress between the batches, and what was saved before
-   * the first snapshot.
+   * Watches a prefix. Delivers a snapshot, and then a batch for each revision
+   * that changed something under the prefix: in order, none missing, none
+   * twice. A put of the value that the key already has is a change, too. When
+   * history is gone, another snapshot follows, and the reader works out the
+   * difference. Inventories and progress notifications may come between
+   * batches, and a saved snapshot before the first one.
    *
-   * The stream does not fail while the store is out of reach: the store
-   * retries, says so in its status, and resumes after the last revision it
-   * delivered. It ends when the signal aborts or the reader cancels.
+   * The stream does not fail while the store cannot be reached: the store
+   * retries, reports that in its status, and resumes after the last revision
+   * it delivered. It ends when the signal aborts or the reader cancels.
    */
   watch(prefix: string, signal: AbortSignal): ReadableStream<WatchEvent>;
 
   /**
-   * How long ago, in ms, what the store delivered of a prefix was last known
-   * to be all that it holds; Infinity: never. What was saved tells that itself.
+   * Returns how long ago what was delivered of a prefix was last known to be
+   * everything that the store holds, in ms; Infinity: never. Does not count
+   * for a saved snapshot, which has its own time.
    *
-   * @param history in which of the store's histories, see {@linkcode Snapshot}; default: the newest
+   * @param history number of the store's history, see {@linkcode Snapshot}; default: the newest
    */
   age(prefix: string, history?: number): number;
 
   /**
-   * Asks the store now whether what was delivered of a prefix is all that it
-   * holds. Those who wait at a time share one proof. It takes as long as it
-   * takes: the signal ends the wait.
+   * Checks now that everything that the store holds under a prefix was
+   * delivered. Callers that wait at the same time share a check. Waits until
+   * that is confirmed or until `signal` aborts.
    *
-   * @returns a revision not older than the call: what the prefix held then is
-   * there for the reader, and progress up to it
+   * @returns a revision that is not older than the call; progress up to it was delivered
    * @throws the signal's reason
    */
   checkFreshness(prefix: string, signal: AbortSignal): Promise<number>;
 
   readonly status: StoreStatus;
 }
-/** Whether there was a key in the newest of a store's histories, see {@linkcode Snapshot}. */
+
+/** Tracks whether the newest of a store's histories has ever held a key. */
 export class ContentTracker {
   #history = 0;
-  #isFound = false;
+  #hasContent = false;
 
   get history(): number {
     return this.#history;
   }
 
   get hasContent(): boolean {
-    return this.#isFound;
+    return this.#hasContent;
   }
 
   /**
-   * Notes what was read of a history.
+   * Records what was read.
    *
-   * @returns whether that is a newer one, of which nothing was noted before
+   * @param history number of the history, see {@linkcode Snapshot}
+   * @returns whether that history is newer than all before
    */
   observe(history: number, hasKey: boolean): boolean {
     const isNewer = history > this.#history;
     if (isNewer) {
       this.#history = history;
-      this.#isFound = false;
+      this.#hasContent = false;
     }
-    if (history === this.#history) this.#isFound ||= hasKey;
+    if (history === this.#history) this.#hasContent ||= hasKey;
     return isNewer;
   }
 }

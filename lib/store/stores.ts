@@ -4,20 +4,20 @@ import type { StoreKind, StoreSource } from "./kind.ts";
 import { memory } from "./memory.ts";
 import { zookeeper } from "./zookeeper/kind.ts";
 
-/** The stores that there are: the one place to add another. */
+/** All kinds of stores. Another one is added here. */
 export const STORES: readonly StoreKind[] = [etcd, etcd2, zookeeper, memory];
 
-/** How `--store` takes a kind: `memory:FILE`. */
+/** Returns the value of `--store` for a kind, `memory:FILE`. */
 export function storeFlagValue({ name, argument }: StoreKind): string {
   return argument === undefined ? name : `${name}:${argument}`;
 }
 
 /**
- * Reads `--store`, and the flags for the store that it names.
+ * Reads `--store`, and the flags of the store that it names.
  *
- * @param given a flag's value, from the command line or the environment
- * @param isOnLine whether a flag is on the command line
- * @throws {UsageError} on a store that there is not, a bad value, or a flag for another store
+ * @param given returns a flag's value, from the command line or the environment
+ * @param isOnLine tells whether a flag is on the command line
+ * @throws {UsageError} on an unknown store, a bad value, or a flag of another store
  */
 export function readStore(
   given: Given,
@@ -37,12 +37,12 @@ export function readStore(
     );
   }
   for (const other of STORES) {
-    const stray = other.flags.find((flag) =>
+    const unexpected = other.flags.find((flag) =>
       !kind.flags.includes(flag) && isOnLine(flag.name)
     );
-    if (stray !== undefined) {
+    if (unexpected !== undefined) {
       throw new UsageError(
-        `--${stray.name} is for --store=${storeFlagValue(other)}, not ${
+        `--${unexpected.name} is for --store=${storeFlagValue(other)}, not ${
           storeFlagValue(kind)
         }`,
       );

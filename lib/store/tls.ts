@@ -6,23 +6,23 @@ import {
   Reloaded,
 } from "../certificates.ts";
 
-/** PEM files of etcd's CA, and of a client certificate. */
+/** Paths of the PEM files of etcd's CA, and of a client certificate. */
 export interface TlsPaths {
   readonly ca: string;
   readonly client?: { readonly cert: string; readonly key: string };
 }
 
-/** What {@linkcode TlsPaths} hold. */
+/** Contents of {@linkcode TlsPaths}. */
 export interface TlsTexts {
   readonly ca: string;
   readonly client?: KeyPair;
 }
 
-/** The files for TLS to etcd, read again for each connection. */
+/** PEM files for TLS to etcd, read again for each connection. */
 export class TlsFiles {
   readonly #texts: Reloaded<TlsTexts>;
 
-  /** Reads them. @throws {UsageError} that names the file which cannot be used */
+  /** Reads the files. @throws {UsageError} that names a file that cannot be used */
   constructor(readonly paths: TlsPaths) {
     const { ca, client } = paths;
     this.#texts = new Reloaded(() => ({
@@ -38,13 +38,13 @@ export class TlsFiles {
     return this.#texts.read();
   }
 
-  /** Why the CA's certificate is not valid at a time, see {@linkcode invalidReason}. */
-  invalidityOfCa(now: number): string | undefined {
+  /** Returns why the CA's certificate is not valid, see {@linkcode invalidReason}. @param now in ms since 1970 */
+  caInvalidReason(now: number): string | undefined {
     return invalidReason(this.read().ca, now);
   }
 
-  /** The same of the client's certificate. */
-  invalidityOfClient(now: number): string | undefined {
+  /** Returns why the client certificate is not valid. @param now in ms since 1970 */
+  clientInvalidReason(now: number): string | undefined {
     const { client } = this.read();
     return client && invalidReason(client.cert, now);
   }

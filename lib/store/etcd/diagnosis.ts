@@ -88,7 +88,7 @@ const TLS_MEANINGS: readonly (readonly [
       tls === undefined
         ? "etcd's certificate is not signed by a CA that this system trusts: name its CA in --etcd.ca"
         : `etcd's certificate is not signed by the CA in --etcd.ca ${tls.paths.ca}${
-          invalidity(tls.invalidityOfCa(now))
+          invalidity(tls.caInvalidReason(now))
         }`,
   ],
   [
@@ -109,7 +109,7 @@ const TLS_MEANINGS: readonly (readonly [
       tls?.paths.client === undefined
         ? "etcd asks for a client certificate: name one in --etcd.cert, and its key in --etcd.key"
         : `etcd refuses the certificate in --etcd.cert ${tls.paths.client.cert}${
-          invalidity(tls.invalidityOfClient(now))
+          invalidity(tls.clientInvalidReason(now))
         }`,
   ],
   [

@@ -1,19 +1,17 @@
 /**
  * Makes grpc-js work with Deno's sockets.
  *
- * A plain socket is handed to HTTP/2 without a read under way: before Deno
- * 2.9 such a read goes on beside HTTP/2's own and swallows what it gets, so
- * that the connection hangs, now at its first frame, now at a later one
- * (https://github.com/denoland/deno/issues/33009).
+ * A plain socket is paused before HTTP/2 gets it: before Deno 2.9 a read in
+ * progress goes on beside HTTP/2's own and takes some of the frames, so that
+ * the connection hangs (https://github.com/denoland/deno/issues/33009).
  *
- * A TLS socket to an endpoint that is named by its address has no server
- * name: grpc-js gives the host as the server name, and Deno refuses addresses
- * there, as RFC 6066, 3 does. The certificate is checked against the host all
- * the same.
+ * A TLS socket to an IP address has no server name: grpc-js passes the host as
+ * the server name, and Deno refuses addresses there, as RFC 6066, 3 does. The
+ * certificate is still checked against the host.
  *
- * A TLS handshake that does not end is cut off after a time, and an HTTP/2 session
- * whose peer sends no settings: a closed channel of grpc-js waits for them for
- * ever, and keeps the socket.
+ * A TLS handshake that does not end, and an HTTP/2 session whose peer sends no
+ * settings, are destroyed after a time: a closed channel of grpc-js waits for
+ * them for ever, and keeps the socket.
  *
  * Deno before 2.9.4 never frees an HTTP/2 session. Its listeners are removed once
  * it has ended, so that grpc-js's side of the connection is freed at least
@@ -32,7 +30,7 @@ net.connect = new Proxy(net.connect, {
   },
 });
 
-/** How long a peer may take for its TLS handshake, and to send its settings (RFC 9113, 3.4), in ms: as long as a call. */
+/** Time for the TLS handshake, and for the peer's settings (RFC 9113, 3.4), in ms: as for a call. */
 const TIMEOUT = 3_000;
 
 /** Destroys a socket or a session after a time, unless an event comes first. */
@@ -48,14 +46,14 @@ function destroyUnless<T extends tls.TLSSocket | http2.ClientHttp2Session>(
 }
 
 const sessions = new Set<http2.ClientHttp2Session>();
-/** Those that were over when the last one was made: they have told everybody since. */
-let over: readonly http2.ClientHttp2Session[] = [];
+/** Sessions that had ended when the last one was made. Their last events were dispatched since. */
+let ended: readonly http2.ClientHttp2Session[] = [];
 
 http2.connect = new Proxy(http2.connect, {
   apply(connect, self, args: unknown[]) {
-    for (const session of over) session.removeAllListeners();
-    over = [...sessions].filter(({ destroyed }) => destroyed);
-    for (const session of over) sessions.delete(session);
+    for (const session of ended) session.removeAllListeners();
+    ended = [...sessions].filter(({ destroyed }) => destroyed);
+    for (const session of ended) sessions.delete(session);
     const session: http2.ClientHttp2Session = Reflect.apply(
       connect,
       self,
@@ -83,8 +81,8 @@ tls.connect = new Proxy(tls.connect, {
 });
 
 /**
- * Why this runtime cannot speak TLS to etcd; undefined when it can. Before
- * 2.9, Deno's `node:http2` cannot use a TLS socket that it is given
+ * Returns why this runtime cannot speak TLS to etcd; undefined: it can. Before
+ * 2.9, Deno's `node:http2` cannot use an existing TLS socket
  * (https://github.com/denoland/deno/issues/33242).
  */
 export function tlsProblem(version = Deno.version.deno): string | undefined {
