@@ -54,7 +54,7 @@ Deno.test("completion: what runs is completed in each shell, and nothing of it i
       await Deno.writeTextFile(`${folder}/${shell}`, stdout);
     }
     const env = { LAINLET_ADDR: s.lainlet.url };
-    const path = `PATH=${LAINLET.replace(/\/[^/]*$/, "")}:$PATH`;
+    const path = `PATH="${LAINLET.replace(/\/[^/]*$/, "")}:$PATH"`;
     // As they are typed, and what stands there after a Tab.
     const asked: [typed: string, stands: string][] = [
       ["lainlet versio", "lainlet version"],

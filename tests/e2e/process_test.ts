@@ -142,7 +142,8 @@ Deno.test("binary: what somebody has put into /tmp is not read, not even as a ca
     // Whoever opens a pipe that nobody writes to waits.
     await using program = new Program("bash", [
       "-c",
-      `mkfifo "$TMPDIR/deno-compile-lainlet.cache" && timeout 20 ${command} --version`,
+      `mkfifo "$TMPDIR/deno-compile-lainlet.cache" && timeout 20 "$0" --version`,
+      command,
     ], { TMPDIR: folder });
     assertEquals((await program.ended()).code, 0, program.stderr);
     assertEquals(program.stdout, "3.0.0\n");

@@ -43,7 +43,7 @@ function inTerminal(
   const size = `stty cols ${columns} rows ${rows}`;
   const start = colours ? "env -u NO_COLOR" : "env NO_COLOR=1";
   // Its first line is the process that signals are for: script keeps its own.
-  const script = `${size}; echo $$; exec ${start} ${LAINLET} ${line}`;
+  const script = `${size}; echo $$; exec ${start} "${LAINLET}" ${line}`;
   return new Program("script", ["-qec", script, "/dev/null"], env);
 }
 

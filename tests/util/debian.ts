@@ -39,7 +39,12 @@ export async function verifyUnit(dropIn?: string): Promise<string> {
     const [binary] = TARGETS.binary;
     const text = await Deno.readTextFile(unit);
     const path = `${folder}/lainlet.service`;
-    await Deno.writeTextFile(path, text.replace("/usr/bin/lainlet", binary));
+    // A path with a space would be two words there.
+    await Deno.symlink(binary, `${folder}/lainlet`);
+    await Deno.writeTextFile(
+      path,
+      text.replace("/usr/bin/lainlet", `${folder}/lainlet`),
+    );
     if (dropIn !== undefined) {
       await Deno.mkdir(`${path}.d`);
       await Deno.writeTextFile(`${path}.d/override.conf`, dropIn);

@@ -9,6 +9,7 @@ import {
 import { CLIENT_FLAGS } from "../../../lib/cli/commands.ts";
 import { HELP } from "../../../lib/cli/help.ts";
 import { UsageError } from "../../../lib/flags.ts";
+import { storeFlagValue, STORES } from "../../../lib/store/stores.ts";
 
 const SYSTEM = environment({});
 
@@ -209,7 +210,10 @@ Deno.test("flags: the environment is what the permissions name", () => {
 });
 
 Deno.test("flags: each wrong use has its own line", () => {
-  const STORES = "--store must be etcd, etcd2, zookeeper or memory:FILE";
+  const terms = STORES.map(storeFlagValue);
+  const stores = `--store must be ${terms.slice(0, -1).join(", ")} or ${
+    terms.at(-1)
+  }`;
   const wrong: [args: string[], line: string][] = [
     [["--nosuch"], "unknown flag --nosuch"],
     [["-x=1"], "unknown flag -x"],
@@ -225,9 +229,9 @@ Deno.test("flags: each wrong use has its own line", () => {
     [["--web.hosts", "a,http://b"], "--web.hosts must be names like"],
     [["--web.hosts", "a,"], "--web.hosts must be names like"],
     [["--ip", "node1"], "--ip must be an IP address"],
-    [["--store", "redis"], `${STORES}, not "redis"`],
-    [["--store", "memory:"], `${STORES}, not "memory:"`],
-    [["--store", "etcd:x"], `${STORES}, not "etcd:x"`],
+    [["--store", "redis"], `${stores}, not "redis"`],
+    [["--store", "memory:"], `${stores}, not "memory:"`],
+    [["--store", "etcd:x"], `${stores}, not "etcd:x"`],
     [
       ["--store=memory:a", "--etcd.user=a:secret"],
       "--etcd.user is for --store=etcd, not memory:FILE",
