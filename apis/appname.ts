@@ -18,13 +18,13 @@ import { param } from "../lib/view/select.ts";
 import type { Query } from "../lib/view/endpoint.ts";
 import { STATUS_CODE } from "@std/http/status";
 
-/** Whose an address is: `{"appname": app}`. */
+/** The app that an address belongs to: `{"appname": app}`. */
 export default {
   paths: ["/appname"] as const,
-  summary: "Whose an address is. For super callers.",
+  summary: "The app that an address belongs to. For super callers.",
   params: {
     ip: {
-      description: "An address; none: the caller's.",
+      description: "An address. None: the caller's.",
       example: "172.20.1.40",
     },
   },
@@ -36,11 +36,11 @@ export default {
     appname: "shop",
   },
   watcher: (cluster) => cluster.podgroup,
-  respond: (service, query, ask) =>
-    stateResponse(ask, State.of(JSON.stringify(find(service, query)))),
+  respond: (context, query, request) =>
+    stateResponse(request, State.of(JSON.stringify(find(context, query)))),
   rpc: [
-    unary(Appname.method.get, (service, query) => ({
-      Data: find(service, query),
+    unary(Appname.method.get, (context, query) => ({
+      Data: find(context, query),
     })),
   ],
 } satisfies CustomEndpoint;

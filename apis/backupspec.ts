@@ -1,10 +1,10 @@
-import { Type } from "@sinclair/typebox";
+import { type Static, Type } from "@sinclair/typebox";
 import { Backupctl } from "../lib/grpc/proto/message_pb.ts";
 import type { Member } from "../lib/json.ts";
-import type { Json } from "../lib/schema.ts";
 import { int32 } from "../lib/view/rpc.ts";
 import { appPrefix, BY_APP, superOnly } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
+import type { PodGroup } from "../lib/watcher/podgroup.ts";
 
 const Pods = Type.Array(Type.Object({
   Annotation: Type.String(),
@@ -17,11 +17,10 @@ const Pods = Type.Array(Type.Object({
   InstanceNo: Type.Number(),
 }, { $id: "BackupPod" }));
 
-/** What a backup needs to know: `{group: [{Annotation, Containers: [{Id, Ip, NodeIp, NodeName}], InstanceNo}]}`. */
+/** What a backup needs: `{group: [{Annotation, Containers: [{Id, Ip, NodeIp, NodeName}], InstanceNo}]}`. */
 export default view({
   paths: ["/v2/backupspec"],
-  summary:
-    "What a backup needs to know of the pods, by group. For super callers.",
+  summary: "The pods with what a backup needs, by group. For super callers.",
   params: BY_APP,
   mayAsk: "super",
   answer: Type.Record(Type.String(), Pods),
@@ -41,18 +40,7 @@ export default view({
   select: (query) => superOnly(query, appPrefix(query)),
   piece: (group): Member[] => [[
     group.name,
-    JSON.stringify(
-      group.pods.map(({ instanceNo, containers }) => ({
-        Annotation: group.annotation,
-        Containers: containers.map(({ id, ip, nodeIp, nodeName }) => ({
-          Id: id,
-          Ip: ip,
-          NodeIp: nodeIp,
-          NodeName: nodeName,
-        })),
-        InstanceNo: instanceNo,
-      })) satisfies Json<typeof Pods>,
-    ),
+    JSON.stringify(podsOf(group)),
   ]],
   members: flat,
   rpc: {
@@ -60,18 +48,24 @@ export default view({
     message: (group) => ({
       Data: {
         [group.name]: {
-          pods: group.pods.map(({ instanceNo, containers }) => ({
-            Annotation: group.annotation,
-            Containers: containers.map(({ id, ip, nodeIp, nodeName }) => ({
-              Id: id,
-              Ip: ip,
-              NodeIp: nodeIp,
-              NodeName: nodeName,
-            })),
-            InstanceNo: int32(instanceNo),
-          })),
+          pods: podsOf(group).map((pod) => (
+            { ...pod, InstanceNo: int32(pod.InstanceNo) }
+          )),
         },
       },
     }),
   },
 });
+
+function podsOf({ annotation, pods }: PodGroup): Static<typeof Pods> {
+  return pods.map(({ instanceNo, containers }) => ({
+    Annotation: annotation,
+    Containers: containers.map(({ id, ip, nodeIp, nodeName }) => ({
+      Id: id,
+      Ip: ip,
+      NodeIp: nodeIp,
+      NodeName: nodeName,
+    })),
+    InstanceNo: instanceNo,
+  }));
+}

@@ -10,11 +10,11 @@ import { flat, view } from "../lib/view/view.ts";
 export default view({
   paths: ["/v2/configwatcher"],
   summary:
-    "The cluster's settings, by name; secret ones only for super callers.",
+    "The cluster's settings, by name. Secret ones for super callers only.",
   params: {
     target: {
       description:
-        "What the names start with; `*` or none: all, for super callers.",
+        "The prefix of the names. `*` or none: all, for super callers.",
       example: "domain",
     },
   },

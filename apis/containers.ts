@@ -18,14 +18,14 @@ const Container = Type.Object({
   proc: Type.String({ description: "The pod group." }),
 }, { $id: "Container" });
 
-/** Every container under its node's name and address: `{"<node>/<id>": {app, …}}`. */
+/** Every container, under its node's name and under its node's address: `{"<node>/<id>": {app, …}}`. */
 export default view({
   paths: ["/v2/containers"],
   summary:
     "Every container under its node's name and under its address, `<node>/<id>`. For super callers.",
   params: {
     nodename: {
-      description: "A node's name or address; `*` or none: all.",
+      description: "A node's name or address. `*` or none: all.",
       example: "node1",
     },
   },

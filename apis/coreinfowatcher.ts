@@ -1,18 +1,15 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Type } from "@sinclair/typebox";
-import {
-  type ContainerSchema,
-  Coreinfo,
-} from "../lib/grpc/proto/message_pb.ts";
+import { Coreinfo, type PodInfoSchema } from "../lib/grpc/proto/message_pb.ts";
 import type { Member } from "../lib/json.ts";
 import type { Json } from "../lib/schema.ts";
 import { PodInfo, podInfo } from "../lib/overview/values.ts";
 import { int32, int64 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
-import type { Container, PodGroup } from "../lib/watcher/podgroup.ts";
+import type { PodGroup } from "../lib/watcher/podgroup.ts";
 
-/** All that is known of a group's pods, but how they are. */
+/** A group with its pods. */
 const Group = Type.Object({ PodInfos: Type.Array(PodInfo) }, { $id: "Group" });
 
 function encode(group: PodGroup): string {
@@ -23,28 +20,34 @@ function encode(group: PodGroup): string {
   );
 }
 
-function containerMessage(
-  { spec, ...container }: Container,
-): MessageInitShape<typeof ContainerSchema> {
+function podMessage(
+  { ContainerInfos, Dependencies, ...pod }: Json<typeof PodInfo>,
+): MessageInitShape<typeof PodInfoSchema> {
   return {
-    Command: [...spec.command ?? []],
-    Id: container.id,
-    Ip: container.ip,
-    Cpu: int32(spec.cpu),
-    Env: [...spec.env ?? []],
-    Expose: int32(spec.expose),
-    Image: spec.image,
-    Memory: int64(spec.memory),
-    NodeIp: container.nodeIp,
-    NodeName: container.nodeName,
-    Volumes: [...spec.volumes ?? []],
+    ...pod,
+    Containers: ContainerInfos.map(({ ContainerId, ContainerIp, ...one }) => ({
+      ...one,
+      Id: ContainerId,
+      Ip: ContainerIp,
+      Command: [...one.Command ?? []],
+      Cpu: int32(one.Cpu),
+      Env: [...one.Env ?? []],
+      Expose: int32(one.Expose),
+      Memory: int64(one.Memory),
+      Volumes: [...one.Volumes ?? []],
+    })),
+    Dependencies: Dependencies.map(({ PodName, Policy }) => ({
+      PodName,
+      Policy: int32(Policy),
+    })),
+    InstanceNo: int32(pod.InstanceNo),
   };
 }
 
-/** All that is known of the pods: `{group: {PodInfos: […]}}`. */
+/** The pods with their containers and dependencies: `{group: {PodInfos: […]}}`. */
 export default view({
   paths: ["/v2/coreinfowatcher"],
-  summary: "All that is known of the pods, by group.",
+  summary: "The pods with their containers and dependencies, by group.",
   params: BY_APP,
   mayAsk: "app",
   answer: Type.Record(Type.String(), Group),
@@ -83,15 +86,7 @@ export default view({
     message: (group) => ({
       Data: {
         [group.name]: {
-          PodInfos: group.pods.map((pod) => ({
-            Annotation: group.annotation,
-            Containers: pod.containers.map(containerMessage),
-            Dependencies: group.dependencies.map(({ podName, policy }) => ({
-              PodName: podName,
-              Policy: int32(policy),
-            })),
-            InstanceNo: int32(pod.instanceNo),
-          })),
+          PodInfos: group.pods.map((pod) => podMessage(podInfo(group, pod))),
         },
       },
     }),

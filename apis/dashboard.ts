@@ -19,13 +19,13 @@ const HTML = "text/html; charset=utf-8";
 
 const PAGE = ["index.html", HTML] as const;
 
-/** What it needs: each path's file and media type. */
+/** The other files, by path: file and media type. */
 const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
   "/ui/main.css": ["dist/main.css", "text/css; charset=utf-8"],
   "/ui/main.js": ["dist/main.js", "text/javascript; charset=utf-8"],
 };
 
-/** A page loads what is here, and nothing else; nobody may put it into a frame. */
+/** The page loads files from lainlet only, and no other page may frame it. */
 const headers = (style: string) => ({
   "Content-Security-Policy": [
     "default-src 'none'",
@@ -41,12 +41,12 @@ const headers = (style: string) => ({
   "X-Content-Type-Options": "nosniff",
 });
 
-/** Of the one style that is in the page for who may not see the others. */
+/** The hash of the inline style of `refused.html`, which may load no other file. */
 const REFUSED_STYLE = "'sha256-RKUlPqrO3PbEIj4n5fOR4h2a79G4UUnOk7udkbFoBFk='";
 
 const files = new Map<string, Promise<State>>();
 
-/** A file of the page, read once. */
+/** Reads a file, once. @throws {Unavailable} when it cannot be read */
 function load(file: string): Promise<State> {
   const known = files.get(file);
   if (known !== undefined) return known;
@@ -56,21 +56,21 @@ function load(file: string): Promise<State> {
     throw new Unavailable(
       error instanceof Deno.errors.NotFound
         ? "the dashboard is not built: run deno task build"
-        : "the dashboard cannot be read at present",
+        : "the dashboard's files cannot be read",
     );
   });
   files.set(file, loading);
   return loading;
 }
 
-/** A refusal for people: how to look from where they are. */
+/** The page for callers without the right: how to open the dashboard from their machine. */
 async function refusedPage(
   { message, status }: Refusal,
   url: string,
 ): Promise<HttpResponse> {
   const { hostname, port } = new URL(url);
-  const words: Readonly<Record<string, string>> = {
-    // An address or a name that is known, which holds nothing to be escaped.
+  const values: Readonly<Record<string, string>> = {
+    // An address or a known name, which contains nothing to escape.
     host: hostname.replace(/^\[|\]$/g, ""),
     port: port || "80",
     reason: message,
@@ -83,18 +83,18 @@ async function refusedPage(
       "Content-Type": HTML,
       "Vary": "Accept",
     },
-    body: text.replace(/%(\w+)%/g, (_, name) => words[name] ?? ""),
+    body: text.replace(/%(\w+)%/g, (_, name) => values[name] ?? ""),
   };
 }
 
-/** Whether a person looks: scripts do not ask for HTML. */
-function isForPeople({ accept }: HttpRequest): boolean {
+/** Whether a browser asks: programs do not prefer HTML. */
+function prefersHtml({ accept }: HttpRequest): boolean {
   const wanted = new Headers({ Accept: accept ?? "*/*" });
   return accepts({ headers: wanted }, "text/plain", "text/html") ===
     "text/html";
 }
 
-/** The dashboard: a page that shows the cluster and this lainlet, live. */
+/** The dashboard: a live page about the cluster and this lainlet. */
 export default {
   paths: ["/", "/ui/main.css", "/ui/main.js"] as const,
   summary: "The dashboard, for a browser. For super callers.",
@@ -102,17 +102,18 @@ export default {
   mayAsk: "super",
   statuses: [304, 503],
   mediaType: "text/html",
-  async respond({ rights }, { caller }, ask) {
-    if (!ask.isNamed) throw misdirected();
-    if (!rights.isReadyFor(ask.peer)) throw new Unavailable(NOT_READ_YET);
+  async respond({ rights }, { caller }, request) {
+    if (!request.isNamed) throw misdirected();
+    if (!rights.isReadyFor(request.peer)) throw new Unavailable(NOT_READ_YET);
     if (!caller.isSuper) {
       const refusal = forbidden(SUPER_REQUIRED);
-      if (isForPeople(ask)) return refusedPage(refusal, ask.url);
+      if (prefersHtml(request)) return refusedPage(refusal, request.url);
       throw refusal;
     }
-    const [file, type] = FILES[new URL(ask.url).pathname.replace(/\/$/, "")] ??
-      PAGE;
-    return stateResponse(ask, await load(file), {
+    const [file, type] =
+      FILES[new URL(request.url).pathname.replace(/\/$/, "")] ??
+        PAGE;
+    return stateResponse(request, await load(file), {
       ...headers("'self'"),
       "Content-Type": type,
     });

@@ -10,7 +10,7 @@ const Count = Type.Integer({ minimum: 0 });
 
 const WatcherStatus = Type.Object({
   NumReceivers: Count,
-  UpdateTime: Type.String({ description: "RFC 3339; empty: never." }),
+  UpdateTime: Type.String({ description: "RFC 3339. Empty: never." }),
   LastEvent: Type.Object({
     Action: Type.Union([
       Type.Literal("init"),
@@ -23,12 +23,12 @@ const WatcherStatus = Type.Object({
   }),
   TotalKeys: Count,
   Confirmed: Type.String({
-    description: "When this was last known to be the store's state.",
+    description: "When the state was last confirmed to be the store's.",
   }),
   Differences: Count,
   Rejections: Count,
   Rejected: Type.Array(Type.String(), {
-    description: "Keys with a value that is not taken, 100 at most.",
+    description: "Keys with an invalid value, which is ignored; at most 100.",
   }),
 }, { $id: "WatcherStatus" });
 
@@ -49,10 +49,10 @@ const Debug = Type.Object({
   }),
 }, { $id: "Debug" });
 
-/** How this lainlet is doing, without a value from the store. */
+/** The status of this lainlet, without values from the store. */
 export default {
   paths: ["/debug"] as const,
-  summary: "How this lainlet is doing, without a value from the store.",
+  summary: "The status of this lainlet, without values from the store.",
   params: {},
   mayAsk: "all",
   mediaType: "application/json",
@@ -74,7 +74,7 @@ export default {
     ]);
     const debug = {
       connections,
-      // The name is what deployed monitors read.
+      // Deployed monitors read this name.
       goroutines: listeners,
       refused,
       slow,
@@ -111,7 +111,7 @@ export default {
   ],
 } satisfies CustomEndpoint;
 
-/** When a state was last known to be the store's; "": never. @param age in ms */
+/** When a state was last confirmed, in RFC 3339; "": never. @param age in ms */
 function confirmedAt(age: number): string {
   return Number.isFinite(age) ? new Date(Date.now() - age).toISOString() : "";
 }

@@ -5,38 +5,32 @@ import {
   type DependsItemSchema,
 } from "../lib/grpc/proto/message_pb.ts";
 import type { Member } from "../lib/json.ts";
-import { encodePortals } from "../lib/overview/values.ts";
-import { Portals } from "../lib/overview/values.ts";
+import { encodePortals, portalJson, Portals } from "../lib/overview/values.ts";
 import { prefixParam, superOnly } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
-import type * as watched from "../lib/watcher/depends.ts";
+import type { Portal } from "../lib/watcher/depends.ts";
 import { int32 } from "../lib/view/rpc.ts";
 
-function apps(
-  portals: readonly watched.Portal[],
+function appsMessage(
+  portals: readonly Portal[],
 ): Record<string, MessageInitShape<typeof DependsItemSchema>> {
-  return Object.fromEntries(portals.map(({ app, annotation, containers }) => [
-    app,
-    {
-      Annotation: annotation,
-      Containers: containers.map(({ id, nodeIp, ip, port }) => ({
-        ContainerID: id,
-        NodeIP: nodeIp,
-        IP: ip,
-        Port: int32(port),
-      })),
-    },
-  ]));
+  return Object.fromEntries(portals.map((portal) => {
+    const { Annotation, Containers } = portalJson(portal);
+    return [portal.app, {
+      Annotation,
+      Containers: Containers.map((one) => ({ ...one, Port: int32(one.Port) })),
+    }];
+  }));
 }
 
 /** The portals of each service: `{pod: {node: {app: {Annotation, Containers: […]}}}}`. */
 export default view({
   paths: ["/v2/depends"],
   summary:
-    "The portals of each service: by pod, node and app. For super callers.",
+    "The portals of each service, by pod, node and app. For super callers.",
   params: {
     target: {
-      description: "What the pods' names start with; `*` or none: all.",
+      description: "The prefix of the pods' names. `*` or none: all.",
       example: "mysql",
     },
   },
@@ -67,7 +61,9 @@ export default view({
       Data: {
         [pod]: {
           nodes: Object.fromEntries(
-            nodes.map(({ name, portals }) => [name, { apps: apps(portals) }]),
+            nodes.map((
+              { name, portals },
+            ) => [name, { apps: appsMessage(portals) }]),
           ),
         },
       },

@@ -1,10 +1,10 @@
 import { textResponse } from "../lib/http/response.ts";
 import type { CustomEndpoint } from "../lib/view/custom_endpoint.ts";
 
-/** Says that the process serves. */
+/** The liveness check: the process serves. */
 export default {
   paths: ["/healthz"] as const,
-  summary: "Says that the process serves.",
+  summary: "The liveness check: 200 while the process serves.",
   params: {},
   mayAsk: "all",
   mediaType: "text/plain",

@@ -7,7 +7,7 @@ import { superOnly } from "../lib/view/select.ts";
 import type { View, ViewContext } from "../lib/view/view.ts";
 import type { ListenerInfo } from "../lib/stats/counters.ts";
 
-/** A listener that is behind for so long takes too little, in seconds. */
+/** A listener that is behind for this long is slow, in seconds. */
 const SLOW = 10;
 
 const Listener = Type.Object({
@@ -15,26 +15,36 @@ const Listener = Type.Object({
     Type.String({ description: "The app that the address belongs to." }),
   ),
   behind: Type.Boolean({
-    description: "There is a newer state than it has taken.",
+    description: "There is a newer state that it has not read.",
   }),
-  behindFor: Type.Integer({ description: "Seconds.", minimum: 0 }),
+  behindFor: Type.Integer({
+    description: "For how long it has been behind, in seconds.",
+    minimum: 0,
+  }),
   endpoint: Type.String(),
   params: Type.Record(Type.String(), Type.String(), {
-    description: "Those that the endpoint knows, cut when they are long.",
+    description: "The parameters that the endpoint knows; long ones are cut.",
   }),
-  peer: Type.String({ description: "The address of who listens." }),
+  peer: Type.String({ description: "The listener's address." }),
   protocol: Literals(["http", "grpc"]),
-  sent: Type.Integer({ description: "States and patches.", minimum: 0 }),
-  since: Type.Integer({ description: "In seconds since 1970." }),
-  slow: Type.Boolean({ description: `It is behind for ${SLOW} s or more.` }),
+  sent: Type.Integer({
+    description: "How many states and patches were sent.",
+    minimum: 0,
+  }),
+  since: Type.Integer({
+    description: "When the stream started, in seconds since 1970.",
+  }),
+  slow: Type.Boolean({
+    description: `It has been behind for ${SLOW} s or more.`,
+  }),
 }, { $id: "Listener" });
 
 function encode(
-  { counters: { slots: places }, rights }: ViewContext,
-  place: number,
+  { counters: { slots }, rights }: ViewContext,
+  slot: number,
   { peer, endpoint, protocol, params, since }: ListenerInfo,
 ): string {
-  const behindSince = places.behindSince(place);
+  const behindSince = slots.behindSince(slot);
   const behindFor = behindSince === 0
     ? 0
     : Math.max(0, Math.floor(Date.now() / 1000) - behindSince);
@@ -47,49 +57,49 @@ function encode(
       params: Object.fromEntries(new URLSearchParams(params)),
       peer,
       protocol,
-      sent: places.sent(place),
+      sent: slots.sent(slot),
       since,
       slow: behindFor >= SLOW,
     } satisfies Json<typeof Listener>,
   );
 }
 
-function render(state: ViewContext): State {
+function render(context: ViewContext): State {
   return State.of(
     Array.from(
-      state.limits.open,
-      ([place, one]): Member => [`${place}`, encode(state, place, one)],
+      context.limits.open,
+      ([slot, one]): Member => [`${slot}`, encode(context, slot, one)],
     ),
   );
 }
 
-/** What lainlet knows of itself is no store's. */
-const OWN = {
+/** Does not come from the store, so it is always fresh. */
+const ALWAYS_FRESH = {
   age: () => 0,
   isSynced: true,
   progress: undefined,
   saved: () => undefined,
 };
 
-/** Who listens: `{number: {peer, app, endpoint, params, since, …}}`; streams are told every second. */
+/** The open streams: `{number: {peer, app, endpoint, params, since, …}}`. A watch is updated each second. */
 export default {
   paths: ["/v2/listeners"] as const,
   summary:
-    "Who listens, to what, and who is behind; looked at each second. For super callers.",
+    "The open streams: who listens to what, and who is behind. A watch is updated each second. For super callers.",
   params: {},
   mayAsk: "super",
   answer: Type.Record(Type.String(), Listener),
   isObject: true,
-  watcher: () => OWN,
+  watcher: () => ALWAYS_FRESH,
   select: (query) => superOnly(query, ""),
-  source: (state) => ({
+  source: (context) => ({
     id: "/v2/listeners",
-    // Equal to no other one: it is another state each time.
+    // NaN differs from itself: each read makes a new state.
     watcher: { receivers: 0, version: NaN },
-    render: () => render(state),
+    render: () => render(context),
     subscribe: (onChange) => ({
-      render: () => render(state),
-      end: state.stats.subscribe(() => onChange("update")),
+      render: () => render(context),
+      end: context.stats.subscribe(() => onChange("update")),
     }),
   }),
 } satisfies View;

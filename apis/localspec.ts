@@ -12,7 +12,7 @@ export default view({
     "The pod groups with a container on a node, `<app>/<group>`. For super callers.",
   params: {
     nodeip: {
-      description: "A node's address or name; none: that of this lainlet.",
+      description: "A node's address or name. None: this lainlet's node.",
       example: "node1",
     },
   },
@@ -33,7 +33,7 @@ export default view({
   },
 });
 
-/** Each of the pieces once, sorted. */
+/** The distinct pieces, sorted. */
 function distinct(
   pieces: readonly (readonly [key: string, spec: string])[],
 ): string[] {

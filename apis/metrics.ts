@@ -1,10 +1,10 @@
 import { STATUS_CODE } from "@std/http/status";
 import type { CustomEndpoint } from "../lib/view/custom_endpoint.ts";
 
-/** What this lainlet measures of itself, for Prometheus; no value from the store. */
+/** The metrics of this lainlet, for Prometheus, without values from the store. */
 export default {
   paths: ["/metrics"] as const,
-  summary: "What this lainlet measures of itself, for Prometheus.",
+  summary: "The metrics of this lainlet, for Prometheus.",
   params: {},
   mayAsk: "all",
   mediaType: "text/plain",

@@ -1,5 +1,5 @@
 /**
- * Every endpoint, a line each; whoever serves takes the values of this module.
+ * The list of endpoints, one line each. All exports are served.
  *
  * @module
  */

@@ -9,18 +9,18 @@ import { canonical, isObject, type Member, parseExact } from "../lib/json.ts";
 import { prefixParam, superOnly } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
 
-/** A node's members, by name. */
+/** The members of a node, by name. */
 function members(
   json: string,
 ): Record<string, MessageInitShape<typeof NodeInfo_ValueSchema>> {
   const node = parseExact(json);
-  if (!isObject(node)) throw new TypeError("a node is an object");
+  if (!isObject(node)) throw new TypeError("a node must be an object");
   return Object.fromEntries(
     Object.entries(node).map(([name, value]) => [name, member(value)]),
   );
 }
 
-/** A string, or an object of strings; any other value as JSON text. */
+/** A member: a string, an object of strings, or the JSON text of any other value. */
 function member(
   value: unknown,
 ): MessageInitShape<typeof NodeInfo_ValueSchema> {
@@ -38,10 +38,10 @@ function isStrings(value: unknown): value is Record<string, string> {
 export default view({
   paths: ["/v2/nodes"],
   summary:
-    "The nodes, `<name>:<ip>:<ssh port>`, as the scheduler wrote them. For super callers.",
+    "The nodes, by `<name>:<ip>:<ssh port>`, as the scheduler wrote them. For super callers.",
   params: {
     name: {
-      description: "A node's name; `*` or none: all.",
+      description: "A node's name. `*` or none: all.",
       example: "node1",
     },
   },

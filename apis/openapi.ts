@@ -7,10 +7,10 @@ import type {
   EndpointContext,
 } from "../lib/view/custom_endpoint.ts";
 
-/** Of what can be asked, made once. */
+/** The document for each list of endpoints, made once. */
 const documents = new WeakMap<EndpointContext["endpoints"], State>();
 
-/** What can be asked, and what is answered: an OpenAPI 3.1 document. */
+/** The description of all endpoints: an OpenAPI 3.1 document. */
 export default {
   paths: ["/openapi.json"] as const,
   summary: "This document.",
@@ -18,9 +18,9 @@ export default {
   mayAsk: "all",
   statuses: [304],
   mediaType: "application/json",
-  respond: ({ endpoints, version }, _query, ask) =>
+  respond: ({ endpoints, version }, _query, request) =>
     stateResponse(
-      ask,
+      request,
       memo(documents, endpoints, () =>
         State.of(JSON.stringify(openapi(endpoints, version)))),
     ),

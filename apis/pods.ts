@@ -11,14 +11,16 @@ const Row = Type.Object({
   address: Type.Optional(Type.String()),
   app: Type.String(),
   error: Type.Optional(
-    Type.String({ description: "The last thing that went wrong." }),
+    Type.String({ description: "The last error." }),
   ),
   group: Type.String(),
   health: Type.Optional(Literals(HEALTHS)),
   instance: Type.Number(),
   node: Type.Optional(Type.String()),
   oom: Type.Optional(
-    Type.Boolean({ description: "It was killed for memory." }),
+    Type.Boolean({
+      description: "It was killed because it ran out of memory.",
+    }),
   ),
   port: Type.Optional(Type.Number()),
   proc: Type.Optional(Type.String()),
@@ -26,12 +28,14 @@ const Row = Type.Object({
   state: Type.Optional(Literals(STATES)),
   target: Type.Optional(Literals(TARGETS)),
   updated: Type.Optional(
-    Type.String({ description: "When that was written, in RFC 3339." }),
+    Type.String({ description: "When this was written, in RFC 3339." }),
   ),
-  version: Type.Optional(Type.String({ description: "The release it runs." })),
+  version: Type.Optional(
+    Type.String({ description: "The release that it runs." }),
+  ),
 }, { $id: "Pod" });
 
-/** A pod by its first container, what is not known left out. */
+/** A pod with its first container, without what is not known. */
 function row(group: PodGroup, pod: Pod): Json<typeof Row> {
   const { condition, containers: [first], instanceNo, updated } = pod;
   return {
@@ -53,10 +57,10 @@ function row(group: PodGroup, pod: Pod): Json<typeof Row> {
   };
 }
 
-/** The pods, and how each is, a flat row each: `{"<group>/<instance>": {app, …}}`. */
+/** The pods and their conditions, as one flat object each: `{"<group>/<instance>": {app, …}}`. */
 export default view({
   paths: ["/v2/pods"],
-  summary: "The pods and how they are, a row each, `<group>/<instance>`.",
+  summary: "The pods and their conditions, by `<group>/<instance>`.",
   params: BY_APP,
   mayAsk: "app",
   answer: Type.Record(Type.String(), Row),

@@ -1,10 +1,10 @@
-import { Type } from "@sinclair/typebox";
+import { type Static, Type } from "@sinclair/typebox";
 import { Podgroup } from "../lib/grpc/proto/message_pb.ts";
 import { array } from "../lib/json.ts";
-import type { Json } from "../lib/schema.ts";
 import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byNamedApp } from "../lib/view/select.ts";
 import { view } from "../lib/view/view.ts";
+import type { PodGroup } from "../lib/watcher/podgroup.ts";
 
 const Group = Type.Object({
   proc: Type.Array(Type.Object({
@@ -15,11 +15,11 @@ const Group = Type.Object({
   })),
 }, { $id: "ProcGroup" });
 
-/** Where the procs of an app listen: `[{proc: [{InstanceNo, IP, Port, ProcName}]}]`. */
+/** The addresses of an app's procs: `[{proc: [{InstanceNo, IP, Port, ProcName}]}]`. */
 export default view({
   paths: ["/v2/procwatcher"],
   summary:
-    "Where the procs of an app listen, by the first container of each pod.",
+    "The addresses of an app's procs: those of the first container of each pod.",
   params: { appname: { ...BY_APP.appname, required: true } },
   mayAsk: "app",
   answer: Type.Array(Group),
@@ -33,29 +33,30 @@ export default view({
   }],
   watcher: (cluster) => cluster.podgroup,
   select: byNamedApp,
-  piece: (group) =>
-    JSON.stringify(
-      {
-        proc: group.pods.map(({ instanceNo, containers: [first] }) => ({
-          InstanceNo: instanceNo,
-          IP: first?.ip ?? "",
-          Port: first?.port ?? 0,
-          ProcName: first?.procName ?? "",
-        })),
-      } satisfies Json<typeof Group>,
-    ),
+  piece: (group) => {
+    const value: Static<typeof Group> = { proc: procsOf(group) };
+    return JSON.stringify(value);
+  },
   text: (pieces) => array(pieces.map(([, proc]) => proc)),
   rpc: {
     service: Podgroup,
     message: (group) => ({
       Data: [{
-        Pods: group.pods.map(({ instanceNo, containers: [first] }) => ({
-          InstanceNo: int32(instanceNo),
-          IP: first?.ip,
-          Port: int32(first?.port ?? 0),
-          ProcName: first?.procName,
+        Pods: procsOf(group).map((proc) => ({
+          ...proc,
+          InstanceNo: int32(proc.InstanceNo),
+          Port: int32(proc.Port),
         })),
       }],
     }),
   },
 });
+
+function procsOf({ pods }: PodGroup): Static<typeof Group>["proc"] {
+  return pods.map(({ instanceNo, containers: [first] }) => ({
+    InstanceNo: instanceNo,
+    IP: first?.ip ?? "",
+    Port: first?.port ?? 0,
+    ProcName: first?.procName ?? "",
+  }));
+}

@@ -6,20 +6,20 @@ import { view } from "../lib/view/view.ts";
 
 const Target = Type.Object({
   targets: Type.Array(Type.String(), {
-    description: "One address and its port, `172.20.1.40:8080`.",
+    description: "One address with its port, `172.20.1.40:8080`.",
   }),
   labels: Type.Object({
     app: Type.String(),
     group: Type.String(),
     proc: Type.String(),
-    instance: Type.String({ description: "The number of the pod." }),
+    instance: Type.String({ description: "The pod's instance number." }),
     node: Type.String(),
   }),
 }, { $id: "PrometheusTarget" });
 
 /**
- * The procs that declare a port and have an address, by the first container of
- * each pod, as Prometheus discovers what to scrape:
+ * The procs that declare a port and have an address, those of the first
+ * container of each pod, in the form of Prometheus' HTTP service discovery:
  * `[{targets: ["ip:port"], labels: {app, group, proc, instance, node}}]`.
  *
  * @see https://prometheus.io/docs/prometheus/latest/http_sd/
@@ -27,7 +27,7 @@ const Target = Type.Object({
 export default view({
   paths: ["/v2/prometheus"],
   summary:
-    "The procs that declare a port, as Prometheus' HTTP service discovery.",
+    "The procs that declare a port, for Prometheus' HTTP service discovery.",
   params: BY_APP,
   mayAsk: "app",
   answer: Type.Array(Target),
@@ -62,6 +62,6 @@ export default view({
         } satisfies Json<typeof Target>,
       );
     }),
-  // A list, which Prometheus asks for now and then: nobody follows it.
+  // Prometheus polls this list: it is not worth a materialized view.
   text: (pieces) => array(pieces.flatMap(([, targets]) => targets)),
 });

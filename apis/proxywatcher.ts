@@ -13,10 +13,10 @@ const Group = Type.Object({
   })),
 }, { $id: "ProxyGroup" });
 
-/** Where the containers of a group are reached: `{group: {containers: [{container_ip, container_port}]}}`. */
+/** The addresses of a group's containers: `{group: {containers: [{container_ip, container_port}]}}`. */
 export default view({
   paths: ["/v2/proxywatcher"],
-  summary: "Where the containers of a group are reached.",
+  summary: "The addresses of the containers, by group.",
   params: BY_APP,
   mayAsk: "app",
   answer: Type.Record(Type.String(), Group),

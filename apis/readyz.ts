@@ -3,10 +3,11 @@ import { textResponse } from "../lib/http/response.ts";
 import type { CustomEndpoint } from "../lib/view/custom_endpoint.ts";
 import { notReadyReasons } from "../lib/stats/readiness.ts";
 
-/** Says whether the state is complete and recent. */
+/** The readiness check: the state is complete and recent. */
 export default {
   paths: ["/readyz"] as const,
-  summary: "Says whether the state is complete and recent; a 503 says why not.",
+  summary:
+    "The readiness check: 200 while the state is complete and recent, else 503 with the reasons.",
   params: {},
   mayAsk: "all",
   statuses: [503],

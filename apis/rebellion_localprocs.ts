@@ -1,12 +1,11 @@
-import { Type } from "@sinclair/typebox";
+import { type Static, Type } from "@sinclair/typebox";
 import { RebellionLocalprocs } from "../lib/grpc/proto/message_pb.ts";
 import type { Member } from "../lib/json.ts";
-import type { Json } from "../lib/schema.ts";
 import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
 import type { Host } from "../lib/watcher/cluster.ts";
-import type { Pod, PodGroup } from "../lib/watcher/podgroup.ts";
+import type { PodGroup } from "../lib/watcher/podgroup.ts";
 
 const Group = Type.Object({
   PodInfos: Type.Array(Type.Object({
@@ -35,38 +34,37 @@ export default view({
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
   piece(group, host): Member[] {
-    const here = podsOn(host, group);
-    if (here.length === 0) return [];
-    const json = JSON.stringify(
-      {
-        PodInfos: here.map(({ instanceNo }) => ({
-          Annotation: group.annotation,
-          AppVersion: group.appVersion,
-          InstanceNo: instanceNo,
-        })),
-      } satisfies Json<typeof Group>,
-    );
-    return [[group.name, json]];
+    const pods = podsOn(host, group);
+    if (pods.length === 0) return [];
+    const value: Static<typeof Group> = { PodInfos: pods };
+    return [[group.name, JSON.stringify(value)]];
   },
   members: flat,
   rpc: {
     service: RebellionLocalprocs,
     message(group, host) {
-      const here = podsOn(host, group);
-      if (here.length === 0) return {};
-      const infos = here.map(({ instanceNo }) => ({
-        Annotation: group.annotation,
-        AppVersion: group.appVersion,
-        InstanceNo: int32(instanceNo),
-      }));
-      return { Data: { [group.name]: { PodInfos: infos } } };
+      const pods = podsOn(host, group);
+      if (pods.length === 0) return {};
+      const PodInfos = pods.map((pod) => (
+        { ...pod, InstanceNo: int32(pod.InstanceNo) }
+      ));
+      return { Data: { [group.name]: { PodInfos } } };
     },
   },
 });
 
 /** The pods of a group with a container on a host. */
-function podsOn({ hostname }: Host, { pods }: PodGroup): Pod[] {
-  return pods.filter(({ containers }) =>
-    containers.some(({ nodeName }) => nodeName === hostname)
-  );
+function podsOn(
+  { hostname }: Host,
+  { annotation, appVersion, pods }: PodGroup,
+): Static<typeof Group>["PodInfos"] {
+  return pods
+    .filter(({ containers }) =>
+      containers.some(({ nodeName }) => nodeName === hostname)
+    )
+    .map(({ instanceNo }) => ({
+      Annotation: annotation,
+      AppVersion: appVersion,
+      InstanceNo: instanceNo,
+    }));
 }

@@ -23,7 +23,6 @@ export default view({
   },
 });
 
-/** All ports, sorted. */
 function sorted(
   pieces: readonly (readonly [key: string, ports: readonly number[]])[],
 ): number[] {

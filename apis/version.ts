@@ -2,7 +2,7 @@ import { Lainlet } from "../lib/grpc/proto/message_pb.ts";
 import { textResponse } from "../lib/http/response.ts";
 import { type CustomEndpoint, unary } from "../lib/view/custom_endpoint.ts";
 
-/** What deployed clients of gRPC take lainlet for. */
+/** The API version that gRPC clients read. */
 const API_VERSION = "2.4";
 
 /** The version of this lainlet, as text. */

@@ -6,66 +6,63 @@ import type {
 import type { Rights } from "../access/rights.ts";
 import type { BranchOptions } from "../broadcast/branch.ts";
 import type { Bytes } from "../broadcast/state.ts";
-import type { Store } from "../store/store.ts";
 import type { Metrics } from "../stats/metrics.ts";
+import type { Store } from "../store/store.ts";
 import type { Cluster } from "../watcher/cluster.ts";
 import type { Watcher } from "../watcher/watcher.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { Endpoint, Query } from "./endpoint.ts";
 import type { RefusedStatus } from "./openapi/responses.ts";
 import { encode } from "./rpc.ts";
-import type { Query } from "./endpoint.ts";
 import type { View, ViewContext } from "./view.ts";
 import type { ViewStream } from "./views.ts";
 
-/** What an answer depends on of a request; can be sent to another thread. */
+/** The parts of an HTTP request that a response depends on. Can be sent to another thread. */
 export interface HttpRequest {
   readonly method: string;
   readonly url: string;
-  /** The address at the other end of the TCP connection. */
+  /** The TCP peer's address. */
   readonly peer: string;
-  /** Whether it was asked by an address or a name that is known, which pages for people insist on. */
+  /** Whether the `Host` is an address or a known name, which the dashboard requires. */
   readonly isNamed: boolean;
-  /** The media types that are wanted. */
   readonly accept: string | null;
   readonly acceptEncoding: string | null;
   readonly ifNoneMatch: string | null;
   readonly prefer: string | null;
-  /** Of the last event that it got, as browsers say when they come back. */
+  /** The id of the last event, which browsers send when they reconnect. */
   readonly lastEventId: string | null;
 }
 
-/** An answer of one piece, to whoever asked; can be sent to another thread. */
+/** A complete HTTP response. Can be sent to another thread. */
 export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Bytes | null;
 }
 
-/** Where a stream's events come from. */
+/** A response that is an event stream. */
 export interface EventStream {
   readonly headers: Readonly<Record<string, string>>;
   readonly options: BranchOptions;
   /**
-   * Begins to feed a stream; to be called once.
+   * Starts the stream; to be called once.
    *
-   * @returns to be called once, when the request is over
+   * @returns ends it; to be called once, when the request is over
    */
-  start(listener: ViewStream): () => void;
+  start(stream: ViewStream): () => void;
 }
 
-/** A view as a stream of several carries it. */
+/** One of several views on a stream. */
 export interface NamedView {
-  /** What is behind the names of its events. */
+  /** The suffix of its events' names. */
   readonly name: string;
   readonly view: View;
   readonly params: URLSearchParams;
-  /** The entity tag of the state of it that the reader has. */
+  /** The entity tag of the state that the client has. */
   readonly since?: string;
 }
 
-/** A running lainlet, as its endpoints see it. */
+/** A running lainlet, as its custom endpoints see it. */
 export interface EndpointContext extends ViewContext {
-  /** All that can be asked. */
   readonly endpoints: readonly (View | CustomEndpoint)[];
   readonly metrics: Metrics;
   readonly rights: Rights;
@@ -73,62 +70,64 @@ export interface EndpointContext extends ViewContext {
   readonly staleAfter: number;
   readonly store: Pick<Store, "status">;
   readonly version: string;
-  /** A stream of several views, whose states come together; each may be refused by itself. */
+  /** Makes a stream of several views, whose states are always of one revision. */
   watchTogether(
     views: readonly NamedView[],
     params: URLSearchParams,
-    ask: HttpRequest,
+    request: HttpRequest,
   ): HttpResponse | EventStream;
 }
 
-/** An endpoint that is no view: an answer of its own kind. */
+/** An endpoint that is not a view: it makes its own response. */
 export interface CustomEndpoint extends Endpoint {
-  /** Of the answer, without parameters. */
+  /** The response's media type, without parameters. */
   readonly mediaType: string;
-  /** Of HTTP, what else it may answer than 200, and what any request may get. */
+  /** The statuses of its responses, besides 200 and those that any request may get. */
   readonly statuses?: readonly RefusedStatus[];
-  /** How gRPC asks for it. */
+  /** Its gRPC methods. */
   readonly rpc?: readonly UnaryRpc[];
-  /** What the answer rests on, when that is the cluster's state. */
+  /** The watcher that the response is made from, if it is: its age is told in headers. */
   watcher?(cluster: Cluster): Pick<
     Watcher<unknown>,
     "age" | "progress" | "saved"
   >;
   /**
-   * @throws {Refusal} when the request is malformed, or not for this caller
+   * Responds to a request.
+   *
+   * @throws {Refusal} when the request is malformed, or the caller may not make it
    * @throws {Unavailable} when there is no answer yet
    */
   respond(
-    service: EndpointContext,
+    context: EndpointContext,
     query: Query,
-    ask: HttpRequest,
+    request: HttpRequest,
   ): HttpResponse | EventStream | Promise<HttpResponse>;
 }
 
-/** A call of a page: a request, a reply. */
+/** A unary gRPC method of a custom endpoint. */
 export interface UnaryRpc {
   readonly method: DescMethodUnary;
   /**
-   * The reply, encoded.
+   * Makes the encoded reply.
    *
-   * @throws {Refusal} when the request is malformed, or not for this caller
+   * @throws {Refusal} when the request is malformed, or the caller may not make it
    * @throws {Unavailable} when there is no reply yet
    */
-  reply(service: EndpointContext, query: Query): Uint8Array;
+  reply(context: EndpointContext, query: Query): Uint8Array;
 }
 
-/** Declares a call of a page. */
+/** Declares a unary gRPC method. */
 export function unary<R extends DescMessage>(
   method: DescMethodUnary<DescMessage, R>,
-  reply: (service: EndpointContext, query: Query) => MessageInitShape<R>,
+  reply: (context: EndpointContext, query: Query) => MessageInitShape<R>,
 ): UnaryRpc {
   return {
     method,
-    reply: (service, query) => encode(method.output, reply(service, query)),
+    reply: (context, query) => encode(method.output, reply(context, query)),
   };
 }
 
-/** Whether an endpoint answers with streams only. */
+/** Whether an endpoint responds with event streams only. */
 export function isStreamOnly(endpoint: View | CustomEndpoint): boolean {
   return "mediaType" in endpoint && endpoint.mediaType === "text/event-stream";
 }

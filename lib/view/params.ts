@@ -1,48 +1,48 @@
 import { badRequest } from "../errors.ts";
 
-/** What `watch` may be, in any case: deployed clients send what their languages make of a boolean. */
-export const WATCH = {
+/** The values of a switch such as `watch`, in any case: deployed clients send booleans as their languages write them. */
+export const SWITCH_VALUES = {
   on: ["1", "true", "yes", "on"],
   off: ["", "0", "false", "no", "off"],
 };
 
-/** How a stream may be asked for, beside what its view takes. */
+/** The parameters of all watches, besides those of the view. */
 export const STREAM_PARAMS = ["watch", "patch", "heartbeat", "tag", "since"];
 
-/** What an answer may have to wait for, beside what its view takes. */
+/** The parameters of all GETs, besides those of the view. */
 export const READ_PARAMS = ["fresh", "revision"];
 
-/** Whether a watch is asked for. @throws {Refusal} when that is not clear */
+/** Whether `watch` is on. @throws {Refusal} when it is malformed */
 export function isWatch(params: URLSearchParams): boolean {
   return isOn(params, "watch");
 }
 
-/** Whether the states of a watch are to be named. @throws {Refusal} when that is not clear */
+/** Whether `tag` is on: a watch then sends entity tags. @throws {Refusal} when it is malformed */
 export function isTagged(params: URLSearchParams): boolean {
   return isOn(params, "tag");
 }
 
-/** Whether an answer is to be proven current first. @throws {Refusal} when that is not clear */
+/** Whether `fresh` is on: a GET then waits for a freshness check. @throws {Refusal} when it is malformed */
 export function isFresh(params: URLSearchParams): boolean {
   return isOn(params, "fresh");
 }
 
 function isOn(params: URLSearchParams, name: string): boolean {
   const text = (params.get(name) ?? "").toLowerCase();
-  if (WATCH.on.includes(text)) return true;
-  if (WATCH.off.includes(text)) return false;
+  if (SWITCH_VALUES.on.includes(text)) return true;
+  if (SWITCH_VALUES.off.includes(text)) return false;
   throw badRequest(`${name} must be 1, true, yes, on, 0, false, no or off`);
 }
 
-/** An entity tag as an answer or a stream says it: of the compressed form, or made weak on the way, too. */
+/** An entity tag as clients send it back: also that of the gzip encoding, or one that a proxy has weakened. */
 const ETAG = /^(?:W\/)?"([^"]*?)(?:-gzip)?"$/;
 
 /**
- * Takes the entity tag of the state that a listener has out of the
- * parameters, where a view may have a `since` of its own.
+ * Removes the entity tag of the client's state, `since`, from the parameters,
+ * and returns it. A view may have its own parameter of this name.
  *
- * @param names of the view's own parameters
- * @throws {Refusal} when it is something else
+ * @param names the names of the view's own parameters
+ * @throws {Refusal} when `since` is neither an entity tag nor the view's own
  */
 export function takeEtag(
   params: URLSearchParams,
@@ -58,7 +58,7 @@ export function takeEtag(
   return text.replace(ETAG, '"$1"');
 }
 
-/** The revision that an answer is to rest on at least; 0: any. @throws {Refusal} when malformed */
+/** The revision that a GET waits for; 0: none. @throws {Refusal} when it is malformed */
 export function revisionParam(params: URLSearchParams): number {
   const text = params.get("revision") ?? "";
   const revision = Number(text);
@@ -66,14 +66,14 @@ export function revisionParam(params: URLSearchParams): number {
   throw badRequest("revision must be a whole number");
 }
 
-/** Whether a watch is to carry patches. @throws {Refusal} when another kind is asked for */
+/** Whether a watch sends patches. @throws {Refusal} when `patch` is malformed */
 export function isPatch(params: URLSearchParams): boolean {
   const kind = params.get("patch") ?? "";
   if (kind !== "" && kind !== "merge") throw badRequest("patch must be merge");
   return kind === "merge";
 }
 
-/** Seconds between heartbeats, 0 for none; undefined when malformed. */
+/** The seconds between heartbeats; 0: none; undefined: malformed. */
 export function heartbeatParam(params: URLSearchParams): number | undefined {
   const text = params.get("heartbeat") ?? "";
   if (text === "") return 0;
@@ -81,21 +81,22 @@ export function heartbeatParam(params: URLSearchParams): number | undefined {
   // Timers count milliseconds in 31 bits.
   return /^\d+$/.test(text) && seconds <= 2_000_000 ? seconds : undefined;
 }
-/** In ms. */
-export const UNITS = new Map([
-  ["s", 1000],
-  ["m", 60000],
-  ["h", 3600000],
-  ["d", 86400000],
+
+/** Units of durations, in ms. */
+const UNITS = new Map([
+  ["s", 1_000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+  ["d", 86_400_000],
 ]);
+
 /**
- * A time that a parameter gives, in ms since 1970; undefined: none does. An
- * entity tag, which is quoted, is none.
+ * The time of a view's own `since`, in ms since 1970; undefined: not given. An
+ * entity tag, which is quoted, is not a time.
  *
  * @param now in ms since 1970
  * @throws {Refusal} when it is malformed
  */
-
 export function timeParam(
   params: URLSearchParams,
   now = Date.now(),
@@ -103,7 +104,7 @@ export function timeParam(
   const text = params.getAll("since").find((one) => !/^(W\/)?"/.test(one));
   if (text === undefined || text === "") return undefined;
   const time = /^\d+(\.\d+)?$/.test(text)
-    ? Number(text) * 1000
+    ? Number(text) * 1_000
     : /^(\d+[smhd])+$/.test(text)
     ? now - duration(text)
     : rfc3339(text);
@@ -112,17 +113,18 @@ export function timeParam(
     "since must be a time in RFC 3339, seconds since 1970, or a duration such as 5m",
   );
 }
-/** In ms. @param text like `1h30m` */
 
-export function duration(text: string): number {
+/** A duration such as `1h30m`, in ms. */
+function duration(text: string): number {
   return [...text.matchAll(/(\d+)(.)/g)].reduce(
     (sum, [, count, unit = ""]) => sum + Number(count) * (UNITS.get(unit) ?? 0),
     0,
   );
 }
-/** NaN when it is none. */
-export function rfc3339(text: string): number {
-  // In a URL a plus that is not escaped is a space.
+
+/** A time in RFC 3339, in ms since 1970; NaN when malformed. */
+function rfc3339(text: string): number {
+  // An unescaped plus in a URL is a space.
   const time = text.replace(/ (?=\d\d:\d\d$)/, "+");
   return /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/.test(
       time,

@@ -9,7 +9,7 @@ import {
 import type { Bytes } from "../broadcast/state.ts";
 import type { RawNumber } from "../json.ts";
 
-/** A service by which a view is asked: `Get`, and `Watch` where it has that. */
+/** The gRPC service of a view: `Get`, and `Watch` if the view has it. */
 export type ViewService<R extends DescMessage = DescMessage> = DescService & {
   readonly method: { readonly get: DescMethod & { readonly output: R } };
 };
@@ -18,7 +18,7 @@ export type ViewService<R extends DescMessage = DescMessage> = DescService & {
 export type Framing = (parts: readonly Uint8Array[]) => Bytes;
 
 /**
- * A message as bytes.
+ * Encodes a message.
  *
  * @see https://protobuf.dev/programming-guides/encoding/
  */
@@ -29,21 +29,21 @@ export function encode<R extends DescMessage>(
   return toBinary(schema, create(schema, message));
 }
 
-/** A number as an int32 takes it: one that is too large is the largest. */
+/** A number as int32; one that is out of range is the nearest. */
 export function int32(value: number | RawNumber): number {
   const number = typeof value === "number" ? value : Number(value.rawJSON);
   return Math.trunc(Math.min(Math.max(number, -(2 ** 31)), 2 ** 31 - 1));
 }
 
-/** A number as an int64 takes it: one that is too large is the largest. */
+/** A number as int64; one that is out of range is the nearest. */
 export function int64(value: number | RawNumber): bigint {
   const text = typeof value === "number" ? `${value}` : value.rawJSON;
-  const number = /^-?\d+$/.test(text) ? BigInt(text) : whole(Number(text));
-  const [least, most] = [-(2n ** 63n), 2n ** 63n - 1n];
-  return number < least ? least : number > most ? most : number;
+  const number = /^-?\d+$/.test(text) ? BigInt(text) : truncated(Number(text));
+  const [min, max] = [-(2n ** 63n), 2n ** 63n - 1n];
+  return number < min ? min : number > max ? max : number;
 }
 
-/** A number without what is behind its point; all that are too large for an int64 may be one. */
-function whole(number: number): bigint {
+/** The integer part of a number, within bounds that exceed int64. */
+function truncated(number: number): bigint {
   return BigInt(Math.trunc(Math.min(Math.max(number, -(2 ** 64)), 2 ** 64)));
 }

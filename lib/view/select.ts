@@ -1,15 +1,13 @@
+import { SUPER } from "../access/rights.ts";
 import {
   badRequest,
   forbidden,
   NO_PERMISSION,
   SUPER_REQUIRED,
 } from "../errors.ts";
-import type { Param } from "./endpoint.ts";
-import { SUPER } from "../access/rights.ts";
-import type { Query } from "./endpoint.ts";
-import type { Selection } from "./endpoint.ts";
+import type { Param, Query, Selection } from "./endpoint.ts";
 
-/** The parameters of views that go by app. */
+/** The parameters of views that select by app. */
 export const BY_APP = {
   appname: {
     description: "An app, or `*` for all. None: all that the caller may see.",
@@ -17,19 +15,19 @@ export const BY_APP = {
   },
 } as const satisfies Record<string, Param>;
 
-/** The value of a parameter; "" when it is missing, the first when it is repeated. */
+/** The value of a parameter: "" when missing, the first when repeated. */
 export function param({ params }: Query, name: string): string {
   return params.get(name) ?? "";
 }
 
-/** A prefix that ends with a separator: `a` and `a/` select the same. */
+/** A prefix with its separator: `a/` for `a` and for `a/`. */
 export function terminated(prefix: string, separator: string): string {
   return prefix === "" || prefix.endsWith(separator)
     ? prefix
     : prefix + separator;
 }
 
-/** The prefix that a parameter gives; "", which is all keys, for `*` and when there is none. */
+/** The key prefix of a parameter; "", which selects all keys, for `*` and when missing. */
 export function prefixParam(
   query: Query,
   name: string,
@@ -39,18 +37,23 @@ export function prefixParam(
   return text === "*" ? "" : terminated(text, separator);
 }
 
-/** Selects a prefix for super callers only. */
+/** Selects a prefix, for super callers only. @throws {Refusal} */
 export function superOnly(query: Query, prefix: string): Selection {
   if (!query.caller.isSuper) throw forbidden(SUPER_REQUIRED);
   return { prefix, right: SUPER };
 }
 
-/** The prefix of the keys of the app that a parameter names. */
+/** The key prefix of the app that a parameter names; "" for all apps. */
 export function appPrefix(query: Query, name = "appname"): string {
   return prefixParam(query, name, "/");
 }
 
-/** Selects by an app, `appname` as a rule. Callers who may not see all get their own app when they name none. */
+/**
+ * Selects an app, by `appname` unless another parameter is given. Without it, a
+ * super caller selects all apps, another caller its own.
+ *
+ * @throws {Refusal} when the caller may not see the app
+ */
 export function byApp(query: Query, name = "appname"): Selection {
   const { caller } = query;
   const prefix = appPrefix(query, name);
@@ -70,7 +73,7 @@ export function byApp(query: Query, name = "appname"): Selection {
   };
 }
 
-/** {@linkcode byApp} for views that want an app to be named. */
+/** As {@linkcode byApp}, but `appname` is required. @throws {Refusal} */
 export function byNamedApp(query: Query): Selection {
   if (param(query, "appname") === "") throw badRequest("appname required");
   return byApp(query);

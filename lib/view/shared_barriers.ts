@@ -1,115 +1,112 @@
-import type { StateSource, Topics } from "../broadcast/topics.ts";
-import type { State } from "../broadcast/state.ts";
 import { RevisionBarrier } from "../broadcast/revision_barrier.ts";
+import type { State } from "../broadcast/state.ts";
 import type { Topic } from "../broadcast/topic.ts";
+import type { StateSource, Topics } from "../broadcast/topics.ts";
 import type { Progress } from "../watcher/progress.ts";
 
-/** A view that is followed together with others. */
+/** A view that is watched jointly with others. */
 export interface BarrierView {
   readonly source: StateSource;
+  /** Missing when the view does not come from the store. */
   readonly progress?: Progress;
 }
 
-/** Views that somebody follows together, and there is a state of all. */
+/** Views whose states are always of one revision. */
 export interface SharedBarrier {
   /** In the order of the views. */
   readonly topics: readonly Topic[];
-  /** The state of one of them that has an entity tag, if that is known still. */
-  known(etag: string, which: number): State | undefined;
+  /** Finds a recent state of a view by its entity tag. */
+  find(etag: string, view: number): State | undefined;
 }
 
-/** Somebody who follows a joint, and has not begun. */
-interface Waiting {
-  /** The entity tags of the states that the reader has, in the order of the views. */
+/** A stream that has not started. */
+interface PendingStart {
+  /** The entity tags of the states that the client has, in the order of the views. */
   readonly since: readonly (string | undefined)[];
-  readonly begin: (joint: SharedBarrier) => void;
+  readonly start: (barrier: SharedBarrier) => void;
 }
 
-/** Topics that are let through together, and what ends that when nobody follows them any more. */
+/** A barrier for as long as streams use it. */
 interface BarrierInUse {
-  /** When there is a first state of all. */
-  joint?: SharedBarrier;
-  /** No promise, which would keep hold of those who have left. */
-  readonly waiting: Set<Waiting>;
-  /** Lets those begin whose states are let through. */
-  begin(): void;
+  /** Set when all views have a first state. */
+  barrier?: SharedBarrier;
+  /** Not a promise, which would retain streams that have ended. */
+  readonly pending: Set<PendingStart>;
+  /** Starts the streams whose states have passed the barrier. */
+  startPending(): void;
   readonly end: () => void;
   users: number;
 }
 
-/** Topics that are let through together, once for all who follow the same. */
+/** Revision barriers, one for all streams that watch the same views. */
 export class SharedBarriers {
-  readonly #live = new Map<string, BarrierInUse>();
+  readonly #inUse = new Map<string, BarrierInUse>();
 
-  constructor(private readonly broadcast: Topics) {}
+  constructor(private readonly topics: Topics) {}
 
   /**
-   * Follows views.
+   * Watches views jointly.
    *
-   * @param since the entity tags of the states that the reader has, in the order of the views
-   * @param begin called once, as soon as there is a first state of all, and none is older than the reader's: at once, if that is so
-   * @returns ends that; to be called once
+   * @param since the entity tags of the states that the client has, in the order of the views
+   * @param start called once, when all views have a state, and none is older than the client's; perhaps at once
+   * @returns ends the watch; to be called once
    */
   join(
-    shown: readonly BarrierView[],
-    since: Waiting["since"],
-    begin: Waiting["begin"],
+    views: readonly BarrierView[],
+    since: PendingStart["since"],
+    start: PendingStart["start"],
   ): () => void {
-    const id = JSON.stringify(shown.map(({ source }) => source.id));
-    let live = this.#live.get(id);
-    if (live === undefined) {
-      live = this.#begin(shown);
-      this.#live.set(id, live);
-    }
-    const used = live;
-    used.users++;
-    const waiting = { since, begin };
-    used.waiting.add(waiting);
-    used.begin();
+    const id = JSON.stringify(views.map(({ source }) => source.id));
+    const inUse = this.#inUse.get(id) ?? this.#open(views);
+    this.#inUse.set(id, inUse);
+    inUse.users++;
+    const pending = { since, start };
+    inUse.pending.add(pending);
+    inUse.startPending();
     return () => {
-      used.waiting.delete(waiting);
-      if (--used.users > 0) return;
-      this.#live.delete(id);
-      used.end();
+      inUse.pending.delete(pending);
+      if (--inUse.users > 0) return;
+      this.#inUse.delete(id);
+      inUse.end();
     };
   }
 
-  #begin(shown: readonly BarrierView[]): BarrierInUse {
-    const used = shown.map(({ source }) => this.broadcast.acquire(source));
-    const parts = used.map(({ topic }, i) => (
-      { topic, progress: shown[i]?.progress }
+  #open(views: readonly BarrierView[]): BarrierInUse {
+    const acquired = views.map(({ source }) => this.topics.acquire(source));
+    const parts = acquired.map(({ topic }, i) => (
+      { topic, progress: views[i]?.progress }
     ));
-    const together = new RevisionBarrier(parts, (topics) => {
-      live.joint ??= {
+    const revisionBarrier = new RevisionBarrier(parts, (topics) => {
+      inUse.barrier ??= {
         topics,
-        // What was let through was theirs before; and they are kept for longer.
-        known: (etag, which) => used[which]?.topic.find(etag),
+        // The topics before the barrier had the states first, and keep them longer.
+        find: (etag, view) => acquired[view]?.topic.find(etag),
       };
-      live.begin();
+      inUse.startPending();
     });
-    /** Whether a reader has a state that is still to be let through. */
-    const isAhead = ({ since }: Waiting, { topics }: SharedBarrier) =>
+    /** Whether the client has a state that has not passed the barrier. */
+    const isAhead = ({ since }: PendingStart, { topics }: SharedBarrier) =>
       topics.some((topic, i) => {
         const etag = since[i];
-        return etag !== undefined && used[i]?.topic.isNewer(etag, topic);
+        return etag !== undefined && acquired[i]?.topic.isNewer(etag, topic);
       });
-    const live: BarrierInUse = {
-      waiting: new Set(),
-      begin() {
-        const { joint, waiting } = live;
-        if (joint === undefined) return;
-        for (const one of waiting) {
-          if (isAhead(one, joint)) continue;
-          waiting.delete(one);
-          one.begin(joint);
+    const inUse: BarrierInUse = {
+      pending: new Set(),
+      startPending() {
+        const { barrier, pending } = inUse;
+        if (barrier === undefined) return;
+        for (const one of pending) {
+          if (isAhead(one, barrier)) continue;
+          pending.delete(one);
+          one.start(barrier);
         }
       },
       end() {
-        together.end();
-        for (const { release } of used) release();
+        revisionBarrier.end();
+        for (const { release } of acquired) release();
       },
       users: 0,
     };
-    return live;
+    return inUse;
   }
 }

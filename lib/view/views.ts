@@ -1,8 +1,9 @@
 import { getLogger } from "@logtape/logtape";
 import { STATUS_CODE } from "@std/http/status";
 import type { Right, Rights } from "../access/rights.ts";
-import { Topics } from "../broadcast/topics.ts";
 import type { State } from "../broadcast/state.ts";
+import type { Topic } from "../broadcast/topic.ts";
+import { Topics } from "../broadcast/topics.ts";
 import {
   forbidden,
   NO_PERMISSION,
@@ -11,10 +12,9 @@ import {
   SUPER_REQUIRED,
   Unavailable,
 } from "../errors.ts";
-import { type BarrierView, SharedBarriers } from "./shared_barriers.ts";
 import type { Query } from "./endpoint.ts";
+import { type BarrierView, SharedBarriers } from "./shared_barriers.ts";
 import type { ViewContext, ViewDefinition } from "./view.ts";
-import type { Topic } from "../broadcast/topic.ts";
 
 const log = getLogger(["lainlet", "views"]);
 
@@ -22,236 +22,237 @@ const log = getLogger(["lainlet", "views"]);
 export interface ViewRequest {
   readonly view: ViewDefinition;
   readonly params: URLSearchParams;
-  /** The address of who asks. */
+  /** The caller's address. */
   readonly peer: string;
-  /** The entity tag of the state that who asks has. */
+  /** The entity tag of the state that the client has. */
   readonly since?: string;
 }
 
-/** The views of a cluster, for callers who may see them. */
+/** A stream that carries the states of one or several views. */
+export interface ViewStream {
+  /**
+   * Carries a topic's states from now on.
+   *
+   * @param resumeState the state that the client has, if it is known
+   * @param view the index of the view, of several
+   */
+  attach(topic: Topic, resumeState?: State, view?: number): void;
+  /**
+   * Ends the stream with an error.
+   *
+   * @param status an HTTP status
+   * @param view the index of the view that failed, of several; undefined: all
+   */
+  fail(message: string, status: number, view?: number): void;
+}
+
+/** Reads and watches views for callers who have the right to them. */
 export class Views {
-  readonly #broadcast = new Topics();
-  readonly #joints = new SharedBarriers(this.#broadcast);
-  /** Streams that wait for the first read. */
-  readonly #waiting = new Set<Waiting>();
+  readonly #topics = new Topics();
+  readonly #barriers = new SharedBarriers(this.#topics);
+  /** Streams that wait until the store was read. */
+  readonly #waiting = new Set<WaitingStream>();
 
   constructor(
-    private readonly state: ViewContext,
+    private readonly context: ViewContext,
     private readonly rights: Rights,
   ) {
-    for (const { synced } of Object.values(state.cluster)) {
-      synced.then(() => this.#beginReady());
+    for (const { synced } of Object.values(context.cluster)) {
+      synced.then(() => this.#startReady());
     }
   }
 
-  /** States that someone follows. */
+  /** How many states are watched. */
   get topics(): number {
-    return this.#broadcast.size;
+    return this.#topics.size;
   }
 
-  /** A request as views and pages see it. */
+  /** A request as endpoints see it. */
   query(params: URLSearchParams, peer: string): Query {
-    return { params, caller: this.rights.caller(peer), host: this.state.host };
+    const { host } = this.context;
+    return { params, caller: this.rights.caller(peer), host };
   }
 
   /**
    * The present state of a view.
    *
-   * @throws {Refusal} when the request is malformed, or not for this caller
+   * @throws {Refusal} when the request is malformed, or the caller may not make it
    * @throws {Unavailable} when there is no state at present
    */
-  read(demand: ViewRequest): State {
-    const { view, params, peer } = demand;
-    if (!this.#isReady(demand)) throw new Unavailable(NOT_READ_YET);
+  read(request: ViewRequest): State {
+    const { view, params, peer } = request;
+    if (!this.#isReady(request)) throw new Unavailable(NOT_READ_YET);
     const selection = view.select(this.query(params, peer));
-    const state = this.#broadcast.latest(view.source(this.state, selection));
+    const state = this.#topics.latest(view.source(this.context, selection));
     if (state instanceof Unavailable) throw state;
     return state;
   }
 
   /**
-   * Looks whether a view may be read.
+   * Checks whether the caller may read a view now.
    *
-   * @throws as {@linkcode read} does
+   * @throws as {@linkcode read}, but not for a state that is unavailable
    */
-  check(demand: ViewRequest): void {
-    const { view, params, peer } = demand;
-    if (!this.#isReady(demand)) throw new Unavailable(NOT_READ_YET);
+  check(request: ViewRequest): void {
+    const { view, params, peer } = request;
+    if (!this.#isReady(request)) throw new Unavailable(NOT_READ_YET);
     view.select(this.query(params, peer));
   }
 
   /**
-   * Feeds a listener for as long as it may see what it asked for, as soon as
-   * there is a state.
+   * Attaches a stream to a view as soon as the view can be read. The stream
+   * fails when its caller loses the right to the view.
    *
-   * @returns ends that; to be called once
+   * @returns ends the subscription; to be called once
    */
-  subscribe(demand: ViewRequest, listener: ViewStream): () => void {
-    const ends = new Ends();
+  subscribe(request: ViewRequest, stream: ViewStream): () => void {
+    const cleanup = new Cleanup();
     this.#whenReady(
-      [demand],
-      () => this.#feed(demand, listener, ends),
-      ends,
+      [request],
+      () => this.#attach(request, stream, cleanup),
+      cleanup,
     );
-    return stopper(ends);
+    return runner(cleanup);
   }
 
   /**
-   * Feeds a listener with several views, each for as long as it may see that;
-   * their states come together.
+   * Attaches a stream to several views, whose states are then always of one
+   * revision. Each view fails by itself when the caller loses the right to it.
    *
-   * @returns ends that; to be called once
+   * @returns ends the subscription; to be called once
    */
   subscribeTogether(
-    demands: readonly ViewRequest[],
-    listener: ViewStream,
+    requests: readonly ViewRequest[],
+    stream: ViewStream,
   ): () => void {
-    const ends = new Ends();
+    const cleanup = new Cleanup();
     this.#whenReady(
-      demands,
-      () => this.#feedTogether(demands, listener, ends),
-      ends,
+      requests,
+      () => this.#attachTogether(requests, stream, cleanup),
+      cleanup,
     );
-    return stopper(ends);
+    return runner(cleanup);
   }
 
-  #feedTogether(
-    demands: readonly ViewRequest[],
-    listener: ViewStream,
-    ends: Ends,
+  #attachTogether(
+    requests: readonly ViewRequest[],
+    stream: ViewStream,
+    cleanup: Cleanup,
   ): void {
-    const shown: (BarrierView & { readonly which: number })[] = [];
-    demands.forEach(({ view, params, peer }, which) => {
+    const views: (BarrierView & { readonly index: number })[] = [];
+    requests.forEach(({ view, params, peer }, index) => {
       const fail = (message: string, status: number) =>
-        listener.fail(message, status, which);
+        stream.fail(message, status, index);
       try {
         const selection = view.select(this.query(params, peer));
-        ends.add(this.#guard(peer, selection.right, fail));
-        const source = view.source(this.state, selection);
-        const { progress } = view.watcher(this.state.cluster);
-        shown.push({ which, source, progress });
+        cleanup.add(this.#watchRight(peer, selection.right, fail));
+        const source = view.source(this.context, selection);
+        const { progress } = view.watcher(this.context.cluster);
+        views.push({ index, source, progress });
       } catch (error) {
-        refuse(params, error, fail);
+        failWith(error, params, fail);
       }
     });
-    if (shown.length === 0) return;
-    const since = shown.map(({ which }) => demands[which]?.since);
-    ends.add(
-      this.#joints.join(shown, since, ({ topics, known }) => {
-        shown.forEach(({ which }, i) => {
-          const topic = topics[i];
+    if (views.length === 0) return;
+    const since = views.map(({ index }) => requests[index]?.since);
+    cleanup.add(
+      this.#barriers.join(views, since, (barrier) => {
+        views.forEach(({ index }, i) => {
+          const topic = barrier.topics[i];
           if (topic === undefined) return;
           const etag = since[i];
-          const had = etag === undefined ? etag : known(etag, i);
-          listener.attach(topic, had, which);
+          const resumeState = etag === undefined
+            ? undefined
+            : barrier.find(etag, i);
+          stream.attach(topic, resumeState, index);
         });
       }),
     );
   }
 
-  #feed(demand: ViewRequest, listener: ViewStream, ends: Ends): void {
-    const { view, params, peer, since } = demand;
+  #attach(request: ViewRequest, stream: ViewStream, cleanup: Cleanup): void {
+    const { view, params, peer, since } = request;
+    const fail = (message: string, status: number) =>
+      stream.fail(message, status);
     try {
       const selection = view.select(this.query(params, peer));
-      const fail = (message: string, status: number) =>
-        listener.fail(message, status);
-      ends.add(this.#guard(peer, selection.right, fail));
-      const source = view.source(this.state, selection);
-      const { topic, release } = this.#broadcast.acquire(source);
-      ends.add(release);
-      const had = since === undefined ? since : topic.find(since);
-      listener.attach(topic, had);
+      cleanup.add(this.#watchRight(peer, selection.right, fail));
+      const source = view.source(this.context, selection);
+      const { topic, release } = this.#topics.acquire(source);
+      cleanup.add(release);
+      const resumeState = since === undefined ? undefined : topic.find(since);
+      stream.attach(topic, resumeState);
     } catch (error) {
-      refuse(
-        params,
-        error,
-        (message, status) => listener.fail(message, status),
-      );
+      failWith(error, params, fail);
     }
   }
 
-  /** Ends a stream when its caller loses the right to it. */
-  #guard(peer: string, right: Right, fail: Fail): () => void {
+  /** Calls `fail` when a caller loses a right. @returns ends that */
+  #watchRight(peer: string, right: Right, fail: Fail): () => void {
     return this.rights.subscribe(peer, () => {
       if (this.rights.caller(peer).may(right)) return;
-      const { message, status } = lacking(right);
+      const { message, status } = forbidden(
+        right.kind === "super" ? SUPER_REQUIRED : NO_PERMISSION,
+      );
       fail(message, status);
     });
   }
 
   #isReady({ view, peer }: ViewRequest): boolean {
-    return view.watcher(this.state.cluster).isSynced &&
+    return view.watcher(this.context.cluster).isSynced &&
       this.rights.isReadyFor(peer);
   }
 
-  /** Begins a stream, as soon as all that it rests on has been read, unless it ends before. */
+  /** Starts a stream when everything that it needs was read, unless it ends before. */
   #whenReady(
-    demands: readonly ViewRequest[],
-    begin: () => void,
-    ends: Ends,
+    requests: readonly ViewRequest[],
+    start: () => void,
+    cleanup: Cleanup,
   ): void {
-    if (demands.every((demand) => this.#isReady(demand))) return begin();
-    const waiting = { demands, begin };
+    if (requests.every((request) => this.#isReady(request))) return start();
+    const waiting = { requests, start };
     this.#waiting.add(waiting);
-    ends.add(() => this.#waiting.delete(waiting));
+    cleanup.add(() => this.#waiting.delete(waiting));
   }
 
-  #beginReady(): void {
+  #startReady(): void {
     for (const waiting of this.#waiting) {
-      if (!waiting.demands.every((demand) => this.#isReady(demand))) continue;
+      if (!waiting.requests.every((one) => this.#isReady(one))) continue;
       this.#waiting.delete(waiting);
-      waiting.begin();
+      waiting.start();
     }
   }
 }
 
-/** Tells a listener that there is nothing for it any more, as {@linkcode ViewStream.fail} does. */
+/** A stream that waits until what it needs was read. */
+interface WaitingStream {
+  readonly requests: readonly ViewRequest[];
+  readonly start: () => void;
+}
+
+/** As {@linkcode ViewStream.fail}, for one view. */
 type Fail = (message: string, status: number) => void;
 
-function refuse(params: URLSearchParams, error: unknown, fail: Fail): void {
+function failWith(error: unknown, params: URLSearchParams, fail: Fail): void {
   if (error instanceof Refusal) return fail(error.message, error.status);
   log.error("a view failed", { params: `${params}`, error: `${error}` });
   fail("internal error", STATUS_CODE.InternalServerError);
 }
 
-/** A stream that waits. */
-interface Waiting {
-  /** For what. */
-  readonly demands: readonly ViewRequest[];
-  readonly begin: () => void;
-}
+/** What to do when a subscription ends. */
+class Cleanup {
+  readonly #steps: (() => void)[] = [];
 
-/** What is to be done when a stream is over. */
-class Ends {
-  readonly #ends: (() => void)[] = [];
-
-  add(end: () => void): void {
-    this.#ends.push(end);
+  add(step: () => void): void {
+    this.#steps.push(step);
   }
 
   run(): void {
-    for (const end of this.#ends) end();
+    for (const step of this.#steps) step();
   }
 }
 
-/** Of its own, to keep nothing of the request alive: there is one for each listener. */
-function stopper(ends: Ends): () => void {
-  return () => ends.run();
-}
-
-function lacking(right: Right): Refusal {
-  return forbidden(right.kind === "super" ? SUPER_REQUIRED : NO_PERMISSION);
-}
-/** A stream that carries a view's states. */
-
-export interface ViewStream {
-  /** Carries a topic's states from now on. @param had the one that the reader has, if that is known */
-  attach(topic: Topic, had?: State, which?: number): void;
-  /**
-   * Ends the stream, as there is nothing for it any more.
-   *
-   * @param status of HTTP
-   * @param which of several views it is about; undefined: all
-   */
-  fail(message: string, status: number, which?: number): void;
+/** Separate function: its closure must not retain the request, as there is one per stream. */
+function runner(cleanup: Cleanup): () => void {
+  return () => cleanup.run();
 }

@@ -1,7 +1,8 @@
-import type { MayAsk } from "../endpoint.ts";
+import { isObject } from "../../json.ts";
 import { type CustomEndpoint, isStreamOnly } from "../custom_endpoint.ts";
+import type { MayAsk } from "../endpoint.ts";
 import type { View } from "../view.ts";
-import { type Askable, Parameters } from "./parameters.ts";
+import { type Capability, Parameters } from "./parameters.ts";
 import {
   AGED,
   headerComponents,
@@ -12,44 +13,44 @@ import {
   TAGGED,
   VIEWED,
 } from "./responses.ts";
-import { isObject } from "../../json.ts";
 
-const ABOUT = `What LAIN's scheduler wrote to the store, as each need wants it.
+const DESCRIPTION = `The state of a LAIN cluster, with a view for each consumer.
 
-A caller is its TCP address and nothing else. Local ones (\`127.0.0.1\`, \`::1\`,
-\`--ip\`) and the containers of apps with a config key \`super_apps/<app>\` are
-*super* and may ask everything; other containers are their app, and a portal is
-the app that it leads to. Each operation says who may ask it. Who may not gets
-403; a stream whose caller loses the right to it ends with an \`error\`.
+A caller is identified by its TCP address alone. Local callers (\`127.0.0.1\`,
+\`::1\`, \`--ip\`) and the containers of apps with a config key
+\`super_apps/<app>\` are *super callers* and may ask everything. Other containers
+act for their app, and a portal for the app that it belongs to. Each operation
+says who may ask. A caller without the right gets 403; when a caller loses the
+right to a stream, the stream ends with an \`error\` event.
 
-With \`watch=1\` an answer is a stream of Server-Sent Events, each with \`id\`,
-\`event\` and \`data\`, in this order: \`init\`, the whole state; \`update\`, and
-\`delete\` when something was only removed, the whole state again; with
-\`patch=merge\`, \`patch\`, what has changed since the last of these. \`error\` says
-in its data, as text, why there is no state at present: it, and \`heartbeat\`,
-have the id 0. A listener that is slow gets the latest state, and not what it
-missed; one that comes back with the entity tag of the state that it has
-(\`tag=1\`, \`since="…"\`) gets what it missed, and nothing when that is nothing.
-What is malformed or refused behind \`watch=1\` is told by a status, or
-by an \`error\`, with which the stream ends.`;
+With \`watch=1\` the answer is a stream of Server-Sent Events, each with \`id\`,
+\`event\` and \`data\`, in this order. \`init\` carries the whole state. After a
+change \`update\`, or \`delete\` when things were only removed, carries the whole
+state again; with \`patch=merge\`, \`patch\` carries what has changed since the
+previous of these events. The data of \`error\` says, as text, why there is no
+state at present. \`error\` and \`heartbeat\` have the id 0. A slow client gets the
+latest state, and not those that it missed. A client that reconnects with the
+entity tag of its state (\`tag=1\`, \`since="…"\`) gets only what has changed
+since. A malformed or refused watch gets an error status, or a stream that ends
+after an \`error\` event.`;
 
 const TAGS = {
-  apps: "What an app may ask for itself.",
-  cluster: "What belongs to no app.",
-  lainlet: "Lainlet itself.",
+  apps: "The data of apps, each of which may ask for its own.",
+  cluster: "The data of the cluster.",
+  lainlet: "lainlet itself.",
 } as const;
 
 const RIGHTS: Readonly<Record<MayAsk, string>> = {
   all: "Every caller may ask.",
   app:
-    "An app may ask for itself, super callers for all. Without one named an app gets what is its own.",
-  super: "For super callers.",
+    "An app may ask for its own data, which it also gets when it names no app; super callers may ask for all.",
+  super: "Only super callers may ask.",
 };
 
 /**
- * What endpoints say of themselves, as an OpenAPI document.
+ * Makes the OpenAPI document of endpoints from their declarations.
  *
- * @throws {Error} when two schemas that differ have one name
+ * @throws {Error} when two different schemas have the same name
  * @see https://spec.openapis.org/oas/v3.1.1.html
  */
 export function openapi(
@@ -70,7 +71,7 @@ export function openapi(
           tags: [tagOf(endpoint)],
           summary,
           description: RIGHTS[mayAsk],
-          parameters: parameters.of(params, askablesOf(endpoint)),
+          parameters: parameters.of(params, capabilitiesOf(endpoint)),
           responses: {
             200: answerOf(endpoint, schemas),
             ...refusalsOf(statusesOf(endpoint)),
@@ -83,8 +84,8 @@ export function openapi(
     openapi: "3.1.1",
     info: {
       title: "lainlet",
-      summary: "The state of a LAIN cluster, kept current from its store.",
-      description: ABOUT,
+      summary: "The state of a LAIN cluster, kept up to date from its store.",
+      description: DESCRIPTION,
       version,
       license: { name: "MIT", identifier: "MIT" },
     },
@@ -107,16 +108,16 @@ function tagOf(endpoint: View | CustomEndpoint): keyof typeof TAGS {
   return endpoint.mayAsk === "app" ? "apps" : "cluster";
 }
 
-function askablesOf(endpoint: View | CustomEndpoint): Set<Askable> {
-  const askables = new Set<Askable>();
-  if (statusesOf(endpoint).includes(304)) askables.add("tagged");
+function capabilitiesOf(endpoint: View | CustomEndpoint): Set<Capability> {
+  const capabilities = new Set<Capability>();
+  if (statusesOf(endpoint).includes(304)) capabilities.add("tagged");
   if (!("select" in endpoint)) {
-    if (isStreamOnly(endpoint)) askables.add("stream");
-    return askables;
+    if (isStreamOnly(endpoint)) capabilities.add("stream");
+    return capabilities;
   }
-  askables.add("view");
-  if (endpoint.isObject) askables.add("object");
-  return askables;
+  capabilities.add("view");
+  if (endpoint.isObject) capabilities.add("object");
+  return capabilities;
 }
 
 function statusesOf(endpoint: View | CustomEndpoint): readonly RefusedStatus[] {
@@ -138,7 +139,7 @@ function answerOf(endpoint: View | CustomEndpoint, schemas: Schemas): unknown {
   }
   const frame = `id: 1\nevent: init\ndata: ${JSON.stringify(example)}\n\n`;
   return {
-    description: "The state; with `watch=1`, a stream of states.",
+    description: "The present state; with `watch=1`, a stream of states.",
     headers,
     content: {
       "application/json": { schema, example },
@@ -149,28 +150,28 @@ function answerOf(endpoint: View | CustomEndpoint, schemas: Schemas): unknown {
     },
   };
 }
-/** Schemas, those that have a name (`$id`) once, as components. */
 
-export class Schemas {
+/** Collects schemas. Those with a name (`$id`) are components. */
+class Schemas {
   /** `components.schemas` of OpenAPI. */
   readonly components: Record<string, unknown> = {};
 
   /**
-   * A schema in which those with a name are references.
+   * Returns a schema in which named ones are replaced by references.
    *
-   * @throws {Error} when two that differ have one name
+   * @throws {Error} when two different schemas have the same name
    */
   of(schema: unknown): unknown {
     if (Array.isArray(schema)) return schema.map((one) => this.of(one));
     if (!isObject(schema)) return schema;
     const { $id: name, ...rest } = schema;
-    const own = Object.fromEntries(
+    const resolved = Object.fromEntries(
       Object.entries(rest).map(([key, value]) => [key, this.of(value)]),
     );
-    if (typeof name !== "string") return own;
-    const known = this.components[name] ??= own;
-    if (JSON.stringify(known) !== JSON.stringify(own)) {
-      throw new Error(`there are two schemas called ${name}`);
+    if (typeof name !== "string") return resolved;
+    const known = this.components[name] ??= resolved;
+    if (JSON.stringify(known) !== JSON.stringify(resolved)) {
+      throw new Error(`two schemas are named ${name}`);
     }
     return { $ref: `#/components/schemas/${name}` };
   }

@@ -1,93 +1,93 @@
 import type { Param } from "../endpoint.ts";
-import { WATCH } from "../params.ts";
+import { SWITCH_VALUES } from "../params.ts";
 
-/** What answers can be asked in a way: all views, those that are objects, whatever has an entity tag, or streams alone. */
-export type Askable = "view" | "object" | "tagged" | "stream";
+/** Which endpoints have a common parameter: views, views that are objects, those with an entity tag, or those that are streams only. */
+export type Capability = "view" | "object" | "tagged" | "stream";
 
-/** A way to ask that is the same for many endpoints. */
+/** A parameter that many endpoints have. */
 interface CommonParameter {
   readonly in: "query" | "header";
-  readonly of: Askable;
+  readonly of: Capability;
   readonly description: string;
   readonly schema: Readonly<Record<string, unknown>>;
 }
 
-const SWITCH = { enum: [...WATCH.on, ...WATCH.off] };
+const SWITCH = { enum: [...SWITCH_VALUES.on, ...SWITCH_VALUES.off] };
 
-/** All ways to ask that do not belong to one endpoint, by their names. */
+/** The common parameters, by name. */
 const COMMON: Readonly<Record<string, CommonParameter>> = {
   "watch": {
     in: "query",
     of: "view",
-    description: "`1`: a live stream of Server-Sent Events. In any case.",
+    description: "`1`: a live stream of Server-Sent Events. Case-insensitive.",
     schema: SWITCH,
   },
   "heartbeat": {
     in: "query",
     of: "view",
     description:
-      "For a stream: seconds between `heartbeat` events; 0 or none: no heartbeats.",
+      "For a stream: the seconds between `heartbeat` events. 0 or none: no heartbeats.",
     schema: { type: "integer", minimum: 0, maximum: 2_000_000 },
   },
   "patch": {
     in: "query",
     of: "object",
     description:
-      "For a stream, `merge`: after the first state, what changed as a JSON Merge Patch (RFC 7396) in `patch` events.",
+      "For a stream, `merge`: after the first state, `patch` events carry changes as a JSON Merge Patch (RFC 7396).",
     schema: { enum: ["merge", ""] },
   },
   "tag": {
     in: "query",
     of: "view",
     description:
-      "For a stream, `1`: before each event that has a state, comments say its entity tag and the revision that it rests on.",
+      "For a stream, `1`: before each event with a state, comments carry its entity tag and its revision.",
     schema: SWITCH,
   },
   "since": {
     in: "query",
     of: "view",
     description:
-      "For a stream: the entity tag of the state that the listener has, in double quotes, from any lainlet of the cluster. Nothing is sent while that is the present one; if it is still known, a patch from it, where patches were asked for; else `init`.",
+      "For a stream: the entity tag of the client's state, in double quotes, from any lainlet of the cluster. While it is the present state, nothing is sent. Otherwise the stream starts with a patch, if patches were requested and the state is still known, or else with `init`.",
     schema: { type: "string" },
   },
   "revision": {
     in: "query",
     of: "view",
     description:
-      "For an answer: waits until lainlet has this revision of the store, for 5 s.",
+      "For a GET: waits up to 5 s until lainlet has this revision of the store.",
     schema: { type: "integer", minimum: 0 },
   },
   "fresh": {
     in: "query",
     of: "view",
     description:
-      "For an answer, `1`: waits for a proof, asked of the store now, that the state is current, for 5 s.",
+      "For a GET, `1`: asks the store now whether the state is current, and waits up to 5 s for the confirmation.",
     schema: SWITCH,
   },
   "If-None-Match": {
     in: "header",
     of: "tagged",
     description:
-      "Entity tags: a state that has one of them is not sent, but a 304 (RFC 9110, 13.1.2).",
+      "Entity tags. When the present state has one of them, the response is 304 (RFC 9110, 13.1.2).",
     schema: { type: "string" },
   },
   "Last-Event-ID": {
     in: "header",
     of: "stream",
     description:
-      "As `since`, and before it; browsers send it by themselves when they come back (HTML, 9.2). What it cannot be is not looked at.",
+      "As `since`, and with precedence over it; browsers send it when they reconnect (HTML, 9.2). Other values are ignored.",
     schema: { type: "string" },
   },
   "Prefer": {
     in: "header",
     of: "view",
     description:
-      "For an answer, `wait=SECONDS` beside `If-None-Match`: the 304 comes only after that time, and before it the state, if it becomes another one (RFC 7240, 4.3); 300 at most.",
+      "For a GET with `If-None-Match`, `wait=SECONDS`: waits for another state, and responds 304 when none came in that time (RFC 7240, 4.3). At most 300.",
     schema: { type: "string" },
   },
 };
 
-/** The declarations of parameters, those that are shared once, as components. */
+/** Parameters in OpenAPI's form. Those that several operations have are components. */
 export class Parameters {
   /** `components.parameters` of OpenAPI. */
   readonly components: Record<string, unknown> = Object.fromEntries(
@@ -98,14 +98,14 @@ export class Parameters {
   );
   readonly #shared = new Map<string, Param>();
 
-  /** @param all an endpoint's parameters, as often as it has paths */
+  /** @param all the parameters of each operation */
   constructor(all: Iterable<Readonly<Record<string, Param>>>) {
     const seen = new Set<Param>();
     for (const params of all) {
       for (const [name, param] of Object.entries(params)) {
         if (seen.has(param) && !(name in this.components)) {
           this.#shared.set(name, param);
-          this.components[name] = own(name, param);
+          this.components[name] = inline(name, param);
         }
         seen.add(param);
       }
@@ -113,22 +113,22 @@ export class Parameters {
   }
 
   /**
-   * What an operation has: its own parameters, and the ways in which it can be
-   * asked. One of its own that is called like such a way is both.
+   * The parameters of an operation: its own and the common ones. When both have
+   * one of the same name, that has both descriptions.
    */
   of(
     params: Readonly<Record<string, Param>>,
-    askable: ReadonlySet<Askable>,
+    capabilities: ReadonlySet<Capability>,
   ): unknown[] {
     const common = Object.entries(COMMON)
-      .filter(([, { of }]) => askable.has(of));
-    const both = new Map(common);
+      .filter(([, { of }]) => capabilities.has(of));
+    const commonByName = new Map(common);
     return [
       ...Object.entries(params).map(([name, param]) => {
         if (this.#shared.get(name) === param) return reference(name);
-        const { description = "" } = both.get(name) ?? {};
-        const whole = `${param.description} ${description}`.trim();
-        return own(name, { ...param, description: whole });
+        const { description = "" } = commonByName.get(name) ?? {};
+        const text = `${param.description} ${description}`.trim();
+        return inline(name, { ...param, description: text });
       }),
       ...common.filter(([name]) => !(name in params))
         .map(([name]) => reference(name)),
@@ -140,7 +140,10 @@ function reference(name: string): unknown {
   return { $ref: `#/components/parameters/${name}` };
 }
 
-function own(name: string, { description, required, example }: Param): unknown {
+function inline(
+  name: string,
+  { description, required, example }: Param,
+): unknown {
   return {
     name,
     in: "query",

@@ -1,69 +1,70 @@
-/** Headers of answers, by their names. */
+/** Response headers, by name. */
 const HEADERS = {
   "Age": {
     description:
-      "Only when the state is not known to be current: how many seconds ago it was (RFC 9111, 5.1).",
+      "Only when the state may be out of date: the seconds since it was last confirmed (RFC 9111, 5.1).",
     schema: { type: "integer", minimum: 0 },
   },
   "Cache-Control": {
     required: true,
     description:
-      "`no-cache`: ask again, with the entity tag; of a stream, `no-cache, no-transform`: proxies are to pass on each event as it comes.",
+      "`no-cache`: caches must revalidate with the entity tag. Of a stream, `no-cache, no-transform`: proxies must pass on each event at once.",
     schema: { type: "string" },
   },
   "Cache-Status": {
-    description: "Beside `Age`: for how long, and why (RFC 9211).",
+    description:
+      "With `Age`: for how long the state has been out of date, and why (RFC 9211).",
     schema: { type: "string" },
   },
   "ETag": {
     required: true,
     description:
-      "The state's entity tag. Equal states have equal ones, on every lainlet.",
+      "The state's entity tag. Equal states have equal tags, on every lainlet.",
     schema: { type: "string" },
   },
   "Lainlet-Revision": {
     description:
-      "The store's revision that the answer rests on, at least; none when that is not known.",
+      "The store's revision up to which the state is complete. Missing when it is not known.",
     schema: { type: "integer", minimum: 1 },
   },
   "Preference-Applied": {
-    description: "`wait=SECONDS`, when `Prefer` had it.",
+    description: "`wait=SECONDS`, when `Prefer` requested it.",
     schema: { type: "string" },
   },
   "Retry-After": {
     required: true,
-    description: "When to ask again, in seconds.",
+    description: "After how many seconds to retry.",
     schema: { type: "integer", minimum: 1 },
   },
   "Vary": {
     required: true,
     description:
-      "`Accept-Encoding`: there is gzip for those who take it; and `Prefer`.",
+      "`Accept-Encoding`, as responses may be gzipped, and `Prefer`.",
     schema: { type: "string" },
   },
 } as const;
 
 export type HeaderName = keyof typeof HEADERS;
 
-/** Headers of what has an entity tag, of a view's state besides, and those that come when it may be old. */
+/** The headers of responses with an entity tag; those of views besides; those of states that may be out of date. */
 export const TAGGED = ["Cache-Control", "ETag", "Vary"] as const;
 export const VIEWED = ["Lainlet-Revision", "Preference-Applied"] as const;
 export const AGED = ["Age", "Cache-Status"] as const;
 
-/** What an answer other than 200 is. */
-interface Refused {
+/** A response other than 200. */
+interface ErrorResponse {
   readonly name: string;
   readonly description: string;
   readonly headers: readonly HeaderName[];
-  /** What it says, for one; none: it has no body. */
+  /** An example of the body; none: it has no body. */
   readonly example?: string;
 }
 
-/** All answers other than 200, by their status. */
-const REFUSED = {
+/** All responses other than 200, by status. */
+const RESPONSES = {
   304: {
     name: "NotModified",
-    description: "The state is that of `If-None-Match`.",
+    description: "The present state has an entity tag of `If-None-Match`.",
     headers: [...TAGGED, ...VIEWED, ...AGED],
   },
   400: {
@@ -75,63 +76,63 @@ const REFUSED = {
   403: {
     name: "Forbidden",
     description:
-      "The caller may not ask this; or it is a browser, and asks for a page of another site.",
+      "The caller lacks the right, or a browser asks from a page of another site.",
     headers: [],
     example: "authorize failed, super required",
   },
   404: {
     name: "NotFound",
-    description: "There is no such thing.",
+    description: "Not found.",
     headers: [],
     example: "the address is nobody's",
   },
   414: {
     name: "UriTooLong",
-    description: "The URL has more than 8,192 characters.",
+    description: "The URL is longer than 8,192 characters.",
     headers: [],
     example: "the URL is too long",
   },
   421: {
     name: "Misdirected",
     description:
-      "A browser asks by a name that may be anybody's: ask by an address, or by a name of `--web.hosts`.",
+      "A browser uses a host name that lainlet does not know: use an address, or a name of `--web.hosts`.",
     headers: [],
     example:
       "unknown host name: use an IP address, or add the name to --web.hosts",
   },
   431: {
     name: "HeadersTooLarge",
-    description: "The headers have more than 32,768 characters.",
+    description: "The headers are longer than 32,768 characters.",
     headers: [],
     example: "the headers are too long",
   },
   500: {
     name: "Failed",
-    description: "A bug of lainlet's, which its log tells of.",
+    description: "A bug of lainlet's; the log has the details.",
     headers: [],
     example: "internal error",
   },
   503: {
     name: "Unavailable",
     description:
-      "There is no answer at present, not the revision or the proof that was asked for, or no place for one more listener.",
+      "There is no answer at present, the requested revision or confirmation did not come in time, or a limit of streams is reached.",
     headers: ["Retry-After"],
     example: "the store has not been read yet",
   },
-} as const satisfies Record<number, Refused>;
+} as const satisfies Record<number, ErrorResponse>;
 
-/** Those that an endpoint may have. */
-export type RefusedStatus = keyof typeof REFUSED;
+/** The statuses that an endpoint may declare. */
+export type RefusedStatus = keyof typeof RESPONSES;
 
-/** What comes of any request, whatever it asks for. */
-const ANY: readonly RefusedStatus[] = [403, 414, 421, 431, 500];
+/** The statuses that any request may get. */
+const COMMON: readonly RefusedStatus[] = [403, 414, 421, 431, 500];
 
 /** `components.headers` of OpenAPI. */
 export const headerComponents: unknown = HEADERS;
 
 /** `components.responses` of OpenAPI. */
 export const responseComponents: unknown = Object.fromEntries(
-  Object.values<Refused>(REFUSED).map(
+  Object.values<ErrorResponse>(RESPONSES).map(
     ({ name, description, headers, example }) => [name, {
       description,
       ...headers.length > 0 ? { headers: headersOf(headers) } : {},
@@ -142,19 +143,19 @@ export const responseComponents: unknown = Object.fromEntries(
   ),
 );
 
-/** The headers of an answer, as references. */
+/** References to headers. */
 export function headersOf(names: readonly HeaderName[]): unknown {
   return Object.fromEntries(
     names.map((name) => [name, { $ref: `#/components/headers/${name}` }]),
   );
 }
 
-/** The answers other than 200 of an endpoint, as references. */
+/** References to an endpoint's responses other than 200. */
 export function refusalsOf(
   statuses: readonly RefusedStatus[],
 ): Record<number, unknown> {
-  return Object.fromEntries([...ANY, ...statuses].map((status) => [
+  return Object.fromEntries([...COMMON, ...statuses].map((status) => [
     status,
-    { $ref: `#/components/responses/${REFUSED[status].name}` },
+    { $ref: `#/components/responses/${RESPONSES[status].name}` },
   ]));
 }
