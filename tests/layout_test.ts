@@ -11,42 +11,43 @@ async function filesOf(repository: URL): Promise<string[]> {
   return new TextDecoder().decode(stdout).trim().split("\n");
 }
 
-/** The floor of each room, by the table in `lib/README.md`. */
-async function readFloors(): Promise<ReadonlyMap<string, number>> {
+/** The layer of each module, by the table in `lib/README.md`. */
+async function readLayers(): Promise<ReadonlyMap<string, number>> {
   const page = await Deno.readTextFile(new URL("lib/README.md", ROOT));
   return new Map(
     [...page.matchAll(/^\| (\d+) +\| `([\w./]+)` /gm)]
-      .map(([, floor, room = ""]) => [room, Number(floor)]),
+      .map(([, layer, module = ""]) => [module, Number(layer)]),
   );
 }
 
-/** What each module of the program imports of the others, types too. */
+/** What each file of the program imports of the others, types too. */
 async function readImports(): Promise<ReadonlyMap<string, readonly string[]>> {
-  const modules = (await filesOf(ROOT))
+  const files = (await filesOf(ROOT))
     .filter((path) => /^(main|apis\/.+|lib\/.+)\.tsx?$/.test(path));
   return new Map(
     await Promise.all(
-      modules.map(async (path) => [path, await importsOf(path)] as const),
+      files.map(async (path) => [path, await importsOf(path)] as const),
     ),
   );
 }
 
-/** The room of a file: a folder of `lib`, `lib` itself, `apis`, or `main.ts`. */
-function roomOf(path: string): string {
+/** The module of a file: a folder of `lib`, `lib` itself, `apis`, or `main.ts`. */
+function moduleOf(path: string): string {
   const [first = "", second, third] = path.split("/");
   return first === "lib" && third !== undefined ? `${first}/${second}` : first;
 }
 
-Deno.test("each room knows only those under it", async () => {
-  const floors = await readFloors();
+Deno.test("a module imports only from modules of lower layers", async () => {
+  const layers = await readLayers();
   const imports = await readImports();
-  const rooms = new Set([...imports.keys()].map(roomOf));
-  assertEquals([...floors.keys()].sort(), [...rooms].sort());
+  const modules = new Set([...imports.keys()].map(moduleOf));
+  assertEquals([...layers.keys()].sort(), [...modules].sort());
   for (const [path, imported] of imports) {
-    const room = roomOf(path);
+    const module = moduleOf(path);
     for (const to of imported) {
-      const isLower = (floors.get(room) ?? 0) > (floors.get(roomOf(to)) ?? 99);
-      assert(room === roomOf(to) || isLower, `${path} reaches up to ${to}`);
+      const isLower =
+        (layers.get(module) ?? 0) > (layers.get(moduleOf(to)) ?? 99);
+      assert(module === moduleOf(to) || isLower, `${path} reaches up to ${to}`);
     }
   }
 });
@@ -58,13 +59,16 @@ Deno.test("no signal is followed by AbortSignal.any, which leaves something on i
   }
 });
 
-Deno.test("no files import each other in a circle", async () => {
+Deno.test("no import cycles exist", async () => {
   const imports = await readImports();
   const done = new Set<string>();
-  const visit = (path: string, way: readonly string[]) => {
-    assert(!way.includes(path), `a circle: ${[...way, path].join(" → ")}`);
+  const visit = (path: string, visited: readonly string[]) => {
+    assert(
+      !visited.includes(path),
+      `a cycle: ${[...visited, path].join(" → ")}`,
+    );
     if (done.has(path)) return;
-    for (const to of imports.get(path) ?? []) visit(to, [...way, path]);
+    for (const to of imports.get(path) ?? []) visit(to, [...visited, path]);
     done.add(path);
   };
   for (const path of imports.keys()) visit(path, []);
