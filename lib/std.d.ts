@@ -1,6 +1,6 @@
 /**
- * Types for what this project uses of the standard library: the npm package
- * that carries it has none. Signatures as in its documentation.
+ * Types of the parts of the standard library that this project uses, as its
+ * documentation gives them: the npm package has none.
  */
 
 declare module "@std/assert" {
@@ -64,17 +64,17 @@ declare module "@std/fmt/duration" {
 }
 
 declare module "@std/http/etag" {
-  /** Whether the answer must be sent: false when `If-None-Match` names the tag. */
+  /** Whether the response must be sent: false if `If-None-Match` names the tag. */
   export function ifNoneMatch(value: string | null, etag: string): boolean;
 }
 
 declare module "@std/http/negotiation" {
-  /** The best of the media types for what the request accepts. */
+  /** Returns the media type that the request prefers. */
   export function accepts(
     request: { readonly headers: Headers },
     ...types: string[]
   ): string | undefined;
-  /** The best of the encodings that the request accepts. */
+  /** Returns the encoding that the request prefers. */
   export function acceptsEncodings(
     request: { readonly headers: Headers },
     ...encodings: string[]
@@ -111,12 +111,12 @@ declare module "@std/http/status" {
 }
 
 declare module "@std/text/levenshtein-distance" {
-  /** How many letters must be put in, taken out or changed. */
+  /** Returns how many letters have to be inserted, deleted or replaced. */
   export function levenshteinDistance(a: string, b: string): number;
 }
 
 declare module "@std/yaml/stringify" {
-  /** @throws {TypeError} when a value has no place in YAML */
+  /** @throws {TypeError} if a value cannot be written as YAML */
   export function stringify(value: unknown, options: {
     readonly lineWidth: number;
     readonly skipInvalid: true;
