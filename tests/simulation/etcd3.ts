@@ -6,6 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
+import { Auth, type CallOptions, tokenOf } from "./auth.ts";
 import { isIn, type KeyEvent, type KeyRange, type Member } from "./keyspace.ts";
 import {
   type CallFault,
@@ -14,6 +15,14 @@ import {
   placeOf,
   Unreachable,
 } from "./network.ts";
+
+/** The authentication of the cluster. */
+let auth = new Auth(false);
+
+/** Lets a cluster have an authentication, in the place of the one before. */
+export function setAuth(present: Auth): void {
+  auth = present;
+}
 
 /** How long a member tries to reach the others for a read, in ms. */
 const READ_TIMEOUT = 7_000;
@@ -57,15 +66,25 @@ export class Etcd3 {
     this.#options = options;
   }
 
+  readonly auth = {
+    authenticate: (login: { name: string; password: string }) =>
+      this.#call(() => Promise.resolve({ token: auth.authenticate(login) })),
+  };
+
   readonly kv = {
-    range: (request: RangeRequest) =>
-      this.#call((member) => readRange(member, request)),
+    range: (request: RangeRequest, options?: CallOptions) =>
+      this.#call((member) => {
+        auth.check(tokenOf(options), rangeOf(request));
+        return readRange(member, request);
+      }),
   };
 
   readonly watchClient = {
-    watch: () =>
+    watch: (options?: CallOptions) =>
       this.#call((member) =>
-        Promise.resolve(new WatchStream(this.#place.link, member))
+        Promise.resolve(
+          new WatchStream(this.#place.link, member, tokenOf(options)),
+        )
       ).then((stream) => {
         const end = (error: Error) => stream.lose(error);
         this.#pending.add(end);
@@ -228,7 +247,12 @@ class WatchStream extends EventEmitter {
   #ids = 0;
   #isOver = false;
 
-  constructor(private readonly link: Link, private readonly member: Member) {
+  /** @param token by which it is known */
+  constructor(
+    private readonly link: Link,
+    private readonly member: Member,
+    private readonly token: string | undefined,
+  ) {
     super();
     this.#leave = member.onApply(() => this.#serveAll());
   }
@@ -242,6 +266,10 @@ class WatchStream extends EventEmitter {
   }
 
   cancel(): void {
+    this.#close();
+  }
+
+  end(): void {
     this.#close();
   }
 
@@ -261,6 +289,16 @@ class WatchStream extends EventEmitter {
     if (create_request !== undefined) {
       const id = String(this.#ids++);
       const { start_revision } = create_request;
+      const refusal = auth.whyNoWatch(this.token, rangeOf(create_request));
+      if (refusal !== undefined) {
+        this.#send({
+          watch_id: id,
+          created: true,
+          canceled: true,
+          cancel_reason: refusal,
+        });
+        return;
+      }
       this.#send({ watch_id: id, created: true });
       const { compacted } = this.member;
       if (start_revision < compacted) {
@@ -332,6 +370,7 @@ class WatchStream extends EventEmitter {
       created?: boolean;
       canceled?: boolean;
       compact_revision?: string;
+      cancel_reason?: string;
       events?: unknown[];
     },
   ): void {

@@ -140,9 +140,9 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "a call by gRPC goes on when its right is lost",
     file: "lib/grpc/stream.ts",
-    text: "this.#end(codeOfStatus(status), message);",
+    text: "this.#ending = [code, message];",
     faulty:
-      "codeOfStatus(status); if (this.#topic === undefined) this.#end(codeOfStatus(status), message);",
+      "if (code === CODE.permissionDenied) return; this.#ending = [code, message];",
   },
   {
     name: "a worker is not told of what came while it took a state",
@@ -278,5 +278,37 @@ export const FAULTS: readonly Fault[] = [
     file: "lib/store/zookeeper/store.ts",
     text: "return Promise.resolve(watch.isSameHistory(header));",
     faulty: "return Promise.resolve(watch.isSameHistory(header) || true);",
+  },
+  {
+    name: "a tag stands for the state in each encoding",
+    file: "lib/http/response.ts",
+    text: "return acceptsGzip(request) ?",
+    faulty: "return acceptsGzip(request) && etag === undefined ?",
+  },
+  {
+    name: "a stream is not woken when a state comes, now and then",
+    file: "lib/broadcast/branch.ts",
+    text:
+      "if (!this.#isReaderReady || this.#isOver || this.#isScheduled) return;",
+    faulty:
+      "if (!this.#isReaderReady || this.#isOver || this.#isScheduled || this.sent % 4 === 3) return;",
+  },
+  {
+    name: "a token that etcd refused is used on",
+    file: "lib/store/etcd/token.ts",
+    text: "if (isRefused) this.shared.drop(token);",
+    faulty: "",
+  },
+  {
+    name: "a bad value takes the last good one away",
+    file: "lib/watcher/subtree.ts",
+    text: "this.#valueOf(key, entry) ?? watcher.get(key)",
+    faulty: "this.#valueOf(key, entry)",
+  },
+  {
+    name: "a value that is good again is still told to be bad",
+    file: "lib/watcher/subtree.ts",
+    text: "watcher.rejected.delete(key);\n    return value;",
+    faulty: "return value;",
   },
 ];

@@ -8,6 +8,12 @@ export interface Features {
   readonly grpc: boolean;
   /** Some connections are served by another thread. */
   readonly workers: boolean;
+  /** etcd's authentication is on, and lainlets have a login. */
+  readonly login: boolean;
+  /** Some values are bad. */
+  readonly bad: boolean;
+  /** All processes are suspended for minutes. */
+  readonly suspended: boolean;
 }
 
 /** With this factor the seeds that failed before there were features have none. */
@@ -16,6 +22,13 @@ const FACTOR = 4863;
 /** The features of a seed's story. */
 export function featuresOf(seed: number): Features {
   const random = new Random(seed * FACTOR % 2147483647 || 1);
-  const has = () => random.below(4) === 0;
-  return { disk: has(), grpc: has(), workers: has() };
+  const has = (oneIn = 4) => random.below(oneIn) === 0;
+  return {
+    disk: has(),
+    grpc: has(),
+    workers: has(),
+    login: has(),
+    bad: has(7),
+    suspended: has(),
+  };
 }

@@ -21,7 +21,7 @@ import {
   TYPE,
 } from "../../lib/http2/frame.ts";
 import { encodeHeaders, HpackDecoder } from "../../lib/http2/hpack.ts";
-import { canonical } from "../../lib/json.ts";
+import { answerText } from "./questions.ts";
 import type { Connection, Sockets } from "./grpc_sockets.ts";
 
 /** The stream of a connection's only call. */
@@ -46,7 +46,7 @@ export function methodOf(service: string, name: "get" | "watch"): DescMethod {
 
 /** A reply in proto3's JSON form, canonical. */
 export function replyText({ output }: DescMethod, reply: Uint8Array): string {
-  return canonical(toJson(output, fromBinary(output, reply)));
+  return answerText(toJson(output, fromBinary(output, reply)));
 }
 
 /** A call on a connection of its own: reads as far as it is not stalled. */

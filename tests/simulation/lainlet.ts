@@ -1,6 +1,5 @@
 import { abortable } from "../../lib/abort.ts";
 import * as apis from "../../apis/mod.ts";
-import { canonical } from "../../lib/json.ts";
 import { Lainlet } from "../../lib/http/handler.ts";
 import { GrpcServer } from "../../lib/grpc/server.ts";
 import { ThreadServer } from "../../lib/http/server.ts";
@@ -11,7 +10,7 @@ import type { Store } from "../../lib/store/store.ts";
 import { Disk } from "./disk.ts";
 import type { Features } from "./features.ts";
 import type { Link } from "./network.ts";
-import { HTTP_QUESTIONS, LOCAL, viewOf } from "./questions.ts";
+import { answerText, HTTP_QUESTIONS, LOCAL, viewOf } from "./questions.ts";
 import type { Sockets } from "./grpc_sockets.ts";
 import { workersOf } from "./workers.ts";
 import { GOLDEN_HOST } from "../util/lainlet.ts";
@@ -224,7 +223,7 @@ export class SimulatedLainlet {
     for (const [question, { path, peer }] of HTTP_QUESTIONS.entries()) {
       if (peer !== LOCAL) continue;
       const { body } = views.read({ ...viewOf(path), peer });
-      const text = canonical(JSON.parse(new TextDecoder().decode(body)));
+      const text = answerText(JSON.parse(new TextDecoder().decode(body)));
       yield [question, path, text];
     }
   }
@@ -251,7 +250,7 @@ export class SimulatedLainlet {
     const url = `http://${this.name}${path}`;
     const handled = server.handle(new Request(url, { ...init, signal }), {
       remoteAddr: { transport: "tcp", hostname: peer, port: 1 },
-      completed: socket.completed,
+      completed: worker?.whileAlive(socket.completed) ?? socket.completed,
     });
     const answered = Promise.resolve(handled);
     return socket.carry(await abortable(answered, signal));

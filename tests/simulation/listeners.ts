@@ -1,8 +1,7 @@
 import { Client } from "../../lib/client/client.ts";
 import { applyMergePatch } from "../../lib/client/patch.ts";
-import { canonical } from "../../lib/json.ts";
 import type { SimulatedLainlet } from "./lainlet.ts";
-import { LOCAL, type Question, QUESTIONS } from "./questions.ts";
+import { answerText, LOCAL, type Question, QUESTIONS } from "./questions.ts";
 import type { Reference } from "./reference.ts";
 
 /** What does not hold, by a name for it. */
@@ -75,7 +74,7 @@ export class Seen {
     }
     // What was saved may be of any time, and so may rights.
     const isFromFile = performance.now() - this.lainlet.fromFileAt < RIGHTS_AGE;
-    const since = isFromFile ? 0 : reference.at(performance.now() - RIGHTS_AGE);
+    const since = isFromFile ? 0 : reference.since(RIGHTS_AGE);
     if (
       !reference.isAllowed(this.question, Math.min(found, since)) ||
       reference.isTaken(this.question, text, this.#last, since) &&
@@ -260,7 +259,7 @@ export class PlainListener extends StreamListener {
         }
         this.#value = JSON.parse(data);
       }
-      this.#seen.look(reference, canonical(this.#value));
+      this.#seen.look(reference, answerText(this.#value));
     }
   }
 
@@ -268,7 +267,7 @@ export class PlainListener extends StreamListener {
     if (!this.isOpen || this.isStalled) return;
     if (this.#error?.startsWith("authorize")) return;
     const has = this.#error === undefined
-      ? canonical(this.#value ?? null)
+      ? answerText(this.#value ?? null)
       : undefined;
     this.#seen.checkLatest(reference, has);
   }
@@ -323,7 +322,7 @@ export class JointListener extends StreamListener {
     return new Map(
       [...this.#values].map((
         [question, value],
-      ) => [question, canonical(value)]),
+      ) => [question, answerText(value)]),
     );
   }
 
@@ -349,17 +348,20 @@ export class ClientListener implements Listener {
   #last = 0;
   #starts = 0;
   #text?: string;
-  isStalled = false;
+  #isStalled = false;
+  #wake?: () => void;
   isOpen = true;
   #failure?: unknown;
 
+  /** @param host where it asks; another one than the lainlet's: it may resume anywhere */
   constructor(
     private readonly lainlet: SimulatedLainlet,
     private readonly question: number,
+    private readonly host: string = lainlet.name,
   ) {
     const { path } = questionOf(question);
-    this.name = `the client of ${path} on ${lainlet.name}`;
-    this.#run(lainlet.name, path).catch((error) => this.#failure = error)
+    this.name = `the client of ${path} on ${host}`;
+    this.#run(host, path).catch((error) => this.#failure = error)
       .finally(() => this.isOpen = false);
   }
 
@@ -370,7 +372,20 @@ export class ClientListener implements Listener {
       Object.fromEntries(searchParams),
       { signal: this.#leaving.signal },
     );
-    for await (const { data } of watch) this.#states.push(canonical(data));
+    for await (const { data } of watch) {
+      this.#states.push(answerText(data));
+      if (!this.#isStalled) continue;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+
+  get isStalled(): boolean {
+    return this.#isStalled;
+  }
+
+  set isStalled(isStalled: boolean) {
+    this.#isStalled = isStalled;
+    if (!isStalled) this.#wake?.();
   }
 
   check(reference: Reference, note: (text: string) => void): void {
@@ -381,17 +396,20 @@ export class ClientListener implements Listener {
       note(`  ${this.name} gets ${text}`);
       this.#text = text;
       // One that starts again may begin with a state that was saved before.
-      if (this.#starts !== this.lainlet.starts) this.#last = 0;
+      // One that resumes elsewhere may find a lainlet that knows less.
+      const isElsewhere = this.host !== this.lainlet.name;
+      if (isElsewhere || this.#starts !== this.lainlet.starts) this.#last = 0;
       this.#starts = this.lainlet.starts;
       const found = reference.find(this.question, text, this.#last);
       if (found >= 0) this.#last = found;
-      else if (!this.lainlet.hasLost) {
+      else if (!this.lainlet.hasLost && !isElsewhere) {
         throw unknown(this.name, text, reference, this.question, this.#last);
       }
     }
   }
 
   checkLatest(reference: Reference): void {
+    if (this.#isStalled) return;
     const latest = reference.answer(this.question);
     if (this.#text !== latest) {
       throw new Violation(BEHIND, `${this.name}: ${this.#text}, not ${latest}`);
@@ -400,5 +418,6 @@ export class ClientListener implements Listener {
 
   leave(): void {
     this.#leaving.abort();
+    this.isStalled = false;
   }
 }

@@ -93,6 +93,11 @@ export class Link {
     }, delay);
   }
 
+  /** How many connections there are. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
   connect(connection: { lose(error: Error): void }): () => void {
     this.#connections.add(connection);
     return () => this.#connections.delete(connection);

@@ -8,18 +8,20 @@ import {
 } from "../../scripts/cluster.ts";
 import { Random } from "../util/model.ts";
 import type { Changes } from "../util/store.ts";
+import { authFault } from "./auth.ts";
+import { writeOdd } from "./bad_values.ts";
 import { diskFault } from "./disk_faults.ts";
 import { type Features, featuresOf } from "./features.ts";
 import { GrpcListener } from "./grpc_listener.ts";
 import { ClientListener, JointListener, PlainListener } from "./listeners.ts";
 import type { StoreName } from "./processes.ts";
+import { PollListener } from "./poll_listener.ts";
 import { HTTP_QUESTIONS, LOCAL, QUESTIONS } from "./questions.ts";
 import { storeFault } from "./store_faults.ts";
-import { NODES, type Operation, type Run, type Story } from "./story.ts";
+import { NODES, type Operation, PEERS, type Run, type Story } from "./story.ts";
 import { workersOf } from "./workers.ts";
 
 const APPS = ["a", "b", "c"] as const;
-const PEERS = ["127.27.0.1", "127.27.0.2", "127.27.9.9"] as const;
 
 /** What happens, by a seed: some operations and some faults among them. */
 export function plan({ store, seed }: Run, length = 120): Operation[] {
@@ -28,22 +30,26 @@ export function plan({ store, seed }: Run, length = 120): Operation[] {
   const [first, ...others] = faults;
   const all = always(random, length, store);
   if (first === undefined) return all;
-  return all.flatMap((one) => {
+  return all.flatMap((one, i) => {
     if (random.below(6) > 0) return [one];
     const make = random.pick([first, ...others]);
-    return [one, { after: random.below(300), ...make(random) }];
+    return [one, { after: random.below(300), ...make(random, i) }];
   });
 }
 
 /** What happens because of a story's features. */
 function faultsOf(
-  { disk, grpc, workers }: Features,
-): ((random: Random) => Omit<Operation, "after">)[] {
-  return [
+  { disk, grpc, workers, login, bad, suspended }: Features,
+): ((random: Random, i: number) => Omit<Operation, "after">)[] {
+  const all = [
     ...disk ? [diskFault] : [],
     ...grpc ? [listenByGrpc, listenByGrpc] : [],
     ...workers ? [workerFault] : [],
+    ...login ? [authFault] : [],
+    ...bad ? [writeOdd, writeOdd] : [],
+    ...suspended ? [suspension] : [],
   ];
+  return all.length > 0 ? [...all, askElsewhere] : [];
 }
 
 /** What happens in every story. */
@@ -189,6 +195,35 @@ function workerFault(random: Random): Omit<Operation, "after"> {
       if (isDeadly) worker?.die();
       else worker?.hang(time);
     },
+  };
+}
+
+function askElsewhere(random: Random): Omit<Operation, "after"> {
+  const which = random.below(10);
+  const isPoll = random.below(2) === 0;
+  const locals = [0, 2, 3, 5, 7] as const;
+  const question = random.pick(locals);
+  const { path } = QUESTIONS[question] ?? { path: "" };
+  return {
+    text: isPoll
+      ? `somebody asks for ${path} again and again`
+      : `somebody listens to ${path} by the client, on whichever lainlet there is`,
+    perform(story) {
+      const lainlet = story.lainlet(which);
+      story.listeners.push(
+        isPoll
+          ? new PollListener(lainlet, question)
+          : new ClientListener(lainlet, question, "any"),
+      );
+    },
+  };
+}
+
+function suspension(random: Random): Omit<Operation, "after"> {
+  const time = random.below(300_000);
+  return {
+    text: `everything stands still for ${time} ms`,
+    perform: (story) => story.suspend(time),
   };
 }
 

@@ -13,6 +13,13 @@ const ROOT = new URL("../../", import.meta.url);
 /** Modules of packages that are simulated. */
 const SIMULATED = { etcd3: new URL("etcd3.ts", import.meta.url).href };
 
+/** What compresses on another thread, in real time; an import map cannot name a module of the runtime. */
+const COMPRESSION = {
+  file: "lib/broadcast/state.ts",
+  text: 'import { gzip } from "node:zlib";',
+  faulty: `import { gzip } from "${new URL("zlib.ts", import.meta.url).href}";`,
+};
+
 /** What `--store` calls the stores that are simulated. */
 export const STORES = ["etcd", "etcd2", "zookeeper"] as const;
 
@@ -103,6 +110,7 @@ async function run(
   const imports = {
     ...config.imports,
     ...SIMULATED,
+    ...await withFault(COMPRESSION),
     ...fault && await withFault(fault),
   };
   const map = encodeURIComponent(JSON.stringify({ imports }));
@@ -128,7 +136,7 @@ async function run(
 
 /** A file with a fault in it, in the place of the file. */
 async function withFault(
-  { file, text, faulty }: Fault,
+  { file, text, faulty }: Omit<Fault, "name">,
 ): Promise<Record<string, string>> {
   const url = new URL(file, ROOT);
   const source = await Deno.readTextFile(url);

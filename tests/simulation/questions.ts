@@ -1,4 +1,6 @@
 import * as apis from "../../apis/mod.ts";
+import { canonical } from "../../lib/json.ts";
+import { withoutOdd } from "./bad_values.ts";
 import type { View } from "../../lib/view/view.ts";
 
 /** What is asked for, and by whom. */
@@ -51,6 +53,11 @@ export const QUESTIONS: readonly Question[] = [
   ...HTTP_QUESTIONS,
   ...GRPC_QUESTIONS,
 ];
+
+/** An answer as it is compared, canonical JSON; of bad values only that they take no others along. */
+export function answerText(answer: unknown): string {
+  return canonical(withoutOdd(answer));
+}
 
 /** The view of a path, and its parameters. */
 export function viewOf(path: string): { view: View; params: URLSearchParams } {

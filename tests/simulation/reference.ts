@@ -7,7 +7,7 @@ import { MemoryStore } from "../../lib/store/memory.ts";
 import type { View, ViewDefinition } from "../../lib/view/view.ts";
 import { methodOf, replyText } from "./grpc.ts";
 import { lainletOf } from "./lainlet.ts";
-import { LOCAL, type Question, viewOf } from "./questions.ts";
+import { answerText, LOCAL, type Question, viewOf } from "./questions.ts";
 import type { Changes } from "../util/store.ts";
 
 const SUPER_APPS = "super_apps/";
@@ -92,7 +92,9 @@ export class Reference {
     this.#store.commit(
       Object.entries(changes).map(([key, value]) => ({
         key,
-        value: typeof value === "string" ? encoder.encode(value) : undefined,
+        value: typeof value === "string"
+          ? encoder.encode(value)
+          : value ?? undefined,
       })),
     );
   }
@@ -153,7 +155,7 @@ export class Reference {
   #textOf({ body, bytes }: State, question: number): string {
     const { grpc } = this.questions[question] ?? {};
     if (grpc === undefined) {
-      return canonical(JSON.parse(new TextDecoder().decode(body)));
+      return answerText(JSON.parse(new TextDecoder().decode(body)));
     }
     const message = bytes.subarray(MESSAGE_HEAD);
     return replyText(methodOf(grpc.service, "get"), message);
@@ -162,6 +164,14 @@ export class Reference {
   /** The answer to a question in a state. */
   answer(question: number, moment = this.latest): string | undefined {
     return this.#moments[moment]?.answers[question];
+  }
+
+  /** For how long nothing was done, in ms: what was under way then is as old. */
+  suspended = 0;
+
+  /** The state that the store was in when what is under way now was begun. @param age how old that may be, in ms */
+  since(age: number): number {
+    return this.at(performance.now() - age - this.suspended);
   }
 
   /** The state that the store was in at a time. */

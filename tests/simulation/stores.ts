@@ -2,6 +2,7 @@ import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { Etcd2Store } from "../../lib/store/etcd2/store.ts";
 import type { StoreOptions } from "../../lib/store/kind.ts";
 import type { Store } from "../../lib/store/store.ts";
+import { type Auth, LOGIN } from "./auth.ts";
 import type { StoreName } from "./processes.ts";
 import { fetchKeys, HISTORY } from "./etcd2.ts";
 import { VERIFIED_WITHIN } from "./lainlet.ts";
@@ -55,6 +56,7 @@ export interface Service {
 export interface Cluster {
   readonly keyspace: Keyspace;
   readonly members: readonly Member[];
+  readonly auth: Auth;
   /** To be called when something was agreed on. */
   advance(): void;
 }
@@ -71,7 +73,8 @@ class EtcdService implements Service {
   }
 
   open(endpoints: Endpoints, options: StoreOptions): Store {
-    return new EtcdStore(endpoints, options);
+    const auth = this.cluster.auth.isUsed ? LOGIN : undefined;
+    return new EtcdStore(endpoints, { ...options, auth });
   }
 
   numberOf(revision: number): number {

@@ -1,4 +1,3 @@
-import { canonical } from "../../lib/json.ts";
 import { errorTrace } from "../../lib/log.ts";
 import { notReadyReasons } from "../../lib/stats/readiness.ts";
 import { nodeKey, type NodeSpec, nodeValue } from "../../scripts/cluster.ts";
@@ -12,7 +11,7 @@ import {
 } from "./lainlet.ts";
 import type { StoreName } from "./processes.ts";
 import { type Listener, Violation } from "./listeners.ts";
-import { QUESTIONS } from "./questions.ts";
+import { answerText, QUESTIONS } from "./questions.ts";
 import { Time } from "./time.ts";
 import { World } from "./world.ts";
 
@@ -25,11 +24,16 @@ const MOST_STEPS = 60_000;
 /** How often it is looked whether what counts as current is, in ms. */
 const LOOK_EVERY = 5_000;
 
+const BAD = "a bad value is not taken as it should be";
+
 /** The nodes of the cluster; the first is there from the beginning. */
 export const NODES: readonly [NodeSpec, NodeSpec] = [
   { name: "node1", ip: "192.168.77.21" },
   { name: "node2", ip: "192.168.77.22" },
 ];
+
+/** Addresses of containers, which move. */
+export const PEERS = ["127.27.0.1", "127.27.0.2", "127.27.9.9"] as const;
 
 /** Something that is done, so long after what was done before. */
 export interface Operation {
@@ -121,6 +125,13 @@ export class Story {
     }
   }
 
+  /** Time passes, and no process does anything. @param ms how much */
+  async suspend(ms: number): Promise<void> {
+    this.world.reference.suspended += ms;
+    await this.time.suspend(ms);
+    this.#look();
+  }
+
   /** Notes what is right now, and lets time pass. @param ms how much */
   async pass(ms: number): Promise<void> {
     await this.#happened();
@@ -161,8 +172,13 @@ export class Story {
     for (const lainlet of world.lainlets) this.checkFile(lainlet);
     await this.#happened();
     await this.#end();
-    if (time.timers > 0) {
-      throw new Violation("something is left", `${time.timers} timers`);
+    const connections = world.allLinks
+      .reduce((sum, link) => sum + link.connections, 0);
+    if (time.timers + connections > 0) {
+      throw new Violation(
+        "something is left",
+        `${time.timers} timers, ${connections} connections to the store`,
+      );
     }
   }
 
@@ -222,7 +238,7 @@ export class Story {
     const response = await lainlet.ask(full, peer);
     const body = await response.text();
     if (response.status !== 200) return;
-    const text = canonical(JSON.parse(body));
+    const text = answerText(JSON.parse(body));
     const revision = Number(response.headers.get("Lainlet-Revision"));
     if (lainlet.hasLost) return;
     const what = `${full} on ${lainlet.name}: ${text}`;
@@ -264,7 +280,12 @@ export class Story {
   #checkReady(simulated: SimulatedLainlet): void {
     if (!simulated.isUp || simulated.hasLost) return;
     if (notReadyReasons(simulated.lainlet).length > 0) return;
-    const { reference } = this.world;
+    const { reference, bad } = this.world;
+    this.#checkOwners(simulated);
+    const problem = bad.problem(simulated);
+    if (problem !== undefined) {
+      throw new Violation(BAD, `${simulated.name}: ${problem}`);
+    }
     const oldest = reference.at(this.time.now - STALE_AFTER);
     for (const [question, path, text] of simulated.answers()) {
       if (reference.find(question, text, oldest) < 0) {
@@ -273,6 +294,25 @@ export class Story {
           `${simulated.name}: ${path} ${text}`,
         );
       }
+    }
+  }
+
+  /** To which apps addresses belong is what the groups say now, in whichever order they changed. */
+  #checkOwners({ name, lainlet: { cluster, rights } }: SimulatedLainlet): void {
+    for (const peer of PEERS) {
+      const [, owner] = cluster.podgroup.entries("").find(([, { pods }]) =>
+        pods.some(({ containers }) =>
+          containers.some(({ ip }) =>
+            ip === peer
+          )
+        )
+      ) ?? [];
+      const app = rights.appOf(peer);
+      if (app === owner?.app) continue;
+      throw new Violation(
+        "an address is taken for another app's",
+        `${name}: ${peer} is ${app}'s, not ${owner?.app}'s`,
+      );
     }
   }
 
@@ -298,6 +338,12 @@ export class Story {
           `${name}: ${reasons.join("; ")}`,
         );
       }
+      const content = this.world.keyspace.content(this.world.keyspace.revision);
+      const present = (key: string) => content.keys.get(key)?.value;
+      const problem = this.world.bad.problem(simulated, present);
+      if (problem !== undefined) {
+        throw new Violation(BAD, `${name}: ${problem}`);
+      }
       for (const [question, path, text] of simulated.answers()) {
         const latest = this.world.reference.answer(question);
         if (text !== latest) {
@@ -315,13 +361,16 @@ export class Story {
 
   #checkLeft(): void {
     for (const { name, lainlet } of this.world.lainlets) {
-      const left = lainlet.limits.listeners + lainlet.views.topics;
-      if (left > 0) {
-        throw new Violation(
-          "something is left",
-          `${name}: ${left} listeners and topics`,
-        );
-      }
+      const left = {
+        listeners: lainlet.limits.listeners,
+        topics: lainlet.views.topics,
+        requests: lainlet.counters.connections,
+      };
+      if (Object.values(left).every((count) => count === 0)) continue;
+      throw new Violation(
+        "something is left",
+        `${name}: ${JSON.stringify(left)}`,
+      );
     }
   }
 

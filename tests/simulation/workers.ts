@@ -66,6 +66,16 @@ class SimulatedWorker {
     this.server?.close();
   }
 
+  /** What it hears of, unless it has died before. */
+  whileAlive(event: Promise<void>): Promise<void> {
+    const { signal } = this.over;
+    return new Promise((resolve) =>
+      event.then(() => {
+        if (!signal.aborted) resolve();
+      })
+    );
+  }
+
   /** It dies of an error that nothing caught. */
   die(): void {
     this.onerror?.({ message: "it died", preventDefault() {} });

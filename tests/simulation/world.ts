@@ -1,5 +1,8 @@
 import type { LoadedSnapshot } from "../../lib/store/saved/read.ts";
 import type { Changes } from "../util/store.ts";
+import { Auth } from "./auth.ts";
+import { BadValues } from "./bad_values.ts";
+import { setAuth } from "./etcd3.ts";
 import { mount } from "./disk.ts";
 import type { Features } from "./features.ts";
 import { Sockets } from "./grpc_sockets.ts";
@@ -17,6 +20,9 @@ const REAL = {
   createHttpClient: Deno.createHttpClient,
 };
 
+/** The host that stands for whichever lainlet there is. */
+export const ANY = "any";
+
 /** What lainlet reads. */
 const PREFIX = "/lain/";
 
@@ -24,6 +30,8 @@ const PREFIX = "/lain/";
 export class World implements Disposable {
   readonly reference: Reference;
   readonly sockets = new Sockets();
+  readonly bad = new BadValues();
+  readonly auth: Auth;
   readonly service: Service;
   readonly members: readonly Member[];
   readonly lainlets: readonly SimulatedLainlet[];
@@ -44,6 +52,7 @@ export class World implements Disposable {
     lainlets: number,
     features: Features,
   ) {
+    setAuth(this.auth = new Auth(features.login && store === "etcd"));
     this.members = Array.from(
       { length: members },
       (_, i) => new Member(`member-${i + 1}`, this),
@@ -169,6 +178,7 @@ export class World implements Disposable {
   replace(backup: Backup | undefined, isSameCluster: boolean): void {
     this.hasSameRestored ||= isSameCluster && this.#hasBegun;
     this.#hasBegun = true;
+    for (const kind of ["node", "group"] as const) this.bad.noteRemoved(kind);
     const id = isSameCluster
       ? backup?.clusterId ?? this.#keyspace.clusterId
       : `${++this.#histories}`;
@@ -233,6 +243,7 @@ export class World implements Disposable {
 
   /** Makes an end to all faults. */
   heal(): void {
+    this.auth.heal();
     for (const member of this.members) {
       member.isUp = true;
       member.lag = 0;
@@ -259,7 +270,10 @@ export class World implements Disposable {
 
   #fetch(request: Request): Promise<Response> {
     const { host, pathname, search } = new URL(request.url);
-    const lainlet = this.lainlets.find(({ name }) => name === host);
+    const up = this.lainlets.filter(({ isUp }) => isUp);
+    const lainlet = host === ANY
+      ? up[Math.floor(Math.random() * up.length)]
+      : this.lainlets.find(({ name }) => name === host);
     if (lainlet === undefined) {
       return Promise.reject(new TypeError("connection refused"));
     }
