@@ -113,6 +113,7 @@ export interface StoreStatus {
  *   value that was overwritten before it was read is not delivered, and while
  *   much is written a transaction may be in two batches. In the end a reader
  *   holds the same.
+ * - A store that is polled does not see a put of an equal value.
  * - Values may have to be text, and not empty.
  * - Keys may form a tree, in which no key is the beginning of another one up to
  *   a slash.
