@@ -46,7 +46,7 @@ export class Branch extends RegisteredStream
   #heartbeat?: ReturnType<typeof setInterval>;
   /** Ends all topics. */
   #finalError?: string;
-  #isOver = false;
+  #isClosed = false;
 
   /**
    * Opens a stream, which carries nothing until {@linkcode attach}.
@@ -102,7 +102,7 @@ export class Branch extends RegisteredStream
    */
   attach(topic: Topic, resumeState?: State, index = 0): void {
     const events = this.#topics[index];
-    if (!this.#isOpen || events === undefined || events.isOver) return;
+    if (!this.#isOpen || events === undefined || events.isRevoked) return;
     events.cursor.attach(topic, resumeState);
     this.wake();
   }
@@ -118,12 +118,12 @@ export class Branch extends RegisteredStream
     if (events === undefined) {
       this.#finalError = message;
       this.#detach();
-    } else if (!events.isOver) events.fail(message);
+    } else if (!events.isRevoked) events.fail(message);
     this.wake();
   }
 
   override end(): void {
-    if (this.#isOver) return;
+    if (this.#isClosed) return;
     this.#close();
     this.#controller?.close();
   }
@@ -156,7 +156,7 @@ export class Branch extends RegisteredStream
 
   /** Sends what there is, if the reader is ready. */
   wake(): void {
-    if (!this.#isReaderReady || this.#isOver || this.#isScheduled) return;
+    if (!this.#isReaderReady || this.#isClosed || this.#isScheduled) return;
     if (this.#topics.length === 1) return this.#send();
     // By then, all topics have changed that change together.
     this.#isScheduled = true;
@@ -167,18 +167,18 @@ export class Branch extends RegisteredStream
   }
 
   #send(): void {
-    if (!this.#isReaderReady || this.#isOver) return;
+    if (!this.#isReaderReady || this.#isClosed) return;
     const chunks = this.#next();
     if (chunks === undefined) return;
     this.#isReaderReady = false;
     this.#commentDue = false;
     const isLast = this.#finalError !== undefined ||
-      this.#topics.every(({ isOver }) => isOver);
+      this.#topics.every(({ isRevoked }) => isRevoked);
     for (const chunk of chunks) {
       this.progressed(chunk.length);
       this.#controller?.enqueue(chunk);
       // When the connection has gone, the reader cancels as it gets a chunk.
-      if (this.#isOver) return;
+      if (this.#isClosed) return;
     }
     if (isLast) this.end();
   }
@@ -198,7 +198,9 @@ export class Branch extends RegisteredStream
 
   #nextStates(): readonly Uint8Array[] | undefined {
     const [only] = this.#topics;
-    if (this.#topics.length === 1 && only && !only.isOver) return only.next();
+    if (this.#topics.length === 1 && only && !only.isRevoked) {
+      return only.next();
+    }
     const frames: Uint8Array[] = [];
     for (const events of this.#topics) {
       const finalError = events.takeFinalError();
@@ -211,7 +213,7 @@ export class Branch extends RegisteredStream
   }
 
   get #isAtOneRevision(): boolean {
-    const open = this.#topics.filter(({ isOver }) => !isOver);
+    const open = this.#topics.filter(({ isRevoked }) => !isRevoked);
     const revision = open[0]?.cursor.topic?.revision;
     return open.every(({ cursor: { topic } }) =>
       topic !== undefined && topic.revision === revision
@@ -224,12 +226,12 @@ export class Branch extends RegisteredStream
 
   /** Whether the stream can carry states. */
   get #isOpen(): boolean {
-    return !this.#isOver && this.#finalError === undefined;
+    return !this.#isClosed && this.#finalError === undefined;
   }
 
   #close(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     clearInterval(this.#heartbeat);
     this.#detach();
     this.registry.remove(this);

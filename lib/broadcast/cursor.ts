@@ -34,7 +34,7 @@ export class Cursor {
 
   /**
    * @param subscriber woken when there may be something to send
-   * @param deliversErrors whether the reader is told when there is no state at present
+   * @param deliversErrors whether the reader gets an error when there is no state at present
    */
   constructor(
     private readonly subscriber: Subscriber,

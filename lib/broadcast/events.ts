@@ -109,7 +109,7 @@ export interface EventOptions {
 /** The events of one topic that a stream carries. */
 export class TopicEvents {
   /** Whether the subscription was revoked. */
-  isOver = false;
+  isRevoked = false;
   readonly cursor: Cursor;
   #finalError?: string;
 
@@ -131,7 +131,7 @@ export class TopicEvents {
 
   /** Revokes the subscription. */
   fail(message: string): void {
-    this.isOver = true;
+    this.isRevoked = true;
     this.#finalError = message;
     this.ids.set(this.index, undefined);
     this.cursor.detach();

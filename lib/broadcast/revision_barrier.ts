@@ -64,7 +64,7 @@ class HeldPart implements Subscriber {
 
   /** Drops all states but the first, the one that is being confirmed, and the latest. */
   #conflate(): void {
-    const confirming = this.#indexAt(this.confirming);
+    const confirming = this.#findIndex(this.confirming);
     for (let i = this.pending.length - 2; i > 0; i--) {
       if (i === confirming) continue;
       const [dropped] = this.pending.splice(i, 1);
@@ -75,22 +75,24 @@ class HeldPart implements Subscriber {
     }
   }
 
-  #indexAt(revision: number): number {
+  /** Index of the pending state that the topic had at a revision; -1: unknown. */
+  indexAt(revision: number): number {
+    this.#adoptHistory();
+    return this.#findIndex(revision);
+  }
+
+  #findIndex(revision: number): number {
     return this.pending.findLastIndex(({ from }) => from <= revision);
   }
 
-  /** Index of the pending state that the topic had at a revision; -1: unknown. */
-  indexAt(revision: number): number {
+  /** When the part is of a new history: its latest state is too, and the states before are of no revision. */
+  #adoptHistory(): void {
     const { newest: from = 0, history } = this.part.progress ?? {};
     const last = this.pending.at(-1);
-    if (last !== undefined && last.history !== history) {
-      // In a new history, the latest state is known, and those before it are of
-      // no revision.
-      const before = this.pending.slice(0, -1)
-        .map((one) => ({ ...one, history, from: Infinity }));
-      this.pending = [...before, { ...last, history, from }];
-    }
-    return this.#indexAt(revision);
+    if (last === undefined || last.history === history) return;
+    const before = this.pending.slice(0, -1)
+      .map((one) => ({ ...one, history, from: Infinity }));
+    this.pending = [...before, { ...last, history, from }];
   }
 
   /** Lets the states up to an index pass; the last of them is published. */
@@ -107,11 +109,11 @@ class HeldPart implements Subscriber {
 }
 
 /**
- * Lets the states of several topics pass together, so that what has passed is
- * always of one revision of the store. A change of one topic is held back until
- * it is known that no other has an earlier one. Where another is fed by another
- * subtree of the store, this takes a freshness check, which the barrier asks
- * for.
+ * Lets states of several topics pass together, so that those that passed are
+ * always of one revision of the store. A changed state is held back until all
+ * other topics are known to be current at its revision. For a topic that is fed
+ * by another subtree of the store this takes a freshness check, which the
+ * barrier requests.
  */
 export class RevisionBarrier {
   readonly #parts: readonly HeldPart[];
@@ -122,7 +124,7 @@ export class RevisionBarrier {
   #isConfirming = false;
   #outputs?: readonly Topic[];
 
-  /** @param onPass called with the output topics each time that states passed, and first when there is one of each */
+  /** @param onPass called with the output topics after states have passed; for the first time when all parts have a state */
   constructor(
     parts: readonly BarrierPart[],
     private readonly onPass: (outputs: readonly Topic[]) => void,
@@ -136,7 +138,7 @@ export class RevisionBarrier {
     for (const held of this.#parts) held.part.topic.unsubscribe(held);
   }
 
-  /** Passes what may pass in a microtask, when all topics have changed that change together. */
+  /** Schedules {@linkcode #pass} as a microtask: by then, all topics have changed that change together. */
   #wake(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
