@@ -3,17 +3,17 @@ import stringWidth from "string-width";
 import type { Difference } from "../client/diff.ts";
 import { isObject, isRawNumber } from "../json.ts";
 
-/** How wide a list may become on one line, and what is aligned. */
+/** Width up to which a list stays on one line, and cells are aligned. */
 const LINE = 100;
 
-/** A JSON value for people: aligned, coloured, safe to print, a line each. */
+/** A JSON value on lines: aligned, coloured, safe to print. */
 export function render(value: unknown): string[] {
   if (Array.isArray(value)) return list(value);
   if (isObject(value)) return members(Object.entries(value));
   return [scalar(value)];
 }
 
-/** What differs, a line each. */
+/** Differences, one a line. */
 export function renderDifferences(
   differences: readonly Difference[],
 ): string[] {
@@ -27,7 +27,7 @@ export function renderDifferences(
   });
 }
 
-/** What came or went: on the line of its name, or under it. */
+/** An added or removed value: on the line of its name, or below it. */
 function whole(name: string, value: unknown): string[] {
   const lines = render(value);
   return isShort(value)
@@ -35,7 +35,7 @@ function whole(name: string, value: unknown): string[] {
     : [name.trimEnd(), ...indented(lines, 4)];
 }
 
-/** Rows whose columns are aligned. */
+/** Rows as lines with aligned columns. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, i) =>
     widest(rows.map((row) => row[i] ?? ""))
@@ -45,7 +45,7 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** Text without what would move a terminal's cursor, or hide or turn round what follows. */
+/** Text with escapes for characters that would move a terminal's cursor, or hide or reverse what follows. */
 export function printable(text: string): string {
   return text.replace(
     /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu,
@@ -62,7 +62,7 @@ function scalar(value: unknown): string {
   return yellow(String(value));
 }
 
-/** A value on the line of its name. */
+/** A value on one line. */
 function inline(value: unknown): string {
   return isScalar(value) ? scalar(value) : printable(JSON.stringify(value));
 }
@@ -96,7 +96,7 @@ function list(items: readonly unknown[]): string[] {
   ]);
 }
 
-/** The names that all items have, when they are objects of scalars that are alike. */
+/** The member names of items that are objects of scalars with the same names. */
 function columns(items: readonly unknown[]): string[] | undefined {
   const [first] = items;
   if (!isObject(first)) return undefined;
@@ -117,7 +117,7 @@ function isEmpty(value: unknown): boolean {
     : isObject(value) && Object.keys(value).length === 0;
 }
 
-/** Whether a value fits behind its name: a scalar, or a few of them. */
+/** Whether a value fits on the line of its name: a scalar, or a short list of scalars. */
 function isShort(value: unknown): boolean {
   if (isScalar(value)) return true;
   return Array.isArray(value) && value.length <= LINE &&
@@ -138,7 +138,7 @@ function padded(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - widthOf(text)));
 }
 
-/** The width of a column: what is very wide stands out of it, and moves nobody else. */
+/** The width of a column. Very wide texts do not count: they do not move the next columns of other rows. */
 function widest(texts: readonly string[]): number {
   return texts.reduce((most, text) => {
     const width = widthOf(text);
@@ -146,7 +146,7 @@ function widest(texts: readonly string[]): number {
   }, 0);
 }
 
-/** How many characters wide a text is; colours take no place, but a few characters each. */
+/** Columns that a text takes in a terminal; colours take none. */
 export function widthOf(text: string): number {
   const isPlain = text.length > 100 * LINE || /^[ -~]*$/.test(text);
   return isPlain ? text.length : stringWidth(text);
@@ -154,10 +154,10 @@ export function widthOf(text: string): number {
 
 const segmenter = new Intl.Segmenter();
 
-/** How many UTF-16 units of a text are looked at for each character of room. */
+/** UTF-16 units of a text that are read for each column of room. */
 const UNITS = 16;
 
-/** A text without colours in no more than so many characters; what is left out is told by `…`. */
+/** Cuts a text without colours to a width; `…` stands for what is left out. */
 export function cut(
   text: string,
   width: number,
@@ -172,7 +172,7 @@ export function cut(
   return `${begin}…${fitting(tail, behind).reverse().join("")}`;
 }
 
-/** A text without colours on lines of no more than so many characters, which end between words where they can. */
+/** Breaks a text without colours into lines of a width, between words where that is possible. */
 export function fold(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
@@ -197,7 +197,7 @@ function segments(text: string): string[] {
   return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }
 
-/** As many of them as there is room for. */
+/** The first segments that fit into a width. */
 function fitting(segments: readonly string[], width: number): string[] {
   let left = width;
   const end = segments.findIndex((segment) => (left -= widthOf(segment)) < 0);

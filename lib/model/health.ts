@@ -29,7 +29,7 @@ export const PROBLEMS = {
   address: "no address",
   pending: "pending",
   restarts: "restarted often",
-  told: "last error",
+  lastError: "last error",
 } as const;
 
 export type ProblemKind = keyof typeof PROBLEMS;
@@ -46,7 +46,7 @@ export const PROBLEM_KINDS = [
   "address",
   "pending",
   "restarts",
-  "told",
+  "lastError",
 ] as const satisfies readonly ProblemKind[];
 
 export interface Problem {
@@ -96,11 +96,11 @@ export function healthOf(reported: Reported, hasAddress: boolean): Health {
     unhealthy: health === "unhealthy",
     address: !hasAddress,
     restarts: restarts >= RESTARTS_LIMIT,
-    told: error !== "",
+    lastError: error !== "",
   };
   const details: Partial<Record<ProblemKind, string>> = {
     restarts: `restarted ${restarts} times`,
-    told: error,
+    lastError: error,
   };
   return {
     state,
@@ -151,7 +151,7 @@ export function problemLabels(
   { problems }: Pick<Health, "problems">,
 ): string[] {
   return problems.map(({ kind, text }) =>
-    kind === "told" ? PROBLEMS.told : text
+    kind === "lastError" ? PROBLEMS.lastError : text
   );
 }
 

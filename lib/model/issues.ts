@@ -105,7 +105,7 @@ const PARTS: Readonly<Record<ProblemKind, string>> = {
   address: "without an address",
   pending: "pending",
   restarts: "restarted often",
-  told: "with a last error",
+  lastError: "with a last error",
 };
 
 function worst(pods: readonly Pod[]): Pod {

@@ -17,7 +17,7 @@ function parse(args: readonly string[]) {
   return [Object.fromEntries(flags), ...positional];
 }
 
-Deno.test("arguments: each spelling of a flag, and values as they are", () => {
+Deno.test("arguments: each spelling of a flag; values stay text", () => {
   const cases: [args: string[], flags: object, ...positional: string[]][] = [
     [["-etcd", "a", "--etcd.ca=b=c"], { etcd: "a", "etcd.ca": "b=c" }],
     [["--etcd.ca", "b", "-etcd=a", "-etcd", "c"], {

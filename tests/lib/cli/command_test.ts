@@ -14,7 +14,7 @@ async function parse(line: string, addr?: string) {
   );
 }
 
-Deno.test("commands: where lainlet is", async () => {
+Deno.test("commands: the address of lainlet, from the flag or the environment", async () => {
   const baseOf = async (line: string, addr?: string) => {
     const command = await parse(line, addr);
     return "base" in command ? command.base : undefined;
@@ -54,7 +54,7 @@ Deno.test("commands: where lainlet is", async () => {
   }
 });
 
-Deno.test("commands: what tables are asked for, in kubectl's letters, too", async () => {
+Deno.test("commands: flags of tables, also by kubectl's letters", async () => {
   const table = await parse("pods shop -o wide -w --trouble --addr :1");
   assertEquals(table, {
     name: "pods",
@@ -70,7 +70,7 @@ Deno.test("commands: what tables are asked for, in kubectl's letters, too", asyn
   await assertRejects(() => parse("apps shop"), UsageError, 'argument "shop"');
 });
 
-Deno.test("commands: help tells of all of them, and nothing of it wraps", async () => {
+Deno.test("commands: help lists all of them, in lines that fit a terminal", async () => {
   assertEquals(await parse("help"), { name: "help", text: HELP });
   for (const name of Object.keys(COMMANDS)) {
     const command = await parse(`help ${name}`);

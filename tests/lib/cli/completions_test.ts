@@ -11,7 +11,7 @@ import { groupAt } from "../../util/group.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 import { freePort } from "../../util/process.ts";
 
-/** The words that complete a line, and whether files do. */
+/** Words that complete a line, then the directive about files. */
 async function completed(line: string, addr = `:${freePort()}`) {
   const lines = await complete(line.split(" "), addr);
   return lines.map((line) => line.split("\t")[0]);
@@ -84,7 +84,7 @@ Deno.test("completion: names come from the lainlet that the line names", async (
   assertEquals(await completed(`pods --addr=${url} s`), ["shop", ":4"]);
 });
 
-Deno.test("completion: a lainlet that says nothing is not waited for", async () => {
+Deno.test("completion: a lainlet that does not answer completes nothing, and is not waited for", async () => {
   using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = silent.addr;
   assertEquals(await completed("pods ", `:${port}`), [":4"]);

@@ -7,7 +7,7 @@ import { nodeKey, nodeValue } from "../../../scripts/cluster.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 import { nested } from "../../util/nested.ts";
 
-/** What a server answers to everything. */
+/** A server with one response for everything. */
 function serve(body: string): Deno.HttpServer<Deno.NetAddr> {
   return Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
@@ -49,7 +49,7 @@ Deno.test("connection: a server that sends no JSON is not a lainlet", async () =
   );
 });
 
-Deno.test("tables: a value that is nested too deep, written and removed, is in nobody's way", async () => {
+Deno.test("tables: a value that is nested too deep does not break other rows, written or removed", async () => {
   const node = { name: "node1", ip: "192.0.2.1" };
   const key = nodeKey(node);
   const store = new MemoryStore([[key, nodeValue(node)]]);

@@ -30,13 +30,13 @@ function flags(args: string[], environment = SYSTEM): Flags {
   return flags;
 }
 
-/** Flags without what opens the store, which is another one each time. */
+/** Flags without the function that opens the store, which is a new one each time. */
 function plain(args: string[]) {
   const { store: { kind, endpoints }, ...others } = flags(args);
   return { ...others, store: { kind, endpoints } };
 }
 
-/** Which store flags ask for, and where. */
+/** The store and its endpoints. */
 function storeOf(args: string[], variables: Record<string, string> = {}) {
   const { kind, endpoints } = flags(args, environment(variables)).store;
   return [kind, ...endpoints];
@@ -89,7 +89,7 @@ Deno.test("flags: gRPC, and HTTP that is switched off", () => {
   );
 });
 
-Deno.test("flags: the line of LAIN's own unit", () => {
+Deno.test("flags: the command line of LAIN's unit", () => {
   const all = flags([
     "-web=:9001",
     "-grpc.addr=:9000",
@@ -128,7 +128,7 @@ Deno.test("flags: Go's spelling and GNU's, with = and without", () => {
   assertEquals(flags(["--hostname=1"]).hostname, "1");
 });
 
-Deno.test("flags: those with nothing behind them are as if absent", () => {
+Deno.test("flags: an empty value is like none", () => {
   for (const { name, value } of FLAGS) {
     if (value === undefined) continue;
     assertEquals([name, plain([`-${name}=`])], [name, plain([])]);
@@ -136,7 +136,7 @@ Deno.test("flags: those with nothing behind them are as if absent", () => {
   }
 });
 
-Deno.test("flags: a second thread only where there are cores to spare", () => {
+Deno.test("flags: a second thread from four cores on", () => {
   const workers = (cores: number) => flags([], environment({}, cores)).workers;
   assertEquals([1, 2, 4, 64].map(workers), [1, 1, 2, 2]);
   assertEquals(flags(["--workers=5"]).workers, 5);
@@ -152,7 +152,7 @@ Deno.test("flags: listen addresses", () => {
   assertEquals(flags(["-web", "node1:0"]).web, { hostname: "node1", port: 0 });
 });
 
-Deno.test("flags: the store, and where it is, from the line or the environment", () => {
+Deno.test("flags: the store and its endpoints, from the command line or the environment", () => {
   const local = "http://127.0.0.1:2379";
   const both = { LAINLET_ETCD: "e:1", LAINLET_STORE: "etcd2" };
   assertEquals(storeOf([], both), ["etcd2", "http://e:1"]);
@@ -183,14 +183,14 @@ Deno.test("flags: help and version are printed instead of running", () => {
   }
 });
 
-Deno.test("flags: help names every flag, and nothing is wider than a terminal", () => {
+Deno.test("flags: help lists every flag, in lines that fit a terminal", () => {
   for (const { name } of FLAGS) {
     assertMatch(HELP, new RegExp(`^ .*--${name}\\b`, "m"));
   }
   assertEquals(HELP.split("\n").filter((line) => line.length > 80), []);
 });
 
-Deno.test("flags: the environment is what the permissions name", () => {
+Deno.test("flags: permissions allow the environment variables", () => {
   const variables = [...FLAGS, ...CLIENT_FLAGS].flatMap(({ env = [] }) => env)
     .sort();
   const allowed = (task: string) => {

@@ -4,12 +4,12 @@ import { fold, printable, render } from "../../../lib/cli/render.ts";
 const ESCAPE = "\x1b";
 const COLOUR = new RegExp(`${ESCAPE}\\[\\d+m`, "g");
 
-/** What is rendered, without colours. */
+/** Rendered lines without colours. */
 function plain(value: unknown): string[] {
   return render(value).map((line) => line.replaceAll(COLOUR, ""));
 }
 
-Deno.test("rendering: what is printable stays, what a terminal would heed is shown", () => {
+Deno.test("render: control characters are escaped, all others stay", () => {
   const cases: [text: string, shown: string][] = [
     ["aé☃😀", "aé☃😀"],
     ["\x1b[2J\x07\n\t", "\\u{1b}[2J\\u{7}\\u{a}\\u{9}"],
@@ -21,7 +21,7 @@ Deno.test("rendering: what is printable stays, what a terminal would heed is sho
   for (const [text, shown] of cases) assertEquals(printable(text), shown);
 });
 
-Deno.test("rendering: what is very wide moves nobody else", () => {
+Deno.test("render: a very wide text does not widen its column", () => {
   const wide = "x".repeat(1_000_000);
   assertEquals(plain({ a: 1, [wide]: 2, bb: 3 }), [
     "a   1",
@@ -35,7 +35,7 @@ Deno.test("rendering: what is very wide moves nobody else", () => {
   ]);
 });
 
-Deno.test("rendering: lists and objects may be long", () => {
+Deno.test("render: long lists and objects", () => {
   const count = 200_000;
   const rows = Array.from({ length: count }, (_, i) => ({ i }));
   assertEquals(plain(rows).length, count + 1);
@@ -44,7 +44,7 @@ Deno.test("rendering: lists and objects may be long", () => {
   assertEquals(plain(members).length, count);
 });
 
-Deno.test("rendering: text is folded between words, and a long word where it must be", () => {
+Deno.test("render: text is folded between words, a word only when it is too long", () => {
   assertEquals(fold("one two three", 7), ["one two", "three"]);
   assertEquals(fold("a 123456789 b", 4), ["a", "1234", "5678", "9 b"]);
   assertEquals(fold("例子例子", 5), ["例子", "例子"]);

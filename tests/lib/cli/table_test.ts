@@ -23,7 +23,7 @@ function lines(rows: string[][], width: number, isWide = false): string[] {
     .map((line) => line.replace(/\x1b\[\d+m/g, ""));
 }
 
-Deno.test("tables: all that there is room for; then less, and last it is cut", () => {
+Deno.test("layout: without room columns are left out, then cells are cut", () => {
   const rows = [["shop.web.web/1", "1", "26", "all is well", "x"]];
   const whole = [
     "NAME            N  VERSION  TEXT",
@@ -35,23 +35,23 @@ Deno.test("tables: all that there is room for; then less, and last it is cut", (
     "NAME            N  VERSION  TEXT         ID",
     "shop.web.web/1  1  26       all is well  x",
   ]);
-  // The version could stay, if names were cut to their least.
+  // The version would fit only if names were cut to their minimum.
   assertEquals(lines(rows, 30), [
     "NAME      N  VERSION  TEXT",
     "shop…b/1  1  26       all is …",
   ]);
   assertEquals(lines(rows, 20), ["NAME     N  TEXT", "sho…b/1  1  all is …"]);
-  // There is an end to it: then the line is.
+  // Then the line is cut.
   assertEquals(lines(rows, 10), ["NAME    N", "sho…/1  1"]);
 });
 
-Deno.test("tables: with all columns nothing goes beyond the terminal, not even blanks", () => {
+Deno.test("layout: wide tables end at the terminal's edge, blanks too", () => {
   const rows = [["shop.web.web/1", "1", "26", "all is well", "x"]];
   assertEquals(lines(rows, 20, true), ["NAME    N  VERSION", "sho…/1  1  26"]);
   assertEquals(lines(rows, 10, true), ["NAME    N", "sho…/1  1"]);
 });
 
-Deno.test("tables: what is folded goes on under itself", () => {
+Deno.test("layout: a folded cell continues below itself", () => {
   const columns: readonly Column[] = [
     { title: "TIME" },
     { title: "WHAT", minWidth: 10, isFolded: true },
@@ -72,7 +72,7 @@ Deno.test("tables: what is folded goes on under itself", () => {
   assertEquals(linesOf(40).length, 1);
 });
 
-Deno.test("tables: what is wide for a terminal is measured so", () => {
+Deno.test("layout: wide characters take two columns", () => {
   assertEquals(lines([["例子例子", "1", "", "例子例子例子", ""]], 20), [
     "NAME     N  TEXT",
     "例…子    1  例子例…",

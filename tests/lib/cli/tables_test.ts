@@ -17,7 +17,7 @@ function isStopped(cells: readonly Cell[]): boolean {
   return typeof last === "object" && last.text === "stopped";
 }
 
-Deno.test("tables: apps and nodes say how they are, also where they are found", async () => {
+Deno.test("tables: apps and nodes have the same status in their list and in find", async () => {
   const store = new MemoryStore(largeCluster());
   await using lainlet = await new TestLainlet(store).ready();
   const client = new Client(lainlet.url);
@@ -26,7 +26,7 @@ Deno.test("tables: apps and nodes say how they are, also where they are found", 
   assertEquals(lastOf(all, "shop"), ok);
   const short: Cell = { text: "9 too few", status: "bad" };
   assertEquals(lastOf(all, LARGE.short.app), short);
-  // Its pods are as they are meant to be, but that is not to run.
+  // None of its pods is to run.
   const { name = "" } = all.find(({ cells }) => isStopped(cells)) ?? {};
   assertEquals(lastOf(await find(name).read(client), `app/${name}`), {
     text: "stopped",
@@ -41,7 +41,7 @@ Deno.test("tables: apps and nodes say how they are, also where they are found", 
   assertEquals(await found(`node/${node}`), crowded);
 });
 
-Deno.test("tables: a change of another day is told with its day", async () => {
+Deno.test("tables: a change of another day has its date", async () => {
   const today = new Date();
   today.setHours(12, 0, 0, 0);
   const before = new Date(2026, 0, 15, 9, 5, 7);
@@ -67,7 +67,7 @@ Deno.test("tables: a change of another day is told with its day", async () => {
   assertMatch(second ?? "", /^12:00:00$/);
 });
 
-Deno.test("status: why a lainlet is not ready is told on lines that fit", async () => {
+Deno.test("status: the reason why lainlet is not ready is folded", async () => {
   const store = new MemoryStore(largeCluster());
   await using lainlet = await new TestLainlet(store).ready();
   const status = await readStatus(lainlet.url);
