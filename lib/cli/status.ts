@@ -7,7 +7,7 @@ import {
   RefusedError,
 } from "../client/client.ts";
 import { oneLine } from "../client/errors.ts";
-import { age } from "../model/format.ts";
+import { ago } from "../model/format.ts";
 import { fold, printable, table } from "./render.ts";
 import { type Cell, cell, type Column, Layout } from "./table.ts";
 
@@ -76,7 +76,7 @@ export function renderStatus(status: Status, width: number): string[] {
         "store",
         `${printable(store.source) || "none"}, revision ${store.revision}`,
       ],
-      ["confirmed", ago(store.confirmed)],
+      ["confirmed", timeText(store.confirmed)],
       ["reconnects", String(store.reconnects)],
       ["missed changes", counted(store.missed)],
       ["streams", `${debug.goroutines} of ${debug.topics} topics`],
@@ -132,12 +132,10 @@ function lastOf(
 ): string {
   if (Action === "") return "";
   const what = Key === "" ? Action : `${Action} ${Key}`;
-  return `${what}, ${ago(UpdateTime)}`;
+  return `${what}, ${timeText(UpdateTime)}`;
 }
 
 /** @param time of RFC 3339; "": never */
-function ago(time: string): string {
-  if (time === "") return "never";
-  const text = age(Date.parse(time));
-  return text === "now" ? text : `${text} ago`;
+function timeText(time: string): string {
+  return time === "" ? "never" : ago(Date.parse(time));
 }

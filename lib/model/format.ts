@@ -75,9 +75,15 @@ export function duration(ms: number): string {
   return `${Math.round(seconds / 86400)} d`;
 }
 
-/** How long ago a time was: `now`, `40 s`, `5 min`. @param time in ms since 1970 */
+/** The age of a time: `now`, `40 s`, `5 min`. @param time in ms since 1970 */
 export function age(time: number, now = Date.now()): string {
   return now - time < 1000 ? "now" : duration(now - time);
+}
+
+/** The age of a time in a sentence: `now`, `40 s ago`. @param time in ms since 1970 */
+export function ago(time: number, now = Date.now()): string {
+  const text = age(time, now);
+  return text === "now" ? text : `${text} ago`;
 }
 
 /** A time of day, `18:05:33`. */
@@ -101,6 +107,13 @@ export function clockOrTimestamp(time: Date, now = new Date()): string {
 /** An address with its port, where it has one. */
 export function addressText(ip: string, port = 0): string {
   return ip === "" || port === 0 ? ip : `${ip}:${port}`;
+}
+
+/** A pod's name, as the API and the command line write it. */
+export function podName(
+  { group, instance }: { readonly group: string; readonly instance: number },
+): string {
+  return `${group}/${instance}`;
 }
 
 /** A version with its hashes cut to seven characters, as Git shows them. */

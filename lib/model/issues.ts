@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { plural, reservedText, type Resource } from "./format.ts";
+import { plural, podName, reservedText, type Resource } from "./format.ts";
 import {
   hasProblem,
   PROBLEM_KINDS,
@@ -84,7 +84,7 @@ function podProblems(pods: readonly Pod[]): Issue | undefined {
     items: Array.from(groups.values(), (pods) => ({ pods, worst: worst(pods) }))
       .sort((a, b) => severity(a.worst) - severity(b.worst))
       .map(({ pods: { length }, worst }) => ({
-        name: length === 1 ? `${worst.group} ${worst.instance}` : worst.group,
+        name: length === 1 ? podName(worst) : worst.group,
         reason: length === 1
           ? problemText(worst)
           : `${length} pods, the worst: ${problemText(worst)}`,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { addressText, sortNaturally } from "./format.ts";
+import { addressText, podName, sortNaturally } from "./format.ts";
 import { type Status, statusOf, statusText } from "./health.ts";
 import type { Link, Model, Pod } from "./mod.ts";
 import {
@@ -112,14 +112,14 @@ function candidatesOf(model: Model): Candidate[] {
     })),
     ...model.pods.map((pod): Candidate => ({
       kind: "pod",
-      name: `${pod.group}/${pod.instance}`,
+      name: podName(pod),
       link: podLink(pod),
       node: pod.node,
       address: addressText(pod.ip, pod.port),
       status: statusOf(pod),
       statusText: statusText(pod),
       texts: [
-        `${pod.group}/${pod.instance}`,
+        podName(pod),
         `${pod.group} ${pod.instance}`,
         pod.app,
         pod.group,

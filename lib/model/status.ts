@@ -7,7 +7,8 @@
 import { plural, type Reservation } from "./format.ts";
 import {
   hasProblem,
-  problemLabels,
+  PROBLEM_KINDS,
+  PROBLEMS,
   severity,
   type Status,
   statusOf,
@@ -57,10 +58,14 @@ export function readyText({ ok, wanted }: PodCounts): string {
 
 export function appSummary({ groups, pods }: App): Summary {
   const missing = groups.reduce((sum, group) => sum + missingPods(group), 0);
-  const labels = Map.groupBy(pods.flatMap(problemLabels), (label) => label);
+  const byKind = Map.groupBy(
+    pods.flatMap(({ problems }) => problems),
+    ({ kind }) => kind,
+  );
   const problems = [
     ...missing > 0 ? [`${missing} too few`] : [],
-    ...Array.from(labels, ([label, { length }]) => `${length} ${label}`),
+    ...PROBLEM_KINDS.filter((kind) => byKind.has(kind))
+      .map((kind) => `${byKind.get(kind)?.length} ${PROBLEMS[kind]}`),
   ];
   const isStopped = pods.length > 0 && pods.every((pod) => pod.isStopped);
   return summaryOf(problems, isStopped);

@@ -12,6 +12,7 @@ import {
   addressText,
   age,
   plural,
+  podName,
   type Reservation,
   reservedText,
   type Resource,
@@ -57,7 +58,7 @@ export function NodeLink({ name }: { name: string }) {
 }
 
 export function PodLink({ pod }: { pod: Pod }) {
-  return <a href={href(podLink(pod).path)}>{pod.group} {pod.instance}</a>;
+  return <a href={href(podLink(pod).path)}>{podName(pod)}</a>;
 }
 
 export function ContainerLink({ container }: { container: Container }) {

@@ -241,8 +241,8 @@ Deno.test("dashboard: apps, an app, a node, a container are what the API says, a
   assertEquals(
     (await rows(page, "Pods of shop.web.web")).map((row) => row.slice(0, 5)),
     [
-      ["shop.web.web 1", "OK", "n9", "172.20.9.1:8080", "1"],
-      ["shop.web.web 2", "no address", "n9", "no address", "1"],
+      ["shop.web.web/1", "OK", "n9", "172.20.9.1:8080", "1"],
+      ["shop.web.web/2", "no address", "n9", "no address", "1"],
     ],
   );
   const [first, ...others] = SHOP.instances;
@@ -261,9 +261,9 @@ Deno.test("dashboard: apps, an app, a node, a container are what the API says, a
   );
   assertEquals(
     (await rows(page, "Pods on n8")).map((row) => row.slice(0, 4)),
-    [["shop.web.web 1", "OK", "172.20.9.1:8080", "7"]],
+    [["shop.web.web/1", "OK", "172.20.9.1:8080", "7"]],
   );
-  await page.locator("main").getByRole("link", { name: "shop.web.web 1" })
+  await page.locator("main").getByRole("link", { name: "shop.web.web/1" })
     .click();
   await shows(page, "registry.lain.local/shop:release-7");
   // Each view has a URL of its own.

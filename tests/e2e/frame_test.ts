@@ -114,7 +114,7 @@ Deno.test("frame: it names the host and the domain, and says when what is shown 
     await becomesTitled("(!) lainlet · node1 · lain.example");
     assert(await iconOf() !== good);
     // Nowhere is it said that all is well, and what is shown is dimmed.
-    assertEquals(await page.getByText(/up to date/i).count(), 0);
+    assertEquals(await page.getByText(/Up to date/).count(), 0);
     const opacity: unknown = await page.evaluate(
       "getComputedStyle(document.querySelector('main')).opacity",
     );

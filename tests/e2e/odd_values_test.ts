@@ -87,7 +87,7 @@ Deno.test("dashboard: names with lone surrogates break no view", async () => {
   await main.getByRole("link", { name: "x\ufffd" }).click();
   await main.getByRole("heading", { level: 1, name: "x\ufffd" }).waitFor();
   await main.getByText("for\ufffd").waitFor();
-  await main.getByRole("link", { name: "odd.web.web 1" }).click();
+  await main.getByRole("link", { name: "odd.web.web/1" }).click();
   await main.getByRole("heading", { level: 1, name: "id\ufffd" }).waitFor();
   // A change is told, too.
   await at("changes", "Changes");
@@ -113,7 +113,7 @@ Deno.test("dashboard: a value that is nested too deep is named, and everything e
   store.put("/lain/config/deep", nested(100_000));
   store.put("/lain/config/deep", nested(100_001));
   store.put("/lain/config/less", nested(3_000));
-  await page.getByText("1 value of the store is not taken").waitFor();
+  await page.getByText("1 invalid value ignored").waitFor();
   await page.getByText("the value is nested deeper than 200").waitFor();
   await visit(page, `${lainlet.url}/#/config`, "Config");
   // Laid out, each level would indent all that are within it: megabytes.
@@ -187,7 +187,7 @@ Deno.test("dashboard: a view that fails says so, takes nothing down with it, and
   await page.getByRole("link", { name: "Pods" }).click();
   await failed.waitFor();
   await page.evaluate("Date.prototype.toLocaleString = window.whole");
-  await main.getByText("shop.web.web 2").waitFor();
+  await main.getByText("shop.web.web/2").waitFor();
   await says("Up to date").waitFor();
   assertEquals(await failed.count(), 0);
   // What a view does once it is drawn may fail, too.

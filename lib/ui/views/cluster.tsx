@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 import { Component, createRef } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { plural, sortNaturally } from "../../model/format.ts";
+import { plural, podName, sortNaturally } from "../../model/format.ts";
 import { statusOf, statusText } from "../../model/health.ts";
 import { type Issue, issuesOf } from "../../model/issues.ts";
 import type { Model, Node, Params, Pod } from "../../model/mod.ts";
@@ -262,8 +262,8 @@ class Cell extends Component<CellProps> {
 }
 
 function textOf(pod: Pod): string {
-  const { group, instance, ip } = pod;
-  return `${group} ${instance}: ${statusText(pod)}${ip && `, ${ip}`}`;
+  const { ip } = pod;
+  return `${podName(pod)}: ${statusText(pod)}${ip && `, ${ip}`}`;
 }
 
 /** Rules of the highlight: changing them changes none of the elements, of which there may be thousands. */

@@ -1,6 +1,7 @@
 import { useMemo } from "preact/hooks";
 import type { Data } from "../../client/client.ts";
 import {
+  ago,
   bytes,
   duration,
   measured,
@@ -112,7 +113,11 @@ export function LainletView(
           [
             "state",
             state.kind === "current"
-              ? <>{state.text}, confirmed {seconds(present.lag)} ago</>
+              ? (
+                <>
+                  {state.text}, confirmed {ago(Date.now() - present.lag * 1000)}
+                </>
+              )
               : <strong class="bad">{state.text}</strong>,
           ],
           ["source", <span class="mono">{present.source || "none"}</span>],

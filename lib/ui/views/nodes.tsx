@@ -121,6 +121,7 @@ export function NodeView({ model, node }: { model: Model; node: Node }) {
         ]}
       />
       <div class="loads">
+        <span class="dim">reserved (limits)</span>
         <ReservationBar resource="CPU" reservation={cpu} />
         <ReservationBar resource="memory" reservation={memory} />
       </div>

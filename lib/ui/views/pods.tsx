@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 import { useMemo } from "preact/hooks";
-import { addressText, bytes } from "../../model/format.ts";
+import { addressText, bytes, podName } from "../../model/format.ts";
 import {
   hasProblem,
   PROBLEM_KINDS,
@@ -27,7 +27,7 @@ import { type Column, Table } from "../table.tsx";
 const POD: Column<Pod> = {
   name: "pod",
   width: 23,
-  text: ({ group, instance }) => `${group} ${instance}`,
+  text: podName,
   show: (pod) => <PodLink pod={pod} />,
 };
 const STATE: Column<Pod> = {

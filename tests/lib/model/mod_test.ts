@@ -36,7 +36,7 @@ Deno.test("model: a large cluster's problems are found, and each leads to where 
   assertEquals(pods?.title, `${lost + 1} pods have a problem, in 150 groups`);
   assertEquals(pods?.all, { path: ["pods"], params: { state: "bad" } });
   const [worst] = pods?.items ?? [];
-  assertEquals(worst?.name, "invoices.worker.pdf 1");
+  assertEquals(worst?.name, "invoices.worker.pdf/1");
   assertEquals(
     worst?.reason,
     "killed for memory, failed, unhealthy, restarted 417 times, " +
@@ -121,6 +121,17 @@ Deno.test("model: the command line and the dashboard count the same pods", async
     [group(3, 1, 12), "2/12", "9 too few, 1 no address"],
     [group(2, 0), "2/2", "OK"],
     [group(1, 1, 1), "0/1", "1 no address"],
+    [
+      {
+        ...group(5, 0),
+        instances: group(5, 0).instances.map((one, i) => ({
+          ...one,
+          restarts: 10 + i,
+        })),
+      },
+      "0/5",
+      "5 restarted often",
+    ],
   ];
   const store = new MemoryStore(
     cases.map(([one]): [string, string] => [groupKey(one), groupValue(one)]),
