@@ -105,14 +105,14 @@ export function ReservationBar(
   const text = reservedText(reservation, resource);
   return (
     <span
-      class={share > 1 ? "load over" : "load"}
+      class={share > 1 ? "reservation overcommitted" : "reservation"}
       title={`${resource}: ${text} reserved`}
     >
-      <span class="load-name">{resource}</span>
+      <span class="resource">{resource}</span>
       <span class="bar" aria-hidden="true">
         <i style={{ width: `${Math.min(100, share * 100)}%` }} />
       </span>
-      <span class="load-text">{text}</span>
+      <span class="amount">{text}</span>
     </span>
   );
 }
@@ -208,7 +208,7 @@ const HIGHLIGHT_STEPS = 5;
 /** Highlights an element for a moment, unless the user wants no motion. */
 export function highlight(element: Element): void {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-  element.animate([{ background: "var(--glow)" }, {}], {
+  element.animate([{ background: "var(--highlight)" }, {}], {
     duration: HIGHLIGHT,
     easing: `steps(${HIGHLIGHT_STEPS})`,
   });

@@ -422,12 +422,12 @@ Deno.test("dashboard: lainlet's own figures are those of /debug, and follow", as
   assertEquals(problems, []);
 });
 
-Deno.test("dashboard: what changed glows wherever it is shown, and not for who wants no motion", async () => {
+Deno.test("dashboard: a change is highlighted wherever it is shown, unless the user wants no motion", async () => {
   await using s = await scene();
   const [first, second] = SHOP.instances;
   assert(first && second);
   for (const reducedMotion of ["no-preference", "reduce"] as const) {
-    // What is marked, and what it says once it has changed.
+    // What is highlighted, and a selector of it after the change.
     const shown: [view: string, mark: string, says: string][] = [
       ["", "A", `.cell[title*="${reducedMotion}"]`],
       ["app/shop", "TD", `td[title="${reducedMotion}:8080"]`],
@@ -441,10 +441,10 @@ Deno.test("dashboard: what changed glows wherever it is shown, and not for who w
       await page.getByText("Up to date", { exact: true }).waitFor();
       await page.locator("h1").waitFor();
       await page.evaluate(`
-        glowing = new Set();
+        highlighted = new Set();
         (function look() {
           for (const { effect } of document.getAnimations()) {
-            glowing.add(effect.target.tagName);
+            highlighted.add(effect.target.tagName);
           }
           requestAnimationFrame(look);
         })()`);
@@ -459,12 +459,12 @@ Deno.test("dashboard: what changed glows wherever it is shown, and not for who w
     );
     for (const { page, mark, says, problems } of pages) {
       await page.locator(says).first().waitFor();
-      // What is drawn begins to glow before the next frame but one.
+      // What is drawn is highlighted before the next frame but one.
       await page.evaluate(
         "new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))",
       );
       assertEquals(
-        await page.evaluate(`glowing.has("${mark}")`),
+        await page.evaluate(`highlighted.has("${mark}")`),
         reducedMotion === "no-preference",
         `${reducedMotion}, ${mark}`,
       );

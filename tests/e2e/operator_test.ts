@@ -226,7 +226,7 @@ Deno.test("dashboard of a store that is cut off: it is said at once, why by a cl
   assertEquals(await heading.allInnerTexts(), [
     "No known problems",
   ]);
-  assertEquals(await page.locator(".need").count(), 0);
+  assertEquals(await page.locator(".issue").count(), 0);
   await page.getByRole("link", { name: "lainlet", exact: true }).click();
   await page.locator(".facts").getByText("Stale", { exact: true }).waitFor();
   // They are asked one after the other, and why it is may change meanwhile.

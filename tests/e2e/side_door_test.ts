@@ -148,14 +148,14 @@ Deno.test("a browser: a page whose name resolves to this node reads nothing, and
     assertEquals(framed, true);
     // A link to the dashboard is none of that.
     await page.getByText("lainlet").first().click();
-    await page.getByText("in step", { exact: true }).waitFor();
+    await page.getByText("Up to date", { exact: true }).waitFor();
     await page.close();
   });
 
   await t.step("by its own names the dashboard is there", async () => {
     for (const name of ["lainlet.lain", "localhost", "127.0.0.1"]) {
       const { page, problems } = await browser.open(`http://${name}:${port}/`);
-      await page.getByText("in step", { exact: true }).waitFor();
+      await page.getByText("Up to date", { exact: true }).waitFor();
       assertEquals([name, problems], [name, []]);
       await page.close();
     }

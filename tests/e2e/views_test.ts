@@ -18,7 +18,7 @@ Deno.test("views: what needs somebody leaves no hole on the page", async () => {
   const { page, problems } = await browser.open(`${lainlet.url}/`, {
     viewport: { width: 1200, height: 800 },
   });
-  const cards = page.locator(".need");
+  const cards = page.locator(".issue");
   await cards.nth(2).waitFor();
   const [pods, groups, nodes] = await Promise.all(
     [0, 1, 2].map((i) => cards.nth(i).boundingBox()),

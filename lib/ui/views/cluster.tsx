@@ -157,7 +157,7 @@ function Issues({ model, isOld }: { model: Model; isOld: boolean }) {
   const issues = issuesOf(model);
   const none = isOld ? "No known problems" : "No problems";
   return (
-    <section class="needs" aria-label="Needs attention">
+    <section class="issues" aria-label="Needs attention">
       <h2>{issues.length > 0 ? "Needs attention" : none}</h2>
       {issues.length === 0 && (
         <p>
@@ -178,7 +178,7 @@ function IssueCard({ issue }: { issue: Issue }) {
   const { all, items, parts, title } = issue;
   const more = items.length - MAX_ITEMS;
   return (
-    <li class="need">
+    <li class="issue">
       <h3>
         <a href={href(all.path, all.params)}>
           <Mark status="bad" text={title} />

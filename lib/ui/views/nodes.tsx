@@ -120,7 +120,7 @@ export function NodeView({ model, node }: { model: Model; node: Node }) {
           ["pods", pods.length],
         ]}
       />
-      <div class="loads">
+      <div class="reservations">
         <span class="dim">reserved (limits)</span>
         <ReservationBar resource="CPU" reservation={cpu} />
         <ReservationBar resource="memory" reservation={memory} />
