@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { memo } from "../memo.ts";
 import { addressText, podName, sortNaturally } from "./format.ts";
 import { type Status, statusOf, statusText } from "./health.ts";
 import type { Link, Model, Pod } from "./mod.ts";
@@ -45,21 +46,34 @@ function wordsOf(query: string): string[] {
   return query.toLowerCase().split(/\s+/).filter((word) => word !== "");
 }
 
-/** Whether each word of a query is in one of some texts; an empty query matches all. */
-export function matcher(
-  query: string,
-): (texts: readonly string[]) => boolean {
+/** Whether each word of a query is in a text, in any case; an empty query matches all. */
+export function matcher(query: string): (text: string) => boolean {
   const words = wordsOf(query);
-  return (texts) => {
-    if (words.length === 0) return true;
-    const text = texts.join("\n").toLowerCase();
-    return words.every((word) => text.includes(word));
+  return (text) => {
+    const lower = text.toLowerCase();
+    return words.every((word) => lower.includes(word));
   };
 }
 
 /** What can be found, and the texts that a query is compared with; the first is its name. */
 interface Candidate extends Omit<Found, "isExact"> {
   readonly texts: readonly string[];
+}
+
+/** Of a candidate, its lines of text in lower case. */
+interface Indexed {
+  readonly candidate: Candidate;
+  readonly lines: string;
+}
+
+const indexes = new WeakMap<Model, readonly Indexed[]>();
+
+function indexOf(model: Model): readonly Indexed[] {
+  return memo(indexes, model, () =>
+    candidatesOf(model).map((candidate) => ({
+      candidate,
+      lines: candidate.texts.join("\n").toLowerCase(),
+    })));
 }
 
 /**
@@ -70,12 +84,14 @@ export function search(model: Model, query: string): Found[] {
   const wanted = wordsOf(query).join(" ");
   if (wanted === "") return [];
   const matches = matcher(query);
-  const rank = ({ texts }: Candidate) => {
-    const lower = texts.map((text) => text.toLowerCase());
-    return lower.includes(wanted) ? 0 : lower[0]?.startsWith(wanted) ? 1 : 2;
-  };
-  const found = candidatesOf(model).filter(({ texts }) => matches(texts))
-    .map((one) => ({ ...one, rank: rank(one) }));
+  const rank = (lines: string) =>
+    `\n${lines}\n`.includes(`\n${wanted}\n`)
+      ? 0
+      : lines.startsWith(wanted)
+      ? 1
+      : 2;
+  const found = indexOf(model).filter(({ lines }) => matches(lines))
+    .map(({ candidate, lines }) => ({ ...candidate, rank: rank(lines) }));
   return sortNaturally(
     found,
     ({ kind, name, rank }) => `${KINDS.indexOf(kind)} ${rank} ${name}`,

@@ -22,7 +22,7 @@ export function filtered<T>(
   if (query.trim() === "") return items;
   const matches = matcher(query);
   return items.filter((item) =>
-    matches(columns.map((column) => column.text(item)))
+    matches(columns.map((column) => column.text(item)).join("\n"))
   );
 }
 

@@ -86,7 +86,7 @@ export function ChangesView(
     return describedChanges(entries).filter(({ entry, text }) =>
       (kind === "" || entry.kind === kind) &&
       (app === "" || isApp || (entry.app ?? "").includes(app)) &&
-      matches([text, entry.name, entry.change])
+      matches(`${text}\n${entry.name}\n${entry.change}`)
     );
   };
   const all = useMemo(() => filter(data), [data, app, isApp, kind, q]);
