@@ -35,7 +35,7 @@ import {
   listenerRequest,
   type RequestContext,
   tooManyListeners,
-} from "./reads.ts";
+} from "./gets.ts";
 import {
   refusalResponse,
   type RequestHandler,

@@ -6,7 +6,7 @@ import type {
   HttpRequest,
   HttpResponse,
 } from "../view/custom_endpoint.ts";
-import { mayWait } from "./reads.ts";
+import { mayWait } from "./gets.ts";
 import type { RequestHandler } from "./response.ts";
 import { StateWriter, type WireState } from "./wire.ts";
 

@@ -21,7 +21,7 @@ import {
   probePort,
   type Serve,
 } from "./listener.ts";
-import { mayWait } from "./reads.ts";
+import { mayWait } from "./gets.ts";
 import {
   refusalResponse,
   type RequestHandler,

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { preferredWait } from "../../../lib/http/reads.ts";
+import { preferredWait } from "../../../lib/http/gets.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { groupKey, groupValue } from "../../../scripts/cluster.ts";
 import { get } from "../../util/client.ts";
@@ -18,7 +18,7 @@ async function send(url: string): Promise<Deno.TcpConn> {
   return conn;
 }
 
-Deno.test("reads: a GET that waits for a revision counts as a listener until its client leaves", async () => {
+Deno.test("GET: a GET that waits for a revision counts as a listener until its client leaves", async () => {
   const store = new MemoryStore([["/lain/config/a", "1"]]);
   await using server = await new TestLainlet(store, {
     limits: { listeners: 3, listenersPerAddress: 2 },
@@ -64,7 +64,7 @@ Deno.test("reads: a GET that waits for a revision counts as a listener until its
   assertEquals(limits.refusals.get("max.listeners.per.address"), 2);
 });
 
-Deno.test("reads: a caller that loses its right while it waits is refused", async () => {
+Deno.test("GET: a caller that loses its right while it waits is refused", async () => {
   const ip = "127.20.1.1";
   const node = { name: "node1", ip: "192.168.77.21" };
   const shop = { app: "shop", proc: "web.web", instances: [{ node, ip }] };
@@ -82,7 +82,7 @@ Deno.test("reads: a caller that loses its right while it waits is refused", asyn
   assertEquals([status, body], [403, "authorize failed, super required"]);
 });
 
-Deno.test("reads: the first wait preference counts, a malformed one does not", () => {
+Deno.test("GET: the first wait preference counts, a malformed one does not", () => {
   const cases: Record<string, number | undefined> = {
     "wait=30": 30,
     'WAIT = "5" ; x=y': 5,
