@@ -22,3 +22,18 @@ export function listenAt<T>(
     );
   }
 }
+
+/**
+ * Checks that nothing listens on a port. Opening a shared port succeeds even if
+ * another process listens on it.
+ *
+ * @returns the port, or a free one for port 0
+ * @throws {Error} if it is in use, or not allowed
+ */
+export function probePort(
+  { hostname, port }: { readonly hostname: string; readonly port: number },
+): number {
+  const listener = Deno.listen({ hostname, port });
+  listener.close();
+  return listener.addr.port;
+}

@@ -1,4 +1,5 @@
 import { getLogger } from "@logtape/logtape";
+import { probePort } from "../listen.ts";
 import type { Counters } from "../stats/counters.ts";
 
 const log = getLogger(["lainlet", "listener"]);
@@ -111,20 +112,6 @@ export class HttpListener {
     this.#servers.delete(server);
     this.#failed.delete(server);
   }
-}
-
-/**
- * Checks that nothing listens on a port.
- *
- * @returns the port, or a free one for port 0
- * @throws {Error} if it is in use, or not allowed
- */
-export function probePort(
-  { hostname, port }: Pick<ListenAddress, "hostname" | "port">,
-): number {
-  const listener = Deno.listen({ hostname, port });
-  listener.close();
-  return listener.addr.port;
 }
 
 /** How often the port is checked, in ms. */

@@ -4,7 +4,7 @@ import { Hosts, isBrowser, isCrossSite } from "../access/hosts.ts";
 import { Branch } from "../broadcast/branch.ts";
 import { StreamRegistry } from "../broadcast/registry.ts";
 import { forbidden, misdirected } from "../errors.ts";
-import { listenAt } from "../listen.ts";
+import { listenAt, probePort } from "../listen.ts";
 import type { Counters } from "../stats/counters.ts";
 import type {
   EventStream,
@@ -18,7 +18,6 @@ import {
   type ListenAddress,
   ListenerWatchdog,
   MAX_COUNTED,
-  probePort,
   type Serve,
 } from "./listener.ts";
 import { mayWait } from "./gets.ts";
@@ -62,7 +61,6 @@ export class HttpServer {
     const { handle: handler } = this.#thread;
     this.#listener = listenAt(web, (hostname) => {
       const address = { hostname, port: web.port, isShared: workers > 1 };
-      // Opening a shared port succeeds even if another process listens on it.
       const port = probePort(address);
       return new HttpListener(
         { ...address, port },

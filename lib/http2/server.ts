@@ -1,5 +1,6 @@
 import { onAbort } from "../abort.ts";
 import { getLogger } from "@logtape/logtape";
+import { probePort } from "../listen.ts";
 import { sleep } from "../time.ts";
 import type { KeyPair } from "../certificates.ts";
 import { Http2Connection } from "./connection.ts";
@@ -100,11 +101,12 @@ export class Http2Server {
   ) {
     this.#peers = new Peers(limits.quota, onRefused);
     const pair = tls?.read();
-    // Listening on a shared port succeeds even if another process listens on it.
-    if (pair !== undefined) Deno.listen(address).close();
-    this.#listener = pair === undefined
-      ? Deno.listen(address)
-      : listenTls(address, pair);
+    if (pair === undefined) this.#listener = Deno.listen(address);
+    else {
+      // Its port is shared.
+      probePort(address);
+      this.#listener = listenTls(address, pair);
+    }
     this.#accept(this.#listener);
     this.#timers = [
       this.#startChecks(),
