@@ -17,7 +17,7 @@ import { latency } from "./bench/latency.ts";
 import { memory } from "./bench/memory.ts";
 import { node } from "./bench/node.ts";
 import { patches } from "./bench/patches.ts";
-import { proofs } from "./bench/proofs.ts";
+import { checks } from "./bench/checks.ts";
 import { scale } from "./bench/scale.ts";
 import { markdown, type Section } from "./bench/table.ts";
 
@@ -31,7 +31,7 @@ const SECTIONS: Record<string, readonly Section[]> = {
   scale: [scale],
   patches: [patches],
   fleet: [fleet],
-  proofs: [proofs],
+  checks: [checks],
 };
 
 const { sections, ...settings } = scriptOptions({

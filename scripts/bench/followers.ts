@@ -1,6 +1,6 @@
 /**
  * What of many lainlets their etcd sees: stores of their own, each with a
- * connection, four watches and its proofs.
+ * connection, four watches and its freshness checks.
  *
  * @module
  */

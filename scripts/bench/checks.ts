@@ -7,21 +7,21 @@ import { figure, type Settings, type Table } from "./table.ts";
 
 const LAINLETS = [100, 1_000];
 
-/** Writes a second of what no lainlet follows, while there are some. */
+/** Writes per second to a key that no lainlet follows. */
 const WRITES = 10;
 
-/** What else is asked, one after the other: so many bare reads a second at the most. */
+/** Plain reads per second, at most; one after the other. */
 const READS = 200;
 
-/** How long a lainlet lets pass between two proofs at most, in seconds. */
+/** Longest time between the freshness checks of a lainlet, in seconds. */
 const INTERVAL = 5;
 
-/** What it costs etcd that lainlets prove their states, and what bare reads cost it. */
-export async function proofs({ seconds }: Settings): Promise<Table> {
+/** Measures the CPU of etcd for the freshness checks of lainlets, and for plain reads. */
+export async function checks({ seconds }: Settings): Promise<Table> {
   await using etcd = await TestEtcd.start();
   await writeCluster(etcd, 10);
   const elapsed = Math.max(seconds, 4 * INTERVAL);
-  /** The share of a core that etcd takes, in percent, and how often it is read meanwhile. */
+  /** Measures etcd's share of a core, in percent, and the reads per second meanwhile. */
   const measure = async (meanwhile = () => pause(elapsed)) => {
     const before = await readsOf(etcd);
     const { share, seconds } = await shareOf(etcd.pid, meanwhile);
@@ -35,7 +35,7 @@ export async function proofs({ seconds }: Settings): Promise<Table> {
   };
   const quiet = await measure();
   const busy = await measure(write);
-  const bare = await measure(async () => {
+  const plain = await measure(async () => {
     for (let i = 0; i < elapsed * READS; i++) {
       await etcd.client.get("elsewhere");
       await pause(1 / READS);
@@ -44,10 +44,10 @@ export async function proofs({ seconds }: Settings): Promise<Table> {
   const one = (share: number, own: number, reads: number) =>
     `${figure((share - own) * 10 / reads)} ms`;
   const rows = [[
-    "none, but bare reads",
-    figure(bare.reads),
-    `${figure(bare.share - quiet.share)}%`,
-    one(bare.share, quiet.share, bare.reads),
+    "none, plain reads",
+    figure(plain.reads),
+    `${figure(plain.share - quiet.share)}%`,
+    one(plain.share, quiet.share, plain.reads),
     "",
     "",
   ]];
@@ -58,15 +58,15 @@ export async function proofs({ seconds }: Settings): Promise<Table> {
       "--allow-sys=hostname",
     ]);
     await child.call("follow", { endpoint: etcd.endpoint, count });
-    // What the first reads were is over.
+    // Until the first reads have ended.
     await pause(2 * INTERVAL);
-    const proven = await measure();
+    const checked = await measure();
     const beside = await measure(write);
     rows.push([
       `${count}`,
-      figure(proven.reads),
-      `${figure(proven.share - quiet.share)}%`,
-      one(proven.share, quiet.share, proven.reads),
+      figure(checked.reads),
+      `${figure(checked.share - quiet.share)}%`,
+      one(checked.share, quiet.share, checked.reads),
       `${figure(beside.share - busy.share)}%`,
       one(beside.share, busy.share, beside.reads),
     ]);
@@ -74,17 +74,17 @@ export async function proofs({ seconds }: Settings): Promise<Table> {
   return {
     head: [
       "lainlets",
-      "proofs a second",
-      "etcd's CPU for them while nothing is written",
+      "checks a second",
+      "etcd's CPU for them without writes",
       "for each",
-      `with ${WRITES} writes a second elsewhere`,
+      `with ${WRITES} other writes a second`,
       "for each",
     ],
     rows,
   };
 }
 
-/** How many reads an etcd has answered. */
+/** Reads that an etcd has answered. */
 function readsOf(etcd: TestEtcd): Promise<number> {
   return etcd.metric(
     "grpc_server_handled_total",
