@@ -289,9 +289,9 @@ export const FAULTS: readonly Fault[] = [
     name: "a stream is not woken when a state comes, now and then",
     file: "lib/broadcast/branch.ts",
     text:
-      "if (!this.#isReaderReady || this.#isOver || this.#isScheduled) return;",
+      "if (!this.#isReaderReady || this.#isClosed || this.#isScheduled) return;",
     faulty:
-      "if (!this.#isReaderReady || this.#isOver || this.#isScheduled || this.sent % 4 === 3) return;",
+      "if (!this.#isReaderReady || this.#isClosed || this.#isScheduled || this.sent % 4 === 3) return;",
   },
   {
     name: "a token that etcd refused is used on",
