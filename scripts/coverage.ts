@@ -1,12 +1,12 @@
 /**
- * Prints how much of each room the tests that run in one process go through:
- * those of `tests/lib` and `tests/apis`. What runs as a process of its own
- * (`main.ts`, workers, the command line) is tested in `tests/e2e`, uncounted.
+ * Prints how much of each module the unit tests cover, those of `tests/lib` and
+ * `tests/apis`. What runs as a process of its own (`main.ts`, workers, the
+ * command line) is tested in `tests/e2e`, which is not counted.
  *
  *     deno task coverage
  *
- * Ends with 1 when a test fails, or less than 95% of the lines are covered of a
- * room where a fault would hurt most.
+ * Ends with 1 when a test fails, or when less than 95% of the lines of a
+ * critical module are covered.
  *
  * @module
  */
@@ -14,10 +14,11 @@ import { scriptOptions } from "../lib/flags.ts";
 import { ensurePrograms, TEST_FLAGS } from "./setup.ts";
 
 /** In percent. */
-const LEAST = 95;
+const MIN_LINES = 95;
 const CRITICAL = ["lib/access", "lib/broadcast", "lib/store"];
 
-const ROOT = `${import.meta.dirname}/../`;
+/** Tasks run in the root of the repository. */
+const ROOT = `${Deno.cwd()}/`;
 
 interface Counts {
   lines: number;
@@ -35,29 +36,29 @@ async function deno(...args: string[]): Promise<string> {
   Deno.exit(1);
 }
 
-/** A folder of `lib`, `lib` itself, `apis`; undefined: none of the program. */
-function roomOf(path: string): string | undefined {
+/** Returns the module of a file: a folder of `lib`, `lib` itself or `apis`; undefined: no module. */
+function moduleOf(path: string): string | undefined {
   return /^(lib\/[^/]+(?=\/)|lib|apis)/.exec(path)?.[0];
 }
 
-/** The counts by room in an lcov tracefile, see geninfo(1). */
-function byRoom(tracefile: string): Map<string, Counts> {
-  const rooms = new Map<string, Counts>();
+/** The counts by module in an lcov tracefile, see geninfo(1). */
+function byModule(tracefile: string): Map<string, Counts> {
+  const modules = new Map<string, Counts>();
   for (const record of tracefile.split("end_of_record")) {
     const [, path = ""] = /^SF:(.+)$/m.exec(record) ?? [];
-    const room = roomOf(path.replace(ROOT, ""));
-    if (room === undefined) continue;
+    const module = moduleOf(path.replace(ROOT, ""));
+    if (module === undefined) continue;
     const count = (name: string) =>
       Number(new RegExp(`^${name}:(\\d+)$`, "m").exec(record)?.[1] ?? 0);
-    const counts = rooms.get(room) ??
+    const counts = modules.get(module) ??
       { lines: 0, linesHit: 0, branches: 0, branchesHit: 0 };
     counts.lines += count("LF");
     counts.linesHit += count("LH");
     counts.branches += count("BRF");
     counts.branchesHit += count("BRH");
-    rooms.set(room, counts);
+    modules.set(module, counts);
   }
-  return rooms;
+  return modules;
 }
 
 function percent(hit: number, all: number): number {
@@ -79,17 +80,17 @@ try {
     "tests/lib",
     "tests/apis",
   );
-  const rooms = byRoom(await deno("coverage", "--lcov", folder));
-  console.log(`${"room".padEnd(16)}  lines  branches`);
-  for (const [room, counts] of [...rooms].sort()) {
+  const modules = byModule(await deno("coverage", "--lcov", folder));
+  console.log(`${"module".padEnd(16)}  lines  branches`);
+  for (const [module, counts] of [...modules].sort()) {
     const lines = percent(counts.linesHit, counts.lines);
     const branches = percent(counts.branchesHit, counts.branches);
-    const isPoor = CRITICAL.includes(room) && lines < LEAST;
-    if (isPoor) Deno.exitCode = 1;
+    const isLow = CRITICAL.includes(module) && lines < MIN_LINES;
+    if (isLow) Deno.exitCode = 1;
     console.log(
-      `${room.padEnd(16)} ${`${lines}%`.padStart(6)} ${
+      `${module.padEnd(16)} ${`${lines}%`.padStart(6)} ${
         `${branches}%`.padStart(9)
-      }${isPoor ? `  less than ${LEAST}%` : ""}`,
+      }${isLow ? `  less than ${MIN_LINES}%` : ""}`,
     );
   }
 } finally {
