@@ -206,17 +206,18 @@ export class Branch extends RegisteredStream
       const finalError = events.takeFinalError();
       if (finalError !== undefined) frames.push(finalError);
     }
-    if (this.#isAtOneRevision) {
+    if (this.#isOfOnePass) {
       for (const events of this.#topics) frames.push(...events.next() ?? []);
     }
     return frames.length > 0 ? frames : undefined;
   }
 
-  get #isAtOneRevision(): boolean {
+  /** Whether the states of all topics passed the barrier together. */
+  get #isOfOnePass(): boolean {
     const open = this.#topics.filter(({ isRevoked }) => !isRevoked);
-    const revision = open[0]?.cursor.topic?.revision;
+    const pass = open[0]?.cursor.topic?.pass;
     return open.every(({ cursor: { topic } }) =>
-      topic !== undefined && topic.revision === revision
+      topic !== undefined && topic.pass === pass
     );
   }
 

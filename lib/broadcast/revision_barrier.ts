@@ -118,8 +118,11 @@ class HeldPart implements Subscriber {
 export class RevisionBarrier {
   readonly #parts: readonly HeldPart[];
   readonly #over = new AbortController();
-  /** The revision of the states that passed. */
+  /** The revision of the states that passed, and the history that it is of. */
   #revision = 0;
+  #history = 0;
+  /** Counts the revisions of which states passed. */
+  #passes = 0;
   #isScheduled = false;
   #isConfirming = false;
   #outputs?: readonly Topic[];
@@ -159,7 +162,11 @@ export class RevisionBarrier {
     const common = isOneHistory ? this.#common(known) : undefined;
     if (common !== undefined) {
       const { revision, indexes } = common;
+      if (revision !== this.#revision || history !== this.#history) {
+        this.#passes++;
+      }
       this.#revision = revision;
+      this.#history = history;
       this.#parts.forEach((held, i) => held.release(indexes[i] ?? 0));
       const outputs = this.#outputs;
       if (outputs !== undefined) {
@@ -192,10 +199,11 @@ export class RevisionBarrier {
 
   #openOutputs(): readonly Topic[] {
     const revision = () => this.#revision;
+    const pass = () => this.#passes;
     return this.#outputs = this.#parts.flatMap((held) => {
       const [first] = held.pending;
       if (first === undefined) return [];
-      return [held.output = new Topic(first.state, revision, undefined, true)];
+      return [held.output = new Topic(first.state, revision, undefined, pass)];
     });
   }
 

@@ -35,13 +35,13 @@ export class Topic {
   /**
    * @param currentRevision see {@linkcode revision}
    * @param recent states of the same source
-   * @param isBarrierOutput whether the revision changes only when the topic wakes its subscribers, see `RevisionBarrier`
+   * @param currentPass see {@linkcode pass}; undefined: the topic is not the output of a barrier
    */
   constructor(
     first: State | Unavailable,
     private readonly currentRevision: () => number = () => 0,
     readonly recent: RecentStates = new RecentStates(),
-    readonly isBarrierOutput = false,
+    private readonly currentPass?: () => number | undefined,
   ) {
     this.#latest = first;
     if (first instanceof State) this.recent.add(first);
@@ -64,6 +64,16 @@ export class Topic {
   /** Revision of the store up to which the latest state is current; 0: unknown. */
   get revision(): number {
     return this.currentRevision();
+  }
+
+  /**
+   * Number of the barrier's pass that the latest state is of, see
+   * `RevisionBarrier`; undefined if the topic is not the output of one. Another
+   * pass may have the same revision, of another history of the store. It
+   * changes only when the topic wakes its subscribers.
+   */
+  get pass(): number | undefined {
+    return this.currentPass?.();
   }
 
   /** Returns the latest or a recent state by its entity tag. */

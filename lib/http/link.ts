@@ -46,6 +46,8 @@ export type ToWorker =
     /** Index of the topic among several of the stream. */
     readonly which?: number;
     readonly revision: number;
+    /** See `Topic.pass`. */
+    readonly pass?: number;
     /** The state that the client has, if it is known. */
     readonly had?: { readonly etag: string; readonly state: WireState };
   }
@@ -63,7 +65,9 @@ export type ToWorker =
     readonly kind: ChangeKind;
     readonly readAt: number | undefined;
     readonly revision: number;
-    /** A string is the message of an error; undefined: only the revision has changed. */
+    /** See `Topic.pass`. */
+    readonly pass?: number;
+    /** A string is the message of an error; undefined: only the revision, or the pass, has changed. */
     readonly state: WireState | string | undefined;
   }
   /** No stream of the worker carries the topic any more. */
@@ -162,6 +166,7 @@ export class WorkerLink {
         topic: linked.id,
         which,
         revision: linked.revision,
+        pass: linked.sentPass,
         had: had && { etag: had.etag, state: linked.writeOutOfBand(had) },
       })
     );
@@ -197,6 +202,7 @@ class LinkedTopic implements Subscriber {
   readonly #writer = new StateWriter();
   #sentSequence = 0;
   #sentRevision = 0;
+  #sentPass?: number;
   #isAcknowledged = true;
   /** Called when the latest state has been sent. */
   readonly #waiting = new Set<() => void>();
@@ -209,10 +215,15 @@ class LinkedTopic implements Subscriber {
 
   /** The revision of the state that was sent last; a later one if that is still the latest state. */
   get revision(): number {
-    const { isBarrierOutput, sequence, revision } = this.topic;
-    return isBarrierOutput || sequence !== this.#sentSequence
+    const { pass, sequence, revision } = this.topic;
+    return pass !== undefined || sequence !== this.#sentSequence
       ? this.#sentRevision
       : revision;
+  }
+
+  /** The pass of the state that was sent last, see `Topic.pass`. */
+  get sentPass(): number | undefined {
+    return this.#sentPass;
   }
 
   /** Calls back when the latest state has been sent; at once if it has. @returns cancels */
@@ -233,13 +244,14 @@ class LinkedTopic implements Subscriber {
   }
 
   wake(): void {
-    const { isBarrierOutput, latest, readAt, revision, sequence } = this.topic;
+    const { latest, pass, readAt, revision, sequence } = this.topic;
     const isNewState = sequence !== this.#sentSequence;
-    const isNewRevision = isBarrierOutput && revision !== this.#sentRevision;
-    if (!this.#isAcknowledged || !isNewState && !isNewRevision) return;
+    const isNewPass = pass !== this.#sentPass;
+    if (!this.#isAcknowledged || !isNewState && !isNewPass) return;
     const kind = this.topic.kindSince(this.#sentSequence);
     this.#sentSequence = sequence;
     this.#sentRevision = revision;
+    this.#sentPass = pass;
     this.#isAcknowledged = false;
     const state = !isNewState
       ? undefined
@@ -252,6 +264,7 @@ class LinkedTopic implements Subscriber {
       kind,
       readAt,
       revision,
+      pass,
       state,
     });
     for (const call of this.#waiting) call();

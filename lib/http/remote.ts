@@ -52,10 +52,11 @@ export class RemoteHandler implements RequestHandler {
         break;
       }
       case "attach": {
-        const { id, topic, revision, had, which } = message;
+        const { id, topic, revision, pass, had, which } = message;
         const remote = this.#topics.get(topic);
         if (remote?.topic === undefined) break;
         remote.revision = revision;
+        remote.pass = pass;
         this.#streams.get(id)?.attach(
           remote.topic,
           had && remote.find(had.etag, had.state),
@@ -103,18 +104,28 @@ class RemoteTopic {
   /** Undefined until the first state has arrived. */
   topic?: Topic;
   revision = 0;
+  /** See {@linkcode Topic.pass}. */
+  pass?: number;
   readonly #reader = new StateReader();
 
   update(
-    { state: wire, kind, readAt, revision }: ToWorker & { type: "state" },
+    { state: wire, kind, readAt, revision, pass }: ToWorker & { type: "state" },
   ): void {
     this.revision = revision;
+    this.pass = pass;
     if (wire === undefined) return this.topic?.notify();
     const state = typeof wire === "string"
       ? new Unavailable(wire)
       : this.#reader.read(wire);
     if (this.topic !== undefined) this.topic.publish(state, kind, readAt);
-    else this.topic = new Topic(state, () => this.revision);
+    else {
+      this.topic = new Topic(
+        state,
+        () => this.revision,
+        undefined,
+        () => this.pass,
+      );
+    }
   }
 
   /** Returns the state with an entity tag; the same object for all streams, so that they share the patches from it. */

@@ -311,4 +311,11 @@ export const FAULTS: readonly Fault[] = [
     text: "watcher.rejected.delete(key);\n    return value;",
     faulty: "return value;",
   },
+  {
+    name: "states are taken for those of one pass by their revision",
+    file: "lib/broadcast/branch.ts",
+    text: "topic !== undefined && topic.pass === pass",
+    faulty:
+      "topic !== undefined && (pass === -1 || topic.revision === open[0]?.cursor.topic?.revision)",
+  },
 ];

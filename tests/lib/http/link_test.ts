@@ -59,6 +59,17 @@ class TestHandler implements RequestHandler {
   }
 }
 
+/** A handler whose topic is the output of a barrier. */
+class BarrierHandler extends TestHandler {
+  pass = 1;
+  override readonly topic = new Topic(
+    State.of("1"),
+    () => this.revision,
+    undefined,
+    () => this.pass,
+  );
+}
+
 /** A stream that records what it gets. */
 class TestListener implements ViewStream {
   readonly heard: string[] = [];
@@ -94,13 +105,12 @@ class TestListener implements ViewStream {
 
 /** Both ends of a link, connected by a real message channel. */
 class Link implements Disposable {
-  readonly handler = new TestHandler();
   readonly remote: RemoteHandler;
   /** Types of all messages to the worker. */
   readonly sent: string[] = [];
   readonly #channel = new MessageChannel();
 
-  constructor() {
+  constructor(readonly handler = new TestHandler()) {
     const { port1, port2 } = this.#channel;
     const link = new WorkerLink(this.handler, (message) => {
       this.sent.push(message.type);
@@ -165,6 +175,20 @@ Deno.test("link: a state is sent once for all streams of a worker", async () => 
   await heard(two.listener, "failed: no more");
   await heard(one.listener, "lost delete");
   assertEquals(link.sent.filter((type) => type === "state").length, 3);
+});
+
+Deno.test("link: a worker hears of a pass of the same revision, which is of another history", async () => {
+  const handler = new BarrierHandler();
+  using link = new Link(handler);
+  const { listener } = await link.watch();
+  await heard(listener, "1 delete");
+  handler.pass++;
+  handler.topic.notify();
+  await eventually(
+    "the pass is another one",
+    () => listener.topic?.pass === 2 || undefined,
+  );
+  assertEquals(listener.topic?.revision, 1);
 });
 
 Deno.test("link: a state keeps the time when its change was read", async () => {
