@@ -14,6 +14,48 @@ export const SEARCH = "search";
 /** Results, wherever they are on the page. */
 const RESULTS = ".found a";
 
+/** What a key does. */
+export type KeyAction =
+  | { readonly action: "search" | "field" | "open" | "leave" }
+  | { readonly action: "result"; readonly index: number };
+
+/** Where a key is pressed. */
+export interface KeyContext {
+  /** The first part of the view's path. */
+  readonly view: string;
+  /** Whether keys are text there. */
+  readonly isEditable: boolean;
+  readonly isInSearch: boolean;
+  /** How many results there are, and which has the focus; -1: none. */
+  readonly results: number;
+  readonly focused: number;
+}
+
+/** The action of a key; undefined: it is left to the browser. */
+export function keyAction(
+  key: string,
+  { focused, isEditable, isInSearch, results, view }: KeyContext,
+): KeyAction | undefined {
+  if (key === "/" && !isEditable) return { action: "search" };
+  if (view !== "search") return undefined;
+  if (key === "Escape" && (isInSearch || !isEditable)) {
+    return { action: "leave" };
+  }
+  if (!isInSearch && focused === -1) return undefined;
+  switch (key) {
+    case "Enter":
+      // On a result the browser opens it.
+      return isInSearch && results > 0 ? { action: "open" } : undefined;
+    case "ArrowDown":
+      return { action: "result", index: Math.min(focused + 1, results - 1) };
+    case "ArrowUp":
+      return focused > 0
+        ? { action: "result", index: focused - 1 }
+        : { action: "field" };
+  }
+  return undefined;
+}
+
 export function useKeys(route: Route): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -32,50 +74,44 @@ function handle(
   route: Route,
 ): boolean {
   const field = document.getElementById(SEARCH);
-  const isInField = target === field;
-  if (key === "/" && !isEditable(target)) {
-    field?.focus();
-    if (field instanceof HTMLInputElement) field.select();
-    return true;
-  }
-  if (route.path[0] !== "search") return false;
-  const results = [...document.querySelectorAll<HTMLElement>(RESULTS)];
-  const at = results.findIndex((one) => one === target);
-  if (!isInField && at === -1) return key === "Escape" && leave(route);
-  switch (key) {
-    case "Escape":
-      return leave(route);
-    case "Enter":
-      if (!isInField || results[0] === undefined) return false;
+  const [view = ""] = route.path;
+  const results = view === "search"
+    ? [...document.querySelectorAll<HTMLElement>(RESULTS)]
+    : [];
+  const action = keyAction(key, {
+    view,
+    isEditable: target instanceof HTMLElement &&
+      target.matches("input, select, textarea, [contenteditable]"),
+    isInSearch: target === field,
+    results: results.length,
+    focused: results.findIndex((one) => one === target),
+  });
+  switch (action?.action) {
+    case "search":
+      field?.focus();
+      if (field instanceof HTMLInputElement) field.select();
+      break;
+    case "field":
+      field?.focus();
+      break;
+    case "result":
+      results[action.index]?.focus();
+      break;
+    case "open":
       // The view that is opened gets the focus.
       blur();
-      results[0].click();
-      return true;
-    case "ArrowDown":
-      results[at + 1]?.focus();
-      return true;
-    case "ArrowUp":
-      (results[at - 1] ?? field)?.focus();
-      return true;
+      results[0]?.click();
+      break;
+    case "leave":
+      blur();
+      if (route.entry.hasPrevious) history.back();
+      else location.hash = href([]);
+      break;
   }
-  return false;
-}
-
-/** Returns to the view before the search. */
-function leave({ entry }: Route): true {
-  blur();
-  if (entry.hasPrevious) history.back();
-  else location.hash = href([]);
-  return true;
+  return action !== undefined;
 }
 
 function blur(): void {
   const { activeElement } = document;
   if (activeElement instanceof HTMLElement) activeElement.blur();
-}
-
-/** Whether keys are text there. */
-function isEditable(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement &&
-    target.matches("input, select, textarea, [contenteditable]");
 }
