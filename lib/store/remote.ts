@@ -27,7 +27,7 @@ const BATCH_WINDOW = 20;
 /** Time between two checks while somebody waits for one, in ms. */
 const RETRY_INTERVAL = 250;
 
-/** Time before a store is asked again for a prefix that it refused, in ms. */
+/** Time before a refused prefix is read again, in ms. */
 export const REFUSED_RETRY = 5_000;
 
 /** A caller that waits for a freshness check. */
@@ -361,7 +361,7 @@ export abstract class RemoteStore<
     }
   }
 
-  /** Tells the reader, and who waits, up to which revision all was delivered. @param at when the check began */
+  /** Delivers progress, and resolves who waits for a check that began by then. @param at when this check began */
   #answerWaiters(watch: W, at: number): void {
     const revision = watch.reportProgress();
     if (revision === undefined) return;

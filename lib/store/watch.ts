@@ -8,7 +8,7 @@ export type KeyRevisions = Pick<Inventory, "revision" | "keys">;
 export interface WatchRun {
   /**
    * The header that the connection was opened with; absent when the prefix has
-   * to be read anew, or its reader came later.
+   * to be read again, or its reader came later.
    */
   readonly header?: ResponseHeader;
   /** The number of the store's history, see {@linkcode Snapshot}. */
@@ -66,12 +66,12 @@ export abstract class PrefixWatch<C extends Connection = Connection> {
   /** Everything up to this revision was delivered; undefined: a snapshot is needed. */
   abstract get completeRevision(): number | undefined;
 
-  /** Whether there was ever a key, which tells this history from another one. */
+  /** Whether there is a last known event, which identifies the history. */
   abstract get hasCheckpoint(): boolean;
 
   /**
    * Delivers changes on a connection. Returns when the prefix has to be read
-   * anew, or at the end of the connection or the watch.
+   * again, or at the end of the connection or the watch.
    *
    * @throws {AccessDenied} when this login may not read the prefix
    * @throws {Error} when the connection is of no use
@@ -91,8 +91,7 @@ export abstract class PrefixWatch<C extends Connection = Connection> {
   }
 
   /**
-   * Tells whether what was delivered can belong to a history. A restored
-   * backup has another cluster id, or counted fewer revisions or elections.
+   * Whether what was delivered can belong to a history. A restored backup has another cluster id, or counted fewer revisions or elections.
    *
    * @param delivered {@linkcode revision} when the header was asked for
    */
@@ -138,7 +137,7 @@ export abstract class PrefixWatch<C extends Connection = Connection> {
     this.#unsettled?.add(key);
   }
 
-  /** To be called with each snapshot: an inventory from before it says nothing. */
+  /** To be called with each snapshot: an inventory that was begun before does not count. */
   protected dropInventory(): void {
     this.#unsettled = undefined;
   }

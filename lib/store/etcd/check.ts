@@ -64,7 +64,7 @@ const NOT_SERVED = "etcd does not serve its watches";
  * what was lost on the way.
  *
  * @param grace time that etcd gets to replay, in ms, where nothing has to come
- * @returns the watches that are confirmed; one that was read anew meanwhile is not
+ * @returns the watches that are confirmed; one that was read again meanwhile is not
  * @throws {MissedChange} when a watch did not deliver a change
  * @throws {Error} when etcd does not answer, or has another history
  */
@@ -254,7 +254,7 @@ export class Replay implements WatchSink {
     return watches;
   }
 
-  /** The watches that were not read anew meanwhile. The others are confirmed at the next check. */
+  /** The watches that were not read again meanwhile. The others are confirmed at the next check. */
   get #unchanged(): EtcdWatch[] {
     return [...this.#confirmedBefore].filter(([watch, before]) =>
       watch.isLive && watch.confirmedRevision === before

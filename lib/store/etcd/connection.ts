@@ -138,7 +138,7 @@ export class EtcdConnection extends Connection {
 
   /**
    * Watches a range from a revision on. Resolves when etcd has confirmed the
-   * watch, or refused it, which the sink is told.
+   * watch, or refused it; the sink gets the reason.
    *
    * @returns stops the watch
    * @throws when the connection ends before
@@ -184,7 +184,7 @@ export class EtcdConnection extends Connection {
   ): Promise<boolean> {
     if (this.#token.dropIfRefused(token, refusal)) return true;
     if (!(refusal instanceof AccessDenied)) return false;
-    // Before 3.4.22, etcd answers the same for an expired token. A read tells.
+    // Before 3.4.22, etcd answers the same for an expired token. A read shows which it is.
     await this.currentRevision(key).catch(() => {});
     return token !== await this.#token.current();
   }

@@ -28,7 +28,7 @@ export class Diagnosis {
   readonly #findings = new Map<string, string>();
   /** Endpoints that are being probed. */
   readonly #probing = new Set<string>();
-  /** Counts {@linkcode clear}: a probe from before it says nothing. */
+  /** Counts {@linkcode clear}: a probe from before it does not count. */
   #generation = 0;
 
   /**

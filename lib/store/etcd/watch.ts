@@ -9,7 +9,7 @@ import { rangeOf } from "./range.ts";
 /** A revision that put more bytes than this is not replayed for a check only. */
 const MAX_REPLAYED_BYTES = 64 * 1024;
 
-/** The last known change of a prefix, which tells its history from another one. */
+/** The last known change of a prefix, which identifies the history. */
 export interface Checkpoint extends KeyChange {
   readonly revision: number;
 }

@@ -22,7 +22,7 @@ const NOT_SERVED = "etcd does not serve its watches";
  * silent, a member that is cut off from the others, and an event that was lost.
  *
  * @param grace time that an event gets after the headers of its poll, in ms
- * @returns the watches that are confirmed; one that is being read anew is not
+ * @returns the watches that are confirmed; one that is being read again is not
  * @throws {Error} when etcd does not answer, or has another history
  */
 export async function check(
@@ -109,7 +109,7 @@ async function checkWatch(
 /**
  * Tells whether etcd has the history that a watch was delivered from: looks for
  * the last known event in etcd's history, or else at its key. Makes the watch
- * forget what it delivered where neither tells.
+ * forget what it delivered where neither shows it.
  *
  * @param grace time that an event gets after the headers of its poll, in ms
  * @throws when that cannot be found out

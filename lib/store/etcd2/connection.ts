@@ -20,7 +20,7 @@ import { CHUNK_TIMEOUT, HttpRequest, Poll, TIMEOUT } from "./request.ts";
 
 /**
  * Limit for a subtree, in bytes, and what a key counts for besides its JSON, as
- * it takes more than that in memory. Whole clusters are some 100 MB.
+ * it takes more than that in memory. A cluster's state is some 100 MB.
  */
 const MAX_LIST = 256 * 1024 * 1024;
 const KEY_COST = 512;
@@ -105,7 +105,7 @@ export class Etcd2Connection extends Connection {
     return { header, version };
   }
 
-  /** Asks for a key as this member knows it. @throws when etcd does not answer */
+  /** Reads a key as this member knows it. @throws when etcd does not answer */
   async ping(key: string): Promise<void> {
     const { nodes } = await this.#read(key, "", TIMEOUT);
     for await (const _ of nodes);

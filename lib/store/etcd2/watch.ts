@@ -6,7 +6,7 @@ import type { Etcd2Connection, Listing } from "./connection.ts";
 import { checksum, type Event, type KeyVersion } from "./messages.ts";
 import type { Poll } from "./request.ts";
 
-/** The last known change of a prefix, which tells its history from another one. */
+/** The last known change of a prefix, which identifies the history. */
 export interface Checkpoint {
   readonly key: string;
   readonly revision: number;

@@ -120,6 +120,6 @@ export class ZooKeeperStore
     const now = performance.now();
     this.#distrustedSince ??= now;
     if (now - this.#distrustedSince >= DISTRUST_TIME) return;
-    throw new Error("ZooKeeper has not heard of its cluster's last election");
+    throw new Error("ZooKeeper does not know of its cluster's last election");
   }
 }

@@ -6,7 +6,7 @@ const CONCURRENCY = 128;
 
 /**
  * Limit for one walk, in bytes, and what a znode counts for besides its data,
- * as it takes more than that in memory. Whole clusters are some 100 MB.
+ * as it takes more than that in memory. A cluster's state is some 100 MB.
  */
 const MAX_WALK = 256 * 1024 * 1024;
 const ZNODE_COST = 512;

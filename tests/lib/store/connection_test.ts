@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { errorMessage } from "../../../lib/store/connection.ts";
 
-Deno.test("line: what fetch says is the same each time", () => {
+Deno.test("error message: fetch's errors are the same each time", () => {
   const at =
     "error sending request from 127.0.0.1:46852 for https://127.0.0.1:2379/v2/keys/ (127.0.0.1:2379): ";
   const cases = [
@@ -36,7 +36,7 @@ Deno.test("line: what fetch says is the same each time", () => {
   }
 });
 
-Deno.test("line: there is always something", () => {
+Deno.test("error message: never empty", () => {
   const nothing = "the connection could not be made";
   assertEquals(
     errorMessage(

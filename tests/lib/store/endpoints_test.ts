@@ -42,7 +42,7 @@ const USED = new Map(
   ]),
 );
 
-Deno.test("endpoints: whenever a connection ends, another one is used, and what was wrong is known", async () => {
+Deno.test("endpoints: whenever a connection ends, another one is used, and the error is reported", async () => {
   const ends = new Map(ENDS);
   for (const revision of USED.keys()) {
     ends.set(
@@ -72,7 +72,7 @@ Deno.test("endpoints: whenever a connection ends, another one is used, and what 
   }));
 });
 
-Deno.test("endpoints: whenever they are left, no connection stays open, and they may be kept again", async () => {
+Deno.test("endpoints: whenever the signal aborts, no connection stays open, and another call connects again", async () => {
   for (let count = 0; count < MANY; count++) {
     let abort = new AbortController();
     const { endpoints, made, keep } = keeping(() => {
@@ -89,7 +89,7 @@ Deno.test("endpoints: whenever they are left, no connection stays open, and they
   }
 });
 
-Deno.test("endpoints: one that failed is tried last, and what is wrong is forgotten when all is followed", async () => {
+Deno.test("endpoints: a failed endpoint is tried last, and errors are cleared when all watches run", async () => {
   const tried = new Set<string>();
   const abort = new AbortController();
   const endpoints = new Endpoints<FakeConnection>(["one", "two"], {
@@ -136,7 +136,7 @@ function dialing(
   return { dialed, made, failures };
 }
 
-Deno.test("dial: a connection that ends while it is opened is a failure, and another one is made", async () => {
+Deno.test("dial: a connection that ends while it is opened is a failure, and the endpoint is tried again", async () => {
   await Promise.all(Array.from(ENDS, async ([when, end]) => {
     const { dialed, made, failures } = dialing(
       ["one"],
@@ -155,7 +155,7 @@ Deno.test("dial: a connection that ends while it is opened is a failure, and ano
   }));
 });
 
-Deno.test("dial: whenever it is given up, no connection stays open", async () => {
+Deno.test("dial: whenever the signal aborts, no connection stays open", async () => {
   for (let count = 0; count < MANY; count++) {
     const abort = new AbortController();
     const { dialed, made } = dialing(["one", "two"], () => {
@@ -175,7 +175,7 @@ Deno.test("dial: whenever it is given up, no connection stays open", async () =>
   assertEquals([await dialed, made], [undefined, []]);
 });
 
-Deno.test("dial: an endpoint that says nothing delays no other, and is left when another one answers", async () => {
+Deno.test("dial: a silent endpoint delays no other, and is dropped when another one answers", async () => {
   const { dialed, made, failures } = dialing(
     ["silent", "refuses", "works"],
     ({ endpoint }) =>

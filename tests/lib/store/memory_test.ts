@@ -6,7 +6,7 @@ import { MemoryHarness } from "./memory.ts";
 
 testConformance("memory", () => Promise.resolve(new MemoryHarness()));
 
-Deno.test("memory: the content that it starts with is in the first snapshot", async () => {
+Deno.test("memory: the first snapshot has the initial content", async () => {
   const store = new MemoryStore(
     parseContent('{"/a/1": "x", "__proto__": "y"}'),
   );

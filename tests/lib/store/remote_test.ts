@@ -144,7 +144,7 @@ const MOMENTS = STAGES.flatMap((stage) =>
   Array.from({ length: 12 }, (_, count) => ({ stage, count }))
 );
 
-Deno.test("a remote store: whenever a connection ends, all is followed by another one, and proven", async () => {
+Deno.test("remote store: whenever a connection ends, all watches run on another one, and are confirmed", async () => {
   await Promise.all(MOMENTS.map(async ({ stage, count }) => {
     const when = `${count} microtasks after: ${stage}`;
     let isDone = false;
@@ -178,7 +178,7 @@ Deno.test("a remote store: whenever a connection ends, all is followed by anothe
   }));
 });
 
-Deno.test("a remote store: whenever its reader leaves, no connection stays open, and the next one is served", async () => {
+Deno.test("remote store: whenever its reader leaves, no connection stays open, and the next reader is served", async () => {
   await Promise.all(MOMENTS.map(async ({ stage, count }) => {
     const when = `${count} microtasks after: ${stage}`;
     const left = new ListenedSignal();
@@ -206,7 +206,7 @@ Deno.test("a remote store: whenever its reader leaves, no connection stays open,
   }));
 });
 
-Deno.test("a remote store: a prefix that is added is followed once, whatever the connection is doing", async () => {
+Deno.test("remote store: an added watch runs once, whatever the connection is doing", async () => {
   await Promise.all(MOMENTS.map(async ({ stage, count }) => {
     const when = `${count} microtasks after: ${stage}`;
     const abort = new AbortController();
@@ -229,7 +229,7 @@ Deno.test("a remote store: a prefix that is added is followed once, whatever the
   }));
 });
 
-Deno.test("a remote store: in another history nothing is as old, or as new, as in the one before", async () => {
+Deno.test("remote store: each history has its own age", async () => {
   const store = new FakeStore(() => {});
   const abort = new AbortController();
   const items = read(store.watch("/a/", abort.signal));
@@ -249,7 +249,7 @@ Deno.test("a remote store: in another history nothing is as old, or as new, as i
   await items;
 });
 
-Deno.test("a remote store: who reads no more is forgotten by the signal", async () => {
+Deno.test("remote store: a reader that left leaves no listener on the signal", async () => {
   const store = new FakeStore(() => {});
   const listened = new ListenedSignal();
   for (let i = 0; i < 3; i++) {
@@ -262,7 +262,7 @@ Deno.test("a remote store: who reads no more is forgotten by the signal", async 
   );
 });
 
-Deno.test("a remote store: a check that outlasts its connection proves nothing of the next history", async () => {
+Deno.test("remote store: a check that outlasts its connection confirms nothing of the next history", async () => {
   const late = Promise.withResolvers<void>();
   const checked = Promise.withResolvers<void>();
   class LateStore extends FakeStore {
@@ -290,7 +290,7 @@ Deno.test("a remote store: a check that outlasts its connection proves nothing o
   await items;
 });
 
-Deno.test("a remote store: one reader that leaves costs the others no connection", async () => {
+Deno.test("remote store: a reader that leaves does not end the others' connection", async () => {
   await Promise.all(MOMENTS.map(async ({ stage, count }) => {
     const when = `${count} microtasks after: ${stage}`;
     const left = new AbortController();

@@ -29,7 +29,7 @@ Deno.test("etcd: all watches share one connection", async () => {
   assertEquals(proxy.connections, 1);
 });
 
-Deno.test("etcd: of several endpoints one that works is found", async () => {
+Deno.test("etcd: finds the endpoint that works", async () => {
   await using etcd = await TestEtcd.start();
   await etcd.write({ "/a/1": "x" });
   const store = new EtcdStore([
@@ -103,7 +103,7 @@ Deno.test("etcd: a login, with a right to one subtree only", async () => {
   assertEquals(nothing.items, []);
 });
 
-Deno.test("etcd: a connection makes no failed call again", async () => {
+Deno.test("etcd: a connection retries no failed call", async () => {
   let calls = 0;
   const server = new Http2Server(
     { hostname: "127.0.0.1", port: 0 },

@@ -10,7 +10,7 @@ import { TestEtcd } from "../../../util/etcd.ts";
 import { eventually } from "../../../util/process.ts";
 import { viaProxy } from "./proxied.ts";
 
-Deno.test("etcd: when history is compacted away, a snapshot follows", async () => {
+Deno.test("etcd: a snapshot follows when history was compacted", async () => {
   await using etcd = await TestEtcd.start();
   const { proxy, store } = viaProxy(etcd);
   await using _proxy = proxy;
@@ -33,7 +33,7 @@ Deno.test("etcd: when history is compacted away, a snapshot follows", async () =
   assertEquals(all.items.at(-1)?.type, "batch");
 });
 
-Deno.test("etcd: when the first revision that is not known is compacted, what it removed is not missed", async () => {
+Deno.test("etcd: a removal at the first unknown revision is not missed when that is compacted", async () => {
   await using etcd = await TestEtcd.start();
   const { proxy, store } = viaProxy(etcd);
   await using _proxy = proxy;
@@ -112,7 +112,7 @@ Deno.test("etcd: a removal that is compacted at its own revision is not missed",
   }
 });
 
-Deno.test("etcd: after a restored backup all is read anew", async () => {
+Deno.test("etcd: after a restored backup everything is read again", async () => {
   await using etcd = await TestEtcd.start();
   await etcd.write({ "/lain/config/a": "1" });
   const file = await Deno.makeTempFile();
@@ -131,7 +131,7 @@ Deno.test("etcd: after a restored backup all is read anew", async () => {
   await Deno.remove(file);
 });
 
-Deno.test("etcd: a removal that is compacted before it was proven does not have to come again", async () => {
+Deno.test("etcd: a removal that is compacted before it was confirmed need not be replayed", async () => {
   await using etcd = await TestEtcd.start();
   await etcd.write({ "/lain/config/a": "1", "/lain/config/b": "1" });
   const store = new EtcdStore([etcd.endpoint], { checkEvery: 1_500 });

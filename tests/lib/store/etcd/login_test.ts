@@ -77,7 +77,7 @@ const SAYS = [
   "rpc error: code = PermissionDenied desc = etcdserver: permission denied",
 ] as const;
 
-Deno.test("etcd login: a JWT that expires is replaced without a break", async () => {
+Deno.test("etcd login: an expired JWT is replaced without a gap", async () => {
   using logged = new Logged();
   await using key = await makeTokenKey();
   await using etcd = await TestEtcd.start({
@@ -161,7 +161,7 @@ for (const kind of ["simple", "JWT"] as const) {
   });
 }
 
-Deno.test("etcd login: a connection that is made anew needs no other login", async () => {
+Deno.test("etcd login: another connection uses the same token", async () => {
   await using etcd = await TestEtcd.start();
   await etcd.write({ "/a/1": "", "/b/1": "" });
   await etcd.authenticate(PREFIXES);

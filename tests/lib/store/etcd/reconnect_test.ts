@@ -4,7 +4,7 @@ import { TestEtcd } from "../../../util/etcd.ts";
 import { eventually } from "../../../util/process.ts";
 import { viaProxy } from "./proxied.ts";
 
-Deno.test("etcd: after a cut there is one more connection, not one that nobody uses", async () => {
+Deno.test("etcd: after a cut there is one more connection, and no unused one", async () => {
   await using etcd = await TestEtcd.start();
   await etcd.write({ "/a/0": "x" });
   const { proxy, store } = viaProxy(etcd);

@@ -12,7 +12,7 @@ import { told } from "../../../util/items.ts";
 import { eventually } from "../../../util/process.ts";
 import { viaProxy } from "./proxied.ts";
 
-Deno.test("etcd: after a cut, batches go on after the last revision", async () => {
+Deno.test("etcd: after a cut, batches continue after the last revision", async () => {
   await using etcd = await TestEtcd.start();
   const { proxy, store } = viaProxy(etcd);
   await using _proxy = proxy;
@@ -31,7 +31,7 @@ Deno.test("etcd: after a cut, batches go on after the last revision", async () =
   assertEquals(all.items.slice(1).every(({ type }) => type === "batch"), true);
 });
 
-Deno.test("etcd: when the connection is lost amid the pages of a snapshot, another one follows", async () => {
+Deno.test("etcd: a connection that ends within a snapshot's pages is followed by another snapshot", async () => {
   await using etcd = await TestEtcd.start();
   const { proxy, store } = viaProxy(etcd);
   await using _proxy = proxy;
@@ -57,7 +57,7 @@ Deno.test("etcd: when the connection is lost amid the pages of a snapshot, anoth
   abort.abort();
 });
 
-Deno.test("etcd: a restart is survived, and writes before it are not repeated", async () => {
+Deno.test("etcd: after a restart no change is missing and none is repeated", async () => {
   await using etcd = await TestEtcd.start();
   const store = new EtcdStore([etcd.endpoint]);
   await using all = new Collector(store, "/a/");
@@ -119,7 +119,7 @@ Deno.test("etcd: a restart costs a fleet five small reads each, whatever the sta
   }
 });
 
-Deno.test("etcd: a member that stops serving has not made a watch miss anything", async () => {
+Deno.test("etcd: a member that stops serving does not count as a missed change", async () => {
   await using etcd = await TestEtcd.start();
   const { proxy, store } = viaProxy(etcd, 100);
   await using _ = proxy;

@@ -4,7 +4,7 @@ import { EtcdConnection } from "../../../../lib/store/etcd/connection.ts";
 import "../../../../lib/store/etcd/sockets.ts";
 import { eventually } from "../../../util/process.ts";
 
-Deno.test("sockets: what listened to an HTTP/2 session that is over is let go of, of one that is not it is not", async () => {
+Deno.test("sockets: the listeners of an ended HTTP/2 session are removed, and no others", async () => {
   const server = http2.createServer();
   const { promise, resolve } = Promise.withResolvers<void>();
   server.listen(0, "127.0.0.1", resolve);
@@ -27,7 +27,7 @@ Deno.test("sockets: what listened to an HTTP/2 session that is over is let go of
   await new Promise((resolve) => server.close(resolve));
 });
 
-Deno.test("sockets: a connection that was closed leaves no socket open to a server that says nothing", async () => {
+Deno.test("sockets: a closed connection to a silent server leaves no socket open", async () => {
   await Promise.all(["http", "https"].map(async (scheme) => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const silent = `127.0.0.1:${listener.addr.port}`;

@@ -95,7 +95,7 @@ Deno.test("etcd: an inventory names every key and the revision that wrote it", a
   });
 });
 
-Deno.test("etcd: a change that a watch loses is found, and all is read anew", async () => {
+Deno.test("etcd: a change that a watch loses is noticed, and everything is read again", async () => {
   await using etcd = await TestEtcd.start();
   await etcd.write({ "/lain/config/a": "1" });
   const { proxy, store } = viaProxy(etcd, 100);

@@ -39,14 +39,14 @@ class Issuer {
   }
 }
 
-Deno.test("token: one login serves all calls, also the first ones at a time", async () => {
+Deno.test("token: one login serves all calls, also simultaneous first ones", async () => {
   const etcd = new Issuer();
   const calls = await Promise.all([etcd.call(), etcd.call()]);
   assertEquals([...calls, await etcd.call()], Array(3).fill("token 1"));
   assertEquals(etcd.logins, 1);
 });
 
-Deno.test("token: one that is refused is replaced once, whoever finds out", async () => {
+Deno.test("token: a refused token is replaced once, by whichever call", async () => {
   const etcd = new Issuer();
   await etcd.call();
   for (
@@ -70,7 +70,7 @@ Deno.test("token: one that is refused is replaced once, whoever finds out", asyn
   );
 });
 
-Deno.test("token: while authentication is off there is none, and etcd is not asked again", async () => {
+Deno.test("token: while authentication is off there is none, and no login is tried again", async () => {
   const etcd = new Issuer();
   etcd.isOff = true;
   assertEquals([await etcd.call(), await etcd.call()], [undefined, undefined]);
@@ -82,7 +82,7 @@ Deno.test("token: while authentication is off there is none, and etcd is not ask
   assertEquals(await etcd.call(), "token 2");
 });
 
-Deno.test("token: who has a certificate and no token is refused what the certificate's name may not read", async () => {
+Deno.test("token: a call with a certificate and without a token is refused by the certificate's name", async () => {
   const etcd = new Issuer();
   etcd.isOff = true;
   await etcd.call();
@@ -98,7 +98,7 @@ Deno.test("token: who has a certificate and no token is refused what the certifi
   assertEquals(etcd.logins, 2);
 });
 
-Deno.test("token: what is refused again and again, and other errors, end a call", async () => {
+Deno.test("token: repeated refusals, and other errors, end a call", async () => {
   const etcd = new Issuer();
   let calls = 0;
   const refuse = (error: Error) => () => {
@@ -115,7 +115,7 @@ Deno.test("token: what is refused again and again, and other errors, end a call"
   assertEquals(calls, 5);
 });
 
-Deno.test("token: a login that is refused is tried again at the next call", async () => {
+Deno.test("token: a refused login is tried again at the next call", async () => {
   let isRight = false;
   const token = new Token(() =>
     isRight ? Promise.resolve("x") : Promise.reject(new Error("not you"))
@@ -126,7 +126,7 @@ Deno.test("token: a login that is refused is tried again at the next call", asyn
   assertEquals(await call(), "x");
 });
 
-Deno.test("token: connections share it, but do not wait for each other", async () => {
+Deno.test("token: connections share it, and do not wait for each other's login", async () => {
   using logged = new Logged();
   const etcd = new Issuer();
   const shared = etcd.shared;

@@ -45,7 +45,7 @@ function snapshot(revision: number, pages: Pages = []): Snapshot {
 
 const revisions = (items: readonly Told[]) => items.map((one) => one.revision);
 
-Deno.test("etcd watch: what is replayed is delivered once, also after it was proven", async () => {
+Deno.test("etcd watch: a replayed revision is delivered once, also after it was confirmed", async () => {
   const items = await delivered((watch) => {
     assertEquals(watch.deliver(batch(6)), true);
     assertEquals(watch.deliver(batch(8)), true);
@@ -57,7 +57,7 @@ Deno.test("etcd watch: what is replayed is delivered once, also after it was pro
   assertEquals(revisions(items), [6, 8, 10]);
 });
 
-Deno.test("etcd watch: what comes after what followed it, or after it was thought to be proven, was missed", async () => {
+Deno.test("etcd watch: a revision that comes out of order, or after it was confirmed, was missed", async () => {
   const items = await delivered((watch) => {
     assertEquals(watch.deliver(batch(8)), true);
     assertEquals(watch.deliver(batch(7)), false);
@@ -81,7 +81,7 @@ Deno.test("etcd watch: another history is one with another id, fewer elections o
   });
 });
 
-Deno.test("etcd watch: a revision is only asked for again when it is small", async () => {
+Deno.test("etcd watch: only a small revision can be replayed", async () => {
   await delivered((watch) => {
     assertEquals(watch.checkpoint, undefined);
     watch.deliver(batch(6));
@@ -93,7 +93,7 @@ Deno.test("etcd watch: a revision is only asked for again when it is small", asy
   });
 });
 
-Deno.test("etcd watch: an inventory names what changed since it was begun, and is void after a snapshot", async () => {
+Deno.test("etcd watch: an inventory has the keys that changed since it was begun, and is dropped after a snapshot", async () => {
   const keys = new Map([["/a/1", 6]]);
   const items = await delivered((watch) => {
     watch.deliver(batch(6));
@@ -142,7 +142,7 @@ function entry(key: string, revision: number): Entry {
   return { key, revision, value: new TextEncoder().encode(`${revision}`) };
 }
 
-Deno.test("etcd watch: a snapshot is proven when it was taken whole, and marks its newest key", async () => {
+Deno.test("etcd watch: a snapshot is confirmed when all pages were read, and its newest key is the checkpoint", async () => {
   const pages = [
     [entry("/a/1", 3), entry("/a/2", 8)],
     [entry("/a/3", 8), entry("/a/4", 5)],
@@ -156,7 +156,7 @@ Deno.test("etcd watch: a snapshot is proven when it was taken whole, and marks i
   ]);
 });
 
-Deno.test("etcd watch: a snapshot of which a page fails, or that its reader leaves, is none", async () => {
+Deno.test("etcd watch: a snapshot with a failed page, or whose reader left, does not count", async () => {
   async function* failing() {
     yield [entry("/a/1", 3)];
     await Promise.reject(new Error("cut"));

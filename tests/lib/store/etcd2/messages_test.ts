@@ -37,7 +37,7 @@ function read(text: string, size: number): Node[] {
   return nodes;
 }
 
-Deno.test("etcd2 leaves: the keys of a tree, however it is cut", () => {
+Deno.test("etcd2 nodes: the keys of a tree, in any chunks", () => {
   for (let size = 1; size < TREE.length; size++) {
     assertEquals(read(TREE, size), [
       { key: "/a/1", isDirectory: false, value: VALUE, index: 7 },
@@ -46,11 +46,11 @@ Deno.test("etcd2 leaves: the keys of a tree, however it is cut", () => {
   }
 });
 
-Deno.test("etcd2 leaves: a directory alone holds nothing", () => {
+Deno.test("etcd2 nodes: an empty directory has no keys", () => {
   assertEquals(read('{"action":"get","node":{"dir":true}}\n', 5), []);
 });
 
-Deno.test("etcd2 leaves: what is cut off, goes on, or is none of etcd's is told", () => {
+Deno.test("etcd2 nodes: a response that is cut off, too long or not etcd's is an error", () => {
   assertThrows(() => read(TREE.slice(0, -1), 99), Error, "cut off");
   assertThrows(() => read("", 99), Error, "cut off");
   assertThrows(() => read(TREE + TREE, 99), Error, "after its end");

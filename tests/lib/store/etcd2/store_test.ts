@@ -21,7 +21,7 @@ testConformance("etcd v2", async () => {
   };
 });
 
-Deno.test("etcd v2: history is overrun, in a quiet subtree and in a busy one", async () => {
+Deno.test("etcd v2: history that is overrun, in a quiet subtree and in a busy one", async () => {
   await using etcd = await TestEtcd.start({ store: "etcd2" });
   await etcd.write({ "/a/1": "x", "/b/1": "x" });
   await using proxy = new Proxy(etcd.endpoint);
@@ -105,7 +105,7 @@ Deno.test("etcd v2: directories and keys are removed, expire, are refreshed, or 
   assertEquals(all.types.filter((type) => type === "snapshot").length, 1);
 });
 
-Deno.test("etcd v2: after a cut or a restart, batches go on after the last one", async () => {
+Deno.test("etcd v2: after a cut or a restart, batches continue after the last one", async () => {
   await using etcd = await TestEtcd.start({ store: "etcd2" });
   await using proxy = new Proxy(etcd.endpoint);
   const store = new Etcd2Store([proxy.url]);
@@ -157,7 +157,7 @@ Deno.test("etcd v2: an older copy of the data is another history, however much i
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("etcd v2: an older copy in which nothing but the store's index differs is another history", async () => {
+Deno.test("etcd v2: an older copy with another index only is another history", async () => {
   await using etcd = await TestEtcd.start({ store: "etcd2" });
   await etcd.write({ "/a/1": "x" });
   const folder = await Deno.makeTempDir();
@@ -176,7 +176,7 @@ Deno.test("etcd v2: an older copy in which nothing but the store's index differs
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("etcd v2: a change that gets lost on its way is asked for again, and counted", async () => {
+Deno.test("etcd v2: a lost change is polled for again, and counted", async () => {
   await using etcd = await TestEtcd.start({ store: "etcd2" });
   await etcd.write({ "/a/1": "1" });
   await using proxy = new Proxy(etcd.endpoint);
@@ -203,7 +203,7 @@ Deno.test("etcd v2: a change that gets lost on its way is asked for again, and c
   assertEquals([store.status.missed, store.status.reconnects], [1, 0]);
 });
 
-Deno.test("etcd v2: an inventory tells of a change that was falsified on its way", async () => {
+Deno.test("etcd v2: an inventory shows a change that was falsified", async () => {
   await using etcd = await TestEtcd.start({ store: "etcd2" });
   await using proxy = new Proxy(etcd.endpoint);
   let isDone = false;
@@ -232,7 +232,7 @@ Deno.test("etcd v2: an inventory tells of a change that was falsified on its way
   assertEquals(inventory.keys, new Map([["/a/new1", index]]));
 });
 
-Deno.test("etcd v2: of several endpoints one that works is found", async () => {
+Deno.test("etcd v2: finds the endpoint that works", async () => {
   await using etcd = await TestEtcd.start({ store: "etcd2" });
   await using without = await TestEtcd.start();
   await etcd.write({ "/a/1": "x" });
@@ -293,7 +293,7 @@ Deno.test("etcd v2: TLS with a CA and a client certificate, and a login", async 
   assertEquals(nothing.items, []);
 });
 
-Deno.test("etcd v2: a login does no harm while authentication is off, and is there when it is on", async () => {
+Deno.test("etcd v2: a login is ignored while authentication is off, and used when it is on", async () => {
   using logged = new Logged();
   await using etcd = await TestEtcd.start({ store: "etcd2" });
   const store = new Etcd2Store([etcd.endpoint], {
@@ -378,7 +378,7 @@ const HOSTILE: Record<string, [play: Play, problem: RegExp]> = {
   ],
 };
 
-Deno.test("etcd v2: whatever is at the other end, it is said in a line, and tried again", async (t) => {
+Deno.test("etcd v2: any other server is reported in one line, and tried again", async (t) => {
   // One after the other: what has no end would keep the others busy.
   for (const [name, [play, expected]] of Object.entries(HOSTILE)) {
     await t.step(name, async () => {
@@ -416,7 +416,7 @@ Deno.test("etcd v2: an endpoint may be an IPv6 address", async () => {
   await all.holds({ "/a/1": "" });
 });
 
-Deno.test("etcd v2: polls that end at once are made ever less often", async () => {
+Deno.test("etcd v2: polls that end at once are retried with backoff", async () => {
   await using server = new Hostile(
     polls(says(`${HEAD}Content-Length: 0\r\nConnection: close\r\n\r\n`)),
   );

@@ -58,7 +58,7 @@ function told(
   ]);
 }
 
-Deno.test("etcd2 watch: a directory that is gone takes its keys along", async () => {
+Deno.test("etcd2 watch: a removed directory removes its keys", async () => {
   for (const above of ["/a", "/", ""]) {
     const items = await delivered((watch) => {
       watch.deliver(put(6, "/a/2"));
@@ -75,7 +75,7 @@ Deno.test("etcd2 watch: a directory that is gone takes its keys along", async ()
   }
 });
 
-Deno.test("etcd2 watch: what a list would not show makes no batch", async () => {
+Deno.test("etcd2 watch: keys that a list hides make no batch", async () => {
   const items = await delivered((watch) => {
     watch.deliver(directory(false, 6, "/a/b"));
     watch.deliver(directory(true, 7, "/a/bb"));
@@ -90,7 +90,7 @@ Deno.test("etcd2 watch: what a list would not show makes no batch", async () => 
   assertEquals(told(items), [[12, { "/a/1": null }]]);
 });
 
-Deno.test("etcd2 watch: what was proven once is asked for again, and late if it comes then", async () => {
+Deno.test("etcd2 watch: what was confirmed once is polled for again, and counts as missed if it comes then", async () => {
   const items = await delivered((watch) => {
     watch.confirm(header(10));
     assertEquals([watch.nextIndex, watch.completeRevision], [6, 10]);
@@ -116,7 +116,7 @@ Deno.test("etcd2 watch: what was proven once is asked for again, and late if it 
   assertEquals(items.map(({ revision }) => revision), [15, 21, 24, 26, 29]);
 });
 
-Deno.test("etcd2 watch: another history is one with another id, or that counted less", async () => {
+Deno.test("etcd2 watch: another history has another id, or lower counts", async () => {
   await delivered((watch) => {
     watch.deliver(put(8, "/a/1"));
     assertEquals(watch.isSameHistory(header(8)), true);
@@ -132,7 +132,7 @@ Deno.test("etcd2 watch: another history is one with another id, or that counted 
   });
 });
 
-Deno.test("etcd2 watch: a refresh is no difference, another value is one", async () => {
+Deno.test("etcd2 watch: a refreshed TTL is no difference, another value is", async () => {
   const [inventory] = await delivered((watch) => {
     watch.beginInventory();
     const keys = watch.revisionsOf(

@@ -92,7 +92,7 @@ Deno.test("a state file holds what was written, for its owner alone", async () =
   assertEquals([...Deno.readDirSync(file.folder)].length, 1);
 });
 
-Deno.test("what is new is put over what the file holds", async () => {
+Deno.test("a write adds changes to what the file holds", async () => {
   await using file = new StateFile();
   const section = (prefix: string) => ({ prefix, revision: 9, at: 9 });
   await file.write([
@@ -131,7 +131,7 @@ Deno.test("what is new is put over what the file holds", async () => {
   assertEquals(snapshots.get("/b/")?.revision, 7);
 });
 
-Deno.test("a state file that is cut anywhere is found out", async () => {
+Deno.test("a state file that is cut anywhere is refused", async () => {
   await using file = new StateFile();
   await file.write(SMALL);
   const bytes = await Deno.readFile(file.path);
@@ -145,7 +145,7 @@ Deno.test("a state file that is cut anywhere is found out", async () => {
   assertEquals(Object.keys(await file.content()), ["/a/", "/b/"]);
 });
 
-Deno.test("a state file with any bit that is wrong is found out", async () => {
+Deno.test("a state file with any wrong bit is refused", async () => {
   await using file = new StateFile();
   await file.write(SMALL);
   const bytes = await Deno.readFile(file.path);
@@ -166,7 +166,7 @@ Deno.test("a state file with any bit that is wrong is found out", async () => {
   }
 });
 
-Deno.test("what else is no state of this cluster says what it is", async () => {
+Deno.test("any other file is refused with its reason", async () => {
   await using file = new StateFile();
   const reads = (identity: Identity) => loadState(file.path, identity);
   await assertRejects(() => file.content(), BadState, "os error 2");
@@ -256,7 +256,7 @@ Deno.test("a state file of another cluster at the same endpoints is another", as
   await write("two", true);
 });
 
-Deno.test("a link where the file comes into being is not written through", async () => {
+Deno.test("a link at the path of the new file is not followed", async () => {
   await using file = new StateFile();
   await Deno.writeTextFile(`${file.folder}/other`, "as it was");
   await Deno.symlink(`${file.folder}/other`, `${file.path}.new`);

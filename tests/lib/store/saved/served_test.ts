@@ -15,7 +15,7 @@ const SUBTREES = [
   "/lain/deployd/pod_groups/",
 ];
 
-Deno.test("the state of a store out of reach is served, and its age told", async () => {
+Deno.test("the saved state is served with its age while the store cannot be reached", async () => {
   // The last one is of a clock that was set back since.
   for (
     const [age, told] of [[0, "[01]"], [95, "9[56]"], [-3_600, "0"]] as const
@@ -66,7 +66,7 @@ Deno.test("the state of a store out of reach is served, and its age told", async
   }
 });
 
-Deno.test("an empty store takes nothing away of what was saved", async () => {
+Deno.test("an empty store does not replace the saved state", async () => {
   await using folder = new Folder();
   await save(folder, [["/lain/config/a", "1"]], ...SUBTREES);
   const memory = new MemoryStore();

@@ -21,7 +21,7 @@ testConformance("a store that is saved", async () => {
   });
 });
 
-Deno.test("after any history and any restart the file holds what the store does", async (t) => {
+Deno.test("after any changes and restarts the file holds what the store does", async (t) => {
   const seed = Number(Deno.env.get("SEED") ?? Date.now() % 1e9) || 1;
   await t.step(`SEED=${seed}`, async () => {
     await using folder = new Folder();
@@ -60,7 +60,7 @@ Deno.test("after any history and any restart the file holds what the store does"
   });
 });
 
-Deno.test("a watch begins with what was saved, and goes on with what the store says", async () => {
+Deno.test("a watch delivers the saved state, and then what the store delivers", async () => {
   await using folder = new Folder();
   await save(folder, [["/a/1", "one"], ["/b/1", "x"]], "/a/", "/b/");
   const memory = new MemoryStore([["/a/1", "one"], ["/a/2", "two"]]);
@@ -88,7 +88,7 @@ Deno.test("a watch begins with what was saved, and goes on with what the store s
   assertEquals(await folder.saved("/b/"), undefined);
 });
 
-Deno.test("a file that others damage or remove is made anew from the store", async () => {
+Deno.test("a file that is damaged or removed is written again from the store", async () => {
   await using folder = new Folder();
   const memory = new MemoryStore([["/a/1", "one"], ["/b/1", "one"]]);
   const saved = await folder.open(memory);
@@ -122,7 +122,7 @@ Deno.test("a file that others damage or remove is made anew from the store", asy
   await saved.close();
 });
 
-Deno.test("what cannot be written is said, tried again, and not lost", async () => {
+Deno.test("a failed write is reported, retried, and loses nothing", async () => {
   await using folder = new Folder();
   await Deno.remove(folder.path);
   const memory = new MemoryStore([["/a/1", "one"]]);
@@ -160,7 +160,7 @@ Deno.test("what cannot be written is said, tried again, and not lost", async () 
   assertEquals(await folder.saved("/a/"), await contentOf(memory, "/a/"));
 });
 
-Deno.test("what is unchanged is written for its age alone, and not while that is not known", async () => {
+Deno.test("an unchanged state is written to confirm it, and not while that is unknown", async () => {
   await using folder = new Folder();
   const memory = new MemoryStore([["/a/1", "one"]]);
   let age = 0;
@@ -189,7 +189,7 @@ Deno.test("what is unchanged is written for its age alone, and not while that is
   assertEquals((last ?? 0) > Date.now() - 60_000, true);
 });
 
-Deno.test("an empty store is not written over what was saved", async () => {
+Deno.test("an empty store is not saved", async () => {
   await using folder = new Folder();
   await save(folder, [["/a/1", "one"]], "/a/");
   const before = await Deno.readFile(folder.file);
@@ -202,7 +202,7 @@ Deno.test("an empty store is not written over what was saved", async () => {
   assertEquals(await Deno.readFile(folder.file), before);
 });
 
-Deno.test("an empty store in which something happens to no key is not, either", async () => {
+Deno.test("an empty store with batches without changes is not saved, either", async () => {
   await using folder = new Folder();
   await save(folder, [["/a/1", "one"]], "/a/");
   const before = await Deno.readFile(folder.file);
@@ -226,7 +226,7 @@ Deno.test("an empty store in which something happens to no key is not, either", 
   assertEquals(await Deno.readFile(folder.file), before);
 });
 
-Deno.test("a state in which there is nothing is none", async () => {
+Deno.test("an empty saved state is not used", async () => {
   await using folder = new Folder();
   const memory = new MemoryStore([["/a/1", "one"]]);
   const first = await folder.open(memory);
@@ -247,7 +247,7 @@ Deno.test("a state in which there is nothing is none", async () => {
   await second.close();
 });
 
-Deno.test("nothing of another cluster behind the same address is kept", async () => {
+Deno.test("nothing of another cluster at the same address is kept", async () => {
   using logged = new Logged();
   await using folder = new Folder();
   await using one = await TestEtcd.start();

@@ -4,7 +4,7 @@ import { Collector } from "../../../util/collector.ts";
 import { eventually } from "../../../util/process.ts";
 import { TestZooKeeper } from "../../../util/zookeeper.ts";
 
-Deno.test("ZooKeeper: members that know of less elections are believed when all of them do for a while", async () => {
+Deno.test("ZooKeeper: members that know of fewer elections are trusted after a while", async () => {
   const members = await TestZooKeeper.startCluster(3);
   await using stack = new AsyncDisposableStack();
   for (const member of members) stack.use(member);
@@ -35,7 +35,7 @@ Deno.test("ZooKeeper: members that know of less elections are believed when all 
   await eventually("they are not believed", () => {
     assertEquals(
       store.status.problems.some((problem) =>
-        problem === "ZooKeeper has not heard of its cluster's last election"
+        problem === "ZooKeeper does not know of its cluster's last election"
       ),
       true,
     );

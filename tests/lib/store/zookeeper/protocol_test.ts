@@ -28,7 +28,7 @@ Deno.test("ZooKeeper's frames: however a stream is cut, its messages are the sam
   }
 });
 
-Deno.test("ZooKeeper's frames: one that is not whole is known, one that is too long is not begun", () => {
+Deno.test("ZooKeeper's frames: an incomplete frame is known, a too long one is refused", () => {
   const frames = new Frames();
   assertEquals([...frames.push(STREAM.subarray(0, 5))], []);
   assertEquals(frames.isInside, true);
@@ -57,7 +57,7 @@ Deno.test("jute: what is written is read", () => {
   assertEquals(reader.int(), 7);
 });
 
-Deno.test("jute: what is not there is not read, whatever length it claims", () => {
+Deno.test("jute: a field beyond the end of a message is refused, whatever its length", () => {
   const claim = (length: number) =>
     new Writer().int(length).frame().subarray(4);
   assertEquals(new Reader(claim(-1)).copy().length, 0);

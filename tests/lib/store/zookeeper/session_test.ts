@@ -122,7 +122,7 @@ const HOSTILE: Record<string, [play: Play, problem: RegExp]> = {
   "an expired session": [greets(reply(1, -112)), /^the session has expired$/],
 };
 
-Deno.test("ZooKeeper: whatever is at the other end, it is said in a line, and tried again", async (t) => {
+Deno.test("ZooKeeper: any other server is reported in one line, and tried again", async (t) => {
   await Promise.all(
     Object.entries(HOSTILE).map(([name, [play, expected]]) =>
       t.step({
@@ -150,7 +150,7 @@ Deno.test("ZooKeeper: whatever is at the other end, it is said in a line, and tr
   );
 });
 
-Deno.test("ZooKeeper session: nobody listens, a login is refused at once, it is closed", async () => {
+Deno.test("ZooKeeper session: errors of a closed port, a refused login, a closed session", async () => {
   const none = new Session(`127.0.0.1:${freePort()}`, () => {});
   await assertRejects(() => none.connect(), Error, "Connection refused");
   await using server = new Hostile(greets(reply(-4, -115)));
@@ -178,7 +178,7 @@ Deno.test("ZooKeeper session: nobody listens, a login is refused at once, it is 
   assertEquals(closed.signal.reason, null);
 });
 
-Deno.test("ZooKeeper: a session that ends with its greeting is tried again, with a login, too", async () => {
+Deno.test("ZooKeeper: a session that ends when it begins is tried again, with and without a login", async () => {
   await using server = new Hostile(
     says(Uint8Array.of(...GREETING, ...reply(77))),
   );
@@ -191,7 +191,7 @@ Deno.test("ZooKeeper: a session that ends with its greeting is tried again, with
   ]);
 });
 
-Deno.test("ZooKeeper session: pings keep it, and its end is told to ZooKeeper", async () => {
+Deno.test("ZooKeeper session: pings keep it alive, and its end is sent to ZooKeeper", async () => {
   // Sessions last for 2 s at the most.
   await using zookeeper = await TestZooKeeper.start({ tick: 100 });
   const session = new Session(zookeeper.endpoint, () => {});

@@ -18,7 +18,7 @@ testConformance("ZooKeeper", async () => {
   };
 });
 
-Deno.test("ZooKeeper: what is said of how far it has come is true, also where it is far away and written to without a pause", async () => {
+Deno.test("ZooKeeper: complete revisions are true with a slow network and constant writes", async () => {
   await using zookeeper = await TestZooKeeper.start();
   await using proxy = new Proxy(zookeeper.endpoint);
   proxy.fault = { delay: 20 };
@@ -39,7 +39,7 @@ async function proven(store: ZooKeeperStore, prefix: string): Promise<void> {
   );
 }
 
-Deno.test("ZooKeeper: a transaction is one batch, however large, and whatever else is written", async () => {
+Deno.test("ZooKeeper: a transaction is one batch, whatever its size and other writes", async () => {
   await using zookeeper = await TestZooKeeper.start();
   const store = new ZooKeeperStore([zookeeper.endpoint]);
   await using all = new Collector(store, "/a/");
@@ -95,7 +95,7 @@ Deno.test("ZooKeeper: folders and keys in keys; an emptied znode is removed", as
   assertEquals(inventory.keys.get("/a/k"), written?.revision);
 });
 
-Deno.test("ZooKeeper: a session expires while something changes, and only that is told then", async () => {
+Deno.test("ZooKeeper: after an expired session only what changed is delivered", async () => {
   // Sessions last for 2 s at the most.
   await using zookeeper = await TestZooKeeper.start({ tick: 100 });
   const content = Object.fromEntries(
@@ -129,7 +129,7 @@ Deno.test("ZooKeeper: a session expires while something changes, and only that i
   assertEquals(all.types, ["snapshot", "batch", "batch"]);
 });
 
-Deno.test("ZooKeeper: a chroot, which comes and goes", async () => {
+Deno.test("ZooKeeper: a chroot that is created and removed", async () => {
   await using zookeeper = await TestZooKeeper.start();
   const options = { chroot: "/lain/one", checkEvery: 200 };
   const store = new ZooKeeperStore([zookeeper.endpoint], options);
@@ -146,7 +146,7 @@ Deno.test("ZooKeeper: a chroot, which comes and goes", async () => {
   assertEquals(store.status.problems, []);
 });
 
-Deno.test("ZooKeeper: what a login may not read is told of, and all else is served", async () => {
+Deno.test("ZooKeeper: a refused znode is reported, and all others are served", async () => {
   await using zookeeper = await TestZooKeeper.start();
   const { endpoint, znodes } = zookeeper;
   await zookeeper.write({
@@ -238,7 +238,7 @@ Deno.test("ZooKeeper: an older copy of the data is another history, also where i
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("ZooKeeper: an inventory tells of a change that was lost on its way", async () => {
+Deno.test("ZooKeeper: an inventory shows a change that was lost", async () => {
   await using zookeeper = await TestZooKeeper.start();
   await zookeeper.write({ "/a/lost1": "x" });
   await using proxy = new Proxy(zookeeper.endpoint);

@@ -65,7 +65,7 @@ function effect(item: Told): unknown {
   return [item.type, item.revision, Object.fromEntries(entries)];
 }
 
-Deno.test("ZooKeeper watch: what has events while it is read waits for them, and is one batch", async () => {
+Deno.test("ZooKeeper watch: znodes that get events while others are read are read, too, and make one batch", async () => {
   const items = await delivered((watch) => {
     watch.markDirty("/top/a/1");
     watch.takeDirty();
@@ -82,7 +82,7 @@ Deno.test("ZooKeeper watch: what has events while it is read waits for them, and
   ]);
 });
 
-Deno.test("ZooKeeper watch: while it is written to all the time, what is whole is delivered after some rounds", async () => {
+Deno.test("ZooKeeper watch: under constant writes, complete transactions are delivered after some rounds", async () => {
   const items = await delivered((watch) => {
     let zxid = 5;
     for (let i = 0; i < 13; i++) {
@@ -114,7 +114,7 @@ Deno.test("ZooKeeper watch: while it is written to all the time, what is whole i
   ]);
 });
 
-Deno.test("ZooKeeper watch: what came and went before it was read tells of a later state, if not of a change", async () => {
+Deno.test("ZooKeeper watch: a znode that was written and removed before it was read advances the revision", async () => {
   const items = await delivered((watch) => {
     for (let zxid = 6; zxid <= 11; zxid++) {
       watch.markDirty("/top/a/3");
@@ -130,7 +130,7 @@ Deno.test("ZooKeeper watch: what came and went before it was read tells of a lat
   assertEquals(items, [["batch", 10, {}]]);
 });
 
-Deno.test("ZooKeeper watch: the first state says up to where it is whole, when it is written to all the time", async () => {
+Deno.test("ZooKeeper watch: under constant writes, the first snapshot has its complete revision", async () => {
   const items = new ReadableStream<WatchEvent>({
     start: (controller) => {
       const watch = new ZooKeeperWatch("/a/", "/top", controller);
@@ -150,7 +150,7 @@ Deno.test("ZooKeeper watch: the first state says up to where it is whole, when i
   assertEquals([revision, complete, history], [11, 9, 2]);
 });
 
-Deno.test("ZooKeeper watch: another connection tells what differs, or is another history", async () => {
+Deno.test("ZooKeeper watch: on another connection it delivers what differs, or another history", async () => {
   const items = await delivered((watch) => {
     watch.resume(9);
     assertEquals([...watch.takeDirty()], [["/top/a", true]]);
@@ -171,7 +171,7 @@ Deno.test("ZooKeeper watch: another connection tells what differs, or is another
   ]);
 });
 
-Deno.test("ZooKeeper watch: a znode that is refused keeps its value, and is told of", async () => {
+Deno.test("ZooKeeper watch: a refused znode keeps its value, and is reported", async () => {
   const items = await delivered((watch) => {
     watch.markDirty("/top/a/1");
     round(watch, finds(6, {}, "/top/a/1"));
@@ -189,7 +189,7 @@ Deno.test("ZooKeeper watch: a znode that is refused keeps its value, and is told
   ]);
 });
 
-Deno.test("ZooKeeper watch: an inventory names what each key was delivered with", async () => {
+Deno.test("ZooKeeper watch: an inventory has the revision that each key was delivered with", async () => {
   const items = await delivered((watch) => {
     watch.markDirty("/top/a/2");
     watch.markDirty("/top/a/3");
