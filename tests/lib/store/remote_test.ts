@@ -249,6 +249,21 @@ Deno.test("remote store: each history has its own age", async () => {
   await items;
 });
 
+Deno.test("remote store: what an ended watch delivered counts as another history where nothing shows that it is the same", async () => {
+  const store = new FakeStore(() => {}, false);
+  const [first, second] = [new AbortController(), new AbortController()];
+  const items = [read(store.watch("/a/", first.signal))];
+  await store.checkFreshness("/a/", first.signal);
+  store.made[0]?.fail("gone");
+  items.push(read(store.watch("/a/", second.signal)));
+  first.abort();
+  await store.checkFreshness("/a/", second.signal);
+  assertEquals(store.made.length, 2);
+  assert(store.age("/a/", 1) < 5_000);
+  second.abort();
+  await Promise.all(items);
+});
+
 Deno.test("remote store: a reader that left leaves no listener on the signal", async () => {
   const store = new FakeStore(() => {});
   const listened = new ListenedSignal();
@@ -309,4 +324,31 @@ Deno.test("remote store: a reader that leaves does not end the others' connectio
     abort.abort();
     await others;
   }));
+});
+
+Deno.test("remote store: a check confirms nothing for a caller that came after its beginning", async () => {
+  const begun = Promise.withResolvers<void>();
+  const end = Promise.withResolvers<void>();
+  let checks = 0;
+  class SlowStore extends FakeStore {
+    protected override async check(
+      connection: FakeConnection,
+      live: readonly FakeWatch[],
+    ): Promise<FakeWatch[]> {
+      checks++;
+      begun.resolve();
+      if (checks === 1) await end.promise;
+      return await super.check(connection, live);
+    }
+  }
+  const store = new SlowStore(() => {});
+  const abort = new AbortController();
+  const items = read(store.watch("/a/", abort.signal));
+  await begun.promise;
+  const confirmed = store.checkFreshness("/a/", abort.signal);
+  end.resolve();
+  await confirmed;
+  assertEquals(checks, 2);
+  abort.abort();
+  await items;
 });
