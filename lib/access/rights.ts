@@ -1,6 +1,6 @@
-import { canonicalAddress } from "./hosts.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
 import type { Change } from "../watcher/watcher.ts";
+import { canonicalAddress } from "./hosts.ts";
 
 /** The right that a request needs. */
 export type Right =

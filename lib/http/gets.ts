@@ -4,7 +4,6 @@ import type { Subscriber, Topic } from "../broadcast/topic.ts";
 import { Unavailable } from "../errors.ts";
 import type { ListenerRequest } from "../stats/counters.ts";
 import type { HttpRequest, HttpResponse } from "../view/custom_endpoint.ts";
-import type { ViewStream } from "../view/views.ts";
 import {
   isFresh,
   READ_PARAMS,
@@ -12,6 +11,7 @@ import {
   STREAM_PARAMS,
 } from "../view/params.ts";
 import type { View } from "../view/view.ts";
+import type { ViewStream } from "../view/views.ts";
 import type { ViewRequest, Views } from "../view/views.ts";
 import type { Cluster } from "../watcher/cluster.ts";
 import { waitForRevision } from "../watcher/progress.ts";

@@ -29,13 +29,13 @@ import {
 import type { View } from "../view/view.ts";
 import { Views } from "../view/views.ts";
 import { type Cluster, followCluster, type Host } from "../watcher/cluster.ts";
-import { Limits, type LimitsOptions } from "./limits.ts";
 import {
   GetHandler,
   listenerRequest,
   type RequestContext,
   tooManyListeners,
 } from "./gets.ts";
+import { Limits, type LimitsOptions } from "./limits.ts";
 import {
   refusalResponse,
   type RequestHandler,

@@ -1,14 +1,23 @@
+/**
+ * The link between the main thread, which handles requests, and a worker, which
+ * serves connections: the messages, and both ends.
+ *
+ * @module
+ */
+import { onAbort } from "../abort.ts";
 import type { BranchOptions } from "../broadcast/branch.ts";
 import { State } from "../broadcast/state.ts";
-import type { ChangeKind, Subscriber, Topic } from "../broadcast/topic.ts";
+import { type ChangeKind, type Subscriber, Topic } from "../broadcast/topic.ts";
+import { Unavailable } from "../errors.ts";
 import type {
   EventStream,
   HttpRequest,
   HttpResponse,
 } from "../view/custom_endpoint.ts";
+import type { ViewStream } from "../view/views.ts";
 import { mayWait } from "./gets.ts";
 import type { RequestHandler } from "./response.ts";
-import { StateWriter, type WireState } from "./wire.ts";
+import { StateReader, StateWriter, type WireState } from "./wire.ts";
 
 /** Messages from a worker to the main thread. Requests are identified by `id`. */
 export type ToMain =
@@ -167,7 +176,8 @@ export class WorkerLink {
         which,
         revision: linked.revision,
         pass: linked.sentPass,
-        had: had && { etag: had.etag, state: linked.writeOutOfBand(had) },
+        had: had &&
+          { etag: had.etag, state: linked.writer.writeOutOfBand(had) },
       })
     );
     return () => {
@@ -199,10 +209,11 @@ function discard(stream: EventStream): void {
 class LinkedTopic implements Subscriber {
   /** Number of streams that carry the topic. */
   users = 0;
-  readonly #writer = new StateWriter();
+  readonly writer = new StateWriter();
   #sentSequence = 0;
   #sentRevision = 0;
-  #sentPass?: number;
+  /** Pass of the state that was sent last, see {@linkcode Topic.pass}. */
+  sentPass?: number;
   #isAcknowledged = true;
   /** Called when the latest state has been sent. */
   readonly #waiting = new Set<() => void>();
@@ -221,11 +232,6 @@ class LinkedTopic implements Subscriber {
       : revision;
   }
 
-  /** The pass of the state that was sent last, see `Topic.pass`. */
-  get sentPass(): number | undefined {
-    return this.#sentPass;
-  }
-
   /** Calls back when the latest state has been sent; at once if it has. @returns cancels */
   whenSent(call: () => void): () => void {
     if (this.topic.sequence === this.#sentSequence) call();
@@ -238,25 +244,20 @@ class LinkedTopic implements Subscriber {
     this.wake();
   }
 
-  /** @see {@linkcode StateWriter.writeOutOfBand} */
-  writeOutOfBand(state: State): WireState {
-    return this.#writer.writeOutOfBand(state);
-  }
-
   wake(): void {
     const { latest, pass, readAt, revision, sequence } = this.topic;
     const isNewState = sequence !== this.#sentSequence;
-    const isNewPass = pass !== this.#sentPass;
+    const isNewPass = pass !== this.sentPass;
     if (!this.#isAcknowledged || !isNewState && !isNewPass) return;
     const kind = this.topic.kindSince(this.#sentSequence);
     this.#sentSequence = sequence;
     this.#sentRevision = revision;
-    this.#sentPass = pass;
+    this.sentPass = pass;
     this.#isAcknowledged = false;
     const state = !isNewState
       ? undefined
       : latest instanceof State
-      ? this.#writer.write(latest)
+      ? this.writer.write(latest)
       : latest.message;
     this.post({
       type: "state",
@@ -269,5 +270,131 @@ class LinkedTopic implements Subscriber {
     });
     for (const call of this.#waiting) call();
     this.#waiting.clear();
+  }
+}
+
+/** A worker's end of its link to the main thread, which handles its requests. */
+export class RemoteHandler implements RequestHandler {
+  readonly #pending = new Map<
+    number,
+    (result: HttpResponse | EventStream) => void
+  >();
+  readonly #streams = new Map<number, ViewStream>();
+  readonly #topics = new Map<number, RemoteTopic>();
+  /** Number of requests so far. */
+  #count = 0;
+
+  constructor(private readonly post: Post<ToMain>) {}
+
+  handle(
+    request: HttpRequest,
+    signal?: AbortSignal,
+  ): Promise<HttpResponse | EventStream> {
+    const id = this.#count++;
+    const { promise, resolve } = Promise.withResolvers<
+      HttpResponse | EventStream
+    >();
+    this.#pending.set(id, resolve);
+    this.post({ type: "request", id, request });
+    if (signal === undefined) return promise;
+    const remove = onAbort(signal, () => this.post({ type: "cancel", id }));
+    return promise.finally(remove);
+  }
+
+  receive(message: ToWorker): void {
+    switch (message.type) {
+      case "response":
+        this.#resolve(message.id, message.response);
+        break;
+      case "stream": {
+        const { id, headers, options } = message;
+        const start = (stream: ViewStream) => this.#start(id, stream);
+        this.#resolve(id, { headers, options, start });
+        break;
+      }
+      case "attach": {
+        const { id, topic, revision, pass, had, which } = message;
+        const remote = this.#topics.get(topic);
+        if (remote?.topic === undefined) break;
+        remote.revision = revision;
+        remote.pass = pass;
+        this.#streams.get(id)?.attach(
+          remote.topic,
+          had && remote.find(had.etag, had.state),
+          which,
+        );
+        break;
+      }
+      case "fail":
+        this.#streams.get(message.id)
+          ?.fail(message.message, message.status, message.which);
+        break;
+      case "state": {
+        this.post({ type: "ack", topic: message.topic });
+        let remote = this.#topics.get(message.topic);
+        if (remote === undefined) {
+          remote = new RemoteTopic();
+          this.#topics.set(message.topic, remote);
+        }
+        remote.update(message);
+        break;
+      }
+      case "drop":
+        this.#topics.delete(message.topic);
+        break;
+    }
+  }
+
+  #resolve(id: number, result: HttpResponse | EventStream): void {
+    this.#pending.get(id)?.(result);
+    this.#pending.delete(id);
+  }
+
+  #start(id: number, stream: ViewStream): () => void {
+    this.#streams.set(id, stream);
+    this.post({ type: "start", id });
+    return () => {
+      this.#streams.delete(id);
+      this.post({ type: "stop", id });
+    };
+  }
+}
+
+/** A worker's copy of a topic of the main thread. */
+class RemoteTopic {
+  /** Undefined until the first state has arrived. */
+  topic?: Topic;
+  revision = 0;
+  /** See {@linkcode Topic.pass}. */
+  pass?: number;
+  readonly #reader = new StateReader();
+
+  update(
+    { state: wire, kind, readAt, revision, pass }: ToWorker & { type: "state" },
+  ): void {
+    this.revision = revision;
+    this.pass = pass;
+    if (wire === undefined) return this.topic?.notify();
+    const state = typeof wire === "string"
+      ? new Unavailable(wire)
+      : this.#reader.read(wire);
+    if (this.topic !== undefined) this.topic.publish(state, kind, readAt);
+    else {
+      this.topic = new Topic(
+        state,
+        () => this.revision,
+        undefined,
+        () => this.pass,
+      );
+    }
+  }
+
+  /** Returns the state with an entity tag; the same object for all streams, so that they share the patches from it. */
+  find(etag: string, wire: WireState): State {
+    const known = this.topic?.find(etag);
+    if (known !== undefined) return known;
+    const state = this.#reader.readOutOfBand(wire);
+    this.topic?.recent.prepend(state);
+    return state;
   }
 }

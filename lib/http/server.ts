@@ -11,6 +11,7 @@ import type {
   HttpRequest,
   HttpResponse,
 } from "../view/custom_endpoint.ts";
+import { mayWait } from "./gets.ts";
 import type { Lainlet } from "./handler.ts";
 import {
   countDescriptors,
@@ -20,7 +21,6 @@ import {
   MAX_COUNTED,
   type Serve,
 } from "./listener.ts";
-import { mayWait } from "./gets.ts";
 import {
   refusalResponse,
   type RequestHandler,

@@ -6,9 +6,8 @@
  */
 import { logUncaught, startLogging } from "../log.ts";
 import { Counters } from "../stats/counters.ts";
-import type { ToMain, ToWorker } from "./link.ts";
+import { RemoteHandler, type ToMain, type ToWorker } from "./link.ts";
 import { HttpListener } from "./listener.ts";
-import { RemoteHandler } from "./remote.ts";
 import { ThreadServer } from "./server.ts";
 import type { FromWorker, WorkerCommand, WorkerSetup } from "./workers.ts";
 

@@ -1,8 +1,8 @@
-import { onAbort } from "../abort.ts";
 import { getLogger } from "@logtape/logtape";
+import { onAbort } from "../abort.ts";
+import type { KeyPair } from "../certificates.ts";
 import { probePort } from "../listen.ts";
 import { sleep } from "../time.ts";
-import type { KeyPair } from "../certificates.ts";
 import { Http2Connection } from "./connection.ts";
 import { concat, PREFACE } from "./frame.ts";
 import { type Peer, Peers } from "./peers.ts";

@@ -1,9 +1,9 @@
 import process from "node:process";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Cluster } from "../watcher/cluster.ts";
 import { BUCKET_BOUNDS, type DeliveryLatency, SAMPLE_RATE } from "./latency.ts";
 import { notReadyReasons } from "./readiness.ts";
 import { countChanges, type MetricsInput } from "./stats.ts";
-import type { Cluster } from "../watcher/cluster.ts";
 
 /** A registry of metrics whose values are read when it is scraped. */
 class MetricsRegistry extends Registry {

@@ -1,5 +1,5 @@
-import type { Cluster } from "../watcher/cluster.ts";
 import type { Store } from "../store/store.ts";
+import type { Cluster } from "../watcher/cluster.ts";
 
 /** Returns why the state is not complete and current, the cause first; none if it is. */
 export function notReadyReasons(

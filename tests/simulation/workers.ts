@@ -1,6 +1,9 @@
-import { RemoteHandler } from "../../lib/http/remote.ts";
+import {
+  RemoteHandler,
+  type ToMain,
+  type ToWorker,
+} from "../../lib/http/link.ts";
 import { ThreadServer } from "../../lib/http/server.ts";
-import type { ToMain, ToWorker } from "../../lib/http/link.ts";
 import type {
   FromWorker,
   WorkerCommand,

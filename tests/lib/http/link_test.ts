@@ -9,11 +9,11 @@ import { State } from "../../../lib/broadcast/state.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
 import { Unavailable } from "../../../lib/errors.ts";
 import {
+  RemoteHandler,
   type ToMain,
   type ToWorker,
   WorkerLink,
 } from "../../../lib/http/link.ts";
-import { RemoteHandler } from "../../../lib/http/remote.ts";
 import { eventually } from "../../util/process.ts";
 import { ListenedSignal } from "../../util/signal.ts";
 
