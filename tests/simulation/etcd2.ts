@@ -129,11 +129,10 @@ class Exchange {
       const message = "The event in requested index is outdated and cleared";
       return this.#complain(400, EVENT_INDEX_CLEARED, message, key);
     }
-    const faults = this.#link.watchFaults;
-    if (faults[0] === "ended") {
-      faults.shift();
+    if (performance.now() < this.#link.pollsEndUntil) {
       return this.#reply(200, this.#heads, "");
     }
+    const faults = this.#link.watchFaults;
     const isSilent = faults[0] === "silent";
     if (isSilent) {
       faults.shift();

@@ -252,11 +252,11 @@ export const FAULTS: readonly Fault[] = [
     faulty: "const isQuiet = true;",
   },
   {
-    name: "what is left for a later round is lost",
+    name: "a torn state counts as complete",
     store: "zookeeper",
     file: "lib/store/zookeeper/watch.ts",
-    text: "this.#pending = newer;",
-    faulty: "this.#pending.clear();",
+    text: "const complete = isQuiet ? zxid : this.#previousZxid;",
+    faulty: "const complete = isQuiet ? zxid : zxid + this.#previousZxid * 0;",
   },
   {
     name: "a member that lags is believed",

@@ -44,7 +44,7 @@ export type CallFault =
   | "none";
 
 /** What happens to the next thing that a watch is to deliver, or to the next watch. */
-export type WatchFault = "lost" | "silent" | "ended";
+export type WatchFault = "lost" | "silent";
 
 /**
  * The network between one lainlet and one member. Messages of a connection
@@ -59,6 +59,8 @@ export class Link {
   readonly #connections = new Set<{ lose(error: Error): void }>();
   callFaults: CallFault[] = [];
   watchFaults: WatchFault[] = [];
+  /** Polls are ended as soon as they are made, until then, in ms. */
+  pollsEndUntil = -Infinity;
   /** When a watch last lost a change, or began to deliver nothing, in ms. */
   lostAt = -Infinity;
 
@@ -116,6 +118,7 @@ export class Link {
     this.isRefused = false;
     this.callFaults = [];
     this.watchFaults = [];
+    this.pollsEndUntil = -Infinity;
     this.isSilent = false;
   }
 }
@@ -141,6 +144,6 @@ export class Channel {
 
 /** Calls back within this moment, after some of what else is done in it. */
 export async function soon(call: () => void): Promise<void> {
-  for (let i = Math.floor(Math.random() * 60); i > 0; i--) await undefined;
+  for (let i = Math.floor(Math.random() * 40); i > 0; i--) await undefined;
   call();
 }

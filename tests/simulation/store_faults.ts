@@ -19,18 +19,24 @@ export function storeFault(
     if (found === undefined) throw new Error("there are no links");
     return found;
   };
-  switch (random.below(store === "etcd2" ? 5 : 6)) {
+  switch (random.below(store === "etcd2" ? 5 : 7)) {
     case 0:
       return {
         text: "a connection is lost when the next answer is there",
         perform: (story) => void link(story).callFaults.push("last"),
       };
     case 1: {
-      const before = random.below(6);
+      const before = random.below(4);
       const faults: CallFault[] = Array.from({ length: before }, () => "none");
       return {
-        text: `a connection is lost when ${before + 1} answers are there`,
-        perform: (story) => void link(story).callFaults.push(...faults, "last"),
+        text: `a connection is cut, and the next one when its answer ${
+          before + 1
+        } is there`,
+        perform(story) {
+          const one = link(story);
+          one.callFaults = [...faults, "last"];
+          one.cut();
+        },
       };
     }
     case 2:
@@ -43,15 +49,17 @@ export function storeFault(
     case 4:
       return store === "etcd2"
         ? random.below(2) === 0 ? removal(random) : {
-          text: "the next polls are ended at once",
-          perform: (story) => {
-            link(story).watchFaults.push(...new Array(20).fill("ended"));
+          text: `polls are ended at once for ${20 * which} ms`,
+          perform(story) {
+            link(story).pollsEndUntil = performance.now() + 20 * which;
           },
         }
         : {
           text: "a session expires",
           perform: (story) => story.world.service.expire?.(link(story)),
         };
+    case 5:
+      return deposition(random);
     default:
       return {
         text: "the next request is of a session that has moved",
@@ -63,15 +71,38 @@ export function storeFault(
 /** Writes the same keys over and over. */
 function burst(random: Random, i: number): Fault {
   const [count, pause] = [5 + random.below(20), 1 + random.below(10)];
+  const both = random.below(count);
   return {
-    text: `two nodes are written ${count} times, each ${pause} ms`,
+    text: `a node is written ${count} times, each ${pause} ms, ` +
+      `and for ${both} times another one with it`,
     async perform(story) {
       for (let k = 0; k < count; k++) {
-        await story.write({
-          [nodeKey(NODES[0])]: nodeValue(NODES[0], 1_000 * i + k),
-          [nodeKey(NODES[1])]: nodeValue(NODES[1], 1_000 * i + k),
-        });
+        const nodes = k < both ? NODES : NODES.slice(0, 1);
+        const entries = nodes.map((node) =>
+          [nodeKey(node), nodeValue(node, 1_000 * i + k)] as const
+        );
+        await story.write(Object.fromEntries(entries));
         await story.pass(pause);
+      }
+    },
+  };
+}
+
+/** A leader loses the others, and is asked again and again before it knows. */
+function deposition(random: Random): Fault {
+  const [pause, time] = [500 + random.below(2_000), random.below(15_000)];
+  return {
+    text: `the leader loses the others for ${time} ms, ` +
+      `and all connections are cut each ${pause} ms`,
+    perform({ world }) {
+      const { leader } = world.service;
+      if (leader === undefined) return;
+      world.setQuorum(leader, false);
+      setTimeout(() => world.setQuorum(leader, true), time);
+      for (let after = pause; after < time; after += pause) {
+        setTimeout(() => {
+          for (const link of world.allLinks) link.cut();
+        }, after);
       }
     },
   };

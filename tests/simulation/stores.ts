@@ -30,6 +30,8 @@ export interface Service {
   fetch?(url: URL, signal?: AbortSignal): Promise<Response>;
   /** The number by which clients know a revision. */
   numberOf(revision: number): number;
+  /** Who leads, where that can be told from who believes to. */
+  readonly leader?: Member;
   /** Elects another leader. */
   elect(): void;
   /** Forgets history. */

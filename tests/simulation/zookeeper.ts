@@ -43,6 +43,10 @@ export class ZooKeeperService implements Service {
     });
   }
 
+  get leader(): Member | undefined {
+    return this.#leader;
+  }
+
   endpoint(lainlet: string, member: string): string {
     return `${lainlet}.${member}:2181`;
   }
