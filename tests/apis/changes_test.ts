@@ -31,7 +31,7 @@ const SHOP: GroupSpec = {
   })),
 };
 
-/** An entry, without what is another one each time. */
+/** A record, without what differs each time. */
 interface Entry {
   readonly time: string;
   readonly revision: number;
@@ -46,7 +46,7 @@ interface Entry {
   }[];
 }
 
-/** The entries that somebody gets, the oldest first. */
+/** The records that a caller gets, the oldest first. */
 async function changes(
   { url }: TestLainlet,
   query = "",
@@ -59,7 +59,7 @@ async function changes(
 
 const short = ({ kind, name, change }: Entry) => `${kind} ${name} ${change}`;
 
-Deno.test("changes: what differs is told, in order, and no secret", async () => {
+Deno.test("changes: differences are listed in order, without secrets", async () => {
   const store = new MemoryStore([
     ["/lain/config/ssl", "first secret"],
     [groupKey(SHOP), groupValue(SHOP)],
@@ -90,7 +90,7 @@ Deno.test("changes: what differs is told, in order, and no secret", async () => 
     const all = await changes(lainlet);
     return all.length === 7 ? all : undefined;
   });
-  // Kinds are heard of one by one.
+  // The order across kinds is not defined.
   const revisions = all.map(({ revision }) => revision);
   assertEquals(revisions.sort(), [3, 4, 5, 6, 7, 8, 9]);
   const pod = ["PodInfos", 0, "ContainerInfos", 0];
@@ -136,7 +136,7 @@ Deno.test("changes: what differs is told, in order, and no secret", async () => 
   assert(!(await get(`${lainlet.url}/v2/changes`)).body.includes('secret"'));
 });
 
-Deno.test("changes: who loses the right is not told what happened with that", async () => {
+Deno.test("changes: a caller that loses a right is not sent the change that took it", async () => {
   const store = new MemoryStore([
     [groupKey(SHOP), groupValue(SHOP)],
     ["/lain/config/super_apps/shop", "true"],
@@ -157,7 +157,7 @@ Deno.test("changes: who loses the right is not told what happened with that", as
   assertEquals(await stream.next(), undefined);
 });
 
-Deno.test("changes: by app for apps, and from a time on", async () => {
+Deno.test("changes: by app for apps, and since a time", async () => {
   const store = new MemoryStore([
     [groupKey(SHOP), groupValue(SHOP)],
     [dependsKey("shop"), dependsValue(NODE, "blog", "127.20.1.9")],
@@ -242,7 +242,7 @@ Deno.test("changes: by app for apps, and from a time on", async () => {
   }
 });
 
-Deno.test("changes: a watch is told of each, at the cost of it", async () => {
+Deno.test("changes: a watch gets each change, as a patch", async () => {
   const store = new MemoryStore([["/lain/config/a", "0"]]);
   await using lainlet = new TestLainlet(store);
   await lainlet.ready();
@@ -276,7 +276,7 @@ Deno.test("changes: a watch is told of each, at the cost of it", async () => {
   assertEquals(names, names.toSorted());
 });
 
-Deno.test("changes: after a lost connection, what differs and nothing else", async () => {
+Deno.test("changes: after a lost connection, only what differs is recorded", async () => {
   await using etcd = await TestEtcd.start();
   const blog = { ...SHOP, app: "blog" };
   await etcd.write({

@@ -4,7 +4,7 @@ import { cluster, comparable, expectations } from "../util/golden.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 import { KIND_NAMES, KINDS, startStore } from "../util/stores.ts";
 
-/** What stands for an empty value, where a key has to have one. */
+/** Replaces an empty value in stores that have none. */
 const FILLED = "stands for nothing";
 
 for (const kind of KIND_NAMES) {

@@ -1,5 +1,5 @@
 /**
- * What endpoints answer by gRPC, as a client of another make reads it.
+ * The endpoints by gRPC, read by an independent client (grpc-js).
  *
  * @module
  */
@@ -48,7 +48,7 @@ function isOutcome(next: JsonObject | Outcome): next is Outcome {
   return typeof next.code === "string" && typeof next.message === "string";
 }
 
-Deno.test("every golden call, from a real etcd", async (t) => {
+Deno.test("gRPC: every golden call, from a real etcd", async (t) => {
   await using etcd = await TestEtcd.start();
   await etcd.load(cluster);
   await using lainlet = await new TestLainlet(new EtcdStore([etcd.endpoint]))
@@ -69,7 +69,7 @@ Deno.test("every golden call, from a real etcd", async (t) => {
   }
 });
 
-Deno.test("a refusal has the code and the text that HTTP's has", async () => {
+Deno.test("gRPC: a refusal has the text of HTTP's, and the code for its status", async () => {
   await using lainlet = await new TestLainlet(golden()).ready();
   const { rpcPort, url } = lainlet;
   await using local = await RpcClient.open(rpcPort);
@@ -101,9 +101,9 @@ Deno.test("a refusal has the code and the text that HTTP's has", async () => {
   }
 });
 
-Deno.test("every watch: the state at once, and after a put, a transaction and a removal", async (t) => {
+Deno.test("gRPC: every watch sends the state at once, and after a put, a transaction and a removal", async (t) => {
   const store = golden();
-  // What makes a web router and a stream router whole.
+  // So that neither router is protected.
   for (const [key, value] of Object.entries(cluster)) {
     if (key.includes("/pod_groups/")) {
       store.put(
@@ -165,7 +165,7 @@ Deno.test("every watch: the state at once, and after a put, a transaction and a 
   await agree("at once");
   for (const change of all(1)) store.commit([change]);
   for (const [service, stream] of streams) {
-    // Each got one for what it shows, and those who are busy the last one.
+    // Each watch got a reply for its change; slow ones got the latest state.
     const { reply: now } = await client.get(service, REQUEST[service]);
     await t.step(`${service}: after puts`, async () => {
       for (;;) {
@@ -180,7 +180,7 @@ Deno.test("every watch: the state at once, and after a put, a transaction and a 
   for (const stream of streams.values()) stream[Symbol.dispose]();
 });
 
-Deno.test("routers are protected: over half without an address is no reply, and no change", async () => {
+Deno.test("gRPC: routers are protected: nothing is sent while over half of the pods have no address", async () => {
   const store = new MemoryStore();
   const node = { name: "node1", ip: "192.168.77.21" };
   const set = (...ips: string[]) => {
@@ -212,7 +212,7 @@ Deno.test("routers are protected: over half without an address is no reply, and 
     assertStringIncludes(JSON.stringify(await reply(stream)), "127.8.0.2");
     stream[Symbol.dispose]();
   }
-  // One that comes while they are protected waits.
+  // A stream that starts meanwhile waits.
   set("");
   using waiting = client.watch("WebrouterWebprocs");
   await eventually(
@@ -223,7 +223,7 @@ Deno.test("routers are protected: over half without an address is no reply, and 
   assertStringIncludes(JSON.stringify(await reply(waiting)), "127.8.0.9");
 });
 
-Deno.test("before the first read a call is unavailable, a stream waits", async () => {
+Deno.test("gRPC: before the first read a call is unavailable, and a stream waits", async () => {
   const store = new MemoryStore();
   await using lainlet = new TestLainlet(store);
   await using client = await RpcClient.open(lainlet.rpcPort);
@@ -240,10 +240,10 @@ Deno.test("before the first read a call is unavailable, a stream waits", async (
   assertEquals(await reply(stream), { Data: { domain: "x" } });
 });
 
-Deno.test("who loses the right to a stream gets no more of it", async () => {
+Deno.test("gRPC: a stream ends when its caller loses the right to it", async () => {
   const store = golden();
   await using lainlet = await new TestLainlet(store).ready();
-  // A container of an app that is super.
+  // A container of a super app.
   await using client = await RpcClient.open(lainlet.rpcPort, "127.20.0.2");
   using config = client.watch("Config", { Target: "ssl" });
   using apps = client.watch("Apps");
@@ -265,7 +265,7 @@ Deno.test("who loses the right to a stream gets no more of it", async () => {
   );
 });
 
-Deno.test("no secret is in any reply to who is not super", async () => {
+Deno.test("gRPC: callers that are not super get no secret in any reply", async () => {
   await using lainlet = await new TestLainlet(golden()).ready();
   await using client = await RpcClient.open(lainlet.rpcPort, "127.99.0.1");
   using stream = client.watch("Config", { Target: "s" });
@@ -274,7 +274,7 @@ Deno.test("no secret is in any reply to who is not super", async () => {
   assertEquals(domain, { Data: { domain: "lain.local" } });
 });
 
-Deno.test("numbers that are too large are the largest, names of all kinds are kept", async () => {
+Deno.test("gRPC: numbers out of range are the nearest, and any name is kept", async () => {
   const store = golden();
   const spec = {
     app: "shop",

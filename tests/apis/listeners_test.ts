@@ -16,7 +16,7 @@ const SHOP = {
   }],
 };
 
-/** Reads all listeners; `rest` is what does not change. */
+/** Reads all listeners; `rest` has the fields that do not change. */
 async function listeners({ url }: TestLainlet) {
   const { status, body } = await get(`${url}/v2/listeners`);
   assertEquals(status, 200, body);
@@ -72,7 +72,7 @@ Deno.test("listeners: their apps and requests, by HTTP and by gRPC", async () =>
   const { status } = await get(`${url}/v2/listeners`, "127.20.1.1");
   assertEquals(status, 403);
 
-  // A watch of the view is in it, too, and shows who leaves.
+  // A watch of the view lists itself, and shows when others end.
   await using followed = await Stream.open(
     `${url}/v2/listeners?watch=1&patch=merge`,
   );

@@ -39,7 +39,7 @@ interface Document {
   readonly components: Components;
 }
 
-/** What a lainlet says of itself: as it is, and with its references followed, but those of schemas. */
+/** Reads the document: as it is, and with all references resolved but those to schemas. */
 async function read(url: string): Promise<{ text: string } & Document> {
   const { status, headers, body: text } = await get(`${url}/openapi.json`);
   assertEquals(status, 200);
@@ -59,13 +59,13 @@ async function read(url: string): Promise<{ text: string } & Document> {
 
 const ajv = new Ajv2020.default({ strict: true }).addKeyword("components");
 
-/** Whether values are what a schema of a document tells of. */
+/** Validates values against a schema of the document. */
 function checkOf(schema: object, { components }: Document) {
   const { schemas } = components;
   return ajv.compile({ ...schema, components: { schemas } });
 }
 
-/** Makes sure that an answer has the headers that it must have, and of all that are declared none but its own. */
+/** Checks that a response has its required headers, and no declared header that is not its own. */
 function checkHeaders(
   actual: Headers,
   { headers = {} }: Response,
@@ -79,7 +79,7 @@ function checkHeaders(
   }
 }
 
-/** Asks an operation as its parameters' examples do. */
+/** Sends a request with the examples of an operation's parameters. */
 function exampleQuery(
   { parameters }: Operation,
   other: Record<string, string> = {},
@@ -116,7 +116,7 @@ Deno.test("/openapi.json is a valid OpenAPI 3.1 document of every endpoint", asy
   }
 });
 
-Deno.test("every golden answer is one that /openapi.json tells of", async (t) => {
+Deno.test("/openapi.json: every golden answer matches its schema", async (t) => {
   const store = new MemoryStore(Object.entries(cluster));
   await using lainlet = new TestLainlet(store);
   await lainlet.ready();
@@ -141,14 +141,14 @@ Deno.test("every golden answer is one that /openapi.json tells of", async (t) =>
       const validate = checkOf(json.schema, document);
       assert(validate(body), JSON.stringify(validate.errors));
       seen.add(pathname);
-      // A schema that takes anything would be none.
+      // A schema that accepts anything would prove nothing.
       assert(!validate("text") && !validate({ a: 0 }) && !validate([{ a: 0 }]));
     });
   }
   assert(seen.size >= 15, [...seen].join());
 });
 
-Deno.test("what answers with JSON, and each stream, is what /openapi.json tells of, too", async () => {
+Deno.test("/openapi.json: other JSON answers, and streams, match it, too", async () => {
   const store = new MemoryStore(Object.entries(cluster));
   await using lainlet = new TestLainlet(store);
   await lainlet.ready();
@@ -156,7 +156,7 @@ Deno.test("what answers with JSON, and each stream, is what /openapi.json tells 
   const answers = new Set<string>();
   for (const [path, { get: operation }] of Object.entries(document.paths)) {
     const json = operation.responses[200]?.content?.["application/json"];
-    // Of this document another test makes sure.
+    // Another test validates this document.
     if (json === undefined || path === "/openapi.json") continue;
     const validate = checkOf(json.schema, document);
     const all = exampleQuery(operation, {
@@ -185,7 +185,7 @@ Deno.test("what answers with JSON, and each stream, is what /openapi.json tells 
   checkHeaders(stream.response.headers, several, document);
 });
 
-Deno.test("the examples of /openapi.json are what a lainlet with that cluster answers", async () => {
+Deno.test("/openapi.json: its examples are the answers for the example cluster", async () => {
   const store = new MemoryStore(Object.entries(exampleCluster));
   await using lainlet = await new TestLainlet(store).ready();
   const { paths } = await read(lainlet.url);
@@ -216,13 +216,13 @@ Deno.test("the examples of /openapi.json are what a lainlet with that cluster an
   assert(compared.size >= 19, [...compared].join());
 });
 
-/** An event as it was sent, but for the order of members in its data. */
+/** An event with sorted members in its data. */
 function frameOf(text: unknown): unknown {
   const [, head, data = ""] = /^(.*?data: )(.*)\n\n$/s.exec(`${text}`) ?? [];
   return [head, JSON.parse(data)];
 }
 
-/** Asks as a browser does that was told a name. */
+/** Sends a request with a host name, as a browser does. */
 async function getByName(
   url: string,
   name: string,
@@ -243,7 +243,7 @@ async function getByName(
   return { status, headers: new Headers(headers), body };
 }
 
-Deno.test("the refusals that /openapi.json tells of come as it says", async () => {
+Deno.test("/openapi.json: refusals have the declared statuses, texts and headers", async () => {
   await using none = new TestLainlet(new MemoryStore([]));
   const store = new MemoryStore(Object.entries(cluster));
   await using lainlet = await new TestLainlet(store).ready();
@@ -276,11 +276,11 @@ Deno.test("the refusals that /openapi.json tells of come as it says", async () =
     assertEquals(body, response.content?.["text/plain"]?.example ?? "");
     checkHeaders(headers, response, document);
     if (status !== "304") continue;
-    // Those that come when they are asked for, or known.
+    // Headers that depend on the request or the state.
     assertEquals(headers.get("Lainlet-Revision"), "1");
     assertEquals(headers.get("Preference-Applied"), "wait=0");
   }
-  // All that are told of were asked for, but what only a bug can bring.
+  // Every declared status was seen, except 500, which takes a bug.
   const told = Object.values(paths).flatMap((item) =>
     Object.keys(item.get.responses)
   );
@@ -290,11 +290,11 @@ Deno.test("the refusals that /openapi.json tells of come as it says", async () =
   );
 });
 
-Deno.test("who may ask is as each endpoint declares it", async () => {
+Deno.test("/openapi.json: who may ask is as each endpoint declares", async () => {
   const store = new MemoryStore(Object.entries(cluster));
   await using lainlet = await new TestLainlet(store).ready();
   const { paths } = await read(lainlet.url);
-  // A container of app000, an address that is nobody's, a local caller.
+  // A container of app000, an unknown address, a local caller.
   const callers = ["127.20.0.12", "127.99.0.1", "127.0.0.1"];
   const expected = {
     all: [true, true, true],

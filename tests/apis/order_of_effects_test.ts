@@ -1,7 +1,7 @@
 /**
- * One change takes effect in a fixed order: values, what is derived of them,
- * rights, then topics. So nobody is sent what he may not see, and no state is
- * served that an earlier revision made.
+ * A change takes effect in a fixed order: values, what is derived of them,
+ * rights, then topics. So no caller is sent what it may not see, and no stale
+ * state is served.
  *
  * @module
  */
@@ -42,7 +42,7 @@ function group(app: string, ...ips: string[]) {
   return [groupKey(spec), groupValue(spec)] as const;
 }
 
-Deno.test("gRPC: who loses the right to a view leaves no old state behind", async () => {
+Deno.test("gRPC: a stream that loses its right leaves no stale state in the cache", async () => {
   const [old, moved] = ["127.26.0.5", "127.26.0.9"];
   const store = new MemoryStore([group("shop", old)]);
   await using lainlet = await new TestLainlet(store).ready();
@@ -62,7 +62,7 @@ Deno.test("gRPC: who loses the right to a view leaves no old state behind", asyn
   assertEquals(JSON.stringify(first).match(/127\.26\.0\.\d/g), [moved]);
 });
 
-Deno.test("gRPC: the config that took a super right away is served without it", async () => {
+Deno.test("gRPC: after a super app is removed from the config, the config is served without it", async () => {
   const address = "127.26.0.5";
   const right = "/lain/config/super_apps/shop";
   const store = new MemoryStore([group("shop", address), [right, ""]]);
@@ -79,7 +79,7 @@ Deno.test("gRPC: the config that took a super right away is served without it", 
   assertEquals((await local.get("Config")).reply, { Data: {} });
 });
 
-Deno.test("who loses a super right by a change is not sent what it changed, of what is derived either", async (t) => {
+Deno.test("a caller that loses a super right by a change is not sent the change, nor what is derived of it", async (t) => {
   const address = "127.26.0.5";
   for (const view of ["containers", "nodes", "changes", "overview"]) {
     await t.step(view, async () => {
@@ -93,7 +93,7 @@ Deno.test("who loses a super right by a change is not sent what it changed, of w
       assertEquals((await stream.next())?.event, "init");
       store.put(...group("shop", "127.26.0.9"));
       let event = await stream.next();
-      // The overview tells each second how lainlet is, by itself.
+      // The overview also changes each second, by its runtime statistics.
       while (view === "overview" && event?.event === "update") {
         assert(!JSON.stringify(event.data).includes("127.26.0.9"));
         event = await stream.next();
@@ -104,7 +104,7 @@ Deno.test("who loses a super right by a change is not sent what it changed, of w
   }
 });
 
-/** What is listened to, by both protocols. */
+/** The views that are watched, by HTTP and by gRPC. */
 const ASKED: readonly [
   path: string,
   service: string | undefined,
@@ -158,14 +158,14 @@ function change(random: Random): readonly [key: string, value: string | null] {
   }
 }
 
-/** Of one revision: what a listener was to be sent, if he might see it. */
+/** What a caller is to be sent at one revision, if it has the right. */
 interface Expected {
   readonly isAllowed: boolean;
-  /** As it is compared; undefined: there is none at present. */
+  /** In a comparable form; undefined: unavailable at present. */
   readonly state?: string;
 }
 
-/** A lainlet that read the store's content anew. */
+/** A new lainlet on the store's present content. */
 async function fresh(content: ReadonlyMap<string, string>): Promise<Lainlet> {
   const lainlet = new Lainlet({
     store: new MemoryStore(content),
@@ -181,7 +181,7 @@ async function fresh(content: ReadonlyMap<string, string>): Promise<Lainlet> {
   return lainlet;
 }
 
-/** How HTTP's and gRPC's states are compared. */
+/** Brings states of HTTP and gRPC into a comparable form. */
 interface Form {
   readonly view: ViewDefinition;
   readonly params: URLSearchParams;
@@ -216,11 +216,11 @@ function formOf(which: number, isGrpc: boolean): Form {
   };
 }
 
-/** Somebody who listens, what he was sent, and what he was to be sent. */
+/** A watch: what it was sent, and what it should have been sent. */
 class Listener {
   readonly #expected: Expected[] = [];
   readonly #sent: string[] = [];
-  /** Which of the expected states was sent last. */
+  /** The index of the expected state that was sent last. */
   #last = -1;
   #end?: string;
   #selection?: Selection;
@@ -244,7 +244,7 @@ class Listener {
     this.#end ??= message;
   }
 
-  /** Notes what a state made anew says. */
+  /** Adds an expected state. */
   expect(lainlet: Lainlet): void {
     const { view, params } = this.form;
     const query = lainlet.views.query(params, this.peer);
@@ -268,7 +268,7 @@ class Listener {
     }
   }
 
-  /** Waits until all that is to be sent was, and looks at it. */
+  /** Waits until everything expected was sent, and checks it. */
   async check(): Promise<void> {
     const { isAllowed, state } = this.#expected.at(-1) ?? {};
     await eventually(`${this.name} has the last state`, () => {
@@ -299,7 +299,7 @@ async function readStream(stream: Stream, listener: Listener): Promise<void> {
     const event = await stream.next(600_000).catch(() => undefined);
     if (event === undefined) return listener.over("the end");
     if (event.event !== "error") listener.sent(event.data);
-    // A router's protection is an error after which the stream goes on.
+    // While routers are protected, the stream stays open after the error.
     else if (`${event.data}`.startsWith("authorize")) {
       listener.over(`${event.data}`);
     }
@@ -314,7 +314,7 @@ async function readCall(stream: RpcStream, listener: Listener): Promise<void> {
   }
 }
 
-Deno.test("random changes of rights: everybody is sent what is, and no more than he may see", async (t) => {
+Deno.test("random changes of rights: each caller is sent the present state, and never what it may not see", async (t) => {
   const seed = Number(Deno.env.get("SEED") ?? Date.now() % 1e9) || 1;
   await t.step(`SEED=${seed}`, () => story(new Random(seed), 250));
 });

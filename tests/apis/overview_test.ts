@@ -15,7 +15,7 @@ function kind(data: object, name: string): Record<string, unknown> {
   );
 }
 
-Deno.test("overview: what the other views say, in one, and how lainlet is", async () => {
+Deno.test("overview: it has what the other views have, and the runtime statistics", async () => {
   const store = new MemoryStore(Object.entries(cluster));
   await using lainlet = new TestLainlet(store);
   await lainlet.ready();
@@ -38,7 +38,7 @@ Deno.test("overview: what the other views say, in one, and how lainlet is", asyn
   assertEquals([revision, source, stale], [1, "memory", false]);
 });
 
-Deno.test("overview: a watch follows all of it, and every second how lainlet is", async () => {
+Deno.test("overview: a watch gets every change, and the runtime statistics each second", async () => {
   const store = new MemoryStore(Object.entries(cluster));
   await using lainlet = new TestLainlet(store);
   await lainlet.ready();
@@ -91,7 +91,7 @@ Deno.test("overview: for super callers only", async () => {
   assert(!body.includes("config/"));
 });
 
-Deno.test("overview: a removal in any of the subtrees is told at once", async () => {
+Deno.test("overview: a removal in any subtree is sent at once", async () => {
   const content: Record<string, string> = {
     "/lain/config/a": "1",
     "/lain/deployd/depends/pods/s.portal.portal-s": "{}",
@@ -104,7 +104,7 @@ Deno.test("overview: a removal in any of the subtrees is told at once", async ()
   const source = overview.source(lainlet.lainlet);
   for (const key of Object.keys(content)) {
     let isTold = false;
-    // What lainlet tells of itself every second is an update.
+    // The runtime statistics each second are an update.
     const { end } = source.subscribe((kind) => {
       if (kind === "delete") isTold = true;
     });

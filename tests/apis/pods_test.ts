@@ -36,7 +36,7 @@ const SHOP: GroupSpec = {
   ],
 };
 
-Deno.test("pods: a row each, with how it is, where the store says so", async () => {
+Deno.test("pods: one object each, with its condition where the store has it", async () => {
   const store = new MemoryStore([[groupKey(SHOP), groupValue(SHOP)]]);
   await using lainlet = new TestLainlet(store);
   await lainlet.ready();
@@ -108,7 +108,7 @@ Deno.test("pods: a row each, with how it is, where the store says so", async () 
   assertEquals(other.status, 403);
 });
 
-Deno.test("pods: what is said in a wrong way is left out, and rejects nothing", async () => {
+Deno.test("pods: malformed conditions are left out, and reject nothing", async () => {
   const wrong = [true, "2", -1, 1.5, 10, 1e300, null, [], {}, "2026", "1"];
   const values = wrong.map((value, i): [string, string] => {
     const facts = {

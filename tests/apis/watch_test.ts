@@ -29,7 +29,7 @@ const WEB: GroupSpec = {
   annotation: ROUTED,
   instances: [{ node: HERE, ip: "127.20.1.1" }],
 };
-/** It is not well, which is nothing to the views that deployed clients know. */
+/** A condition, which the views of deployed clients do not show. */
 const FAILING: GroupSpec = {
   ...WEB,
   state: "fail",
@@ -53,7 +53,7 @@ function put(...groups: GroupSpec[]): Changes {
   return Object.fromEntries(groups.map((g) => [groupKey(g), groupValue(g)]));
 }
 
-/** For each endpoint: writes that change its answer, that do not, and that remove from it. */
+/** For each endpoint: writes that change its answer, do not change it, and remove from it. */
 const CASES: Record<
   string,
   { update: Changes; same: Changes; delete: Changes }
@@ -110,7 +110,7 @@ Deno.test("watches on a real etcd", async (t) => {
     JSON.parse((await get(server.url + path)).body);
   const watching = (path: string) =>
     Stream.open(`${server.url}${path}${path.includes("?") ? "&" : "?"}watch=1`);
-  /** Writes under one prefix, and waits until lainlet has that. */
+  /** Writes under a prefix, and waits until lainlet has the change. */
   const known = async (changes: Changes) => {
     const revision = await etcd.write(changes);
     await eventually("lainlet has caught up", async () => {

@@ -20,7 +20,7 @@ import { Proxy } from "../../util/proxy.ts";
 
 const CONFIG = "/lain/config/";
 
-/** A lainlet behind a way that can fail, and a client that goes it. */
+/** A lainlet behind a connection that can fail, and its client. */
 async function serve(
   content: Iterable<readonly [string, string]> = Object.entries(cluster),
 ) {
@@ -38,7 +38,7 @@ async function serve(
   };
 }
 
-/** Reads a watch, and keeps all that it said. */
+/** Reads a watch, and records its updates and statuses. */
 class Reading<T> implements AsyncDisposable {
   readonly updates: Update<T>[] = [];
   readonly statuses: WatchStatus[] = [];
@@ -80,7 +80,7 @@ class Reading<T> implements AsyncDisposable {
   }
 }
 
-Deno.test("client: get answers with the state, or throws lainlet's own words", async () => {
+Deno.test("client: get returns the state, or throws lainlet's message", async () => {
   await using s = await serve();
   const { client } = s;
   const procs = await client.get("procwatcher", { appname: "console" });
@@ -96,7 +96,7 @@ Deno.test("client: get answers with the state, or throws lainlet's own words", a
   await assertRejects(() => client.get("nodes", {}), PeerError);
 });
 
-Deno.test("client: a watch yields each state once, with what it was before", async () => {
+Deno.test("client: a watch yields each state once, with the previous one", async () => {
   await using s = await serve(
     Array.from({ length: 20 }, (_, i) => [`${CONFIG}n${i}`, `${i}`]),
   );
@@ -114,13 +114,13 @@ Deno.test("client: a watch yields each state once, with what it was before", asy
   assertEquals(update.kind, "update");
   assert(update.previous === init.data);
   assertEquals(update.data, { ...init.data, a: "new" });
-  // In lainlet's order, though the new one came by a patch.
+  // Sorted as lainlet sends it, though the new member came by a patch.
   assertEquals(Object.keys(update.data)[0], "a");
   s.store.delete(`${CONFIG}a`);
   assertEquals((await reading.nth(3)).data, init.data);
 });
 
-Deno.test("client: a watch ends when it is told to, also after long", async () => {
+Deno.test("client: a watch ends when its signal aborts, also while it waits to retry", async () => {
   await using s = await serve();
   const abort = new AbortController();
   const { signal } = abort;
@@ -135,7 +135,7 @@ Deno.test("client: a watch ends when it is told to, also after long", async () =
   );
 });
 
-Deno.test("client: numbers are as exact as the parser that it is given", async () => {
+Deno.test("client: numbers are as exact as the given parser", async () => {
   const group = JSON.parse(groupValue(groupAt("192.0.2.2")));
   group.Spec.Pod.Containers[0].MemoryLimit = "LIMIT";
   const text = JSON.stringify(group).replace('"LIMIT"', "9223372036854771712");
@@ -145,7 +145,7 @@ Deno.test("client: numbers are as exact as the parser that it is given", async (
   assertEquals(JSON.stringify(data).includes("9223372036854771712"), true);
 });
 
-Deno.test("client: it reconnects, marks the gap, does not repeat a state, and is sent only what changed", async () => {
+Deno.test("client: it reconnects, marks the gap, does not repeat a state, and gets only what changed", async () => {
   const big = "x".repeat(100_000);
   await using s = await serve([[`${CONFIG}big`, big], [`${CONFIG}a`, "1"]]);
   await using reading = new Reading((options) =>
@@ -157,7 +157,7 @@ Deno.test("client: it reconnects, marks the gap, does not repeat a state, and is
   await reading.status("it is lost", ({ isOpen }) => !isOpen);
   s.proxy.fault = "none";
   await reading.status("it is open again", ({ isOpen }) => isOpen);
-  // The state was the same: there is nothing to say.
+  // The state is the same: there is no update.
   assertEquals(reading.updates.length, 1);
   s.proxy.fault = "cut";
   await reading.status("it is lost", ({ isOpen }) => !isOpen);
@@ -172,7 +172,7 @@ Deno.test("client: it reconnects, marks the gap, does not repeat a state, and is
   assert(sent > big.length && s.proxy.sent - sent < big.length / 10);
 });
 
-Deno.test("client: an answer that cannot be patched is watched as it is", async () => {
+Deno.test("client: a view without patches is watched by whole states", async () => {
   const group = groupAt("192.0.2.2");
   await using s = await serve([[groupKey(group), groupValue(group)]]);
   await using reading = new Reading((options) =>
@@ -203,7 +203,7 @@ Deno.test("client: a watch without a state waits for one, also over a restart", 
   assertEquals(reading.statuses.at(-1), { isOpen: true });
 });
 
-Deno.test("client: a watch that is refused says so, and is over", async () => {
+Deno.test("client: a watch that is refused throws, and ends", async () => {
   await using s = await serve();
   await using reading = new Reading((options) =>
     s.client.watch("procwatcher", { appname: "" }, options)
@@ -214,7 +214,7 @@ Deno.test("client: a watch that is refused says so, and is over", async () => {
   assertEquals(reading.statuses, []);
 });
 
-Deno.test("client: what is no fault of lainlet's is thrown, and not tried again", async (t) => {
+Deno.test("client: errors of callbacks are thrown, without a retry", async (t) => {
   await using s = await serve();
   const failure = new Error("of the caller's own");
   const fail = (): never => {
@@ -250,7 +250,7 @@ Deno.test("client: what is no fault of lainlet's is thrown, and not tried again"
   );
 });
 
-Deno.test("client: an answer beyond its limits is told as that, and asked for again", async () => {
+Deno.test("client: an answer beyond the limits is reported as such, and retried", async () => {
   const deep = nested(501);
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
@@ -278,7 +278,7 @@ Deno.test("client: an answer beyond its limits is told as that, and asked for ag
   assertEquals(reading.updates, []);
 });
 
-Deno.test("client: it does without JSON.rawJSON, as older browsers and Node.js 20 do", async () => {
+Deno.test("client: it works without JSON.rawJSON, which older browsers and Node.js 20 lack", async () => {
   await using s = await serve();
   const { isRawJSON, rawJSON } = JSON;
   Reflect.deleteProperty(JSON, "isRawJSON");
@@ -301,7 +301,7 @@ Deno.test("client: it does without JSON.rawJSON, as older browsers and Node.js 2
   }
 });
 
-Deno.test("client: it is typed by what the endpoints declare", async () => {
+Deno.test("client: it is typed from the endpoints' declarations", async () => {
   await using s = await serve();
   const { client } = s;
   const info = await client.get("coreinfowatcher", { appname: "console" });
@@ -313,17 +313,17 @@ Deno.test("client: it is typed by what the endpoints declare", async () => {
   assert(memory.length > 0);
   const ports: number[] = await client.get("streamrouter/ports", {});
   assert(ports.every((port) => Number.isInteger(port)));
-  // What follows is never run: it is the compiler's test.
+  // Not run: the compiler checks it.
   const wrong = [
-    // @ts-expect-error: it wants an app to be named
+    // @ts-expect-error: appname is required
     () => client.get("procwatcher", {}),
-    // @ts-expect-error: nodes do not go by app
+    // @ts-expect-error: nodes has no such parameter
     () => client.get("nodes", { appname: "a" }),
     // @ts-expect-error: that cannot be watched
     () => client.watch("/debug", {}),
     // @ts-expect-error: there is no such endpoint
     () => client.get("nope", {}),
-    // @ts-expect-error: settings are texts
+    // @ts-expect-error: settings are strings
     async () => (await client.get("configwatcher", {})).a?.PodInfos,
   ];
   assertEquals(wrong.length, 5);

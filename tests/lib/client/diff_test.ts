@@ -3,7 +3,7 @@ import { MAX_DEPTH } from "../../../lib/client/limits.ts";
 import { nested } from "../../util/nested.ts";
 import { diff, type Difference } from "../../../lib/client/diff.ts";
 
-Deno.test("a diff names what is added, removed and changed, and where", () => {
+Deno.test("diff: it finds what is added, removed and changed, and where", () => {
   const cases: [before: unknown, after: unknown, ...Difference[]][] = [
     [1, 1],
     [{ a: [1, { b: 2 }] }, { a: [1, { b: 2 }] }],
@@ -28,7 +28,7 @@ Deno.test("a diff names what is added, removed and changed, and where", () => {
       before: { a: 1 },
       after: [1],
     }],
-    // Instances are told by their number, not by their place.
+    // Instances are identified by their number, not by their index.
     [
       { pods: [{ InstanceNo: 1, ip: "a" }, { InstanceNo: 2, ip: "b" }] },
       { pods: [{ InstanceNo: 2, ip: "c" }] },
@@ -67,7 +67,7 @@ Deno.test("a diff names what is added, removed and changed, and where", () => {
   }
 });
 
-Deno.test("a diff does not look into text that is nested very deep", () => {
+Deno.test("diff: deeply nested JSON text is compared as text", () => {
   const [before, after] = [nested(100_000), nested(100_001)];
   assertEquals(diff({ a: before }, { a: after }), [
     { path: "a", kind: "changed", before, after },

@@ -3,7 +3,7 @@ import { parseBounded } from "../../../lib/client/limits.ts";
 import { MAX_DEPTH, MAX_NODES } from "../../../lib/client/limits.ts";
 import { parseExact } from "../../../lib/json.ts";
 
-Deno.test("JSON of anyone's is parsed, when it is not too much", () => {
+Deno.test("limits: JSON is parsed when it is within the limits", () => {
   const deep = "[".repeat(MAX_DEPTH) + "]".repeat(MAX_DEPTH);
   const good = [
     "1",

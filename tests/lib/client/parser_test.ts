@@ -3,7 +3,7 @@ import { EventParser } from "../../../lib/client/parser.ts";
 
 const encoder = new TextEncoder();
 
-/** What a stream says, read in pieces of a size. */
+/** The events of a stream that is read in chunks of a size. */
 function read(
   stream: string | Uint8Array,
   size = Infinity,
@@ -21,7 +21,7 @@ function read(
   return events;
 }
 
-Deno.test("event stream: it is read as WHATWG has it, in pieces of any size", () => {
+Deno.test("event stream: it is parsed as WHATWG specifies, in chunks of any size", () => {
   const cases: [stream: string, ...events: [event: string, text: string][]][] =
     [
       ["id: 1\nevent: init\ndata: {}\n\n", ["init", "{}"]],
@@ -39,24 +39,24 @@ Deno.test("event stream: it is read as WHATWG has it, in pieces of any size", ()
         ["message", "\n"],
       ],
       ["data:test\n\ndata: test\n\n", ["message", "test"], ["message", "test"]],
-      // All three ends of lines, also mixed.
+      // All three line ends, also mixed.
       ["data: a\r\n\r\ndata: b\r\rdata: c\n\n", ["message", "a"], [
         "message",
         "b",
       ], ["message", "c"]],
       ["data: a\r\ndata: b\r\n\r\n", ["message", "a\nb"]],
       ["\r\n\r\n\n\r\n"],
-      // What carries no data is nothing, and its name does not live on.
+      // An event without data is dropped, with its name.
       ["event: heartbeat\n\ndata: a\n\n", ["message", "a"]],
       ["event: a\nevent: b\ndata: 1\n\n", ["b", "1"]],
       ["data: a\nevent: late\n\n", ["late", "a"]],
-      // What is not ended is nothing.
+      // An event without its blank line is dropped.
       ["data: a\n"],
       ["data: a"],
-      // Fields of other names, and names that only begin like one.
+      // Unknown fields, and names that only start like a known one.
       ["datab: 1\n data: 2\nDATA: 3\nretry: 4\n: data\n\n"],
       ["data: a: b\n\n", ["message", "a: b"]],
-      // A byte order mark is none but at the beginning.
+      // A byte order mark counts at the start of the stream only.
       ["\ufeffdata: a\n\n", ["message", "a"]],
       ["\ufeff\ndata: \ufeffa\n\n", ["message", "\ufeffa"]],
       ["data: a\n\n\ufeffdata: b\n\n", ["message", "a"]],
@@ -69,7 +69,7 @@ Deno.test("event stream: it is read as WHATWG has it, in pieces of any size", ()
   }
 });
 
-Deno.test("event stream: what lainlet says in comments is heard, in pieces of any size", () => {
+Deno.test("event stream: lainlet's comments are read, in chunks of any size", () => {
   const tag = '"abc-_"';
   const stream =
     `: etag ${tag}\n: revision 7\nid: 1\nevent: init\ndata: 1\n\n` +
@@ -92,7 +92,7 @@ Deno.test("event stream: what lainlet says in comments is heard, in pieces of an
   }
 });
 
-Deno.test("event stream: what is not UTF-8 is replaced", () => {
+Deno.test("event stream: invalid UTF-8 is replaced", () => {
   const bytes = Uint8Array.of(
     ...encoder.encode("data: "),
     0xff,
@@ -129,11 +129,11 @@ Deno.test("event stream: an event has a limit, a stream has none", () => {
     Error,
     "an event has more than 1000000 lines",
   );
-  // What is passed over counts only for as long as its line.
+  // An ignored line counts until its end only.
   assertEquals(read(": 1234\n".repeat(100), 7, new EventParser(20)), []);
 });
 
-Deno.test("event stream: what it costs grows with the bytes alone", () => {
+Deno.test("event stream: the cost is linear in the bytes", () => {
   const time = (stream: string, size: number) => {
     const bytes = encoder.encode(stream);
     const begin = performance.now();

@@ -2,8 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { applyMergePatch, reuseEqualParts } from "../../../lib/client/patch.ts";
 import { parseExact } from "../../../lib/json.ts";
 
-Deno.test("a merge patch is applied as RFC 7396 has it", () => {
-  // The examples of its appendix A.
+Deno.test("patch: a merge patch is applied as RFC 7396 specifies", () => {
+  // The examples of appendix A.
   const cases: [target: string, patch: string, result: string][] = [
     ['{"a":"b"}', '{"a":"c"}', '{"a":"c"}'],
     ['{"a":"b"}', '{"b":"c"}', '{"a":"b","b":"c"}'],
@@ -29,7 +29,7 @@ Deno.test("a merge patch is applied as RFC 7396 has it", () => {
   }
 });
 
-Deno.test("what a patch does not touch, and what is equal, is shared", () => {
+Deno.test("patch: unchanged parts, and equal parts, are the same objects", () => {
   const before = { a: { x: [1, { y: 2 }] }, b: { z: 1 } };
   const patched = applyMergePatch(before, { b: { z: 2 } });
   assertEquals(patched, { a: { x: [1, { y: 2 }] }, b: { z: 2 } });

@@ -6,11 +6,11 @@ import { isRetryable } from "../../../lib/client/request.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 
-/** A proxy that serves a lainlet, when it does. */
+/** A proxy of a lainlet that can answer by itself. */
 class Gate implements AsyncDisposable {
-  /** What is answered next in place of lainlet, first come first. */
+  /** The next answers, instead of lainlet's. */
   readonly refusals: Response[] = [];
-  /** What was asked, and when. */
+  /** The requests, with their times. */
   readonly asked: { path: string; at: number }[] = [];
   readonly #http: Deno.HttpServer<Deno.NetAddr>;
 
@@ -80,14 +80,14 @@ Deno.test("client: a base may end with a slash, and have a path", async () => {
   }
 });
 
-Deno.test("client: a watch that is put off waits for as long as it is asked to, and goes on", async () => {
+Deno.test("client: a watch waits as Retry-After asks, and continues", async () => {
   await using s = await serve();
   const at = (ms: number) => new Date(Date.now() + ms).toUTCString();
   const refusals = [
     [408, undefined],
     [425, "0"],
     [429, "1"],
-    // A date is in whole seconds.
+    // Dates have whole seconds.
     [429, at(2_900)],
     [503, "1"],
   ] as const;
@@ -111,7 +111,7 @@ Deno.test("client: a watch that is put off waits for as long as it is asked to, 
   }));
 });
 
-Deno.test("client: a get that is put off says for how long", async () => {
+Deno.test("client: get throws how long Retry-After asks to wait", async () => {
   await using s = await serve();
   const headers = { "Retry-After": "7" };
   s.gate.refusals.push(new Response("not now", { status: 429, headers }));

@@ -32,7 +32,7 @@ const NUMBERS = [
   "1e400",
 ] as const;
 
-/** JSON texts as the store could have them: mostly alike, but any part may be another one. */
+/** JSON texts as the store could have them: mostly equal, but any part may differ. */
 class Texts {
   constructor(private readonly random: Random) {}
 
@@ -100,7 +100,7 @@ class Texts {
   }
 }
 
-/** What differs, found the plain way: both texts parsed, all parts of both by name. */
+/** A reference implementation: parses both texts, and compares all parts by name. */
 function plainDiff(before: string, after: string): string | undefined {
   if (before === after) return undefined;
   const told = (text: string) =>
@@ -159,7 +159,7 @@ function partsOf(a: unknown, b: unknown): [Parts?, Parts?] {
   return [parts(a), parts(b)];
 }
 
-/** Holds what is told of pairs of values against the plain way. @returns how many were told alike, and how many differ not at all */
+/** Compares differences with the reference implementation's. @returns how many pairs were compared, and how many of them do not differ */
 function compare<T extends object>(
   kind: OverviewKind<T>,
   read: () => T,
@@ -185,7 +185,7 @@ function compare<T extends object>(
   return sums;
 }
 
-Deno.test("what differs is told as if both texts were parsed and all of them compared", async (t) => {
+Deno.test("change records: differences are those of a reference implementation", async (t) => {
   const seed = Number(Deno.env.get("SEED") ?? Date.now() % 1e9) || 1;
   await t.step(`SEED=${seed}`, () => {
     const texts = new Texts(new Random(seed));

@@ -9,7 +9,7 @@ function ports(annotation: string) {
   return portsOf(podgroup.parse("a/a.web.web", JSON.stringify(group)));
 }
 
-Deno.test("ports: an annotation that is nested too deep has none, as one that is not JSON", () => {
+Deno.test("ports: an annotation that is nested too deep, or is not JSON, has none", () => {
   const list = '[{"srcport":2,"dstport":3},{"srcport":1}]';
   const found = [{ srcport: 1, dstport: 0 }, { srcport: 2, dstport: 3 }];
   const annotation = (depth: number) =>

@@ -1,6 +1,5 @@
 /**
- * Streams that wait for a first state, and leave before there is one: nothing
- * keeps hold of them.
+ * Streams that end while they wait for a first state are not retained.
  *
  * @module
  */
@@ -13,7 +12,7 @@ import { collectGarbage } from "../../util/garbage.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 import { eventually } from "../../util/process.ts";
 
-/** A listener that knows what it was told. */
+/** A stream that records its calls. */
 class Told implements ViewStream {
   readonly heard: string[] = [];
 
@@ -32,7 +31,7 @@ function demandOf(name: keyof typeof VIEWS, peer = "127.0.0.1") {
   return { view: VIEWS[name], params: new URLSearchParams(), peer };
 }
 
-/** How a listener begins. */
+/** The ways to subscribe. */
 const BEGINS: Record<
   string,
   (views: Views, listener: ViewStream) => () => void
@@ -44,7 +43,7 @@ const BEGINS: Record<
     views.subscribeTogether([demandOf("nodes"), demandOf("config")], listener),
 };
 
-/** Begins, leaves when it waits, and lets go of a listener. */
+/** Subscribes a stream, ends it while it waits, and drops it. */
 async function visit(
   begin: (listener: ViewStream) => () => void,
 ): Promise<WeakRef<Told>> {
@@ -56,7 +55,7 @@ async function visit(
   return new WeakRef(listener);
 }
 
-/** A store that never says whether what it has told is all. */
+/** A store whose freshness checks never end. */
 class SilentStore extends MemoryStore {
   override checkFreshness(
     _prefix: string,
@@ -68,14 +67,14 @@ class SilentStore extends MemoryStore {
   }
 }
 
-Deno.test("views: who leaves before there is a state leaves nothing behind", async () => {
-  // It holds nothing, which counts as not read yet.
+Deno.test("views: a stream that ends before it has a state is not retained", async () => {
+  // An empty store counts as not read yet.
   const empty = new MemoryStore();
   await using unread = new TestLainlet(empty);
   const { views } = unread.lainlet;
   const silent = new SilentStore([["/lain/nodes/nodes/n:10.0.0.1:22", "{}"]]);
   await using unproven = await new TestLainlet(silent).ready();
-  // Nobody says that there is no change of the nodes before this one.
+  // The store does not confirm that the nodes are unchanged up to this revision.
   silent.put("/lain/config/a", "1");
   const { config } = unproven.lainlet.cluster;
   await eventually("it is here", () => config.size === 1 || undefined);
@@ -98,7 +97,7 @@ Deno.test("views: who leaves before there is a state leaves nothing behind", asy
   assertEquals(gone.map((one) => one.deref()), gone.map(() => undefined));
   assertEquals(waits.heard, []);
 
-  // Whoever stayed begins when there is a state, and may leave as well.
+  // The others start when there is a state, and can be ended, too.
   const [left] = stayed.splice(0, 1);
   left?.stop();
   empty.put("/lain/nodes/nodes/n:10.0.0.1:22", "{}");

@@ -3,12 +3,12 @@ import { writeCluster } from "../../fixtures/many_groups.ts";
 import { TestEtcd } from "../../util/etcd.ts";
 import { TARGETS } from "../../util/lainlet_process.ts";
 
-/** How many times what answers need may be held. */
+/** How much memory a pod group may take, as a multiple of its answer's size. */
 const MOST = 1.6;
 
 const [DENO, RUN, ...FLAGS] = TARGETS.source;
 
-/** What one that follows an etcd holds, and what answers need, in bytes. */
+/** The memory that the watchers of a cluster take, and the size of its answers, in bytes. */
 async function measure(
   { endpoint }: TestEtcd,
 ): Promise<{ held: number; needed: number }> {
@@ -26,7 +26,7 @@ async function measure(
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-Deno.test("cluster: a pod group is held at little more than its answer takes", async () => {
+Deno.test("cluster: a pod group takes little more memory than its answer", async () => {
   await using etcd = await TestEtcd.start();
   await writeCluster(etcd, 500);
   const few = await measure(etcd);

@@ -2,17 +2,17 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { SubtreeProgress } from "../../../lib/watcher/progress.ts";
 import { ListenedSignal } from "../../util/signal.ts";
 
-Deno.test("progress: a signal that stands for many waits is left alone after each", async () => {
+Deno.test("progress: no listener stays on a signal that is used for many waits", async () => {
   const progress = new SubtreeProgress(() => Promise.resolve(2));
   const listened = new ListenedSignal();
   const { signal } = listened;
   const waits = [1, 1, 2].map((one) => progress.reached(one, signal));
-  const proven = progress.confirmed(signal);
+  const confirmed = progress.confirmed(signal);
   progress.advance(1);
   await Promise.all(waits.slice(0, 2));
   assertEquals(listened.listeners, 2);
   progress.advance(2);
-  await Promise.all([...waits, proven]);
+  await Promise.all([...waits, confirmed]);
   assertEquals(listened.listeners, 0);
   const never = progress.reached(3, signal);
   listened.abort();
@@ -21,7 +21,7 @@ Deno.test("progress: a signal that stands for many waits is left alone after eac
   await assertRejects(() => progress.reached(3, signal), DOMException);
 });
 
-Deno.test("progress: it never goes back, but with another history", async () => {
+Deno.test("progress: it goes back only with another history", async () => {
   const progress = new SubtreeProgress(() => Promise.resolve(1));
   const { signal } = new AbortController();
   progress.advance(5, 9);
@@ -29,7 +29,7 @@ Deno.test("progress: it never goes back, but with another history", async () => 
   assertEquals([progress.revision, progress.newest], [5, 9]);
   progress.advance(6);
   assertEquals([progress.revision, progress.newest], [6, 9]);
-  // What is held of a history that is over tells nothing of the next one.
+  // Revisions of a history that has ended do not count in the next one.
   progress.startHistory(1, 0);
   assertEquals([progress.revision, progress.newest], [0, 0]);
   const reached = progress.reached(2, signal);
@@ -38,18 +38,18 @@ Deno.test("progress: it never goes back, but with another history", async () => 
   assertEquals([progress.revision, progress.newest], [2, 3]);
 });
 
-Deno.test("progress: a proof does not wait for a revision of a history that is over", async () => {
+Deno.test("progress: a freshness check does not wait for a revision of a history that has ended", async () => {
   const progress = new SubtreeProgress(() => Promise.resolve(500));
   const abort = new AbortController();
-  // What was read is not taken, as it is nothing.
+  // The snapshot is held back.
   progress.startHistory(0, 0);
-  const proven = progress.confirmed(abort.signal);
+  const confirmed = progress.confirmed(abort.signal);
   let isReached = false;
   const reached = progress.reached(500, abort.signal)
     .then(() => isReached = true);
   await Promise.resolve();
   progress.startHistory(1, 50);
-  await proven;
+  await confirmed;
   assertEquals(isReached, false);
   progress.advance(500);
   await reached;

@@ -1,12 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { SortedMap } from "../../../lib/watcher/sorted_map.ts";
 
-/** Keys of which none is the order of the other ones. */
+/** Distinct keys in no order. */
 function shuffled(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `k${(i * 7919) % count}`);
 }
 
-Deno.test("sorted: it is as a map whose keys are sorted, through many blocks", () => {
+Deno.test("sorted map: it behaves as a Map with sorted keys, over many chunks", () => {
   const sorted = new SortedMap<number>();
   const model = new Map<string, number>();
   const keys = shuffled(2_000);
@@ -47,7 +47,7 @@ Deno.test("sorted: it is as a map whose keys are sorted, through many blocks", (
   ]);
 });
 
-Deno.test("sorted: what comes before, between and after is found again", () => {
+Deno.test("sorted map: keys before, between and after others are found", () => {
   const sorted = new SortedMap<string>();
   const keys = shuffled(1_000).sort();
   for (const key of keys) sorted.set(key, key);

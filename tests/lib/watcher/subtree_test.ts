@@ -15,7 +15,7 @@ import type { Entry, Store, WatchEvent } from "../../../lib/store/store.ts";
 
 const GROUP = "/lain/deployd/pod_groups/a/a.web.web";
 
-/** Follows a subtree of a memory store, and lets what was written arrive. */
+/** Watches a subtree of a memory store; `put` waits until the change has arrived. */
 async function following<T>(
   subtree: Subtree<T>,
   store: Store,
@@ -38,7 +38,7 @@ async function following<T>(
   }
 }
 
-Deno.test("a bad value is counted once per revision, and the last good one stays", async () => {
+Deno.test("subtree: a bad value is counted once per revision, and the last good one stays", async () => {
   const good = groupValue({ app: "a", proc: "web.web", instances: [] });
   const store = new MemoryStore([[GROUP, good], [
     "/lain/deployd/pod_groups/b/x",
@@ -63,7 +63,7 @@ Deno.test("a bad value is counted once per revision, and the last good one stays
   });
 });
 
-Deno.test("pod groups that are not what the layout says are rejected", async () => {
+Deno.test("subtree: malformed pod groups are rejected", async () => {
   const bad = [
     "",
     "null",
@@ -94,7 +94,7 @@ Deno.test("pod groups that are not what the layout says are rejected", async () 
   });
 });
 
-Deno.test("a value nested deeper than 200 is bad, in every subtree that holds JSON", async () => {
+Deno.test("subtree: a value nested deeper than 200 is bad, in every subtree with JSON", async () => {
   for (
     const [subtree, name, before, after] of [
       [podgroup, "a/a.web.web", '{"Else":', "}"],
@@ -112,7 +112,7 @@ Deno.test("a value nested deeper than 200 is bad, in every subtree that holds JS
       assertEquals([watcher.size, watcher.rejections], [1, 1]);
       store.put(key, deep(201));
       await settle();
-      // The last good one.
+      // The last good value.
       assert(watcher.get(name) === good);
       assertEquals(watcher.rejections, 2);
       assertEquals(
@@ -127,7 +127,7 @@ Deno.test("a value nested deeper than 200 is bad, in every subtree that holds JS
   }
 });
 
-/** How a group is of which the store says nothing. */
+/** The condition of a group when the store has none. */
 const UNSAID = {
   state: undefined,
   health: undefined,
@@ -139,7 +139,7 @@ const UNSAID = {
   drifts: undefined,
 };
 
-Deno.test("what is missing or null is empty", async () => {
+Deno.test("subtree: missing and null fields are empty", async () => {
   const nulls =
     '{"Spec": {"Name": null, "Pod": {"Annotation": null, "Containers": [null], "Dependencies": [null]}}, ' +
     '"Pods": [null, {"Containers": null}, {"Containers": [null]}]}';
@@ -181,7 +181,7 @@ Deno.test("what is missing or null is empty", async () => {
   });
 });
 
-Deno.test("keys without a name are rejected, in every subtree", async () => {
+Deno.test("subtree: keys without a name are rejected, in every subtree", async () => {
   const store = new MemoryStore([
     ["/lain/nodes/nodes/", "{}"],
     ["/lain/nodes/nodes/:1.2.3.4:22", "{}"],
@@ -207,7 +207,7 @@ Deno.test("keys without a name are rejected, in every subtree", async () => {
   });
 });
 
-/** A store that says what a test writes. */
+/** A store whose events a test writes. */
 function scripted(): {
   store: Store;
   writer: WritableStreamDefaultWriter<WatchEvent>;
@@ -231,7 +231,7 @@ function node(name: string, value: string, revision: number): Entry {
   };
 }
 
-Deno.test("a second snapshot is a difference: what is gone is removed", async () => {
+Deno.test("subtree: a second snapshot removes the keys that it does not have", async () => {
   const { store, writer } = scripted();
   writer.write({
     type: "snapshot",
@@ -264,7 +264,7 @@ Deno.test("a second snapshot is a difference: what is gone is removed", async ()
   });
 });
 
-Deno.test("a snapshot is taken in one step when its last page is there, and not at all when one fails", async () => {
+Deno.test("subtree: a snapshot is applied in one step after its last page, and not at all when a page fails", async () => {
   const { store, writer } = scripted();
   const page = Promise.withResolvers<readonly Entry[]>();
   writer.write({
@@ -295,7 +295,7 @@ Deno.test("a snapshot is taken in one step when its last page is there, and not 
   });
 });
 
-Deno.test("containers that share an id do not hide each other", async () => {
+Deno.test("containers with the same id do not hide each other", async () => {
   const node = { name: "n1", ip: "10.0.0.1" };
   const group = (app: string) => ({
     app,
@@ -318,7 +318,7 @@ Deno.test("containers that share an id do not hide each other", async () => {
   abort.abort();
 });
 
-Deno.test("whoever is told of a change is told when it was read, but not of a snapshot", async () => {
+Deno.test("subtree: a change carries when it was read, a snapshot does not", async () => {
   const group = (app: string) => {
     const node = { name: "n1", ip: "10.0.0.1" };
     const spec = {

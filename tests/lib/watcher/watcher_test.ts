@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Effects, PHASES } from "../../../lib/watcher/effects.ts";
 import { Watcher } from "../../../lib/watcher/watcher.ts";
 
-Deno.test("watcher: entries of a prefix come in key order, whatever happened", () => {
+Deno.test("watcher: entries of a prefix are in key order, after any changes", () => {
   const watcher = new Watcher<number>("test", () => 0);
   const model = new Map<string, number>();
   let seed = 1;
@@ -28,7 +28,7 @@ Deno.test("watcher: entries of a prefix come in key order, whatever happened", (
   }
 });
 
-Deno.test("watcher: listeners hear what changed, and read the new state", () => {
+Deno.test("watcher: subscribers get the changes, and read the new state", () => {
   const watcher = new Watcher<string>("test", () => 0);
   const heard: unknown[] = [];
   const unsubscribe = watcher.subscribe(
@@ -56,7 +56,7 @@ Deno.test("watcher: listeners hear what changed, and read the new state", () => 
   ]);
 });
 
-Deno.test("watcher: a listener that fails does not keep the others from hearing", () => {
+Deno.test("watcher: a subscriber that throws does not affect others", () => {
   const watcher = new Watcher<string>("test", () => 0);
   let heard = 0;
   watcher.subscribe("topics", () => {
@@ -67,7 +67,7 @@ Deno.test("watcher: a listener that fails does not keep the others from hearing"
   assertEquals(heard, 1);
 });
 
-Deno.test("watcher: one change takes effect in phases, in whatever order its listeners came", () => {
+Deno.test("watcher: a change takes effect in phases, in any order of subscription", () => {
   const effects = new Effects();
   const of = (name: string) =>
     new Watcher<string>(name, () => 0, undefined, undefined, effects);
@@ -95,7 +95,7 @@ Deno.test("watcher: one change takes effect in phases, in whatever order its lis
   ]);
 });
 
-Deno.test("watcher: a listener that leaves in an earlier phase hears no more", () => {
+Deno.test("watcher: a subscriber that unsubscribes in an earlier phase is not called", () => {
   const watcher = new Watcher<string>("test", () => 0);
   let heard = 0;
   const leave = watcher.subscribe("topics", () => heard++);
