@@ -9,7 +9,7 @@ import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { get } from "../util/client.ts";
 import { inTerminal, LAINLET, run, serve, shown } from "../util/command.ts";
 import { cluster } from "../util/golden.ts";
-import { groupAt } from "../util/group.ts";
+import { groupAt } from "../util/example.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
 
 Deno.test("command line: get in a pipe is the answer, one line", async () => {

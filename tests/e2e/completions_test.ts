@@ -11,7 +11,7 @@ import {
   nodeValue,
 } from "../../scripts/cluster.ts";
 import { LAINLET, run, serve } from "../util/command.ts";
-import { groupAt } from "../util/group.ts";
+import { groupAt } from "../util/example.ts";
 import { Program } from "../util/process.ts";
 
 /**

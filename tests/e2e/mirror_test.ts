@@ -9,7 +9,7 @@ import { Client } from "../../lib/client/client.ts";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { TestLainlet } from "../util/lainlet.ts";
-import { Logged } from "../util/logged.ts";
+import { CapturedLog } from "../util/captured_log.ts";
 import { becomes, eventually } from "../util/process.ts";
 import { Proxy } from "../util/proxy.ts";
 import { freshAnswers, Witness } from "../util/witness.ts";
@@ -45,7 +45,7 @@ async function differences(url: string): Promise<Record<string, number>> {
 }
 
 Deno.test("a difference to etcd is logged with its keys, counted and mended", async () => {
-  using logged = new Logged();
+  using logged = new CapturedLog();
   await using etcd = await TestEtcd.start();
   await etcd.write({ "/lain/config/a": "1", "/lain/config/b": "1" });
   await using proxy = new Proxy(etcd.endpoint);

@@ -15,7 +15,7 @@ import {
 } from "../../scripts/cluster.ts";
 import { TestBrowser, violations, visit } from "../util/browser.ts";
 import { TestLainlet } from "../util/lainlet.ts";
-import { nested } from "../util/nested.ts";
+import { nested } from "../util/example.ts";
 import { becomes } from "../util/process.ts";
 
 const takeBrowser = TestBrowser.shared();

@@ -1,6 +1,6 @@
 import { MemoryStore } from "../../lib/store/memory.ts";
 import type { Store } from "../../lib/store/store.ts";
-import { told } from "../util/items.ts";
+import { readEvent } from "../util/collector.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 import { Model, Random } from "../util/model.ts";
 import type { TestStore } from "../util/store.ts";
@@ -47,7 +47,7 @@ function contentOf(store: MemoryStore): Content {
     content: async () => {
       const all = store.watch("", new AbortController().signal).getReader();
       const { value } = await all.read();
-      const item = value && await told(value);
+      const item = value && await readEvent(value);
       await all.cancel();
       return item?.type !== "snapshot" ? [] : item.entries.map((
         { key, value },

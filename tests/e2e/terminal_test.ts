@@ -6,7 +6,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { inTerminal, serve, shown } from "../util/command.ts";
-import { groupAt } from "../util/group.ts";
+import { groupAt } from "../util/example.ts";
 import { eventually } from "../util/process.ts";
 
 Deno.test("command line: get in a terminal is aligned, coloured, and harmless", async () => {

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { nested } from "../util/nested.ts";
+import { nested } from "../util/example.ts";
 
 /** Names that objects of JavaScript take for something else, or that sort in odd ways, and plain ones. */
 export const names: fc.Arbitrary<string> = fc.oneof(

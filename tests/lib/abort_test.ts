@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { abortable, ChildController, onAbort } from "../../lib/abort.ts";
-import { ListenedSignal } from "../util/signal.ts";
+import { ListenedSignal } from "../util/leaks.ts";
 
 Deno.test("onAbort: calls once when a signal aborts, or has aborted", () => {
   const listened = new ListenedSignal();

@@ -7,7 +7,7 @@ import {
 } from "../../lib/certificates.ts";
 import { UsageError } from "../../lib/flags.ts";
 import { makeCertificates, openssl, renew } from "../util/certificates.ts";
-import { Logged } from "../util/logged.ts";
+import { CapturedLog } from "../util/captured_log.ts";
 
 /** Reads a certificate and a key, with the flags of gRPC. */
 const read = (cert: string, key: string) =>
@@ -135,7 +135,7 @@ Deno.test("certificates: expired, and not valid yet", async () => {
 Deno.test("certificates: renewed files are used, unless only one of them is new", async () => {
   await using used = await makeCertificates();
   await using other = await makeCertificates();
-  using logged = new Logged();
+  using logged = new CapturedLog();
   const files = new Reloaded(() => read(used.cert, used.key));
   const first = files.read();
   await Deno.copyFile(other.cert, used.cert);

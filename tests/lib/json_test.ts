@@ -8,7 +8,7 @@ import {
   parse,
   parseExact,
 } from "../../lib/json.ts";
-import { nested } from "../util/nested.ts";
+import { nested } from "../util/example.ts";
 
 Deno.test("object: sorted by name, the last of equal names wins", () => {
   assertEquals(object([]), "{}");

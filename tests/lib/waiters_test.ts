@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Waiters } from "../../lib/waiters.ts";
-import { ListenedSignal } from "../util/signal.ts";
+import { ListenedSignal } from "../util/leaks.ts";
 
 Deno.test("waiters: each is resolved when its own condition is met", async () => {
   const waiters = new Waiters<{ readonly number: number }, string>();

@@ -9,7 +9,7 @@ import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { get } from "../util/client.ts";
 import { DebianRoot } from "../util/debian.ts";
 import { TestEtcd } from "../util/etcd.ts";
-import { groupAt } from "../util/group.ts";
+import { groupAt } from "../util/example.ts";
 import { TARGETS } from "../util/lainlet_process.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
 import { TestZooKeeper } from "../util/zookeeper.ts";

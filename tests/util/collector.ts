@@ -1,11 +1,26 @@
 import { assertEquals } from "@std/assert";
-import type { Store, WatchEvent } from "../../lib/store/store.ts";
-import { type Told, told } from "./items.ts";
+import type {
+  Entry,
+  Snapshot,
+  Store,
+  WatchEvent,
+} from "../../lib/store/store.ts";
 import { eventually } from "./process.ts";
+
+/** What a store said, read: a snapshot with all its entries. */
+export type ReadEvent =
+  | Exclude<WatchEvent, Snapshot>
+  | Snapshot & { readonly entries: readonly Entry[] };
+
+/** Reads an item. @throws when a snapshot does not come whole */
+export async function readEvent(item: WatchEvent): Promise<ReadEvent> {
+  if (item.type !== "snapshot") return item;
+  return { ...item, entries: (await Array.fromAsync(item.pages)).flat() };
+}
 
 /** Collects what a watch delivers. */
 export class Collector implements AsyncDisposable {
-  readonly items: Told[] = [];
+  readonly items: ReadEvent[] = [];
   readonly #abort = new AbortController();
   readonly #done: Promise<void>;
 
@@ -13,7 +28,7 @@ export class Collector implements AsyncDisposable {
     this.#done = (async () => {
       for await (const item of store.watch(prefix, this.#abort.signal)) {
         // Progress comes whenever the state is proven.
-        if (item.type !== "progress") this.items.push(await told(item));
+        if (item.type !== "progress") this.items.push(await readEvent(item));
       }
     })();
   }

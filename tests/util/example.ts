@@ -33,3 +33,14 @@ export const exampleCluster: Readonly<Record<string, string>> = {
   [groupKey(shop)]: groupValue(shop),
   [nodeKey(node)]: nodeValue(node),
 };
+
+/** A group of one instance, on a node `n`. @param ip its address, "" for none */
+export function groupAt(ip: string, app = "a"): GroupSpec {
+  const node = { name: "n", ip: "192.0.2.1" };
+  return { app, proc: "web.web", instances: [{ node, ip }] };
+}
+
+/** A JSON object that is nested so deep: `{"a":[[…]]}`. */
+export function nested(depth: number): string {
+  return `{"a":${"[".repeat(depth - 1)}${"]".repeat(depth - 1)}}`;
+}

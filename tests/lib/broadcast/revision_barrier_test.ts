@@ -6,7 +6,7 @@ import {
 } from "../../../lib/broadcast/revision_barrier.ts";
 import { Topic } from "../../../lib/broadcast/topic.ts";
 import { SubtreeProgress } from "../../../lib/watcher/progress.ts";
-import { collectGarbage } from "../../util/garbage.ts";
+import { collectGarbage } from "../../util/leaks.ts";
 import { Random } from "../../util/model.ts";
 
 /** A subtree of a store that holds a number. The test answers its freshness checks. */

@@ -7,7 +7,7 @@ import {
   nodeKey,
   nodeValue,
 } from "../../../scripts/cluster.ts";
-import { groupAt } from "../../util/group.ts";
+import { groupAt } from "../../util/example.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 import { freePort } from "../../util/process.ts";
 

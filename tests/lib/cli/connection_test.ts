@@ -5,7 +5,7 @@ import { Client } from "../../../lib/client/client.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { nodeKey, nodeValue } from "../../../scripts/cluster.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
-import { nested } from "../../util/nested.ts";
+import { nested } from "../../util/example.ts";
 
 /** A server with one response for everything. */
 function serve(body: string): Deno.HttpServer<Deno.NetAddr> {

@@ -12,10 +12,10 @@ import { MemoryStore } from "../../../lib/store/memory.ts";
 import { groupKey, groupValue } from "../../../scripts/cluster.ts";
 import { cluster } from "../../util/golden.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
-import { groupAt } from "../../util/group.ts";
-import { collectGarbage } from "../../util/garbage.ts";
+import { groupAt } from "../../util/example.ts";
+import { collectGarbage } from "../../util/leaks.ts";
 import { eventually } from "../../util/process.ts";
-import { nested } from "../../util/nested.ts";
+import { nested } from "../../util/example.ts";
 import { Proxy } from "../../util/proxy.ts";
 
 const CONFIG = "/lain/config/";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { MAX_DEPTH } from "../../../lib/client/limits.ts";
-import { nested } from "../../util/nested.ts";
+import { nested } from "../../util/example.ts";
 import { diff, type Difference } from "../../../lib/client/diff.ts";
 
 Deno.test("diff: it finds what is added, removed and changed, and where", () => {

@@ -21,7 +21,7 @@ import { MemoryStore } from "../../../lib/store/memory.ts";
 import { groupKey, groupValue } from "../../../scripts/cluster.ts";
 import { get } from "../../util/client.ts";
 import { golden } from "../../util/golden.ts";
-import { groupAt } from "../../util/group.ts";
+import { groupAt } from "../../util/example.ts";
 import { RpcClient } from "../../util/grpc.ts";
 import { callHeaders, Http2Peer } from "../../util/http2_peer.ts";
 import { TestLainlet } from "../../util/lainlet.ts";

@@ -15,7 +15,7 @@ import {
   WorkerLink,
 } from "../../../lib/http/link.ts";
 import { eventually } from "../../util/process.ts";
-import { ListenedSignal } from "../../util/signal.ts";
+import { ListenedSignal } from "../../util/leaks.ts";
 
 const REQUEST = {
   method: "GET",

@@ -1,5 +1,5 @@
 import { assert } from "@std/assert";
-import { told } from "../../util/items.ts";
+import { readEvent } from "../../util/collector.ts";
 import { eventually } from "../../util/process.ts";
 import { Writers } from "../../util/writers.ts";
 import type { StoreHarness } from "./conformance.ts";
@@ -39,7 +39,7 @@ async function claimsOf({ store }: StoreHarness): Promise<Claim[]> {
   };
   let proving: Promise<void> | undefined;
   for await (const one of store.watch(PREFIX, signal)) {
-    const item = await told(one);
+    const item = await readEvent(one);
     if (item.type === "snapshot") {
       held.clear();
       for (const { key, value } of item.entries) {

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Batch, Store, WatchEvent } from "../../../lib/store/store.ts";
-import { type Told, told } from "../../util/items.ts";
+import { type ReadEvent, readEvent } from "../../util/collector.ts";
 import { within } from "../../util/process.ts";
-import { ListenedSignal } from "../../util/signal.ts";
+import { ListenedSignal } from "../../util/leaks.ts";
 import { checkClaims } from "./claims.ts";
 
 /** What a kind of store may do without. */
@@ -42,7 +42,7 @@ export interface StoreHarness extends AsyncDisposable {
   clear(): Promise<void>;
 }
 
-type Whole = Extract<Told, { type: "snapshot" }>;
+type Whole = Extract<ReadEvent, { type: "snapshot" }>;
 
 /** A watch, read item by item. */
 class Reader implements AsyncDisposable {
@@ -58,14 +58,14 @@ class Reader implements AsyncDisposable {
    *
    * @param expected says what that is to be, for when none comes
    */
-  async next(expected: string): Promise<Told | undefined> {
+  async next(expected: string): Promise<ReadEvent | undefined> {
     for (;;) {
       const { value } = await within(
         expected,
         this.#reader.read(),
         EVENT_LIMIT,
       );
-      if (value?.type !== "progress") return value && await told(value);
+      if (value?.type !== "progress") return value && await readEvent(value);
     }
   }
 

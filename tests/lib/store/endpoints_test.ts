@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { ResponseHeader } from "../../../lib/store/connection.ts";
 import { dial, Endpoints } from "../../../lib/store/endpoints.ts";
 import { eventually } from "../../util/process.ts";
-import { ListenedSignal } from "../../util/signal.ts";
+import { ListenedSignal } from "../../util/leaks.ts";
 import { ENDS, FakeConnection, MANY, microtasks } from "./fake.ts";
 
 /** Keeps a connection to one endpoint, and notes which were made and used. */

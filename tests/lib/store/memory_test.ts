@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { MemoryStore, parseContent } from "../../../lib/store/memory.ts";
-import { told } from "../../util/items.ts";
+import { readEvent } from "../../util/collector.ts";
 import { testConformance } from "./conformance.ts";
 import { MemoryHarness } from "./memory.ts";
 
@@ -13,7 +13,7 @@ Deno.test("memory: the first snapshot has the initial content", async () => {
   const abort = new AbortController();
   const reader = store.watch("", abort.signal).getReader();
   const { value: item } = await reader.read();
-  const value = item && await told(item);
+  const value = item && await readEvent(item);
   abort.abort();
   assertEquals(
     value?.type === "snapshot" && value.entries.map(({ key }) => key),

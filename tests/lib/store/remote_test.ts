@@ -9,7 +9,7 @@ import {
   type WatchRun,
 } from "../../../lib/store/watch.ts";
 import { eventually } from "../../util/process.ts";
-import { ListenedSignal } from "../../util/signal.ts";
+import { ListenedSignal } from "../../util/leaks.ts";
 import { FakeConnection, microtasks } from "./fake.ts";
 
 /** What a store does with a connection, in this order. */

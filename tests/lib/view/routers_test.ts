@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { portsOf } from "../../../lib/view/routers.ts";
 import { podgroup } from "../../../lib/watcher/podgroup.ts";
-import { nested } from "../../util/nested.ts";
+import { nested } from "../../util/example.ts";
 
 /** The ports of a group with this annotation. */
 function ports(annotation: string) {

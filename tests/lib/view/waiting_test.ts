@@ -8,7 +8,7 @@ import * as apis from "../../../apis/mod.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import type { ViewStream } from "../../../lib/view/views.ts";
 import type { Views } from "../../../lib/view/views.ts";
-import { collectGarbage } from "../../util/garbage.ts";
+import { collectGarbage } from "../../util/leaks.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 import { eventually } from "../../util/process.ts";
 

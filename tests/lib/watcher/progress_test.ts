@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { SubtreeProgress } from "../../../lib/watcher/progress.ts";
-import { ListenedSignal } from "../../util/signal.ts";
+import { ListenedSignal } from "../../util/leaks.ts";
 
 Deno.test("progress: no listener stays on a signal that is used for many waits", async () => {
   const progress = new SubtreeProgress(() => Promise.resolve(2));

@@ -10,7 +10,7 @@ import { followSubtree, type Subtree } from "../../../lib/watcher/subtree.ts";
 import { nodes } from "../../../lib/watcher/nodes.ts";
 import { podgroup } from "../../../lib/watcher/podgroup.ts";
 import type { Watcher } from "../../../lib/watcher/watcher.ts";
-import { nested } from "../../util/nested.ts";
+import { nested } from "../../util/example.ts";
 import type { Entry, Store, WatchEvent } from "../../../lib/store/store.ts";
 
 const GROUP = "/lain/deployd/pod_groups/a/a.web.web";

@@ -16,7 +16,7 @@ import { Replay } from "../../../../lib/store/etcd/check.ts";
 import { MissedChange } from "../../../../lib/store/watch.ts";
 import { EtcdWatch } from "../../../../lib/store/etcd/watch.ts";
 import type { Batch, WatchEvent } from "../../../../lib/store/store.ts";
-import { told } from "../../../util/items.ts";
+import { readEvent } from "../../../util/collector.ts";
 
 const PREFIXES = [
   "/lain/config/",
@@ -182,7 +182,7 @@ async function watchOf(
     start: (controller) => void watches.push(new EtcdWatch(prefix, controller)),
   });
   items.pipeTo(
-    new WritableStream({ write: async (item) => void await told(item) }),
+    new WritableStream({ write: async (item) => void await readEvent(item) }),
   );
   const [watch] = watches;
   assert(watch);

@@ -11,7 +11,7 @@ import { rangeOf } from "../../../../lib/store/etcd/range.ts";
 import { EtcdStore } from "../../../../lib/store/etcd/store.ts";
 import { Collector } from "../../../util/collector.ts";
 import { TestEtcd } from "../../../util/etcd.ts";
-import { Logged } from "../../../util/logged.ts";
+import { CapturedLog } from "../../../util/captured_log.ts";
 import { eventually } from "../../../util/process.ts";
 import { Proxy } from "../../../util/proxy.ts";
 import { makeTokenKey } from "../../../util/certificates.ts";
@@ -55,7 +55,7 @@ class Follower implements AsyncDisposable {
   }
 
   /** Nothing went wrong, and no connection was made but the first. */
-  isUnbroken(logged: Logged): void {
+  isUnbroken(logged: CapturedLog): void {
     const { reconnects, missed, problems } = this.store.status;
     const faults = logged.about(/^(warning|error)/);
     assertEquals(faults.filter((line) => !OFF.test(line)), []);
@@ -78,7 +78,7 @@ const SAYS = [
 ] as const;
 
 Deno.test("etcd login: an expired JWT is replaced without a gap", async () => {
-  using logged = new Logged();
+  using logged = new CapturedLog();
   await using key = await makeTokenKey();
   await using etcd = await TestEtcd.start({
     args: key.args("3s"),
@@ -142,7 +142,7 @@ for (const [i, says] of SAYS.entries()) {
 
 for (const kind of ["simple", "JWT"] as const) {
   Deno.test(`etcd login: while authentication is off the login is not used, and is when it is on, with ${kind} tokens`, async () => {
-    using logged = new Logged();
+    using logged = new CapturedLog();
     await using key = await makeTokenKey();
     const args = kind === "JWT" ? key.args("5m") : [];
     await using etcd = await TestEtcd.start({ args });

@@ -8,7 +8,7 @@ import { EtcdStore } from "../../../../lib/store/etcd/store.ts";
 import { Collector } from "../../../util/collector.ts";
 import { TestEtcd } from "../../../util/etcd.ts";
 import { FrameFilter, hasEvents } from "../../../util/http2.ts";
-import { told } from "../../../util/items.ts";
+import { readEvent } from "../../../util/collector.ts";
 import { eventually } from "../../../util/process.ts";
 import { viaProxy } from "./proxied.ts";
 
@@ -48,7 +48,7 @@ Deno.test("etcd: a connection that ends within a snapshot's pages is followed by
   proxy.fault = "none";
   const { value: next } = await items.read();
   assert(next?.type === "snapshot");
-  const whole = await told(next);
+  const whole = await readEvent(next);
   assert(whole.type === "snapshot");
   assertEquals(whole.entries.map(({ key }) => key), keys);
   await etcd.write({ "/a/100": null });

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { SharedToken, Token } from "../../../../lib/store/etcd/token.ts";
-import { Logged } from "../../../util/logged.ts";
+import { CapturedLog } from "../../../util/captured_log.ts";
 
 const REFUSED = new Error("etcd: invalid auth token");
 const DENIED = new Error("7 PERMISSION_DENIED: etcdserver: permission denied");
@@ -127,7 +127,7 @@ Deno.test("token: a refused login is tried again at the next call", async () => 
 });
 
 Deno.test("token: connections share it, and do not wait for each other's login", async () => {
-  using logged = new Logged();
+  using logged = new CapturedLog();
   const etcd = new Issuer();
   const shared = etcd.shared;
   const hanging = new Token(() => new Promise(() => {}), shared);

@@ -7,7 +7,7 @@ import type {
   Snapshot,
   WatchEvent,
 } from "../../../../lib/store/store.ts";
-import { type Told, told } from "../../../util/items.ts";
+import { type ReadEvent, readEvent } from "../../../util/collector.ts";
 
 function head(revision: number, raftTerm = 2, clusterId = "1") {
   return { clusterId, raftTerm, revision };
@@ -19,7 +19,9 @@ function batch(revision: number, key = "/a/1"): Batch {
 }
 
 /** Lets a watch that starts with an empty snapshot at revision 5 do something. @returns what it delivers then */
-async function delivered(run: (watch: EtcdWatch) => void): Promise<Told[]> {
+async function delivered(
+  run: (watch: EtcdWatch) => void,
+): Promise<ReadEvent[]> {
   const opened: [EtcdWatch, ReadableStreamDefaultController][] = [];
   const items = new ReadableStream<WatchEvent>({
     start: (controller) =>
@@ -31,19 +33,20 @@ async function delivered(run: (watch: EtcdWatch) => void): Promise<Told[]> {
   const taken = watch.deliverSnapshot(snapshot(5), head(5));
   const { value } = await reader.read();
   assert(value);
-  await told(value);
+  await readEvent(value);
   await taken;
   reader.releaseLock();
   run(watch);
   controller.close();
-  return await Array.fromAsync(items, told);
+  return await Array.fromAsync(items, readEvent);
 }
 
 function snapshot(revision: number, pages: Pages = []): Snapshot {
   return { type: "snapshot", revision, pages };
 }
 
-const revisions = (items: readonly Told[]) => items.map((one) => one.revision);
+const revisions = (items: readonly ReadEvent[]) =>
+  items.map((one) => one.revision);
 
 Deno.test("etcd watch: a replayed revision is delivered once, also after it was confirmed", async () => {
   const items = await delivered((watch) => {
@@ -148,7 +151,7 @@ Deno.test("etcd watch: a snapshot is confirmed when all pages were read, and its
     [entry("/a/3", 8), entry("/a/4", 5)],
     [],
   ];
-  const { watch, taken } = await taking(pages, told);
+  const { watch, taken } = await taking(pages, readEvent);
   await taken;
   assertEquals([watch.confirmedRevision, watch.checkpoint], [
     9,
@@ -163,7 +166,7 @@ Deno.test("etcd watch: a snapshot with a failed page, or whose reader left, does
   }
   const failed = await taking(
     failing(),
-    (item) => assertRejects(() => told(item), Error, "cut"),
+    (item) => assertRejects(() => readEvent(item), Error, "cut"),
   );
   await assertRejects(() => failed.taken, Error, "cut");
   assertEquals([failed.watch.confirmedRevision, failed.watch.checkpoint], [

@@ -5,7 +5,7 @@ import { makeCertificates, readTls } from "../../../util/certificates.ts";
 import { Collector } from "../../../util/collector.ts";
 import { TestEtcd } from "../../../util/etcd.ts";
 import { endless, Hostile, type Play, says } from "../../../util/hostile.ts";
-import { Logged } from "../../../util/logged.ts";
+import { CapturedLog } from "../../../util/captured_log.ts";
 import { eventually, freePort } from "../../../util/process.ts";
 import { Proxy } from "../../../util/proxy.ts";
 import { testConformance } from "../conformance.ts";
@@ -294,7 +294,7 @@ Deno.test("etcd v2: TLS with a CA and a client certificate, and a login", async 
 });
 
 Deno.test("etcd v2: a login is ignored while authentication is off, and used when it is on", async () => {
-  using logged = new Logged();
+  using logged = new CapturedLog();
   await using etcd = await TestEtcd.start({ store: "etcd2" });
   const store = new Etcd2Store([etcd.endpoint], {
     checkEvery: 200,

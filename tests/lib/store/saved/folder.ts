@@ -5,7 +5,7 @@ import {
   type SaveTimes,
 } from "../../../../lib/store/saved/store.ts";
 import type { Entry, Store, WatchEvent } from "../../../../lib/store/store.ts";
-import { type Told, told } from "../../../util/items.ts";
+import { type ReadEvent, readEvent } from "../../../util/collector.ts";
 import { eventually } from "../../../util/process.ts";
 
 /** Of the cluster that states are saved of. */
@@ -33,13 +33,15 @@ export class Folder implements AsyncDisposable {
 
 /** Reads what a store says of some prefixes, until it is disposed of. */
 export class Readers implements AsyncDisposable {
-  readonly items = new Map<string, Told[]>();
+  readonly items = new Map<string, ReadEvent[]>();
   readonly #abort = new AbortController();
   readonly #over: Promise<unknown>;
 
   constructor(store: Store, ...prefixes: string[]) {
     const read = async (prefix: string, stream: ReadableStream<WatchEvent>) => {
-      for await (const item of stream) this.of(prefix).push(await told(item));
+      for await (const item of stream) {
+        this.of(prefix).push(await readEvent(item));
+      }
     };
     this.#over = Promise.all(
       prefixes.map((prefix) =>
@@ -48,7 +50,7 @@ export class Readers implements AsyncDisposable {
     );
   }
 
-  of(prefix: string): Told[] {
+  of(prefix: string): ReadEvent[] {
     const items = this.items.get(prefix) ?? [];
     this.items.set(prefix, items);
     return items;
@@ -73,7 +75,7 @@ export async function contentOf(
   prefix: string,
 ): Promise<string[]> {
   for await (const one of store.watch(prefix, new AbortController().signal)) {
-    const item = await told(one);
+    const item = await readEvent(one);
     if (item.type === "snapshot") return item.entries.map(lineOf);
   }
   throw new Error("no snapshot");

@@ -4,7 +4,7 @@ import { MemoryStore } from "../../../../lib/store/memory.ts";
 import { loadState } from "../../../../lib/store/saved/read.ts";
 import type { Store, WatchEvent } from "../../../../lib/store/store.ts";
 import { TestEtcd } from "../../../util/etcd.ts";
-import { Logged } from "../../../util/logged.ts";
+import { CapturedLog } from "../../../util/captured_log.ts";
 import { Random } from "../../../util/model.ts";
 import { eventually } from "../../../util/process.ts";
 import { testConformance } from "../conformance.ts";
@@ -248,7 +248,7 @@ Deno.test("an empty saved state is not used", async () => {
 });
 
 Deno.test("nothing of another cluster at the same address is kept", async () => {
-  using logged = new Logged();
+  using logged = new CapturedLog();
   await using folder = new Folder();
   await using one = await TestEtcd.start();
   await one.write({ "/a/1": "one", "/b/1": "one" });

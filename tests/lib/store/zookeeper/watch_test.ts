@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { WatchEvent } from "../../../../lib/store/store.ts";
-import { type Told, told } from "../../../util/items.ts";
+import { type ReadEvent, readEvent } from "../../../util/collector.ts";
 import type { ReadResult } from "../../../../lib/store/zookeeper/connection.ts";
 import type { WalkResult } from "../../../../lib/store/zookeeper/walk.ts";
 import { ZooKeeperWatch } from "../../../../lib/store/zookeeper/watch.ts";
@@ -46,7 +46,7 @@ async function delivered(
       controller.close();
     },
   });
-  const [snapshot, ...others] = await Array.fromAsync(items, told);
+  const [snapshot, ...others] = await Array.fromAsync(items, readEvent);
   assertEquals(
     snapshot?.type === "snapshot" && snapshot.entries.map(({ key }) => key),
     ["/a/1", "/a/2"],
@@ -55,7 +55,7 @@ async function delivered(
 }
 
 /** What an item does to each key; a removal is null. */
-function effect(item: Told): unknown {
+function effect(item: ReadEvent): unknown {
   if (item.type === "inventory") return [...item.keys];
   if (item.type === "progress") return item.revision;
   const list = item.type === "batch" ? item.changes : item.entries;

@@ -1,7 +1,7 @@
 import { configureSync, type LogRecord, resetSync } from "@logtape/logtape";
 
 /** Collects what lainlet logs in this process, from level info on. */
-export class Logged implements Disposable {
+export class CapturedLog implements Disposable {
   readonly #records: LogRecord[] = [];
 
   constructor() {

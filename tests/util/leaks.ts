@@ -1,3 +1,10 @@
+/**
+ * What a test of leaks needs.
+ *
+ * @module
+ */
+import { eventually } from "./process.ts";
+
 /** A signal that tells how many listen to it. */
 export class ListenedSignal {
   readonly #listeners = new Set<unknown>();
@@ -31,4 +38,13 @@ export class ListenedSignal {
   abort(): void {
     this.#controller.abort();
   }
+}
+
+/** Waits until garbage was collected, the old, too. */
+export async function collectGarbage(): Promise<void> {
+  const one = new WeakRef({});
+  await eventually("garbage is collected", () => {
+    const more = Array.from({ length: 100 }, () => new Array(100_000).fill(0));
+    return more.length > 0 && one.deref() === undefined || undefined;
+  });
 }
