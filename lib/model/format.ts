@@ -121,11 +121,6 @@ export function shortVersion(version: string): string {
   return version.replace(/[0-9a-f]{12,}/g, (hash) => hash.slice(0, 7));
 }
 
-/** A container's id, cut as Docker cuts it. */
-export function shortId(id: string): string {
-  return /^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id;
-}
-
 /**
  * A key that sorts text by the numbers in it: node2 before node10, 172.20.9.1
  * before 172.20.10.1. Each number is preceded by its length.

@@ -16,17 +16,11 @@ import {
   type Reservation,
   reservedText,
   type Resource,
-  shortId,
   shortVersion,
   timestamp,
 } from "../model/format.ts";
-import {
-  type Health,
-  type Status,
-  statusOf,
-  statusText,
-} from "../model/health.ts";
-import type { Container, Pod } from "../model/mod.ts";
+import { type Health, statusOf, statusText } from "../model/health.ts";
+import type { Pod } from "../model/mod.ts";
 import { podLink } from "../model/search.ts";
 import { reservedShare, type Summary } from "../model/status.ts";
 import { href } from "./route.ts";
@@ -42,11 +36,6 @@ export function HealthMark({ of }: { of: Health }) {
   return <Mark status={statusOf(of)} text={statusText(of)} />;
 }
 
-/** Of a count: 0 is good. */
-export function countStatus(count: number): Status {
-  return count === 0 ? "good" : "bad";
-}
-
 export function AppLink(
   { name, children = name }: { name: string; children?: ComponentChildren },
 ) {
@@ -59,13 +48,6 @@ export function NodeLink({ name }: { name: string }) {
 
 export function PodLink({ pod }: { pod: Pod }) {
   return <a href={href(podLink(pod).path)}>{podName(pod)}</a>;
-}
-
-export function ContainerLink({ container }: { container: Container }) {
-  const { node, id } = container;
-  return (
-    <a class="mono line" href={href(["container", node, id])}>{shortId(id)}</a>
-  );
 }
 
 export function Address({ ip, port }: { ip: string; port?: number }) {

@@ -9,7 +9,6 @@ import {
 } from "../../model/status.ts";
 import {
   Address,
-  countStatus,
   Facts,
   Mark,
   NodeLink,
@@ -82,7 +81,7 @@ const COLUMNS: readonly Column<Node>[] = [
 /** The status of a node; links to its pods with problems. */
 function NodeState({ node }: { node: Node }) {
   const bad = badPods(node);
-  const status = bad > 0 ? countStatus(bad) : nodeSummary(node).status;
+  const status = bad > 0 ? "bad" : nodeSummary(node).status;
   const mark = <Mark status={status} text={nodeText(node)} />;
   if (bad === 0) return mark;
   return <a href={href(["pods"], { node: node.name, state: "bad" })}>{mark}</a>;

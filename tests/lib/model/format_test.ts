@@ -9,7 +9,6 @@ import {
   naturalKey,
   plural,
   reservedText,
-  shortId,
   shortVersion,
 } from "../../../lib/model/format.ts";
 
@@ -62,7 +61,7 @@ Deno.test("format: a time of another day has its day", () => {
   );
 });
 
-Deno.test("format: reservations, addresses, versions and ids", () => {
+Deno.test("format: reservations, addresses and versions", () => {
   const GB = 2 ** 30;
   assertEquals(reservedText({ limits: 45, capacity: 48 }, "CPU"), "45 of 48");
   assertEquals(
@@ -79,10 +78,6 @@ Deno.test("format: reservations, addresses, versions and ids", () => {
     shortVersion("1501708030-536c4499d863386ce10c"),
     "1501708030-536c449",
   );
-  assertEquals([shortId("f".repeat(64)), shortId("shop-1")], [
-    "f".repeat(12),
-    "shop-1",
-  ]);
 });
 
 Deno.test("format: the natural order follows the numbers in a text", () => {
