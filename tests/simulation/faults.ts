@@ -318,4 +318,11 @@ export const FAULTS: readonly Fault[] = [
     faulty:
       "topic !== undefined && (pass === -1 || topic.revision === open[0]?.cursor.topic?.revision)",
   },
+  {
+    name: "only one member is ever dialled at a time",
+    file: "lib/store/endpoints.ts",
+    text: "await Promise.all(endpoints.map(async (endpoint, i) => {",
+    faulty:
+      "await Promise.all(endpoints.slice(0, 1).map(async (endpoint, i) => {",
+  },
 ];

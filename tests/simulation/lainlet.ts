@@ -110,6 +110,9 @@ export class SimulatedLainlet {
     return this.#running !== undefined;
   }
 
+  /** Since when it runs, in ms. */
+  since = 0;
+
   /** Another one for each time that it runs. */
   get starts(): number {
     return this.#starts;
@@ -170,6 +173,7 @@ export class SimulatedLainlet {
       }, () => {})
       : undefined;
     this.#running = { lainlet, server, saved, grpc, workers };
+    this.since = performance.now();
   }
 
   /** Ends it; its listeners lose their connections. What there is to save it saves, until it starts again. */

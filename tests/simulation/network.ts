@@ -67,8 +67,19 @@ export class Link {
   /** @param member whether its process runs */
   constructor(
     readonly name: string,
-    private readonly member: { readonly isUp: boolean },
+    private readonly member: {
+      readonly isUp: boolean;
+      readonly hasQuorum: boolean;
+      readonly lag: number;
+    },
   ) {}
+
+  /** Whether nothing is wrong with it, nor with the member, nor is to be. */
+  get isGood(): boolean {
+    const { hasQuorum, lag } = this.member;
+    return this.isOpen && !this.#isSilent && hasQuorum && lag === 0 &&
+      this.callFaults.length === 0 && this.watchFaults.length === 0;
+  }
 
   /** Whether a connection can be made. */
   get isOpen(): boolean {

@@ -6,7 +6,7 @@ import { answerText, LOCAL, QUESTIONS } from "./questions.ts";
 import type { Reference } from "./reference.ts";
 
 /** Time between two requests, in ms. */
-const PAUSE = 400;
+const PAUSE = 1_500;
 
 /** An answer, and its entity tag. */
 interface Held {

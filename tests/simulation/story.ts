@@ -9,6 +9,7 @@ import {
   type SimulatedLainlet,
   STALE_AFTER,
 } from "./lainlet.ts";
+import type { Link } from "./network.ts";
 import type { StoreName } from "./processes.ts";
 import { type Listener, Violation } from "./listeners.ts";
 import { answerText, QUESTIONS } from "./questions.ts";
@@ -23,6 +24,9 @@ const MOST_STEPS = 60_000;
 
 /** How often it is looked whether what counts as current is, in ms. */
 const LOOK_EVERY = 5_000;
+
+/** How soon a member that works is used, and has confirmed the state, in ms. */
+const CONFIRMED_WITHIN = 20_000;
 
 const BAD = "a bad value is not taken as it should be";
 
@@ -72,6 +76,8 @@ export class Story {
   backup?: Backup;
   readonly #failures: unknown[] = [];
   #lookAt = 0;
+  /** Since when each link was good, in ms. */
+  readonly #goodSince = new Map<Link, number>();
   #steps = 0;
 
   private constructor(readonly time: Time, readonly world: World) {}
@@ -128,6 +134,9 @@ export class Story {
   /** Time passes, and no process does anything. @param ms how much */
   async suspend(ms: number): Promise<void> {
     this.world.reference.suspended += ms;
+    for (const link of this.world.allLinks) {
+      this.#goodSince.set(link, this.time.now + ms);
+    }
     await this.time.suspend(ms);
     this.#look();
   }
@@ -268,12 +277,20 @@ export class Story {
         `${this.#steps} steps`,
       );
     }
+    for (const link of this.world.allLinks) {
+      const { isGood, lostAt } = link;
+      const since = Math.max(lostAt, this.#goodSince.get(link) ?? -Infinity);
+      this.#goodSince.set(link, isGood ? since : this.time.now);
+    }
     for (const listener of this.listeners) {
       listener.check(this.world.reference, (text) => this.note(text));
     }
     if (this.time.now < this.#lookAt) return;
     this.#lookAt = this.time.now + LOOK_EVERY;
-    for (const lainlet of this.world.lainlets) this.#checkReady(lainlet);
+    for (const lainlet of this.world.lainlets) {
+      if (lainlet.isUp) this.#checkConfirmed(lainlet);
+      this.#checkReady(lainlet);
+    }
   };
 
   /** What counts as current is not older than it may be. */
@@ -295,6 +312,28 @@ export class Story {
         );
       }
     }
+  }
+
+  /** While there is a member that works, and a way to it, the state is confirmed by that. */
+  #checkConfirmed({ name, links, since, lainlet }: SimulatedLainlet): void {
+    const { auth, service } = this.world;
+    // Of the others, some cannot tell what works.
+    if (auth.isUsed || service.mayBeOld || service.lossLasts !== undefined) {
+      return;
+    }
+    const goodSince = Math.max(
+      since,
+      Math.min(...links.map((one) => this.#goodSince.get(one) ?? Infinity)),
+    );
+    if (this.time.now - goodSince < CONFIRMED_WITHIN) return;
+    const age = Math.max(
+      ...Object.values(lainlet.cluster).map((one) => one.age()),
+    );
+    if (age <= CONFIRMED_WITHIN) return;
+    throw new Violation(
+      "a member that works is not used",
+      `${name}: its state was last confirmed ${age} ms ago`,
+    );
   }
 
   /** To which apps addresses belong is what the groups say now, in whichever order they changed. */
