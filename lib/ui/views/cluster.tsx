@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 import { Component, createRef } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { plural, podName, sortNaturally } from "../../model/format.ts";
+import { number, plural, podName, sortNaturally } from "../../model/format.ts";
 import { statusOf, statusText } from "../../model/health.ts";
 import { type Issue, issuesOf } from "../../model/issues.ts";
 import type { Model, Node, Params, Pod } from "../../model/mod.ts";
@@ -161,10 +161,7 @@ function Issues({ model, isOld }: { model: Model; isOld: boolean }) {
       <h2>{issues.length > 0 ? "Needs attention" : none}</h2>
       {issues.length === 0 && (
         <p>
-          <Mark
-            status="good"
-            text={`All ${plural(model.pods.length, "pod is", "pods are")} OK`}
-          />
+          <Mark status="good" text={allOkText(model.pods.length)} />
         </p>
       )}
       <ul>
@@ -172,6 +169,11 @@ function Issues({ model, isOld }: { model: Model; isOld: boolean }) {
       </ul>
     </section>
   );
+}
+
+function allOkText(pods: number): string {
+  if (pods === 0) return "No pods";
+  return pods === 1 ? "1 pod is OK" : `All ${number(pods)} pods are OK`;
 }
 
 function IssueCard({ issue }: { issue: Issue }) {
