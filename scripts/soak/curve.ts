@@ -25,8 +25,8 @@ export interface Ended {
  * (https://github.com/denoland/deno/pull/36043)
  */
 const LEAKED = {
-  sessions: { resident: 27 * KB, heap: 5 * KB },
-  refused: { resident: 10 * KB, heap: 2 * KB },
+  sessions: { resident: 26 * KB, heap: 4 * KB },
+  refused: { resident: 9 * KB, heap: 1 * KB },
 };
 
 /** Whether a version of Deno leaks HTTP/2 sessions. */

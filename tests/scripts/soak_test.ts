@@ -54,7 +54,7 @@ Deno.test("soak: what an older runtime leaks of ended sessions is no growth of l
   const sample = { time: 7, resident: 127, heap: 45 };
   assertEquals(withoutLeaked(sample, { sessions: 1024, refused: 512 }), {
     time: 7,
-    resident: 95,
-    heap: 39,
+    resident: 96.5,
+    heap: 40.5,
   });
 });
