@@ -1,10 +1,10 @@
 import {
   COMMENT,
   errorFrame,
+  EventCursor,
   EventIds,
   type EventOptions,
   heartbeatFrame,
-  TopicEvents,
 } from "./events.ts";
 import { RegisteredStream, type StreamRegistry } from "./registry.ts";
 import type { State } from "./state.ts";
@@ -38,7 +38,7 @@ export class Branch extends RegisteredStream
   readonly stream: ReadableStream<Uint8Array>;
   #controller?: ReadableStreamDefaultController<Uint8Array>;
   readonly #ids: EventIds;
-  readonly #topics: readonly TopicEvents[];
+  readonly #cursors: readonly EventCursor[];
   #isScheduled = false;
   #isReaderReady = false;
   #heartbeatDue = false;
@@ -64,12 +64,12 @@ export class Branch extends RegisteredStream
     const ids = new EventIds(
       tag ? names?.map((_, i) => since?.[i]) : undefined,
     );
-    const eventsOf = (suffix: string, index: number) =>
-      new TopicEvents(this, options, latency, ids, index, suffix);
+    const cursorOf = (suffix: string, index: number) =>
+      new EventCursor(this, options, latency, ids, index, suffix);
     this.#ids = ids;
-    this.#topics = names === undefined
-      ? [eventsOf("", 0)]
-      : names.map((name, i) => eventsOf(` ${name}`, i));
+    this.#cursors = names === undefined
+      ? [cursorOf("", 0)]
+      : names.map((name, i) => cursorOf(` ${name}`, i));
     this.stream = new ReadableStream<Uint8Array>(this, { highWaterMark: 0 });
     if (heartbeat > 0) {
       this.#heartbeat = setInterval(() => {
@@ -101,9 +101,9 @@ export class Branch extends RegisteredStream
    * @param index of the topic, when the stream carries several
    */
   attach(topic: Topic, resumeState?: State, index = 0): void {
-    const events = this.#topics[index];
-    if (!this.#isOpen || events === undefined || events.isRevoked) return;
-    events.cursor.attach(topic, resumeState);
+    const cursor = this.#cursors[index];
+    if (!this.#isOpen || cursor === undefined || cursor.isRevoked) return;
+    cursor.attach(topic, resumeState);
     this.wake();
   }
 
@@ -114,11 +114,11 @@ export class Branch extends RegisteredStream
    */
   fail(message: string, _status?: number, index?: number): void {
     if (!this.#isOpen) return;
-    const events = index === undefined ? undefined : this.#topics[index];
-    if (events === undefined) {
+    const cursor = index === undefined ? undefined : this.#cursors[index];
+    if (cursor === undefined) {
       this.#finalError = message;
       this.#detach();
-    } else if (!events.isRevoked) events.fail(message);
+    } else if (!cursor.isRevoked) cursor.fail(message);
     this.wake();
   }
 
@@ -142,12 +142,12 @@ export class Branch extends RegisteredStream
   }
 
   override get isBehind(): boolean {
-    return this.isUnread && this.#topics.some(({ cursor }) => cursor.isBehind);
+    return this.isUnread && this.#cursors.some(({ isBehind }) => isBehind);
   }
 
   protected override takeConflated(): number {
     let conflated = 0;
-    for (const { cursor } of this.#topics) {
+    for (const cursor of this.#cursors) {
       conflated += cursor.conflated;
       cursor.conflated = 0;
     }
@@ -157,7 +157,7 @@ export class Branch extends RegisteredStream
   /** Sends what there is, if the reader is ready. */
   wake(): void {
     if (!this.#isReaderReady || this.#isClosed || this.#isScheduled) return;
-    if (this.#topics.length === 1) return this.#send();
+    if (this.#cursors.length === 1) return this.#send();
     // By then, all topics have changed that change together.
     this.#isScheduled = true;
     queueMicrotask(() => {
@@ -173,7 +173,7 @@ export class Branch extends RegisteredStream
     this.#isReaderReady = false;
     this.#commentDue = false;
     const isLast = this.#finalError !== undefined ||
-      this.#topics.every(({ isRevoked }) => isRevoked);
+      this.#cursors.every(({ isRevoked }) => isRevoked);
     for (const chunk of chunks) {
       this.progressed(chunk.length);
       this.#controller?.enqueue(chunk);
@@ -197,32 +197,34 @@ export class Branch extends RegisteredStream
   }
 
   #nextStates(): readonly Uint8Array[] | undefined {
-    const [only] = this.#topics;
-    if (this.#topics.length === 1 && only && !only.isRevoked) {
-      return only.next();
+    const [only] = this.#cursors;
+    if (this.#cursors.length === 1 && only && !only.isRevoked) {
+      return only.nextFrame();
     }
     const frames: Uint8Array[] = [];
-    for (const events of this.#topics) {
-      const finalError = events.takeFinalError();
-      if (finalError !== undefined) frames.push(finalError);
+    for (const cursor of this.#cursors) {
+      const finalFrame = cursor.takeFinalFrame();
+      if (finalFrame !== undefined) frames.push(finalFrame);
     }
     if (this.#isOfOnePass) {
-      for (const events of this.#topics) frames.push(...events.next() ?? []);
+      for (const cursor of this.#cursors) {
+        frames.push(...cursor.nextFrame() ?? []);
+      }
     }
     return frames.length > 0 ? frames : undefined;
   }
 
   /** Whether the states of all topics passed the barrier together. */
   get #isOfOnePass(): boolean {
-    const open = this.#topics.filter(({ isRevoked }) => !isRevoked);
-    const pass = open[0]?.cursor.topic?.pass;
-    return open.every(({ cursor: { topic } }) =>
+    const open = this.#cursors.filter(({ isRevoked }) => !isRevoked);
+    const pass = open[0]?.topic?.pass;
+    return open.every(({ topic }) =>
       topic !== undefined && topic.pass === pass
     );
   }
 
   #detach(): void {
-    for (const { cursor } of this.#topics) cursor.detach();
+    for (const cursor of this.#cursors) cursor.detach();
   }
 
   /** Whether the stream can carry states. */

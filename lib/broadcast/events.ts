@@ -9,7 +9,7 @@ import { Unavailable } from "../errors.ts";
 import type { DeliveryLatency } from "../stats/latency.ts";
 import { Cursor } from "./cursor.ts";
 import type { State } from "./state.ts";
-import type { Subscriber, Topic } from "./topic.ts";
+import type { Subscriber } from "./topic.ts";
 
 const encoder = new TextEncoder();
 
@@ -106,11 +106,10 @@ export interface EventOptions {
   readonly tag: boolean;
 }
 
-/** The events of one topic that a stream carries. */
-export class TopicEvents {
+/** A cursor that delivers events: one for each topic that a stream carries. */
+export class EventCursor extends Cursor {
   /** Whether the subscription was revoked. */
   isRevoked = false;
-  readonly cursor: Cursor;
   #finalError?: string;
 
   /**
@@ -126,7 +125,7 @@ export class TopicEvents {
     private readonly index: number,
     private readonly suffix: string,
   ) {
-    this.cursor = new Cursor(subscriber, true);
+    super(subscriber, true);
   }
 
   /** Revokes the subscription. */
@@ -134,11 +133,11 @@ export class TopicEvents {
     this.isRevoked = true;
     this.#finalError = message;
     this.ids.set(this.index, undefined);
-    this.cursor.detach();
+    this.detach();
   }
 
   /** Error frame for a revoked subscription; returned once. */
-  takeFinalError(): Uint8Array | undefined {
+  takeFinalFrame(): Uint8Array | undefined {
     const message = this.#finalError;
     if (message === undefined) return;
     this.#finalError = undefined;
@@ -146,13 +145,13 @@ export class TopicEvents {
   }
 
   /** Returns the frame that brings the reader to the topic's latest state, in chunks; undefined: it has that. */
-  next(): readonly Uint8Array[] | undefined {
-    const { cursor, ids, suffix } = this;
-    const delivery = cursor.next();
+  nextFrame(): readonly Uint8Array[] | undefined {
+    const { ids, suffix } = this;
+    const delivery = this.next();
     if (delivery === undefined) return;
     if (delivery instanceof Unavailable) return [this.#error(delivery.message)];
     const { state, previous, isKnown, event, readAt } = delivery;
-    const comments = this.#comments(state, cursor.topic);
+    const comments = this.#comments(state);
     if (isKnown) return [unchangedFrame(comments, suffix)];
     this.latency.delivered(readAt);
     const id = ids.next();
@@ -167,9 +166,9 @@ export class TopicEvents {
     return errorFrame(message, this.ids.current, `error${this.suffix}`);
   }
 
-  #comments(state: State, topic?: Topic): string {
+  #comments(state: State): string {
     if (!this.options.tag) return "";
     this.ids.set(this.index, state.etag);
-    return commentsOf(state.etag, topic?.revision ?? 0);
+    return commentsOf(state.etag, this.topic?.revision ?? 0);
   }
 }
