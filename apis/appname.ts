@@ -51,5 +51,5 @@ function find({ rights }: EndpointContext, query: Query): { appname: string } {
   if (!caller.isSuper) throw forbidden(SUPER_REQUIRED);
   const appname = rights.appOf(param(query, "ip") || caller.address);
   if (appname !== undefined) return { appname };
-  throw new Refusal(STATUS_CODE.NotFound, "the address is nobody's");
+  throw new Refusal(STATUS_CODE.NotFound, "no app has this address");
 }

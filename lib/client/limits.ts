@@ -31,7 +31,7 @@ export const HEARTBEAT = 10;
 /** A response, or a stream without an event, is given up after this time, in ms. */
 export const SILENCE = 2.5 * HEARTBEAT * 1000;
 
-/** This many bytes of a response or an event start the time anew. */
+/** This many bytes of a response or an event reset that time. */
 export const PROGRESS_SIZE = 1024 * 1024;
 
 /** A stream that was open for this long is retried without backoff, in ms. */

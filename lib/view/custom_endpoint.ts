@@ -86,7 +86,7 @@ export interface CustomEndpoint extends Endpoint {
   readonly statuses?: readonly RefusedStatus[];
   /** Its gRPC methods. */
   readonly rpc?: readonly UnaryRpc[];
-  /** The watcher that the response is made from, if it is: its age is told in headers. */
+  /** The watcher that the response is made from, if any; response headers carry its age. */
   watcher?(cluster: Cluster): Pick<
     Watcher<unknown>,
     "age" | "progress" | "saved"

@@ -71,7 +71,7 @@ export const SINGLE_MEMBERS = fragmentReducer(
   objectState,
 );
 
-/** A source whose state is kept up to date while somebody subscribes to it. */
+/** A source whose state is kept up to date while it has subscribers. */
 export function materialized<T, C>(
   id: string,
   entries: Entries<T>,

@@ -1,6 +1,6 @@
 import { badRequest } from "../errors.ts";
 
-/** The values of a switch such as `watch`, in any case: deployed clients send booleans as their languages write them. */
+/** The values of a switch such as `watch`, in any case: deployed clients write booleans as their languages do. */
 export const SWITCH_VALUES = {
   on: ["1", "true", "yes", "on"],
   off: ["", "0", "false", "no", "off"],

@@ -124,7 +124,7 @@ export const at = (what: string) => new RegExp(`^lainlet: ${AT}${what}`);
 /** What is said of an answer that may be lainlet's, and is too much. */
 export const unread = (what: string) =>
   new RegExp(
-    `^lainlet: the answer of http://127\\.0\\.0\\.1:\\d+ cannot be read: ${what}`,
+    `^lainlet: the response of http://127\\.0\\.0\\.1:\\d+ cannot be read: ${what}`,
   );
 
 export const client = (...args: string[]) =>

@@ -84,7 +84,7 @@ const RESPONSES = {
     name: "NotFound",
     description: "Not found.",
     headers: [],
-    example: "the address is nobody's",
+    example: "no app has this address",
   },
   414: {
     name: "UriTooLong",
