@@ -19,9 +19,9 @@ import { Proxy } from "../util/proxy.ts";
 import { Scene } from "../util/scene.ts";
 import { Watched } from "../util/watched.ts";
 
-Deno.test("etcd is killed and started again, 20 times, with writes in between", async () => {
+Deno.test("etcd is killed and started again, 5 times, with writes in between", async () => {
   await using scene = await Scene.set();
-  await kills(scene, 20);
+  await kills(scene, 5);
 });
 
 Deno.test("etcd is absent at the start, and comes later", async () => {

@@ -325,4 +325,10 @@ export const FAULTS: readonly Fault[] = [
     faulty:
       "await Promise.all(endpoints.slice(0, 1).map(async (endpoint, i) => {",
   },
+  {
+    name: "a watch that has lost a change counts as whole",
+    file: "lib/store/etcd/check.ts",
+    text: "if (missed !== undefined) throw missed;",
+    faulty: "",
+  },
 ];
