@@ -24,7 +24,7 @@ const log = getLogger(["lainlet", "store"]);
  */
 const BATCH_WINDOW = 20;
 
-/** Time between two checks while somebody waits for one, in ms. */
+/** Time between two checks while a caller waits for one, in ms. */
 const RETRY_INTERVAL = 250;
 
 /** Time before a refused prefix is read again, in ms. */
@@ -361,7 +361,7 @@ export abstract class RemoteStore<
     }
   }
 
-  /** Delivers progress, and resolves who waits for a check that began by then. @param at when this check began */
+  /** Delivers progress, and resolves the callers whose wait began before the check. @param at when this check began */
   #answerWaiters(watch: W, at: number): void {
     const revision = watch.reportProgress();
     if (revision === undefined) return;

@@ -110,13 +110,14 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "the saved state of another cluster is believed",
     file: "lib/store/saved/read.ts",
-    text: "checkIdentity(this.#found, this.identity);",
+    text: "checkIdentity(this.#fileIdentity, this.identity);",
     faulty: "",
   },
   {
     name: "a damaged saved state is believed",
     file: "lib/store/saved/read.ts",
-    text: "if (view.getUint32(RECORD_HEAD, true) !== sum) throw damaged();",
+    text:
+      "if (view.getUint32(RECORD_HEAD, true) !== checksum) throw damaged();",
     faulty: "",
   },
   {

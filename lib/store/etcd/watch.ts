@@ -69,7 +69,7 @@ export class EtcdWatch extends PrefixWatch<EtcdConnection> {
     run.report(undefined);
     this.isLive = true;
     const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
-    // etcd may end the watch before anybody awaits that.
+    // etcd may end the watch before this is awaited.
     ended.catch(() => {});
     const stop = await connection.watch(
       rangeOf(prefix),

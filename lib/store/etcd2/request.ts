@@ -119,7 +119,7 @@ export class Poll {
   /** @param index etcd's index when it looked into its history */
   constructor(readonly index: number, private readonly request: HttpRequest) {
     this.event = this.#read();
-    // It may be stopped before anybody awaits it.
+    // The poll may be stopped before this is awaited.
     this.event.catch(() => {});
   }
 

@@ -65,10 +65,10 @@ async function* read(
       used += count;
     }
   };
-  const head = new Uint8Array(Math.min(MAGIC.length + 4, size));
-  await read(head);
-  checkHead(head);
-  const records = new RecordReader(identity, crc32(head));
+  const header = new Uint8Array(Math.min(MAGIC.length + 4, size));
+  await read(header);
+  checkHeader(header);
+  const records = new RecordReader(identity, crc32(header));
   let buffer = new Uint8Array();
   while (left > 0) {
     const { rest, needed } = records;
@@ -88,14 +88,14 @@ async function* read(
  * @throws {BadState} that says why the file is not trusted
  */
 async function openOwn(path: string): Promise<Deno.FsFile> {
-  const found = await Deno.lstat(path);
-  if (found.isSymlink) throw new BadState("it is a symbolic link");
+  const info = await Deno.lstat(path);
+  if (info.isSymlink) throw new BadState("it is a symbolic link");
   // A pipe or a device may never end.
-  if (!found.isFile) throw new BadState("it is not a file");
+  if (!info.isFile) throw new BadState("it is not a file");
   const file = await Deno.open(path);
   try {
     const { dev, ino, uid, mode } = await file.stat();
-    if (dev !== found.dev || ino !== found.ino) {
+    if (dev !== info.dev || ino !== info.ino) {
       throw new BadState("it was replaced while it was opened");
     }
     const own = Deno.uid();
@@ -117,12 +117,12 @@ async function openOwn(path: string): Promise<Deno.FsFile> {
   }
 }
 
-function checkHead(head: Uint8Array<ArrayBuffer>): void {
-  if (!MAGIC.every((byte, i) => byte === head[i])) {
+function checkHeader(header: Uint8Array<ArrayBuffer>): void {
+  if (!MAGIC.every((byte, i) => byte === header[i])) {
     throw new BadState("it is no saved state");
   }
-  if (head.length < MAGIC.length + 4) throw damaged();
-  const version = new DataView(head.buffer).getUint32(MAGIC.length, true);
+  if (header.length < MAGIC.length + 4) throw damaged();
+  const version = new DataView(header.buffer).getUint32(MAGIC.length, true);
   if (version === VERSION) return;
   throw new BadState(`its format is version ${version}, not ${VERSION}`);
 }
@@ -135,9 +135,9 @@ class RecordReader {
   needed = 0;
   /** Whether the last record was read, with the right checksum. */
   isOver = false;
-  #found?: Identity;
+  #fileIdentity?: Identity;
 
-  constructor(private readonly identity: Identity, private sum: number) {}
+  constructor(private readonly identity: Identity, private checksum: number) {}
 
   /** Returns the parts that are complete with the next bytes. @param chunk begins with `rest` */
   push(chunk: Uint8Array<ArrayBuffer>): StatePart[] {
@@ -155,36 +155,36 @@ class RecordReader {
       const record = chunk.subarray(at, at + size);
       const kind = view.getUint8(at + 4);
       if (kind === KIND.end) {
-        this.#end(record, crc32(chunk.subarray(0, at), this.sum));
+        this.#end(record, crc32(chunk.subarray(0, at), this.checksum));
       } else parts.push(...this.#partOf(kind, record));
       at += size;
     }
     this.rest = chunk.subarray(at);
     if (this.isOver && this.rest.length > 0) throw damaged();
-    this.sum = crc32(chunk.subarray(0, at), this.sum);
+    this.checksum = crc32(chunk.subarray(0, at), this.checksum);
     return parts;
   }
 
   #partOf(kind: number, record: Uint8Array): StatePart[] {
     const content = record.subarray(RECORD_HEAD);
-    if (this.#found === undefined) {
+    if (this.#fileIdentity === undefined) {
       if (kind !== KIND.identity) throw damaged();
-      this.#found = decodeIdentity(content);
-      checkIdentity(this.#found, this.identity);
+      this.#fileIdentity = decodeIdentity(content);
+      checkIdentity(this.#fileIdentity, this.identity);
       return [];
     }
     if (kind === KIND.section) {
-      const { cluster } = this.#found;
+      const { cluster } = this.#fileIdentity;
       return [{ section: decodeSection(content), cluster }];
     }
     if (kind === KIND.entry) return [{ entry: decodeEntry(record), record }];
     throw damaged();
   }
 
-  #end(record: Uint8Array, sum: number): void {
+  #end(record: Uint8Array, checksum: number): void {
     if (record.length !== RECORD_HEAD + 4) throw damaged();
     const view = new DataView(record.buffer, record.byteOffset);
-    if (view.getUint32(RECORD_HEAD, true) !== sum) throw damaged();
+    if (view.getUint32(RECORD_HEAD, true) !== checksum) throw damaged();
     this.isOver = true;
   }
 }
@@ -203,15 +203,16 @@ export async function loadState(
   path: string,
   identity: Identity,
 ): Promise<Map<string, LoadedSnapshot>> {
-  const found: { section: Section; cluster?: string; entries: Entry[] }[] = [];
+  const sections: { section: Section; cluster?: string; entries: Entry[] }[] =
+    [];
   for await (const parts of readState(path, identity, true)) {
     for (const part of parts) {
-      if ("section" in part) found.push({ ...part, entries: [] });
-      else found.at(-1)?.entries.push(part.entry);
+      if ("section" in part) sections.push({ ...part, entries: [] });
+      else sections.at(-1)?.entries.push(part.entry);
     }
   }
   return new Map(
-    found.map((
+    sections.map((
       { section: { prefix, revision, at }, cluster, entries },
     ) => [prefix, {
       type: "snapshot",

@@ -17,9 +17,8 @@ import type { PendingWrite } from "./pending.ts";
 
 /**
  * Writes a state to a new file beside the old one, and renames it, so that
- * there is a complete file at any time. Keeps of the old file what is not
- * written anew, in prefixes that are watched. Blocks the thread for a few ms at
- * most.
+ * there is a complete file at any time. Copies unchanged entries of
+ * watched prefixes from the old file. Blocks the thread for a few ms at most.
  *
  * @param writes what to write, by prefix; other prefixes are dropped
  * @param isUpdate whether the old file holds a part of the state
@@ -35,28 +34,30 @@ export async function writeState(
   await using output = await StateFile.create(path);
   await output.json(KIND.identity, identity);
   const added = new Set(writes.values());
-  const begin = async (section: Section, one: PendingWrite) => {
-    added.delete(one);
-    await output.json(KIND.section, one.section ?? section);
-    for (const entry of one.changes.values()) {
+  const begin = async (section: Section, write: PendingWrite) => {
+    added.delete(write);
+    await output.json(KIND.section, write.section ?? section);
+    for (const entry of write.changes.values()) {
       if (entry !== undefined) await output.entry(entry);
     }
   };
   if (isUpdate) {
-    let one: PendingWrite | undefined;
+    let write: PendingWrite | undefined;
     for await (const parts of readState(path, identity, false)) {
       for (const part of parts) {
         if ("section" in part) {
-          one = writes.get(part.section.prefix);
-          if (one !== undefined) await begin(part.section, one);
-        } else if (one && !one.isComplete && !one.changes.has(part.entry.key)) {
+          write = writes.get(part.section.prefix);
+          if (write !== undefined) await begin(part.section, write);
+        } else if (
+          write && !write.isComplete && !write.changes.has(part.entry.key)
+        ) {
           await output.copy(part.record);
         }
       }
     }
   }
-  for (const one of added) {
-    if (one.isComplete && one.section) await begin(one.section, one);
+  for (const write of added) {
+    if (write.isComplete && write.section) await begin(write.section, write);
   }
   await output.finish();
 }
@@ -66,7 +67,7 @@ class StateFile implements AsyncDisposable {
   readonly #encoder = new TextEncoder();
   #buffer = new Uint8Array(CHUNK);
   #used = 0;
-  #sum = 0;
+  #checksum = 0;
   #isOpen = true;
 
   private constructor(
@@ -118,7 +119,7 @@ class StateFile implements AsyncDisposable {
   async finish(): Promise<void> {
     await this.#flush();
     const view = await this.#begin(RECORD_HEAD + 4, KIND.end);
-    view.setUint32(this.#used, this.#sum, true);
+    view.setUint32(this.#used, this.#checksum, true);
     this.#used += 4;
     await this.#flush();
     await this.file.syncData();
@@ -165,7 +166,7 @@ class StateFile implements AsyncDisposable {
 
   async #flush(): Promise<void> {
     const bytes = this.#buffer.subarray(0, this.#used);
-    this.#sum = crc32(bytes, this.#sum);
+    this.#checksum = crc32(bytes, this.#checksum);
     this.#used = 0;
     for (let written = 0; written < bytes.length;) {
       written += await this.file.write(bytes.subarray(written));

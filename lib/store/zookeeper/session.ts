@@ -73,7 +73,7 @@ export class Session extends Connection {
     private readonly onEvent: (path: string) => void,
   ) {
     super(endpoint);
-    // The session may end before anybody awaits it.
+    // The session may end before it is awaited.
     this.#opened.promise.catch(() => {});
   }
 
