@@ -159,27 +159,30 @@ export function testConformance(
      * Reads the batches of some writes: one for each or, without history,
      * one for some in a row. @param held what the reader knows
      */
-    const hear = async (
+    const readBatches = async (
       reader: Reader,
       writes: readonly Record<string, string | null>[],
       held: Record<string, string | null> = {},
     ): Promise<Batch[]> => {
       const batch = await reader.batch(writes[0]);
-      const heard = changesOf(batch);
-      const most = has("history") ? 1 : writes.length;
-      const news: Record<string, string | null>[] = [];
-      for (let count = 1; count <= most; count++) {
+      const received = changesOf(batch);
+      const maxWrites = has("history") ? 1 : writes.length;
+      const candidates: Record<string, string | null>[] = [];
+      for (let count = 1; count <= maxWrites; count++) {
         const after = Object.assign({}, ...writes.slice(0, count));
         for (const [key, value] of Object.entries(after)) {
           if (value === null && (held[key] ?? null) === null) delete after[key];
         }
-        news.push(after);
-        if (!isSame(heard, after)) continue;
+        candidates.push(after);
+        if (!isSame(received, after)) continue;
         const rest = writes.slice(count);
         if (rest.length === 0) return [batch];
-        return [batch, ...await hear(reader, rest, { ...held, ...heard })];
+        return [
+          batch,
+          ...await readBatches(reader, rest, { ...held, ...received }),
+        ];
       }
-      assertEquals(heard, news[0]);
+      assertEquals(received, candidates[0]);
       return [];
     };
     const step = (title: string, run: () => Promise<void>) =>
@@ -193,7 +196,7 @@ export function testConformance(
       assertEquals((await reader.snapshot()).entries, []);
     });
 
-    await step("the snapshot holds the prefix, whole and sorted", async () => {
+    await step("the snapshot holds the whole prefix, sorted", async () => {
       await write({
         "/a/2": "two",
         "/a/10": "ten",
@@ -209,7 +212,7 @@ export function testConformance(
       ]);
     });
 
-    await step("an entry tells the revision that wrote it", async () => {
+    await step("an entry has the revision that wrote it", async () => {
       await write({ "/a/1": "x" });
       await write({ "/a/2": "x" });
       await using reader = new Reader(store, "/a/");
@@ -231,7 +234,7 @@ export function testConformance(
         ...batched({ "/a/1": "uno", "/a/2": "dos" }),
         { "/a/1": null },
       ];
-      const revisions = (await hear(reader, expected))
+      const revisions = (await readBatches(reader, expected))
         .map((batch) => batch.revision);
       if (has("history")) {
         assertEquals(revisions, expected.map((_, i) => revision + 1 + i));
@@ -240,7 +243,7 @@ export function testConformance(
       assertEquals(all, [...new Set(all)].sort((a, b) => a - b));
     });
 
-    await step("a write that puts and deletes is heard whole", async () => {
+    await step("a write that puts and deletes is one batch", async () => {
       await write({ "/a/1": "x" });
       await using reader = new Reader(store, "/a/");
       await reader.snapshot();
@@ -250,7 +253,7 @@ export function testConformance(
       }
     });
 
-    await step("what happens elsewhere is not heard", async () => {
+    await step("changes under other prefixes are not delivered", async () => {
       await using reader = new Reader(store, "/a/");
       await reader.snapshot();
       await write({ "/b/1": "x" });
@@ -280,9 +283,7 @@ export function testConformance(
       await write({ "/a/2": "y" });
       const expected: Record<string, string>[] = [{ "/a/2": "y" }];
       if (has("equal values")) expected.unshift({ "/a/1": "x" });
-      for (const changes of expected) {
-        assertEquals(changesOf(await reader.batch(changes)), changes);
-      }
+      await readBatches(reader, expected, { "/a/1": "x" });
     });
 
     await step("values are bytes, of any kind and of 1 MB", async () => {
@@ -302,21 +303,24 @@ export function testConformance(
       assertEquals(third && text(third.value), "例子 \u2028\n");
     });
 
-    await step("two watches hear the same, each for itself", async () => {
-      await using one = new Reader(store, "/a/");
-      await using two = new Reader(store, "/a/");
-      await one.snapshot();
-      await two.snapshot();
-      await write({ "/a/1": "x" });
-      const changes = { "/a/1": "x" };
-      assertEquals(await one.batch(changes), await two.batch(changes));
-      one.abort();
-      assertEquals(await one.next("the end of an aborted watch"), undefined);
-      await write({ "/a/2": "y" });
-      assertEquals(changesOf(await two.batch({ "/a/2": "y" })), {
-        "/a/2": "y",
-      });
-    });
+    await step(
+      "two watches deliver the same, independently",
+      async () => {
+        await using one = new Reader(store, "/a/");
+        await using two = new Reader(store, "/a/");
+        await one.snapshot();
+        await two.snapshot();
+        await write({ "/a/1": "x" });
+        const changes = { "/a/1": "x" };
+        assertEquals(await one.batch(changes), await two.batch(changes));
+        one.abort();
+        assertEquals(await one.next("the end of an aborted watch"), undefined);
+        await write({ "/a/2": "y" });
+        assertEquals(changesOf(await two.batch({ "/a/2": "y" })), {
+          "/a/2": "y",
+        });
+      },
+    );
 
     await step("nothing is lost between snapshot and batches", async () => {
       const writes = 200;
@@ -361,7 +365,7 @@ export function testConformance(
     });
 
     await step(
-      "what was written is there when the store was asked after it",
+      "a freshness check returns after everything that was written before it is delivered",
       async () => {
         await write({ "/a/1": "0", "/b/1": "0" });
         await using reader = new Reader(store, "/a/");
@@ -393,12 +397,12 @@ export function testConformance(
     );
 
     await step(
-      "what it says of how far it has come is true while others write without a pause",
+      "complete revisions are true under constant writes",
       () => checkClaims(harness),
     );
 
     await step(
-      "the status and the age tell that the store is followed",
+      "status and age show that the store is watched",
       async () => {
         await using reader = new Reader(store, "/a/");
         const { revision } = await reader.snapshot();
