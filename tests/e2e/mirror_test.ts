@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Client } from "../../lib/client/client.ts";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { TestEtcd } from "../util/etcd.ts";
@@ -63,14 +63,22 @@ Deno.test("a difference to etcd is logged with its keys, counted and mended", as
   await using witness = await Witness.open(lainlet.url);
   await etcd.write({ "/lain/config/new1": "x", "/lain/config/z": "x" });
   await witness.agrees(await freshAnswers(await etcd.content()));
-  await becomes("what is counted", () => differences(lainlet.url), {
-    config: 2,
-  });
+  // The key that is missing and the other one; a comparison amid the write
+  // does not tell of a key that it may be about.
+  const { config = 0, ...others } = await eventually(
+    "differences are counted",
+    async () => {
+      const all = await differences(lainlet.url);
+      return all.config === undefined ? undefined : all;
+    },
+  );
+  assert(config === 1 || config === 2, `${config} differences`);
+  assertEquals(others, {});
   const errors = () => logged.lines.filter((line) => line.startsWith("error"));
   await becomes("how many lines tell of it", () => errors().length, 1);
-  assertMatch(errors()[0] ?? "", /not the store's/);
+  assertMatch(errors()[0] ?? "", /differs from the store's/);
   const [keys] = logged.values("keys");
-  assertMatch(`${keys}`, /new1,.*new2|new2,.*new1/);
+  assertMatch(`${keys}`, /new[12]/);
   // And then all is well again.
   await etcd.write({ "/lain/config/new1": "y" });
   await witness.agrees(await freshAnswers(await etcd.content()));
