@@ -4,7 +4,8 @@ import { failures, knownRuns, runsOf, STORES, story } from "./processes.ts";
 
 Deno.test("simulation: a seed gives the same story each time, to the byte", async () => {
   for (const store of STORES) {
-    const run = { store, seed: 5 };
+    // One whose story has nearly everything, see features.ts.
+    const run = { store, seed: 7 };
     const [one, two] = await Promise.all([story(run), story(run)]);
     assert(one.isGood, one.text);
     assertEquals(one, two);
