@@ -158,12 +158,6 @@ export const FAULTS: readonly Fault[] = [
     faulty: "",
   },
   {
-    name: "a watch that takes the place of another one is of the same history",
-    file: "lib/store/remote.ts",
-    text: "this.#hasDelivered ||= watch.revision > 0;",
-    faulty: "",
-  },
-  {
     name: "another cluster behind the same endpoint is followed on",
     store: "etcd2",
     file: "lib/store/etcd2/connection.ts",
@@ -311,13 +305,6 @@ export const FAULTS: readonly Fault[] = [
     file: "lib/watcher/subtree.ts",
     text: "watcher.rejected.delete(key);\n    return value;",
     faulty: "return value;",
-  },
-  {
-    name: "states are taken for those of one pass by their revision",
-    file: "lib/broadcast/branch.ts",
-    text: "topic !== undefined && topic.pass === pass",
-    faulty:
-      "topic !== undefined && (pass === -1 || topic.revision === open[0]?.cursor.topic?.revision)",
   },
   {
     name: "only one member is ever dialled at a time",
