@@ -16,7 +16,8 @@ const GROUP = { app: "odd", proc: "web.web" };
 
 /** Values that are bad for both. */
 const BAD: readonly [string | Uint8Array, ...(string | Uint8Array)[]] = [
-  "",
+  // Where a store has no empty values, "" is none.
+  " ",
   "{",
   "null",
   "[]",
@@ -76,6 +77,11 @@ export class BadValues {
   /** To be called when a key was removed, or may have been. */
   noteRemoved(kind: Kind): void {
     this.#removed[kind] = ++this.#writes;
+  }
+
+  /** The same of both. */
+  noteAllRemoved(): void {
+    for (const kind of KINDS) this.noteRemoved(kind);
   }
 
   /**

@@ -136,6 +136,8 @@ export class Story {
     this.world.reference.suspended += ms;
     for (const link of this.world.allLinks) {
       this.#goodSince.set(link, this.time.now + ms);
+      // Nor is found meanwhile what a watch has lost.
+      link.lostAt += ms;
     }
     await this.time.suspend(ms);
     this.#look();

@@ -145,6 +145,7 @@ export class World implements Disposable {
   /** Removes a directory with all that is in it, in one revision. */
   remove(directory: string): void {
     const keys = this.#keyspace.remove(directory);
+    this.bad.noteAllRemoved();
     this.#note(Object.fromEntries(keys.map((key) => [key, null])));
     this.advance();
   }
@@ -178,7 +179,7 @@ export class World implements Disposable {
   replace(backup: Backup | undefined, isSameCluster: boolean): void {
     this.hasSameRestored ||= isSameCluster && this.#hasBegun;
     this.#hasBegun = true;
-    for (const kind of ["node", "group"] as const) this.bad.noteRemoved(kind);
+    this.bad.noteAllRemoved();
     const id = isSameCluster
       ? backup?.clusterId ?? this.#keyspace.clusterId
       : `${++this.#histories}`;
