@@ -180,28 +180,6 @@ export const FAULTS: readonly Fault[] = [
     faulty: "",
   },
   {
-    name: "a poll that ends at once is made again without a pause",
-    store: "etcd2",
-    file: "lib/store/etcd2/watch.ts",
-    text:
-      "if (idlePolls > 1) await sleep(backoff(idlePolls), connection.signal);",
-    faulty: "",
-  },
-  {
-    name: "a poll that was made before counts as a proof",
-    store: "etcd2",
-    file: "lib/store/etcd2/check.ts",
-    text: "if (poll.index < header.revision) watch",
-    faulty: "if (poll.index < 0) watch",
-  },
-  {
-    name: "an event that is late counts as none",
-    store: "etcd2",
-    file: "lib/store/etcd2/check.ts",
-    text: "await pingedSince(quietSince);",
-    faulty: "",
-  },
-  {
     name: "a directory that is removed keeps its keys",
     store: "etcd2",
     file: "lib/store/etcd2/watch.ts",
