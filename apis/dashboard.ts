@@ -103,7 +103,7 @@ export default {
   statuses: [304, 503],
   mediaType: "text/html",
   async respond({ rights }, { caller }, request) {
-    if (!request.isNamed) throw misdirected();
+    if (!request.isKnownHost) throw misdirected();
     if (!rights.isReadyFor(request.peer)) throw new Unavailable(NOT_READ_YET);
     if (!caller.isSuper) {
       const refusal = forbidden(SUPER_REQUIRED);

@@ -79,7 +79,7 @@ async function completion(
   const word = words.at(-1) ?? "";
   const [name = ""] = before;
   const spec = COMMAND_SPECS.get(name);
-  const parsed = positionalOf(before.slice(spec === undefined ? 0 : 1));
+  const parsed = splitWords(before.slice(spec === undefined ? 0 : 1));
   const endpoint = spec?.completion === "endpoint"
     ? await endpointOf(parsed.positional[0])
     : undefined;
@@ -132,7 +132,7 @@ const VALUE_FLAGS: ReadonlySet<string> = new Set(
 );
 
 /** Words that are complete: positional arguments, the values of flags, and the flag that the next word is a value of. */
-function positionalOf(words: readonly string[]) {
+function splitWords(words: readonly string[]) {
   const positional: string[] = [];
   const values = new Map<string, string>();
   let open: string | undefined;

@@ -165,11 +165,11 @@ export function cut(
 ): string {
   if (text.length <= UNITS * width && widthOf(text) <= width) return text;
   if (width < 1) return "";
-  const behind = where === "middle" ? Math.floor((width - 1) / 2) : 0;
+  const tailWidth = where === "middle" ? Math.floor((width - 1) / 2) : 0;
   const head = segments(text.slice(0, UNITS * width));
   const tail = segments(text.slice(-UNITS * width)).reverse();
-  const begin = fitting(head, width - 1 - behind).join("");
-  return `${begin}…${fitting(tail, behind).reverse().join("")}`;
+  const begin = fitting(head, width - 1 - tailWidth).join("");
+  return `${begin}…${fitting(tail, tailWidth).reverse().join("")}`;
 }
 
 /** Breaks a text without colours into lines of a width, between words where that is possible. */

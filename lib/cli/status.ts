@@ -107,7 +107,7 @@ function watcherLines(
       cell(watcher.NumReceivers),
       countCell(watcher.Rejected.length),
       countCell(watcher.Differences),
-      cell(lastOf(watcher)),
+      cell(lastEventText(watcher)),
     ],
     isOk: true,
   }));
@@ -125,7 +125,7 @@ function counted(count: number): string {
   return count === 0 ? "0" : yellow(String(count));
 }
 
-function lastOf(
+function lastEventText(
   { LastEvent: { Action, Key }, UpdateTime }: Data<
     "/debug"
   >["watchers"][string],

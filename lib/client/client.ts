@@ -19,7 +19,7 @@ import {
   PeerError,
   RefusedError,
 } from "./errors.ts";
-import { parseBounded, STEADY } from "./limits.ts";
+import { parseBounded, STEADY_AFTER } from "./limits.ts";
 import { applyMergePatch, reuseEqualParts } from "./patch.ts";
 import { ClientRequest, events, isRetryable } from "./request.ts";
 
@@ -248,7 +248,7 @@ export class Client {
         clearTimeout(timer);
       }
       // A stream that ends soon after each connection counts as failing.
-      if (performance.now() - start > STEADY) failures = 0;
+      if (performance.now() - start > STEADY_AFTER) failures = 0;
       isAfterGap = last !== undefined;
       await sleep(retryAfter + backoff(failures), signal);
     }

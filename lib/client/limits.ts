@@ -26,16 +26,16 @@ export const MAX_DEPTH = 500;
 export const MAX_NODES = 16_000_000;
 
 /** The interval of the heartbeats that a watch asks for, in seconds. */
-export const HEARTBEAT = 10;
+export const HEARTBEAT_INTERVAL = 10;
 
 /** A response, or a stream without an event, is given up after this time, in ms. */
-export const SILENCE = 2.5 * HEARTBEAT * 1000;
+export const SILENCE_TIMEOUT = 2.5 * HEARTBEAT_INTERVAL * 1000;
 
 /** This many bytes of a response or an event reset that time. */
 export const PROGRESS_SIZE = 1024 * 1024;
 
 /** A stream that was open for this long is retried without backoff, in ms. */
-export const STEADY = HEARTBEAT * 1000;
+export const STEADY_AFTER = HEARTBEAT_INTERVAL * 1000;
 
 /** The maximum of `Retry-After` that a watch obeys, in ms. Backoff is added, so that clients do not return all at once. */
 export const MAX_RETRY_AFTER = 60_000;

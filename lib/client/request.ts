@@ -7,11 +7,11 @@ import {
 } from "./errors.ts";
 import {
   ByteBuffer,
-  HEARTBEAT,
+  HEARTBEAT_INTERVAL,
   MAX_RETRY_AFTER,
   MAX_SIZE,
   PROGRESS_SIZE,
-  SILENCE,
+  SILENCE_TIMEOUT,
 } from "./limits.ts";
 import { EventParser, type StreamEvent } from "./parser.ts";
 
@@ -24,7 +24,7 @@ export class ClientRequest {
   readonly #signal: AbortSignal;
   #reader?: ReadableStreamDefaultReader<Uint8Array>;
   /** The time left until the response is given up, in ms. */
-  #timeLeft = SILENCE;
+  #timeLeft = SILENCE_TIMEOUT;
   /** Bytes since {@linkcode #timeLeft} was last reset. */
   #progress = 0;
 
@@ -93,7 +93,7 @@ export class ClientRequest {
 
   /** Allows the full time for what follows; to be called after each event. */
   resetTimeout(): void {
-    this.#timeLeft = SILENCE;
+    this.#timeLeft = SILENCE_TIMEOUT;
     this.#progress = 0;
   }
 
@@ -111,7 +111,7 @@ export class ClientRequest {
   async #withTimeout<T>(step: Promise<T>): Promise<T> {
     const start = performance.now();
     const timer = setTimeout(() => {
-      const seconds = SILENCE / 1000;
+      const seconds = SILENCE_TIMEOUT / 1000;
       this.#closing.abort(
         new PeerError(
           this.#progress > 0
@@ -160,7 +160,7 @@ export async function* events(
 ): AsyncGenerator<StreamEvent, void> {
   const request = new ClientRequest(signal);
   try {
-    const type = await request.open(`${url}&heartbeat=${HEARTBEAT}`);
+    const type = await request.open(`${url}&heartbeat=${HEARTBEAT_INTERVAL}`);
     if (type.toLowerCase() !== "text/event-stream") {
       throw new PeerError(
         `it answers with "${type}" instead of an event stream`,

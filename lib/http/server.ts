@@ -138,13 +138,14 @@ export class ThreadServer {
     const { method, url, headers } = request;
     const peer = info.remoteAddr.hostname;
     const prefer = headers.get("Prefer");
-    const isNamed = this.#hosts.include(headers.get("Host"));
-    const result = refuseTooLong(request) ?? refuseBrowser(headers, isNamed) ??
+    const isKnownHost = this.#hosts.include(headers.get("Host"));
+    const result = refuseTooLong(request) ??
+      refuseBrowser(headers, isKnownHost) ??
       await this.options.handler.handle({
         method,
         url,
         peer,
-        isNamed,
+        isKnownHost,
         accept: headers.get("Accept"),
         acceptEncoding: headers.get("Accept-Encoding"),
         ifNoneMatch: headers.get("If-None-Match"),
@@ -196,10 +197,10 @@ export class ThreadServer {
 /** Refuses a browser whose `Host` is unknown, or whose page belongs to another site. */
 function refuseBrowser(
   headers: Headers,
-  isNamed: boolean,
+  isKnownHost: boolean,
 ): HttpResponse | undefined {
   if (!isBrowser(headers)) return;
-  if (!isNamed) return refusalResponse(misdirected());
+  if (!isKnownHost) return refusalResponse(misdirected());
   if (isCrossSite(headers)) {
     return refusalResponse(forbidden("cross-site request"));
   }

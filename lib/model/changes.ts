@@ -9,7 +9,7 @@ import { plural, shortVersion } from "./format.ts";
 import type { Link } from "./mod.ts";
 
 /** A change, as `/v2/changes` has it. */
-export interface HistoryEntry {
+export interface RecordedChange {
   /** RFC 3339 */
   readonly time: string;
   readonly revision: number;
@@ -42,7 +42,7 @@ export type RichText = readonly (
 const MAX_CLAUSES = 6;
 
 /** Describes a change in a sentence. */
-export function describeChange(entry: HistoryEntry): RichText {
+export function describeChange(entry: RecordedChange): RichText {
   const { change, diff, kind, name } = entry;
   const clauses = CLAUSES[kind](entry);
   const subject = SUBJECTS[kind](name);
@@ -68,7 +68,7 @@ export function plainText(text: RichText): string {
 }
 
 const SUBJECTS: Readonly<
-  Record<HistoryEntry["kind"], (name: string) => RichText>
+  Record<RecordedChange["kind"], (name: string) => RichText>
 > = {
   config: (name) => [{ text: name, path: ["config"], params: { q: name } }],
   depends: (name) => [name],
@@ -80,7 +80,7 @@ const SUBJECTS: Readonly<
 };
 
 const CLAUSES: Readonly<
-  Record<HistoryEntry["kind"], (entry: HistoryEntry) => readonly RichText[]>
+  Record<RecordedChange["kind"], (entry: RecordedChange) => readonly RichText[]>
 > = {
   config: configClauses,
   depends: dependsClauses,
@@ -88,7 +88,7 @@ const CLAUSES: Readonly<
   node: nodeClauses,
 };
 
-function configClauses({ change, diff }: HistoryEntry): RichText[] {
+function configClauses({ change, diff }: RecordedChange): RichText[] {
   if (change === "removed") return [];
   const whole = diff.find(({ path }) => path.length === 0);
   if (whole === undefined) return diff.map(valueClause);
@@ -97,7 +97,7 @@ function configClauses({ change, diff }: HistoryEntry): RichText[] {
   return [[`${quoted(whole.before)} → ${after}`]];
 }
 
-function nodeClauses({ change, diff }: HistoryEntry): RichText[] {
+function nodeClauses({ change, diff }: RecordedChange): RichText[] {
   if (change === "added") return [["joined the cluster"]];
   if (change === "removed") return [["left the cluster"]];
   return diff.map(valueClause);
@@ -112,7 +112,7 @@ function valueClause({ after, before, path }: FieldChange): RichText {
 }
 
 /** Portals are by node, then by the app that uses them. */
-function dependsClauses({ change, diff }: HistoryEntry): RichText[] {
+function dependsClauses({ change, diff }: RecordedChange): RichText[] {
   if (change !== "changed") return [];
   const clauses = new Map<string, RichText>();
   for (const { after, before, path } of diff) {
@@ -148,7 +148,7 @@ interface PodChange {
 }
 
 /** What changed in a group: its specification first, then its pods. */
-function groupClauses(entry: HistoryEntry): RichText[] {
+function groupClauses(entry: RecordedChange): RichText[] {
   if (entry.change !== "changed") return wholeGroupClauses(entry);
   const spec = new Map<string, RichText>();
   const pods = new Map<string, PodChange>();
@@ -173,7 +173,7 @@ function groupClauses(entry: HistoryEntry): RichText[] {
   return [...spec.values(), ...podClauses(pods)];
 }
 
-function wholeGroupClauses({ change, diff }: HistoryEntry): RichText[] {
+function wholeGroupClauses({ change, diff }: RecordedChange): RichText[] {
   const [whole] = diff;
   const { PodInfos } = Object(whole?.after ?? whole?.before);
   const count = Array.isArray(PodInfos) ? PodInfos.length : 0;

@@ -129,7 +129,7 @@ export function hasProblem({ problems }: Pick<Health, "problems">): boolean {
 }
 
 /** Its rank among problems: 0 is the worst, a healthy one comes last. */
-export function severity({ problems }: Pick<Health, "problems">): number {
+export function severityRank({ problems }: Pick<Health, "problems">): number {
   const [worst] = problems;
   return worst === undefined
     ? PROBLEM_KINDS.length

@@ -9,7 +9,7 @@ import {
   PROBLEM_KINDS,
   type ProblemKind,
   problemText,
-  severity,
+  severityRank,
 } from "./health.ts";
 import type { Link, Model, Node, Pod } from "./mod.ts";
 import {
@@ -82,7 +82,7 @@ function podProblems(pods: readonly Pod[]): Issue | undefined {
       params: { state: kind },
     })),
     items: Array.from(groups.values(), (pods) => ({ pods, worst: worst(pods) }))
-      .sort((a, b) => severity(a.worst) - severity(b.worst))
+      .sort((a, b) => severityRank(a.worst) - severityRank(b.worst))
       .map(({ pods: { length }, worst }) => ({
         name: length === 1 ? podName(worst) : worst.group,
         reason: length === 1
@@ -109,7 +109,7 @@ const PARTS: Readonly<Record<ProblemKind, string>> = {
 };
 
 function worst(pods: readonly Pod[]): Pod {
-  return pods.reduce((a, b) => severity(b) < severity(a) ? b : a);
+  return pods.reduce((a, b) => severityRank(b) < severityRank(a) ? b : a);
 }
 
 function incompleteGroups({ apps }: Model): Issue | undefined {

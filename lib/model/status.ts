@@ -9,7 +9,7 @@ import {
   hasProblem,
   PROBLEM_KINDS,
   PROBLEMS,
-  severity,
+  severityRank,
   type Status,
   statusOf,
 } from "./health.ts";
@@ -90,9 +90,9 @@ function summaryOf(problems: readonly string[], isStopped: boolean): Summary {
     : { status: "good", text: "OK", problems };
 }
 
-/** Rank of an app or a node by its worst pod; see {@linkcode severity}. */
-export function worstSeverity({ pods }: Pick<App, "pods">): number {
-  return Math.min(...pods.map(severity));
+/** Rank of an app or a node by its worst pod; see {@linkcode severityRank}. */
+export function worstSeverityRank({ pods }: Pick<App, "pods">): number {
+  return Math.min(...pods.map(severityRank));
 }
 
 /** How many pods have a problem. */

@@ -23,7 +23,7 @@ export interface HttpRequest {
   /** The TCP peer's address. */
   readonly peer: string;
   /** Whether the `Host` is an address or a known name, which the dashboard requires. */
-  readonly isNamed: boolean;
+  readonly isKnownHost: boolean;
   readonly accept: string | null;
   readonly acceptEncoding: string | null;
   readonly ifNoneMatch: string | null;

@@ -253,6 +253,6 @@ function memoByValue<T extends object, V>(
 }
 
 /** For views whose pieces are members: returns them unchanged. */
-export function flat(members: readonly Member[]): readonly Member[] {
+export function identity(members: readonly Member[]): readonly Member[] {
   return members;
 }

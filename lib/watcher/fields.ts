@@ -6,8 +6,8 @@ import {
 } from "../json.ts";
 
 /** A value of the store that does not have the expected form. */
-export class BadValue extends Error {
-  override readonly name = "BadValue";
+export class InvalidValue extends Error {
+  override readonly name = "InvalidValue";
 }
 
 /**
@@ -16,16 +16,16 @@ export class BadValue extends Error {
  */
 const MAX_DEPTH = 200;
 
-/** Returns JSON text unchanged. @throws {BadValue} when it is nested too deep */
+/** Returns JSON text unchanged. @throws {InvalidValue} when it is nested too deep */
 export function checkDepth(text: string): string {
   if (!isDeeperThan(text, MAX_DEPTH)) return text;
-  throw new BadValue(`the value is nested deeper than ${MAX_DEPTH}`);
+  throw new InvalidValue(`the value is nested deeper than ${MAX_DEPTH}`);
 }
 
 /**
  * Reads the fields of a JSON object from the store. A missing or null field is
  * the zero value of its type. Every method but {@linkcode raw} throws
- * {@linkcode BadValue}, naming the path, when the field has another type.
+ * {@linkcode InvalidValue}, naming the path, when the field has another type.
  *
  * ```ts
  * const spec = Fields.of(JSON.parse(text)).object("Spec");
@@ -38,13 +38,13 @@ export class Fields {
     private readonly path: string,
   ) {}
 
-  /** Wraps a parsed value. @throws {BadValue} when it is not an object */
+  /** Wraps a parsed value. @throws {InvalidValue} when it is not an object */
   static of(value: unknown): Fields {
     if (!isObject(value)) throw wrongType("the value", "an object", value);
     return new Fields(value, "");
   }
 
-  /** The field as it is: for fields that must not make the value a bad one. */
+  /** The field as it is: for fields that must not make the value invalid. */
   raw(name: string): unknown {
     return this.json[name];
   }
@@ -127,7 +127,11 @@ export class Fields {
   }
 }
 
-function wrongType(path: string, expected: string, value: unknown): BadValue {
+function wrongType(
+  path: string,
+  expected: string,
+  value: unknown,
+): InvalidValue {
   const got = value === null
     ? "null"
     : Array.isArray(value)
@@ -137,7 +141,7 @@ function wrongType(path: string, expected: string, value: unknown): BadValue {
     : typeof value === "object"
     ? "an object"
     : `a ${typeof value}`;
-  return new BadValue(`${path} must be ${expected}, not ${got}`);
+  return new InvalidValue(`${path} must be ${expected}, not ${got}`);
 }
 
 /** How many values each of the two generations of a pool holds at most. */

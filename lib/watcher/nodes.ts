@@ -1,4 +1,4 @@
-import { BadValue, checkDepth } from "./fields.ts";
+import { checkDepth, InvalidValue } from "./fields.ts";
 import { canonical, isObject, parseExact } from "../json.ts";
 import type { Subtree } from "./subtree.ts";
 
@@ -13,9 +13,9 @@ export const nodes: Subtree<Node> = {
   name: "nodes",
   prefix: "/lain/nodes/nodes/",
   parse(key, text) {
-    if (key.startsWith(":")) throw new BadValue("the key has no name");
+    if (key.startsWith(":")) throw new InvalidValue("the key has no name");
     const value = parseExact(checkDepth(text));
-    if (!isObject(value)) throw new BadValue("the value must be an object");
+    if (!isObject(value)) throw new InvalidValue("the value must be an object");
     return { json: canonical(value) };
   },
 };

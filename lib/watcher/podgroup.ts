@@ -4,7 +4,7 @@ import {
   optionalCount,
   optionalTime,
 } from "./condition.ts";
-import { BadValue, checkDepth, Fields } from "./fields.ts";
+import { checkDepth, Fields, InvalidValue } from "./fields.ts";
 import { parse, type RawNumber } from "../json.ts";
 import { intern } from "./fields.ts";
 import type { Subtree } from "./subtree.ts";
@@ -72,7 +72,7 @@ export const podgroup: Subtree<PodGroup> = {
   prefix: "/lain/deployd/pod_groups/",
   parse(key, text) {
     if (!/^[^/]+\/./s.test(key)) {
-      throw new BadValue("the key must be <app>/<group>");
+      throw new InvalidValue("the key must be <app>/<group>");
     }
     const group = Fields.of(parse(checkDepth(text)));
     const spec = group.object("Spec");
@@ -92,7 +92,7 @@ export const podgroup: Subtree<PodGroup> = {
         containers: p.objects("Containers").map((c, i) => {
           const spec = specs[i];
           if (spec === undefined) {
-            throw new BadValue("a pod has more containers than specified");
+            throw new InvalidValue("a pod has more containers than specified");
           }
           return container(c, spec);
         }),

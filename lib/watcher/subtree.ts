@@ -11,7 +11,7 @@ import type {
 import { now } from "../time.ts";
 import type { Effects } from "./effects.ts";
 import type { EmptyStoreGuard } from "./empty_store_guard.ts";
-import { BadValue } from "./fields.ts";
+import { InvalidValue } from "./fields.ts";
 import { SubtreeProgress } from "./progress.ts";
 import { Watcher } from "./watcher.ts";
 
@@ -25,12 +25,12 @@ export interface Subtree<T> {
    * Parses a value.
    *
    * @param key the key without the prefix
-   * @throws {BadValue | SyntaxError | RangeError} when the value does not have the expected form
+   * @throws {InvalidValue | SyntaxError | RangeError} when the value does not have the expected form
    */
   parse(key: string, text: string): T;
 }
 
-/** A bad value: why it cannot be parsed. */
+/** An invalid value: why it cannot be parsed. */
 class Rejected {
   constructor(readonly message: string) {}
 }
@@ -42,8 +42,8 @@ interface ParsedEntry<T> {
 }
 
 /**
- * Watches a subtree of a store until the signal aborts. A bad value is logged
- * once per revision and counted; its key keeps its last good value. When the
+ * Watches a subtree of a store until the signal aborts. An invalid value is logged
+ * once per revision and counted; its key keeps its last valid value. When the
  * watcher differs from an inventory of the store, the difference is logged and
  * counted, and the subtree is read again.
  */
@@ -85,7 +85,7 @@ class SubtreeFollower<T> {
   #history = 0;
   /** Everything up to this revision of {@linkcode #history} was read, held back or not. */
   #complete = 0;
-  /** The revision that last wrote each key, also those with a bad value. */
+  /** The revision that last wrote each key, also those with an invalid value. */
   readonly #written = new Map<string, number>();
 
   constructor(
@@ -314,9 +314,9 @@ class SubtreeFollower<T> {
 
   #parse(key: string, value: Uint8Array): T | Rejected {
     try {
-      if (key === "") throw new BadValue("the key has no name");
+      if (key === "") throw new InvalidValue("the key has no name");
       if (key.includes("\ufffd") || !key.isWellFormed()) {
-        throw new BadValue("the key is not UTF-8");
+        throw new InvalidValue("the key is not UTF-8");
       }
       return this.#subtree.parse(key, this.#utf8.decode(value));
     } catch (error) {

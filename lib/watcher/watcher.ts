@@ -26,7 +26,7 @@ export interface LastEvent {
   readonly ModifiedIndex: number;
 }
 
-/** A bad value in the store, which is ignored. */
+/** An invalid value in the store, which is ignored. */
 export interface Rejection {
   readonly revision: number;
   readonly message: string;
@@ -48,9 +48,9 @@ export class Watcher<T> {
 
   /** How many live streams are made from this watcher. */
   receivers = 0;
-  /** Bad values that the store holds at present, by key. */
+  /** Invalid values that the store holds at present, by key. */
   readonly rejected = new Map<string, Rejection>();
-  /** How many bad values were read since the start. */
+  /** How many invalid values were read since the start. */
   rejections = 0;
   /** How many keys differed from the store when they were compared, since the start. */
   differences = 0;
@@ -138,19 +138,19 @@ export class Watcher<T> {
     changes: Iterable<readonly [key: string, value: T | undefined]>,
     readAt?: number,
   ): void {
-    const made: Change<T>[] = [];
+    const applied: Change<T>[] = [];
     // Of a repeated key, the last value counts.
     for (const [key, value] of new Map(changes)) {
       const previous = value === undefined
         ? this.#values.delete(key)
         : this.#values.set(key, value);
       if (value === undefined && previous === undefined) continue;
-      made.push({ key, value, previous });
+      applied.push({ key, value, previous });
     }
-    if (made.length === 0) return;
+    if (applied.length === 0) return;
     this.#version++;
-    this.#changes += made.length;
-    this.#publisher.publish(made, readAt);
+    this.#changes += applied.length;
+    this.#publisher.publish(applied, readAt);
   }
 
   /** Marks the state as complete. */

@@ -101,7 +101,7 @@ async function cost(
       ifNoneMatch: null,
       prefer: null,
       lastEventId: null,
-      isNamed: true,
+      isKnownHost: true,
     });
     if (!("start" in feed)) throw new Error(`${path} is no stream`);
     const branch = new Branch(branches, feed.options, () => {});

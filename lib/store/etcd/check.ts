@@ -14,7 +14,7 @@ const MIN_GRACE = 300;
 const MAX_UNRELATED_BYTES = 64 * 1024;
 
 /** How long each prefix has its own probe after that was more, or refused, in ms. */
-const PROBE_EACH_TIME = 300_000;
+const SEPARATE_PROBES_TIME = 300_000;
 
 /** How far back, in revisions, a probe may begin at what was delivered before. */
 const MAX_REPLAYED_REVISIONS = 100;
@@ -23,7 +23,7 @@ const MAX_REPLAYED_REVISIONS = 100;
  * So many revisions come in one response: etcd replays 1,000 at a time, but a
  * grpc-proxy, which joins watches, may have begun at an earlier revision.
  */
-const ONE_RESPONSE = 500;
+const RESPONSE_REVISIONS = 500;
 
 /** Time between two polls of what has arrived, in ms, and how many there are. */
 const POLL_INTERVAL = 50;
@@ -97,12 +97,14 @@ async function probeAll(
   header: ResponseHeader,
   grace: number,
 ): Promise<EtcdWatch[]> {
-  if (watches.length > 1 && performance.now() >= connection.probeEachUntil) {
+  if (
+    watches.length > 1 && performance.now() >= connection.separateProbesUntil
+  ) {
     try {
       return await probe(connection, watches, header, grace);
     } catch (error) {
       if (!(error instanceof AccessDenied)) throw error;
-      connection.probeEachUntil = performance.now() + PROBE_EACH_TIME;
+      connection.separateProbesUntil = performance.now() + SEPARATE_PROBES_TIME;
     }
   }
   const probes = watches.map((one) => probe(connection, [one], header, grace));
@@ -136,7 +138,7 @@ async function probe(
   }
   stop();
   if (replay.unrelatedBytes > MAX_UNRELATED_BYTES) {
-    connection.probeEachUntil = performance.now() + PROBE_EACH_TIME;
+    connection.separateProbesUntil = performance.now() + SEPARATE_PROBES_TIME;
   }
   if (connection.signal.aborted) return [];
   const { confirmed } = replay;
@@ -210,7 +212,7 @@ export class Replay implements WatchSink {
   }
 
   sent(revision: number): void {
-    const isOneResponse = this.#revision - this.start < ONE_RESPONSE;
+    const isOneResponse = this.#revision - this.start < RESPONSE_REVISIONS;
     if (isOneResponse && revision >= this.#revision) this.#answer.resolve();
   }
 

@@ -51,7 +51,7 @@ export class EtcdConnection extends Connection {
   #creating: Promise<void> = Promise.resolve();
 
   /** Until when a check probes each prefix by itself, as `performance.now()`. */
-  probeEachUntil = 0;
+  separateProbesUntil = 0;
 
   /** @param token shared by the connections to a cluster */
   constructor(

@@ -69,7 +69,7 @@ async function checkWatch(
   signal: AbortSignal,
 ): Promise<boolean> {
   // Counts rounds, not time: a process that stood still has not read what is there.
-  const enough = Math.ceil(grace / ROUND_INTERVAL);
+  const requiredQuietRounds = Math.ceil(grace / ROUND_INTERVAL);
   let { poll, completeRevision } = watch;
   let quietRounds = 0;
   let quietSince = performance.now();
@@ -89,7 +89,7 @@ async function checkWatch(
       watch.confirm(header);
       return true;
     }
-    if (poll !== undefined && quietRounds++ >= enough) {
+    if (poll !== undefined && quietRounds++ >= requiredQuietRounds) {
       if (poll.index < header.revision) watch.renewPoll(header.revision);
       else {
         // A member that is paused or out of reach sends no event either.

@@ -8,7 +8,7 @@ import {
   missingPods,
   podCounts,
   readyText,
-  worstSeverity,
+  worstSeverityRank,
 } from "../../model/status.ts";
 import { AppLink, Facts, Mark, Value, Version } from "../parts.tsx";
 import { href, setQuery } from "../route.ts";
@@ -28,7 +28,7 @@ const COLUMNS: readonly Column<App>[] = [
     name: "state",
     width: 26,
     text: (app) => appSummary(app).text,
-    order: worstSeverity,
+    order: worstSeverityRank,
     show: (app) => <Mark {...appSummary(app)} />,
   },
   {

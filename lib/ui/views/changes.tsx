@@ -11,8 +11,8 @@ import { memo } from "../../memo.ts";
 import {
   describeChange,
   type FieldChange,
-  type HistoryEntry,
   plainText,
+  type RecordedChange,
   type RichText,
 } from "../../model/changes.ts";
 import { clockOrTimestamp, plural, timestamp } from "../../model/format.ts";
@@ -23,17 +23,17 @@ import { Age, Diff, highlight } from "../parts.tsx";
 import { href, setQuery } from "../route.ts";
 
 /** Entries by number, as `/v2/changes` has them; numbers count up. */
-type Entries = Readonly<Record<string, HistoryEntry>>;
+type Entries = Readonly<Record<string, RecordedChange>>;
 
 /** An entry, and its sentence. */
 export interface DescribedChange {
   readonly number: string;
-  readonly entry: HistoryEntry;
+  readonly entry: RecordedChange;
   readonly sentence: RichText;
   readonly text: string;
 }
 
-const described = new WeakMap<HistoryEntry, DescribedChange>();
+const described = new WeakMap<RecordedChange, DescribedChange>();
 
 /** Entries with their sentences, the newest first. */
 export function describedChanges(

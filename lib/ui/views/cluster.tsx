@@ -6,7 +6,7 @@ import { statusOf, statusText } from "../../model/health.ts";
 import { type Issue, issuesOf } from "../../model/issues.ts";
 import type { Model, Node, Params, Pod } from "../../model/mod.ts";
 import { podLink } from "../../model/search.ts";
-import { badPods, maxReserved, worstSeverity } from "../../model/status.ts";
+import { badPods, maxReserved, worstSeverityRank } from "../../model/status.ts";
 import { type ConnectionState, isOutdated } from "../connection_state.ts";
 import { highlight, Mark, ReservationBar } from "../parts.tsx";
 import { href, setQuery } from "../route.ts";
@@ -101,7 +101,7 @@ function ordered(nodes: readonly Node[], sort: string): readonly Node[] {
   const counts = new Map(nodes.map((node) => [node, badPods(node)]));
   return nodes.toSorted((a, b) =>
     (counts.get(b) ?? 0) - (counts.get(a) ?? 0) ||
-    worstSeverity(a) - worstSeverity(b)
+    worstSeverityRank(a) - worstSeverityRank(b)
   );
 }
 

@@ -5,7 +5,7 @@ import {
   hasProblem,
   PROBLEM_KINDS,
   PROBLEMS,
-  severity,
+  severityRank,
   statusOf,
   statusText,
 } from "../../model/health.ts";
@@ -34,7 +34,7 @@ const STATE: Column<Pod> = {
   name: "state",
   width: 24,
   text: (pod) => statusText(pod),
-  order: severity,
+  order: severityRank,
   show: (pod) => <HealthMark of={pod} />,
 };
 const NODE: Column<Pod> = {

@@ -1,5 +1,5 @@
 import { isObject } from "../../json.ts";
-import type { HistoryEntry } from "../../model/changes.ts";
+import type { RecordedChange } from "../../model/changes.ts";
 import { clockOrTimestamp } from "../../model/format.ts";
 import { useView } from "../live.ts";
 import { Value } from "../parts.tsx";
@@ -56,14 +56,14 @@ function lastOf(
 
 /** Whether a change removed something of a name. */
 const REMOVES = {
-  app: ({ app, change, kind }: HistoryEntry, name: string) =>
+  app: ({ app, change, kind }: RecordedChange, name: string) =>
     kind === "group" && change === "removed" && app === name,
   container: (
-    { kind }: HistoryEntry,
+    { kind }: RecordedChange,
     id: string,
     before: readonly unknown[],
   ) => kind === "group" && before.some((value) => contains(value, id)),
-  node: ({ change, kind, name: key }: HistoryEntry, name: string) =>
+  node: ({ change, kind, name: key }: RecordedChange, name: string) =>
     kind === "node" && change === "removed" && key.startsWith(`${name}:`),
 };
 

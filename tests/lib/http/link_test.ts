@@ -21,7 +21,7 @@ const REQUEST = {
   method: "GET",
   url: "http://x/",
   peer: "127.0.0.1",
-  isNamed: true,
+  isKnownHost: true,
   accept: null,
   acceptEncoding: null,
   ifNoneMatch: null,

@@ -13,7 +13,7 @@ function askFor(path: string, peer: string): HttpRequest {
     method: "GET",
     url: `http://localhost${path}`,
     peer,
-    isNamed: true,
+    isKnownHost: true,
     accept: null,
     acceptEncoding: null,
     ifNoneMatch: null,

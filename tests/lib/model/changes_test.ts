@@ -2,16 +2,16 @@ import { assertEquals } from "@std/assert";
 import {
   describeChange,
   type FieldChange,
-  type HistoryEntry,
   plainText,
+  type RecordedChange,
 } from "../../../lib/model/changes.ts";
 
 function entry(
-  kind: HistoryEntry["kind"],
+  kind: RecordedChange["kind"],
   name: string,
-  change: HistoryEntry["change"],
+  change: RecordedChange["change"],
   ...diff: FieldChange[]
-): HistoryEntry {
+): RecordedChange {
   return {
     time: "2026-01-15T12:00:00Z",
     revision: 7,
@@ -46,7 +46,7 @@ const release = (i: number) => ({
 });
 
 /** Changes and their sentences. */
-const SENTENCES: readonly (readonly [string, HistoryEntry])[] = [
+const SENTENCES: readonly (readonly [string, RecordedChange])[] = [
   [
     "shop.web.web: release 26 → 1501708030-536c449; instance 1 moved from node1 to node2",
     shop(

@@ -4,7 +4,7 @@ import {
   problemLabels,
   problemText,
   type Reported,
-  severity,
+  severityRank,
   statusOf,
   statusText,
 } from "../../../lib/model/health.ts";
@@ -52,14 +52,14 @@ Deno.test("health: what the store reports, in a status and in words", () => {
   assertEquals(statusText(healthOf({ Target: "stop" }, false)), "stopped");
 });
 
-Deno.test("health: the worst problem decides the severity, and no problem comes last", () => {
+Deno.test("health: the worst problem decides the rank, and no problem comes last", () => {
   const all = [
     healthOf({ OOMKilled: true, Restarts: 100 }, true),
     healthOf({ Health: "unhealthy" }, true),
     healthOf({}, false),
     healthOf({ LastError: "x" }, true),
     healthOf({}, true),
-  ].map(severity);
+  ].map(severityRank);
   assertEquals(all.toSorted((a, b) => a - b), all);
   assertEquals(new Set(all).size, all.length);
 });
