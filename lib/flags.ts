@@ -148,11 +148,11 @@ function unknownFlag(arg: string, flags: readonly Flag[]): UsageError {
 export function integerFlag(
   given: Given,
   name: string,
-  standard: number,
+  defaultValue: number,
   min: number,
   max: number,
 ): number {
-  const text = given(name) ?? String(standard);
+  const text = given(name) ?? String(defaultValue);
   const number = Number(text);
   if (/^\d+$/.test(text) && number >= min && number <= max) return number;
   throw new UsageError(
@@ -175,16 +175,16 @@ const TIME_UNITS: Readonly<Record<string, number>> = {
 export function durationFlag(
   given: Given,
   name: string,
-  standard: string,
+  defaultValue: string,
   min: number,
 ): number {
-  const text = given(name) ?? standard;
+  const text = given(name) ?? defaultValue;
   const [, digits, unit = "s"] = /^(\d+(?:\.\d+)?)([smh])?$/.exec(text) ?? [];
   const time = Number(digits) * (TIME_UNITS[unit] ?? NaN);
   // Timers count milliseconds in 31 bits.
   if (time >= min && time < 2 ** 31) return time;
   throw new UsageError(
-    `--${name} must be a time like ${standard}, at least ${
+    `--${name} must be a time like ${defaultValue}, at least ${
       min / 1000
     }s, not "${text}"`,
   );

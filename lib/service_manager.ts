@@ -10,7 +10,7 @@ const SOCKET = "/run/systemd/notify";
 const FOLDER = "/var/lib/lainlet";
 
 /** Returns an environment variable; undefined if it is not set. */
-type Variable = (name: string) => string | undefined;
+type ReadVariable = (name: string) => string | undefined;
 
 /**
  * Notifies the service manager that started this process, such as systemd, when
@@ -36,14 +36,14 @@ export class ServiceManager {
    * @returns undefined if there is none, or it cannot be reached
    */
   static connect(
-    variable: Variable,
+    variable: ReadVariable,
     folder = FOLDER,
   ): ServiceManager | undefined {
     const to = variable("NOTIFY_SOCKET");
     if (!to) return undefined;
     const own = `${folder}/.notify.${Deno.pid}`;
     try {
-      removeIfThere(own);
+      removeIfExists(own);
       const socket = Deno.listenDatagram({
         transport: "unixpacket",
         path: own,
@@ -122,13 +122,13 @@ function runtimeOperation(): Promise<void> {
 }
 
 /** Returns half of the watchdog's timeout for this process, in ms. */
-function readInterval(variable: Variable): number | undefined {
+function readInterval(variable: ReadVariable): number | undefined {
   const limit = Number(variable("WATCHDOG_USEC"));
   const pid = variable("WATCHDOG_PID") ?? String(Deno.pid);
   return limit > 0 && pid === String(Deno.pid) ? limit / 1_000 / 2 : undefined;
 }
 
-function removeIfThere(path: string): void {
+function removeIfExists(path: string): void {
   try {
     Deno.removeSync(path);
   } catch (error) {

@@ -2,7 +2,7 @@ import { levenshteinDistance } from "@std/text/levenshtein-distance";
 
 /** Share of a word's letters that may differ, and how many may in a short word. */
 const MAX_SHARE = 1 / 3;
-const MAX_FEW = 2;
+const MAX_IN_SHORT_WORD = 2;
 
 /**
  * Ends the message about an unknown word: `; did you mean proxywatcher?`, or
@@ -21,7 +21,8 @@ export function closestTo(
   const wanted = word.toLowerCase();
   if (wanted === "") return undefined;
   let best: string | undefined;
-  let limit = Math.max(MAX_FEW, Math.ceil(word.length * MAX_SHARE)) + 1;
+  let limit = Math.max(MAX_IN_SHORT_WORD, Math.ceil(word.length * MAX_SHARE)) +
+    1;
   for (const candidate of known) {
     const other = candidate.toLowerCase();
     const isPrefix = wanted.length > 2 && other.startsWith(wanted);

@@ -48,7 +48,7 @@ export class TimeSlice {
   }
 
   /** Whether to await {@linkcode next} before responding or sending more. */
-  get isLong(): boolean {
+  get isLongSliceOver(): boolean {
     return this.#spent >= LONG_SLICE;
   }
 

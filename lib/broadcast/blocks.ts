@@ -72,7 +72,7 @@ export class Block {
   }
 
   /** Name of the first fragment. */
-  get first(): string {
+  get firstName(): string {
     return this.fragments[0]?.name ?? "";
   }
 
@@ -140,7 +140,7 @@ export class Blocks {
       let end = i + 1;
       while (
         end < names.length &&
-        (after === undefined || (names[end] ?? "") < after.first)
+        (after === undefined || (names[end] ?? "") < after.firstName)
       ) end++;
       const { fragments, size: oldSize } = old[index] ?? EMPTY_BLOCK;
       const changed = merged(fragments, names.slice(i, end), changes);
@@ -164,7 +164,7 @@ export class Blocks {
     let high = this.blocks.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.blocks[middle]?.first ?? "") <= name) low = middle + 1;
+      if ((this.blocks[middle]?.firstName ?? "") <= name) low = middle + 1;
       else high = middle;
     }
     return Math.max(0, low - 1);

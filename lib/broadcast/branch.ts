@@ -118,7 +118,7 @@ export class Branch extends RegisteredStream
     if (cursor === undefined) {
       this.#finalError = message;
       this.#detach();
-    } else if (!cursor.isRevoked) cursor.fail(message);
+    } else if (!cursor.isRevoked) cursor.revoke(message);
     this.wake();
   }
 
@@ -206,7 +206,7 @@ export class Branch extends RegisteredStream
       const finalFrame = cursor.takeFinalFrame();
       if (finalFrame !== undefined) frames.push(finalFrame);
     }
-    if (this.#isOfOnePass) {
+    if (this.#havePassedTogether) {
       for (const cursor of this.#cursors) {
         frames.push(...cursor.nextFrame() ?? []);
       }
@@ -215,7 +215,7 @@ export class Branch extends RegisteredStream
   }
 
   /** Whether the states of all topics passed the barrier together. */
-  get #isOfOnePass(): boolean {
+  get #havePassedTogether(): boolean {
     const open = this.#cursors.filter(({ isRevoked }) => !isRevoked);
     const pass = open[0]?.topic?.pass;
     return open.every(({ topic }) =>

@@ -8,7 +8,7 @@ export interface Delivery {
   /** The state that the reader has, of which a patch can be made; undefined: none. */
   readonly previous?: State;
   /** Whether `state` is the one from which the reader resumes. */
-  readonly isKnown: boolean;
+  readonly isUnchanged: boolean;
   /** `init`: the first state of the subscription. */
   readonly event: "init" | ChangeKind;
   /** When the change was read from the store, see {@linkcode Topic.readAt}; undefined for the first state. */
@@ -27,7 +27,7 @@ export class Cursor {
   #seen = 0;
   #sent?: State;
   /** The last sequence at which the topic's state was `#sent`. */
-  #sentAt = 0;
+  #sentSequence = 0;
   #resumeState?: State;
   /** An error was delivered, and no state since. */
   #hasFailed = false;
@@ -77,20 +77,20 @@ export class Cursor {
     const sent = this.#sent;
     const hasFailed = this.#hasFailed;
     // Consecutive states differ, others may be equal.
-    const mayBeSame = sequence !== this.#sentAt + 1;
-    this.#sentAt = sequence;
+    const mayBeSame = sequence !== this.#sentSequence + 1;
+    this.#sentSequence = sequence;
     if (!hasFailed && mayBeSame && sent?.equals(state)) return;
     this.#hasFailed = false;
     this.#sent = state;
     if (sent === undefined) {
-      const isKnown = resumeState?.equals(state) ?? false;
-      return { state, previous: resumeState, isKnown, event: "init" };
+      const isUnchanged = resumeState?.equals(state) ?? false;
+      return { state, previous: resumeState, isUnchanged, event: "init" };
     }
     this.conflated += sequence - seen - 1;
     return {
       state,
       previous: hasFailed ? undefined : sent,
-      isKnown: false,
+      isUnchanged: false,
       event: hasFailed ? "update" : topic.kindSince(seen),
       readAt: topic.readAt,
     };

@@ -129,7 +129,7 @@ export class EventCursor extends Cursor {
   }
 
   /** Revokes the subscription. */
-  fail(message: string): void {
+  revoke(message: string): void {
     this.isRevoked = true;
     this.#finalError = message;
     this.ids.set(this.index, undefined);
@@ -150,9 +150,9 @@ export class EventCursor extends Cursor {
     const delivery = this.next();
     if (delivery === undefined) return;
     if (delivery instanceof Unavailable) return [this.#error(delivery.message)];
-    const { state, previous, isKnown, event, readAt } = delivery;
+    const { state, previous, isUnchanged, event, readAt } = delivery;
     const comments = this.#comments(state);
-    if (isKnown) return [unchangedFrame(comments, suffix)];
+    if (isUnchanged) return [unchangedFrame(comments, suffix)];
     this.latency.delivered(readAt);
     const id = ids.next();
     const patch = this.options.patch && previous?.isObject && state.isObject &&

@@ -159,7 +159,7 @@ export class RevisionBarrier {
     const known = progresses.length === 0
       ? 0
       : Math.min(...progresses.map((one) => one.revision));
-    const common = isOneHistory ? this.#common(known) : undefined;
+    const common = isOneHistory ? this.#commonRevision(known) : undefined;
     if (common !== undefined) {
       const { revision, indexes } = common;
       if (revision !== this.#revision || history !== this.#history) {
@@ -181,7 +181,7 @@ export class RevisionBarrier {
   }
 
   /** The last revision, up to one, at which the states of all parts are known, and where they are. */
-  #common(
+  #commonRevision(
     known: number,
   ): { revision: number; indexes: readonly number[] } | undefined {
     for (let revision = known;;) {

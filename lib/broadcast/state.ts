@@ -43,7 +43,7 @@ export class State {
   /** @param join encodes blocks; default: as the members of a JSON object */
   constructor(
     readonly content: Content,
-    private readonly join: (blocks: Blocks) => Bytes = object,
+    private readonly join: (blocks: Blocks) => Bytes = joinObject,
   ) {}
 
   /** Returns the state of an object's members, of any JSON text, or of bytes as they are sent. */
@@ -60,7 +60,7 @@ export class State {
 
   /** Whether the state is a JSON object, so that patches can be made. */
   get isObject(): boolean {
-    return this.content instanceof Blocks && this.join === object;
+    return this.content instanceof Blocks && this.join === joinObject;
   }
 
   /** Bytes as they are sent; joined on demand. */
@@ -210,7 +210,7 @@ function objectSize({ count, size }: Blocks): number {
 }
 
 /** Joins members to an object, as the data of an event. */
-function object(blocks: Blocks): Bytes {
+function joinObject(blocks: Blocks): Bytes {
   const joined = new Uint8Array(objectSize(blocks));
   let length = 0;
   const put = (character: string) => joined[length++] = character.charCodeAt(0);

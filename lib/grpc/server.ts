@@ -214,7 +214,7 @@ export class GrpcServer implements CallEvents {
     });
     const unsubscribe = method.subscribe(params, peer, stream);
     return () => {
-      stream.leave();
+      stream.close();
       unsubscribe();
       slot.release();
     };

@@ -25,7 +25,7 @@ export class GrpcStream extends RegisteredStream
   #readAt?: number;
   /** How the call ends once the message that is being written is taken. */
   #ending?: readonly [code: Code, message: string];
-  #hasLeft = false;
+  #isClosed = false;
   readonly #onTaken = (bytes: number, isLast: boolean) =>
     this.#taken(bytes, isLast);
 
@@ -47,7 +47,7 @@ export class GrpcStream extends RegisteredStream
   }
 
   attach(topic: Topic): void {
-    if (this.#ending !== undefined || this.#hasLeft) return;
+    if (this.#ending !== undefined || this.#isClosed) return;
     this.#cursor.attach(topic);
     this.wake();
   }
@@ -61,8 +61,8 @@ export class GrpcStream extends RegisteredStream
   }
 
   /** Called when the call is over. */
-  leave(): void {
-    this.#hasLeft = true;
+  close(): void {
+    this.#isClosed = true;
     this.#cursor.detach();
     this.registry.remove(this);
   }
@@ -102,13 +102,13 @@ export class GrpcStream extends RegisteredStream
     if (!isLast) return;
     this.registry.counters.latency.delivered(this.#readAt);
     this.#isWriting = false;
-    if (this.#hasLeft) return;
+    if (this.#isClosed) return;
     if (this.#ending !== undefined) this.call.finish(...this.#ending);
     else this.wake();
   }
 
   #end(code: Code, message: string): void {
-    if (this.#ending !== undefined || this.#hasLeft) return;
+    if (this.#ending !== undefined || this.#isClosed) return;
     this.#ending = [code, message];
     this.#cursor.detach();
     if (!this.#isWriting) this.call.finish(code, message);

@@ -106,12 +106,12 @@ export class GetHandler {
     if (seconds === undefined) return this.#respond(viewRequest, request);
     const { views } = this.context;
     if (isNotModified(request, views.read(viewRequest))) {
-      const isKnown = (state: State) => isNotModified(request, state);
+      const clientHas = (state: State) => isNotModified(request, state);
       await this.#waitAsListener(
         viewRequest,
         context,
         seconds * 1000,
-        (signal) => untilChanged(views, viewRequest, isKnown, signal),
+        (signal) => untilChanged(views, viewRequest, clientHas, signal),
       );
       work.begin = performance.now();
     }
@@ -224,17 +224,17 @@ export function preferredWait(prefer: string | null): number | undefined {
 async function untilChanged(
   views: Views,
   request: ViewRequest,
-  isKnown: (state: State) => boolean,
+  clientHas: (state: State) => boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  const poll = new LongPoll(isKnown);
+  const poll = new LongPoll(clientHas);
   const stop = views.subscribe(request, poll);
   const remove = onAbort(signal, poll.end);
   try {
     await poll.ended;
   } finally {
     remove();
-    poll.leave();
+    poll.close();
     stop();
   }
 }
@@ -247,7 +247,7 @@ class LongPoll implements ViewStream, Subscriber {
   readonly ended = this.#ended.promise;
   readonly end = () => this.#ended.resolve();
 
-  constructor(private readonly isKnown: (state: State) => boolean) {}
+  constructor(private readonly clientHas: (state: State) => boolean) {}
 
   /** Ignores the current state, which is known: in a view of listeners it differs only by this one. */
   attach(topic: Topic): void {
@@ -257,7 +257,7 @@ class LongPoll implements ViewStream, Subscriber {
 
   wake(): void {
     const latest = this.#topic?.latest;
-    if (latest instanceof State && !this.isKnown(latest)) this.end();
+    if (latest instanceof State && !this.clientHas(latest)) this.end();
   }
 
   /** Ends the wait; reading the view then throws the reason. */
@@ -265,7 +265,7 @@ class LongPoll implements ViewStream, Subscriber {
     this.end();
   }
 
-  leave(): void {
+  close(): void {
     this.#topic?.unsubscribe(this);
   }
 }

@@ -126,7 +126,7 @@ export class Lainlet implements RequestHandler, EndpointContext {
     signal?: AbortSignal,
   ): Promise<HttpResponse | EventStream> {
     const slice = this.#timeSlices.of(request.peer);
-    if (slice.isLong) await slice.next();
+    if (slice.isLongSliceOver) await slice.next();
     const begin = performance.now();
     const work = { begin };
     let counted = begin;

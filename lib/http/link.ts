@@ -53,12 +53,12 @@ export type ToWorker =
     readonly id: number;
     readonly topic: number;
     /** Index of the topic among several of the stream. */
-    readonly which?: number;
+    readonly index?: number;
     readonly revision: number;
     /** See `Topic.pass`. */
     readonly pass?: number;
     /** The state that the client has, if it is known. */
-    readonly had?: { readonly etag: string; readonly state: WireState };
+    readonly resumeState?: { readonly etag: string; readonly state: WireState };
   }
   /** A stream, or one of its topics, ends with an error. */
   | {
@@ -66,7 +66,7 @@ export type ToWorker =
     readonly id: number;
     readonly message: string;
     readonly status: number;
-    readonly which?: number;
+    readonly index?: number;
   }
   | {
     readonly type: "state";
@@ -93,7 +93,7 @@ export class WorkerLink {
   readonly #waitingRequests = new Map<number, AbortController>();
   readonly #stops = new Map<number, () => void>();
   readonly #topics = new Map<Topic, LinkedTopic>();
-  readonly #byId = new Map<number, LinkedTopic>();
+  readonly #topicsById = new Map<number, LinkedTopic>();
   #topicCount = 0;
   #isClosed = false;
 
@@ -115,7 +115,7 @@ export class WorkerLink {
       case "cancel":
         return this.#waitingRequests.get(message.id)?.abort();
       case "ack":
-        return this.#byId.get(message.topic)?.acknowledge();
+        return this.#topicsById.get(message.topic)?.acknowledge();
     }
   }
 
@@ -147,10 +147,10 @@ export class WorkerLink {
     this.#unstarted.delete(id);
     const detaches: (() => void)[] = [];
     const stop = stream.start({
-      attach: (topic, had, which) =>
-        detaches.push(this.#attach(id, topic, had, which)),
-      fail: (message, status, which) =>
-        this.post({ type: "fail", id, message, status, which }),
+      attach: (topic, resumeState, index) =>
+        detaches.push(this.#attach(id, topic, resumeState, index)),
+      fail: (message, status, index) =>
+        this.post({ type: "fail", id, message, status, index }),
     });
     this.#stops.set(id, () => {
       for (const detach of detaches) detach();
@@ -162,8 +162,8 @@ export class WorkerLink {
   #attach(
     id: number,
     topic: Topic,
-    had?: State,
-    which?: number,
+    resumeState?: State,
+    index?: number,
   ): () => void {
     const linked = this.#topics.get(topic) ?? this.#link(topic);
     linked.users++;
@@ -173,11 +173,14 @@ export class WorkerLink {
         type: "attach",
         id,
         topic: linked.id,
-        which,
+        index,
         revision: linked.revision,
         pass: linked.sentPass,
-        had: had &&
-          { etag: had.etag, state: linked.writer.writeOutOfBand(had) },
+        resumeState: resumeState &&
+          {
+            etag: resumeState.etag,
+            state: linked.writer.writeOutOfBand(resumeState),
+          },
       })
     );
     return () => {
@@ -185,7 +188,7 @@ export class WorkerLink {
       if (--linked.users > 0) return;
       topic.unsubscribe(linked);
       this.#topics.delete(topic);
-      this.#byId.delete(linked.id);
+      this.#topicsById.delete(linked.id);
       this.post({ type: "drop", topic: linked.id });
     };
   }
@@ -193,7 +196,7 @@ export class WorkerLink {
   #link(topic: Topic): LinkedTopic {
     const linked = new LinkedTopic(this.#topicCount++, topic, this.post);
     this.#topics.set(topic, linked);
-    this.#byId.set(linked.id, linked);
+    this.#topicsById.set(linked.id, linked);
     topic.subscribe(linked);
     linked.wake();
     return linked;
@@ -313,21 +316,21 @@ export class RemoteHandler implements RequestHandler {
         break;
       }
       case "attach": {
-        const { id, topic, revision, pass, had, which } = message;
+        const { id, topic, revision, pass, resumeState, index } = message;
         const remote = this.#topics.get(topic);
         if (remote?.topic === undefined) break;
         remote.revision = revision;
         remote.pass = pass;
         this.#streams.get(id)?.attach(
           remote.topic,
-          had && remote.find(had.etag, had.state),
-          which,
+          resumeState && remote.find(resumeState.etag, resumeState.state),
+          index,
         );
         break;
       }
       case "fail":
         this.#streams.get(message.id)
-          ?.fail(message.message, message.status, message.which);
+          ?.fail(message.message, message.status, message.index);
         break;
       case "state": {
         this.post({ type: "ack", topic: message.topic });

@@ -42,14 +42,14 @@ export class Workers {
    * Starts the workers.
    *
    * @param counters those of all threads
-   * @param onFailure called when the listener of a worker has failed
+   * @param onListenerFailure called when the listener of a worker has failed
    */
   constructor(
     count: number,
     handler: RequestHandler,
     counters: Counters,
     setup: Omit<WorkerSetup, "thread">,
-    onFailure: () => void,
+    onListenerFailure: () => void,
   ) {
     this.#workers = Array.from(
       { length: count },
@@ -59,7 +59,7 @@ export class Workers {
           counters,
           // The main thread is number 0.
           { ...setup, thread: i + 1 },
-          onFailure,
+          onListenerFailure,
         ),
     );
   }
@@ -94,7 +94,7 @@ class SupervisedWorker {
   #hasListened = false;
   #isClosing = false;
   /** When the current thread began to listen, as `performance.now()`. */
-  #since = Infinity;
+  #listeningSince = Infinity;
   /** Consecutive threads that died before {@linkcode STABLE_AFTER}. */
   #failures = 0;
   #restart?: ReturnType<typeof setTimeout>;
@@ -105,7 +105,7 @@ class SupervisedWorker {
     private readonly handler: RequestHandler,
     private readonly counters: Counters,
     private readonly setup: WorkerSetup,
-    private readonly onFailure: () => void,
+    private readonly onListenerFailure: () => void,
   ) {
     this.#start();
   }
@@ -151,13 +151,13 @@ class SupervisedWorker {
     worker.onmessage = ({ data }: MessageEvent<FromWorker | ToMain>) => {
       switch (data.type) {
         case "listening":
-          this.#since = performance.now();
+          this.#listeningSince = performance.now();
           if (this.#hasListened) log.info("a worker was replaced");
           this.#hasListened = true;
           this.ready.resolve();
           break;
         case "listener failed":
-          this.onFailure();
+          this.onListenerFailure();
           break;
         case "failed":
           fail(data.reason);
@@ -184,8 +184,10 @@ class SupervisedWorker {
     // Logged by what waits for the first thread.
     if (!this.#hasListened) return this.ready.reject(new Error(reason));
     log.error("a worker died, its connections are lost", { error: reason });
-    if (performance.now() - this.#since > STABLE_AFTER) this.#failures = 0;
-    this.#since = Infinity;
+    if (performance.now() - this.#listeningSince > STABLE_AFTER) {
+      this.#failures = 0;
+    }
+    this.#listeningSince = Infinity;
     this.#restart = setTimeout(
       () => this.#start(),
       backoff(this.#failures++),

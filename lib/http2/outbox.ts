@@ -137,7 +137,9 @@ export class Outbox {
     const { slice } = this.quota;
     try {
       for (let isFirst = true;; isFirst = false) {
-        if (!isFirst && slice.isLong && this.#hasMore) await slice.next();
+        if (!isFirst && slice.isLongSliceOver && this.#hasMore) {
+          await slice.next();
+        }
         // Most connections send one body at a time: not worth reading the clock.
         const isOnlyBody = isFirst && this.#ready.size === 1 &&
           this.#controlSize === 0;

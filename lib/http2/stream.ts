@@ -176,20 +176,20 @@ export class Http2Stream {
 
   /** Number of bytes that can be sent now. */
   get sendable(): number {
-    const { bytes, at } = this.#pending ?? NOTHING;
+    const { bytes, at } = this.#pending ?? NO_BODY;
     return Math.min(this.window, bytes.length - at);
   }
 
   /** The pending bytes, if all of them can be sent now, without trailers. */
   get wholeBody(): Uint8Array | undefined {
-    const { bytes, at } = this.#pending ?? NOTHING;
+    const { bytes, at } = this.#pending ?? NO_BODY;
     const isWhole = at === 0 && bytes.length <= this.window;
     return isWhole && this.#trailers === undefined ? bytes : undefined;
   }
 
   /** Takes the next chunk to send. @param max in bytes */
   takeChunk(max: number): BodyChunk {
-    const pending = this.#pending ?? NOTHING;
+    const pending = this.#pending ?? NO_BODY;
     const { bytes: all, at } = pending;
     pending.at = Math.min(at + max, all.length);
     const isLast = pending.at === all.length;
@@ -233,7 +233,7 @@ export class Http2Stream {
 }
 
 /** In place of no pending bytes. */
-const NOTHING: PendingBody = {
+const NO_BODY: PendingBody = {
   bytes: new Uint8Array(0),
   at: 0,
   onSent: () => {},

@@ -34,16 +34,16 @@ export interface ViewStream {
    * Carries a topic's states from now on.
    *
    * @param resumeState the state that the client has, if it is known
-   * @param view the index of the view, of several
+   * @param index the index of the view, of several
    */
-  attach(topic: Topic, resumeState?: State, view?: number): void;
+  attach(topic: Topic, resumeState?: State, index?: number): void;
   /**
    * Ends the stream with an error.
    *
    * @param status an HTTP status
-   * @param view the index of the view that failed, of several; undefined: all
+   * @param index the index of the view that failed, of several; undefined: all
    */
-  fail(message: string, status: number, view?: number): void;
+  fail(message: string, status: number, index?: number): void;
 }
 
 /** Reads and watches views for callers who have the right to them. */

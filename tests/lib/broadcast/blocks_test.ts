@@ -30,7 +30,9 @@ function contentOf(blocks: Blocks): [string, string][] {
 
 /** Where blocks begin, and how many fragments each has. */
 function shapeOf({ blocks }: Blocks): [string, number][] {
-  return blocks.map(({ first, fragments }) => [first, fragments.length]);
+  return blocks.map((
+    { firstName: first, fragments },
+  ) => [first, fragments.length]);
 }
 
 Deno.test("blocks: random changes give the same blocks as a sequence made from scratch", async (t) => {

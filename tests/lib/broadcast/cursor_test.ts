@@ -65,8 +65,8 @@ Deno.test("cursor: resumes from a state that the reader has", () => {
     cursor.attach(topic, resumeState);
     return next(cursor);
   });
-  assertEquals([behind?.previous, behind?.isKnown], [a, false]);
-  assertEquals(current?.isKnown, true);
+  assertEquals([behind?.previous, behind?.isUnchanged], [a, false]);
+  assertEquals(current?.isUnchanged, true);
 });
 
 Deno.test("cursor: a detached cursor delivers nothing, and is not subscribed", () => {
