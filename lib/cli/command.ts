@@ -186,7 +186,7 @@ function formatOf(text: string): TableCommand["format"] {
   );
 }
 
-/** Where lainlet is unless something says otherwise. */
+/** The default address of lainlet. */
 const LOCAL = "127.0.0.1:9001";
 
 function baseOf(

@@ -131,7 +131,7 @@ const VALUE_FLAGS: ReadonlySet<string> = new Set(
     .flatMap(({ letters = [], name }) => [name, ...letters]),
 );
 
-/** Words that are complete: positional arguments, the values of flags, and the flag that the next word is a value of. */
+/** Splits complete words into positional arguments, values of flags, and the flag whose value is the next word. */
 function splitWords(words: readonly string[]) {
   const positional: string[] = [];
   const values = new Map<string, string>();

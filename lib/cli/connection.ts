@@ -34,7 +34,7 @@ export async function withAddress<T>(
 
 /** An error in one line. */
 export function messageOf(error: unknown): string {
-  // The engine says nothing of the response there.
+  // The engine's message does not mention the response.
   if (error instanceof RangeError) return "the response is too large to show";
   const line = errorMessage(error);
   if (!(error instanceof RefusedError)) return line;

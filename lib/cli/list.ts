@@ -175,7 +175,7 @@ const EVENT_COLUMNS: readonly Column[] = [
   { title: "EVENT" },
 ];
 
-/** Changed rows as lines that begin with the time and the event; those of a log say it themselves. */
+/** Changed rows as lines that begin with the time and the event. Rows of a log do not need that: each is an event, and has its time. */
 function changeLines(
   { format }: TableCommand,
   { columns, isLog }: Table,

@@ -47,7 +47,7 @@ export class Screen implements Disposable {
     this.draw();
   }
 
-  /** Of the watch's options. */
+  /** The `onStatus` of the watch's options. */
   readonly onStatus = ({ problem = "" }: WatchStatus) => {
     this.#problem = printable(problem);
     this.draw();

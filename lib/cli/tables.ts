@@ -296,7 +296,7 @@ function changeRow(
   };
 }
 
-/** Everything that has a text as its name or address, or else in it. */
+/** Everything that has a text as its name or address; if nothing has, everything that contains it. */
 export function find(text: string): Table {
   return tableOf("overview", {}, [
     { title: "KIND" },

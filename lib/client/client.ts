@@ -111,8 +111,8 @@ export class Client {
 
   /**
    * Yields the present state, and then each state that differs from the
-   * previous one. It reconnects for as long as it takes, and asks for patches
-   * where the view has them. Errors of `parse` and `onStatus` end it.
+   * previous one. It reconnects until it is ended, and asks for patches where
+   * the view has them. Errors of `parse` and `onStatus` end it.
    *
    * @throws {RefusedError} when lainlet refuses the watch, also later
    * @throws {TypeError} when the base is not an HTTP URL
@@ -219,7 +219,7 @@ export class Client {
         }
         if (end.aborted) return;
         clearTimeout(timer);
-        // The stream may have been refused, or lainlet restarts: ask which.
+        // Either the stream was refused, or lainlet restarts: a GET fails with the refusal.
         if (problem !== undefined) await this.text(name, params, signal);
         onStatus?.({ isOpen: false, problem: "lainlet ended the stream" });
       } catch (error) {

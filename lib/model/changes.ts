@@ -268,7 +268,7 @@ function groupClause(
   }
 }
 
-/** Clauses about pods: one for all pods that changed alike, and one for all that changed in a pod. */
+/** Clauses about pods: pods with the same change share one, and the changes of a pod are joined to one. */
 function podClauses(pods: ReadonlyMap<string, PodChange>): RichText[] {
   const alike = new Map<string, { clause: RichText; instances: string[] }>();
   for (const [instance, change] of pods) {
@@ -365,7 +365,7 @@ function podChangeClauses({ fields, whole }: PodChange): RichText[] {
   return clauses;
 }
 
-/** Words of the store that do not say what they mean. */
+/** Clearer words for some of the store's. */
 const STATES = new Map([
   ["", "unknown"],
   ["drift", "drifting"],

@@ -128,7 +128,7 @@ export function hasProblem({ problems }: Pick<Health, "problems">): boolean {
   return problems.length > 0;
 }
 
-/** Its rank among problems: 0 is the worst, a healthy one comes last. */
+/** The rank of its worst problem: 0 is the most severe kind; without a problem it is the last rank. */
 export function severityRank({ problems }: Pick<Health, "problems">): number {
   const [worst] = problems;
   return worst === undefined
@@ -155,7 +155,7 @@ export function problemLabels(
   );
 }
 
-/** Words of the store that mean that all is well. */
+/** The store's words for a state or health that is OK. */
 const OK_WORDS: ReadonlySet<string> = new Set([
   "",
   "healthy",

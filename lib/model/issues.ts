@@ -47,7 +47,7 @@ export function issuesOf(model: Model): Issue[] {
   ].filter((issue) => issue !== undefined);
 }
 
-/** Errors of lainlet while its state is current; that it is stale stands above each view. */
+/** Errors of lainlet while its state is current. A stale state is reported above each page. */
 function lainletErrors({ present }: Model): Issue | undefined {
   if (present.stale || present.problems.length === 0) return undefined;
   const all = { path: ["lainlet"] };

@@ -1,7 +1,8 @@
 /**
  * The cluster as people see it: apps, groups, pods, nodes, portals and
- * settings, made of the overview. What is made of one value of the overview is
- * made once: what did not change is the same object in the next state.
+ * settings, computed from the overview. The groups and portals of a value are
+ * computed once: of a value that did not change, they are the same objects in
+ * the next state.
  *
  * @module
  */
@@ -18,14 +19,14 @@ type GroupValue =
 type PodValue = GroupValue["PodInfos"][number] & Reported;
 type DependsValue = Overview[`depends/${string}`];
 
-/** A view of the dashboard. */
+/** A link to a page of the dashboard. */
 export interface Link {
   /** `["app", "console"]` */
   readonly path: readonly string[];
   readonly params?: Params;
 }
 
-/** Filters and order of a view; an empty one is like none. */
+/** Filters and order of a page; an empty value is like none. */
 export type Params = Readonly<Record<string, string>>;
 
 /** A running container. Names are well-formed, as URLs need them: a lone surrogate is U+FFFD. */

@@ -60,7 +60,7 @@ interface Candidate extends Omit<Found, "isExact"> {
   readonly texts: readonly string[];
 }
 
-/** Of a candidate, its lines of text in lower case. */
+/** A candidate with its texts as lines in lower case. */
 interface Indexed {
   readonly candidate: Candidate;
   readonly lines: string;

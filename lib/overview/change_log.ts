@@ -25,7 +25,7 @@ export interface ChangeLogOptions {
 export interface RecordSelection {
   /** The number of the first record. */
   readonly first: number;
-  /** The records of one app; undefined: of all, and of none. */
+  /** The records of one app; undefined: all, also those that belong to no app. */
   readonly app?: string;
   /** The records of one kind; undefined: of all. */
   readonly kind?: ChangeRecord["kind"];

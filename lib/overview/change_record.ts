@@ -8,7 +8,7 @@ import type { OverviewKind } from "./kinds.ts";
 /** The memory that a record takes beside its text, in bytes. */
 const OVERHEAD = 512;
 
-/** A longer text is neither compared nor recorded, only its length. In UTF-16 units. */
+/** Limit for a text that is compared and recorded, in UTF-16 units. Of a longer one only the length is recorded. */
 const MAX_TEXT_LENGTH = 64 * 1024;
 
 /** The most that a UTF-16 unit (`\u0000`) or a number takes in JSON text. */
@@ -110,8 +110,8 @@ function redacted(text: string, isHidden: boolean): string {
 }
 
 /**
- * The JSON value of a value; undefined when its text is too long. The text is
- * not made when it is known to be short enough without.
+ * The JSON value of a store's value; undefined when its text is too long. Makes
+ * the text only when an upper bound of its length exceeds the limit.
  */
 function jsonOf<T extends object>(
   { encode, json }: OverviewKind<T>,
@@ -127,7 +127,7 @@ function jsonOf<T extends object>(
 
 /**
  * An upper bound of the length of a value's JSON text, in UTF-16 units;
- * Infinity when it contains numbers that JSON text has in another form.
+ * Infinity when it contains numbers that its JSON text writes differently.
  */
 function maxLengthOf(value: unknown): number {
   if (typeof value === "string") return MAX_ESCAPED_LENGTH * value.length + 2;
@@ -148,7 +148,7 @@ function maxLengthOf(value: unknown): number {
   return length;
 }
 
-/** The memory that a text takes, with its bytes, which are made when it is read. */
+/** The memory that a text takes, with the bytes that it is encoded to when a client reads it. */
 function sizeOf(text: string): number {
   const bytes = Buffer.byteLength(text);
   return OVERHEAD + bytes + text.length * (bytes === text.length ? 1 : 2);

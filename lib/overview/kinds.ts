@@ -55,7 +55,7 @@ export const NODE: OverviewKind<Node> = {
   encode: ({ json }) => json,
 };
 
-/** The watchers of all kinds, combined: as fresh as the one that is least so. */
+/** The watchers of all kinds, combined: as fresh as the least fresh one. */
 export function allSubtrees(
   cluster: Cluster,
 ): Pick<Watcher<unknown>, "age" | "isSynced" | "progress" | "saved"> {

@@ -18,7 +18,7 @@ export interface Param {
   /** One line, including the default. */
   readonly description: string;
   readonly required?: true;
-  /** The value with which the endpoint answers its `example`. */
+  /** The value for which the endpoint's `example` is the answer. */
   readonly example?: string;
 }
 

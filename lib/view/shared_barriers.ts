@@ -79,7 +79,7 @@ export class SharedBarriers {
     const revisionBarrier = new RevisionBarrier(parts, (topics) => {
       inUse.barrier ??= {
         topics,
-        // The topics before the barrier had the states first, and keep them longer.
+        // These topics get each state before the barrier passes it on, and keep it longer.
         find: (etag, view) => acquired[view]?.topic.find(etag),
       };
       inUse.startPending();

@@ -252,7 +252,7 @@ function memoByValue<T extends object, V>(
   };
 }
 
-/** For views whose pieces are members: returns them unchanged. */
+/** `members` of views whose pieces are members already. */
 export function identity(members: readonly Member[]): readonly Member[] {
   return members;
 }

@@ -62,7 +62,7 @@ export class Views {
     }
   }
 
-  /** How many states are watched. */
+  /** How many topics are watched. */
   get topics(): number {
     return this.#topics.size;
   }

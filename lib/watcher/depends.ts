@@ -52,6 +52,7 @@ export const depends: Subtree<Depends> = {
     })),
   }),
 };
+
 /**
  * The app that offers a service, from the name of its portal pod: `a.b` for
  * `a.b.portal.portal-x`, `a` for `a.portal.portal-x`.
