@@ -87,7 +87,10 @@ Deno.test("etcd v2: TLS, and a login that may read some subtrees", async () => {
       start(tls.ca, "mistaken"),
       start(other.ca, "secret"),
     ]);
-    await says(right, /not let it read \/lain\/nodes\/nodes\/ \(.+\)/);
+    await says(
+      right,
+      /\/lain\/nodes\/nodes\/: etcd refuses the login in --etcd\.user, or does not let it read this \(.+?\)/,
+    );
     await eventually("the others are served", async () => {
       const { body } = await get(`${right.url}/v2/configwatcher`);
       return body === '{"domain":"lain.local"}' || undefined;
