@@ -104,7 +104,7 @@ export class Blocks {
   static readonly EMPTY = new Blocks([]);
 
   /**
-   * @param blocks sorted; in all but the first, the first fragment and no other `startsBlock`
+   * @param blocks sorted by name; each block but the first begins with a fragment that `startsBlock`, and contains no other
    * @param count number of fragments
    * @param size total length of the fragments, in bytes
    */
@@ -197,7 +197,7 @@ function merged(
   return result;
 }
 
-/** Appends fragments as blocks. Those before the first that starts a block extend the last block. */
+/** Appends fragments as blocks. Fragments before the first block start extend the last block. */
 function split(blocks: Block[], fragments: readonly Fragment[]): void {
   let from = 0;
   const append = (to: number) => {
@@ -227,7 +227,7 @@ function insertionIndex(fragments: readonly Fragment[], name: string): number {
   return low;
 }
 
-/** A fragment that two sequences do not have in common, as each has it. */
+/** A difference between two sequences: a fragment before and after the change; undefined: it is absent there. */
 export type FragmentChange = readonly [
   name: string,
   before: Fragment | undefined,
@@ -261,7 +261,7 @@ export function* differences(
   }
 }
 
-/** Counts the blocks that both sequences begin with and, of the others, end with. */
+/** Counts the shared blocks at the beginning of two sequences and, among the rest, at the end. */
 export function sharedEnds(
   a: readonly Block[],
   b: readonly Block[],
@@ -303,7 +303,7 @@ class Walker {
     this.#block++;
   }
 
-  /** Skips the block that both walkers are at the beginning of, if there is one. */
+  /** Skips a block if both walkers are at its beginning. @returns whether they were */
   skipShared(other: Walker): boolean {
     const block = this.blocks[this.#block];
     if (

@@ -14,7 +14,7 @@ import type { Subscriber, Topic } from "./topic.ts";
 export interface BranchOptions extends EventOptions {
   /** Seconds between heartbeats; 0: none. */
   readonly heartbeat: number;
-  /** Suffix of the events' names for each topic that the stream carries; undefined: it carries one, without a suffix. */
+  /** Name of each topic, appended to the names of its events; undefined: the stream carries one topic, and nothing is appended. */
   readonly names?: readonly string[];
   /** Entity tag of the state that the reader has, for each topic. */
   readonly since?: readonly (string | undefined)[];
@@ -30,8 +30,8 @@ export interface BranchOptions extends EventOptions {
  * reader is ready, from the state that is the latest then. So a listener takes
  * the memory of one frame, however slow it is.
  *
- * A stream of several topics, which pass a revision barrier together, sends
- * what is new of all of them at once, when all are at one revision.
+ * A stream of several topics sends the changes of all of them together, once a
+ * revision barrier has let them pass at one revision.
  */
 export class Branch extends RegisteredStream
   implements Subscriber, UnderlyingDefaultSource<Uint8Array> {
@@ -44,7 +44,7 @@ export class Branch extends RegisteredStream
   #heartbeatDue = false;
   #commentDue = false;
   #heartbeat?: ReturnType<typeof setInterval>;
-  /** Ends all topics. */
+  /** Message of an error that ends all topics. */
   #finalError?: string;
   #isClosed = false;
 
@@ -95,7 +95,7 @@ export class Branch extends RegisteredStream
   }
 
   /**
-   * Carries a topic from now on.
+   * Subscribes the stream to a topic.
    *
    * @param resumeState the state that the reader has
    * @param index of the topic, when the stream carries several
@@ -154,11 +154,11 @@ export class Branch extends RegisteredStream
     return conflated;
   }
 
-  /** Sends what there is, if the reader is ready. */
+  /** Sends the next frames, if the reader is ready and there are any. */
   wake(): void {
     if (!this.#isReaderReady || this.#isClosed || this.#isScheduled) return;
     if (this.#cursors.length === 1) return this.#send();
-    // By then, all topics have changed that change together.
+    // The microtask runs after all topics that change together have changed.
     this.#isScheduled = true;
     queueMicrotask(() => {
       this.#isScheduled = false;

@@ -7,7 +7,7 @@ export interface Delivery {
   readonly state: State;
   /** The state that the reader has, of which a patch can be made; undefined: none. */
   readonly previous?: State;
-  /** Whether `state` is the one from which the reader resumes. */
+  /** Whether the reader, which resumes, already has `state`. */
   readonly isUnchanged: boolean;
   /** `init`: the first state of the subscription. */
   readonly event: "init" | ChangeKind;
@@ -20,7 +20,7 @@ export interface Delivery {
  * one it is sent next. States in between are conflated.
  */
 export class Cursor {
-  /** States that the reader was not sent because a newer one came first. Whoever reports them resets it to 0. */
+  /** States that the reader was not sent because a newer one came first; reset to 0 when it is reported. */
   conflated = 0;
   #topic?: Topic;
   /** {@linkcode Topic.sequence} up to which the reader is served. */
@@ -34,7 +34,7 @@ export class Cursor {
 
   /**
    * @param subscriber woken when there may be something to send
-   * @param deliversErrors whether the reader gets an error when there is no state at present
+   * @param deliversErrors whether the reader gets an error while there is no state
    */
   constructor(
     private readonly subscriber: Subscriber,

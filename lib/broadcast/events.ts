@@ -35,7 +35,7 @@ function commentsOf(etag: string, revision: number): string {
   return `: etag ${etag}\n${revision > 0 ? `: revision ${revision}\n` : ""}`;
 }
 
-/** A comment that stands for an event: the reader's state is the present one. */
+/** Returns a comment in place of an event: the reader already has the latest state. */
 function unchangedFrame(comments: string, suffix: string): Uint8Array {
   return encoder.encode(`${comments}: unchanged${suffix}\n\n`);
 }
@@ -44,10 +44,10 @@ function unchangedFrame(comments: string, suffix: string): Uint8Array {
 const ETAG = /^(?:[\w-]{43})?$/;
 
 /**
- * The ids of a stream's events. They count the events; or they name the states
- * that the reader has after an event, so that it can resume: the entity tags of
- * the states of several topics, without quotes, separated by points; empty for
- * a topic of which it has no state.
+ * The ids of a stream's events. Either they count the events, or they list the
+ * states that the reader has after the event, so that it can resume. A list has
+ * the entity tag of each topic's state, without quotes, separated by dots; the
+ * tag is empty for a topic of which the reader has no state.
  */
 export class EventIds {
   #count = 0;
@@ -144,7 +144,7 @@ export class EventCursor extends Cursor {
     return this.#error(message);
   }
 
-  /** Returns the frame that brings the reader to the topic's latest state, in chunks; undefined: it has that. */
+  /** Returns the frame with the topic's latest state, or a patch to it, in chunks; undefined: there is nothing to send. */
   nextFrame(): readonly Uint8Array[] | undefined {
     const { ids, suffix } = this;
     const delivery = this.next();

@@ -2,29 +2,29 @@ import { Blocks, differences, withoutSharedEnds } from "./blocks.ts";
 import type { State } from "./state.ts";
 
 /**
- * How many states are kept besides the present one, and how many bytes that
- * their successors do not share. A change of one pod group takes some 5 KB
- * among 1,000 groups and 15 KB among 30,000: so this covers a minute or more of
- * a busy cluster, and all of a deploy that follows another.
+ * Limits of the older states that are kept: their number, and the bytes that
+ * they do not share with their successors. A change of one pod group takes some
+ * 5 KB among 1,000 groups and 15 KB among 30,000, so this covers a minute or
+ * more of a busy cluster, and a whole deploy.
  */
 const MAX_STATES = 64;
 const MAX_BYTES = 1024 * 1024;
 
-/** Memory that a reference to a fragment or a block takes, in bytes, about. */
+/** Approximate memory of a reference to a fragment or a block, in bytes. */
 const REFERENCE_SIZE = 8;
 
 /** The last states of an object. A reader that has one of them can resume by a patch. */
 export class RecentStates {
-  /** Oldest first; the last is the present state. */
+  /** Oldest first; the last is the latest state. */
   readonly #entries: { state: State; unsharedBytes: number }[] = [];
   #bytes = 0;
 
-  /** Bytes of the states that the present one does not share. */
+  /** Bytes that the states do not share with their successors. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Adds the present state. */
+  /** Adds the latest state. */
   add(state: State): void {
     if (!state.isObject) return;
     const last = this.#entries.at(-1);
@@ -41,7 +41,7 @@ export class RecentStates {
     this.#evict();
   }
 
-  /** Adds a state from before all others. */
+  /** Adds a state that is older than all others. */
   prepend(state: State): void {
     const [next] = this.#entries;
     if (!state.isObject || next === undefined) return;
@@ -72,7 +72,7 @@ export class RecentStates {
   }
 }
 
-/** Memory of blocks and fragments that a state does not share with the next one, in bytes, about. */
+/** Approximate memory of the blocks and fragments that a state does not share with the next one, in bytes. */
 function unsharedBytes(old: State, next: State): number {
   if (!(old.content instanceof Blocks && next.content instanceof Blocks)) {
     return old.size;

@@ -31,7 +31,7 @@ export abstract class RegisteredStream implements StreamStats {
   /** Ends the stream. */
   abstract end(): void;
 
-  /** Sends a sign of life, on a stream that has been idle. */
+  /** Sends a keep-alive on a stream that has been idle. */
   keepAlive(): void {}
 
   /** Returns the number of states conflated since the last call. */
@@ -59,7 +59,7 @@ export abstract class RegisteredStream implements StreamStats {
    * clock for each frame costs too much.
    *
    * @param elapsed time since the last call, in ms
-   * @param idle time without progress after which to send a sign of life, in ms
+   * @param idle time without progress after which to send a keep-alive, in ms
    * @returns how long data has been unread, in ms
    */
   tick(elapsed: number, idle: number): number {
@@ -74,7 +74,7 @@ export abstract class RegisteredStream implements StreamStats {
 /** Options of {@linkcode StreamRegistry}. */
 export interface StreamRegistryOptions {
   readonly counters: Counters;
-  /** Time without progress after which a stream sends a sign of life, in ms; default 30 s. */
+  /** Time without progress after which a stream sends a keep-alive, in ms; default 30 s. */
   readonly idle?: number;
   /** How long data may stay unread before the stream is ended, in ms. */
   readonly slowAfter: number;
@@ -105,7 +105,7 @@ export class StreamRegistry {
   }
 
   /**
-   * Watches a stream until it is removed; ends it at once after
+   * Tracks a stream until it is removed; ends it immediately after
    * {@linkcode close}.
    *
    * @param onSlow called when the stream is ended because its reader is too slow

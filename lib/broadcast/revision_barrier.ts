@@ -28,7 +28,7 @@ interface PendingState {
  * last, that of the revision that is being confirmed, and the latest.
  */
 class HeldPart implements Subscriber {
-  /** The first passed last, or is to pass first. */
+  /** The first state is the one that passed most recently or, before the first pass, the one that will pass. */
   pending: PendingState[] = [];
   /** The revision that is being confirmed. */
   confirming = 0;
@@ -85,7 +85,7 @@ class HeldPart implements Subscriber {
     return this.pending.findLastIndex(({ from }) => from <= revision);
   }
 
-  /** When the part is of a new history: its latest state is too, and the states before are of no revision. */
+  /** After a new history has begun, assigns the latest state to it; earlier states have no revision in it. */
   #adoptHistory(): void {
     const { newest: from = 0, history } = this.part.progress ?? {};
     const last = this.pending.at(-1);
@@ -121,7 +121,7 @@ export class RevisionBarrier {
   /** The revision of the states that passed, and the history that it is of. */
   #revision = 0;
   #history = 0;
-  /** Counts the revisions of which states passed. */
+  /** Number of passes, each of another revision or history. */
   #passes = 0;
   #isScheduled = false;
   #isConfirming = false;
@@ -141,7 +141,7 @@ export class RevisionBarrier {
     for (const held of this.#parts) held.part.topic.unsubscribe(held);
   }
 
-  /** Schedules {@linkcode #pass} as a microtask: by then, all topics have changed that change together. */
+  /** Schedules {@linkcode #pass} as a microtask, which runs after all topics that change together have changed. */
   #wake(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -180,7 +180,7 @@ export class RevisionBarrier {
     if (isBehind) this.#confirm(progresses, history);
   }
 
-  /** The last revision, up to one, at which the states of all parts are known, and where they are. */
+  /** Returns the last revision, `known` at most, at which the states of all parts are known, and the indexes of these states. */
   #commonRevision(
     known: number,
   ): { revision: number; indexes: readonly number[] } | undefined {
@@ -207,7 +207,7 @@ export class RevisionBarrier {
     });
   }
 
-  /** Has the parts confirmed that have not reached the newest revision of the newest history. */
+  /** Requests a freshness check of each part that has not reached the newest revision of the newest history. */
   async #confirm(
     progresses: readonly Progress[],
     history: number,

@@ -67,10 +67,10 @@ export class Topic {
   }
 
   /**
-   * Number of the barrier's pass that the latest state is of, see
-   * `RevisionBarrier`; undefined if the topic is not the output of one. Another
-   * pass may have the same revision, of another history of the store. It
-   * changes only when the topic wakes its subscribers.
+   * Number of the last pass of the `RevisionBarrier` whose output the topic is;
+   * undefined if it is not the output of one. Two passes may have the same
+   * revision, of different histories of the store. The number changes only when
+   * the topic wakes its subscribers.
    */
   get pass(): number | undefined {
     return this.currentPass?.();
@@ -85,7 +85,7 @@ export class Topic {
 
   /**
    * Whether the state with an entity tag is newer than the latest of another
-   * topic of the same source, which lags behind.
+   * topic of the same source, one that may lag behind this one.
    */
   isNewer(etag: string, { latest: other }: Topic): boolean {
     const { latest } = this;
@@ -100,7 +100,7 @@ export class Topic {
     return this.#subscribers.size;
   }
 
-  /** What happened since a sequence number. */
+  /** Returns the kind of all changes since a sequence number, taken together. */
   kindSince(sequence: number): ChangeKind {
     return this.#lastUpdate > sequence ? "update" : "delete";
   }

@@ -11,7 +11,7 @@ const log = getLogger(["lainlet", "broadcast"]);
 /**
  * Called when a source's state may have changed.
  *
- * @param readAt when the change was read from the store, see {@linkcode now}; undefined when it was not just written there
+ * @param readAt when the change was read from the store, see {@linkcode now}; undefined when the change is not a write to the store
  */
 export type OnChange = (kind: ChangeKind, readAt?: number) => void;
 
@@ -23,9 +23,9 @@ export interface StateSource {
     /** Missing when the state does not come from the store. */
     & Partial<Pick<Watcher<unknown>, "revision">>;
   /**
-   * Makes the present state from scratch.
+   * Renders the latest state from scratch.
    *
-   * @throws {Unavailable} when there is none at present
+   * @throws {Unavailable} while there is none
    */
   render(): State;
   /** Keeps the state up to date until the subscription ends. */
@@ -119,7 +119,7 @@ export class Topics {
     };
   }
 
-  /** Returns the present state of a source, encoded once for each of its versions. */
+  /** Returns the latest state of a source, encoded once for each version of the source. */
   latest(source: StateSource): State | Unavailable {
     const active = this.#active.get(source.id);
     if (active !== undefined) return active.topic.latest;

@@ -21,7 +21,7 @@ const RESPONSE_HEADERS: readonly Header[] = [
 
 /** Handles the messages of a call's request. Errors that it throws end the call. */
 export interface CallHandler {
-  /** Whether the request may last as long as the caller wants. */
+  /** Whether the request may have several messages, without a time limit. */
   readonly isBidirectional?: boolean;
   /** Memory that buffered messages take, in bytes. */
   readonly bufferedBytes: number;

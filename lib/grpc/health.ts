@@ -13,14 +13,14 @@ import {
 } from "./proto/health_pb.ts";
 import { CODE, RpcError } from "./status.ts";
 
-/** Time between two looks at the status for those who watch it, in ms. */
+/** How often the status is polled for callers of `Watch`, in ms. */
 const INTERVAL = 1_000;
 
 /**
- * Returns the methods of the standard health service: serving is what `/readyz`
- * reports as ready.
+ * Returns the methods of the standard health service. A service is `SERVING`
+ * while `/readyz` reports ready.
  *
- * @param services names of the services whose status can be asked for
+ * @param services names of the services that have a status
  * @see https://github.com/grpc/grpc/blob/master/doc/health-checking.md
  */
 export function healthMethods(

@@ -14,7 +14,7 @@ import type { Views } from "../view/views.ts";
 import { messageFrame } from "./message.ts";
 import { CODE, RpcError } from "./status.ts";
 
-/** A method. Requests and replies are framed messages. */
+/** A method. Requests are encoded messages without a frame; replies are framed. */
 export type Method =
   | {
     readonly kind: "unary";
@@ -28,7 +28,7 @@ export type Method =
     readonly kind: "server_streaming";
     /** Returns the fields of a request. @throws {RpcError} when it is malformed */
     params(request: Uint8Array): URLSearchParams;
-    /** Feeds a stream. @returns ends that */
+    /** Subscribes a stream to the states of a view. @returns unsubscribes it */
     subscribe(
       params: URLSearchParams,
       peer: string,

@@ -23,7 +23,7 @@ import {
 } from "./proto/reflection_v1_pb.ts";
 import { CODE } from "./status.ts";
 
-/** The longest symbol that is looked up, in characters. All that are declared are far shorter. */
+/** The longest symbol that is looked up, in characters. All declared symbols are far shorter. */
 const MAX_SYMBOL_LENGTH = 256;
 
 type Response = MessageInitShape<
@@ -66,7 +66,7 @@ export function reflectionMethods(
           validHost: request.host,
           originalRequest: request,
         });
-        // Encoded fields of a message, joined, are that message.
+        // An encoded message is the concatenation of its encoded fields.
         return messageFrame([head, responses.to(request)]);
       },
     },
@@ -131,7 +131,7 @@ class Responses {
 
   /** Returns the file that declares a service, a message, an enum, or a member of one. */
   #fileOf(symbol: string): DescFile | undefined {
-    // Each point in the symbol costs one more lookup.
+    // Each dot in the symbol costs one more lookup.
     if (symbol.length > MAX_SYMBOL_LENGTH) return undefined;
     const found = this.registry.get(symbol);
     if (found !== undefined) return found.file;

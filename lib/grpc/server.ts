@@ -43,7 +43,7 @@ export interface GrpcOptions {
   readonly lainlet: GrpcContext;
   /** How long data may stay unread before a stream is ended, in ms. */
   readonly slowAfter: number;
-  /** How many file descriptors the process may have, about. */
+  /** Approximate maximum number of the process's file descriptors. */
   readonly descriptors: number;
 }
 
