@@ -40,11 +40,12 @@ export async function abortable<T>(
 
 /**
  * Aborts when one of its parents does, like a child context in Go. It listens
- * to its parents until it aborts, so abort it when its own work ends: then it
- * leaves nothing behind on a parent that lives longer.
+ * to its parents until it aborts, so abort it when its own work ends: then no
+ * listener stays on a parent that lives longer.
  *
- * `AbortSignal.any` cannot do that: its sources keep a signal that something
- * listens to until they abort (seen in Node.js 20 and 22, and in Deno 2.9).
+ * `AbortSignal.any` cannot do that: a source retains each dependent signal that
+ * has listeners until the source aborts (seen in Node.js 20 and 22, and in Deno
+ * 2.9).
  */
 export class ChildController extends AbortController {
   readonly #removers: (() => void)[] = [];

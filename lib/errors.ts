@@ -14,7 +14,7 @@ export class Refusal extends Error {
   }
 }
 
-/** There is no response now; a later state may have one: 503. */
+/** There is no response now, but there may be one later: 503. */
 export class Unavailable extends Error {
   override readonly name = "Unavailable";
 

@@ -141,7 +141,7 @@ function unknownFlag(arg: string, flags: readonly Flag[]): UsageError {
 }
 
 /**
- * A whole number that a flag gives.
+ * Returns the value of a flag as a whole number.
  *
  * @throws {UsageError} when it is not one from `min` to `max`
  */
@@ -167,7 +167,7 @@ const TIME_UNITS: Readonly<Record<string, number>> = {
 };
 
 /**
- * A time in ms that a flag gives: `90`, `90s`, `1.5m`, `1h`.
+ * Returns the value of a flag (`90`, `90s`, `1.5m`, `1h`) as a time in ms.
  *
  * @param min in ms
  * @throws {UsageError} when it is not one, or less than `min`
@@ -225,7 +225,7 @@ export function helpItem(term: string, description: string): string {
     : [indented.padEnd(HELP_COLUMN) + first.trimStart(), ...rest].join("\n");
 }
 
-/** Text on lines that are indented, and no wider than help is. */
+/** Wraps text to the width of help, and indents each line. */
 export function wrapped(text: string, indent = 0): string[] {
   const lines = [""];
   for (const word of text.split(" ")) {
@@ -239,7 +239,7 @@ export function wrapped(text: string, indent = 0): string[] {
 
 /** The usage of a script. */
 export interface Script {
-  /** Of its task: `soak`. */
+  /** Name of its task: `soak`. */
   readonly name: string;
   /** What it does, in a sentence. */
   readonly summary: string;

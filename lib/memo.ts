@@ -1,4 +1,4 @@
-/** Returns what was computed for a key; computes it the first time. It lives as long as the key. */
+/** Returns the cached value of a key; computes it the first time. The cache does not retain the key. */
 export function memo<K extends object, V>(
   cache: WeakMap<K, V>,
   key: K,

@@ -48,7 +48,7 @@ export class ServiceManager {
         transport: "unixpacket",
         path: own,
       });
-      // It can send without its path, and gets no answers.
+      // The socket can send without its path, and receives nothing.
       Deno.removeSync(own);
       const address = { transport: "unixpacket", path: to } as const;
       return new ServiceManager(socket, address, readInterval(variable));
@@ -59,8 +59,8 @@ export class ServiceManager {
   }
 
   /**
-   * Reports readiness, and from then on regularly that no thread hangs, at half
-   * of the time after which the service manager kills the process.
+   * Reports readiness, and then, twice per timeout of the service manager's
+   * watchdog, that no thread hangs.
    *
    * @param ping resolves when all threads have answered a ping; never rejects
    */

@@ -12,7 +12,7 @@ export class Waiters<Condition, Result = void> {
   /**
    * Waits until {@linkcode resolve} finds the condition met.
    *
-   * @param condition an object of this caller's own
+   * @param condition an object that no other caller passes
    * @throws the signal's reason
    */
   wait(condition: Condition, signal: AbortSignal): Promise<Result> {

@@ -130,7 +130,7 @@ export class Rights {
   }
 }
 
-/** Index of the apps of addresses, with the keys that say so. */
+/** The apps that an address belongs to, by the key that assigns it. */
 class AddressIndex {
   readonly #owners = new Map<string, Map<string, string>>();
 

@@ -30,7 +30,7 @@ export interface RequestContext {
   readonly params: URLSearchParams;
   /** Aborts when the client has left. */
   readonly signal?: AbortSignal;
-  /** When the work began, as `performance.now()`; set anew after a wait, which is no work. */
+  /** When the work began, as `performance.now()`; reset after a wait, which does not count as work. */
   readonly work: { begin: number };
 }
 
@@ -47,7 +47,7 @@ export function mayWait(
   return prefer !== null || READ_PARAM.test(url);
 }
 
-/** Returns the error for one listener too many. */
+/** Returns the error for a listener that a limit rejects. */
 export function tooManyListeners(message: string): Unavailable {
   return new Unavailable(message, RETRY_AFTER);
 }
@@ -198,7 +198,7 @@ export class GetHandler {
   }
 }
 
-/** Maximum wait for another state, in seconds: proxies may take a longer one for dead. */
+/** Maximum wait for another state, in seconds: proxies may close a connection that is silent for longer. */
 const MAX_WAIT = 300;
 
 /** Matches one preference of the header: commas in quotes do not separate. */
@@ -220,7 +220,7 @@ export function preferredWait(prefer: string | null): number | undefined {
   return text === undefined ? undefined : Math.min(Number(text), MAX_WAIT);
 }
 
-/** Waits until a view has a state that is not known, the caller loses its right, or the signal aborts. */
+/** Waits until a view has a state that the client does not have, the caller loses its right, or the signal aborts. */
 async function untilChanged(
   views: Views,
   request: ViewRequest,
@@ -249,7 +249,7 @@ class LongPoll implements ViewStream, Subscriber {
 
   constructor(private readonly clientHas: (state: State) => boolean) {}
 
-  /** Ignores the current state, which is known: in a view of listeners it differs only by this one. */
+  /** Ignores the current state, because the client has it; a view that lists listeners differs, but only by this one. */
   attach(topic: Topic): void {
     this.#topic = topic;
     topic.subscribe(this);

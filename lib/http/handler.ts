@@ -69,7 +69,7 @@ export interface LainletOptions {
   readonly endpoints: readonly (View | CustomEndpoint)[];
   /** Whether to check what a caller may read. */
   readonly auth: boolean;
-  /** The age from which on the state is stale, in ms. */
+  /** Age above which the state is stale, in ms. */
   readonly staleAfter: number;
   readonly limits: LimitsOptions;
 }

@@ -47,7 +47,7 @@ export type ToWorker =
     readonly headers: Readonly<Record<string, string>>;
     readonly options: BranchOptions;
   }
-  /** A stream carries a topic from now on. */
+  /** A stream subscribes to a topic. */
   | {
     readonly type: "attach";
     readonly id: number;
@@ -167,7 +167,7 @@ export class WorkerLink {
   ): () => void {
     const linked = this.#topics.get(topic) ?? this.#link(topic);
     linked.users++;
-    // Before that the worker may hold an older state than the client has, from a GET.
+    // Until then, the worker may hold an older state than the client has from a GET.
     const cancel = linked.whenSent(() =>
       this.post({
         type: "attach",

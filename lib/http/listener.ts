@@ -144,8 +144,8 @@ export interface WatchdogOptions {
 }
 
 /**
- * Opens a port again that a lack of file descriptors has closed, as soon as
- * there are enough. It polls, because Deno does not report every failure.
+ * Reopens a port that was closed for lack of file descriptors, as soon as enough
+ * are free. It polls, because Deno does not report every failure.
  */
 export class ListenerWatchdog {
   readonly #timer: ReturnType<typeof setInterval>;
@@ -235,12 +235,12 @@ export class ListenerWatchdog {
   }
 }
 
-/** Default limits are 1,024 or 4,096 descriptors, or much higher: more are not counted. */
+/** How many descriptors are counted at most: the usual limits are 1,024, 4,096, or much higher. */
 export const MAX_COUNTED = 4_200;
 
 /**
- * Counts the free file descriptors by opening them: only the permission to read
- * everything would show the limit itself.
+ * Counts the free file descriptors by opening them: to read the limit itself,
+ * the process would need the permission to read all files.
  *
  * @param max no more are counted; each takes some microseconds
  */

@@ -112,11 +112,11 @@ export function withHeaders<T extends HttpResponse | EventStream>(
 
 /**
  * Returns headers of a response whose state may be stale: `Age` in seconds (RFC
- * 9111, 5.1), and `Cache-Status` with the negative time since it is stale (RFC
- * 9211).
+ * 9111, 5.1), and `Cache-Status` with the negative time since it became stale
+ * (RFC 9211).
  *
  * @param age time since the state was last confirmed, in ms
- * @param staleAfter the age from which on it is stale, in ms
+ * @param staleAfter age above which the state is stale, in ms
  * @param problems why it is not confirmed
  */
 export function stalenessHeaders(

@@ -53,7 +53,7 @@ export class HttpServer {
   /** Opens the port on this thread. @throws {Error} if it cannot be opened */
   constructor(lainlet: Lainlet, options: HttpServerOptions) {
     const { serve, web, workers, listeners, ...setup } = options;
-    // Before anything else uses some.
+    // Counted before anything else opens a descriptor.
     const descriptors = countDescriptors(MAX_COUNTED);
     const { counters } = lainlet;
     this.#thread = new ThreadServer({ ...setup, handler: lainlet, counters });

@@ -181,7 +181,7 @@ class SupervisedWorker {
 
   #onDeath(reason: string): void {
     if (this.#isClosing) return this.#closed.resolve();
-    // Logged by what waits for the first thread.
+    // The caller of `ready` logs the error.
     if (!this.#hasListened) return this.ready.reject(new Error(reason));
     log.error("a worker died, its connections are lost", { error: reason });
     if (performance.now() - this.#listeningSince > STABLE_AFTER) {

@@ -27,8 +27,8 @@ const YIELD_CHECK_EVERY = 16;
 
 /**
  * The server's end of an HTTP/2 connection, after the preface. Its memory is
- * bounded, whatever the peer does. Bodies are sent as the peer's windows allow,
- * from bytes that streams and connections share.
+ * bounded, whatever the peer does. Bodies are sent as the peer's windows allow;
+ * streams and connections that send the same body share its bytes.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9113
  */
@@ -37,7 +37,7 @@ export class Http2Connection {
   readonly #headerBlocks = new HeaderBlockReader();
   readonly #outbox: Outbox;
   readonly #streams: Streams;
-  /** Whether the peer's settings have arrived, which come first. */
+  /** Whether the peer's first frame, SETTINGS, has arrived. */
   #hasSettings = false;
   #isClosed = false;
   /** Memory reserved for incomplete frames and header blocks, in bytes. */

@@ -18,8 +18,8 @@ import { type Header, HpackDecoder } from "./hpack.ts";
 export const MAX_HEADER_LIST_SIZE = 32 * 1024;
 
 /**
- * Maximum size of an encoded header block, in bytes. Up to it, too large headers
- * only end their stream; beyond it, they end the connection.
+ * Maximum size of an encoded header block, in bytes. A larger block ends the
+ * connection; a smaller one with too large headers ends only its stream.
  */
 const MAX_HEADER_BLOCK = 4 * MAX_HEADER_LIST_SIZE;
 
@@ -71,7 +71,7 @@ export class HeaderBlockReader {
    * Adds a HEADERS or CONTINUATION frame.
    *
    * @returns the block, if the frame completes it
-   * @throws {ConnectionError} if the frame is malformed or of no client's stream,
+   * @throws {ConnectionError} if the frame is malformed, or its stream id is even,
    * or the block exceeds {@linkcode MAX_HEADER_BLOCK}
    * @throws {HpackError} if the block cannot be decoded
    */

@@ -82,7 +82,7 @@ const TABLE_SIZE = 4_096;
 /** Added to the size of each entry, in bytes: RFC 7541, 4.1. */
 const ENTRY_OVERHEAD = 32;
 
-/** A header block that cannot be decoded. It ends the connection, whose table is out of sync then. */
+/** A header block that cannot be decoded. It ends the connection, because the table is then out of sync. */
 export class HpackError extends Error {
   override readonly name = "HpackError";
 }
@@ -236,8 +236,8 @@ const EMPTY_TABLE = 0x20;
 
 /**
  * Encodes header blocks for a client, in the order in which they are sent. It
- * does not use the dynamic table. But a client that reduces its size expects a
- * size update.
+ * does not use the dynamic table. But a client that reduces the table's size
+ * expects a size update.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7541#section-4.2
  */

@@ -13,7 +13,7 @@ import type { BodyChunk, Http2Stream } from "./stream.ts";
 /** About how much is written at a time, in bytes. */
 const BATCH_SIZE = 64 * 1024;
 
-/** Added to the size of each chunk of a batch, in bytes: thousands of 1 byte are no small batch. */
+/** Added to the size of each chunk of a batch, in bytes, so that no batch consists of thousands of 1-byte chunks. */
 const CHUNK_COST = 256;
 
 /** Largest body that is written at once if streams share its frames, in bytes. Copies of that size would take too much memory. */
@@ -22,7 +22,7 @@ const MAX_SHARED_BATCH = 1024 * 1024;
 /** Maximum size of queued control frames, in bytes: a peer that does not read them is disconnected. */
 const MAX_CONTROL = 1024 * 1024;
 
-/** Size of queued control frames from which on the peer is not read, in bytes, as many of its frames are answered. */
+/** Size of queued control frames above which nothing is read from the peer, in bytes: many of its frames cause such a frame. */
 const HIGH_WATER_MARK = 64 * 1024;
 
 /** The send queue of a connection: control frames (all but DATA) first, then bodies as the windows allow. */
@@ -223,7 +223,7 @@ export class Outbox {
     const share = this.#ready.size > 1
       ? MAX_PAYLOAD
       : this.#maxShareOfOnlyStream();
-    // Together with control frames the body would be copied: they go first.
+    // Control frames are sent first: the body would be copied together with them.
     if (share > BATCH_SIZE && this.#controlSize > 0) return chunks;
     for (const stream of this.#ready) {
       if (room <= 0 || this.#window <= 0) break;

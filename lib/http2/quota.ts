@@ -5,7 +5,7 @@ export interface QuotaLimits {
   readonly connections: number;
   /** Memory of connections, streams, incomplete requests and unread frames, in bytes. */
   readonly bytes: number;
-  /** Different response bodies that are being sent, in bytes; a single one may be larger. */
+  /** Total size of the different response bodies that are being sent, in bytes; a single body may be larger. */
   readonly bodies: number;
 }
 
@@ -14,7 +14,8 @@ export const CONNECTION_SIZE = 12 * 1024;
 
 /**
  * The part of each buffer that {@linkcode CONNECTION_SIZE} includes, in bytes. So
- * a connection that is read works on, whatever the others of its address use.
+ * a connection whose peer reads keeps working, even if other connections of the
+ * address have used up the quota.
  */
 const INCLUDED_BUFFER = 1024;
 

@@ -11,7 +11,7 @@ import type { Http2Stream, StreamHandler } from "./stream.ts";
 
 const log = getLogger(["lainlet", "http2"]);
 
-/** How long a connection may take until its preface, with TLS handshake, in ms. */
+/** How long the TLS handshake and the preface of a connection may take together, in ms. */
 const PREFACE_TIMEOUT = 10_000;
 
 /** How long a broken connection may take to read the GOAWAY, in ms. */
@@ -103,7 +103,7 @@ export class Http2Server {
     const pair = tls?.read();
     if (pair === undefined) this.#listener = Deno.listen(address);
     else {
-      // Its port is shared.
+      // The TLS listener shares the port, so it would open a port in use.
       probePort(address);
       this.#listener = listenTls(address, pair);
     }

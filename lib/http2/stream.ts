@@ -232,7 +232,7 @@ export class Http2Stream {
   }
 }
 
-/** In place of no pending bytes. */
+/** Used when there are no pending bytes. */
 const NO_BODY: PendingBody = {
   bytes: new Uint8Array(0),
   at: 0,

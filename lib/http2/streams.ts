@@ -195,7 +195,7 @@ export class Streams implements StreamConnection {
       }
     }
     if (isEnd && this.#resetIfIncomplete(stream)) return;
-    // Set before the handler may respond: nothing has to be reset then.
+    // Set before the handler may respond: ending the response resets an incomplete request.
     stream.isRequestWhole = isEnd;
     stream.handler?.data(data);
     if (isEnd && !stream.isClosed) stream.handler?.end();

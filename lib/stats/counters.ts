@@ -144,7 +144,7 @@ export class StreamSlots {
     return this.cells[slot * COLUMNS] ?? 0;
   }
 
-  /** Returns since when a stream has been behind at each update, in seconds since 1970; 0 if it is not. */
+  /** Returns when a stream fell behind, in seconds since 1970; 0 if it was not behind at the last update. */
   behindSince(slot: number): number {
     return this.cells[slot * COLUMNS + 1] ?? 0;
   }

@@ -22,7 +22,7 @@ export const BUCKET_BOUNDS = [
 export const LATENCY_CELLS = BUCKET_BOUNDS.length + 2;
 
 /**
- * One in so many frames of a thread is measured, because reading the clock for
+ * One frame of this many on a thread is measured, because reading the clock for
  * each costs too much. A prime: listeners are woken in turn, and another number
  * might always select the same ones.
  */
@@ -34,7 +34,7 @@ export const SAMPLE_RATE = 17;
  * HTTP/2, takes it: waiting in the runtime or in the kernel is not included.
  */
 export class DeliveryLatency {
-  /** Frames of this thread until one is measured; the first one is. */
+  /** Number of frames until the next measured one; 1: the next frame is measured. */
   #untilSample = 1;
 
   /** @param cells {@linkcode LATENCY_CELLS} cells that the threads share */

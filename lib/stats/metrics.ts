@@ -70,7 +70,7 @@ function histogramText(
     `${buckets.join("")}${name}_sum ${sum}\n${name}_count ${upTo}\n`;
 }
 
-/** In seconds: a kept response takes microseconds, encoding a large state some ms. */
+/** In seconds: a cached response takes microseconds, encoding a large state some ms. */
 const DURATION_BUCKETS = [
   0.0001,
   0.00025,
@@ -197,7 +197,7 @@ export class Metrics {
     );
     this.#registry.gauge(
       "lainlet_stale_after_seconds",
-      "Lag from which on the state is stale.",
+      "Lag above which the state is stale.",
       () => staleAfter / 1000,
     );
     const perWatcher = (

@@ -39,7 +39,7 @@ function staleReasons(cluster: Cluster, staleAfter: number): string[] {
   });
 }
 
-/** Returns why what was read last is held back: the store is empty. Undefined if it is not. */
+/** Returns why the last read of the store is held back (the store was empty); undefined if it is not. */
 export function heldBackReason(
   { config, depends, nodes, podgroup }: Cluster,
 ): string | undefined {

@@ -23,7 +23,7 @@ export interface MetricsInput {
     /** Number of refused listeners by the flag that limits them. */
     readonly refusals: ReadonlyMap<string, number>;
   };
-  /** The age from which on the state is stale, in ms. */
+  /** Age above which the state is stale, in ms. */
   readonly staleAfter: number;
   readonly store: Pick<Store, "status">;
   readonly version: string;
@@ -73,7 +73,7 @@ export const RuntimeStatus = Type.Object({
   host: Type.String({ description: "Name of the node." }),
   started: Type.Number({ description: "Seconds since 1970." }),
   staleAfter: Type.Number({
-    description: "Age from which on the state is stale, in seconds.",
+    description: "Age above which the state is stale, in seconds.",
   }),
   stale: Type.Boolean({ description: "Whether the state is stale." }),
   problems: Type.Array(Type.String()),

@@ -66,7 +66,7 @@ export interface EndpointContext extends ViewContext {
   readonly endpoints: readonly (View | CustomEndpoint)[];
   readonly metrics: Metrics;
   readonly rights: Rights;
-  /** The age from which on the state counts as stale, in ms. */
+  /** Age above which the state is stale, in ms. */
   readonly staleAfter: number;
   readonly store: Pick<Store, "status">;
   readonly version: string;
