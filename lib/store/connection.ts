@@ -1,7 +1,6 @@
 /**
- * Where a store's history stood when it answered, as each of its responses
- * says: etcd's response header, the headers of etcd's v2 API, or the zxid in
- * ZooKeeper's reply header.
+ * The state of a store's history at the time of a response: etcd's response
+ * header, the headers of etcd's v2 API, or the zxid in ZooKeeper's reply header.
  */
 export interface ResponseHeader {
   /** The current revision: etcd's revision, the index of the v2 key space, or a zxid. */
@@ -82,8 +81,8 @@ export async function readFirstAllowed<T>(
 const NO_MESSAGE: ReadonlySet<string> = new Set(["", "null", "undefined"]);
 
 /**
- * Returns an error's message as one line, which is the same whenever the same
- * goes wrong: without the parts that gRPC and `fetch` put around it.
+ * Returns an error's message as one line, without the prefixes and times that
+ * gRPC and `fetch` add: the same failure always has the same message.
  */
 export function errorMessage(error: unknown): string {
   // Since Deno 2.9 the error that `fetch` throws has its message in its cause.

@@ -32,7 +32,7 @@ export interface Dialer<C extends Connection> {
 /** An open connection. It may have ended since. */
 export interface OpenConnection<C extends Connection> {
   readonly connection: C;
-  /** Where history stood when the connection was opened. */
+  /** The header of the response that showed that it works. */
   readonly header: ResponseHeader;
 }
 
@@ -189,7 +189,7 @@ export async function dial<C extends Connection>(
     }
   };
 
-  /** Abort the wait of each endpoint for its turn. */
+  /** For each endpoint, ends its wait for the one before it. */
   const turns = endpoints.map(() => new ChildController(over));
   await Promise.all(endpoints.map(async (endpoint, i) => {
     await sleep(i * NEXT_ENDPOINT_AFTER, turns[i]?.signal ?? over);
@@ -201,7 +201,7 @@ export async function dial<C extends Connection>(
         if (!over.aborted) onFailure(endpoint, error);
       }
       turns[i + 1]?.abort();
-      // The time that an attempt took counts.
+      // The backoff includes the time of the attempt.
       const rest = started + backoff(failures) - performance.now();
       await sleep(Math.max(0, rest), over);
     }

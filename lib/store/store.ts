@@ -64,9 +64,8 @@ export interface Batch {
 
 /**
  * Every key under a prefix, as the store holds them at one revision. Everything
- * up to that revision was delivered. A reader that holds something else missed
- * a change, or the store did: it opens another watch, which starts with a
- * snapshot.
+ * up to that revision was delivered. When a reader holds something else, a change
+ * was missed: the reader opens another watch, which starts with a snapshot.
  */
 export interface Inventory {
   readonly type: "inventory";
@@ -115,8 +114,7 @@ export interface StoreStatus {
  *   holds the same.
  * - A store that is polled does not see a put of an equal value.
  * - Values may have to be text, and not empty.
- * - Keys may form a tree, in which no key is the beginning of another one up to
- *   a slash.
+ * - Keys may form a tree of directories, in which `a` and `a/b` are not both keys.
  */
 export interface Store {
   /**

@@ -48,7 +48,7 @@ export abstract class PrefixWatch<C extends Connection = Connection> {
   problem?: string;
   /** Whether a check could not compare what was delivered: an inventory has to. */
   isUncompared = false;
-  /** Where history stood when what was delivered was complete. */
+  /** The last header up to which everything was delivered. */
   protected header?: ResponseHeader;
   /** Keys that changed since an inventory was begun. */
   #unsettled?: Set<string>;
@@ -91,7 +91,8 @@ export abstract class PrefixWatch<C extends Connection = Connection> {
   }
 
   /**
-   * Whether what was delivered can belong to a history. A restored backup has another cluster id, or counted fewer revisions or elections.
+   * Whether what was delivered can belong to the history of a header. A restored
+   * backup has another cluster id, or counted fewer revisions or elections.
    *
    * @param delivered {@linkcode revision} when the header was asked for
    */

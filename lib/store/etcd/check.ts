@@ -10,18 +10,19 @@ import type { WatchEnd, WatchSink } from "./watch_stream.ts";
 /** Shortest time that etcd gets for a replay, in ms: it serves watches that are behind every 100 ms. */
 const MIN_GRACE = 300;
 
-/** How many bytes of values between the prefixes one probe of all of them may replay. */
+/** Limit for the values under no prefix that a probe of all prefixes may replay, in bytes. */
 const MAX_UNRELATED_BYTES = 64 * 1024;
 
-/** How long each prefix has its own probe after that was more, or refused, in ms. */
+/** How long each prefix has its own probe after a probe of all exceeded that limit or was refused, in ms. */
 const SEPARATE_PROBES_TIME = 300_000;
 
 /** How far back, in revisions, a probe may begin at what was delivered before. */
 const MAX_REPLAYED_REVISIONS = 100;
 
 /**
- * So many revisions come in one response: etcd replays 1,000 at a time, but a
- * grpc-proxy, which joins watches, may have begun at an earlier revision.
+ * A replay of at most this many revisions comes in one response: etcd replays
+ * 1,000 at a time, but a grpc-proxy, which joins watches, may have begun at an
+ * earlier revision.
  */
 const RESPONSE_REVISIONS = 500;
 
@@ -36,12 +37,12 @@ const NOT_SERVED = "etcd does not serve its watches";
  * Checks that what the watches of a connection delivered is everything that
  * etcd holds.
  *
- * It reads the current revision, linearizable. While that stands, nothing can
- * have been missed. When it has moved, it creates another watch, a probe, on
+ * It reads the current revision, linearizable. If that is the confirmed one,
+ * nothing can have been missed. Otherwise it creates another watch, a probe, on
  * the same stream (or a new one, after a new token), of the range that holds
  * all prefixes, from the last confirmed revision on: etcd replays what the
- * watches have to have delivered since. The probe starts at the last known
- * event when that is recent, so that there is a response that has to come. This
+ * watches must have delivered since then. The probe starts at the last known
+ * event when that is recent, so that there is always a response to expect. This
  * finds a connection, stream or member that went silent; a member that is cut
  * off from the others; a watch that lost a change; and watches that are
  * confirmed but never served. The probe ends as soon as etcd has sent all.
@@ -54,10 +55,10 @@ const NOT_SERVED = "etcd does not serve its watches";
  * when etcd next serves watches that are behind, within 100 ms, or after
  * `grace` when there is nothing to replay. It replays what was written from the
  * first prefix to the last since the last check, or since the last known event.
- * A check takes 1.7 times the CPU of etcd with a probe; with a probe of a
- * second for each prefix it was 2.6 to 3 times. (etcd 3.4, 150 lainlets, 170 to
- * 280 checks a second on 2 shared cores, old and new in turn: 0.7, 1.2 and 1.8
- * to 2.1 ms.)
+ * A check with a probe takes 1.7 times the CPU of etcd that one without takes
+ * (1.2 ms, 0.7 ms); with a probe of a second for each prefix it was 2.6 to 3
+ * times (1.8 to 2.1 ms). Measured in turn with etcd 3.4 and 150 lainlets, 170 to
+ * 280 checks a second on 2 shared cores.
  *
  * A progress request would be cheaper where etcd answers it in order (3.4.25,
  * 3.5.8 and newer), but shows only that the stream is served: it does not find
@@ -155,7 +156,7 @@ export class Replay implements WatchSink {
   readonly start: number;
   readonly #revision: number;
   readonly #confirmedBefore: ReadonlyMap<EtcdWatch, number>;
-  /** The last known events that have to come. */
+  /** Last known events that etcd must replay. */
   readonly #checkpoints: readonly Checkpoint[];
   readonly #replayed = new Set<number>();
   /** Replayed revisions that wrote under each watch's prefix. */
@@ -163,7 +164,7 @@ export class Replay implements WatchSink {
   /** Why etcd ended the replay. */
   #end?: WatchEnd;
 
-  /** How often what has to come is polled for before that is given up. */
+  /** How many polls without progress are left before the check fails. */
   pollsLeft = POLLS;
   /** Bytes of values under no watch's prefix. */
   unrelatedBytes = 0;
@@ -218,16 +219,16 @@ export class Replay implements WatchSink {
 
   ended(reason: WatchEnd): void {
     this.#end ??= reason;
-    // Without a replay the grace time decides: what is on its way has to come.
+    // Without a replay, what is on its way has the grace time to arrive.
     if (reason !== "compacted") this.#answer.resolve();
   }
 
-  /** Whether nothing can be found out any more. */
+  /** Whether etcd ended the replay, or no watch is left to check. */
   get isOver(): boolean {
     return this.#end !== undefined || this.#unchanged.length === 0;
   }
 
-  /** Whether something has to come yet, in the replay or in a watch. */
+  /** Whether the replay lacks a checkpoint, or a watch lacks a replayed change. */
   get isWaiting(): boolean {
     return !this.#isServed || this.#missed !== undefined;
   }

@@ -72,8 +72,8 @@ export class EtcdConnection extends Connection {
       faultHandling: { global: noop, host: () => noop },
       grpcOptions: {
         "grpc.enable_http_proxy": 0,
-        // Clients with equal options share a socket. Calls of this connection
-        // have to, and no others may: the socket of another one may be dead.
+        // grpc-js shares sockets among clients with equal options. This one makes
+        // them differ: the socket of another connection may be dead.
         "lainlet.connection": ++connections,
         "grpc.initial_reconnect_backoff_ms": 100,
         "grpc.max_reconnect_backoff_ms": 1_000,
@@ -261,7 +261,7 @@ function sendToken(token?: string): Interceptor {
     });
 }
 
-/** Rewords etcd's refusal of a token: etcd3 retries a call that fails with etcd's own words for ever. */
+/** Rewords etcd's refusal of a token: with the original words, etcd3 would retry the call for ever. */
 function rewordRefusal(
   status: StatusObject,
   next: (status: StatusObject) => void,

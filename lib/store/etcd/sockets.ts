@@ -46,7 +46,7 @@ function destroyUnless<T extends tls.TLSSocket | http2.ClientHttp2Session>(
 }
 
 const sessions = new Set<http2.ClientHttp2Session>();
-/** Sessions that had ended when the last one was made. Their last events were dispatched since. */
+/** Sessions that had ended at the previous `connect`: by now their last events were dispatched. */
 let ended: readonly http2.ClientHttp2Session[] = [];
 
 http2.connect = new Proxy(http2.connect, {

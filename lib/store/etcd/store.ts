@@ -30,7 +30,7 @@ const log = getLogger(["lainlet", "store"]);
 export class EtcdStore extends RemoteStore<EtcdConnection, EtcdWatch> {
   protected readonly endpoints: Endpoints<EtcdConnection>;
   readonly #login: Login;
-  /** Whether nothing is here, and something in the v2 key space. */
+  /** Whether the v3 key space is empty, and the v2 key space is not. */
   #isStateInV2 = false;
 
   /** @param endpoints URLs of the members of one cluster, `http://127.0.0.1:2379` */

@@ -102,7 +102,7 @@ export class EtcdWatch extends PrefixWatch<EtcdConnection> {
   /**
    * Delivers a snapshot, page by page.
    *
-   * @param header where history stood before it was read
+   * @param header of a response from before it was read
    * @returns when the reader has taken all of it, or has left
    * @throws what reading a page failed with
    */
@@ -203,7 +203,8 @@ class NewestRevision {
       if (difference < 0) continue;
       if (difference > 0) this.bytes = 0;
       this.bytes += change.value?.length ?? 0;
-      // Compaction of its own revision hides a removal, and no put.
+      // When history is compacted up to this revision, etcd still replays a put,
+      // but not a removal.
       if (difference > 0 || change.value !== undefined) newest = change;
     }
     if (newest === undefined || newest === this.change) return;

@@ -13,9 +13,9 @@ const NOT_SERVED = "etcd does not serve its watches";
 /**
  * Checks that what was delivered is everything that etcd holds.
  *
- * It reads a key, linearizable: the headers have the current index. While that
- * stands, nothing can have been missed. When it has moved, an older poll does
- * not show whether it would still be answered: it is ended, and made again.
+ * It reads a key, linearizable: the headers have the current index. If that is
+ * the confirmed one, nothing can have been missed. Otherwise it ends each older
+ * poll, which does not show that etcd would still answer it, and makes it again.
  * etcd looks into its history and sends its index at once; when no event
  * follows, and etcd answers a request that was made after that, nothing happened
  * under the prefix up to there. This finds a connection or a member that went

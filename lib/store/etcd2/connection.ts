@@ -91,8 +91,8 @@ export class Etcd2Connection extends Connection {
   }
 
   /**
-   * Reads which value a key has, linearizable: a member that lags or is cut off
-   * from the others does not answer.
+   * Reads the version of a key's value, linearizable: a member that lags or is
+   * cut off from the others does not answer.
    */
   async read(
     key: string,
@@ -121,7 +121,7 @@ export class Etcd2Connection extends Connection {
     return { header, entries };
   }
 
-  /** Reads which value each key under a prefix has, linearizable, without keeping the values. */
+  /** Reads the versions of all values under a prefix, linearizable, without keeping the values. */
   async listVersions(prefix: string): Promise<{
     header: ResponseHeader;
     versions: ReadonlyMap<string, KeyVersion>;

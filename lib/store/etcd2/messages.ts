@@ -32,7 +32,7 @@ export interface EtcdError {
   readonly message: string;
 }
 
-/** Which value a key has: without the value itself. */
+/** Identifies the value of a key, without containing it. */
 export interface KeyVersion {
   readonly revision: number;
   /** See {@linkcode checksum}. */
@@ -79,7 +79,7 @@ export function eventOf(text: string): Event {
   throw new Error("etcd's response is no event");
 }
 
-/** Reads where history stood from the headers of a response. @throws {Error} when they are not etcd's */
+/** Reads the header of a response from its HTTP headers. @throws {Error} when they are not etcd's */
 export function headerOf(headers: Headers): ResponseHeader {
   const number = (name: string) => {
     const text = headers.get(name) ?? "";

@@ -117,7 +117,7 @@ export class Etcd2Watch extends PrefixWatch<Etcd2Connection> {
     this.poll?.stop();
   }
 
-  /** Another connection is used: what the one before it did not send is not missed. */
+  /** Starts on another connection. What the previous one did not send does not count as missed. */
   resume(): void {
     this.#overdueIndex = 0;
     this.poll = undefined;

@@ -36,7 +36,7 @@ export interface Identity {
   readonly cluster?: string;
 }
 
-/** A prefix of a saved state. */
+/** The record of a prefix; those of its entries follow. */
 export interface Section {
   readonly prefix: string;
   readonly revision: number;
@@ -67,7 +67,7 @@ export function decodeIdentity(content: Uint8Array): Identity {
   return { kind, endpoints: endpoints.map(String), cluster };
 }
 
-/** Decodes the record of a prefix. @throws {BadState} when it is not one */
+/** Decodes a section. @throws {BadState} when it is not one */
 export function decodeSection(content: Uint8Array): Section {
   const { prefix, revision, at } = decodeJson(content);
   if (

@@ -4,7 +4,7 @@ import type { Section } from "./format.ts";
 
 /** What is to be written of a prefix. */
 export interface PendingWrite {
-  /** Its new record; undefined: the one in the file stays. */
+  /** Its new section; undefined: the one in the file stays. */
   readonly section?: Section;
   /** Whether the changes are everything that the prefix holds. */
   readonly isComplete: boolean;

@@ -16,7 +16,7 @@ import {
   VERSION,
 } from "./format.ts";
 
-/** A part of a saved state: the record of a prefix, or one of its entries. */
+/** A part of a saved state: the section of a prefix, or one of its entries. */
 export type StatePart = {
   readonly section: Section;
   /** See {@linkcode Identity}. */

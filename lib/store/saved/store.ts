@@ -42,7 +42,7 @@ export class SavedStore implements Store {
   #fileCluster?: string;
   /** The id of the last snapshot's cluster. */
   #cluster?: string;
-  /** A store without a key is not saved: it is a wrong store more likely than an empty cluster. */
+  /** A store without a key is not saved: it is more likely a wrong store than an empty cluster. */
   readonly #content = new ContentTracker();
   #hasChanges = false;
   /** When the file was last written, as `performance.now()`. */

@@ -14,9 +14,9 @@ const POLL_INTERVAL = 20;
 const POLLS = 4_000 / POLL_INTERVAL;
 
 /**
- * How long a member that knows of fewer elections than another one did is not
- * trusted, in ms: it may have lost the others, and finds that out within
- * `syncLimit` (10 s). A cluster that was restored from a backup stays so.
+ * How long members that know of fewer elections than an earlier one did are not
+ * trusted, in ms. Such a member may have lost the others, and finds that out
+ * within `syncLimit` (10 s). After this time they count as a restored backup.
  */
 const DISTRUST_TIME = 15_000;
 /** The upper half of a zxid counts elections. */
@@ -81,7 +81,7 @@ export class ZooKeeperStore
     return Promise.resolve(watch.isSameHistory(header));
   }
 
-  /** A `sync` and a read: all events up to its zxid have come. What they are about may still be read. */
+  /** A `sync` and a read: all events up to its zxid have arrived. The watches may still be reading those znodes. */
   protected async check(
     connection: ZooKeeperConnection,
     live: readonly ZooKeeperWatch[],

@@ -162,11 +162,11 @@ export class ZooKeeperWatch extends PrefixWatch<ZooKeeperConnection> {
   }
 
   /**
-   * Ends a round. Delivers everything that was read if nothing has happened
-   * meanwhile: then no transaction is torn. While something happens all the
-   * time, it delivers after some rounds what was written before this round
-   * began: the rest of those transactions has been read, too, and is in the
-   * same batch, unless it was written again since.
+   * Ends a round. If no event has come since it began, delivers everything that
+   * was read: all transactions are complete. If events come in every round, it
+   * delivers after `MAX_ROUNDS` rounds what was written before this one began: all
+   * keys of those transactions were read, and are in the same batch, except those
+   * that were written again since.
    *
    * @param history see {@linkcode Snapshot}
    */
@@ -252,8 +252,8 @@ export class ZooKeeperWatch extends PrefixWatch<ZooKeeperConnection> {
       if (path === this.root) continue;
       const known = this.#known.get(path);
       if (!stat?.size) {
-        // When it was removed is not known: at the latest when it was read.
-        // It may have been written and removed without a round between.
+        // The zxid of a removal is not known, only that it is at most the read's.
+        // The znode may have been written and removed since the last round.
         this.#revision = Math.max(this.#revision, stat?.mzxid ?? zxid);
         if (known === undefined) continue;
         this.#known.delete(path);
