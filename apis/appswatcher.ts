@@ -3,7 +3,7 @@ import { Apps } from "../lib/grpc/proto/message_pb.ts";
 import type { Member } from "../lib/json.ts";
 import type { Json } from "../lib/schema.ts";
 import { superOnly } from "../lib/view/select.ts";
-import { identity, view } from "../lib/view/view.ts";
+import { flat, view } from "../lib/view/view.ts";
 
 const App = Type.Object({ Appname: Type.String() }, { $id: "App" });
 
@@ -25,7 +25,7 @@ export default view({
     app,
     JSON.stringify({ Appname: app } satisfies Json<typeof App>),
   ]],
-  members: identity,
+  members: flat,
   rpc: {
     service: Apps,
     message: ({ app }) => ({ Data: { [app]: { Appname: app } } }),

@@ -3,7 +3,7 @@ import { Backupctl } from "../lib/grpc/proto/message_pb.ts";
 import type { Member } from "../lib/json.ts";
 import { int32 } from "../lib/view/rpc.ts";
 import { appPrefix, BY_APP, superOnly } from "../lib/view/select.ts";
-import { identity, view } from "../lib/view/view.ts";
+import { flat, view } from "../lib/view/view.ts";
 import type { PodGroup } from "../lib/watcher/podgroup.ts";
 
 const Pods = Type.Array(Type.Object({
@@ -42,7 +42,7 @@ export default view({
     group.name,
     JSON.stringify(podsOf(group)),
   ]],
-  members: identity,
+  members: flat,
   rpc: {
     service: Backupctl,
     message: (group) => ({

@@ -4,7 +4,7 @@ import { ANYONE, isSecret, SUPER } from "../lib/access/rights.ts";
 import { Config } from "../lib/grpc/proto/message_pb.ts";
 import type { Member } from "../lib/json.ts";
 import { prefixParam } from "../lib/view/select.ts";
-import { identity, view } from "../lib/view/view.ts";
+import { flat, view } from "../lib/view/view.ts";
 
 /** The cluster's settings: `{name: value}`. */
 export default view({
@@ -31,7 +31,7 @@ export default view({
     return { prefix, right: ANYONE, filter: (name) => !isSecret(name) };
   },
   piece: ({ value }, _host, name): Member[] => [[name, JSON.stringify(value)]],
-  members: identity,
+  members: flat,
   rpc: {
     service: Config,
     message: ({ value }, _host, name) => ({ Data: { [name]: value } }),

@@ -4,7 +4,7 @@ import type { Member } from "../lib/json.ts";
 import type { Json } from "../lib/schema.ts";
 import { int32 } from "../lib/view/rpc.ts";
 import { prefixParam, superOnly } from "../lib/view/select.ts";
-import { identity, view } from "../lib/view/view.ts";
+import { flat, view } from "../lib/view/view.ts";
 import { containerKey } from "../lib/watcher/container.ts";
 
 const Container = Type.Object({
@@ -60,7 +60,7 @@ export default view({
       } satisfies Json<typeof Container>,
     ),
   ]],
-  members: identity,
+  members: flat,
   rpc: {
     service: Containers,
     message: ({ group, pod, container }, _host, key) => ({

@@ -6,7 +6,7 @@ import type { Json } from "../lib/schema.ts";
 import { PodInfo, podInfo } from "../lib/overview/values.ts";
 import { int32, int64 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
-import { identity, view } from "../lib/view/view.ts";
+import { flat, view } from "../lib/view/view.ts";
 import type { PodGroup } from "../lib/watcher/podgroup.ts";
 
 /** A group with its pods. */
@@ -80,7 +80,7 @@ export default view({
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
   piece: (group): Member[] => [[group.name, encode(group)]],
-  members: identity,
+  members: flat,
   rpc: {
     service: Coreinfo,
     message: (group) => ({

@@ -7,7 +7,7 @@ import {
 import type { Member } from "../lib/json.ts";
 import { encodePortals, portalJson, Portals } from "../lib/overview/values.ts";
 import { prefixParam, superOnly } from "../lib/view/select.ts";
-import { identity, view } from "../lib/view/view.ts";
+import { flat, view } from "../lib/view/view.ts";
 import type { Portal } from "../lib/watcher/depends.ts";
 import { int32 } from "../lib/view/rpc.ts";
 
@@ -54,7 +54,7 @@ export default view({
   watcher: (cluster) => cluster.depends,
   select: (query) => superOnly(query, prefixParam(query, "target")),
   piece: (service, _host, pod): Member[] => [[pod, encodePortals(service)]],
-  members: identity,
+  members: flat,
   rpc: {
     service: Depends,
     message: ({ nodes }, _host, pod) => ({

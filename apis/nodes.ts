@@ -7,7 +7,7 @@ import {
 } from "../lib/grpc/proto/message_pb.ts";
 import { canonical, isObject, type Member, parseExact } from "../lib/json.ts";
 import { prefixParam, superOnly } from "../lib/view/select.ts";
-import { identity, view } from "../lib/view/view.ts";
+import { flat, view } from "../lib/view/view.ts";
 
 /** The members of a node, by name. */
 function members(
@@ -61,7 +61,7 @@ export default view({
   watcher: (cluster) => cluster.nodes,
   select: (query) => superOnly(query, prefixParam(query, "name", ":")),
   piece: ({ json }, _host, key): Member[] => [[key, json]],
-  members: identity,
+  members: flat,
   rpc: {
     service: Nodes,
     message: ({ json }, _host, key) => ({

@@ -3,7 +3,7 @@ import type { Member } from "../lib/json.ts";
 import type { Json } from "../lib/schema.ts";
 import { Literals, versionOf } from "../lib/overview/values.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
-import { identity, view } from "../lib/view/view.ts";
+import { flat, view } from "../lib/view/view.ts";
 import { HEALTHS, STATES, TARGETS } from "../lib/watcher/condition.ts";
 import type { Pod, PodGroup } from "../lib/watcher/podgroup.ts";
 
@@ -87,5 +87,5 @@ export default view({
       `${group.name}/${pod.instanceNo}`,
       JSON.stringify(row(group, pod)),
     ]),
-  members: identity,
+  members: flat,
 });

@@ -4,7 +4,7 @@ import type { Member } from "../lib/json.ts";
 import type { Json } from "../lib/schema.ts";
 import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
-import { identity, view } from "../lib/view/view.ts";
+import { flat, view } from "../lib/view/view.ts";
 
 const Group = Type.Object({
   containers: Type.Array(Type.Object({
@@ -43,7 +43,7 @@ export default view({
       } satisfies Json<typeof Group>,
     ),
   ]],
-  members: identity,
+  members: flat,
   rpc: {
     service: Proxy,
     message: (group) => ({

@@ -3,7 +3,7 @@ import { RebellionLocalprocs } from "../lib/grpc/proto/message_pb.ts";
 import type { Member } from "../lib/json.ts";
 import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
-import { identity, view } from "../lib/view/view.ts";
+import { flat, view } from "../lib/view/view.ts";
 import type { Host } from "../lib/watcher/cluster.ts";
 import type { PodGroup } from "../lib/watcher/podgroup.ts";
 
@@ -39,7 +39,7 @@ export default view({
     const value: Static<typeof Group> = { PodInfos: pods };
     return [[group.name, JSON.stringify(value)]];
   },
-  members: identity,
+  members: flat,
   rpc: {
     service: RebellionLocalprocs,
     message(group, host) {

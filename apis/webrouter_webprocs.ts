@@ -5,7 +5,7 @@ import type { Json } from "../lib/schema.ts";
 import { routersGuard } from "../lib/view/routers.ts";
 import { int32 } from "../lib/view/rpc.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
-import { identity, view } from "../lib/view/view.ts";
+import { flat, view } from "../lib/view/view.ts";
 import type { PodGroup } from "../lib/watcher/podgroup.ts";
 
 const Group = Type.Object({
@@ -53,7 +53,7 @@ export default view({
     );
     return [[group.name, json]];
   },
-  members: identity,
+  members: flat,
   guard: routersGuard(isWeb),
   rpc: {
     service: WebrouterWebprocs,

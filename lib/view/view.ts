@@ -253,6 +253,6 @@ function memoByValue<T extends object, V>(
 }
 
 /** `members` of views whose pieces are members already. */
-export function identity(members: readonly Member[]): readonly Member[] {
+export function flat(members: readonly Member[]): readonly Member[] {
   return members;
 }
