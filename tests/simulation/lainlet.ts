@@ -106,6 +106,12 @@ export class SimulatedLainlet {
     return this.links.some(({ lostAt }) => lostAt > confirmedAt);
   }
 
+  /** Whether it serves the last known state, as the store has lost its data. */
+  get isHeldBack(): boolean {
+    return Object.values(this.#running?.lainlet.cluster ?? {})
+      .some(({ heldBack }) => heldBack !== undefined);
+  }
+
   get isUp(): boolean {
     return this.#running !== undefined;
   }

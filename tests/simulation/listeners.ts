@@ -312,6 +312,8 @@ export class JointListener extends StreamListener {
     if (found < 0) {
       // A connection may be lost between two of them.
       if (this.lainlet.hasLost || !this.isOpen) return;
+      // Each view is as it was when the store lost its data.
+      if (this.lainlet.isHeldBack) return;
       const all = [...texts.values()].join("\n");
       throw new Violation(APART, `${this.name}:\n${all}`);
     }

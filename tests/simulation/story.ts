@@ -170,7 +170,7 @@ export class Story {
       await this.#happened();
     }
     this.note("there are no more faults");
-    if (world.isReplacedByNothing) {
+    if (world.isEmpty) {
       await this.write({ [nodeKey(NODES[0])]: nodeValue(NODES[0]) });
       await this.#happened();
     }

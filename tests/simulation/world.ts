@@ -202,15 +202,15 @@ export class World implements Disposable {
       // Nobody can tell the histories apart.
       if (!this.service.isTold(last)) link.lostAt = performance.now();
     }
-    this.#isReplacedByNothing = !this.#content.some(() => true);
+    this.#isReplacedByNothing = this.isEmpty;
     if (!this.#isReplacedByNothing) this.reference.begin(this.#content, false);
   }
 
   #isReplacedByNothing = false;
 
-  /** Whether the store was replaced by one that holds nothing: what was there counts until a key is. */
-  get isReplacedByNothing(): boolean {
-    return this.#isReplacedByNothing;
+  /** Whether the store holds nothing: if it lost its data, the state before counts until there is a key. */
+  get isEmpty(): boolean {
+    return !this.#content.some(() => true);
   }
 
   get #content(): (readonly [key: string, value: string])[] {
