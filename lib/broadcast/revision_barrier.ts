@@ -36,6 +36,9 @@ class HeldPart implements Subscriber {
   output?: Topic;
   /** Sequence of the topic's state that was added last. */
   #seen = 0;
+  /** {@linkcode Progress.skippedTo} and {@linkcode Progress.revision} when they were last read. */
+  #skippedTo = 0;
+  #complete = 0;
 
   constructor(
     readonly part: BarrierPart,
@@ -51,7 +54,10 @@ class HeldPart implements Subscriber {
     const kind = topic.kindSince(this.#seen);
     this.#seen = topic.sequence;
     const { latest: state, readAt } = topic;
-    const { newest: from = 0, history } = progress ?? {};
+    const { newest: from = 0, history, skippedTo = 0 } = progress ?? {};
+    // Else the change itself came with the skip.
+    if (skippedTo < from) this.#splitAtSkip();
+    this.#noteProgress();
     const last = this.pending.at(-1);
     // A snapshot does not say at which revision the state changed.
     if (last !== undefined) {
@@ -60,6 +66,34 @@ class HeldPart implements Subscriber {
     this.pending.push({ history, from, until: Infinity, state, kind, readAt });
     this.#conflate();
     this.onChange();
+  }
+
+  /**
+   * Notes where revisions were skipped since the last look: the topic has the
+   * same state before and after, and may have had another in between.
+   */
+  #splitAtSkip(): void {
+    const { skippedTo = 0, history } = this.part.progress ?? {};
+    const last = this.pending.at(-1);
+    if (skippedTo > this.#skippedTo && last?.history === history) {
+      if (last !== undefined && last.from < skippedTo) {
+        last.until = Math.max(this.#complete, last.from) + 1;
+        this.pending.push({
+          ...last,
+          from: skippedTo,
+          until: Infinity,
+          kind: "delete",
+        });
+        this.#conflate();
+      }
+    }
+    this.#noteProgress();
+  }
+
+  #noteProgress(): void {
+    const { skippedTo = 0, revision = 0 } = this.part.progress ?? {};
+    this.#skippedTo = skippedTo;
+    this.#complete = revision;
   }
 
   /** Drops all states but the first, the one that is being confirmed, and the latest. */
@@ -77,6 +111,7 @@ class HeldPart implements Subscriber {
 
   /** Index of the pending state that the topic had at a revision; -1: unknown. */
   indexAt(revision: number): number {
+    this.#splitAtSkip();
     this.#adoptHistory();
     return this.#findIndex(revision);
   }

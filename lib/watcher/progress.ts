@@ -15,6 +15,12 @@ export interface Progress {
   readonly newest: number;
   /** The state before the last change is known to have been the store's up to this revision. */
   readonly previousValidUntil: number;
+  /**
+   * The last revision that was read without those before it, as in a snapshot:
+   * in between, the state may have been another one, also where it is the same
+   * before and after. 0: none.
+   */
+  readonly skippedTo: number;
   /** The store's history that the revisions are of, see {@linkcode Snapshot}; undefined: of several. */
   readonly history: number | undefined;
   /**
@@ -65,6 +71,7 @@ export class SubtreeProgress implements Progress {
   #revision = 0;
   #newest = 0;
   #previousValidUntil = 0;
+  #skippedTo = 0;
   #history = 0;
   readonly #waiters = new Waiters<Waiter>();
 
@@ -83,6 +90,10 @@ export class SubtreeProgress implements Progress {
 
   get previousValidUntil(): number {
     return this.#previousValidUntil;
+  }
+
+  get skippedTo(): number {
+    return this.#skippedTo;
   }
 
   get history(): number {
@@ -104,6 +115,7 @@ export class SubtreeProgress implements Progress {
     this.#revision = Math.max(this.#revision, revision);
     this.#newest = Math.max(this.#newest, newest);
     this.#previousValidUntil = previousValidUntil;
+    if (previousValidUntil < newest - 1) this.#skippedTo = this.#newest;
     this.#resolve();
   }
 
@@ -113,6 +125,7 @@ export class SubtreeProgress implements Progress {
     this.#revision = revision;
     this.#newest = newest;
     this.#previousValidUntil = 0;
+    this.#skippedTo = 0;
     this.#resolve();
   }
 
@@ -155,6 +168,10 @@ export class CombinedProgress implements Progress {
 
   get previousValidUntil(): number {
     return Math.min(...this.parts.map((part) => part.previousValidUntil));
+  }
+
+  get skippedTo(): number {
+    return Math.max(...this.parts.map((part) => part.skippedTo));
   }
 
   get history(): number | undefined {

@@ -31,8 +31,8 @@ const SAVE_TIMES = { every: 3_000, confirmEvery: 15_000 };
 /** How often all keys are compared with the store's, in ms. */
 export const VERIFY_EVERY = 10_000;
 
-/** Within which time what only that finds is found, and mended, in ms. */
-export const VERIFIED_WITHIN = 25_000;
+/** Within which time what only that finds is found, and mended, in ms: the store may be out of reach for 20 s of it. */
+export const VERIFIED_WITHIN = 45_000;
 
 /** A lainlet that follows a store. */
 export function lainletOf(store: Store): Lainlet {

@@ -222,3 +222,23 @@ Deno.test("barrier: states of a new history with higher revisions pass when all 
   assertEquals([numberOf(second), second.revision], [9, 13]);
   barrier.end();
 });
+
+Deno.test("barrier: a state that a snapshot has again counts for no revision that the snapshot skipped", async () => {
+  const [one, two] = [new Subtree(), new Subtree()];
+  const { topics, barrier } = await open([one, two]);
+  const [first, second] = topics;
+  assert(first && second);
+  one.writeUnwatched(2, 7);
+  one.writeUnwatched(5, 0);
+  one.readSnapshot(6);
+  // Follows the skip: of it alone, nothing would be known any more.
+  one.answer(7);
+  two.write(3, 3);
+  await settled();
+  // At revision 3 the first one was 7, which nobody has.
+  assertEquals([numberOf(first), numberOf(second)], [0, 0]);
+  two.write(6, 6);
+  await settled();
+  assertEquals([numberOf(first), numberOf(second)], [0, 6]);
+  barrier.end();
+});
