@@ -315,6 +315,7 @@ class WatchStream extends EventEmitter {
       if (watch.isSilent) {
         this.link.watchFaults.shift();
         this.link.lostAt = performance.now();
+        this.link.losses++;
       }
       this.#watches.set(id, watch);
       this.#serve(watch);
@@ -349,6 +350,7 @@ class WatchStream extends EventEmitter {
     if (fault === "lost") {
       this.link.watchFaults.shift();
       this.link.lostAt = performance.now();
+      this.link.losses++;
       return;
     }
     this.#send({

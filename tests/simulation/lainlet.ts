@@ -103,7 +103,11 @@ export class SimulatedLainlet {
     const ages = Object.values(this.#running?.lainlet.cluster ?? {})
       .map(({ age }) => age());
     const confirmedAt = performance.now() - Math.max(0, ...ages);
-    return this.links.some(({ lostAt }) => lostAt > confirmedAt);
+    const verifiedAt = performance.now() - VERIFIED_WITHIN;
+    // A check finds what a watch has lost, unless its own replay was lost, too.
+    return this.links.some(({ lostAt, losses }) =>
+      lostAt > (losses > 1 ? Math.min(confirmedAt, verifiedAt) : confirmedAt)
+    );
   }
 
   /** Whether it serves the last known state, as the store has lost its data. */

@@ -63,6 +63,8 @@ export class Link {
   pollsEndUntil = -Infinity;
   /** When a watch last lost a change, or began to deliver nothing, in ms. */
   lostAt = -Infinity;
+  /** How many changes, or watches, were lost on it. */
+  losses = 0;
 
   /** @param member whether its process runs */
   constructor(
