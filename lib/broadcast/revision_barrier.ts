@@ -75,17 +75,17 @@ class HeldPart implements Subscriber {
   #splitAtSkip(): void {
     const { skippedTo = 0, history } = this.part.progress ?? {};
     const last = this.pending.at(-1);
-    if (skippedTo > this.#skippedTo && last?.history === history) {
-      if (last !== undefined && last.from < skippedTo) {
-        last.until = Math.max(this.#complete, last.from) + 1;
-        this.pending.push({
-          ...last,
-          from: skippedTo,
-          until: Infinity,
-          kind: "delete",
-        });
-        this.#conflate();
-      }
+    const isSkipped = last !== undefined && last.history === history &&
+      skippedTo > this.#skippedTo && last.from < skippedTo;
+    if (isSkipped) {
+      last.until = Math.max(this.#complete, last.from) + 1;
+      const again = {
+        from: skippedTo,
+        until: Infinity,
+        kind: "delete",
+      } as const;
+      this.pending.push({ ...last, ...again });
+      this.#conflate();
     }
     this.#noteProgress();
   }
