@@ -21,6 +21,17 @@ const { name, version, license, exports } = config;
 /** What is made here, and not copied: it knows the whole of lainlet. */
 const DECLARED = "lib/client/declared.ts";
 
+/** What `deno pack` leaves out of `package.json`. */
+const ABOUT = {
+  description:
+    "Client of lainlet, which serves the state of a LAIN cluster as responses and live streams",
+  repository: {
+    type: "git",
+    url: "git+https://github.com/laincloud/lainlet.git",
+  },
+  engines: { node: ">=20.3" },
+};
+
 /** Other files of the package, and where they come from. */
 const OTHERS = { "README.md": "lib/client/README.md", "LICENSE": "LICENSE" };
 
@@ -48,8 +59,12 @@ await write(
   JSON.stringify({ name, version, license, exports }, null, 2) + "\n",
 );
 const file = `${name.replace("@", "").replace("/", "-")}-${version}.tgz`;
-await deno("fmt", "--quiet", ".");
-await deno("pack", "--allow-dirty", "--no-source-maps", `--output=../${file}`);
+await run("deno", "fmt", "--quiet", ".");
+await run(
+  "deno",
+  ...["pack", "--allow-dirty", "--no-source-maps", `--output=../${file}`],
+);
+await complete(`${output}/${file}`);
 console.error(`${output}/${file} is made.`);
 
 function own(path: string): Promise<string> {
@@ -62,15 +77,37 @@ async function write(path: string, text: string): Promise<void> {
   await Deno.writeTextFile(full, text);
 }
 
-/** Runs Deno on the folder; ends this program when that fails. */
-async function deno(...args: string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command("deno", {
+/** Adds {@linkcode ABOUT} to the `package.json` of a tarball. */
+async function complete(tarball: string): Promise<void> {
+  const work = await Deno.makeTempDir({ prefix: "lainlet-pack-" });
+  try {
+    const path = await Deno.realPath(tarball);
+    await run("tar", "-xzf", path, "-C", work);
+    const manifest = `${work}/package/package.json`;
+    const packed = JSON.parse(await Deno.readTextFile(manifest));
+    await Deno.writeTextFile(
+      manifest,
+      JSON.stringify({ ...packed, ...ABOUT }, null, 2) + "\n",
+    );
+    await run(
+      "tar",
+      ...["-czf", path, "--owner=0", "--group=0", "--sort=name"],
+      ...["--mtime=@0", "-C", work, "package"],
+    );
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+/** Runs a program in the folder; ends this one when that fails. */
+async function run(command: string, ...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command(command, {
     args,
     cwd: folder,
   }).output();
   if (success) return;
   console.error(
-    `pack: deno ${args[0]} failed\n${new TextDecoder().decode(stderr)}`,
+    `pack: ${command} ${args[0]} failed\n${new TextDecoder().decode(stderr)}`,
   );
   Deno.exit(1);
 }

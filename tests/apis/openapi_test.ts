@@ -1,6 +1,7 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import Ajv2020 from "ajv/dist/2020.js";
+import config from "../../deno.json" with { type: "json" };
 import * as apis from "../../apis/mod.ts";
 import type { CustomEndpoint } from "../../lib/view/custom_endpoint.ts";
 import type { View } from "../../lib/view/view.ts";
@@ -9,6 +10,7 @@ import { get, Stream } from "../util/client.ts";
 import { exampleCluster } from "../util/example.ts";
 import { cluster, expectations } from "../util/golden.ts";
 import { TestLainlet } from "../util/lainlet.ts";
+import { Program } from "../util/process.ts";
 
 type Components = Record<string, Record<string, unknown>>;
 
@@ -113,6 +115,26 @@ Deno.test("/openapi.json is a valid OpenAPI 3.1 document of every endpoint", asy
       const reference = JSON.stringify(`#/components/${kind}/${name}`);
       assert(text.includes(reference), `nothing refers to ${reference}`);
     }
+  }
+});
+
+Deno.test("/openapi.json: Redocly's rules find nothing", async () => {
+  await using lainlet = new TestLainlet(new MemoryStore([]));
+  const { text } = await read(lainlet.url);
+  const file = await Deno.makeTempFile({ suffix: ".json" });
+  try {
+    await Deno.writeTextFile(file, text);
+    await using program = new Program("deno", [
+      ...["run", "--no-prompt", "--allow-read", "--allow-env", "--allow-sys"],
+      ...[`${config.imports["@redocly/cli"]}/redocly`, "lint", file],
+      "--format=json",
+    ]);
+    const { code } = await program.ended();
+    const { problems } = JSON.parse(program.stdout);
+    assertEquals(problems, []);
+    assertEquals(code, 0, program.stderr);
+  } finally {
+    await Deno.remove(file);
   }
 });
 

@@ -13,6 +13,7 @@ import { NodeProject } from "../util/npm.ts";
 import { freePort } from "../util/process.ts";
 
 const DECLARED = new URL("../../lib/client/declared.ts", import.meta.url);
+const PAGE = new URL("../../lib/client/README.md", import.meta.url);
 const CONFIG = `${import.meta.dirname}/../../deno.json`;
 
 /** A module that only has the right types when two declare the same, and no `any`. */
@@ -29,6 +30,13 @@ declare const data: { [N in Name]: Same<here.Data<N>, packed.Data<N>> };
 export const sameData: Record<Name, true> = data;
 declare const params: { [N in Name]: Same<here.Params<N>, packed.Params<N>> };
 export const sameParams: Record<Name, true> = params;
+`;
+
+/** A CommonJS program. */
+const REQUIRED = `const { Client } = require("${config.name}");
+new Client(process.argv[2]).get("nodes", {}).then((nodes) =>
+  console.log(Object.keys(nodes).join())
+);
 `;
 
 /** Ends only when nothing is left to do: a client that asked again would keep it. */
@@ -148,6 +156,28 @@ Deno.test("npm: the client's package has lainlet's types, can be published, and 
       listed.trim().split("\n").slice(1),
       [`${project.folder}/node_modules/${config.name}`],
     );
+  });
+
+  await t.step("its manifest says what it is, as its page does", async () => {
+    const manifest =
+      `${project.folder}/node_modules/${config.name}/package.json`;
+    const { description, engines, license, repository, type } = JSON.parse(
+      await Deno.readTextFile(manifest),
+    );
+    assertMatch(description, /lainlet/);
+    assertMatch(repository.url, /^git\+https:.*\/lainlet\.git$/);
+    assertEquals([license, type], [config.license, "module"]);
+    const page = await Deno.readTextFile(PAGE);
+    const [, oldest] = /Node\.js (\d+\.\d+) or later/.exec(page) ?? [];
+    assertEquals(engines, { node: `>=${oldest}` });
+  });
+
+  await t.step("it can be required, too", async () => {
+    const store = new MemoryStore(Object.entries(exampleCluster));
+    await using lainlet = await new TestLainlet(store).ready();
+    await project.write("required.cjs", REQUIRED);
+    const printed = await project.run("node", "required.cjs", lainlet.url);
+    assertEquals(printed, "node1:192.168.77.21:22\n");
   });
 
   await t.step("what is no fault of lainlet's is thrown, once", async () => {

@@ -8,8 +8,8 @@ import { NodeProject } from "../util/npm.ts";
 import { eventually } from "../util/process.ts";
 
 /** What the program prints first of the cluster of the examples, and after one instance more. */
-const BEGINNING = "init 172.20.1.40";
-const CHANGED = "update 172.20.1.40 172.20.1.41";
+const BEGINNING = "shop.web.web: 172.20.1.40:8080";
+const CHANGED = "shop.web.web: 172.20.1.40:8080 172.20.1.41:8080";
 const MORE = [1, 2].map((n) => (
   { node: { name: `node${n}`, ip: "" }, ip: `172.20.1.${39 + n}` }
 ));

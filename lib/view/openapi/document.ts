@@ -90,6 +90,8 @@ export function openapi(
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/" }],
+    // No credentials: a caller is its address.
+    security: [],
     tags: Object.entries(TAGS).map(([name, description]) => (
       { name, description }
     )),
