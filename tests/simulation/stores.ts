@@ -40,12 +40,8 @@ export interface Service {
   changed?(member: Member): void;
   /** To be called when all processes start anew, with another state. */
   restarted?(): void;
-  /**
-   * Whether clients can tell the history from another one.
-   *
-   * @param last the last revision of that, as they know it
-   */
-  isTold(last: number): boolean;
+  /** Whether clients know another history by a lower revision only. */
+  readonly hasAnonymousHistories?: boolean;
   /** Whether a read that asks for the newest state may get an older one. */
   readonly mayBeOld?: boolean;
   /** Ends the sessions on a link, as when the leader has not heard of them. */
@@ -85,11 +81,6 @@ class EtcdService implements Service {
 
   elect(): void {
     this.cluster.keyspace.term++;
-  }
-
-  /** By the cluster's id, or by the last change. */
-  isTold(): boolean {
-    return true;
   }
 
   forget(): void {

@@ -279,6 +279,7 @@ export class Story {
         `${this.#steps} steps`,
       );
     }
+    this.world.look();
     for (const link of this.world.allLinks) {
       const { isGood, lostAt } = link;
       const since = Math.max(lostAt, this.#goodSince.get(link) ?? -Infinity);

@@ -6,6 +6,7 @@ import { setAuth } from "./etcd3.ts";
 import { mount } from "./disk.ts";
 import type { Features } from "./features.ts";
 import { Sockets } from "./grpc_sockets.ts";
+import { EndedHistories } from "./histories.ts";
 import { type Backup, Keyspace, Member } from "./keyspace.ts";
 import { SimulatedLainlet, VERIFY_EVERY } from "./lainlet.ts";
 import { Link, setPlaces } from "./network.ts";
@@ -40,6 +41,7 @@ export class World implements Disposable {
   #keyspace = new Keyspace("1", 2);
   /** Of all histories; those that came first, too. */
   readonly #keyspaces = [this.#keyspace];
+  readonly #ended = new EndedHistories();
   readonly #restore: () => void;
   #histories = 1;
   #hasBegun = false;
@@ -152,7 +154,13 @@ export class World implements Disposable {
 
   /** To be called when something was agreed on. */
   advance(): void {
+    this.look();
     for (const member of this.members) member.advance();
+  }
+
+  /** To be called whenever something may have happened. */
+  look(): void {
+    this.#ended.look(this.revision);
   }
 
   /** A member's process starts, or ends. */
@@ -183,7 +191,7 @@ export class World implements Disposable {
     const id = isSameCluster
       ? backup?.clusterId ?? this.#keyspace.clusterId
       : `${++this.#histories}`;
-    const last = this.revision;
+    if (this.service.hasAnonymousHistories) this.#ended.end(this.lainlets);
     this.#keyspace = new Keyspace(id, 2, backup);
     this.#keyspaces.push(this.#keyspace);
     this.service.restarted?.();
@@ -199,9 +207,8 @@ export class World implements Disposable {
         link.isRefused = true;
         setTimeout(() => link.isRefused = false, restartTime);
       }
-      // Nobody can tell the histories apart.
-      if (!this.service.isTold(last)) link.lostAt = performance.now();
     }
+    this.look();
     this.#isReplacedByNothing = this.isEmpty;
     if (!this.#isReplacedByNothing) this.reference.begin(this.#content, false);
   }

@@ -13,13 +13,11 @@ const realConnect = Deno.connect;
 /** How long a member that has lost the others goes on, in ms: `syncLimit`. */
 const SYNC_LIMIT = 10_000;
 
-/** How many sessions begin at most until all lainlets have one, after all were lost. */
-const SESSIONS = 20;
-
 /** An ensemble of ZooKeepers. */
 export class ZooKeeperService implements Service {
   readonly hasTransactions = true;
   readonly isWhole = false;
+  readonly hasAnonymousHistories = true;
   readonly lossLasts = VERIFIED_WITHIN;
   readonly #servers: ReadonlyMap<Member, ZooKeeperServer>;
   #leader: Member | undefined;
@@ -102,12 +100,6 @@ export class ZooKeeperService implements Service {
       server.isLeading = member === this.#leader;
     }
     if (members.length > 1) keyspace.beginTerm();
-  }
-
-  /** By a zxid that is lower, if anything; sessions count, too. */
-  isTold(last: number): boolean {
-    const { keyspace } = this.cluster;
-    return zxidOf(keyspace, keyspace.revision) + SESSIONS < last;
   }
 
   /** Who leads and has lost the others does not know at once. */
