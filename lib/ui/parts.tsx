@@ -99,6 +99,11 @@ export function ReservationBar(
   );
 }
 
+/** Stands for what a view has asked for; until it comes, a restored position is held. */
+export function Loading() {
+  return <p class="dim" aria-busy="true">Loading …</p>;
+}
+
 /** Names and values. */
 export function Facts(
   { facts }: { facts: readonly (readonly [string, ComponentChildren])[] },

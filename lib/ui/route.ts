@@ -17,6 +17,8 @@ export interface HistoryState {
   readonly key: string;
   /** Another view is one step back: {@linkcode setQuery} left it for this one. */
   readonly hasPrevious: boolean;
+  /** Parameters that are not in the URL, by the part of the view. */
+  readonly params: Readonly<Record<string, Params>>;
 }
 
 /** Percent-encoded; a lone surrogate, which URLs cannot hold, is U+FFFD. */
@@ -65,9 +67,9 @@ function decoded(step: string): string {
 
 /** State of the current entry; a new entry gets its key when it is first read. */
 function historyState(): HistoryState {
-  const { key, hasPrevious } = Object(history.state);
+  const { key, hasPrevious, params } = Object(history.state);
   if (typeof key === "string") {
-    return { key, hasPrevious: hasPrevious === true };
+    return { key, hasPrevious: hasPrevious === true, params: Object(params) };
   }
   const fresh = newState(false);
   history.replaceState(fresh, "");
@@ -78,7 +80,28 @@ function newState(hasPrevious: boolean): HistoryState {
   return {
     key: String(performance.timeOrigin + performance.now()),
     hasPrevious,
+    params: {},
   };
+}
+
+/**
+ * Parameters of a part of a view that are not in the URL. They are kept with
+ * the entry of the history: Back and a reload restore them.
+ *
+ * @param name of the part, which the view has once
+ */
+export function useEntryParams(
+  name: string,
+): readonly [Params, (params: Params) => void] {
+  const [params, setParams] = useState<Params>(() =>
+    historyState().params[name] ?? {}
+  );
+  return [params, (next) => {
+    const state = historyState();
+    const all = { ...state.params, [name]: next };
+    history.replaceState({ ...state, params: all }, "");
+    setParams(next);
+  }];
 }
 
 /** The route of the current URL. @param onLeave called with the route that is left, while it is still drawn */

@@ -78,13 +78,17 @@ export function rowsNear(
   return { first, last: Math.max(first, seen) + rows + MARGIN };
 }
 
-/** A range within a table, and how many rows are left out around it. */
+/**
+ * A range within a table, and how many rows are left out around it. A range
+ * beyond the end, of a table that was longer, becomes the last rows: without a
+ * drawn row nothing could be measured.
+ */
 export function within(
   { first, last }: RowRange,
   count: number,
 ): RowRange & { readonly before: number; readonly after: number } {
   if (count <= MAX_WHOLE) return { first: 0, last: count, before: 0, after: 0 };
-  const end = Math.min(count, last);
-  const start = Math.min(first, end);
+  const start = Math.max(0, Math.min(first, count - (last - first)));
+  const end = Math.min(count, start + last - first);
   return { first: start, last: end, before: start, after: count - end };
 }

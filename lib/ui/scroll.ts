@@ -51,13 +51,14 @@ export function useScrollRestoration(route: Route, isDrawn: boolean): void {
   useLayoutEffect(() => {
     if (!isDrawn) return;
     const known = positions.get(key);
+    const left = before.current;
     scrollTo(0, known ?? 0);
-    if (
-      before.current !== undefined && document.activeElement === document.body
-    ) {
-      const left = href(before.current.path, before.current.params);
-      focusOn(known === undefined ? undefined : left);
-    }
+    const focus = () => {
+      if (left === undefined || !isFocusFree()) return;
+      focusOn(known === undefined ? undefined : href(left.path, left.params));
+    };
+    if (known === undefined) return focus();
+    return hold(known, focus);
   }, [key, isDrawn]);
   useLayoutEffect(() => {
     if (isDrawn) before.current = route;
@@ -71,6 +72,44 @@ export function useScrollRestoration(route: Route, isDrawn: boolean): void {
     addEventListener("pagehide", onHide);
     return () => removeEventListener("pagehide", onHide);
   }, [route]);
+}
+
+/** What a user does to scroll. */
+const SCROLLING = ["keydown", "pointerdown", "touchstart", "wheel"] as const;
+
+/**
+ * Keeps the page at a position until the view has loaded what it shows: before,
+ * the page may be too short, and what comes in above moves the rest. A user who
+ * scrolls ends it.
+ *
+ * @param y the position in px
+ * @param onEnd called when the position is reached and drawn, not when the user ends it
+ * @returns ends it
+ */
+function hold(y: number, onEnd: () => void): () => void {
+  const main = document.getElementById("main");
+  let frame = 0;
+  const end = () => {
+    size.disconnect();
+    cancelAnimationFrame(frame);
+    for (const type of SCROLLING) removeEventListener(type, end);
+  };
+  const size = new ResizeObserver(() => {
+    scrollTo(0, y);
+    if (main?.querySelector("[aria-busy=true]")) return;
+    end();
+    // The rows there are drawn when the browser has scrolled.
+    frame = requestAnimationFrame(onEnd);
+  });
+  for (const type of SCROLLING) addEventListener(type, end, { passive: true });
+  if (main !== null) size.observe(main);
+  return end;
+}
+
+/** Whether no element that the user chose has the focus. */
+function isFocusFree(): boolean {
+  const { activeElement, body } = document;
+  return activeElement === body || activeElement?.id === "main";
 }
 
 /** Focuses the link that was followed before, or the view itself. */

@@ -16,6 +16,7 @@ import {
 import { plural } from "../model/format.ts";
 import type { Params } from "../model/mod.ts";
 import { highlight } from "./parts.tsx";
+import { useEntryParams } from "./route.ts";
 import { filtered, MAX_WHOLE, rowsNear, sorted, within } from "./rows.ts";
 import "./table.css";
 
@@ -43,7 +44,7 @@ export interface TableProps<T> {
   readonly keyOf: (item: T) => string;
   /** Filters the items; absent: all are shown. */
   readonly only?: (item: T) => boolean;
-  /** Filter (`q`) and order (`sort`), where the URL has them. */
+  /** Filter (`q`) and order (`sort`), where the URL has them; absent: they are kept with the entry of the history. */
   readonly params?: Params;
   readonly onParams?: (params: Params) => void;
   /** What is said without items. */
@@ -71,7 +72,7 @@ export function Table<T extends object>(props: TableProps<T>) {
     label,
     only,
   } = props;
-  const [own, setOwn] = useState<Params>({});
+  const [own, setOwn] = useEntryParams(label);
   const { onParams = setOwn, params = own } = props;
   const { q = "", sort = "" } = params;
   const shown = useMemo(

@@ -19,8 +19,8 @@ import { clockOrTimestamp, plural, timestamp } from "../../model/format.ts";
 import type { Model, Node, Params } from "../../model/mod.ts";
 import { matcher } from "../../model/search.ts";
 import { useView } from "../live.ts";
-import { Age, Diff, highlight } from "../parts.tsx";
-import { href, setQuery } from "../route.ts";
+import { Age, Diff, highlight, Loading } from "../parts.tsx";
+import { href, setQuery, useEntryParams } from "../route.ts";
 
 /** Entries by number, as `/v2/changes` has them; numbers count up. */
 type Entries = Readonly<Record<string, RecordedChange>>;
@@ -165,10 +165,6 @@ export function ChangesView(
   );
 }
 
-function Loading() {
-  return <p class="dim">Loading …</p>;
-}
-
 /** Changes that are listed at once. */
 const PAGE = 100;
 
@@ -176,7 +172,8 @@ function ChangeList({ changes, page = PAGE }: {
   changes: readonly DescribedChange[];
   page?: number;
 }) {
-  const [pages, setPages] = useState(1);
+  const [params, setParams] = useEntryParams("changes");
+  const pages = Number(params.pages ?? 1);
   const [newest] = useState(Number(changes[0]?.number ?? -1));
   const more = changes.length - pages * page;
   return (
@@ -191,7 +188,10 @@ function ChangeList({ changes, page = PAGE }: {
         ))}
       </ol>
       {more > 0 && (
-        <button type="button" onClick={() => setPages(pages + 1)}>
+        <button
+          type="button"
+          onClick={() => setParams({ pages: String(pages + 1) })}
+        >
           Show {Math.min(more, page)} older
         </button>
       )}

@@ -12,7 +12,7 @@ import type { Model, Params } from "../../model/mod.ts";
 import { Chart } from "../chart.tsx";
 import type { ConnectionState } from "../connection_state.ts";
 import { useView } from "../live.ts";
-import { Age, AppLink, Facts, Mark } from "../parts.tsx";
+import { Age, AppLink, Facts, Loading, Mark } from "../parts.tsx";
 import { setQuery } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
 
@@ -249,15 +249,17 @@ function Listeners({ params }: { params: Params }) {
     <section>
       <h2>Listeners</h2>
       {problem !== undefined && <p class="bad">{problem}</p>}
-      <Table
-        label="Listeners"
-        columns={LISTENER_COLUMNS}
-        items={items}
-        keyOf={([number]) => number}
-        params={{ ...params, sort: params.sort ?? "-state" }}
-        onParams={(next) => setQuery(["lainlet"], next)}
-        empty={data === undefined ? "Loading …" : "No listeners."}
-      />
+      {data === undefined ? problem === undefined && <Loading /> : (
+        <Table
+          label="Listeners"
+          columns={LISTENER_COLUMNS}
+          items={items}
+          keyOf={([number]) => number}
+          params={{ ...params, sort: params.sort ?? "-state" }}
+          onParams={(next) => setQuery(["lainlet"], next)}
+          empty="No listeners."
+        />
+      )}
     </section>
   );
 }

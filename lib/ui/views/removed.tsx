@@ -2,7 +2,7 @@ import { isObject } from "../../json.ts";
 import type { RecordedChange } from "../../model/changes.ts";
 import { clockOrTimestamp } from "../../model/format.ts";
 import { useView } from "../live.ts";
-import { Value } from "../parts.tsx";
+import { Loading, Value } from "../parts.tsx";
 import { href } from "../route.ts";
 import { type DescribedChange, describedChanges } from "./changes.tsx";
 
@@ -14,7 +14,10 @@ export function Removed(
     id?: string;
   },
 ) {
-  const { data } = useView("changes", view === "app" ? { app: name } : {});
+  const { data, problem } = useView(
+    "changes",
+    view === "app" ? { app: name } : {},
+  );
   const last = data && lastOf(describedChanges(data), view, id ?? name);
   return (
     <>
@@ -23,6 +26,7 @@ export function Removed(
       <p>
         <a href={href(["search"], id ?? name)}>Search for it</a>
       </p>
+      {data === undefined && problem === undefined && <Loading />}
       {last && (
         <>
           <p>

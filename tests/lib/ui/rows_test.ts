@@ -101,7 +101,8 @@ Deno.test("rows: a range stays within the table, whose height it keeps", () => {
   for (const count of [0, 1, 121, 399, 450, 2700]) {
     const { first, last, before, after } = within(near, count);
     assertEquals(before + (last - first) + after, count);
-    assert(first >= 0 && last <= count);
+    // Some are drawn of a table that is shorter than it was, to be measured.
+    assert(first >= 0 && last <= count && (last > first || count === 0));
   }
   // In print all are drawn.
   assertEquals(within({ first: 0, last: Infinity }, 2700).last, 2700);
