@@ -29,6 +29,7 @@ const PAGES = [
   "SECURITY.md",
   "lib/README.md",
   "lib/client/README.md",
+  "lib/client/RECIPES.md",
   "lib/grpc/README.md",
   "lib/store/README.md",
   "lib/ui/docs/architecture.svg",

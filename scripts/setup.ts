@@ -10,6 +10,7 @@ import { type Flag, type Given, UsageError } from "../lib/flags.ts";
 export const PACKAGES: Readonly<Record<string, string>> = {
   // Debian's own, for which its packages are.
   "/usr/bin/python3": "python3-grpcio",
+  "ansible-inventory": "ansible-core",
   bash: "bash",
   chromium: "chromium",
   curl: "curl",
@@ -22,6 +23,8 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   h2load: "nghttp2-client",
   haproxy: "haproxy",
   java: "zookeeper",
+  jq: "jq",
+  luajit: "luajit",
   man: "man-db",
   mandoc: "mandoc",
   nghttp: "nghttp2-client",
@@ -34,6 +37,7 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   protoc: "protobuf-compiler",
   script: "bsdutils",
   setpriv: "util-linux",
+  socat: "socat",
   ss: "iproute2",
   "systemd-analyze": "systemd",
   tar: "tar",

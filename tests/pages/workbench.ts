@@ -57,7 +57,7 @@ cat "$HERE/log"`,
 const SERVE = `exec "$HERE/binary" "$@" --web "127.0.0.1:$(cat "$HERE/port")"`;
 
 /** Ends with all that it started when it is asked to end. */
-const GROUP = `trap 'kill -TERM -- -$group; wait $group; exit 143' TERM
+export const GROUP = `trap 'kill -TERM -- -$group; wait $group; exit 143' TERM
 set -m
 eval "$1" &
 group=$!
@@ -270,7 +270,7 @@ export class Workbench implements AsyncDisposable {
   }
 }
 
-async function end(program: Program): Promise<void> {
+export async function end(program: Program): Promise<void> {
   try {
     program.signal("SIGTERM");
   } catch {
