@@ -87,6 +87,12 @@ export function commandsOf({ language, text }: Block): Command[] {
   });
 }
 
+/** What a command's output begins with; `…` in it stands for what varies within a line. */
+export function patternOf({ output }: Command): RegExp {
+  const parts = output.split("…").map((part) => RegExp.escape(part));
+  return new RegExp(`^${parts.join(".*")}`);
+}
+
 /** What a page says outside of its blocks. */
 export function proseOf({ text }: Page): string {
   return text.replace(/^```[^]*?^```$/gm, "");

@@ -89,6 +89,23 @@ Deno.test("pages: they name every endpoint and every flag, and files that there 
   }
 });
 
+Deno.test("pages: what lainlet takes in memory is what the benchmarks' page says", () => {
+  const bench = PAGES.find(({ path }) => path === "scripts/bench/README.md");
+  const measured = new Set(
+    [...bench?.text.matchAll(/([\d.]+) ([MK]B)\b/g) ?? []]
+      .map(([, figure, unit]) => `${Math.round(Number(figure))} ${unit}`),
+  );
+  const said = PAGES.filter((page) => page !== bench).flatMap(({ text }) => [
+    ...text.matchAll(
+      /(\d+)\s+(MB)\s+for\s+(?:a\s+cluster\s+of\s+)?[\d,]+\d{3}/g,
+    ),
+    ...text.matchAll(/(\d+) to \d+ (KB)\s+for\s+each\s+listener/g),
+    ...text.matchAll(/\d+ to (\d+) (KB)\s+for\s+each\s+listener/g),
+  ]).map(([, figure, unit]) => `${figure} ${unit}`);
+  assert(said.length > 6, said.join());
+  assertEquals(said.filter((figure) => !measured.has(figure)), []);
+});
+
 Deno.test("pages: the front door is read in five minutes", () => {
   const prose = FRONT === undefined ? "" : proseOf(FRONT);
   const words = prose.replace(/^\|.*$/gm, "").match(/\S+/g) ?? [];

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { BUNDLE, LICENSES } from "../../scripts/bundle.ts";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { get } from "../util/client.ts";
@@ -253,6 +253,9 @@ export class Workbench implements AsyncDisposable {
     await Deno.writeTextFile(`${this.folder}/asked`, "");
     if (!/^(enable --now|restart) lainlet$/m.test(asked)) return;
     const root = await this.#debian();
+    // What the package explains in it has stayed there.
+    const defaults = await Deno.readTextFile(root.file("etc/default/lainlet"));
+    assertMatch(defaults, /^# Flags\. /m);
     const unit = await Deno.readTextFile(
       root.file("usr/lib/systemd/system/lainlet.service"),
     );

@@ -1,8 +1,15 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { followCluster } from "../../lib/watcher/cluster.ts";
 import { content } from "../../scripts/demo/cluster.ts";
 import { story } from "../../scripts/demo/story.ts";
+import {
+  type Command,
+  commandsOf,
+  patternOf,
+  readPages,
+} from "../pages/pages.ts";
+import { TestLainlet } from "../util/lainlet.ts";
 import { eventually } from "../util/process.ts";
 
 /** What there is to see in the store at a moment. */
@@ -99,3 +106,61 @@ Deno.test("the demo: each trouble comes and goes, and sometimes all is well", as
   }
   assert(calm > 40, `${calm} moments`);
 });
+
+/** Pages that show what the demo answers. */
+const PAGES = ["README.md", "lib/http/README.md"];
+
+/** Where a page asks the demo. */
+const DEMO = "http://127.0.0.1:9001";
+
+/** How often the pages are tried. */
+const TRIES = 40;
+
+/** So many things happen before anything is told of again. */
+const EVENTS = 200;
+
+Deno.test("the demo: what pages show of it holds whenever it is tried", async () => {
+  const commands = (await readPages())
+    .filter(({ path }) => PAGES.includes(path))
+    .flatMap(({ blocks }) => blocks.flatMap(commandsOf))
+    .filter(({ text }) => text.includes(DEMO));
+  assert(commands.length > PAGES.length);
+  const store = new MemoryStore(content());
+  await using lainlet = await new TestLainlet(store).ready();
+  const events = story();
+  /** Lets the next thing happen. */
+  const go = () => store.commit(events.next().value.changes);
+  for (let i = 0; i < TRIES; i++) {
+    for (const command of commands) await shows(lainlet.url, command, go);
+    go();
+  }
+});
+
+/** Sends the request of a command, and reads until its output is there, while things happen. */
+async function shows(
+  url: string,
+  command: Command,
+  go: () => void,
+): Promise<void> {
+  const aborted = new AbortController();
+  const [, path = ""] = /'http:\/\/[^/]+(.*)'/.exec(command.text) ?? [];
+  const { body } = await fetch(url + path);
+  const pattern = patternOf(command);
+  let printed = "";
+  const ended = body?.pipeThrough(new TextDecoderStream()).pipeTo(
+    new WritableStream({
+      write(text) {
+        printed += text;
+      },
+    }),
+    { signal: aborted.signal },
+  ).catch(() => {});
+  for (let i = 0; i < EVENTS && !pattern.test(printed); i++) {
+    // Meanwhile what is on its way arrives.
+    await fetch(`${url}/healthz`).then((response) => response.text());
+    if (i > 5) go();
+  }
+  aborted.abort();
+  await ended;
+  assertMatch(printed, pattern);
+}
