@@ -139,7 +139,7 @@ class SubtreeFollower<T> {
     if (event.type === "snapshot") await this.#applySnapshot(event);
     else if (event.type === "batch") this.#applyBatch(event);
     else if (event.type === "progress") this.#applyProgress(event.revision);
-    else return this.watcher.heldBack !== undefined || this.#verify(event);
+    else return this.#verify(event);
     return true;
   }
 
@@ -274,7 +274,7 @@ class SubtreeFollower<T> {
     }
   }
 
-  /** Whether the watcher agrees with an inventory; logs and counts the keys that differ. */
+  /** Whether what was read last agrees with an inventory; logs and counts the keys that differ. */
   #verify(inventory: Inventory): boolean {
     const keys = this.#differingKeys(inventory);
     if (keys.length === 0) return true;
@@ -288,10 +288,14 @@ class SubtreeFollower<T> {
     return false;
   }
 
-  /** The full keys that the watcher does not hold as the store does. */
+  /** The full keys that were not read as the store holds them. */
   #differingKeys({ keys, unsettled }: Inventory): string[] {
     const { watcher } = this;
     const { prefix } = this.#subtree;
+    // What is held back is empty; the watcher's state is an older one.
+    if (watcher.heldBack !== undefined) {
+      return [...new Set(keys.keys()).difference(unsettled)];
+    }
     const differing = new Set<string>();
     for (const [fullKey, revision] of keys) {
       const key = this.#keyOf(fullKey);

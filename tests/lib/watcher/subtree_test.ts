@@ -264,6 +264,34 @@ Deno.test("subtree: a second snapshot removes the keys that it does not have", a
   });
 });
 
+Deno.test("subtree: a key that an inventory has while the store counts as empty is read", async () => {
+  const { store, writer } = scripted();
+  const { store: next, writer: nextWriter } = scripted();
+  const stores = [store, next];
+  const abort = new AbortController();
+  const watcher = followSubtree(
+    { ...store, watch: (...args) => (stores.shift() ?? next).watch(...args) },
+    nodes,
+    new EmptyStoreGuard(1),
+    new Effects(),
+    abort.signal,
+  );
+  const keys = new Map([["/lain/nodes/nodes/a:1:22", 3]]);
+  const common = { type: "inventory", revision: 3, keys } as const;
+  writer.write({ type: "snapshot", revision: 1, pages: [] });
+  // Its change may be on its way.
+  await writer.write({ ...common, unsettled: new Set(keys.keys()) });
+  assertEquals([stores.length, watcher.isSynced], [1, false]);
+  writer.write({ ...common, unsettled: new Set() }).catch(() => {});
+  const pages = [[node("a", "{}", 3)]];
+  await nextWriter.write({ type: "snapshot", revision: 3, pages });
+  await watcher.synced;
+  assertEquals([watcher.size, watcher.heldBack], [1, undefined]);
+  assertEquals(watcher.differences, 1);
+  abort.abort();
+  await nextWriter.close();
+});
+
 Deno.test("subtree: a snapshot is applied in one step after its last page, and not at all when a page fails", async () => {
   const { store, writer } = scripted();
   const page = Promise.withResolvers<readonly Entry[]>();
