@@ -21,7 +21,7 @@ const { version } = config;
 const MAINTAINER = "LAIN <lain@lain.example>";
 const DATE = new Date().toISOString().slice(0, 10);
 
-/** What the tarball has to read, at the places that these pages know each other by. */
+/** The pages of both packages, at the places that they link each other by. */
 const PAGES = [
   "CHANGELOG.md",
   "CONTRIBUTING.md",
@@ -31,12 +31,18 @@ const PAGES = [
   "lib/client/README.md",
   "lib/client/RECIPES.md",
   "lib/grpc/README.md",
+  "lib/http/README.md",
   "lib/store/README.md",
-  "lib/ui/docs/architecture.svg",
   "scripts/bench/README.md",
   "scripts/package/README.md",
   "tests/simulation/README.md",
 ];
+
+/** The folder of their pictures. */
+const PICTURES = "lib/ui/docs";
+
+/** Files for Prometheus and Grafana. */
+const MONITORING = ["alerts.yml", "grafana.json"];
 
 /** Debian's names for the machines that Deno runs on. */
 const ARCHITECTURES = { x86_64: "amd64", aarch64: "arm64" } as const;
@@ -102,6 +108,25 @@ function own(name: string): string {
   return Deno.readTextFileSync(new URL(name, import.meta.url));
 }
 
+/** The pages and their pictures, in a folder. */
+function pages(folder: string): Tree {
+  const root = new URL("../", import.meta.url);
+  const pictures = [...Deno.readDirSync(new URL(PICTURES, root))]
+    .map(({ name }) => `${PICTURES}/${name}`);
+  return Object.fromEntries([...PAGES, ...pictures].map((path) => [
+    `${folder}${path}`,
+    [Deno.readFileSync(new URL(path, root)), 0o644],
+  ]));
+}
+
+/** {@linkcode MONITORING}, in a folder. */
+function monitoring(folder: string): Tree {
+  return Object.fromEntries(MONITORING.map((name) => [
+    `${folder}${name}`,
+    [own(`package/monitoring/${name}`), 0o644],
+  ]));
+}
+
 /** @see https://www.debian.org/doc/debian-policy/ */
 async function makeDeb(folder: string): Promise<void> {
   const { arch } = Deno.build;
@@ -117,6 +142,7 @@ async function makeDeb(folder: string): Promise<void> {
       completionScript("bash"),
       0o644,
     ],
+    ...pages("usr/share/doc/lainlet/"),
     "usr/share/doc/lainlet/changelog.Debian.gz": [
       packed(changelog()),
       0o644,
@@ -133,6 +159,7 @@ async function makeDeb(folder: string): Promise<void> {
       completionScript("fish"),
       0o644,
     ],
+    ...monitoring("usr/share/lainlet/monitoring/"),
     "usr/share/man/man8/lainlet.8.gz": [
       packed(manPage(MANUAL, version, DATE)),
       0o644,
@@ -207,9 +234,7 @@ function sums(files: Tree): string {
 async function makeTarball(folder: string): Promise<void> {
   const name = `lainlet-${version}`;
   await write(`${folder}/${name}`, {
-    ...Object.fromEntries(
-      PAGES.map((path) => [path, [own(`../${path}`), 0o644] as const]),
-    ),
+    ...pages(""),
     LICENSE: [own("../LICENSE"), 0o644],
     [LICENSES]: [licenses, 0o644],
     lainlet: [program, 0o755],
@@ -219,8 +244,7 @@ async function makeTarball(folder: string): Promise<void> {
     "completions/lainlet.bash": [completionScript("bash"), 0o644],
     "completions/lainlet.fish": [completionScript("fish"), 0o644],
     "completions/_lainlet": [completionScript("zsh"), 0o644],
-    "monitoring/alerts.yml": [own("package/monitoring/alerts.yml"), 0o644],
-    "monitoring/grafana.json": [own("package/monitoring/grafana.json"), 0o644],
+    ...monitoring("monitoring/"),
   });
   const tarball =
     `${output}/${name}-${Deno.build.os}-${Deno.build.arch}.tar.gz`;

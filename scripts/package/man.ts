@@ -1,4 +1,35 @@
+import { CLIENT_FLAGS } from "../../lib/cli/commands.ts";
+import { FLAG_SECTIONS } from "../../lib/cli/flags.ts";
 import type { Manual } from "../../lib/cli/help.ts";
+
+/** Environment variables that are read: those that stand for flags, and others. */
+const VARIABLES: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    [...CLIENT_FLAGS, ...Object.values(FLAG_SECTIONS).flat()]
+      .flatMap(({ env, name }) =>
+        env === undefined ? [] : [[env, `Used when --${name} is not given.`]]
+      ),
+  ),
+  NO_COLOR: "Commands print no colors when it is set.",
+  NOTIFY_SOCKET:
+    "Set by systemd: the socket to which lainlet reports that it is ready.",
+  WATCHDOG_PID: "Set by systemd: the process that it watches.",
+  WATCHDOG_USEC:
+    "Set by systemd: it restarts a lainlet that is silent for this long.",
+};
+
+/** Files that lainlet reads or writes, and those that come with it. */
+const FILES: Readonly<Record<string, string>> = {
+  "/etc/default/lainlet": "Environment and flags of lainlet.service.",
+  "/usr/lib/systemd/system/lainlet.service": "The systemd service.",
+  "/var/lib/lainlet/state":
+    "The last known state, which lainlet serves after a start until it has read the store. It contains secrets.",
+  "/run/systemd/notify": "The socket of systemd.",
+  "/usr/share/doc/lainlet":
+    "Pages: README.md, recipes for other programs in lib/client/RECIPES.md, and the runbook in scripts/package/README.md.",
+  "/usr/share/lainlet/monitoring":
+    "Alert rules for Prometheus and a dashboard for Grafana.",
+};
 
 /**
  * The manual page, in roff.
@@ -41,9 +72,10 @@ export function manPage(
       ...lines.map(escaped),
       ".fi",
     ]),
+    ".SH ENVIRONMENT",
+    ...list("B", VARIABLES),
     ".SH FILES",
-    ".I /etc/default/lainlet",
-    "has the flags and the environment of lainlet.service.",
+    ...list("I", FILES),
     ".SH EXIT STATUS",
     ...lines(
       "0 after SIGTERM or SIGINT; 1 when it cannot continue, or a client's " +
@@ -51,6 +83,18 @@ export function manPage(
     ),
     "",
   ].join("\n");
+}
+
+/** Terms with their descriptions. @param font of the terms, B or I */
+function list(
+  font: string,
+  items: Readonly<Record<string, string>>,
+): string[] {
+  return Object.entries(items).flatMap(([term, text]) => [
+    ".TP",
+    `.${font} ${escaped(term)}`,
+    ...lines(text),
+  ]);
 }
 
 /** A paragraph; mandoc warns of a sentence that ends within a line. */

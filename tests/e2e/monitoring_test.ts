@@ -133,8 +133,8 @@ Deno.test("monitoring: a Prometheus with two clusters can ask what the alerts an
         if (type === "stat") assertEquals(samples.length, 1, title);
       }
     }
-    assertEquals(shown.get("Which do not answer"), ["east"]);
-    assertEquals(shown.get("The most memory"), ["west"]);
+    assertEquals(shown.get("Unreachable lainlets"), ["east"]);
+    assertEquals(shown.get("Most memory"), ["west"]);
     return true;
   });
 
@@ -150,7 +150,10 @@ Deno.test("monitoring: a Prometheus with two clusters can ask what the alerts an
   const pages = new Map((await readPages()).map((page) => [page.path, page]));
   for (const { annotations, health, lastError, name } of rules) {
     assertEquals(health, "ok", `${name}: ${lastError}`);
-    const [path = "", anchor = ""] = annotations.runbook?.split("#") ?? [];
+    const [, path = "", anchor = ""] =
+      /^\/usr\/share\/doc\/lainlet\/(.+)#(.+)$/.exec(
+        annotations.runbook ?? "",
+      ) ?? [];
     const page = pages.get(path);
     assert(page !== undefined && anchorsOf(page).has(anchor), name);
     assert(page.text.includes(`\`${name}\``), `${path} names no ${name}`);

@@ -8,6 +8,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
 import { HELP, MANUAL } from "../../lib/cli/help.ts";
 import { manPage } from "../../scripts/package/man.ts";
+import { anchorsOf, linksOf, readPages, ROOT } from "../pages/pages.ts";
 import { get } from "../util/client.ts";
 import {
   DebianRoot,
@@ -36,6 +37,49 @@ Deno.test("package: the .deb is installed, started as the unit would, asked and 
       assertMatch(status, /Status: install ok installed/);
       assertEquals(await root.dpkg("--verify", "lainlet"), "");
       assertEquals((await Deno.stat(file("usr/bin/lainlet"))).mode, 0o100755);
+    });
+
+    await t.step(
+      "its pages have no dead links, and alerts name a place in one",
+      async () => {
+        const listed = await root.dpkg("--listfiles", "lainlet");
+        await checkLinks(listed, "/usr/share/doc/lainlet/");
+        const alerts = await Deno.readTextFile(
+          file("usr/share/lainlet/monitoring/alerts.yml"),
+        );
+        const places = [...alerts.matchAll(/runbook: (.+)#(.+)/g)];
+        assertEquals(places.length, alerts.match(/- alert: /g)?.length);
+        for (const [, path = "", anchor = ""] of places) {
+          const text = await Deno.readTextFile(file(path.slice(1)));
+          const page = { path, text, blocks: [] };
+          assert(anchorsOf(page).has(anchor), anchor);
+        }
+        JSON.parse(
+          await Deno.readTextFile(
+            file("usr/share/lainlet/monitoring/grafana.json"),
+          ),
+        );
+      },
+    );
+
+    await t.step("the manual page names what it installs", async () => {
+      const listed = await root.dpkg("--listfiles", "lainlet");
+      const page = manPage(MANUAL, version, "2026-11-23").replaceAll(
+        "\\-",
+        "-",
+      );
+      for (const path of listed.split("\n")) {
+        const { isFile } = await Deno.stat(file(path.slice(1)));
+        const isFound = /^\/usr\/(bin|share\/(bash|fish|man|zsh))/.test(path);
+        if (!isFile || isFound) continue;
+        const names = path.split("/").map((_, i, all) =>
+          all.slice(0, i).join("/")
+        );
+        assert(
+          [...names, path].some((name) => page.includes(`.I ${name}\n`)),
+          path,
+        );
+      }
     });
 
     await t.step("it is started as the unit would, and asked", async () => {
@@ -230,11 +274,28 @@ Deno.test("package: the .deb is installed, started as the unit would, asked and 
           "completions/_lainlet",
         ]
       ) assert(list.includes(`lainlet-${version}/${name}\n`), name);
+      await checkLinks(list, `lainlet-${version}/`);
     });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+/** Checks that pages link to what is there: pages of a list of files, below a folder. */
+async function checkLinks(listed: string, folder: string): Promise<void> {
+  const files = new Set(listed.split("\n"));
+  const pages = (await readPages())
+    .filter(({ path }) => files.has(folder + path));
+  assert(pages.some(({ path }) => path === "scripts/package/README.md"));
+  for (const page of pages) {
+    for (const to of linksOf(page)) {
+      const { pathname, protocol } = new URL(to, new URL(page.path, ROOT));
+      if (protocol !== "file:") continue;
+      const path = pathname.slice(ROOT.pathname.length);
+      assert(files.has(folder + path), `${page.path} links to ${to}`);
+    }
+  }
+}
 
 Deno.test("package: systemd takes the unit", async () => {
   assertMatch(await verifyUnit(), NEWER_SETTINGS);
@@ -277,6 +338,16 @@ Deno.test("package: the manual page says all that the help text says, in good ro
     for (const part of line.trim().split(/ {2,}/)) {
       assert(said.includes(part.replace(/:$/, "")), part);
     }
+  }
+});
+
+Deno.test("package: the manual page names each variable that is read", () => {
+  const page = manPage(MANUAL, version, "2026-11-23");
+  const [, names = ""] = /--allow-env=(\S+)/.exec(config.tasks.start.command) ??
+    [];
+  const [, section = ""] = /^\.SH ENVIRONMENT\n([^]+?)^\.SH /m.exec(page) ?? [];
+  for (const name of names.split(",")) {
+    assert(section.includes(`.B ${name}\n`), name);
   }
 });
 
