@@ -80,6 +80,8 @@ export interface GroupSpec extends Condition {
   readonly cpu?: number;
   /** What a container may use, in bytes. */
   readonly memory?: number;
+  /** More of its environment, as `NAME=value`. */
+  readonly env?: readonly string[];
   /** Services that its pods use. */
   readonly services?: readonly string[];
   readonly instances: readonly InstanceSpec[];
@@ -107,7 +109,7 @@ function conditionFields(
 /** The value of a pod group. */
 export function groupValue(spec: GroupSpec): string {
   const { app, proc, version = "1", port = 8080, annotation = {} } = spec;
-  const { cpu = 1, memory = 268435456, services = [] } = spec;
+  const { cpu = 1, env = [], memory = 268435456, services = [] } = spec;
   const imageOf = (version: string) =>
     `registry.lain.local/${app}:release-${version}`;
   const name = `${app}.${proc}`;
@@ -127,6 +129,7 @@ export function groupValue(spec: GroupSpec): string {
             `LAIN_APPNAME=${app}`,
             `LAIN_PROCNAME=${procName}`,
             `LAIN_APP_RELEASE_VERSION=${version}`,
+            ...env,
           ],
           Expose: port,
           Image: imageOf(version),

@@ -109,6 +109,18 @@ export function addressText(ip: string, port = 0): string {
   return ip === "" || port === 0 ? ip : `${ip}:${port}`;
 }
 
+/** Characters that no shell interprets. */
+const PLAIN_WORD = /^[\w%+,./:@][\w%+,./:=@-]*$/;
+
+/** A command line of words: each arrives as it is, whatever it holds. */
+export function shellCommand(words: readonly string[]): string {
+  return words.map((word) =>
+    PLAIN_WORD.test(word) || /^--?[\w-]+$/.test(word)
+      ? word
+      : `'${word.replaceAll("'", `'\\''`)}'`
+  ).join(" ");
+}
+
 /** A pod's name, as the API and the command line write it. */
 export function podName(
   { group, instance }: { readonly group: string; readonly instance: number },

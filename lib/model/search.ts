@@ -174,9 +174,7 @@ function statusIn({ status, text }: Summary) {
   return { status, statusText: text };
 }
 
-/** The page of a pod's first container, or of its app. */
-export function podLink({ app, containers: [first] }: Pod): Link {
-  return {
-    path: first ? ["container", first.node, first.id] : ["app", app],
-  };
+/** The page of a pod, wherever it runs. */
+export function podLink({ app, group, instance }: Pod): Link {
+  return { path: ["pod", app, group, String(instance)] };
 }

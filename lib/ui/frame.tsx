@@ -6,7 +6,7 @@
  * @module
  */
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { SEARCH } from "./keys.ts";
+import { KEYS_DIALOG, SEARCH, showKeys, VIEW_KEYS } from "./keys.ts";
 import { clock, duration } from "../model/format.ts";
 import type { Model } from "../model/mod.ts";
 import { href, type Route, setQuery } from "./route.ts";
@@ -33,6 +33,7 @@ const LISTS: Readonly<Record<string, string>> = {
   app: "apps",
   container: "pods",
   node: "nodes",
+  pod: "pods",
 };
 
 /** Whether a tab is the current view, or lists it. */
@@ -54,11 +55,6 @@ export function Frame({ model, route, state }: FrameProps) {
   const domain = model && domainOf(model);
   const [first = ""] = route.path;
   useTitle(state, [...route.path, host, domain ?? ""]);
-  useLayoutEffect(() => {
-    // Without room for all tabs the current one is scrolled into view.
-    const link = top.current?.querySelector<HTMLElement>("[aria-current]");
-    link?.parentElement?.scrollTo({ left: link.offsetLeft - link.offsetWidth });
-  }, [first]);
   return (
     <div class="top" ref={top}>
       <header>
@@ -85,10 +81,65 @@ export function Frame({ model, route, state }: FrameProps) {
           value={first === "search" ? route.query : ""}
           onInput={(event) => setQuery(["search"], event.currentTarget.value)}
         />
+        <button
+          type="button"
+          class="help"
+          aria-label="Keys"
+          aria-keyshortcuts="?"
+          onClick={showKeys}
+        >
+          ?
+        </button>
         <p class={`status ${state.kind}`} role="status">{state.text}</p>
       </header>
+      <KeysDialog />
       {isOutdated(state) && <Banner host={host} state={state} />}
     </div>
+  );
+}
+
+/** What the keys do. */
+const KEYS = [
+  ["/", "search"],
+  ["j k", "go to the next or the previous row"],
+  ["Enter", "open it"],
+  [".", "copy the address, or what else can be copied, of the row or the page"],
+  ["?", "show this"],
+  ["Esc", "close this; leave the search"],
+] as const;
+
+/** Opened by a key or by the header's button. */
+function KeysDialog() {
+  return (
+    <dialog id={KEYS_DIALOG} aria-labelledby="keys-title">
+      <h2 id="keys-title">Keys</h2>
+      <dl>
+        {TABS.map(([name, path]) => (
+          <div key={name}>
+            <dt>
+              <kbd>g</kbd> <kbd>{VIEW_KEYS[path[0] ?? ""]}</kbd>
+            </dt>
+            <dd>{name}</dd>
+          </div>
+        ))}
+        {KEYS.map(([keys, text]) => (
+          <div key={keys}>
+            <dt>
+              {keys.split(" ").map((key) => (
+                <>
+                  <kbd>{key}</kbd>
+                  {" "}
+                </>
+              ))}
+            </dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
+      </dl>
+      <form method="dialog">
+        <button type="submit">Close</button>
+      </form>
+    </dialog>
   );
 }
 

@@ -29,7 +29,8 @@ import { ClusterView } from "./views/cluster.tsx";
 import { ConfigView } from "./views/config.tsx";
 import { LainletView } from "./views/lainlet.tsx";
 import { NodesView, NodeView } from "./views/nodes.tsx";
-import { ContainerView, PodsView } from "./views/pods.tsx";
+import { findContainer, findPod, PodView } from "./views/pod.tsx";
+import { PodsView } from "./views/pods.tsx";
 import { SearchView } from "./views/search.tsx";
 import "./print.css";
 
@@ -103,7 +104,11 @@ interface ViewProps {
 }
 
 function View({ model, route, state }: ViewProps) {
-  const { path: [view = "", name = "", id = ""], params, query } = route;
+  const {
+    path: [view = "", name = "", id = "", instance = ""],
+    params,
+    query,
+  } = route;
   switch (view) {
     case "":
       return <ClusterView model={model} state={state} params={params} />;
@@ -117,7 +122,7 @@ function View({ model, route, state }: ViewProps) {
       const app = model.apps.get(name);
       return app
         ? <AppView model={model} app={app} />
-        : <Removed view="app" name={name} />;
+        : <Removed view="app" name={name} app={name} />;
     }
     case "node": {
       const node = model.nodes.get(name);
@@ -125,13 +130,17 @@ function View({ model, route, state }: ViewProps) {
         ? <NodeView model={model} node={node} />
         : <Removed view="node" name={name} />;
     }
+    case "pod": {
+      const found = findPod(model, name, id, instance);
+      return found
+        ? <PodView model={model} {...found} />
+        : <Removed view="pod" name={`${id}/${instance}`} app={name} />;
+    }
     case "container": {
-      const pod = model.nodes.get(name)?.pods
-        .find(({ containers }) => containers.some((one) => one.id === id));
-      const container = pod?.containers.find((one) => one.id === id);
-      return pod && container
-        ? <ContainerView pod={pod} container={container} />
-        : <Removed view="container" name={name} id={id} />;
+      const found = findContainer(model, name, id);
+      return found
+        ? <PodView model={model} {...found} />
+        : <Removed view="container" name={id} />;
     }
     case "changes":
       return <ChangesView model={model} params={params} />;

@@ -16,6 +16,7 @@ import {
   type Reservation,
   reservedText,
   type Resource,
+  shellCommand,
   shortVersion,
   timestamp,
 } from "../model/format.ts";
@@ -50,9 +51,99 @@ export function PodLink({ pod }: { pod: Pod }) {
   return <a href={href(podLink(pod).path)}>{podName(pod)}</a>;
 }
 
+/** An address, which can be copied. */
 export function Address({ ip, port }: { ip: string; port?: number }) {
   if (ip === "") return <span class="bad">no address</span>;
-  return <span class="mono line">{addressText(ip, port)}</span>;
+  return <Copyable text={addressText(ip, port)} isWhole />;
+}
+
+/** A text to be used elsewhere. @param isWhole it is not broken into lines */
+export function Copyable(
+  { isWhole, text }: { text: string; isWhole?: boolean },
+) {
+  return (
+    <span class="copyable">
+      <span class={isWhole ? "mono line" : "mono"}>{text}</span>
+      <CopyButton text={text} />
+    </span>
+  );
+}
+
+/** How long a button says that it has copied, in ms. */
+const COPIED = 1_500;
+
+/** Copies a text to the clipboard. */
+export function CopyButton({ text }: { text: string }) {
+  const [isCopied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!isCopied) return;
+    const timer = setTimeout(() => setCopied(false), COPIED);
+    return () => clearTimeout(timer);
+  }, [isCopied]);
+  const label = `${isCopied ? "Copied" : "Copy"} ${text}`;
+  return (
+    <button
+      type="button"
+      class={isCopied ? "copy copied" : "copy"}
+      aria-label={label}
+      title={label}
+      onClick={async () => setCopied(await copy(text))}
+    />
+  );
+}
+
+/** Copies a text. @returns whether the browser did */
+async function copy(text: string): Promise<boolean> {
+  // Without TLS a browser has a clipboard only for localhost.
+  if (navigator.clipboard === undefined) return copyBySelection(text);
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyBySelection(text);
+  }
+}
+
+function copyBySelection(text: string): boolean {
+  const { activeElement } = document;
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.className = "unseen";
+  document.body.append(field);
+  field.select();
+  const isCopied = document.execCommand("copy");
+  field.remove();
+  if (activeElement instanceof HTMLElement) {
+    activeElement.focus({ preventScroll: true });
+  }
+  return isCopied;
+}
+
+/** A command for a shell, which can be copied. */
+export function Command({ words }: { words: readonly string[] }) {
+  return (
+    <p class="command">
+      <Copyable text={shellCommand(words)} />
+    </p>
+  );
+}
+
+/** A value that is shown by a click. @param name of what it is the value */
+export function Secret({ name, value }: { name: string; value: string }) {
+  const [isShown, show] = useState(false);
+  return (
+    <>
+      <button
+        type="button"
+        class="small"
+        aria-label={`${isShown ? "Hide" : "Show"} ${name}`}
+        onClick={() => show(!isShown)}
+      >
+        {isShown ? "Hide" : "Show"}
+      </button>{" "}
+      {isShown ? <Value value={value} /> : <span class="dim">masked</span>}
+    </>
+  );
 }
 
 /** A version in its short form; the whole of it is its title. */
@@ -102,6 +193,27 @@ export function ReservationBar(
 /** Stands for what a view has asked for; until it comes, a restored position is held. */
 export function Loading() {
   return <p class="dim" aria-busy="true">Loading …</p>;
+}
+
+/** A number to be seen first, and what it counts. */
+export interface Figure {
+  readonly value: ComponentChildren;
+  readonly name: string;
+  /** It asks for attention. */
+  readonly isBad?: boolean;
+}
+
+/** The numbers that matter most. */
+export function Figures({ figures }: { figures: readonly Figure[] }) {
+  return (
+    <ul class="figures">
+      {figures.map(({ isBad, name, value }) => (
+        <li key={name} class={isBad ? "bad" : undefined}>
+          <strong>{value}</strong> {name}
+        </li>
+      ))}
+    </ul>
+  );
 }
 
 /** Names and values. */

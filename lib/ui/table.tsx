@@ -28,11 +28,13 @@ export interface Column<T> {
   readonly order?: (item: T) => number | string;
   /** What is shown; absent: its text. */
   readonly show?: (item: T) => ComponentChildren;
-  /** Its share of the table's width; absent: 1. */
-  readonly width?: number;
+  /** A length, or a share of the table's width; absent: it shares the rest. */
+  readonly width?: string;
   readonly isNumber?: boolean;
-  /** Without room it is left out. */
+  /** On a phone it is left out. */
   readonly isMinor?: boolean;
+  /** It is left out where there is not much room. */
+  readonly isWide?: boolean;
   /** On a phone it stands on the line of the first column. */
   readonly isBeside?: boolean;
 }
@@ -104,6 +106,7 @@ export function Table<T extends object>(props: TableProps<T>) {
             filter{" "}
             <input
               type="search"
+              placeholder=" "
               value={q}
               aria-label={`Filter ${label}`}
               onInput={({ currentTarget: { value } }) =>
@@ -121,11 +124,11 @@ export function Table<T extends object>(props: TableProps<T>) {
       )}
       <table role="table" aria-label={label} aria-rowcount={shown.length + 1}>
         <colgroup>
-          {columns.map(({ isMinor, name, width = 1 }) => (
+          {columns.map((column) => (
             <col
-              key={name}
-              class={isMinor ? "minor" : undefined}
-              style={{ width: `${width}%` }}
+              key={column.name}
+              class={classOf(column)}
+              style={{ width: column.width }}
             />
           ))}
         </colgroup>
@@ -208,12 +211,13 @@ function Head<T>({ column, onSort, sort }: {
 
 /** How a column's cells look. */
 function classOf<T>(
-  { isBeside, isMinor, isNumber }: Column<T>,
+  { isBeside, isMinor, isNumber, isWide }: Column<T>,
 ): string | undefined {
   const names = [
     isBeside && "beside",
     isMinor && "minor",
     isNumber && "number",
+    isWide && "wide",
   ].filter(Boolean);
   return names.length > 0 ? names.join(" ") : undefined;
 }
@@ -256,7 +260,7 @@ class Row<T> extends Component<RowProps<T>> {
               key={name}
               role="cell"
               class={classOf(column)}
-              title={text(item)}
+              title={column.isNumber ? undefined : text(item) || undefined}
             >
               {show ? show(item) : text(item)}
             </td>
@@ -267,7 +271,8 @@ class Row<T> extends Component<RowProps<T>> {
   }
 
   #read(): string[] {
-    return this.props.columns.map(({ text }) => text(this.props.item));
+    const { columns, item } = this.props;
+    return columns.map(({ order, text }) => `${text(item)} ${order?.(item)}`);
   }
 
   #highlight(isChanged: (i: number) => boolean): void {

@@ -20,27 +20,26 @@ import { keyOf, PODS } from "./pods.tsx";
 const COLUMNS: readonly Column<App>[] = [
   {
     name: "app",
-    width: 30,
+    width: "26%",
     text: ({ name }) => name,
     show: ({ name }) => <AppLink name={name} />,
   },
   {
     name: "state",
-    width: 26,
     text: (app) => appSummary(app).text,
     order: worstSeverityRank,
     show: (app) => <Mark {...appSummary(app)} />,
   },
   {
     name: "pods OK",
-    width: 10,
+    width: "6rem",
     text: ({ groups }) => readyText(podCounts(groups)),
     order: ({ pods }) => pods.length,
     isNumber: true,
   },
   {
     name: "groups",
-    width: 10,
+    width: "5.5rem",
     text: ({ groups }) => String(groups.length),
     order: ({ groups }) => groups.length,
     isNumber: true,
@@ -48,7 +47,7 @@ const COLUMNS: readonly Column<App>[] = [
   },
   {
     name: "restarts",
-    width: 10,
+    width: "5.5rem",
     text: ({ pods }) => String(restartsOf(pods)),
     order: ({ pods }) => restartsOf(pods),
     isNumber: true,
@@ -56,7 +55,8 @@ const COLUMNS: readonly Column<App>[] = [
   },
   {
     name: "version",
-    width: 20,
+    width: "20%",
+    isWide: true,
     text: ({ versions }) => versions.join(", "),
     show: ({ versions }) => <Version version={versions.join(", ")} />,
     isMinor: true,

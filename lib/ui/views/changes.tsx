@@ -16,11 +16,14 @@ import {
   type RichText,
 } from "../../model/changes.ts";
 import { clockOrTimestamp, plural, timestamp } from "../../model/format.ts";
-import type { Model, Node, Params } from "../../model/mod.ts";
+import { withoutSecrets } from "../../model/environment.ts";
+import type { Model, Node, Params, Pod } from "../../model/mod.ts";
+import { movesOf } from "../../model/moves.ts";
 import { matcher } from "../../model/search.ts";
 import { useView } from "../live.ts";
 import { Age, Diff, highlight, Loading } from "../parts.tsx";
 import { href, setQuery, useEntryParams } from "../route.ts";
+import { Moves } from "./moves.tsx";
 
 /** Entries by number, as `/v2/changes` has them; numbers count up. */
 type Entries = Readonly<Record<string, RecordedChange>>;
@@ -245,8 +248,11 @@ function EntryDiff({ changes }: { changes: readonly FieldChange[] }) {
         const field = path.map((step) =>
           typeof step === "number" ? `[${step}]` : `.${step}`
         ).join("").replace(/^\./, "");
+        const isEnvironment = path.includes("Env");
         return diff(before, after).map((one) => ({
           ...one,
+          before: withoutSecrets(one.before, isEnvironment),
+          after: withoutSecrets(one.after, isEnvironment),
           path: [field, one.path].filter((text) => text !== "").join(" "),
         }));
       }),
@@ -274,7 +280,32 @@ export function RecentChangesOfApp(
   );
 }
 
-/** The changes of a node, and of the groups that run there, in the last hour. */
+/** The changes of a pod, and of what it has in common with its group, in the last day. @param index of it in its group */
+export function RecentChangesOfPod(
+  { index, model, pod }: { index: number; model: Model; pod: Pod },
+) {
+  const { app, group } = pod;
+  const { data } = useView("changes", { app, since: RECENT });
+  const changes = useMemo(
+    () =>
+      describedChanges(data).filter(({ entry: { diff, kind, name } }) =>
+        kind === "group" && name === `${app}/${group}` &&
+        diff.some(({ path: [list, at] }) =>
+          list !== "PodInfos" || at === undefined || at === index
+        )
+      ),
+    [data, app, group, index],
+  );
+  return (
+    <RecentChanges
+      changes={data && changes}
+      model={model}
+      all={{ app, since: RECENT }}
+    />
+  );
+}
+
+/** The changes of a node, and of the groups that run there, in the last hour: first which pods came and left. */
 export function RecentChangesOfNode(
   { model, node }: { model: Model; node: Node },
 ) {
@@ -290,12 +321,21 @@ export function RecentChangesOfNode(
       )
     );
   }, [data, groups]);
+  const moves = useMemo(
+    () =>
+      describedChanges(data).flatMap(({ entry }) => movesOf(entry))
+        .filter(({ from, to }) => from === node.name || to === node.name),
+    [data, node.name],
+  );
   return (
-    <RecentChanges
-      changes={data && changes}
-      model={model}
-      all={{ since: "1h" }}
-    />
+    <>
+      <Moves moves={data && moves} node={node.name} />
+      <RecentChanges
+        changes={data && changes}
+        model={model}
+        all={{ since: "1h" }}
+      />
+    </>
   );
 }
 

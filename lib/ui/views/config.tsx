@@ -1,7 +1,6 @@
-import { useState } from "preact/hooks";
 import { isSecret } from "../../access/rights.ts";
 import type { Model, Params } from "../../model/mod.ts";
-import { Value } from "../parts.tsx";
+import { Secret, Value } from "../parts.tsx";
 import { setQuery } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
 
@@ -10,13 +9,12 @@ type Setting = Model["config"][number];
 const COLUMNS: readonly Column<Setting>[] = [
   {
     name: "name",
-    width: 35,
+    width: "30%",
     text: ([name]) => name,
     show: ([name]) => <span class="mono">{name}</span>,
   },
   {
     name: "value",
-    width: 65,
     text: ([name, value]) => isSecret(name) ? "masked" : value,
     show: ([name, value]) =>
       isSecret(name)
@@ -42,22 +40,6 @@ export function ConfigView(
         isTall
         empty="No settings."
       />
-    </>
-  );
-}
-
-function Secret({ name, value }: { name: string; value: string }) {
-  const [isShown, show] = useState(false);
-  return (
-    <>
-      <button
-        type="button"
-        aria-label={`${isShown ? "Hide" : "Show"} ${name}`}
-        onClick={() => show(!isShown)}
-      >
-        {isShown ? "Hide" : "Show"}
-      </button>{" "}
-      {isShown ? <Value value={value} /> : <span class="dim">masked</span>}
     </>
   );
 }

@@ -11,24 +11,23 @@ import { type Column, Table } from "../table.tsx";
 
 const PORTAL: Column<Portal> = {
   name: "portal",
-  width: 40,
+  width: "40%",
   text: ({ service }) => service,
 };
 const NODE: Column<Portal> = {
   name: "node",
-  width: 25,
+  width: "9rem",
   text: ({ node }) => node,
   show: ({ node }) => <NodeLink name={node} />,
 };
 const APP: Column<Portal> = {
   name: "for",
-  width: 25,
+  width: "25%",
   text: ({ app }) => app,
   show: ({ app }) => <AppLink name={app} />,
 };
 const ADDRESSES: Column<Portal> = {
   name: "addresses",
-  width: 30,
   text: ({ addresses }) => addresses.join(" "),
   show: ({ addresses }) =>
     addresses.map((one) => <Address key={one} ip={one} />),

@@ -1,10 +1,10 @@
 import { useMemo } from "preact/hooks";
 import type { Data } from "../../client/client.ts";
 import {
-  ago,
   bytes,
   duration,
   measured,
+  number,
   percent,
   timestamp,
 } from "../../model/format.ts";
@@ -12,7 +12,7 @@ import type { Model, Params } from "../../model/mod.ts";
 import { Chart } from "../chart.tsx";
 import type { ConnectionState } from "../connection_state.ts";
 import { useView } from "../live.ts";
-import { Age, AppLink, Facts, Loading, Mark } from "../parts.tsx";
+import { Age, AppLink, Facts, Figures, Loading, Mark } from "../parts.tsx";
 import { setQuery } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
 
@@ -62,18 +62,19 @@ const CHARTS: readonly {
 ];
 
 const STREAMS: readonly Column<[path: string, count: number]>[] = [
-  { name: "endpoint", width: 60, text: ([path]) => path },
+  { name: "endpoint", text: ([path]) => path },
   {
     name: "streams",
-    width: 40,
+    width: "6rem",
+    isNumber: true,
     text: ([, count]) => String(count),
     order: ([, count]) => count,
   },
 ];
 
 const INVALID: readonly Column<[key: string, reason: string]>[] = [
-  { name: "key", width: 50, text: ([key]) => key },
-  { name: "reason", width: 50, text: ([, reason]) => reason },
+  { name: "key", width: "50%", text: ([key]) => key },
+  { name: "reason", text: ([, reason]) => reason },
 ];
 
 /** The status of this lainlet, and its last hour. */
@@ -108,49 +109,61 @@ export function LainletView(
   return (
     <>
       <h1>lainlet {present.version}</h1>
-      <Facts
-        facts={[
-          [
-            "state",
-            state.kind === "current"
-              ? (
-                <>
-                  {state.text}, confirmed {ago(Date.now() - present.lag * 1000)}
-                </>
-              )
-              : <strong class="bad">{state.text}</strong>,
-          ],
-          ["source", <span class="mono">{present.source || "none"}</span>],
-          ["revision", present.revision],
-          ["reconnects", present.reconnects],
-          ["missed changes", <ErrorCount count={present.missed} />],
-          [
-            "differences found by verification",
-            <ErrorCount count={present.differences} />,
-          ],
-          ["invalid values", <ErrorCount count={rejected.length} />],
-          ["listeners", present.listeners],
-          ["refused requests", <ErrorCount count={present.refused} />],
-          ["slow listeners", <ErrorCount count={present.slow} />],
-          ["changes/s", measured(present.changes)],
-          ["deliveries/s", measured(present.deliveries)],
-          [
-            "delivered within (p99)",
-            present.delay99 === 0 ? "–" : seconds(present.delay99),
-          ],
-          ["bytes/s", bytes(present.bytes)],
-          ["CPU", `${percent(present.cpu)} of a core`],
-          ["memory", bytes(present.memory)],
-          [
-            "up since",
-            <time>{timestamp(new Date(present.started * 1000))}</time>,
-          ],
+      <Figures
+        figures={[
+          {
+            name: "delivered within (p99)",
+            value: present.delay99 === 0 ? "–" : seconds(present.delay99),
+          },
+          {
+            name: "since the state was confirmed",
+            value: seconds(present.lag),
+            isBad: present.stale,
+          },
+          {
+            name: "slow listeners",
+            value: number(present.slow),
+            isBad: present.slow > 0,
+          },
+          { name: "listeners", value: number(present.listeners) },
+          { name: "changes/s", value: measured(present.changes) },
+          { name: "deliveries/s", value: measured(present.deliveries) },
         ]}
       />
       {present.problems.map((problem) => (
         <p key={problem} class="bad">{problem}</p>
       ))}
       <Listeners params={params} />
+      <section>
+        <h2>State</h2>
+        <Facts
+          facts={[
+            [
+              "state",
+              state.kind === "current"
+                ? state.text
+                : <strong class="bad">{state.text}</strong>,
+            ],
+            ["source", <span class="mono">{present.source || "none"}</span>],
+            ["revision", present.revision],
+            ["reconnects", present.reconnects],
+            ["missed changes", <ErrorCount count={present.missed} />],
+            [
+              "differences found by verification",
+              <ErrorCount count={present.differences} />,
+            ],
+            ["invalid values", <ErrorCount count={rejected.length} />],
+            ["refused requests", <ErrorCount count={present.refused} />],
+            ["bytes/s", bytes(present.bytes)],
+            ["CPU", `${percent(present.cpu)} of a core`],
+            ["memory", bytes(present.memory)],
+            [
+              "up since",
+              <time>{timestamp(new Date(present.started * 1000))}</time>,
+            ],
+          ]}
+        />
+      </section>
       <section class="charts" aria-label="The last hour">
         {charts.map((chart) => <Chart key={chart.title} {...chart} />)}
       </section>
@@ -188,10 +201,9 @@ type Listener = Data<"listeners">[string];
 type Numbered = readonly [number: string, listener: Listener];
 
 const LISTENER_COLUMNS: readonly Column<Numbered>[] = [
-  { name: "peer", width: 18, text: ([, { peer }]) => peer },
+  { name: "peer", width: "18%", text: ([, { peer }]) => peer },
   {
     name: "state",
-    width: 16,
     text: ([, one]) => listenerText(one),
     order: ([, { behind, behindFor }]) => Number(behind) + behindFor,
     show: ([, one]) => (
@@ -203,15 +215,16 @@ const LISTENER_COLUMNS: readonly Column<Numbered>[] = [
   },
   {
     name: "app",
-    width: 16,
+    width: "14%",
     text: ([, { app = "" }]) => app,
     show: ([, { app }]) => app ? <AppLink name={app} /> : "",
     isMinor: true,
   },
-  { name: "endpoint", width: 22, text: ([, { endpoint }]) => endpoint },
+  { name: "endpoint", width: "24%", text: ([, { endpoint }]) => endpoint },
   {
     name: "parameters",
-    width: 16,
+    width: "18%",
+    isWide: true,
     text: ([, { params }]) =>
       Object.entries(params).filter(([name]) => name !== "watch")
         .map((pair) => pair.join("=")).join(" "),
@@ -219,15 +232,15 @@ const LISTENER_COLUMNS: readonly Column<Numbered>[] = [
   },
   {
     name: "since",
-    width: 10,
-    text: ([, { since }]) => String(since),
+    width: "5.5rem",
+    text: () => "",
     order: ([, { since }]) => since,
     show: ([, { since }]) => <Age time={since * 1000} />,
     isMinor: true,
   },
   {
     name: "frames",
-    width: 8,
+    width: "5.5rem",
     text: ([, { sent }]) => String(sent),
     order: ([, { sent }]) => sent,
     isMinor: true,

@@ -24,13 +24,12 @@ import { keyOf, PODS_OF_NODE } from "./pods.tsx";
 const COLUMNS: readonly Column<Node>[] = [
   {
     name: "node",
-    width: 14,
+    width: "18%",
     text: ({ name }) => name,
     show: ({ name }) => <NodeLink name={name} />,
   },
   {
     name: "state",
-    width: 24,
     text: nodeText,
     // The worst first, by problems of the node before those of its pods.
     order: (node) => -nodeSummary(node).problems.length - badPods(node) / 1e6,
@@ -38,14 +37,14 @@ const COLUMNS: readonly Column<Node>[] = [
   },
   {
     name: "address",
-    width: 14,
+    width: "10rem",
     text: ({ ip }) => ip,
     show: ({ ip }) => <Address ip={ip} />,
     isMinor: true,
   },
   {
     name: "pods",
-    width: 8,
+    width: "4.5rem",
     text: ({ pods }) => String(pods.length),
     order: ({ pods }) => pods.length,
     isNumber: true,
@@ -53,7 +52,7 @@ const COLUMNS: readonly Column<Node>[] = [
   },
   {
     name: "reserved",
-    width: 10,
+    width: "6rem",
     text: (node) => percent(maxReserved(node)),
     order: maxReserved,
     isNumber: true,
@@ -61,7 +60,7 @@ const COLUMNS: readonly Column<Node>[] = [
   },
   {
     name: "CPU",
-    width: 21,
+    width: "10.5rem",
     text: ({ cpu }) => reservedText(cpu, "CPU"),
     order: ({ cpu }) => cpu.limits,
     show: ({ cpu }) => <ReservationBar resource="CPU" reservation={cpu} />,
@@ -69,7 +68,7 @@ const COLUMNS: readonly Column<Node>[] = [
   },
   {
     name: "memory",
-    width: 21,
+    width: "13rem",
     text: ({ memory }) => reservedText(memory, "memory"),
     order: ({ memory }) => memory.limits,
     show: ({ memory }) => (

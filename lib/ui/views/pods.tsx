@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 import { useMemo } from "preact/hooks";
-import { addressText, bytes, podName } from "../../model/format.ts";
+import { addressText, podName } from "../../model/format.ts";
 import {
   hasProblem,
   PROBLEM_KINDS,
@@ -9,16 +9,13 @@ import {
   statusOf,
   statusText,
 } from "../../model/health.ts";
-import type { Container, Model, Params, Pod } from "../../model/mod.ts";
+import type { Model, Params, Pod } from "../../model/mod.ts";
 import {
   Address,
   Age,
-  AppLink,
-  Facts,
   HealthMark,
   NodeLink,
   PodLink,
-  Value,
   Version,
 } from "../parts.tsx";
 import { setQuery } from "../route.ts";
@@ -26,27 +23,26 @@ import { type Column, Table } from "../table.tsx";
 
 const POD: Column<Pod> = {
   name: "pod",
-  width: 23,
+  width: "24%",
   text: podName,
   show: (pod) => <PodLink pod={pod} />,
 };
 const STATE: Column<Pod> = {
   name: "state",
-  width: 24,
   text: (pod) => statusText(pod),
   order: severityRank,
   show: (pod) => <HealthMark of={pod} />,
 };
 const NODE: Column<Pod> = {
   name: "node",
-  width: 11,
+  width: "8rem",
   text: ({ node }) => node || "none",
   show: ({ node }) => node ? <NodeLink name={node} /> : "none",
   isBeside: true,
 };
 const ADDRESS: Column<Pod> = {
   name: "address",
-  width: 16,
+  width: "12.5rem",
   text: ({ ip, port }) => addressText(ip, port) || "no address",
   show: ({ ip, isStopped, port }) =>
     ip === "" && isStopped
@@ -55,14 +51,15 @@ const ADDRESS: Column<Pod> = {
 };
 const VERSION: Column<Pod> = {
   name: "version",
-  width: 18,
+  width: "17%",
+  isWide: true,
   text: ({ version }) => version,
   show: ({ version }) => <Version version={version} />,
   isMinor: true,
 };
 const RESTARTS: Column<Pod> = {
   name: "restarts",
-  width: 9,
+  width: "5.5rem",
   text: ({ restarts }) => String(restarts),
   order: ({ restarts }) => restarts,
   isMinor: true,
@@ -70,8 +67,8 @@ const RESTARTS: Column<Pod> = {
 };
 const UPDATED: Column<Pod> = {
   name: "changed",
-  width: 9,
-  text: ({ updated }) => String(updated ?? ""),
+  width: "5.5rem",
+  text: () => "",
   order: ({ updated = 0 }) => updated,
   show: ({ updated }) => <Age time={updated} />,
   isMinor: true,
@@ -108,6 +105,7 @@ export function PodsView({ model, params }: { model: Model; params: Params }) {
       {name}{" "}
       <input
         type="search"
+        placeholder=" "
         list={list}
         value={value}
         onInput={({ currentTarget: { value } }) =>
@@ -181,45 +179,4 @@ function hasState(pod: Pod, state: string): boolean {
     default:
       return pod.problems.some(({ kind }) => kind === state);
   }
-}
-
-/** One container: its place, and its specification. */
-export function ContainerView(
-  { container, pod }: { container: Container; pod: Pod },
-) {
-  const { app, group, id, info, instance, ip, node } = container;
-  const { restarts, updated, version } = pod;
-  return (
-    <>
-      <h1 class="mono">{id}</h1>
-      <Facts
-        facts={[
-          ["state", <HealthMark of={pod} />],
-          ["changed", <Age time={updated} />],
-          ["restarts", restarts],
-          ["app", <AppLink name={app} />],
-          ["group", group],
-          ["instance", instance],
-          ["address", <Address ip={ip} port={info.Expose} />],
-          ["node", <NodeLink name={node} />],
-          ["version", version ? <Version version={version} /> : "unknown"],
-          ["image", <span class="mono">{info.Image}</span>],
-          ["CPU limit", info.Cpu],
-          ["memory limit", bytes(info.Memory)],
-        ]}
-      />
-      <section>
-        <h2>Command</h2>
-        <Value value={(info.Command ?? []).join(" ")} />
-      </section>
-      <section>
-        <h2>Environment</h2>
-        <Value value={(info.Env ?? []).join("\n")} />
-      </section>
-      <section>
-        <h2>Volumes</h2>
-        <Value value={(info.Volumes ?? []).join("\n")} />
-      </section>
-    </>
-  );
 }

@@ -1,5 +1,6 @@
 import { isObject } from "../../json.ts";
 import type { RecordedChange } from "../../model/changes.ts";
+import { withoutSecrets } from "../../model/environment.ts";
 import { clockOrTimestamp } from "../../model/format.ts";
 import { useView } from "../live.ts";
 import { Loading, Value } from "../parts.tsx";
@@ -8,23 +9,22 @@ import { type DescribedChange, describedChanges } from "./changes.tsx";
 
 /** Something that does not exist: its last state, when the history has it. */
 export function Removed(
-  { view, name, id }: {
-    view: "app" | "container" | "node";
+  { app, name, view }: {
+    view: keyof typeof REMOVES;
+    /** `shop.web.web/1` of a pod, the id of a container. */
     name: string;
-    id?: string;
+    /** The app that it was of, where that is known. */
+    app?: string;
   },
 ) {
-  const { data, problem } = useView(
-    "changes",
-    view === "app" ? { app: name } : {},
-  );
-  const last = data && lastOf(describedChanges(data), view, id ?? name);
+  const { data, problem } = useView("changes", { app });
+  const last = data && lastOf(describedChanges(data), view, name);
   return (
     <>
-      <h1>{id ?? name}</h1>
-      <p>No {view} named "{id ?? name}".</p>
+      <h1>{name}</h1>
+      <p>No {view} named "{name}".</p>
       <p>
-        <a href={href(["search"], id ?? name)}>Search for it</a>
+        <a href={href(["search"], name)}>Search for it</a>
       </p>
       {data === undefined && problem === undefined && <Loading />}
       {last && (
@@ -36,7 +36,9 @@ export function Removed(
             </time>{" "}
             ({last.text}). Its last state:
           </p>
-          {last.before.map((value, i) => <Value key={i} value={value} />)}
+          {last.before.map((value, i) => (
+            <Value key={i} value={withoutSecrets(value)} />
+          ))}
         </>
       )}
     </>
@@ -62,6 +64,17 @@ function lastOf(
 const REMOVES = {
   app: ({ app, change, kind }: RecordedChange, name: string) =>
     kind === "group" && change === "removed" && app === name,
+  pod: (
+    { diff, kind, name: key }: RecordedChange,
+    name: string,
+  ) => {
+    const [group, instance] = name.split("/");
+    return kind === "group" && key.endsWith(`/${group}`) &&
+      diff.some(({ after, before, path }) =>
+        after === undefined && path.length < 3 &&
+        podsIn(before).some((one) => String(one) === instance)
+      );
+  },
   container: (
     { kind }: RecordedChange,
     id: string,
@@ -70,6 +83,13 @@ const REMOVES = {
   node: ({ change, kind, name: key }: RecordedChange, name: string) =>
     kind === "node" && change === "removed" && key.startsWith(`${name}:`),
 };
+
+/** The instances in a pod or a group. */
+function podsIn(value: unknown): unknown[] {
+  if (!isObject(value)) return [];
+  const { InstanceNo, PodInfos } = value;
+  return Array.isArray(PodInfos) ? PodInfos.flatMap(podsIn) : [InstanceNo];
+}
 
 /** Whether a text is anywhere in a value. */
 function contains(value: unknown, text: string): boolean {

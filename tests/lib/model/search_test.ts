@@ -83,7 +83,7 @@ Deno.test("search: by names, addresses, ids, images and mount points; exact matc
   assertEquals(lost, {
     kind: "pod",
     name: "shop2.web.web/1",
-    link: { path: ["container", "node2", "c3"] },
+    link: { path: ["pod", "shop2", "shop2.web.web", "1"] },
     node: "node2",
     address: "",
     status: "bad",

@@ -5,9 +5,11 @@ const PAGE: KeyContext = {
   view: "pods",
   isEditable: false,
   isInSearch: false,
+  isAfterPrefix: false,
   results: 0,
   focused: -1,
 };
+const AFTER_G = { ...PAGE, isAfterPrefix: true };
 const FIELD = {
   ...PAGE,
   view: "search",
@@ -28,6 +30,26 @@ Deno.test("keys: each does one thing, where it is not text", () => {
     ["Enter", PAGE],
     ["ArrowDown", PAGE],
     ["x", PAGE],
+    ["?", PAGE, { action: "keys" }],
+    ["j", PAGE, { action: "item", step: 1 }],
+    ["k", PAGE, { action: "item", step: -1 }],
+    [".", PAGE, { action: "copy" }],
+    ["g", PAGE, { action: "prefix" }],
+    ["p", PAGE],
+    ["p", AFTER_G, { action: "view", view: "pods" }],
+    ["c", AFTER_G, { action: "view", view: "" }],
+    ["x", AFTER_G],
+    ["j", AFTER_G, { action: "item", step: 1 }],
+    ["g", AFTER_G, { action: "prefix" }],
+    ["j", RESULT, { action: "item", step: 1 }],
+    // While somebody types, they are text.
+    ...["?", "g", "j", "k", ".", "/"].flatMap((
+      key,
+    ): [string, KeyContext][] => [
+      [key, { ...PAGE, isEditable: true }],
+      [key, FIELD],
+    ]),
+    ["p", { ...AFTER_G, isEditable: true }],
     ["ArrowDown", FIELD, result(0)],
     ["ArrowUp", FIELD, { action: "field" }],
     ["Enter", FIELD, { action: "open" }],
