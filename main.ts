@@ -18,6 +18,7 @@ import type { Lainlet } from "./lib/http/handler.ts";
 import type { Http2Address } from "./lib/http2/server.ts";
 import { logUncaught, startLogging } from "./lib/log.ts";
 import { ServiceManager } from "./lib/service_manager.ts";
+import type { SavedStore } from "./lib/store/saved/store.ts";
 import type { Store } from "./lib/store/store.ts";
 
 const log = getLogger(["lainlet"]);
@@ -46,7 +47,7 @@ async function main(): Promise<void> {
   } else {
     const { SavedStore } = await import("./lib/store/saved/store.ts");
     const saved = await SavedStore.open(store, flags.state, flags.store);
-    await serve(flags, saved, () => saved.close());
+    await serve(flags, saved, saved);
   }
 }
 
@@ -80,14 +81,14 @@ export interface Served {
 /**
  * Serves a store until SIGINT or SIGTERM ends the process.
  *
- * @param closeStore called when nothing follows the store any more
+ * @param saved the same store, when it keeps a saved state; closed when nothing follows it any more
  * @throws {UsageError} if files that flags name cannot be used
  * @throws {Error} if it cannot listen
  */
 export async function serve(
   flags: Flags,
   store: Store,
-  closeStore?: () => Promise<void>,
+  saved?: SavedStore,
 ): Promise<Served> {
   const tls = await readTls(flags);
   const apis = await import("./apis/mod.ts");
@@ -102,6 +103,7 @@ export async function serve(
     auth: !flags.noauth,
     staleAfter: flags.staleAfter,
     limits,
+    historyKeeper: saved,
   });
   const httpServer = web && new HttpServer(lainlet, {
     // Called again when a lack of file descriptors has closed the port.
@@ -125,7 +127,7 @@ export async function serve(
       manager?.stopping(),
       httpServer?.close(),
       grpcServer?.close(),
-      closeStore?.(),
+      saved?.close(),
     ]).finally(() => Deno.exit(0));
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {

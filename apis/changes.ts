@@ -20,6 +20,10 @@ const Change = Type.Object({
   time: Type.String({
     description: "When lainlet received the change, in RFC 3339.",
   }),
+  earliest: Type.Optional(Type.String({
+    description:
+      "The change was found by comparing two states, as after a restart: it happened between this time and `time`. In RFC 3339.",
+  })),
   revision: Type.Integer({
     description: "The store's revision with the change, or a later one.",
   }),

@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { STATUS_CODE } from "@std/http/status";
 import type { Json } from "../lib/schema.ts";
+import { History } from "../lib/stats/stats.ts";
 import { Lainlet } from "../lib/grpc/proto/message_pb.ts";
 import { type CustomEndpoint, unary } from "../lib/view/custom_endpoint.ts";
 
@@ -33,6 +34,7 @@ const WatcherStatus = Type.Object({
 }, { $id: "WatcherStatus" });
 
 const Debug = Type.Object({
+  history: History,
   connections: Count,
   goroutines: Type.Integer({ description: "Live streams." }),
   refused: Count,
@@ -57,7 +59,7 @@ export default {
   mayAsk: "all",
   mediaType: "application/json",
   answer: Debug,
-  respond({ cluster, store, stats }) {
+  respond({ changeLog, cluster, store, stats }) {
     const { connections, listeners, refused, slow, topics } = stats.current;
     const watchers = Object.values(cluster).map((watcher) => [
       watcher.name,
@@ -73,6 +75,7 @@ export default {
       },
     ]);
     const debug = {
+      history: changeLog.history,
       connections,
       // Deployed monitors read this name.
       goroutines: listeners,

@@ -102,7 +102,7 @@ export const FLAG_SECTIONS: Readonly<Record<string, readonly Flag[]>> = {
       name: "state",
       value: "FILE",
       help:
-        "where the last known state is saved; after a start it is served until the store is read (default: nowhere)",
+        "where the last known state and the history of changes are saved; after a start that state is served until the store is read (default: nowhere)",
     },
     {
       name: "stale.after",

@@ -4,11 +4,25 @@
  * @module
  */
 import { Client } from "../client/client.ts";
-import { clock } from "../model/format.ts";
 import { suggestion } from "../suggest.ts";
 import type { TableCommand } from "./command.ts";
-import { staleReason, statusLogger, withAddress } from "./connection.ts";
-import { escaped, log, print, terminal } from "./output.ts";
+import {
+  messageOf,
+  staleReason,
+  statusLogger,
+  withAddress,
+} from "./connection.ts";
+import { historyNotes, unknownApp } from "./history.ts";
+import {
+  escaped,
+  log,
+  print,
+  terminal,
+  timeText,
+  timeTitle,
+  warn,
+} from "./output.ts";
+import { printable } from "./render.ts";
 import { cell, type Column, Layout, type Row, type Table } from "./table.ts";
 import { tableFor } from "./tables.ts";
 
@@ -27,7 +41,7 @@ export async function list(command: TableCommand): Promise<void> {
     () => Promise.all([table.read(client), staleReason(base)]),
   );
   if (stale !== "") log(`not current: ${stale}`);
-  if (all.length === 0) await reportEmpty(command, client);
+  for (const note of await notesOn(command, client, all)) warn(note);
   const rows = filtered(command, all);
   if (rows.length < all.length && rows.length === 0) {
     console.error("no problems");
@@ -76,16 +90,37 @@ export async function yamlOf(value: unknown): Promise<string> {
   return stringify(value, { lineWidth: -1, skipInvalid: true }).trimEnd();
 }
 
-/** Says on stderr that there are no rows. @throws {Error} when the argument names nothing */
-async function reportEmpty(
-  { name, argument }: TableCommand,
+/** What is to be said of the rows, or that there are none. @throws {Error} when the argument names nothing */
+async function notesOn(
+  { name, argument, since }: TableCommand,
   client: Client,
-): Promise<void> {
-  if (name === "changes") return console.error("no changes since then");
-  if (argument === "") return console.error(`no ${name}`);
+  { length }: readonly Row[],
+): Promise<string[]> {
+  if (name === "changes") {
+    const unknown = argument === "" || length > 0
+      ? undefined
+      : await unknownApp(client, argument);
+    if (unknown !== undefined) throw new Error(unknown);
+    return await historyNotes(client, since, length > 0);
+  }
+  if (length > 0) return [];
+  if (argument === "") return [`no ${name}`];
   throw new Error(
     `not found: "${argument}"${await similarApp(name, argument, client)}`,
   );
+}
+
+/** Logs what is to be said of the first rows of a watch; what its argument names may come later. */
+async function logNotes(
+  command: TableCommand,
+  client: Client,
+  rows: readonly Row[],
+): Promise<void> {
+  try {
+    for (const note of await notesOn(command, client, rows)) log(note);
+  } catch (error) {
+    log(printable(messageOf(error)));
+  }
 }
 
 /** The app that may be meant, among those that the caller may see. */
@@ -127,6 +162,7 @@ async function follow(command: TableCommand, table: Table): Promise<void> {
   for await (
     const all of table.watch(client, { onStatus: statusLogger() })
   ) {
+    if (last === undefined) await logNotes(command, client, all);
     const rows = filtered(command, all);
     const changes = changesOf(last, rows, table.isLog);
     print(
@@ -170,10 +206,9 @@ function changesOf(
   return [...removed, ...changes];
 }
 
-const EVENT_COLUMNS: readonly Column[] = [
-  { title: "TIME" },
-  { title: "EVENT" },
-];
+function eventColumns(): readonly Column[] {
+  return [{ title: timeTitle() }, { title: "EVENT" }];
+}
 
 /** Changed rows as lines that begin with the time and the event. Rows of a log do not need that: each is an event, and has its time. */
 function changeLines(
@@ -185,9 +220,9 @@ function changeLines(
 ): string[] {
   const rows = changes.map(({ event, row }) => ({
     ...row,
-    cells: [...isLog ? [] : [clock(new Date()), cell(event)], ...row.cells],
+    cells: [...isLog ? [] : [timeText(new Date()), cell(event)], ...row.cells],
   }));
-  const all = [...isLog ? [] : EVENT_COLUMNS, ...columns];
+  const all = [...isLog ? [] : eventColumns(), ...columns];
   const layout = new Layout(all, rows, format === "wide", width);
   const lines = rows.map((row) => layout.line(row));
   return isFirst ? [layout.header(), ...lines] : lines;

@@ -1,5 +1,5 @@
 import { yellow } from "@std/fmt/colors";
-import { clock } from "../model/format.ts";
+import { clockOrTimestamp, timeZone } from "../model/format.ts";
 import { printable } from "./render.ts";
 
 /** Prints lines; ends the process when nothing reads them any more. */
@@ -20,9 +20,27 @@ export function write(text: string): void {
   }
 }
 
+/** When the command started. */
+const STARTED = new Date();
+
+/** A time as the command prints it: with the day when that is not the one on which the command started. */
+export function timeText(time: Date): string {
+  return clockOrTimestamp(time, STARTED);
+}
+
+/** The title of a column of times, which names their time zone. */
+export function timeTitle(): string {
+  return `TIME (${timeZone()})`;
+}
+
 /** Writes a line to stderr, with the time. */
 export function log(line: string): void {
-  console.error(yellow(`${clock(new Date())} ${line}`));
+  warn(`${timeText(new Date())} ${line}`);
+}
+
+/** Writes a line to stderr. */
+export function warn(line: string): void {
+  console.error(yellow(line));
 }
 
 /** The size of the terminal that stdout is, in characters; undefined in a pipe. */

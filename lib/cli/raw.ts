@@ -3,10 +3,9 @@ import { Client, type Update } from "../client/client.ts";
 import { changedMembers, diff } from "../client/diff.ts";
 import { parseBounded } from "../client/limits.ts";
 import { isObject, parseExact } from "../json.ts";
-import { clock } from "../model/format.ts";
 import type { RawCommand } from "./command.ts";
 import { messageOf, statusLogger, withAddress } from "./connection.ts";
-import { log, print } from "./output.ts";
+import { log, print, timeText } from "./output.ts";
 import { printable, render, renderDifferences } from "./render.ts";
 import { redacted } from "./tables.ts";
 
@@ -62,7 +61,7 @@ function renderUpdate(
   { kind, ...update }: Update<unknown>,
   command: RawCommand,
 ): string[] {
-  const title = `${dim(clock(new Date()))} ${bold(kind)}`;
+  const title = `${dim(timeText(new Date()))} ${bold(kind)}`;
   const data = redactedState(update.data, command);
   const lines = kind === "init" ? rendered(data, render) : rendered(
     differences(redactedState(update.previous, command), data),

@@ -1,9 +1,9 @@
 import { dim, yellow } from "@std/fmt/colors";
 import type { WatchStatus } from "../client/client.ts";
-import { clock } from "../model/format.ts";
+import { timeZone } from "../model/format.ts";
 import type { TableCommand } from "./command.ts";
 import { staleReason } from "./connection.ts";
-import { terminal, write } from "./output.ts";
+import { terminal, timeText, write } from "./output.ts";
 import { cut, printable } from "./render.ts";
 import { type Column, Layout, type Row } from "./table.ts";
 
@@ -71,9 +71,10 @@ export class Screen implements Disposable {
       this.#stale && `not current: ${this.#stale}`;
     const left = printable(`lainlet ${name} ${argument}`.trimEnd());
     if (problem === "") {
-      return cut(`${left}   ${base}   ${clock(new Date())}`, width);
+      const time = `${timeText(new Date())} ${timeZone()}`;
+      return cut(`${left}   ${base}   ${time}`, width);
     }
-    return yellow(cut(`${clock(new Date())} ${problem}`, width));
+    return yellow(cut(`${timeText(new Date())} ${problem}`, width));
   }
 
   #table(width: number, height: number): string[] {

@@ -9,7 +9,6 @@ import { describeChange, plainText } from "../model/changes.ts";
 import {
   addressText,
   age,
-  clockOrTimestamp,
   percent,
   type Reservation,
   reservedText,
@@ -36,6 +35,7 @@ import {
   reservedShare,
 } from "../model/status.ts";
 import type { TableCommand } from "./command.ts";
+import { timeText, timeTitle } from "./output.ts";
 import { type Cell, cell, type Row, type Table, tableOf } from "./table.ts";
 
 /** The table that a command prints. */
@@ -274,7 +274,7 @@ function behindCell({ behind, behindFor, slow }: Listener): Cell {
 export function changes(app: string, since: string): Table {
   const params = app === "" ? { since } : { since, app };
   const table = tableOf("changes", params, [
-    { title: "TIME" },
+    { title: timeTitle() },
     { title: "KIND" },
     { title: "WHAT", minWidth: 40, isFolded: true },
   ], (changes) => sorted(Object.entries(changes).map(changeRow)));
@@ -288,7 +288,7 @@ function changeRow(
     name,
     value: change,
     cells: [
-      clockOrTimestamp(new Date(change.time)),
+      timeText(new Date(change.time)),
       cell(change.kind),
       cell(plainText(describeChange(change))),
     ],

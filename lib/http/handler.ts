@@ -3,7 +3,7 @@ import { STATUS_CODE } from "@std/http/status";
 import { Rights } from "../access/rights.ts";
 import { badRequest, Refusal, Unavailable } from "../errors.ts";
 import { errorTrace } from "../log.ts";
-import { ChangeLog } from "../overview/change_log.ts";
+import { ChangeLog, type ChangeLogOptions } from "../overview/change_log.ts";
 import { Counters } from "../stats/counters.ts";
 import { Metrics } from "../stats/metrics.ts";
 import { heldBackReason } from "../stats/readiness.ts";
@@ -72,6 +72,8 @@ export interface LainletOptions {
   /** Age above which the state is stale, in ms. */
   readonly staleAfter: number;
   readonly limits: LimitsOptions;
+  /** Saves the history of changes; absent: it ends with the process. */
+  readonly historyKeeper?: ChangeLogOptions["keeper"];
 }
 
 /** The state of a cluster, and the handler of all requests for it. Runs on the main thread. */
@@ -103,7 +105,9 @@ export class Lainlet implements RequestHandler, EndpointContext {
     this.limits = new Limits(options.limits, this.counters.slots);
     this.cluster = followCluster(options.store, this.#closing.signal);
     this.rights = new Rights(this.cluster, options.host, options.auth);
-    this.changeLog = new ChangeLog(this.cluster);
+    this.changeLog = new ChangeLog(this.cluster, {
+      keeper: options.historyKeeper,
+    });
     this.endpoints = options.endpoints;
     for (const endpoint of this.endpoints) {
       for (const path of endpoint.paths) this.#byPath.set(path, endpoint);

@@ -5,13 +5,15 @@
  * @module
  */
 import { isObject } from "../json.ts";
-import { plural, shortVersion } from "./format.ts";
+import { clockOrTimestamp, plural, shortVersion } from "./format.ts";
 import type { Link } from "./mod.ts";
 
 /** A change, as `/v2/changes` has it. */
 export interface RecordedChange {
   /** RFC 3339 */
   readonly time: string;
+  /** RFC 3339. The change was found by comparing two states: it happened between this time and `time`. */
+  readonly earliest?: string;
   readonly revision: number;
   readonly kind: "config" | "depends" | "group" | "node";
   /** `shop/shop.web.web` */
@@ -43,6 +45,14 @@ const MAX_CLAUSES = 6;
 
 /** Describes a change in a sentence. */
 export function describeChange(entry: RecordedChange): RichText {
+  const { earliest } = entry;
+  const sentence = sentenceOf(entry);
+  if (earliest === undefined) return sentence;
+  const time = clockOrTimestamp(new Date(earliest));
+  return [...sentence, ` (some time after ${time})`];
+}
+
+function sentenceOf(entry: RecordedChange): RichText {
   const { change, diff, kind, name } = entry;
   const clauses = CLAUSES[kind](entry);
   const subject = SUBJECTS[kind](name);

@@ -97,6 +97,11 @@ export function timestamp(time: Date): string {
   return time.toLocaleString("sv");
 }
 
+/** The time zone that times are written in: `UTC`, `Europe/Berlin`. */
+export function timeZone(): string {
+  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
 /** A time of day, with the day when that is not today. */
 export function clockOrTimestamp(time: Date, now = new Date()): string {
   return time.toDateString() === now.toDateString()

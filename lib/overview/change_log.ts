@@ -1,3 +1,6 @@
+import { getLogger } from "@logtape/logtape";
+import type { History } from "../stats/stats.ts";
+import type { SavedNotes, SavedStore } from "../store/saved/store.ts";
 import type { Cluster } from "../watcher/cluster.ts";
 import { type Phase, Publisher } from "../watcher/effects.ts";
 import type { Entries } from "../watcher/entries.ts";
@@ -12,12 +15,20 @@ import {
   NODE,
   type OverviewKind,
 } from "./kinds.ts";
+import { decodeHistory, encodeHistory, type Gap } from "./saved_log.ts";
 
-/** The limits of a {@linkcode ChangeLog}. The oldest records are dropped first. */
+const log = getLogger(["lainlet", "history"]);
+
+/** Gaps that are kept, at most. */
+const MAX_GAPS = 100;
+
+/** Options of a {@linkcode ChangeLog}. */
 export interface ChangeLogOptions {
-  /** Default: 10,000. */
+  /** Saves the history; absent: it ends with the process. */
+  readonly keeper?: Pick<SavedStore, "keepNotes">;
+  /** Limit of records; the oldest are dropped first. Default: 10,000. */
   readonly maxEntries?: number;
-  /** Default: 32 MB. */
+  /** The same for their size. Default: 32 MB. */
   readonly maxBytes?: number;
 }
 
@@ -32,9 +43,10 @@ export interface RecordSelection {
 }
 
 /**
- * Records the last changes of the cluster in memory, each with its difference
- * from the previous value. The first read is not recorded; of a later read,
- * only what differs.
+ * Records the last changes of the cluster, each with its difference from the
+ * previous value. The first read is not recorded; of a later read, only what
+ * differs, as it does of a saved state. A keeper saves the records with the
+ * state: a restart is then a gap, in which only the result of changes is known.
  */
 export class ChangeLog {
   /** How many live streams are made from this log. */
@@ -45,11 +57,19 @@ export class ChangeLog {
   readonly #records = new SortedMap<ChangeRecord>();
   readonly #publisher: Publisher<[changes: readonly Change<ChangeRecord>[]]>;
   #bytes = 0;
+  /** Of all records so far: the number of the last one. */
   #count = 0;
+  #version = 0;
+  /** All changes since then are recorded, except in gaps; in ms since 1970. Undefined: the store was not read yet. */
+  #begin?: number;
+  #gaps: readonly Gap[] = [];
+  /** Whether the saved state, which the next changes are differences from, is of another cluster. */
+  #isOtherCluster = false;
 
   constructor(
     private readonly cluster: Cluster,
-    { maxEntries = 10_000, maxBytes = 32 * 1024 * 1024 }: ChangeLogOptions = {},
+    { keeper, maxEntries = 10_000, maxBytes = 32 * 1024 * 1024 }:
+      ChangeLogOptions = {},
   ) {
     this.#maxEntries = maxEntries;
     this.#maxBytes = maxBytes;
@@ -58,6 +78,23 @@ export class ChangeLog {
     this.#follow(DEPENDS);
     this.#follow(GROUP);
     this.#follow(NODE);
+    const saved = keeper?.keepNotes({
+      take: () => this.#take(),
+      discard: () => this.#discard(),
+    });
+    if (saved !== undefined) this.#restore(saved);
+    this.#whenRead(saved?.at);
+  }
+
+  /** How far back the records go. */
+  get history(): History {
+    return {
+      begin: this.#begin === undefined ? "" : rfc3339(this.#begin),
+      gaps: this.#gaps.map(({ begin, end }) => ({
+        begin: rfc3339(begin),
+        end: rfc3339(end),
+      })),
+    };
   }
 
   /** All changes up to this revision of the store are recorded. */
@@ -67,7 +104,7 @@ export class ChangeLog {
 
   /** Differs after every change of the log. */
   get version(): number {
-    return this.#count;
+    return this.#version;
   }
 
   /** The size of all records, in bytes. */
@@ -123,11 +160,12 @@ export class ChangeLog {
   #follow<T extends object>(kind: OverviewKind<T>): void {
     const watcher = kind.watcher(this.cluster);
     const differs = (change: Change<T>) => diffJson(kind, change) !== undefined;
-    watcher.subscribe("derived", (changes) => {
-      if (!watcher.isSynced) return;
+    watcher.subscribe("derived", (changes, _readAt, earliest) => {
+      if (!watcher.isSynced || this.#isOtherCluster) return;
       const moment = {
         time: Date.now(),
         revision: watcher.lastEvent.ModifiedIndex,
+        earliest,
       };
       // After a restore of the store, more may have changed than fits.
       const last = changes.length > this.#maxEntries
@@ -145,6 +183,7 @@ export class ChangeLog {
   }
 
   #add(records: readonly ChangeRecord[]): void {
+    this.#version++;
     for (const record of records) {
       this.#records.set(record.member[0], record);
       this.#bytes += record.size;
@@ -155,8 +194,7 @@ export class ChangeLog {
     ) {
       const oldest = this.#records.first;
       if (oldest === undefined) break;
-      this.#records.delete(oldest.member[0]);
-      this.#bytes -= oldest.size;
+      this.#drop(oldest);
       dropped.push(oldest);
     }
     // A record that is larger than the limit is added and dropped.
@@ -165,4 +203,80 @@ export class ChangeLog {
       ...dropped.map((previous) => ({ key: previous.member[0], previous })),
     ]);
   }
+
+  #drop(oldest: ChangeRecord): void {
+    this.#records.delete(oldest.member[0]);
+    this.#bytes -= oldest.size;
+    const begin = Math.max(this.#begin ?? 0, oldest.time);
+    this.#begin = begin;
+    this.#gaps = this.#gaps.filter(({ end }) => end > begin);
+  }
+
+  /** The history as notes. */
+  #take(): Iterable<Uint8Array> {
+    if (this.#begin === undefined) return [];
+    return encodeHistory({
+      begin: this.#begin,
+      gaps: this.#gaps,
+      records: [...this.records()],
+    });
+  }
+
+  #restore({ notes }: SavedNotes): void {
+    try {
+      const { begin, gaps, records } = decodeHistory(notes);
+      this.#begin = begin;
+      this.#gaps = gaps;
+      this.#count = records.at(-1)?.number ?? 0;
+      this.#add(records);
+    } catch (error) {
+      log.warn("{reason}, and is not used", {
+        reason: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
+
+  /** Forgets the saved history, and the differences from the saved state. */
+  #discard(): void {
+    this.#isOtherCluster = true;
+    this.#begin = undefined;
+    this.#gaps = [];
+    const records = [...this.records()];
+    for (const record of records) this.#records.delete(record.member[0]);
+    this.#bytes = 0;
+    this.#version++;
+    this.#publisher.publish(
+      records.map((previous) => ({ key: previous.member[0], previous })),
+    );
+  }
+
+  /**
+   * Begins the history when the store was read, or ends its gap.
+   *
+   * @param at when the saved history was last complete
+   */
+  async #whenRead(at?: number): Promise<void> {
+    await Promise.all(
+      [CONFIG, DEPENDS, GROUP, NODE]
+        .map(({ watcher }) => watcher(this.cluster).read),
+    );
+    this.#isOtherCluster = false;
+    const end = Date.now();
+    if (this.#begin === undefined) this.#begin = end;
+    else if (at !== undefined) {
+      this.#gaps = joined([...this.#gaps, { begin: Math.min(at, end), end }]);
+    }
+  }
+}
+
+/** @param time in ms since 1970 */
+function rfc3339(time: number): string {
+  return new Date(time).toISOString();
+}
+
+/** Gaps with the two oldest joined, where there are too many. */
+function joined(gaps: readonly Gap[]): readonly Gap[] {
+  const [first, second, ...rest] = gaps;
+  if (gaps.length <= MAX_GAPS || !first || !second) return gaps;
+  return [{ begin: first.begin, end: second.end }, ...rest];
 }

@@ -41,6 +41,8 @@ export interface Moment {
   readonly time: number;
   /** Of the store. */
   readonly revision: number;
+  /** The earliest time of the changes, where only their result is known: they were found by comparing two states. In ms since 1970. */
+  readonly earliest?: number;
 }
 
 /** Makes the record of a change; undefined when only the notation differs. */
@@ -48,26 +50,30 @@ export function changeRecord<T extends object>(
   kind: OverviewKind<T>,
   { key, value, previous }: Change<T>,
   number: number,
-  { time, revision }: Moment,
+  { time, revision, earliest }: Moment,
 ): ChangeRecord | undefined {
   const diff = diffJson(kind, { key, value, previous });
   if (diff === undefined) return undefined;
   const known = value ?? previous;
   const app = known && kind.app?.(key, known) || "";
   const appMember = app === "" ? "" : `"app":${JSON.stringify(app)},`;
+  const earliestMember = earliest === undefined
+    ? ""
+    : `,"earliest":"${new Date(earliest).toISOString()}"`;
   const text =
     `{${appMember}"change":"${changeOf(previous, value)}","diff":${diff}` +
-    `,"kind":"${kind.name}","name":${JSON.stringify(key)}` +
+    `${earliestMember},"kind":"${kind.name}","name":${JSON.stringify(key)}` +
     `,"revision":${revision},"time":"${new Date(time).toISOString()}"}`;
-  const name = String(number).padStart(NUMBER_DIGITS, "0");
-  return {
-    number,
-    time,
-    kind: kind.name,
-    app,
-    member: [name, text],
-    size: sizeOf(text),
-  };
+  return recordOf({ number, time, kind: kind.name, app }, text);
+}
+
+/** The record of these parts. @param text describes the change, as JSON */
+export function recordOf(
+  head: Pick<ChangeRecord, "app" | "kind" | "number" | "time">,
+  text: string,
+): ChangeRecord {
+  const name = String(head.number).padStart(NUMBER_DIGITS, "0");
+  return { ...head, member: [name, text], size: sizeOf(text) };
 }
 
 function changeOf(before: unknown, after: unknown): string {

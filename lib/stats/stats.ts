@@ -33,6 +33,11 @@ export interface MetricsInput {
   };
 }
 
+/** What statistics are read from. */
+interface StatsInput extends MetricsInput {
+  readonly changeLog: { readonly history: History };
+}
+
 /** Time between samples, in ms, and how many are kept: one hour. */
 const SAMPLE_INTERVAL = 10_000;
 const MAX_SAMPLES = 360;
@@ -65,6 +70,21 @@ export const Sample = Type.Object({
   description: "Statistics of the 10 s before a time.",
 });
 
+const Time = Type.String({ description: "RFC 3339." });
+
+/** How far back the history of changes goes. */
+export type History = Static<typeof History>;
+export const History = Type.Object({
+  begin: Type.String({
+    description:
+      "RFC 3339. All changes since then are recorded, except in gaps. Empty: the store was not read yet.",
+  }),
+  gaps: Type.Array(Type.Object({ begin: Time, end: Time }), {
+    description:
+      "Times at which lainlet did not run, the oldest first. Of changes then only the result is recorded.",
+  }),
+}, { $id: "History" });
+
 /** Current status and statistics of a lainlet. */
 export type RuntimeStatus = Static<typeof RuntimeStatus>;
 export const RuntimeStatus = Type.Object({
@@ -72,6 +92,7 @@ export const RuntimeStatus = Type.Object({
   version: Type.String(),
   host: Type.String({ description: "Name of the node." }),
   started: Type.Number({ description: "Seconds since 1970." }),
+  history: History,
   staleAfter: Type.Number({
     description: "Age above which the state is stale, in seconds.",
   }),
@@ -126,7 +147,7 @@ export class RuntimeStats {
   #recent: CounterSnapshot[];
   #version = 0;
 
-  constructor(private readonly input: MetricsInput) {
+  constructor(private readonly input: StatsInput) {
     this.#last = this.#takeSnapshot();
     this.#recent = [this.#last];
     this.#timer = setInterval(() => this.#takeSample(), SAMPLE_INTERVAL);
@@ -141,6 +162,7 @@ export class RuntimeStats {
   /** Current status; rates are those of the last seconds. */
   get current(): RuntimeStatus {
     const {
+      changeLog,
       cluster,
       counters,
       host,
@@ -159,6 +181,7 @@ export class RuntimeStats {
       version,
       host: host.hostname,
       started: this.#started,
+      history: changeLog.history,
       staleAfter: staleAfter / 1000,
       stale: sample.lag * 1000 > staleAfter || heldBack !== undefined ||
         watchers.some(({ saved }) => saved() !== undefined),

@@ -14,6 +14,7 @@ import { Frame } from "./frame.tsx";
 import { useKeys } from "./keys.ts";
 import { type Overview, useOverview } from "./live.ts";
 import { errorMessage } from "../client/client.ts";
+import { timeZone } from "../model/format.ts";
 import { type Model, modelOf } from "../model/mod.ts";
 import { href, type Route, useRoute } from "./route.ts";
 import {
@@ -87,6 +88,7 @@ function Page() {
             </Boundary>
           )}
       </main>
+      <footer>Times are in {timeZone()}.</footer>
     </>
   );
 }

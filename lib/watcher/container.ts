@@ -48,6 +48,7 @@ export function containers(
     watcher.apply([...placed].sort(([a], [b]) => a < b ? -1 : 1), readAt);
   });
   podgroups.synced.then(() => watcher.sync());
+  podgroups.read.then(() => watcher.sync());
   return watcher;
 }
 

@@ -149,7 +149,15 @@ class SubtreeFollower<T> {
     return this.#store.age(this.#subtree.prefix, this.#heldHistory);
   }
 
+  /** When the watcher's state was last known to be the store's, in ms since 1970; undefined: never. */
+  #lastConfirmed(): number | undefined {
+    const age = this.#age();
+    return Number.isFinite(age) ? Date.now() - age : undefined;
+  }
+
   async #applySnapshot(snapshot: Snapshot): Promise<void> {
+    // Taken before the pages are read, which may confirm the new state.
+    const earliest = this.#lastConfirmed();
     const entries = new Map<string, ParsedEntry<T>>();
     try {
       for await (const page of snapshot.pages) {
@@ -164,19 +172,20 @@ class SubtreeFollower<T> {
         error: String(error),
       });
     }
-    if (snapshot.saved) return this.#accept(snapshot, entries);
+    if (snapshot.saved) return this.#accept(snapshot, entries, earliest);
     this.#history = snapshot.history ?? 0;
     this.#complete = snapshot.completeRevision ?? snapshot.revision;
-    this.#acceptUnlessEmpty(snapshot, entries);
+    this.#acceptUnlessEmpty(snapshot, entries, earliest);
   }
 
   /** Applies all entries, or holds them back while the whole store is empty. */
   #acceptUnlessEmpty(
     snapshot: Snapshot,
     entries: ReadonlyMap<string, ParsedEntry<T>>,
+    earliest: number | undefined,
   ): void {
     const { name } = this.#subtree;
-    const accept = () => this.#accept(snapshot, entries);
+    const accept = () => this.#accept(snapshot, entries, earliest);
     if (this.#emptyStoreGuard.offer(name, this.#history, accept)) return;
     this.watcher.heldBack = this.#emptyStoreGuard.problem;
     if (entries.size > 0) this.#emptyStoreGuard.noteKey(this.#history);
@@ -186,10 +195,11 @@ class SubtreeFollower<T> {
     }
   }
 
-  /** Replaces the watcher's state by a snapshot. */
+  /** Replaces the watcher's state by a snapshot. @param earliest as {@linkcode ChangeListener}'s */
   #accept(
     { revision, saved }: Snapshot,
     entries: ReadonlyMap<string, ParsedEntry<T>>,
+    earliest: number | undefined,
   ): void {
     const { watcher } = this;
     this.#saved = saved && {
@@ -215,7 +225,7 @@ class SubtreeFollower<T> {
       this.#progress.advance(this.#complete, newest, this.#progress.revision);
     } else this.#progress.startHistory(this.#history, this.#complete, newest);
     this.#heldHistory = saved ? undefined : this.#history;
-    watcher.apply(changes);
+    watcher.apply(changes, undefined, earliest);
     watcher.sync();
   }
 
@@ -264,7 +274,8 @@ class SubtreeFollower<T> {
         entries.set(key, { revision, value: this.#parse(key, value) });
       }
     }
-    this.#acceptUnlessEmpty({ type: "snapshot", revision, pages: [] }, entries);
+    const snapshot = { type: "snapshot", revision, pages: [] } as const;
+    this.#acceptUnlessEmpty(snapshot, entries, this.#lastConfirmed());
   }
 
   #applyProgress(revision: number): void {

@@ -13,10 +13,12 @@ export interface Change<T> {
  * Called after entries have changed.
  *
  * @param readAt when the change was read from the store, see {@linkcode now}; undefined when it was not just written there
+ * @param earliest where the changes were found by comparing two states: when the older one was last known to be current, in ms since 1970
  */
 export type ChangeListener<T> = (
   changes: readonly Change<T>[],
   readAt?: number,
+  earliest?: number,
 ) => void;
 
 /** The last event of a watcher, as `/debug` shows it. */
@@ -42,6 +44,7 @@ export class Watcher<T> {
   readonly #values = new SortedMap<T>();
   readonly #publisher: Publisher<Parameters<ChangeListener<T>>>;
   readonly #synced = Promise.withResolvers<void>();
+  readonly #read = Promise.withResolvers<void>();
   #isSynced = false;
   #version = 0;
   #changes = 0;
@@ -93,6 +96,11 @@ export class Watcher<T> {
     return this.#isSynced;
   }
 
+  /** As {@linkcode synced}, but a saved state does not count. */
+  get read(): Promise<void> {
+    return this.#read.promise;
+  }
+
   /** The state contains everything up to this revision of the store; 0: not known. */
   get revision(): number {
     return this.progress?.revision ?? 0;
@@ -133,10 +141,12 @@ export class Watcher<T> {
    * Puts (value) or removes (undefined) keys in one step, and calls all subscribers.
    *
    * @param readAt as {@linkcode ChangeListener}'s
+   * @param earliest as {@linkcode ChangeListener}'s
    */
   apply(
     changes: Iterable<readonly [key: string, value: T | undefined]>,
     readAt?: number,
+    earliest?: number,
   ): void {
     const applied: Change<T>[] = [];
     // Of a repeated key, the last value counts.
@@ -150,13 +160,14 @@ export class Watcher<T> {
     if (applied.length === 0) return;
     this.#version++;
     this.#changes += applied.length;
-    this.#publisher.publish(applied, readAt);
+    this.#publisher.publish(applied, readAt, earliest);
   }
 
   /** Marks the state as complete. */
   sync(): void {
     this.#isSynced = true;
     this.#synced.resolve();
+    if (this.saved() === undefined) this.#read.resolve();
   }
 
   /** Records the last event for `/debug`. */

@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { Client } from "../../lib/client/client.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import {
@@ -315,6 +320,8 @@ Deno.test("dashboard: changes are told in sentences with what differs beneath, c
     page,
     /^No changes since \d\d:\d\d:\d\d \(history starts there\)/,
   );
+  await shows(page, /^History starts at 20\d\d-/);
+  assertMatch(await page.locator("footer").innerText(), /^Times are in \S+\.$/);
   const items = page.locator(".changes > li");
   s.store.put(groupKey(SHOP), groupValue({ ...SHOP, port: 9090 }));
   const item = items.filter({ hasText: "port 8080 → 9090" });

@@ -8,8 +8,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { loadState } from "../../lib/store/saved/read.ts";
 import { get, Stream } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
-import { TARGETS } from "../util/lainlet_process.ts";
-import { eventually, freePort, Program } from "../util/process.ts";
+import { type LainletProcess, TARGETS } from "../util/lainlet_process.ts";
+import { becomes, eventually, freePort, Program } from "../util/process.ts";
 import { StateFolder, stop } from "../util/state_folder.ts";
 
 const CONTENT = {
@@ -22,6 +22,15 @@ const CONTENT = {
 /** How many lines of a log are about a text. */
 function count(log: string, about: RegExp): number {
   return log.split("\n").filter((line) => about.test(line)).length;
+}
+
+/** The changes that a lainlet recorded, and which of them it found by comparing states. */
+async function history({ url }: LainletProcess): Promise<string[]> {
+  const { body } = await get(`${url}/v2/changes`);
+  const all: Record<string, string>[] = Object.values(JSON.parse(body));
+  return all.map(({ change, earliest, name }) =>
+    `${name} ${change}${earliest ? ", compared" : ""}`
+  );
 }
 
 /** The keys and values of a state file. */
@@ -47,6 +56,12 @@ for (const target of ["source", "binary"] as const) {
     const args = ["--etcd", etcd.endpoint];
     {
       await using lainlet = await folder.start(target, args);
+      await etcd.write({ "/lain/config/a": "0" });
+      await etcd.write({ "/lain/config/a": "1" });
+      await becomes("it is recorded", () => history(lainlet), [
+        "a changed",
+        "a changed",
+      ]);
       assertEquals(await stop(lainlet), 0);
     }
     assertEquals(await read(folder.file, etcd), CONTENT);
@@ -103,6 +118,12 @@ for (const target of ["source", "binary"] as const) {
       event: "delete",
       data: {},
     });
+    assertEquals(await history(lainlet), [
+      "a changed",
+      "a changed",
+      "a changed, compared",
+      "node1:192.168.77.21:22 removed",
+    ]);
     // It was bad in the file, and still is.
     assertEquals(count(lainlet.program.stderr, /invalid value/), 1);
   });

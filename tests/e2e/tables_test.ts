@@ -109,19 +109,25 @@ Deno.test("tables: an operator's questions, each by one command", async (t) => {
   });
 
   await t.step("what changed in five minutes", async () => {
-    assertEquals(
-      (await piped(s, "changes")).stderr,
-      "no changes since then\n",
+    assertMatch(
+      (await piped(s, "changes --since 1h")).stderr,
+      /^no changes since \d\d:\d\d:\d\d, when the history starts\n$/,
     );
+    const unknown = await piped(s, "changes shpo");
+    assertEquals([unknown.code, unknown.stderr], [
+      1,
+      'lainlet: not found: "shpo"; did you mean shop?\n',
+    ]);
     await using log = new Program(LAINLET, ["changes", "-f"], s.env);
     const shows = (text: RegExp) =>
       eventually(`${text}`, () => log.stdout.match(text) ?? undefined);
-    await shows(/^TIME +KIND +WHAT\n/);
+    await shows(/^TIME \(\S+\) +KIND +WHAT\n/);
     s.store.put("/lain/config/motd", "welcome");
     await shows(/\n\d\d:\d\d:\d\d +config +motd: set to "welcome"\n/);
     s.store.put("/lain/config/ssl", LARGE.secret);
     await shows(/ config +ssl: /);
-    const { stdout } = await piped(s, "changes --since 1h -o json");
+    const { stdout, stderr } = await piped(s, "changes --since 1h -o json");
+    assertMatch(stderr, /^the history starts at \d\d:\d\d:\d\d\n$/);
     assertEquals(
       JSON.parse(stdout).map(({ name }: { name: string }) => name),
       ["motd", "ssl"],
@@ -229,7 +235,7 @@ Deno.test("tables: --watch keeps one current in a terminal, and tells of rows in
   await seen("54 more", [small]);
   const lines = () => pipe.stdout.trimEnd().split("\n");
   assertEquals(lines().length, 1 + LARGE.nodes + 1);
-  assertMatch(lines()[0] ?? "", /^TIME +EVENT +NODE +ADDRESS /);
+  assertMatch(lines()[0] ?? "", /^TIME \(\S+\) +EVENT +NODE +ADDRESS /);
   assertMatch(lines()[1] ?? "", /^\d\d:\d\d:\d\d +init +node1 /);
   assertMatch(
     lines().at(-1) ?? "",

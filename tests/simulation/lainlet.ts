@@ -35,7 +35,7 @@ export const VERIFY_EVERY = 10_000;
 export const VERIFIED_WITHIN = 45_000;
 
 /** A lainlet that follows a store. */
-export function lainletOf(store: Store): Lainlet {
+export function lainletOf(store: Store, historyKeeper?: SavedStore): Lainlet {
   return new Lainlet({
     store,
     host: GOLDEN_HOST,
@@ -44,6 +44,7 @@ export function lainletOf(store: Store): Lainlet {
     auth: true,
     staleAfter: STALE_AFTER,
     limits: { listeners: 1_000, listenersPerAddress: 1_000 },
+    historyKeeper,
   });
 }
 
@@ -160,7 +161,7 @@ export class SimulatedLainlet {
 
   #run(store: Store, saved?: SavedStore): void {
     const { name } = this;
-    const lainlet = lainletOf(store);
+    const lainlet = lainletOf(store, saved);
     const { counters } = lainlet;
     const common = { counters, hosts: [], slowAfter: SLOW_AFTER };
     const server = new ThreadServer({ ...common, handler: lainlet });

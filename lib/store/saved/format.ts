@@ -13,8 +13,8 @@ import type { Entry } from "../store.ts";
  *
  * The first record has the identity of the cluster, as JSON. Each prefix has a
  * record, as JSON, and its entries follow in any order: f64 revision, u32 size
- * of the key, key, value. The last record has the CRC-32 of everything before
- * it.
+ * of the key, key, value. Notes are what else is saved with the state. The last
+ * record has the CRC-32 of everything before it.
  */
 export const MAGIC = new TextEncoder().encode("lainlet\n");
 export const VERSION = 1;
@@ -25,7 +25,13 @@ export const RECORD_HEAD = 5;
 /** Bytes of an entry before its key. */
 export const ENTRY_HEAD = RECORD_HEAD + 12;
 
-export const KIND = { identity: 1, section: 2, entry: 3, end: 4 } as const;
+export const KIND = {
+  identity: 1,
+  section: 2,
+  entry: 3,
+  end: 4,
+  note: 5,
+} as const;
 
 /** Identifies the cluster of a state. */
 export interface Identity {

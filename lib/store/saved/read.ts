@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import type { Entry, Snapshot } from "../store.ts";
+import type { Entry, SavedFile, Snapshot } from "../store.ts";
 import {
   BadState,
   checkIdentity,
@@ -16,7 +16,7 @@ import {
   VERSION,
 } from "./format.ts";
 
-/** A part of a saved state: the section of a prefix, or one of its entries. */
+/** A part of a saved state: the section of a prefix, one of its entries, or a note. */
 export type StatePart = {
   readonly section: Section;
   /** See {@linkcode Identity}. */
@@ -25,6 +25,8 @@ export type StatePart = {
   readonly entry: Entry;
   /** The entry's bytes in the file. */
   readonly record: Uint8Array;
+} | {
+  readonly note: Uint8Array;
 };
 
 /**
@@ -178,6 +180,7 @@ class RecordReader {
       return [{ section: decodeSection(content), cluster }];
     }
     if (kind === KIND.entry) return [{ entry: decodeEntry(record), record }];
+    if (kind === KIND.note) return [{ note: content }];
     throw damaged();
   }
 
@@ -192,22 +195,26 @@ class RecordReader {
 /** A snapshot from a saved state. */
 export interface LoadedSnapshot extends Snapshot {
   readonly pages: readonly [readonly Entry[]];
+  readonly saved: SavedFile;
 }
 
 /**
  * Reads a saved state, as one snapshot for each prefix.
  *
+ * @param notes the state's notes are added to it
  * @throws as {@linkcode readState}
  */
 export async function loadState(
   path: string,
   identity: Identity,
+  notes: Uint8Array[] = [],
 ): Promise<Map<string, LoadedSnapshot>> {
   const sections: { section: Section; cluster?: string; entries: Entry[] }[] =
     [];
   for await (const parts of readState(path, identity, true)) {
     for (const part of parts) {
       if ("section" in part) sections.push({ ...part, entries: [] });
+      else if ("note" in part) notes.push(part.note);
       else sections.at(-1)?.entries.push(part.entry);
     }
   }

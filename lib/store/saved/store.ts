@@ -17,6 +17,21 @@ import { writeState } from "./write.ts";
 
 const log = getLogger(["lainlet", "state"]);
 
+/** What is saved with a state: at the same moment, in the same file. */
+export interface Notes {
+  /** Their present content; read while the file is written, and not changed then. */
+  take(): Iterable<Uint8Array>;
+  /** The state that they were saved with is of another cluster. Called before the store's own state is delivered. */
+  discard(): void;
+}
+
+/** The notes that were saved with a state. */
+export interface SavedNotes {
+  readonly notes: readonly Uint8Array[];
+  /** When the state was last known to be everything that the store holds, in ms since 1970. */
+  readonly at: number;
+}
+
 /** How often the state is saved. */
 export interface SaveTimes {
   /** Time between two writes of changes, in ms; default 30 s. */
@@ -48,6 +63,9 @@ export class SavedStore implements Store {
   /** When the file was last written, as `performance.now()`. */
   #writtenAt = -Infinity;
   #problem?: string;
+  #notes?: Notes;
+  /** Whether the notes may be of another cluster: no state was written since they were loaded. */
+  #hasLoadedNotes = false;
   readonly #allRead = Promise.withResolvers<void>();
   readonly #closing = new AbortController();
   readonly #writing: Promise<void>;
@@ -58,6 +76,7 @@ export class SavedStore implements Store {
     private readonly identity: Identity,
     /** What watches deliver first, by prefix. */
     private readonly saved: Map<string, LoadedSnapshot>,
+    private savedNotes: readonly Uint8Array[],
     { every = 30_000, confirmEvery = 300_000 }: SaveTimes,
   ) {
     this.#every = every;
@@ -81,8 +100,24 @@ export class SavedStore implements Store {
   ): Promise<SavedStore> {
     checkPermission(file);
     const identity = { kind, endpoints };
-    const saved = await load(file, identity);
-    return new SavedStore(inner, file, identity, saved, times);
+    const notes: Uint8Array[] = [];
+    const saved = await load(file, identity, notes);
+    return new SavedStore(inner, file, identity, saved, notes, times);
+  }
+
+  /**
+   * Saves notes with the state from now on. To be called once, before a watch.
+   *
+   * @returns the notes that were saved with the state that is served; undefined: there is none
+   */
+  keepNotes(notes: Notes): SavedNotes | undefined {
+    this.#notes = notes;
+    const saved = this.savedNotes;
+    this.savedNotes = [];
+    if (saved.length === 0 || this.saved.size === 0) return undefined;
+    this.#hasLoadedNotes = true;
+    const times = this.saved.values().map((one) => one.saved.at);
+    return { notes: saved, at: Math.min(...times) };
   }
 
   get status(): StoreStatus {
@@ -155,6 +190,13 @@ export class SavedStore implements Store {
     }
     pending.setSnapshot(snapshot, entries);
     this.#cluster = snapshot.cluster;
+    if (
+      this.#hasLoadedNotes &&
+      isOtherCluster(this.#fileCluster, snapshot.cluster)
+    ) {
+      this.#hasLoadedNotes = false;
+      this.#notes?.discard();
+    }
     this.#recordChange(pending, entries.size > 0);
   }
 
@@ -172,6 +214,8 @@ export class SavedStore implements Store {
   async #keepWriting(): Promise<void> {
     const { signal } = this.#closing;
     await Promise.race([this.#allRead.promise, sleep(this.#every, signal)]);
+    // The reader of the last snapshot applies it first: notes tell of it.
+    await sleep(0, signal);
     while (!signal.aborted) {
       if (this.#isDue(this.#confirmEvery)) await this.#write();
       await sleep(this.#every, signal);
@@ -214,12 +258,14 @@ export class SavedStore implements Store {
         one.take(this.inner.age(prefix, one.history)),
       ]),
     );
+    const notes = this.#notes?.take();
     const { file } = this;
     const identity = { ...this.identity, cluster };
     try {
-      await writeState(file, identity, writes, isUpdate);
+      await writeState(file, identity, writes, isUpdate, notes);
       this.#writtenAt = at;
       this.#hasFile = true;
+      this.#hasLoadedNotes = false;
       this.#fileCluster = cluster;
       if (this.#problem !== undefined) {
         log.info("the state is saved again", { file });
@@ -258,12 +304,14 @@ export class SavedStore implements Store {
   }
 }
 
+/** @param notes the state's notes are added to it */
 async function load(
   file: string,
   identity: Identity,
+  notes: Uint8Array[],
 ): Promise<Map<string, LoadedSnapshot>> {
   try {
-    const saved = await loadState(file, identity);
+    const saved = await loadState(file, identity, notes);
     const sizes = [...saved.values()].map(({ pages: [entries] }) =>
       entries.length
     );

@@ -22,6 +22,7 @@ import type { PendingWrite } from "./pending.ts";
  *
  * @param writes what to write, by prefix; other prefixes are dropped
  * @param isUpdate whether the old file holds a part of the state
+ * @param notes what else is saved; those of the old file are dropped
  * @throws {BadState} when another process changed the old file
  * @throws {Error} when the file cannot be written
  */
@@ -30,6 +31,7 @@ export async function writeState(
   identity: Identity,
   writes: ReadonlyMap<string, PendingWrite>,
   isUpdate: boolean,
+  notes: Iterable<Uint8Array> = [],
 ): Promise<void> {
   await using output = await StateFile.create(path);
   await output.json(KIND.identity, identity);
@@ -49,7 +51,8 @@ export async function writeState(
           write = writes.get(part.section.prefix);
           if (write !== undefined) await begin(part.section, write);
         } else if (
-          write && !write.isComplete && !write.changes.has(part.entry.key)
+          "entry" in part && write && !write.isComplete &&
+          !write.changes.has(part.entry.key)
         ) {
           await output.copy(part.record);
         }
@@ -59,6 +62,7 @@ export async function writeState(
   for (const write of added) {
     if (write.isComplete && write.section) await begin(write.section, write);
   }
+  for (const note of notes) await output.note(note);
   await output.finish();
 }
 
@@ -91,7 +95,14 @@ class StateFile implements AsyncDisposable {
   }
 
   async json(kind: number, value: Identity | Section): Promise<void> {
-    const content = encodeJson(value);
+    await this.#record(kind, encodeJson(value));
+  }
+
+  async note(content: Uint8Array): Promise<void> {
+    await this.#record(KIND.note, content);
+  }
+
+  async #record(kind: number, content: Uint8Array): Promise<void> {
     await this.#begin(RECORD_HEAD + content.length, kind);
     this.#append(content);
   }

@@ -60,15 +60,42 @@ const SINCE = [
   ["all", "all history", Infinity],
 ] as const;
 
-/** @param since one of {@linkcode SINCE}; `started`: of lainlet, in seconds since 1970 */
-function noChangesText(since: string, started: number): string {
+/** How far back the history goes, as lainlet reports it. */
+type History = Model["present"]["history"];
+
+/** @param since one of {@linkcode SINCE} */
+function noChangesText(since: string, { begin }: History): string {
   const [, , length = 0] = SINCE.find(([value]) => value === since) ?? [];
-  const begin = Date.now() - length;
-  return started * 1000 > begin
+  const from = Date.now() - length;
+  const start = Date.parse(begin);
+  return start > from
     ? `No changes since ${
-      clockOrTimestamp(new Date(started * 1000))
+      clockOrTimestamp(new Date(start))
     } (history starts there).`
-    : `No changes since ${clockOrTimestamp(new Date(begin))}.`;
+    : `No changes since ${clockOrTimestamp(new Date(from))}.`;
+}
+
+/** How far back the history goes, and where it has gaps. */
+function HistoryRange({ begin, gaps }: History) {
+  if (begin === "") return null;
+  return (
+    <>
+      <p class="dim">
+        History starts at <Time time={begin} />.
+      </p>
+      {gaps.map(({ begin, end }) => (
+        <p class="dim" key={begin}>
+          lainlet did not run from <Time time={begin} /> to{" "}
+          <Time time={end} />. Of changes in that time only the result is known.
+        </p>
+      ))}
+    </>
+  );
+}
+
+/** @param time in RFC 3339 */
+function Time({ time }: { time: string }) {
+  return <time dateTime={time}>{timestamp(new Date(time))}</time>;
 }
 
 /** The changes of the cluster, live and past. */
@@ -97,7 +124,7 @@ export function ChangesView(
     () => paused === undefined ? all : filter(paused),
     [paused, all],
   );
-  const { started } = model.present;
+  const { history } = model.present;
   return (
     <>
       <h1>Changes</h1>
@@ -156,14 +183,12 @@ export function ChangesView(
       {data !== undefined && shown.length === 0 && (
         <p class="dim">
           {Object.keys(data).length === 0
-            ? noChangesText(since, started)
+            ? noChangesText(since, history)
             : "No matches."}
         </p>
       )}
       {data !== undefined && <ChangeList changes={shown} />}
-      <p class="dim">
-        History starts at {timestamp(new Date(started * 1000))}.
-      </p>
+      <HistoryRange {...history} />
     </>
   );
 }
@@ -357,7 +382,7 @@ function RecentChanges(
       </h2>
       {changes === undefined && <Loading />}
       {changes?.length === 0 && (
-        <p class="dim">{noChangesText(all.since, model.present.started)}</p>
+        <p class="dim">{noChangesText(all.since, model.present.history)}</p>
       )}
       {changes !== undefined && (
         <ChangeList changes={changes} page={RECENT_PAGE} />

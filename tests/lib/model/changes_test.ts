@@ -186,6 +186,18 @@ Deno.test("changes: each kind has its sentence", () => {
   }
 });
 
+Deno.test("changes: one that was found by comparing says since when it may have happened", () => {
+  const [, change] = SENTENCES[0] ?? [];
+  if (change === undefined) throw new Error("there is no change");
+  const earliest = new Date(2026, 0, 15, 9, 5, 7).toISOString();
+  assertEquals(
+    plainText(describeChange({ ...change, earliest })),
+    `${
+      plainText(describeChange(change))
+    } (some time after 2026-01-15 09:05:07)`,
+  );
+});
+
 Deno.test("changes: a sentence links to what it is about", () => {
   const sentence = describeChange(
     shop(container(0, "NodeName", "node1", "node2")),

@@ -1,0 +1,61 @@
+import { type Client, RefusedError } from "../client/client.ts";
+import { suggestion } from "../suggest.ts";
+import { timeParam } from "../view/params.ts";
+import { timeText } from "./output.ts";
+
+/**
+ * What is to be known about a list of changes: how far back the history goes,
+ * and where it has gaps. A line each.
+ *
+ * @param since how far back the list goes, as `--since`
+ */
+export async function historyNotes(
+  client: Client,
+  since: string,
+  hasChanges: boolean,
+): Promise<string[]> {
+  const { history } = await client.get("/debug", {});
+  const begin = Date.parse(history.begin);
+  const from = timeParam(new URLSearchParams({ since })) ?? 0;
+  const isShort = begin > from;
+  const first = timeText(new Date(Math.max(begin, from)));
+  const start = hasChanges
+    ? isShort ? [`the history starts at ${first}`] : []
+    : [
+      `no changes since ${first}${isShort ? ", when the history starts" : ""}`,
+    ];
+  const gaps = history.gaps.filter(({ end }) => Date.parse(end) > from);
+  return [
+    ...start,
+    ...gaps.map(({ begin, end }) =>
+      `lainlet did not run from ${timeText(new Date(begin))} to ${
+        timeText(new Date(end))
+      }: of changes in that time only the result is known`
+    ),
+  ];
+}
+
+/**
+ * Says that an app without changes does not exist: neither an app nor a service
+ * has this name. Undefined: it exists, or the caller may not know.
+ */
+export async function unknownApp(
+  client: Client,
+  argument: string,
+): Promise<string | undefined> {
+  const app = argument.replace(/\/$/, "");
+  if (app === "*") return undefined;
+  try {
+    const [apps, services] = await Promise.all([
+      client.get("appswatcher", {}),
+      client.get("depends", { target: `${app}.` }),
+    ]);
+    const isKnown = Object.hasOwn(apps, app) ||
+      Object.keys(services).length > 0;
+    if (isKnown) return undefined;
+    return `not found: "${argument}"${suggestion(app, Object.keys(apps))}`;
+  } catch (error) {
+    if (error instanceof RefusedError) return undefined;
+    throw error;
+  }
+}
