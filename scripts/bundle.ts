@@ -51,13 +51,27 @@ interface Info {
 }
 
 /**
- * Makes the tree.
+ * Makes the tree. It takes its place when it is whole, as others may read what
+ * is there.
  *
  * @param folder where; what is there goes
  * @throws {Error} with what the bundler says, or that a source is not as it was
  */
 export async function bundle(folder: string): Promise<Bundle> {
-  await Deno.remove(folder, { recursive: true }).catch(() => {});
+  const [made, old] = [`${folder}.new`, `${folder}.old`];
+  const remove = (path: string) =>
+    Deno.remove(path, { recursive: true }).catch(() => {});
+  await remove(made);
+  const bundle = await make(made);
+  await remove(old);
+  await Deno.rename(folder, old).catch(() => {});
+  await Deno.rename(made, folder);
+  await remove(old);
+  return bundle;
+}
+
+/** Makes the tree in a folder that does not exist. */
+async function make(folder: string): Promise<Bundle> {
   const js = `${folder}/js`;
   await deno(
     "bundle",
