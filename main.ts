@@ -14,7 +14,7 @@ import { COMPLETE, isCommand } from "./lib/cli/commands.ts";
 import { type Flags, parseFlags } from "./lib/cli/flags.ts";
 import { HELP } from "./lib/cli/help.ts";
 import { UsageError } from "./lib/flags.ts";
-import type { Lainlet } from "./lib/http/handler.ts";
+import type { Lainlet, LainletOptions } from "./lib/http/handler.ts";
 import type { Http2Address } from "./lib/http2/server.ts";
 import { logUncaught, startLogging } from "./lib/log.ts";
 import { ServiceManager } from "./lib/service_manager.ts";
@@ -95,16 +95,23 @@ export async function serve(
   const { HttpServer } = await import("./lib/http/server.ts");
   const { Lainlet } = await import("./lib/http/handler.ts");
   const { web, grpc, slowAfter, workers, limits, logFormat } = flags;
+  const builtIn = Object.values(apis);
   const lainlet = new Lainlet({
     store,
     host: { ip: flags.ip, hostname: flags.hostname },
     version: config.version,
-    endpoints: Object.values(apis),
+    endpoints: builtIn,
+    apiFiles: await apiFiles(flags, builtIn),
     auth: !flags.noauth,
     staleAfter: flags.staleAfter,
     limits,
     historyKeeper: saved,
   });
+  if (flags.apis !== undefined) {
+    // Without the folder, a SIGHUP ends the process, as when its terminal closes.
+    Deno.addSignalListener("SIGHUP", () => lainlet.reloadApis());
+    await lainlet.reloadApis();
+  }
   const httpServer = web && new HttpServer(lainlet, {
     // Called again when a lack of file descriptors has closed the port.
     serve: (options, handler) => Deno.serve(options, handler),
@@ -143,6 +150,17 @@ export async function serve(
   });
   await manager?.ready(async () => await httpServer?.ping());
   return served;
+}
+
+async function apiFiles(
+  { apis: folder, debug }: Flags,
+  builtIn: LainletOptions["endpoints"],
+): Promise<LainletOptions["apiFiles"]> {
+  if (folder === undefined) return undefined;
+  const { ApiFiles } = await import("./lib/view/files/files.ts");
+  if (!debug) return new ApiFiles({ folder, builtIn });
+  const { checkingAnswers: wrap } = await import("./lib/view/files/answers.ts");
+  return new ApiFiles({ folder, builtIn, wrap });
 }
 
 async function serveGrpc(

@@ -1,7 +1,8 @@
 import { Type } from "@sinclair/typebox";
 import { STATUS_CODE } from "@std/http/status";
 import type { Json } from "../lib/schema.ts";
-import { History } from "../lib/stats/stats.ts";
+import { Literals } from "../lib/overview/values.ts";
+import { API_FILE_STATUSES, History } from "../lib/stats/stats.ts";
 import { Lainlet } from "../lib/grpc/proto/message_pb.ts";
 import { type CustomEndpoint, unary } from "../lib/view/custom_endpoint.ts";
 
@@ -33,6 +34,19 @@ const WatcherStatus = Type.Object({
   }),
 }, { $id: "WatcherStatus" });
 
+const ApiFile = Type.Object({
+  file: Type.String(),
+  paths: Type.Array(Type.String(), { description: "Those that are served." }),
+  status: Literals(API_FILE_STATUSES),
+  reason: Type.String({
+    description: "Why the file is not served as it is now; empty if it is.",
+  }),
+  rejections: Count,
+  rejected: Type.Array(Type.String(), {
+    description: "Keys with a value that the file fails for; at most 100.",
+  }),
+}, { $id: "ApiFile" });
+
 const Debug = Type.Object({
   history: History,
   connections: Count,
@@ -49,6 +63,13 @@ const Debug = Type.Object({
     problems: Type.Array(Type.String()),
     confirmed: Type.String(),
   }),
+  apis: Type.Optional(Type.Object({
+    folder: Type.String(),
+    problem: Type.String({
+      description: "Why the folder cannot be read; empty if it can.",
+    }),
+    files: Type.Array(ApiFile),
+  }, { description: "The API files; missing without `--apis`." })),
 }, { $id: "Debug" });
 
 /** The status of this lainlet, without values from the store. */
@@ -59,7 +80,7 @@ export default {
   mayAsk: "all",
   mediaType: "application/json",
   answer: Debug,
-  respond({ changeLog, cluster, store, stats }) {
+  respond({ apiFiles, changeLog, cluster, store, stats }) {
     const { connections, listeners, refused, slow, topics } = stats.current;
     const watchers = Object.values(cluster).map((watcher) => [
       watcher.name,
@@ -87,6 +108,20 @@ export default {
         ...store.status,
         confirmed: confirmedAt(
           Math.max(...Object.values(cluster).map(({ age }) => age())),
+        ),
+      },
+      apis: apiFiles && {
+        folder: apiFiles.folder,
+        problem: apiFiles.problem,
+        files: apiFiles.files.map(
+          ({ file, paths, status, reason, rejections, rejectedIn }) => ({
+            file,
+            paths,
+            status,
+            reason,
+            rejections,
+            rejected: rejectedIn(cluster),
+          }),
         ),
       },
     } satisfies Json<typeof Debug>;

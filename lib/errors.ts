@@ -45,6 +45,11 @@ export function misdirected(): Refusal {
   );
 }
 
+/** Returns the refusal of a view that was removed: 404. */
+export function gone(): Refusal {
+  return new Refusal(STATUS_CODE.NotFound, "the endpoint was removed");
+}
+
 /** Reasons for {@linkcode forbidden}; deployed clients know these texts. */
 export const SUPER_REQUIRED = "super required";
 export const NO_PERMISSION = "no permission";

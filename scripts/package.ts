@@ -27,6 +27,7 @@ const PAGES = [
   "CONTRIBUTING.md",
   "README.md",
   "SECURITY.md",
+  "apis/README.md",
   "lib/README.md",
   "lib/client/README.md",
   "lib/client/RECIPES.md",
@@ -178,6 +179,11 @@ async function makeDeb(folder: string): Promise<void> {
     postrm: [own("package/postrm"), 0o755],
     prerm: [own("package/prerm"), 0o755],
   });
+  // Empty: for API files.
+  await Deno.mkdir(`${folder}/etc/lainlet/apis`, { recursive: true });
+  for (const path of ["etc", "etc/lainlet", "etc/lainlet/apis"]) {
+    await Deno.chmod(`${folder}/${path}`, 0o755);
+  }
   const deb = `${output}/lainlet_${version}-1_${architecture}.deb`;
   // Every dpkg there is can read gzip.
   await run(

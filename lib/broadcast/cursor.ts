@@ -29,6 +29,8 @@ export class Cursor {
   /** The last sequence at which the topic's state was `#sent`. */
   #sentSequence = 0;
   #resumeState?: State;
+  /** The topic took the place of another one, and nothing of it was sent. */
+  #isReplaced = false;
   /** An error was delivered, and no state since. */
   #hasFailed = false;
 
@@ -45,10 +47,21 @@ export class Cursor {
     return this.#topic;
   }
 
-  /** Subscribes to a topic. @param resumeState the state that the reader has */
+  /**
+   * Subscribes to a topic, in place of the one before, if there was one. Then
+   * the reader is sent what differs.
+   *
+   * @param resumeState the state that the reader has
+   */
   attach(topic: Topic, resumeState?: State): void {
+    this.#topic?.unsubscribe(this.subscriber);
+    if (this.#sent === undefined) this.#resumeState = resumeState;
+    if (this.#topic !== undefined) {
+      this.#isReplaced = true;
+      this.#seen = topic.sequence - 1;
+      this.#sentSequence = -1;
+    }
     this.#topic = topic;
-    this.#resumeState = resumeState;
     topic.subscribe(this.subscriber);
   }
 
@@ -76,6 +89,8 @@ export class Cursor {
     if (state instanceof Unavailable) return this.#fail(state);
     const sent = this.#sent;
     const hasFailed = this.#hasFailed;
+    const isReplaced = this.#isReplaced;
+    this.#isReplaced = false;
     // Consecutive states differ, others may be equal.
     const mayBeSame = sequence !== this.#sentSequence + 1;
     this.#sentSequence = sequence;
@@ -91,8 +106,8 @@ export class Cursor {
       state,
       previous: hasFailed ? undefined : sent,
       isUnchanged: false,
-      event: hasFailed ? "update" : topic.kindSince(seen),
-      readAt: topic.readAt,
+      event: hasFailed || isReplaced ? "update" : topic.kindSince(seen),
+      readAt: isReplaced ? undefined : topic.readAt,
     };
   }
 

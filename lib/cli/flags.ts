@@ -57,6 +57,12 @@ export const FLAG_SECTIONS: Readonly<Record<string, readonly Flag[]>> = {
         "this node's name, which localprocs describes (default the system's)",
     },
     { name: "noauth", help: "let every caller request everything" },
+    {
+      name: "apis",
+      value: "FOLDER",
+      help:
+        "folder of API files, each of which adds a view; read at the start and on SIGHUP (default none)",
+    },
   ],
   "Listeners": [
     {
@@ -168,6 +174,8 @@ export interface Flags {
   /** How long a client may leave data unread, in ms. */
   readonly slowAfter: number;
   readonly noauth: boolean;
+  /** Folder of API files; undefined: there are none. */
+  readonly apis?: string;
   readonly debug: boolean;
   readonly logFormat: typeof LOG_FORMATS[number];
 }
@@ -246,6 +254,7 @@ export function parseFlags(
     },
     slowAfter: durationFlag(given, "slow.after", "60s", 1_000),
     noauth: given("noauth") !== undefined,
+    apis: given("apis"),
     debug: given("debug") !== undefined,
     logFormat: logFormat(given("log.format") ?? "logfmt"),
   };

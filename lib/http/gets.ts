@@ -249,8 +249,13 @@ class LongPoll implements ViewStream, Subscriber {
 
   constructor(private readonly clientHas: (state: State) => boolean) {}
 
-  /** Ignores the current state, because the client has it; a view that lists listeners differs, but only by this one. */
+  /**
+   * Ignores the current state, because the client has it; a view that lists
+   * listeners differs, but only by this one. A second topic has the states of
+   * another view, which ends the wait.
+   */
   attach(topic: Topic): void {
+    if (this.#topic !== undefined) return this.end();
     this.#topic = topic;
     topic.subscribe(this);
   }

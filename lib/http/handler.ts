@@ -8,6 +8,7 @@ import { Counters } from "../stats/counters.ts";
 import { Metrics } from "../stats/metrics.ts";
 import { heldBackReason } from "../stats/readiness.ts";
 import { RuntimeStats } from "../stats/stats.ts";
+import type { ApiFilesStatus } from "../stats/stats.ts";
 import type { Store } from "../store/store.ts";
 import { TimeSlices } from "../time_slice.ts";
 import type {
@@ -26,6 +27,8 @@ import {
   STREAM_PARAMS,
   takeEtag,
 } from "../view/params.ts";
+import { Endpoints } from "../view/endpoints.ts";
+import type { ApiFiles } from "../view/files/files.ts";
 import type { View } from "../view/view.ts";
 import { Views } from "../view/views.ts";
 import { type Cluster, followCluster, type Host } from "../watcher/cluster.ts";
@@ -66,7 +69,10 @@ export interface LainletOptions {
   readonly store: Store;
   readonly host: Host;
   readonly version: string;
+  /** Those that are built in. */
   readonly endpoints: readonly (View | CustomEndpoint)[];
+  /** More of them; served once {@linkcode Lainlet.reloadApis} has read them. */
+  readonly apiFiles?: ApiFiles;
   /** Whether to check what a caller may read. */
   readonly auth: boolean;
   /** Age above which the state is stale, in ms. */
@@ -90,8 +96,8 @@ export class Lainlet implements RequestHandler, EndpointContext {
   readonly views: Views;
   readonly stats: RuntimeStats;
   readonly staleAfter: number;
-  readonly endpoints: readonly (View | CustomEndpoint)[];
-  readonly #byPath = new Map<string, View | CustomEndpoint>();
+  readonly #apiFiles?: ApiFiles;
+  readonly #endpoints: Endpoints;
   readonly #closing = new AbortController();
   readonly #gets: GetHandler;
   readonly #timeSlices = new TimeSlices();
@@ -108,14 +114,37 @@ export class Lainlet implements RequestHandler, EndpointContext {
     this.changeLog = new ChangeLog(this.cluster, {
       keeper: options.historyKeeper,
     });
-    this.endpoints = options.endpoints;
-    for (const endpoint of this.endpoints) {
-      for (const path of endpoint.paths) this.#byPath.set(path, endpoint);
-    }
+    this.#apiFiles = options.apiFiles;
+    this.#endpoints = new Endpoints(options.endpoints);
     this.views = new Views(this, this.rights);
     this.#gets = new GetHandler(this);
     this.metrics = new Metrics(this);
     this.stats = new RuntimeStats(this);
+  }
+
+  get endpoints(): readonly (View | CustomEndpoint)[] {
+    return this.#endpoints.all;
+  }
+
+  get apiFiles(): ApiFilesStatus | undefined {
+    return this.#apiFiles;
+  }
+
+  /**
+   * Reads the API files that have changed, and serves their views: new ones
+   * appear, streams of changed ones get what differs, those of removed ones end
+   * with an error. Never rejects.
+   */
+  async reloadApis(): Promise<void> {
+    if (this.#apiFiles === undefined) return;
+    await this.#apiFiles.reload();
+    const replaced = this.#endpoints.replace(this.#apiFiles.views);
+    this.views.replace(replaced);
+    for (const { paths: [path] } of replaced.keys()) {
+      if (this.#endpoints.at(path) !== undefined) continue;
+      this.limits.forget(path);
+      this.metrics.forget(path);
+    }
   }
 
   /** Stops following the store, and ends waiting GETs. */
@@ -139,7 +168,7 @@ export class Lainlet implements RequestHandler, EndpointContext {
     try {
       if (!URL.canParse(request.url)) throw badRequest("the URL is malformed");
       const { pathname, searchParams: params } = new URL(request.url);
-      endpoint = this.#byPath.get(pathname.replace(/([^/])\/$/, "$1"));
+      endpoint = this.#endpoints.at(pathname.replace(/([^/])\/$/, "$1"));
       const dispatched = this.#dispatch(
         endpoint,
         { request, params, signal, work },
@@ -154,7 +183,9 @@ export class Lainlet implements RequestHandler, EndpointContext {
     if ("status" in result) {
       const end = performance.now();
       slice.spend(end - Math.max(counted, work.begin));
-      const path = endpoint?.paths[0] ?? "unknown";
+      // It may have been removed meanwhile.
+      const path = endpoint?.paths.find((one) => this.#endpoints.at(one)) ??
+        "unknown";
       this.metrics.observe(path, result.status, end - work.begin);
     }
     return withHeaders(result, this.#stalenessHeaders(endpoint));

@@ -20,6 +20,8 @@ const MAX_VALUE_LENGTH = 100;
 export class Limits {
   readonly #perAddress = new Map<string, number>();
   readonly #perEndpoint = new Map<string, number>();
+  /** Endpoints that are served no more, and have listeners. */
+  readonly #removed = new Set<string>();
   readonly #refusals = new Map([
     ["max.listeners", 0],
     ["max.listeners.per.address", 0],
@@ -50,7 +52,7 @@ export class Limits {
     return this.#open;
   }
 
-  /** Number of open listeners by path, of each endpoint that ever had one. */
+  /** Number of open listeners by path, of each endpoint that ever had one and is served. */
   get perEndpoint(): ReadonlyMap<string, number> {
     return this.#perEndpoint;
   }
@@ -95,13 +97,21 @@ export class Limits {
     return { number, release };
   }
 
+  /** Forgets an endpoint that is served no more, once its last listener has left. */
+  forget(endpoint: string): void {
+    this.#removed.add(endpoint);
+    this.#addTo(endpoint, 0);
+  }
+
   #countRefusal(flag: string): void {
     this.#refusals.set(flag, (this.#refusals.get(flag) ?? 0) + 1);
   }
 
   #addTo(endpoint: string, change: number): void {
-    const count = this.#perEndpoint.get(endpoint) ?? 0;
-    this.#perEndpoint.set(endpoint, count + change);
+    const count = (this.#perEndpoint.get(endpoint) ?? 0) + change;
+    if (count === 0 && this.#removed.delete(endpoint)) {
+      this.#perEndpoint.delete(endpoint);
+    } else this.#perEndpoint.set(endpoint, count);
   }
 }
 

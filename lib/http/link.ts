@@ -145,15 +145,18 @@ export class WorkerLink {
     const stream = this.#unstarted.get(id);
     if (stream === undefined) return;
     this.#unstarted.delete(id);
-    const detaches: (() => void)[] = [];
+    const detaches = new Map<number, () => void>();
     const stop = stream.start({
-      attach: (topic, resumeState, index) =>
-        detaches.push(this.#attach(id, topic, resumeState, index)),
+      attach: (topic, resumeState, index = 0) => {
+        const detach = detaches.get(index);
+        detaches.set(index, this.#attach(id, topic, resumeState, index));
+        detach?.();
+      },
       fail: (message, status, index) =>
         this.post({ type: "fail", id, message, status, index }),
     });
     this.#stops.set(id, () => {
-      for (const detach of detaches) detach();
+      for (const detach of detaches.values()) detach();
       stop();
     });
   }

@@ -3,7 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Cluster } from "../watcher/cluster.ts";
 import { BUCKET_BOUNDS, type DeliveryLatency, SAMPLE_RATE } from "./latency.ts";
 import { notReadyReasons } from "./readiness.ts";
-import { countChanges, type MetricsInput } from "./stats.ts";
+import { API_FILE_STATUSES, countChanges, type MetricsInput } from "./stats.ts";
 
 /** A registry of metrics whose values are read when it is scraped. */
 class MetricsRegistry extends Registry {
@@ -94,6 +94,8 @@ const DURATION_BUCKETS = [
 export class Metrics {
   readonly #registry = new MetricsRegistry();
   readonly #durations: Histogram<"endpoint" | "code">;
+  /** The codes of all responses so far. */
+  readonly #codes = new Set<number>();
 
   constructor(private readonly input: MetricsInput) {
     this.#durations = new Histogram({
@@ -107,6 +109,7 @@ export class Metrics {
     this.#addProcess();
     this.#addStore();
     this.#addStreams();
+    this.#addApiFiles();
   }
 
   /** Content type of {@linkcode text}. */
@@ -131,7 +134,13 @@ export class Metrics {
    * @param time to make it, in ms
    */
   observe(endpoint: string, code: number, time: number): void {
+    this.#codes.add(code);
     this.#durations.observe({ endpoint, code }, time / 1000);
+  }
+
+  /** Forgets the responses of an endpoint that is served no more. */
+  forget(endpoint: string): void {
+    for (const code of this.#codes) this.#durations.remove({ endpoint, code });
   }
 
   #addProcess(): void {
@@ -305,6 +314,34 @@ export class Metrics {
       "lainlet_stream_bytes_total",
       "Bytes sent in streams.",
       () => counters.bytes,
+    );
+  }
+
+  #addApiFiles(): void {
+    const { apiFiles } = this.input;
+    if (apiFiles === undefined) return;
+    this.#registry.labelled(
+      Gauge,
+      "lainlet_api_files",
+      "API files: served; outdated, as only their last good version can be used; failed.",
+      "status",
+      () =>
+        API_FILE_STATUSES.map((status) => [
+          status,
+          apiFiles.files.filter((file) => file.status === status).length,
+        ]),
+    );
+    this.#registry.counter(
+      "lainlet_api_file_failures_total",
+      "How often an API file, or their folder, could not be used as it was.",
+      () => apiFiles.failures,
+    );
+    this.#registry.labelled(
+      Counter,
+      "lainlet_api_file_rejections_total",
+      "Values that an API file failed for since it was loaded.",
+      "file",
+      () => apiFiles.files.map(({ file, rejections }) => [file, rejections]),
     );
   }
 }

@@ -6,8 +6,37 @@ import type { Counters, ListenerInfo } from "./counters.ts";
 import { quantile } from "./latency.ts";
 import { heldBackReason } from "./readiness.ts";
 
+/** `outdated`: only the last good version of a file can be used. */
+export const API_FILE_STATUSES = ["served", "outdated", "failed"] as const;
+
+/** Status of an API file. */
+export interface ApiFileStatus {
+  readonly file: string;
+  /** Those that are served. */
+  readonly paths: readonly string[];
+  readonly status: typeof API_FILE_STATUSES[number];
+  /** Why it is not served as it is now; "" if it is. */
+  readonly reason: string;
+  /** How many values and members its functions failed for. */
+  readonly rejections: number;
+  /** The keys for whose present values they fail, at most 100. */
+  rejectedIn(cluster: Cluster): readonly string[];
+}
+
+/** Status of the API files of a folder. */
+export interface ApiFilesStatus {
+  readonly folder: string;
+  /** Why the folder cannot be read; "" if it can. */
+  readonly problem: string;
+  readonly files: readonly ApiFileStatus[];
+  /** How often a file, or the folder, could not be used as it was. */
+  readonly failures: number;
+}
+
 /** What statistics and metrics are read from: a lainlet. */
 export interface MetricsInput {
+  /** Undefined: it has none. */
+  readonly apiFiles?: ApiFilesStatus;
   readonly cluster: Cluster;
   readonly counters: Counters;
   readonly host: Host;
@@ -16,7 +45,7 @@ export interface MetricsInput {
     readonly listeners: number;
     /** Open listeners by slot. */
     readonly open: ReadonlyMap<number, ListenerInfo>;
-    /** Number of open listeners by path, of each endpoint that ever had one. */
+    /** Number of open listeners by path, of each endpoint that ever had one and is served. */
     readonly perEndpoint: ReadonlyMap<string, number>;
     /** Number of listeners that were refused. */
     readonly refused: number;

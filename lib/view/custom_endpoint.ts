@@ -7,6 +7,7 @@ import type { Rights } from "../access/rights.ts";
 import type { BranchOptions } from "../broadcast/branch.ts";
 import type { Bytes } from "../broadcast/state.ts";
 import type { Metrics } from "../stats/metrics.ts";
+import type { ApiFilesStatus } from "../stats/stats.ts";
 import type { Store } from "../store/store.ts";
 import type { Cluster } from "../watcher/cluster.ts";
 import type { Watcher } from "../watcher/watcher.ts";
@@ -63,6 +64,9 @@ export interface NamedView {
 
 /** A running lainlet, as its custom endpoints see it. */
 export interface EndpointContext extends ViewContext {
+  /** Undefined: it has none. */
+  readonly apiFiles?: ApiFilesStatus;
+  /** Another list whenever API files are replaced. */
   readonly endpoints: readonly (View | CustomEndpoint)[];
   readonly metrics: Metrics;
   readonly rights: Rights;

@@ -8,8 +8,7 @@ import type { Static, TSchema } from "@sinclair/typebox";
 import type { Caller, Right } from "../access/rights.ts";
 import type { Member } from "../json.ts";
 import type { Cluster, Host } from "../watcher/cluster.ts";
-import type { KeyRange } from "../watcher/entries.ts";
-import type { Watcher } from "../watcher/watcher.ts";
+import type { KeyRange, ViewedWatcher } from "../watcher/entries.ts";
 import type { Contribution, Guard } from "./materialized.ts";
 import type { ViewService } from "./rpc.ts";
 
@@ -70,8 +69,12 @@ export type Pieces<P> = readonly (readonly [key: string, piece: P])[];
  */
 export type ViewDeclaration<T extends object, P, C, R extends DescMessage> =
   & {
+    /** Prefix of the ids of its sources; default: its first path. */
+    readonly id?: string;
+    /** API file that declares it; undefined: it is built in. */
+    readonly file?: string;
     /** The watcher whose values the view shows. */
-    readonly watcher: (cluster: Cluster) => Watcher<T>;
+    readonly watcher: (cluster: Cluster) => ViewedWatcher<T>;
     /**
      * Selects the keys of a request.
      *
@@ -109,8 +112,11 @@ export interface ReduceDeclaration<
 > {
   /** What a piece contributes to members, by their names. */
   readonly contributions: (piece: P) => Contribution<C>;
-  /** Makes the JSON text of a member from its contributions, in key order. */
-  readonly reduce: (contributions: readonly C[]) => string;
+  /** Makes the JSON text of a member from its contributions, in key order; undefined leaves the member out. */
+  readonly reduce: (
+    contributions: readonly C[],
+    name: string,
+  ) => string | undefined;
   /** When there is no answer. */
   readonly guard?: Guard<T>;
   readonly rpc?: {

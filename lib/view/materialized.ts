@@ -35,8 +35,8 @@ export interface Guard<T> {
 export interface Reducer<T, C> {
   /** What an entry contributes; the same names each time. */
   contributions(key: string, value: T): Contribution<C>;
-  /** Makes a fragment from its contributions, at least one, in key order. */
-  reduce(name: string, contributions: readonly C[]): Fragment;
+  /** Makes a fragment from its contributions, at least one, in key order; undefined: there is none. */
+  reduce(name: string, contributions: readonly C[]): Fragment | undefined;
   state(fragments: Blocks): State;
   readonly guard?: Guard<T>;
 }
@@ -123,7 +123,7 @@ export function recomputed<T>(
 class MaterializedView<T, C> {
   readonly #reducer: Reducer<T, C>;
   readonly #fragments: MaterializedFragments<C>;
-  #totals: readonly number[] = [];
+  readonly #totals: number[] = [];
 
   constructor(entries: Entries<T>, reducer: Reducer<T, C>) {
     this.#reducer = reducer;
@@ -155,8 +155,9 @@ class MaterializedView<T, C> {
   }
 
   #count(counts: readonly number[], sign: 1 | -1): void {
-    this.#totals = counts.map((count, i) =>
-      (this.#totals[i] ?? 0) + sign * count
+    // A value that an API file rejects has none.
+    counts.forEach((count, i) =>
+      this.#totals[i] = (this.#totals[i] ?? 0) + sign * count
     );
   }
 }

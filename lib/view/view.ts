@@ -70,6 +70,8 @@ export interface View<
   A extends TSchema = TSchema,
 > extends Endpoint<P, Q, A>, ViewDefinition {
   readonly answer: A;
+  /** API file that declares it, which may change; undefined: it is built in. */
+  readonly file?: string;
   /** Whether every answer is a JSON object. */
   readonly isObject: boolean;
   readonly rpc?: RpcView;
@@ -91,7 +93,7 @@ export function view<
     & ViewDeclaration<T, P, C, R>,
 ): View<N, Q, A> {
   const { paths, summary, params, mayAsk, answer, example } = declaration;
-  const { watcher, select, rpc } = declaration;
+  const { watcher, select, rpc, file, id = paths[0] } = declaration;
   const pieceOf = memoByValue((key, value: T, host) =>
     declaration.piece(value, host, key)
   );
@@ -112,8 +114,9 @@ export function view<
     mayAsk,
     answer,
     example,
+    file,
     isObject: !("text" in declaration),
-    ...encodedBy(paths[0], jsonSource(declaration, pieceOf)),
+    ...encodedBy(id, jsonSource(declaration, pieceOf)),
     rpc: rpc && {
       service: rpc.service,
       framedBy: (framing) =>
@@ -163,7 +166,10 @@ function jsonSource<T extends object, P, C, R extends DescMessage>(
     const piece = pieceOf(host);
     return materialized(id, entries, {
       contributions: (key, value) => contributions(piece(key, value)),
-      reduce: (name, all: readonly C[]) => memberFragment([name, reduce(all)]),
+      reduce(name, all: readonly C[]) {
+        const json = reduce(all, name);
+        return json === undefined ? undefined : memberFragment([name, json]);
+      },
       state: objectState,
       guard,
     });

@@ -6,21 +6,22 @@ import type { Topic } from "../broadcast/topic.ts";
 import { Topics } from "../broadcast/topics.ts";
 import {
   forbidden,
+  gone,
   NO_PERMISSION,
   NOT_READ_YET,
   Refusal,
   SUPER_REQUIRED,
   Unavailable,
 } from "../errors.ts";
-import type { Query } from "./endpoint.ts";
+import type { Query, Selection } from "./endpoint.ts";
 import { type BarrierView, SharedBarriers } from "./shared_barriers.ts";
-import type { ViewContext, ViewDefinition } from "./view.ts";
+import type { View, ViewContext, ViewDefinition } from "./view.ts";
 
 const log = getLogger(["lainlet", "views"]);
 
 /** A request for a view. */
 export interface ViewRequest {
-  readonly view: ViewDefinition;
+  readonly view: ViewDefinition & Partial<Pick<View, "file">>;
   readonly params: URLSearchParams;
   /** The caller's address. */
   readonly peer: string;
@@ -31,7 +32,7 @@ export interface ViewRequest {
 /** A stream that carries the states of one or several views. */
 export interface ViewStream {
   /**
-   * Carries a topic's states from now on.
+   * Carries a topic's states from now on, in place of those of the topic before.
    *
    * @param resumeState the state that the client has, if it is known
    * @param index the index of the view, of several
@@ -52,6 +53,10 @@ export class Views {
   readonly #barriers = new SharedBarriers(this.#topics);
   /** Streams that wait until the store was read. */
   readonly #waiting = new Set<WaitingStream>();
+  /** Streams with a view of an API file. */
+  readonly #replaceable = new Set<ReplaceableStream>();
+  /** What is served in place of views of API files; undefined: nothing. */
+  readonly #successors = new WeakMap<ViewDefinition, View | undefined>();
 
   constructor(
     private readonly context: ViewContext,
@@ -80,9 +85,8 @@ export class Views {
    * @throws {Unavailable} when there is no state at present
    */
   read(request: ViewRequest): State {
-    const { view, params, peer } = request;
     if (!this.#isReady(request)) throw new Unavailable(NOT_READ_YET);
-    const selection = view.select(this.query(params, peer));
+    const { view, selection } = this.#select(request);
     const state = this.#topics.latest(view.source(this.context, selection));
     if (state instanceof Unavailable) throw state;
     return state;
@@ -94,9 +98,8 @@ export class Views {
    * @throws as {@linkcode read}, but not for a state that is unavailable
    */
   check(request: ViewRequest): void {
-    const { view, params, peer } = request;
     if (!this.#isReady(request)) throw new Unavailable(NOT_READ_YET);
-    view.select(this.query(params, peer));
+    this.#select(request);
   }
 
   /**
@@ -107,12 +110,14 @@ export class Views {
    */
   subscribe(request: ViewRequest, stream: ViewStream): () => void {
     const cleanup = new Cleanup();
-    this.#whenReady(
-      [request],
-      () => this.#attach(request, stream, cleanup),
-      cleanup,
-    );
-    return runner(cleanup);
+    const open = () =>
+      this.#whenReady(
+        [request],
+        () => this.#attach(request, stream, cleanup),
+        cleanup,
+      );
+    open();
+    return this.#ends([request], open, cleanup);
   }
 
   /**
@@ -126,12 +131,74 @@ export class Views {
     stream: ViewStream,
   ): () => void {
     const cleanup = new Cleanup();
-    this.#whenReady(
-      requests,
-      () => this.#attachTogether(requests, stream, cleanup),
-      cleanup,
+    const open = () =>
+      this.#whenReady(
+        requests,
+        () => this.#attachTogether(requests, stream, cleanup),
+        cleanup,
+      );
+    open();
+    return this.#ends(requests, open, cleanup);
+  }
+
+  /**
+   * Serves other views in place of views of API files: their streams go on with
+   * these, or end with an error.
+   *
+   * @param successors by view; undefined: it was removed
+   */
+  replace(successors: ReadonlyMap<ViewDefinition, View | undefined>): void {
+    const affected = [...this.#replaceable].filter(({ views }) =>
+      views.some((view) => {
+        const current = this.#currentOf(view);
+        return current !== undefined && successors.has(current);
+      })
     );
-    return runner(cleanup);
+    for (const [view, successor] of successors) {
+      this.#successors.set(view, successor);
+    }
+    for (const { cleanup, open } of affected) {
+      cleanup.run();
+      open();
+    }
+  }
+
+  /** The view that is served in place of one, or that one; undefined: it was removed. */
+  #currentOf(view: ViewDefinition): ViewDefinition | undefined {
+    if (!this.#successors.has(view)) return view;
+    const successor = this.#successors.get(view);
+    return successor && this.#currentOf(successor);
+  }
+
+  /**
+   * Selects the data of a request, by the view that is served now.
+   *
+   * @throws {Refusal} when the request is malformed, or the caller may not make it
+   */
+  #select(
+    { view: requested, params, peer }: ViewRequest,
+  ): { view: ViewDefinition; selection: Selection } {
+    const view = this.#currentOf(requested);
+    if (view === undefined) throw gone();
+    return { view, selection: view.select(this.query(params, peer)) };
+  }
+
+  /** Returns a function that ends a subscription. @param open opens it again, with the views that are served then */
+  #ends(
+    requests: readonly ViewRequest[],
+    open: () => void,
+    cleanup: Cleanup,
+  ): () => void {
+    if (requests.every(({ view }) => view.file === undefined)) {
+      return runner(cleanup);
+    }
+    const views = requests.map(({ view }) => view);
+    const stream = { views, open, cleanup };
+    this.#replaceable.add(stream);
+    return () => {
+      this.#replaceable.delete(stream);
+      cleanup.run();
+    };
   }
 
   #attachTogether(
@@ -140,11 +207,12 @@ export class Views {
     cleanup: Cleanup,
   ): void {
     const views: (BarrierView & { readonly index: number })[] = [];
-    requests.forEach(({ view, params, peer }, index) => {
+    requests.forEach((request, index) => {
+      const { params, peer } = request;
       const fail = (message: string, status: number) =>
         stream.fail(message, status, index);
       try {
-        const selection = view.select(this.query(params, peer));
+        const { view, selection } = this.#select(request);
         cleanup.add(this.#watchRight(peer, selection.right, fail));
         const source = view.source(this.context, selection);
         const { progress } = view.watcher(this.context.cluster);
@@ -171,11 +239,11 @@ export class Views {
   }
 
   #attach(request: ViewRequest, stream: ViewStream, cleanup: Cleanup): void {
-    const { view, params, peer, since } = request;
+    const { params, peer, since } = request;
     const fail = (message: string, status: number) =>
       stream.fail(message, status);
     try {
-      const selection = view.select(this.query(params, peer));
+      const { view, selection } = this.#select(request);
       cleanup.add(this.#watchRight(peer, selection.right, fail));
       const source = view.source(this.context, selection);
       const { topic, release } = this.#topics.acquire(source);
@@ -199,7 +267,8 @@ export class Views {
   }
 
   #isReady({ view, peer }: ViewRequest): boolean {
-    return view.watcher(this.context.cluster).isSynced &&
+    const { watcher } = this.#currentOf(view) ?? view;
+    return watcher(this.context.cluster).isSynced &&
       this.rights.isReadyFor(peer);
   }
 
@@ -230,16 +299,27 @@ interface WaitingStream {
   readonly start: () => void;
 }
 
+/** A stream with a view that may be replaced. */
+interface ReplaceableStream {
+  /** As they were requested. */
+  readonly views: readonly ViewDefinition[];
+  readonly open: () => void;
+  readonly cleanup: Cleanup;
+}
+
 /** As {@linkcode ViewStream.fail}, for one view. */
 type Fail = (message: string, status: number) => void;
 
 function failWith(error: unknown, params: URLSearchParams, fail: Fail): void {
   if (error instanceof Refusal) return fail(error.message, error.status);
+  if (error instanceof Unavailable) {
+    return fail(error.message, STATUS_CODE.ServiceUnavailable);
+  }
   log.error("a view failed", { params: `${params}`, error: `${error}` });
   fail("internal error", STATUS_CODE.InternalServerError);
 }
 
-/** What to do when a subscription ends. */
+/** What to do when a subscription ends, or opens again. */
 class Cleanup {
   readonly #steps: (() => void)[] = [];
 
@@ -248,7 +328,7 @@ class Cleanup {
   }
 
   run(): void {
-    for (const step of this.#steps) step();
+    for (const step of this.#steps.splice(0)) step();
   }
 }
 

@@ -12,6 +12,20 @@ export interface Entries<T> {
   subscribe(onChange: ChangeListener<T>): () => void;
 }
 
+/** The part of a watcher that views are computed from. */
+export type ViewedWatcher<T> = Pick<
+  Watcher<T>,
+  | "age"
+  | "entries"
+  | "isSynced"
+  | "progress"
+  | "receivers"
+  | "revision"
+  | "saved"
+  | "subscribe"
+  | "version"
+>;
+
 /** Selects keys. */
 export interface KeyRange {
   /** What the keys start with, taken literally. */
@@ -22,7 +36,7 @@ export interface KeyRange {
 
 /** The entries of a watcher whose keys are in a range. */
 export function entriesIn<T>(
-  watcher: Watcher<T>,
+  watcher: ViewedWatcher<T>,
   { prefix, filter = () => true }: KeyRange,
 ): Entries<T> {
   return {

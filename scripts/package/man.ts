@@ -21,6 +21,8 @@ const VARIABLES: Readonly<Record<string, string>> = {
 /** Files that lainlet reads or writes, and those that come with it. */
 const FILES: Readonly<Record<string, string>> = {
   "/etc/default/lainlet": "Environment and flags of lainlet.service.",
+  "/etc/lainlet/apis":
+    "API files, each of which adds a view; systemctl reload reads them again.",
   "/usr/lib/systemd/system/lainlet.service": "The systemd service.",
   "/var/lib/lainlet/state":
     "The last known state, which lainlet serves after a start until it has read the store. It contains secrets.",

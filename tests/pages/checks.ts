@@ -45,6 +45,14 @@ export const CHECKS: Readonly<
     for (const { text } of commandsOf(block)) await works(workbench, text);
   },
   console: prints,
+  async js(workbench, { before, text }) {
+    const [, file] = /into\s+`([^`]+)`:$/.exec(before) ?? [];
+    assert(file !== undefined);
+    const folder = file.slice(0, file.lastIndexOf("/"));
+    await workbench.run(`mkdir -p ${folder} && chmod 755 ${folder}`);
+    await Deno.writeTextFile(`${workbench.checkout}/file.js`, text);
+    await workbench.run(`install -m 644 file.js ${file}`);
+  },
   ts: isTypeScript,
   async yaml(workbench, { text }) {
     const file = "scripts/package/monitoring/prometheus.yml";

@@ -148,7 +148,10 @@ export class Workbench implements AsyncDisposable {
       .replace("10.0.1.1:2379", `127.0.0.1:${freePort()}`)
       .replace(/10\.0\.0\.\d:2379(,10\.0\.0\.\d:2379)*/g, endpoint)
       .replaceAll(":9001", `:${this.#port}`)
-      .replaceAll("/etc/default/", `${this.folder}/root/etc/default/`);
+      .replace(
+        /\/etc\/(?:default|lainlet)\b/g,
+        (path) => `${this.folder}/root${path}`,
+      );
   }
 
   /** Starts a line in a shell of the checkout. */

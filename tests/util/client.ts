@@ -56,7 +56,7 @@ export class Stream implements AsyncDisposable {
     const raw = await this.nextRaw(timeout);
     if (raw === undefined) return undefined;
     const { id, event, data } = raw;
-    const isText = data === undefined || event === "error";
+    const isText = data === undefined || /^error( |$)/.test(event);
     return { id, event, data: isText ? data : JSON.parse(data) };
   }
 

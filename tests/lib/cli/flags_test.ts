@@ -57,6 +57,7 @@ Deno.test("flags: the defaults", () => {
     limits: { listeners: 20_000, listenersPerAddress: 1_000 },
     slowAfter: 60_000,
     noauth: false,
+    apis: undefined,
     debug: false,
     logFormat: "logfmt",
   });

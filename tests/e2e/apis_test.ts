@@ -1,0 +1,215 @@
+/**
+ * API files of a running lainlet: dropped in, changed, broken, mended and
+ * removed, while others' streams run.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { groupKey, groupValue } from "../../scripts/cluster.ts";
+import { readPages } from "../pages/pages.ts";
+import { apiFile, ApiFolder, WATCHER_FILES } from "../util/api_files.ts";
+import { get, Stream } from "../util/client.ts";
+import { TestEtcd } from "../util/etcd.ts";
+import { exampleCluster, groupAt } from "../util/example.ts";
+import { GOLDEN_HOST } from "../util/lainlet.ts";
+import { LainletProcess } from "../util/lainlet_process.ts";
+import { becomes, eventually } from "../util/process.ts";
+
+/** How many streams of others run, and what they watch. */
+const OTHERS = 100;
+const WATCHED = [
+  "/v2/configwatcher?target=domain&watch=1",
+  "/v2/proxywatcher?watch=1&patch=merge",
+  "/v2/watch?view=nodes&view=configwatcher%3Ftarget=domain&tag=1",
+  "/v2/overview?watch=1&patch=merge",
+];
+
+const CONTAINER = "127.20.1.40";
+const SHOP = "registry.lain.local/shop:release-26";
+
+/** The example of the page about API files. */
+async function example(): Promise<string> {
+  const pages = await readPages();
+  const { blocks = [] } = pages.find(({ path }) => path === "apis/README.md") ??
+    {};
+  const found = blocks.find(({ language }) => language === "js");
+  assert(found);
+  return found.text;
+}
+
+Deno.test("API files: in a process, while a hundred streams of others run", async (t) => {
+  await using etcd = await TestEtcd.start();
+  await etcd.load({
+    ...exampleCluster,
+    [groupKey(groupAt(CONTAINER, "blog"))]: groupValue(
+      groupAt(CONTAINER, "blog"),
+    ),
+    "/lain/config/ssl": "secret",
+  });
+  const images = await example();
+  for (const target of ["source", "binary"] as const) {
+    await t.step(target, (t) => story(t, target, etcd, images));
+  }
+});
+
+async function story(
+  t: Deno.TestContext,
+  target: "source" | "binary",
+  etcd: TestEtcd,
+  images: string,
+): Promise<void> {
+  await using folder = await ApiFolder.make();
+  await using lainlet = await LainletProcess.start(target, [
+    `--etcd=${etcd.endpoint}`,
+    `--apis=${folder.path}`,
+    "--workers=2",
+    "--ip",
+    GOLDEN_HOST.ip,
+  ]);
+  const { program, url } = lainlet;
+  await using stack = new AsyncDisposableStack();
+  const open = async (path: string, from?: string) =>
+    stack.use(await Stream.open(url + path, from));
+  const json = async (path: string, from?: string) =>
+    JSON.parse((await get(url + path, from)).body);
+  const loads = () => program.stderr.split("API files are loaded").length - 1;
+  const reload = async (files: Record<string, string | null>) => {
+    await folder.write(files);
+    const before = loads();
+    program.signal("SIGHUP");
+    await eventually("they are read", () => loads() > before || undefined);
+  };
+  const statusOf = async (file: string) => {
+    const { apis: { files } } = await json("/debug");
+    const found = files.find((one: { file: string }) => one.file === file);
+    return [found?.status, found?.reason];
+  };
+
+  // A new value each time, so that each of them has something to send.
+  await etcd.write({ "/lain/config/domain": `before.${target}` });
+  const others: Stream[] = [];
+  for (let i = 0; i < OTHERS; i++) {
+    others.push(await open(WATCHED[i % WATCHED.length] ?? ""));
+  }
+  for (const one of others) {
+    assertMatch(String((await one.next())?.event), /^init/);
+  }
+
+  await t.step("new files appear, with each watcher", async () => {
+    await reload({ ...WATCHER_FILES, "images.js": images });
+    const { "blog.web.web": blog, ...shop } = await json("/v2/images");
+    assertEquals(shop, { "shop.web.web": [SHOP] });
+    assertEquals(await json("/v2/images", CONTAINER), { "blog.web.web": blog });
+    const { status } = await get(`${url}/v2/images?appname=shop`, CONTAINER);
+    assertEquals(status, 403);
+    assertEquals(await json("/v2/settings?prefix=s"), ["ssl=secret"]);
+    assertEquals(await json("/v2/settings?prefix=s", CONTAINER), []);
+    assertEquals(await json("/v2/ports?node=node1"), { node1: [8080] });
+    assertEquals(await json("/v2/services"), { mysql: 1 });
+    assertEquals(await json("/v2/node-names"), {
+      "node1:192.168.77.21:22": "node1",
+    });
+    assert("/v2/images" in (await json("/openapi.json")).paths);
+  });
+
+  const streams = await Promise.all([
+    open("/v2/images?appname=shop&watch=1"),
+    open("/v2/images?appname=shop&watch=1&patch=merge"),
+    open("/v2/watch?view=images%3Fappname=shop"),
+    ...Array.from({ length: 4 }, () => open("/v2/images?appname=shop&watch=1")),
+  ]);
+  const dataOfAll = async () => {
+    const all: unknown[] = [];
+    for (const stream of streams) all.push((await stream.next())?.data);
+    return all;
+  };
+  const same = (data: unknown) => streams.map(() => data);
+  assertEquals(await dataOfAll(), same({ "shop.web.web": [SHOP] }));
+
+  await t.step("one that changes sends what differs", async () => {
+    await reload({
+      "images.js": images.replace("[...images].sort()", "[...images].length"),
+    });
+    assertEquals(await dataOfAll(), same({ "shop.web.web": 1 }));
+    assertEquals(await json("/v2/images?appname=shop"), { "shop.web.web": 1 });
+  });
+
+  await t.step("one that breaks is served as it was, and says so", async () => {
+    await reload({ "images.js": images.replace("export", "exprt") });
+    const [status, reason] = await statusOf("images.js");
+    assertEquals(status, "outdated");
+    assertMatch(reason, /^SyntaxError: .* at images\.js:\d+:\d+$/);
+    const lines = program.stderr.split("\n")
+      .filter((line) => line.includes("its last good version is served"));
+    assertEquals(lines.length, 1);
+    assert(lines[0]?.includes(reason.replace(/["\\]/g, "\\$&")), lines[0]);
+    assertEquals(await json("/v2/images?appname=shop"), { "shop.web.web": 1 });
+  });
+
+  await t.step("others that are wrong concern nobody else", async () => {
+    await folder.write({
+      "hangs.js": "await new Promise(() => {});\n",
+      "open.js": apiFile(),
+      "taken.js": apiFile({ paths: '["/v2/images"]' }),
+      "throws.js": "throw new Error('no way');\n",
+    });
+    await Deno.chmod(`${folder.path}/open.js`, 0o666);
+    await reload({});
+    const reasons = await Promise.all(
+      ["hangs.js", "open.js", "taken.js", "throws.js"].map(statusOf),
+    );
+    assertEquals(reasons.map(([status]) => status), Array(4).fill("failed"));
+    assertEquals(reasons.map(([, reason]) => reason), [
+      "is not loaded after 5 s",
+      `${folder.path}/open.js is writable by its group or by others (mode 0666)`,
+      "the path /v2/images is taken by images.js",
+      "Error: no way at throws.js:1:7",
+    ]);
+    const { body } = await get(`${url}/metrics`);
+    assertMatch(body, /^lainlet_api_files\{status="failed"\} 4$/m);
+    await folder.write({
+      "hangs.js": null,
+      "open.js": null,
+      "taken.js": null,
+      "throws.js": null,
+    });
+  });
+
+  await t.step("one that is mended serves again", async () => {
+    await reload({ "images.js": images });
+    assertEquals(await statusOf("images.js"), ["served", ""]);
+    assertEquals(await dataOfAll(), same({ "shop.web.web": [SHOP] }));
+  });
+
+  await t.step("one that is removed ends its streams", async () => {
+    await reload({ "images.js": null });
+    assertEquals(await dataOfAll(), same("the endpoint was removed"));
+    for (const stream of streams) assertEquals(await stream.next(), undefined);
+    assertEquals((await get(`${url}/v2/images`)).status, 404);
+    await becomes(
+      "no stream is counted",
+      async () => (await json("/debug")).goroutines,
+      OTHERS,
+    );
+  });
+
+  await t.step("the streams of others had nothing of all that", async () => {
+    await etcd.write({
+      "/lain/config/domain": `after.${target}`,
+      [groupKey(groupAt("", target))]: groupValue(groupAt("", target)),
+    });
+    for (const [i, stream] of others.entries()) {
+      // The overview has the statistics of lainlet, every second.
+      if (i % WATCHED.length === 3) continue;
+      let event = await stream.next();
+      // The second view's first state.
+      if (event?.event.startsWith("init ")) event = await stream.next();
+      assertMatch(JSON.stringify(event), new RegExp(`"\\S*${target}`));
+      assert(/^2$|\./.test(event?.id ?? ""), JSON.stringify(event));
+    }
+    await etcd.write({ [groupKey(groupAt("", target))]: null });
+    assert(
+      !/ level=(error|fatal) (?!logger=lainlet\.apis )/.test(program.stderr),
+    );
+  });
+}
