@@ -5,6 +5,7 @@ import { readPages } from "../pages/pages.ts";
 import { get } from "../util/client.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 import { eventually, freePort } from "../util/process.ts";
+import { Proxy } from "../util/proxy.ts";
 import { TestPrometheus } from "../util/prometheus.ts";
 
 /** The nodes of the cluster. */
@@ -75,9 +76,16 @@ Deno.test("a real Prometheus scrapes the procs that /v2/prometheus tells it of",
   const other = await get(`${path}?appname=mail`, "127.0.0.11");
   assertEquals(other.status, 403);
 
+  const way = stack.use(new Proxy(lainlet.url));
   const scraper = stack.use(
-    await TestPrometheus.start(await printed(lainlet.url)),
+    await TestPrometheus.start(await printed(way.url)),
   );
+  const scraped = async () => {
+    const { activeTargets } = Object(await scraper.api("targets"));
+    return activeTargets.map((target: { scrapeUrl: string }) =>
+      new URL(target.scrapeUrl).hostname
+    ).sort();
+  };
   const scrapes = (what: string, targets: typeof own) =>
     eventually(what, async () => {
       const samples = await scraper.query("shop_orders");
@@ -91,6 +99,12 @@ Deno.test("a real Prometheus scrapes the procs that /v2/prometheus tells it of",
       return true;
     });
   await scrapes("both instances are scraped", own);
+  const before = await scraped();
+  assertEquals(before, ["127.0.0.11", "127.0.0.12", "[2001:db8::1]"]);
+  way.fault = "cut";
+  await eventually("it asks in vain", () => way.refused > 1 || undefined);
+  assertEquals(await scraped(), before);
+  way.fault = "none";
   store.put(
     groupKey(shop),
     groupValue({
