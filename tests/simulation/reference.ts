@@ -269,26 +269,14 @@ export class Reference {
     return isOfSome ? first : -1;
   }
 
-  /**
-   * The first state, from one on, in which the answers to several questions are
-   * these. Where one of them is torn, each may be of another state.
-   */
+  /** The first state, from one on, in which the answers to several questions are these. */
   findAll(answers: ReadonlyMap<number, string>, from: number): number {
-    const found = this.#moments.findIndex((moment, i) =>
+    return this.#moments.findIndex((moment, i) =>
       i >= from &&
       answers.entries().every(([question, answer]) =>
         moment.answers[question] === answer
       )
     );
-    if (found >= 0 || this.isWhole) return found;
-    const isTorn = answers.entries().some(([question, answer]) =>
-      !this.#moments.some(({ answers }) => answers[question] === answer)
-    );
-    const isOfSome = () =>
-      answers.entries().every(([question, answer]) =>
-        this.find(question, answer, from) >= 0
-      );
-    return isTorn && isOfSome() ? from : -1;
   }
 
   close(): void {
