@@ -110,6 +110,7 @@ export class RecipeNode implements AsyncDisposable {
       `--web=127.0.0.1:${this.#port}`,
       `--etcd=${this.etcd.endpoint}`,
       "--hostname=node1",
+      `--apis=${this.path("/etc/lainlet/apis")}`,
     ]);
     await eventually(
       "lainlet is ready",

@@ -3,7 +3,9 @@
  *
  * @module
  */
+import Ajv2020 from "ajv/dist/2020.js";
 import {
+  assert,
   assertEquals,
   assertMatch,
   assertNotEquals,
@@ -35,7 +37,9 @@ const PORT = freePort();
 function shopAt(ip: string, more = {}): Record<string, string> {
   const version = String(1 + ADDRESSES.findIndex((address) => address === ip));
   const shop = { app: "shop", proc: "web.web", port: PORT, version };
-  const group = { ...shop, instances: [{ node: N1, ip }], ...more };
+  const annotation = { mountpoint: ["shop.example", "shop.example/admin"] };
+  const instances = [{ node: N1, ip }];
+  const group = { ...shop, annotation, instances, ...more };
   return { [groupKey(group)]: groupValue(group) };
 }
 
@@ -52,6 +56,38 @@ function unroutable(): Record<string, string> {
     [groupKey(closed)]: groupValue(closed),
     [groupKey(empty)]: JSON.stringify(value),
   };
+}
+
+/**
+ * Checks the part of Traefik's dynamic configuration that the page makes:
+ * Traefik rejects members that it does not know, and empty names.
+ *
+ * @see https://doc.traefik.io/traefik/reference/dynamic-configuration/file/
+ */
+const isTraefik = new Ajv2020.default().compile(only({
+  http: only({
+    routers: named(only({ rule: text(), service: text() })),
+    services: named(only({
+      loadBalancer: only({ servers: list(only({ url: text("^http://") })) }),
+    })),
+  }),
+}));
+
+function only(properties: Record<string, object>) {
+  const required = Object.keys(properties);
+  return { type: "object", properties, required, additionalProperties: false };
+}
+
+function named(additionalProperties: object) {
+  return { type: "object", minProperties: 1, additionalProperties };
+}
+
+function list(items: object) {
+  return { type: "array", minItems: 1, items };
+}
+
+function text(pattern = ".") {
+  return { type: "string", pattern };
 }
 
 /** How the page's blocks are completed to what nginx and HAProxy start with. */
@@ -106,6 +142,7 @@ Deno.test(`pages: the recipes of ${PAGE} feed the real programs`, async (t) => {
     ...unroutable(),
     [nodeKey(N1)]: nodeValue(N1),
   });
+  await node.install("/etc/lainlet/apis/traefik.js");
   await node.startLainlet();
 
   const upstreams = "/etc/nginx/conf.d/lainlet.conf";
@@ -176,6 +213,28 @@ Deno.test(`pages: the recipes of ${PAGE} feed the real programs`, async (t) => {
     },
   );
 
+  await t.step(
+    "Traefik gets its routers and services, and where they are now",
+    async () => {
+      await node.install("/etc/traefik/traefik.yml");
+      const { status, body } = await get(`${node.url}/v2/traefik`);
+      assertEquals(status, 200, body);
+      const configuration = JSON.parse(body);
+      const isValid: boolean = isTraefik(configuration);
+      assert(isValid, JSON.stringify(isTraefik.errors));
+      const { routers, services } = configuration.http;
+      assertEquals(services["shop.web.web"], {
+        loadBalancer: { servers: [{ url: `http://${ADDRESSES[1]}:${PORT}` }] },
+      });
+      const rule = (path: string) =>
+        `Host(\`shop.example\`) && PathPrefix(\`${path}\`)`;
+      assertEquals(routers, {
+        "shop.web.web-0": { rule: rule("/"), service: "shop.web.web" },
+        "shop.web.web-1": { rule: rule("/admin"), service: "shop.web.web" },
+      });
+    },
+  );
+
   await t.step("while routers are protected, nothing changes", async () => {
     const before = await node.read(upstreams);
     await etcd.write(shopAt(""));
@@ -189,6 +248,7 @@ Deno.test(`pages: the recipes of ${PAGE} feed the real programs`, async (t) => {
     }
     assertEquals(await answers(), [ADDRESSES[1], ADDRESSES[1]]);
     assertEquals(await node.read(upstreams), before);
+    assertEquals((await get(`${node.url}/v2/traefik`)).status, 503);
     await etcd.write(shopAt(ADDRESSES[0]));
     await routed("both go on when it has an address", ADDRESSES[0]);
   });
