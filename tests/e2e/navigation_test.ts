@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { LARGE, largeCluster } from "../fixtures/large_cluster.ts";
-import { type Page, TestBrowser } from "../util/browser.ts";
+import { type Page, TestBrowser, violations } from "../util/browser.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 import { becomes, eventually } from "../util/process.ts";
 
@@ -147,6 +147,53 @@ Deno.test("dashboard: a table that is shortened and lengthened while it is scrol
     await hasRows(page);
   }
   assertEquals(problems, []);
+});
+
+Deno.test("dashboard: on a phone all views are in a line, and what is pressed is large enough; rows are of one height", async () => {
+  await using lainlet = await new TestLainlet(store).ready();
+  await using browser = takeBrowser();
+  for (const width of [390, 900, 1280]) {
+    const isPhone = width === 390;
+    const { page, problems } = await browser.open(`${lainlet.url}/#/pods`, {
+      viewport: { width, height: 800 },
+      hasTouch: isPhone,
+      isMobile: isPhone,
+    });
+    await rowCount(page, "2,700 rows");
+    const heights: unknown = await page.evaluate(
+      `[...new Set([...document.querySelectorAll("tbody tr:not(.space)")].map(
+        (row) => row.getBoundingClientRect().height.toFixed(1)))].length`,
+    );
+    assertEquals([width, heights], [width, 1]);
+    // No address is cut, where the hash of a version may be.
+    assertEquals(
+      await page.evaluate(
+        `[...document.querySelectorAll("tbody td:has(.copy)")]
+          .filter((cell) => cell.scrollWidth > cell.clientWidth)
+          .map((cell) => cell.innerText)`,
+      ),
+      [],
+    );
+    if (isPhone) {
+      assertEquals(await violations(page, ["target-size"]), []);
+      const tops: unknown = await page.evaluate(
+        `[...new Set([...document.querySelectorAll("nav a")].map(
+          (link) => link.offsetTop))].length`,
+      );
+      assertEquals(tops, 1);
+      assertEquals(
+        await page.evaluate(
+          `[...document.querySelectorAll("nav a")].filter((link) => {
+            const { left, right } = link.getBoundingClientRect();
+            return left < 0 || right > innerWidth;
+          }).length`,
+        ),
+        0,
+      );
+    }
+    assertEquals(problems, []);
+    await page.close();
+  }
 });
 
 async function rowCount(page: Page, text: string | RegExp): Promise<void> {

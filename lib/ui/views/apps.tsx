@@ -10,7 +10,7 @@ import {
   readyText,
   worstSeverityRank,
 } from "../../model/status.ts";
-import { AppLink, Facts, Mark, Value, Version } from "../parts.tsx";
+import { AppLink, Copyable, Facts, Mark, Value, Version } from "../parts.tsx";
 import { href, setQuery } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
 import { RecentChangesOfApp } from "./changes.tsx";
@@ -36,6 +36,7 @@ const COLUMNS: readonly Column<App>[] = [
     text: ({ groups }) => readyText(podCounts(groups)),
     order: ({ pods }) => pods.length,
     isNumber: true,
+    isBeside: true,
   },
   {
     name: "groups",
@@ -59,7 +60,6 @@ const COLUMNS: readonly Column<App>[] = [
     isWide: true,
     text: ({ versions }) => versions.join(", "),
     show: ({ versions }) => <Version version={versions.join(", ")} />,
-    isMinor: true,
   },
 ];
 
@@ -173,7 +173,7 @@ function GroupSection({ model, group }: { model: Model; group: Group }) {
           ],
           ["mount points", mountpoints.join(", ") || "none"],
           ["uses", <Uses model={model} group={group} />],
-          ["image", <span class="mono">{image ?? "unknown"}</span>],
+          ["image", image ? <Copyable text={image} /> : "unknown"],
         ]}
       />
       <Table

@@ -133,6 +133,9 @@ export function LainletView(
       {present.problems.map((problem) => (
         <p key={problem} class="bad">{problem}</p>
       ))}
+      <section class="charts" aria-label="The last hour">
+        {charts.map((chart) => <Chart key={chart.title} {...chart} />)}
+      </section>
       <Listeners params={params} />
       <section>
         <h2>State</h2>
@@ -163,9 +166,6 @@ export function LainletView(
             ],
           ]}
         />
-      </section>
-      <section class="charts" aria-label="The last hour">
-        {charts.map((chart) => <Chart key={chart.title} {...chart} />)}
       </section>
       <section>
         <h2>Listeners by endpoint</h2>
@@ -228,7 +228,6 @@ const LISTENER_COLUMNS: readonly Column<Numbered>[] = [
     text: ([, { params }]) =>
       Object.entries(params).filter(([name]) => name !== "watch")
         .map((pair) => pair.join("=")).join(" "),
-    isMinor: true,
   },
   {
     name: "since",

@@ -1,6 +1,6 @@
 import { podName } from "../../model/format.ts";
 import type { Move } from "../../model/moves.ts";
-import { Age, Loading, NodeLink } from "../parts.tsx";
+import { Age, NodeLink } from "../parts.tsx";
 import { href } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
 
@@ -56,7 +56,6 @@ export function Moves(
   return (
     <section>
       <h2>Moved in the last hour</h2>
-      {moves === undefined && <Loading />}
       {moves?.length === 0 && <p class="dim">No pod came or left.</p>}
       {moves !== undefined && moves.length > 0 && (
         <Table

@@ -24,7 +24,7 @@ import { keyOf, PODS_OF_NODE } from "./pods.tsx";
 const COLUMNS: readonly Column<Node>[] = [
   {
     name: "node",
-    width: "18%",
+    width: "14%",
     text: ({ name }) => name,
     show: ({ name }) => <NodeLink name={name} />,
   },
@@ -61,10 +61,10 @@ const COLUMNS: readonly Column<Node>[] = [
   {
     name: "CPU",
     width: "10.5rem",
+    isWide: true,
     text: ({ cpu }) => reservedText(cpu, "CPU"),
     order: ({ cpu }) => cpu.limits,
     show: ({ cpu }) => <ReservationBar resource="CPU" reservation={cpu} />,
-    isMinor: true,
   },
   {
     name: "memory",

@@ -59,9 +59,11 @@ export function PodView(
   return (
     <>
       <h1>{podName(pod)}</h1>
+      <p class="lead">
+        <HealthMark of={pod} />
+      </p>
       <Facts
         facts={[
-          ["state", <HealthMark of={pod} />],
           ["address", <Address ip={ip} port={port} />],
           [
             "node",

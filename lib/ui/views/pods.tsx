@@ -55,7 +55,6 @@ const VERSION: Column<Pod> = {
   isWide: true,
   text: ({ version }) => version,
   show: ({ version }) => <Version version={version} />,
-  isMinor: true,
 };
 const RESTARTS: Column<Pod> = {
   name: "restarts",
