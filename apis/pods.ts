@@ -1,7 +1,8 @@
 import { Type } from "@sinclair/typebox";
 import type { Member } from "../lib/json.ts";
 import type { Json } from "../lib/schema.ts";
-import { Literals, versionOf } from "../lib/overview/values.ts";
+import { podSince, type Times } from "../lib/overview/since.ts";
+import { Literals, versionOf, wantedVersion } from "../lib/overview/values.ts";
 import { BY_APP, byApp } from "../lib/view/select.ts";
 import { flat, view } from "../lib/view/view.ts";
 import { HEALTHS, STATES, TARGETS } from "../lib/watcher/condition.ts";
@@ -10,6 +11,10 @@ import type { Pod, PodGroup } from "../lib/watcher/podgroup.ts";
 const Row = Type.Object({
   address: Type.Optional(Type.String()),
   app: Type.String(),
+  atLeastSince: Type.Optional(Type.Record(Type.String(), Type.String(), {
+    description:
+      "As `since`, where the store does not say it: lainlet has seen the value since then.",
+  })),
   error: Type.Optional(
     Type.String({ description: "The last error." }),
   ),
@@ -24,7 +29,14 @@ const Row = Type.Object({
   ),
   port: Type.Optional(Type.Number()),
   proc: Type.Optional(Type.String()),
+  restarted: Type.Optional(
+    Type.String({ description: "When it was last restarted, in RFC 3339." }),
+  ),
   restarts: Type.Optional(Type.Number()),
+  since: Type.Optional(Type.Record(Type.String(), Type.String(), {
+    description:
+      "Since when members have values that are or may be a problem, in RFC 3339. One that is missing has had its value since `updated`.",
+  })),
   state: Type.Optional(Literals(STATES)),
   target: Type.Optional(Literals(TARGETS)),
   updated: Type.Optional(
@@ -33,14 +45,44 @@ const Row = Type.Object({
   version: Type.Optional(
     Type.String({ description: "The release that it runs." }),
   ),
+  wanted: Type.Optional(
+    Type.String({
+      description:
+        "The release that its group asks for, where it runs another one.",
+    }),
+  ),
 }, { $id: "Pod" });
 
-/** A pod with its first container, without what is not known. */
-function row(group: PodGroup, pod: Pod): Json<typeof Row> {
+/** The members of {@linkcode Row} of which lainlet knows since when. */
+const MEMBERS = [
+  ["Address", "address"],
+  ["Health", "health"],
+  ["LastError", "error"],
+  ["OOMKilled", "oom"],
+  ["Restarts", "restarts"],
+  ["State", "state"],
+  ["Version", "version"],
+] as const;
+
+function byMember(
+  times: Times | undefined,
+): Record<string, string> | undefined {
+  return times && Object.fromEntries(
+    MEMBERS.flatMap(([field, member]) => {
+      const time = times[field];
+      return time === undefined ? [] : [[member, time]];
+    }),
+  );
+}
+
+/** A pod with its first container, without what is not known. @param index of the pod in its group */
+function row(group: PodGroup, pod: Pod, index: number): Json<typeof Row> {
   const { condition, containers: [first], instanceNo, updated } = pod;
+  const { atLeastSince, since } = podSince(group, index);
   return {
     address: first?.ip || undefined,
     app: group.app,
+    atLeastSince: byMember(atLeastSince),
     error: condition.error,
     group: group.name,
     health: condition.health,
@@ -49,11 +91,14 @@ function row(group: PodGroup, pod: Pod): Json<typeof Row> {
     oom: condition.oom || undefined,
     port: first?.port || undefined,
     proc: first?.procName || undefined,
+    restarted: condition.restarted,
     restarts: condition.restarts,
+    since: byMember(since),
     state: condition.state,
     target: condition.target,
     updated,
     version: versionOf(group, pod),
+    wanted: wantedVersion(group, pod),
   };
 }
 
@@ -83,9 +128,9 @@ export default view({
   watcher: (cluster) => cluster.podgroup,
   select: byApp,
   piece: (group) =>
-    group.pods.map((pod): Member => [
+    group.pods.map((pod, index): Member => [
       `${group.name}/${pod.instanceNo}`,
-      JSON.stringify(row(group, pod)),
+      JSON.stringify(row(group, pod, index)),
     ]),
   members: flat,
 });

@@ -32,6 +32,8 @@ export interface TableCommand {
   readonly format: typeof FORMATS[number];
   readonly isWatch: boolean;
   readonly onlyTrouble: boolean;
+  /** The column to sort by, after `-` for the reverse order; "": the table's own order. */
+  readonly sort: string;
   /** How far back changes go. */
   readonly since: string;
   readonly showsSecrets: boolean;
@@ -88,10 +90,14 @@ export async function parseCommand(
     value: "VALUE",
     help: "",
   }));
-  const { given, positional: [first = "", second = ""] } = parseArguments(
+  const { given, positional } = parseArguments(
     args,
     [...flags, ...params, HELP_FLAG],
   );
+  // Words to find need no quotes.
+  const [first = "", second = ""] = name === "find"
+    ? [positional.join(" ")]
+    : positional;
   if (given("help") !== undefined) {
     return { name: "help", text: await commandHelp(name) };
   }
@@ -128,6 +134,7 @@ export async function parseCommand(
     format: formatOf(given("output") ?? FORMATS[0]),
     isWatch: given("watch") !== undefined,
     onlyTrouble: given("trouble") !== undefined,
+    sort: given("sort") ?? "",
     since: given("since") ?? "5m",
     showsSecrets: given("show-secrets") !== undefined,
   };

@@ -44,6 +44,13 @@ const TROUBLE: Flag = {
   help: "only rows with a problem",
 };
 
+const SORT: Flag = {
+  name: "sort",
+  value: "COLUMN",
+  help:
+    "sort by a column: the worst, most and newest first; --sort=-COLUMN reverses it (default by name; with --trouble by urgency: the worst, then the newest)",
+};
+
 const SINCE: Flag = {
   name: "since",
   value: "TIME",
@@ -55,7 +62,7 @@ const SECRETS: Flag = {
   help: "print secrets in a terminal, too",
 };
 
-const TABLE = [OUTPUT, WATCH, TROUBLE, ADDR];
+const TABLE = [OUTPUT, WATCH, TROUBLE, SORT, ADDR];
 
 export const COMMANDS = {
   apps: {
@@ -87,9 +94,10 @@ export const COMMANDS = {
     flags: [SINCE, OUTPUT, WATCH, ADDR],
   },
   find: {
-    argument: "ADDRESS|NAME",
+    argument: "WORD...",
     completion: "name",
-    summary: "everything that has this address, or this in its name",
+    summary:
+      "what has these words in its name, address, URL, container id, image or version",
     flags: [OUTPUT, WATCH, ADDR],
   },
   config: {

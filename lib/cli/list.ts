@@ -4,6 +4,9 @@
  * @module
  */
 import { Client } from "../client/client.ts";
+import { modelOf } from "../model/mod.ts";
+import { similarQuery } from "../model/search.ts";
+import { sortByUrgency } from "../model/status.ts";
 import { suggestion } from "../suggest.ts";
 import type { TableCommand } from "./command.ts";
 import {
@@ -23,7 +26,14 @@ import {
   warn,
 } from "./output.ts";
 import { printable } from "./render.ts";
-import { cell, type Column, Layout, type Row, type Table } from "./table.ts";
+import {
+  cell,
+  type Column,
+  Layout,
+  type Row,
+  sortedBy,
+  type Table,
+} from "./table.ts";
 import { tableFor } from "./tables.ts";
 
 /**
@@ -34,6 +44,8 @@ import { tableFor } from "./tables.ts";
 export async function list(command: TableCommand): Promise<void> {
   const { base, isWatch } = command;
   const table = tableFor(command);
+  // A column that does not exist is an error before anything is read.
+  if (command.sort !== "") sortedBy(command.sort, table.columns, []);
   if (isWatch) return await follow(command, table);
   const client = new Client(base);
   const [all, stale] = await withAddress(
@@ -42,18 +54,26 @@ export async function list(command: TableCommand): Promise<void> {
   );
   if (stale !== "") log(`not current: ${stale}`);
   for (const note of await notesOn(command, client, all)) warn(note);
-  const rows = filtered(command, all);
+  const rows = arranged(command, table, all);
   if (rows.length < all.length && rows.length === 0) {
     console.error("no problems");
   }
   print(await linesOf(table, rows, command.format));
 }
 
-function filtered(
-  { onlyTrouble }: TableCommand,
-  rows: readonly Row[],
+/** The rows that a command prints, in its order. @throws {UsageError} when it sorts by an unknown column */
+function arranged(
+  { onlyTrouble, sort }: TableCommand,
+  { columns }: Table,
+  all: readonly Row[],
 ): readonly Row[] {
-  return onlyTrouble ? rows.filter(({ isOk }) => !isOk) : rows;
+  const rows = onlyTrouble
+    ? sortByUrgency(
+      all.filter(({ isOk }) => !isOk),
+      ({ urgency = 0 }) => urgency,
+    )
+    : all;
+  return sort === "" ? rows : sortedBy(sort, columns, rows);
 }
 
 async function linesOf(
@@ -106,7 +126,7 @@ async function notesOn(
   if (length > 0) return [];
   if (argument === "") return [`no ${name}`];
   throw new Error(
-    `not found: "${argument}"${await similarApp(name, argument, client)}`,
+    `not found: "${argument}"${await similar(name, argument, client)}`,
   );
 }
 
@@ -123,14 +143,19 @@ async function logNotes(
   }
 }
 
-/** The app that may be meant, among those that the caller may see. */
-async function similarApp(
+/** Ends the message with what may be meant, among what the caller may see. */
+async function similar(
   name: TableCommand["name"],
   argument: string,
   client: Client,
 ): Promise<string> {
-  if (name !== "pods" && name !== "find") return "";
   try {
+    if (name === "find") {
+      const model = modelOf(await client.get("overview", {}));
+      const query = similarQuery(model, argument);
+      return query === undefined ? "" : `; did you mean ${query}?`;
+    }
+    if (name !== "pods") return "";
     const apps = await client.get("appswatcher", {});
     return suggestion(argument, Object.keys(apps));
   } catch {
@@ -154,7 +179,7 @@ async function follow(command: TableCommand, table: Table): Promise<void> {
     using screen = new Screen(command, table.columns);
     const options = { onStatus: screen.onStatus };
     for await (const rows of table.watch(client, options)) {
-      screen.show(filtered(command, rows));
+      screen.show(arranged(command, table, rows));
     }
     return;
   }
@@ -163,7 +188,7 @@ async function follow(command: TableCommand, table: Table): Promise<void> {
     const all of table.watch(client, { onStatus: statusLogger() })
   ) {
     if (last === undefined) await logNotes(command, client, all);
-    const rows = filtered(command, all);
+    const rows = arranged(command, table, all);
     const changes = changesOf(last, rows, table.isLog);
     print(
       isTable

@@ -11,7 +11,10 @@ import type {
   ViewName,
   WatchOptions,
 } from "../client/client.ts";
+import { UsageError } from "../flags.ts";
+import { naturalKey } from "../model/format.ts";
 import type { Status } from "../model/health.ts";
+import { suggestion } from "../suggest.ts";
 import { cut, fold, printable, widthOf } from "./render.ts";
 
 export interface Column {
@@ -29,7 +32,12 @@ export interface Column {
   readonly align?: "right";
 }
 
-export type Cell = string | { readonly text: string; readonly status: Status };
+export type Cell = string | {
+  readonly text: string;
+  readonly status?: Status;
+  /** What its column is sorted by, the least first; absent: its text. */
+  readonly order?: number;
+};
 
 export interface Row {
   /** Unique in the table. */
@@ -40,6 +48,8 @@ export interface Row {
   readonly cells: readonly Cell[];
   /** It has no problem: `--trouble` leaves it out. */
   readonly isOk: boolean;
+  /** What `--trouble` sorts by, the least first; absent: 0. */
+  readonly urgency?: number;
 }
 
 /** A table that is made of a view of lainlet. */
@@ -53,16 +63,23 @@ export interface Table {
   watch(client: Client, options: WatchOptions): AsyncIterable<Row[]>;
 }
 
-/** @param rowsOf rows of the view's data, in order */
+/** How often rows that differ with the time are made again, in ms. */
+const AGING = 5_000;
+
+/**
+ * @param rowsOf rows of the view's data at a time in ms since 1970, in order
+ * @param isAging rows differ with the time, while the data is the same
+ */
 export function tableOf<N extends ViewName>(
   view: N,
   params: Params<N>,
   columns: readonly Column[],
-  rowsOf: (data: Data<N>) => Row[],
+  rowsOf: (data: Data<N>, now: number) => Row[],
+  isAging = false,
 ): Table {
   const checked = (data: Data<N>) => {
     try {
-      return rowsOf(data);
+      return rowsOf(data, Date.now());
     } catch {
       throw new Error(
         `its ${view} are of a shape that this lainlet does not know`,
@@ -73,23 +90,92 @@ export function tableOf<N extends ViewName>(
     columns,
     read: async (client) => checked(await client.get(view, params)),
     async *watch(client, options) {
-      for await (const { data } of client.watch(view, params, options)) {
+      const watch = client.watch(view, params, options);
+      const states = isAging ? repeated(watch, AGING) : watch;
+      for await (const { data } of states) {
         yield checked(data);
       }
     },
   };
 }
 
+/** Passes on items, and the last one again after each interval without a new one, in ms. */
+async function* repeated<T>(
+  items: AsyncGenerator<T, void>,
+  interval: number,
+): AsyncGenerator<T> {
+  let last: T | undefined;
+  let next = items.next();
+  for (;;) {
+    const pause = Promise.withResolvers<undefined>();
+    const timer = setTimeout(pause.resolve, interval);
+    const result = await Promise.race([next, pause.promise]);
+    clearTimeout(timer);
+    if (result?.done) return;
+    if (result !== undefined) {
+      last = result.value;
+      next = items.next();
+    }
+    if (last !== undefined) yield last;
+  }
+}
+
+/**
+ * Sorts by a column: numbers, times and statuses the greatest, newest and worst
+ * first; texts in natural order. Equal ones keep their order.
+ *
+ * @param column its title in any case, after `-` for the reverse order
+ * @throws {UsageError} when the table has no such column
+ */
+export function sortedBy(
+  column: string,
+  columns: readonly Column[],
+  rows: readonly Row[],
+): Row[] {
+  const isReverse = column.startsWith("-");
+  const wanted = column.slice(isReverse ? 1 : 0).toLowerCase();
+  const titles = columns.map(({ title }) => title.toLowerCase());
+  const index = titles.indexOf(wanted);
+  if (index < 0) {
+    throw new UsageError(
+      `--sort must be ${titles.join(", ")}, not "${column}"${
+        suggestion(wanted, titles)
+      }`,
+    );
+  }
+  const sign = isReverse ? -1 : 1;
+  return rows.map((row) => [orderOf(row.cells[index]), row] as const)
+    .sort(([a], [b]) => sign * compared(a, b))
+    .map(([, row]) => row);
+}
+
+/** Numbers come before texts. */
+function compared<T extends number | string>(a: T, b: T): number {
+  if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function orderOf(cell: Cell = ""): number | string {
+  return typeof cell !== "string" && cell.order !== undefined
+    ? cell.order
+    : naturalKey(textOf(cell));
+}
+
 /** The text of an empty cell: a blank would merge two columns. */
 const EMPTY = "-";
 
+/** @param order what its column is sorted by, the least first; absent: a number's greatest, or the text */
 export function cell(
   value: string | number | undefined,
   status?: Status,
+  order = typeof value === "number" ? -value : undefined,
 ): Cell {
-  if (value === undefined || value === "") return EMPTY;
-  const text = printable(String(value));
-  return status === undefined ? text : { text, status };
+  const text = value === undefined || value === ""
+    ? EMPTY
+    : printable(String(value));
+  return status === undefined && order === undefined
+    ? text
+    : { text, status, order };
 }
 
 /** Blanks between two columns. */
@@ -102,6 +188,7 @@ const plain: Paint = (text) => text;
 const PAINTS: Readonly<Record<Status, Paint>> = {
   bad: red,
   good: green,
+  note: plain,
   off: plain,
 };
 
@@ -180,8 +267,10 @@ export class Layout {
       const cell = folded?.index === index
         ? folded.lines[0] ?? ""
         : cells[index] ?? "";
-      if (typeof cell !== "string") return [cell.text, PAINTS[cell.status]];
-      return [cell, cell === EMPTY ? dim : plain];
+      const text = textOf(cell);
+      const status = typeof cell === "string" ? undefined : cell.status;
+      if (status !== undefined) return [text, PAINTS[status]];
+      return [text, text === EMPTY ? dim : plain];
     });
     const more = folded?.lines.slice(1)
       .map((text) => " ".repeat(folded.start) + text) ?? [];

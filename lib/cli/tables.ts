@@ -19,20 +19,26 @@ import {
 import {
   type Health,
   healthOf,
-  problemLabels,
+  healthUrgency,
+  type Problem,
   statusOf,
   statusText,
+  type Times,
 } from "../model/health.ts";
 import { type App, modelOf, type Node } from "../model/mod.ts";
 import { search } from "../model/search.ts";
 import {
   appSummary,
+  appUrgency,
   badPods,
+  maxReserved,
+  missingLimits,
   nodeSummary,
-  nodeText,
   podCounts,
   readyText,
   reservedShare,
+  summaryText,
+  withoutLimit,
 } from "../model/status.ts";
 import type { TableCommand } from "./command.ts";
 import { timeText, timeTitle } from "./output.ts";
@@ -64,9 +70,9 @@ function sorted(rows: readonly Row[]): Row[] {
   return sortNaturally(rows, ({ name }) => name);
 }
 
-/** How long ago; "" for never. @param time in ms since 1970 */
-function ageText(time = 0): string {
-  return time === 0 ? "" : age(time);
+/** How long ago; empty for never. @param time in ms since 1970 */
+function ageCell(time = 0): Cell {
+  return time === 0 ? cell("") : cell(age(time), undefined, -time);
 }
 
 export function apps(): Table {
@@ -78,13 +84,19 @@ export function apps(): Table {
     { title: "UPDATED", align: "right" },
     { title: "VERSION", priority: 2, minWidth: 18 },
     { title: "STATUS", minWidth: 20 },
-  ], (overview) => Array.from(modelOf(overview).apps.values(), appRow));
+  ], (overview, now) =>
+    Array.from(
+      modelOf(overview, now).apps.values(),
+      (app) => appRow(app, now),
+    ));
 }
 
-function appRow(app: App): Row {
+function appRow(app: App, now: number): Row {
   const { name, groups, pods, versions } = app;
   const counts = podCounts(groups);
-  const { status, text, problems } = appSummary(app);
+  const summary = appSummary(app);
+  const { status, parts } = summary;
+  const urgency = appUrgency(app);
   const restarts = pods.reduce((sum, { restarts }) => sum + restarts, 0);
   const updated = pods.reduce(
     (last, { updated = 0 }) => Math.max(last, updated),
@@ -94,24 +106,25 @@ function appRow(app: App): Row {
     name,
     value: {
       app: name,
-      well: counts.ok,
+      ok: counts.ok,
       wanted: counts.wanted,
       groups: groups.map(({ name }) => name),
       restarts,
       updated: updated === 0 ? undefined : new Date(updated).toISOString(),
       versions,
-      trouble: problems,
+      problems: status === "bad" ? parts.map(({ text }) => text) : [],
     },
     cells: [
       cell(name),
-      cell(readyText(counts), status),
-      String(groups.length),
-      cell(restarts, restarts > 0 ? "bad" : undefined),
-      cell(ageText(updated)),
+      cell(readyText(counts), status, counts.ok - counts.wanted),
+      cell(groups.length),
+      cell(restarts),
+      ageCell(updated),
       cell(versions.map(shortVersion).join(", ")),
-      cell(text, status),
+      cell(summaryText(summary, now), status, urgency),
     ],
     isOk: status !== "bad",
+    urgency,
   };
 }
 
@@ -119,73 +132,127 @@ type PodState = Data<"pods">[string];
 
 /** @param app "": all that the caller may see */
 export function pods(app: string): Table {
-  return tableOf("pods", app === "" ? {} : { appname: app }, [
-    { title: "POD", minWidth: 24, cut: "middle" },
-    { title: "NODE", minWidth: 12 },
-    { title: "ADDRESS" },
-    { title: "STATUS", minWidth: 20 },
-    { title: "RESTARTS", align: "right", priority: 4 },
-    { title: "UPDATED", align: "right", priority: 3 },
-    { title: "VERSION", priority: 1, minWidth: 18 },
-    { title: "ERROR", priority: 2, minWidth: 20 },
-    { title: "PROC", isWide: true },
-  ], (pods) => sorted(Object.entries(pods).map(podRow)));
+  return tableOf(
+    "pods",
+    app === "" ? {} : { appname: app },
+    [
+      { title: "POD", minWidth: 24, cut: "middle" },
+      { title: "NODE", minWidth: 12 },
+      { title: "ADDRESS" },
+      { title: "STATUS", minWidth: 20 },
+      { title: "RESTARTS", align: "right", priority: 4 },
+      { title: "UPDATED", align: "right", priority: 3 },
+      { title: "VERSION", priority: 1, minWidth: 18 },
+      { title: "ERROR", priority: 2, minWidth: 20 },
+      { title: "PROC", isWide: true },
+    ],
+    (pods, now) =>
+      sorted(Object.entries(pods).map((entry) => podRow(entry, now))),
+    true,
+  );
 }
 
-function podRow([name, pod]: [name: string, pod: PodState]): Row {
-  const { address = "", error, node, oom, port, proc, restarts, version = "" } =
-    pod;
-  const health = healthOf({
-    State: pod.state,
-    Health: pod.health,
-    Restarts: restarts,
-    Updated: pod.updated,
-    LastError: error,
-    OOMKilled: oom,
-    Target: pod.target,
-  }, address !== "");
+function podRow([name, pod]: [name: string, pod: PodState], now: number): Row {
+  const { address = "", error, node, port, proc, restarts, version = "" } = pod;
+  const health = healthOf(
+    {
+      State: pod.state,
+      Health: pod.health,
+      Restarts: restarts,
+      Restarted: pod.restarted,
+      Updated: pod.updated,
+      LastError: error,
+      OOMKilled: pod.oom,
+      Target: pod.target,
+      Version: version,
+      Wanted: pod.wanted,
+      Since: overviewTimes(pod.since),
+      AtLeastSince: overviewTimes(pod.atLeastSince),
+    },
+    address !== "",
+    now,
+  );
+  const { notes, problems, updated } = health;
+  const isRestarted = problems.some(({ kind }) => kind === "restarts");
+  const urgency = healthUrgency(health);
   return {
     name,
-    value: pod,
+    value: {
+      ...pod,
+      problems: problems.map(problemJson),
+      notes: notes.map(problemJson),
+    },
     cells: [
       cell(name),
       cell(node),
       cell(addressText(address, port)),
-      healthCell(health),
-      cell(restarts, restarts ? "bad" : undefined),
-      cell(ageText(health.updated)),
+      healthCell(health, now),
+      cell(restarts, isRestarted ? "bad" : undefined),
+      ageCell(updated),
       cell(shortVersion(version)),
       cell(error),
       cell(proc),
     ],
     isOk: statusOf(health) !== "bad",
+    urgency,
+  };
+}
+
+/** Times by the names that the members have in the overview. */
+function overviewTimes(times: PodState["since"]): Times | undefined {
+  return times && {
+    Address: times.address,
+    Health: times.health,
+    LastError: times.error,
+    OOMKilled: times.oom,
+    Restarts: times.restarts,
+    State: times.state,
+    Version: times.version,
+  };
+}
+
+function problemJson({ kind, since }: Problem) {
+  return {
+    kind,
+    since: since && new Date(since.time).toISOString(),
+    isAtLeast: since?.isAtLeast || undefined,
   };
 }
 
 /** The status of a pod; its last error has a column of its own. */
-function healthCell(health: Health): Cell {
+function healthCell(health: Health, now: number): Cell {
   return cell(
-    statusText(health, problemLabels(health).join(", ")),
+    statusText(health, { now, isShort: true }),
     statusOf(health),
+    healthUrgency(health),
   );
 }
 
 export function nodes(): Table {
-  return tableOf("overview", {}, [
-    { title: "NODE", minWidth: 16, cut: "middle" },
-    { title: "ADDRESS", priority: 1 },
-    { title: "PODS", align: "right" },
-    { title: "CPUS", align: "right" },
-    { title: "CPU%", align: "right" },
-    { title: "MEMORY", align: "right" },
-    { title: "MEM%", align: "right" },
-    { title: "STATUS", minWidth: 14 },
-  ], (overview) => Array.from(modelOf(overview).nodes.values(), nodeRow));
+  return tableOf(
+    "overview",
+    {},
+    [
+      { title: "NODE", minWidth: 16, cut: "middle" },
+      { title: "ADDRESS", priority: 1 },
+      { title: "PODS", align: "right" },
+      { title: "PROBLEMS", align: "right" },
+      { title: "CPUS", align: "right" },
+      { title: "CPU%", align: "right" },
+      { title: "MEMORY", align: "right" },
+      { title: "MEM%", align: "right" },
+      { title: "WITHOUT LIMIT", priority: 2 },
+      { title: "STATUS", minWidth: 14 },
+    ],
+    (overview, now) =>
+      Array.from(modelOf(overview, now).nodes.values(), nodeRow),
+  );
 }
 
 function nodeRow(node: Node): Row {
   const { name, ip, pods, cpu, memory } = node;
-  const { problems, status } = nodeSummary(node);
+  const summary = nodeSummary(node);
+  const { parts, status } = summary;
   const bad = badPods(node);
   return {
     name,
@@ -193,20 +260,23 @@ function nodeRow(node: Node): Row {
       node: name,
       address: ip,
       pods: pods.length,
-      unwell: bad,
+      podsWithProblems: bad,
       cpu,
       memory,
-      faults: problems,
+      problems: parts.map(({ text }) => text),
     },
     cells: [
       cell(name),
       cell(ip),
-      String(pods.length),
+      cell(pods.length),
+      cell(bad, bad > 0 ? "bad" : undefined),
       ...reservationCells(cpu, "CPU"),
       ...reservationCells(memory, "memory"),
-      cell(nodeText(node), bad > 0 ? "bad" : status),
+      cell(withoutLimit(node), undefined, -missingLimits(node)),
+      cell(summaryText(summary), status, -parts.length),
     ],
     isOk: status !== "bad",
+    urgency: -maxReserved(node),
   };
 }
 
@@ -217,10 +287,10 @@ function reservationCells(
 ): [Cell, Cell] {
   const share = reservedShare(reservation);
   return [
-    reservedText(reservation, resource),
+    cell(reservedText(reservation, resource), undefined, -reservation.limits),
     reservation.capacity === undefined
-      ? cell("")
-      : cell(percent(share), share > 1 ? "bad" : undefined),
+      ? cell("", undefined, 0)
+      : cell(percent(share), share > 1 ? "bad" : undefined, -share),
   ];
 }
 
@@ -250,19 +320,21 @@ export function listeners(): Table {
           cell(app),
           cell(endpoint),
           cell(new URLSearchParams(params).toString()),
-          cell(ageText(since * 1000)),
+          ageCell(since * 1000),
           cell(sent),
           behindCell(listener),
           cell(protocol),
         ],
         isOk: !listener.behind,
+        urgency: -listener.behindFor,
       };
     }));
 }
 
 function behindCell({ behind, behindFor, slow }: Listener): Cell {
-  if (!behind) return cell("no", "good");
-  return cell(slow ? `slow, ${behindFor} s` : `${behindFor} s`, "bad");
+  if (!behind) return cell("no", "good", 0);
+  const text = slow ? `slow, ${behindFor} s` : `${behindFor} s`;
+  return cell(text, "bad", -behindFor);
 }
 
 /**
@@ -296,7 +368,7 @@ function changeRow(
   };
 }
 
-/** Everything that has a text as its name or address; if nothing has, everything that contains it. */
+/** Everything that has a text as its name or address; if nothing has, everything that contains its words. */
 export function find(text: string): Table {
   return tableOf("overview", {}, [
     { title: "KIND" },
@@ -304,20 +376,21 @@ export function find(text: string): Table {
     { title: "NODE", minWidth: 12 },
     { title: "ADDRESS", minWidth: 21 },
     { title: "STATUS", minWidth: 12 },
-  ], (overview) => {
-    const all = search(modelOf(overview), text);
+  ], (overview, now) => {
+    const all = search(modelOf(overview, now), text)
+      .flatMap(({ found }) => found);
     const exact = all.filter(({ isExact }) => isExact);
     return (exact.length > 0 ? exact : all).map((found) => {
       const { kind, name, node, address, status, statusText } = found;
       return {
         name: `${kind}/${name}`,
-        value: { kind, name, node, address, status: statusText },
+        value: { kind, name, node, address, status: statusText?.() },
         cells: [
           cell(kind),
           cell(name),
           cell(node),
           cell(address),
-          cell(statusText, status),
+          cell(statusText?.(now), status),
         ],
         isOk: status !== "bad",
       };

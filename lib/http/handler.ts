@@ -4,6 +4,7 @@ import { Rights } from "../access/rights.ts";
 import { badRequest, Refusal, Unavailable } from "../errors.ts";
 import { errorTrace } from "../log.ts";
 import { ChangeLog, type ChangeLogOptions } from "../overview/change_log.ts";
+import { followBeginnings } from "../overview/since.ts";
 import { Counters } from "../stats/counters.ts";
 import { Metrics } from "../stats/metrics.ts";
 import { heldBackReason } from "../stats/readiness.ts";
@@ -114,6 +115,7 @@ export class Lainlet implements RequestHandler, EndpointContext {
     this.changeLog = new ChangeLog(this.cluster, {
       keeper: options.historyKeeper,
     });
+    followBeginnings(this.cluster);
     this.#apiFiles = options.apiFiles;
     this.#endpoints = new Endpoints(options.endpoints);
     this.views = new Views(this, this.rights);

@@ -50,6 +50,8 @@ export type Resource = keyof typeof RESOURCES;
 /** What the limits of containers reserve of a node's capacity, where that is known. */
 export interface Reservation {
   readonly limits: number;
+  /** How many containers have no limit; absent: none. */
+  readonly unlimited?: number;
   readonly capacity?: number;
 }
 
@@ -65,14 +67,26 @@ export function reservedText(
     : `${reserved} of ${number(capacity / size)}${unit}`;
 }
 
-/** A time span in one unit: `340 ms`, `40 s`, `5 min`, `3 h`, `12 d`. @param ms its length */
+/** `50 without a limit`; "" when each container has one. */
+export function unlimitedText({ unlimited = 0 }: Reservation): string {
+  return unlimited === 0 ? "" : `${number(unlimited)} without a limit`;
+}
+
+/** A time span in one unit: `340 ms`, `40 s`, `5 min`, `1.5 h`, `12 d`. @param ms its length */
 export function duration(ms: number): string {
   if (ms < 1000) return `${measured(Math.max(0, ms))} ms`;
   const seconds = ms / 1000;
   if (seconds < 90) return `${Math.round(seconds)} s`;
-  if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 36 * 3600) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86400)} d`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = minutes / 60;
+  if (hours < 36) return `${number(hours < 10 ? hours : Math.round(hours))} h`;
+  return `${Math.round(hours / 24)} d`;
+}
+
+/** The time since then, at least `1 s`. @param time in ms since 1970 */
+export function span(time: number, now: number): string {
+  return duration(Math.max(1000, now - time));
 }
 
 /** The age of a time: `now`, `40 s`, `5 min`. @param time in ms since 1970 */

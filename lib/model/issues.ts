@@ -6,25 +6,32 @@
 import { plural, podName, reservedText, type Resource } from "./format.ts";
 import {
   hasProblem,
+  healthUrgency,
   PROBLEM_KINDS,
   type ProblemKind,
   problemText,
-  severityRank,
+  type Since,
+  sinceText,
+  type Status,
+  statusOf,
 } from "./health.ts";
-import type { Link, Model, Node, Pod } from "./mod.ts";
+import type { Group, Link, Model, Node, Pod } from "./mod.ts";
 import {
   isOvercommitted,
   maxReserved,
   missingPods,
   reservedShare,
+  sortByUrgency,
 } from "./status.ts";
 
 /** One kind of trouble, with what has it. */
 export interface Issue {
   readonly title: string;
+  /** `note`: nothing that is wrong now. */
+  readonly status: Extract<Status, "bad" | "note">;
   /** Where all of it is listed. */
   readonly all: Link;
-  /** The worst first. */
+  /** The worst first, then the newest. */
   readonly items: readonly IssueItem[];
   /** Parts of it: `12 unhealthy`. */
   readonly parts: readonly (Link & { readonly text: string })[];
@@ -32,7 +39,8 @@ export interface Issue {
 
 export interface IssueItem extends Link {
   readonly name: string;
-  readonly reason: string;
+  /** @param now in ms since 1970 */
+  readonly reason: (now: number) => string;
 }
 
 export function issuesOf(model: Model): Issue[] {
@@ -44,6 +52,7 @@ export function issuesOf(model: Model): Issue[] {
     unregisteredNodes(nodes),
     overcommittedNodes(nodes),
     invalidValues(model),
+    notedPods(model.pods),
   ].filter((issue) => issue !== undefined);
 }
 
@@ -53,10 +62,11 @@ function lainletErrors({ present }: Model): Issue | undefined {
   const all = { path: ["lainlet"] };
   return {
     title: "lainlet reports errors",
+    status: "bad",
     all,
     items: present.problems.map((reason) => ({
       name: "lainlet",
-      reason,
+      reason: () => reason,
       ...all,
     })),
     parts: [],
@@ -75,23 +85,49 @@ function podProblems(pods: readonly Pod[]): Issue | undefined {
     title: `${plural(bad.length, "pod has", "pods have")} a problem, in ${
       plural(groups.size, "group")
     }`,
+    status: "bad",
     all: { path: ["pods"], params: { state: "bad" } },
     parts: PROBLEM_KINDS.filter((kind) => counts.has(kind)).map((kind) => ({
       text: `${counts.get(kind)} ${PARTS[kind]}`,
       path: ["pods"],
       params: { state: kind },
     })),
-    items: Array.from(groups.values(), (pods) => ({ pods, worst: worst(pods) }))
-      .sort((a, b) => severityRank(a.worst) - severityRank(b.worst))
-      .map(({ pods: { length }, worst }) => ({
-        name: length === 1 ? podName(worst) : worst.group,
-        reason: length === 1
-          ? problemText(worst)
-          : `${length} pods, the worst: ${problemText(worst)}`,
-        path: ["pods"],
-        params: { app: worst.app, state: "bad" },
-      })),
+    items: groupItems(bad, "bad"),
   };
+}
+
+/** What happened to pods that are OK now. */
+function notedPods(pods: readonly Pod[]): Issue | undefined {
+  const noted = pods.filter((pod) => statusOf(pod) === "note");
+  if (noted.length === 0) return undefined;
+  return {
+    title: `${
+      plural(noted.length, "pod is OK and has", "pods are OK and have")
+    } an old error`,
+    status: "note",
+    all: { path: ["pods"], params: { state: "note" } },
+    parts: [],
+    items: groupItems(noted, "note"),
+  };
+}
+
+/** Pods by their groups, the group with the worst pod first. */
+function groupItems(pods: readonly Pod[], state: string): IssueItem[] {
+  const groups = Map.groupBy(pods, ({ app, group }) => `${app}/${group}`);
+  const worstOf = Array.from(
+    groups.values(),
+    (pods) => ({ pods, worst: worst(pods) }),
+  );
+  return sortByUrgency(worstOf, ({ worst }) => healthUrgency(worst))
+    .map(({ pods: { length }, worst }) => ({
+      name: length === 1 ? podName(worst) : worst.group,
+      reason: (now) =>
+        length === 1
+          ? problemText(worst, { now })
+          : `${length} pods, the worst: ${problemText(worst, { now })}`,
+      path: ["pods"],
+      params: { app: worst.app, state },
+    }));
 }
 
 const PARTS: Readonly<Record<ProblemKind, string>> = {
@@ -103,32 +139,50 @@ const PARTS: Readonly<Record<ProblemKind, string>> = {
   inconsistent: "inconsistent",
   unhealthy: "unhealthy",
   address: "without an address",
+  restarts: "restarted",
   pending: "pending",
-  restarts: "restarted often",
-  lastError: "with a last error",
+  starting: "starting",
+  drift: "in drift",
+  release: "of another release",
+  lastError: "with an error",
 };
 
 function worst(pods: readonly Pod[]): Pod {
-  return pods.reduce((a, b) => severityRank(b) < severityRank(a) ? b : a);
+  return pods.reduce((a, b) => healthUrgency(b) < healthUrgency(a) ? b : a);
 }
 
 function incompleteGroups({ apps }: Model): Issue | undefined {
   const groups = [...apps.values()].flatMap(({ groups }) => groups)
     .filter((group) => missingPods(group) > 0)
-    .sort((a, b) => missingPods(b) - missingPods(a));
+    .sort((a, b) =>
+      missingShare(b) - missingShare(a) ||
+      (b.shortSince?.time ?? 0) - (a.shortSince?.time ?? 0)
+    );
   if (groups.length === 0) return undefined;
   return {
     title: `${
       plural(groups.length, "group has", "groups have")
     } fewer pods than wanted`,
+    status: "bad",
     all: { path: ["apps"], params: { show: "short" } },
     parts: [],
-    items: groups.map(({ app, error, name, pods, wanted }) => ({
+    items: groups.map(({ app, error, name, pods, shortSince, wanted }) => ({
       name,
-      reason: `${pods.length} of ${wanted}${error && `: ${error}`}`,
+      reason: (now) =>
+        `${pods.length} of ${wanted}${lastingText(shortSince, now)}${
+          error && `: ${error}`
+        }`,
       path: ["app", app],
     })),
   };
+}
+
+function missingShare(group: Group): number {
+  return missingPods(group) / (group.wanted ?? 1);
+}
+
+function lastingText(since: Since | undefined, now: number): string {
+  return since === undefined ? "" : ` for ${sinceText(since, now)}`;
 }
 
 function unregisteredNodes(nodes: readonly Node[]): Issue | undefined {
@@ -140,11 +194,12 @@ function unregisteredNodes(nodes: readonly Node[]): Issue | undefined {
       "node runs pods but is not registered",
       "nodes run pods but are not registered",
     ),
+    status: "bad",
     all: { path: ["nodes"], params: { sort: "state" } },
     parts: [],
     items: unknown.map(({ name, pods }) => ({
       name,
-      reason: `${plural(pods.length, "pod")} there`,
+      reason: () => `${plural(pods.length, "pod")} there`,
       path: ["node", name],
     })),
   };
@@ -156,12 +211,14 @@ function overcommittedNodes(nodes: readonly Node[]): Issue | undefined {
   if (over.length === 0) return undefined;
   return {
     title: `${plural(over.length, "node is", "nodes are")} overcommitted`,
+    status: "bad",
     all: { path: ["nodes"], params: { sort: "-reserved" } },
     parts: [],
     items: over.map((node) => ({
       name: node.name,
-      reason: [overcommitment(node, "memory"), overcommitment(node, "CPU")]
-        .filter((text) => text !== "").join(", "),
+      reason: () =>
+        [overcommitment(node, "memory"), overcommitment(node, "CPU")]
+          .filter((text) => text !== "").join(", "),
       path: ["node", node.name],
     })),
   };
@@ -184,8 +241,13 @@ function invalidValues({ present }: Model): Issue | undefined {
       "invalid value ignored",
       "invalid values ignored",
     ),
+    status: "bad",
     all,
     parts: [],
-    items: values.map(([name, reason]) => ({ name, reason, ...all })),
+    items: values.map(([name, reason]) => ({
+      name,
+      reason: () => reason,
+      ...all,
+    })),
   };
 }

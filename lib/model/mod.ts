@@ -9,7 +9,13 @@
 import type { Data } from "../client/client.ts";
 import { memo } from "../memo.ts";
 import { type Reservation, sortNaturally } from "./format.ts";
-import { type Health, healthOf, type Reported } from "./health.ts";
+import {
+  type Health,
+  healthOf,
+  type Reported,
+  type Since,
+  sinceOf,
+} from "./health.ts";
 
 type Overview = Data<"overview">;
 type GroupValue =
@@ -54,6 +60,8 @@ export interface Pod extends Health {
   /** 0: none. */
   readonly port: number;
   readonly version: string;
+  /** The release that its group asks for, where it runs another one; else "". */
+  readonly wanted: string;
   readonly containers: readonly Container[];
 }
 
@@ -63,6 +71,8 @@ export interface Group extends Health {
   readonly name: string;
   /** How many pods there are to be, where the store says so. */
   readonly wanted?: number;
+  /** Since when there are fewer, where they are. */
+  readonly shortSince?: Since;
   readonly pods: readonly Pod[];
   readonly annotation: string;
   /** Where routers mount it: `shop.example/`. */
@@ -83,6 +93,8 @@ export interface App {
 export interface Node {
   readonly name: string;
   readonly ip: string;
+  /** Its key in the store, `<name>:<ip>:<ssh port>`; "" when it is not registered. */
+  readonly key: string;
   /** What the scheduler registered; absent: nothing. */
   readonly value?: NodeValue;
   readonly pods: readonly Pod[];
@@ -100,9 +112,11 @@ export interface Portal {
   readonly node: string;
   readonly app: string;
   readonly addresses: readonly string[];
+  /** Of its containers, in the same order. */
+  readonly ids: readonly string[];
 }
 
-/** One state of the cluster; names are in natural order. */
+/** One state of the cluster, judged at a time; names are in natural order. */
 export interface Model {
   readonly apps: ReadonlyMap<string, App>;
   readonly pods: readonly Pod[];
@@ -113,11 +127,14 @@ export interface Model {
   /** By time, in seconds since 1970, the oldest first. */
   readonly samples:
     readonly (readonly [number, Overview[`sample/${string}`]])[];
+  /** From then on the judgement may differ, in ms since 1970. */
+  readonly validUntil: number;
 }
 
-export function modelOf(overview: Overview): Model {
+/** @param now when it is judged, in ms since 1970 */
+export function modelOf(overview: Overview, now = Date.now()): Model {
   const groups = membersOf(overview, "group")
-    .map(([key, value]) => memo(groupsMade, value, () => groupOf(key, value)));
+    .map(([key, value]) => judgedGroup(key, value, now));
   const apps = appsOf(groups);
   const pods = [...apps.values()].flatMap((app) => app.pods);
   return {
@@ -132,10 +149,31 @@ export function modelOf(overview: Overview): Model {
     samples: membersOf(overview, "sample")
       .map(([time, sample]): Model["samples"][number] => [Number(time), sample])
       .sort(([a], [b]) => a - b),
+    validUntil: groups.reduce(
+      (first, { validUntil }) => Math.min(first, validUntil),
+      Infinity,
+    ),
   };
 }
 
-const groupsMade = new WeakMap<GroupValue, Group>();
+interface JudgedGroup {
+  readonly group: Group;
+  readonly judgedAt: number;
+}
+
+const groupsMade = new WeakMap<GroupValue, JudgedGroup>();
+
+/** The same object for as long as the judgement is the same. */
+function judgedGroup(key: string, value: GroupValue, now: number): Group {
+  const known = groupsMade.get(value);
+  if (known && known.judgedAt <= now && now < known.group.validUntil) {
+    return known.group;
+  }
+  const group = groupOf(key, value, now);
+  groupsMade.set(value, { group, judgedAt: now });
+  return group;
+}
+
 const portalsMade = new WeakMap<DependsValue, readonly Portal[]>();
 
 type Kind = "config" | "depends" | "group" | "node" | "sample";
@@ -152,8 +190,8 @@ function membersOf<K extends Kind>(
 }
 
 /** @param key `<app>/<group>` */
-function groupOf(key: string, value: GroupValue): Group {
-  const { PodInfos, Instances } = value;
+function groupOf(key: string, value: GroupValue, now: number): Group {
+  const { PodInfos, Instances, LastError = "" } = value;
   const slash = key.indexOf("/");
   const app = key.slice(0, slash);
   const name = key.slice(slash + 1);
@@ -161,20 +199,36 @@ function groupOf(key: string, value: GroupValue): Group {
   const services = PodInfos.flatMap(({ Dependencies }) =>
     Dependencies.map(({ PodName }) => PodName)
   );
+  const pods = PodInfos.map((pod) => podOf(app, name, pod, now));
+  // What happened to a group happened to its pods, which say when.
+  const own = { ...value, LastError: undefined, OOMKilled: undefined };
+  const health = healthOf(own, true, now);
   return {
-    ...healthOf(value, true),
+    ...health,
+    validUntil: pods.reduce(
+      (first, { validUntil }) => Math.min(first, validUntil),
+      health.validUntil,
+    ),
+    error: LastError,
     app,
     name,
     wanted: Instances,
+    shortSince: sinceOf(value, "Pods", now),
     annotation,
     mountpoints: mountpointsOf(annotation),
     dependencies: [...new Set(services)],
-    pods: PodInfos.map((pod) => podOf(app, name, pod)),
+    pods,
   };
 }
 
-function podOf(app: string, group: string, value: PodValue): Pod {
-  const { ContainerInfos, InstanceNo: instance, Version = "" } = value;
+function podOf(
+  app: string,
+  group: string,
+  value: PodValue,
+  now: number,
+): Pod {
+  const { ContainerInfos, InstanceNo: instance, Version = "", Wanted = "" } =
+    value;
   const containers = ContainerInfos.map((info) => ({
     id: info.ContainerId.toWellFormed(),
     app,
@@ -186,15 +240,16 @@ function podOf(app: string, group: string, value: PodValue): Pod {
   }));
   const { ip = "", info, node = "" } = containers[0] ?? {};
   return {
-    ...healthOf(value, ip !== ""),
+    ...healthOf(value, ip !== "", now),
     key: `${app}/${group}/${instance}`,
     app,
     group,
     instance,
     node,
     ip,
-    port: info?.Expose ?? 0,
+    port: value.Port ?? info?.Expose ?? 0,
     version: Version,
+    wanted: Wanted,
     containers,
   };
 }
@@ -228,6 +283,7 @@ function portalsOf(service: string, value: DependsValue): Portal[] {
       node: node.toWellFormed(),
       app: app.toWellFormed(),
       addresses: Containers.map(({ IP, Port }) => IP && `${IP}:${Port}`),
+      ids: Containers.map(({ ContainerID }) => ContainerID),
     }))
   );
 }
@@ -243,12 +299,12 @@ function nodesOf(
   for (const [key, value] of registered) {
     // The address may hold colons.
     const [, name = key, ip = ""] = /^([^:]*):(.*):[^:]*$/.exec(key) ?? [];
-    nodes.set(name, nodeOf(name, ip, byNode.get(name) ?? [], value));
+    nodes.set(name, nodeOf(name, ip, byNode.get(name) ?? [], key, value));
   }
   for (const [name, pods] of byNode) {
     if (nodes.has(name)) continue;
     const ip = pods[0]?.containers[0]?.info.NodeIp ?? "";
-    nodes.set(name, nodeOf(name, ip, pods));
+    nodes.set(name, nodeOf(name, ip, pods, ""));
   }
   return new Map(sortNaturally(nodes, ([name]) => name));
 }
@@ -260,22 +316,36 @@ function nodeOf(
   name: string,
   ip: string,
   pods: readonly Pod[],
+  key: string,
   value?: NodeValue,
 ): Node {
   const containers = pods.flatMap((pod) => pod.containers);
-  const sum = (limitOf: (info: Container["info"]) => number) =>
-    containers.reduce((total, { info }) => total + limitOf(info), 0);
   const mem = numberOf(value?.mem);
   return {
     name,
     ip,
+    key,
     value,
     pods,
-    cpu: { limits: sum(({ Cpu }) => Cpu), capacity: numberOf(value?.cpus) },
+    cpu: {
+      ...reservationOf(containers, ({ Cpu }) => Cpu),
+      capacity: numberOf(value?.cpus),
+    },
     memory: {
-      limits: sum(({ Memory }) => Memory),
+      ...reservationOf(containers, ({ Memory }) => Memory),
       capacity: mem && mem * GB,
     },
+  };
+}
+
+function reservationOf(
+  containers: readonly Container[],
+  limitOf: (info: Container["info"]) => number,
+): Pick<Reservation, "limits" | "unlimited"> {
+  const limits = containers.map(({ info }) => limitOf(info));
+  return {
+    limits: limits.reduce((total, limit) => total + limit, 0),
+    unlimited: limits.filter((limit) => limit === 0).length,
   };
 }
 

@@ -7,21 +7,57 @@
 import { plural, type Reservation } from "./format.ts";
 import {
   hasProblem,
+  healthUrgency,
+  isEvent,
   PROBLEM_KINDS,
+  type ProblemKind,
   PROBLEMS,
-  severityRank,
+  type Since,
+  sinceText,
   type Status,
-  statusOf,
+  urgencyOf,
 } from "./health.ts";
-import type { App, Group, Node } from "./mod.ts";
+import type { App, Group, Node, Pod } from "./mod.ts";
 
 /** Status of an app, a group or a node. */
 export interface Summary {
   readonly status: Status;
-  /** In words, which name the problems: `OK`, `9 too few`. */
+  /** What is wrong, or is to be noted; none when nothing is. */
+  readonly parts: readonly SummaryPart[];
+}
+
+/** One thing that is wrong: `3 unhealthy`. */
+export interface SummaryPart {
   readonly text: string;
-  /** What is wrong; none when nothing is. */
-  readonly problems: readonly string[];
+  /** It happened; else it lasts. */
+  readonly isEvent?: boolean;
+  /** Since when: the oldest and the newest, where they are known. */
+  readonly since?: readonly [oldest: Since, newest: Since];
+}
+
+/**
+ * A status in words, which name the problems: `OK`, `9 too few, 1 unhealthy`.
+ *
+ * @param now in ms since 1970; absent: without times
+ */
+export function summaryText(
+  { status, parts }: Summary,
+  now?: number,
+): string {
+  const words = parts.map(({ isEvent, since, text }) => {
+    if (since === undefined || now === undefined) return text;
+    const range = rangeText(since, now);
+    return isEvent ? `${text} ${range} ago` : `${text} for ${range}`;
+  });
+  if (status === "off") return "stopped";
+  if (status !== "bad") words.unshift("OK");
+  return words.join(", ");
+}
+
+/** `40 s`, `40 s to 3 h` */
+function rangeText([oldest, newest]: readonly [Since, Since], now: number) {
+  const texts = new Set([newest, oldest].map((one) => sinceText(one, now)));
+  return [...texts].join(" to ");
 }
 
 /** Pods of an app or a group. */
@@ -57,42 +93,103 @@ export function readyText({ ok, wanted }: PodCounts): string {
 }
 
 export function appSummary({ groups, pods }: App): Summary {
-  const missing = groups.reduce((sum, group) => sum + missingPods(group), 0);
+  return summaryOf([...tooFew(groups), ...podParts(pods)], pods);
+}
+
+/** How many pods a group lacks, how its pods are, and what is wrong with it and none of them. */
+export function groupSummary(group: Group): Summary {
+  const { problems, pods } = group;
+  const kinds = new Set(pods.flatMap(problemKinds));
+  return summaryOf([
+    ...tooFew([group]),
+    ...podParts(pods),
+    ...problems.filter(({ kind }) => !kinds.has(kind))
+      .map(({ kind, since }) => ({
+        text: PROBLEMS[kind],
+        isEvent: isEvent(kind),
+        since: since && [since, since] as const,
+      })),
+  ], group.isStopped ? [group] : pods);
+}
+
+function tooFew(groups: readonly Group[]): SummaryPart[] {
+  const short = groups.filter((group) => missingPods(group) > 0);
+  if (short.length === 0) return [];
+  const missing = short.reduce((sum, group) => sum + missingPods(group), 0);
+  return [{
+    text: `${missing} too few`,
+    since: extremes(short.map(({ shortSince }) => shortSince)),
+  }];
+}
+
+function problemKinds({ problems }: Pod): ProblemKind[] {
+  return problems.map(({ kind }) => kind);
+}
+
+/** How many pods have a problem of each kind, the worst first. */
+function podParts(pods: readonly Pod[]): SummaryPart[] {
   const byKind = Map.groupBy(
     pods.flatMap(({ problems }) => problems),
     ({ kind }) => kind,
   );
-  const problems = [
-    ...missing > 0 ? [`${missing} too few`] : [],
-    ...PROBLEM_KINDS.filter((kind) => byKind.has(kind))
-      .map((kind) => `${byKind.get(kind)?.length} ${PROBLEMS[kind]}`),
-  ];
-  const isStopped = pods.length > 0 && pods.every((pod) => pod.isStopped);
-  return summaryOf(problems, isStopped);
+  return PROBLEM_KINDS.flatMap((kind) => {
+    const problems = byKind.get(kind);
+    return problems === undefined ? [] : [{
+      text: `${problems.length} ${PROBLEMS[kind]}`,
+      isEvent: isEvent(kind),
+      since: extremes(problems.map(({ since }) => since)),
+    }];
+  });
 }
 
-/** A group's own problems, and how many pods it lacks. */
-export function groupSummary(group: Group): Summary {
-  const missing = missingPods(group);
-  const problems = [
-    ...missing > 0 ? [`${missing} too few`] : [],
-    ...group.problems.map(({ text }) => text),
-  ];
-  return summaryOf(problems, statusOf(group) === "off");
+/** The oldest and the newest of the known ones. */
+function extremes(
+  all: readonly (Since | undefined)[],
+): SummaryPart["since"] {
+  const [oldest, ...others] = all.filter((one) => one !== undefined)
+    .sort((a, b) => a.time - b.time);
+  return oldest && [oldest, others.at(-1) ?? oldest];
 }
 
-function summaryOf(problems: readonly string[], isStopped: boolean): Summary {
-  if (problems.length > 0) {
-    return { status: "bad", text: problems.join(", "), problems };
+function summaryOf(
+  parts: readonly SummaryPart[],
+  pods: readonly Pick<Pod, "isStopped" | "notes">[],
+): Summary {
+  if (parts.length > 0) return { status: "bad", parts };
+  if (pods.length > 0 && pods.every(({ isStopped }) => isStopped)) {
+    return { status: "off", parts };
   }
-  return isStopped
-    ? { status: "off", text: "stopped", problems }
-    : { status: "good", text: "OK", problems };
+  const notes = pods.filter(({ notes }) => notes.length > 0).length;
+  return notes > 0
+    ? { status: "note", parts: [{ text: plural(notes, "note") }] }
+    : { status: "good", parts };
 }
 
-/** Rank of an app or a node by its worst pod; see {@linkcode severityRank}. */
-export function worstSeverityRank({ pods }: Pick<App, "pods">): number {
-  return Math.min(...pods.map(severityRank));
+/** The urgency of the worst of some pods. */
+export function worstUrgency(pods: readonly Pod[]): number {
+  return pods.reduce(
+    (first, pod) => Math.min(first, healthUrgency(pod)),
+    Infinity,
+  );
+}
+
+/** The urgency of an app: that of its worst pod, or of what it lacks. */
+export function appUrgency({ groups, pods }: App): number {
+  return groups.filter((group) => missingPods(group) > 0)
+    .reduce(
+      (first, { shortSince }) =>
+        Math.min(first, urgencyOf("missing", shortSince)),
+      worstUrgency(pods),
+    );
+}
+
+/** Sorts by urgency; what is equally urgent keeps its order. */
+export function sortByUrgency<T>(
+  items: readonly T[],
+  urgencyOf: (item: T) => number,
+): T[] {
+  return items.map((item) => [urgencyOf(item), item] as const)
+    .sort(([a], [b]) => a - b).map(([, item]) => item);
 }
 
 /** How many pods have a problem. */
@@ -112,6 +209,18 @@ export function maxReserved(
   return Math.max(reservedShare(cpu), reservedShare(memory));
 }
 
+/** How many containers of a node have no limit, by resource: `50 CPU, 2 memory`; "" when each has one. */
+export function withoutLimit({ cpu, memory }: Node): string {
+  const counts = [[cpu.unlimited, "CPU"], [memory.unlimited, "memory"]];
+  return counts.filter(([count]) => count).map((pair) => pair.join(" "))
+    .join(", ");
+}
+
+/** How many limits of a node's containers are not set. */
+export function missingLimits({ cpu, memory }: Node): number {
+  return (cpu.unlimited ?? 0) + (memory.unlimited ?? 0);
+}
+
 /** Whether limits reserve more than there is. */
 export function isOvercommitted(node: Node): boolean {
   return maxReserved(node) > 1;
@@ -119,19 +228,13 @@ export function isOvercommitted(node: Node): boolean {
 
 /** Status of a node itself; its pods do not count. */
 export function nodeSummary({ cpu, memory, value }: Node): Summary {
-  return summaryOf([
+  const texts = [
     ...value === undefined ? ["not registered"] : [],
     ...reservedShare(memory) > 1 ? ["memory overcommitted"] : [],
     ...reservedShare(cpu) > 1 ? ["CPU overcommitted"] : [],
-  ], false);
-}
-
-/** The status of a node, and how many of its pods have a problem. */
-export function nodeText(node: Node): string {
-  const bad = badPods(node);
-  const { problems } = nodeSummary(node);
-  const pods = bad > 0
-    ? [`${plural(bad, "pod has", "pods have")} a problem`]
-    : [];
-  return [...problems, ...pods].join(", ") || "OK";
+  ];
+  return {
+    status: texts.length > 0 ? "bad" : "good",
+    parts: texts.map((text) => ({ text })),
+  };
 }

@@ -4,7 +4,10 @@ import type { RuntimeStats, Sample } from "../stats/stats.ts";
 import type { Cluster } from "../watcher/cluster.ts";
 import type { Entries } from "../watcher/entries.ts";
 import type { Watcher } from "../watcher/watcher.ts";
+import type { PodGroup } from "../watcher/podgroup.ts";
 import { CONFIG, DEPENDS, GROUP, NODE, type OverviewKind } from "./kinds.ts";
+import { groupSince, podSince, type SinceTimes } from "./since.ts";
+import { groupJson, wantedVersion } from "./values.ts";
 
 /** A member of the overview. The same object stands for a value as long as the value exists. */
 export class OverviewMember {
@@ -42,9 +45,32 @@ export function overviewEntries(
 const KINDS = [
   kindPart(CONFIG),
   kindPart(DEPENDS),
-  kindPart(GROUP),
+  kindPart({ ...GROUP, encode: encodeGroup }),
   kindPart(NODE),
 ];
+
+/** A group with what lainlet makes of its value: since when it is in trouble, and what differs from its specification. */
+function encodeGroup(group: PodGroup): string {
+  const { PodInfos, ...facts } = groupJson(group);
+  return JSON.stringify({
+    PodInfos: PodInfos.map((info, i) => {
+      const pod = group.pods[i];
+      const [first] = pod?.containers ?? [];
+      return {
+        ...info,
+        ...sinceJson(podSince(group, i)),
+        Port: first?.port === first?.spec.expose ? undefined : first?.port,
+        Wanted: pod && wantedVersion(group, pod),
+      };
+    }),
+    ...facts,
+    ...sinceJson(groupSince(group)),
+  });
+}
+
+function sinceJson({ atLeastSince, since }: SinceTimes) {
+  return { Since: since, AtLeastSince: atLeastSince };
+}
 
 function kindPart<T extends object>(
   { name, watcher, encode }: OverviewKind<T>,

@@ -2,7 +2,7 @@ import { type Static, type TObject, Type } from "@sinclair/typebox";
 import { object, sortedByName } from "../json.ts";
 import type { Json } from "../schema.ts";
 import { HEALTHS, STATES, TARGETS } from "../watcher/condition.ts";
-import type { Pod, PodGroup } from "../watcher/podgroup.ts";
+import { type Pod, type PodGroup, release } from "../watcher/podgroup.ts";
 import type { Depends, Portal } from "../watcher/depends.ts";
 
 const Strings = Type.Union([Type.Array(Type.String()), Type.Null()]);
@@ -85,18 +85,42 @@ const Condition = {
   ),
 };
 
-/** A group with its pods and their conditions. */
+/** Times in RFC 3339 by the names of members. */
+const Times = (description: string) =>
+  Type.Optional(Type.Record(Type.String(), Type.String(), { description }));
+
+/** Since when a group or a pod is in trouble. */
+const Since = {
+  Since: Times(
+    "Since when members have values that are or may be a problem, in RFC 3339. One that is missing has had its value since `Updated`.",
+  ),
+  AtLeastSince: Times(
+    "The same, where the store does not say it: lainlet has seen the value since then.",
+  ),
+};
+
+/** A group with its pods, their conditions, and since when they are in trouble. */
 export const Group = Type.Object({
   ...Condition,
+  ...Since,
   Instances: Type.Optional(
     Type.Integer({ description: "The desired number of instances." }),
   ),
   PodInfos: Type.Array(Type.Object({
     ...PodInfo.properties,
     ...Condition,
+    ...Since,
+    Port: Type.Optional(Type.Number({
+      description:
+        "The port of its first container, where that is not `Expose`.",
+    })),
     Version: Type.Optional(
       Type.String({ description: "The release that it runs." }),
     ),
+    Wanted: Type.Optional(Type.String({
+      description:
+        "The release that its group asks for, where it runs another one.",
+    })),
   })),
 }, { $id: "GroupAndState" });
 
@@ -123,7 +147,18 @@ export function versionOf(group: PodGroup, pod: Pod): string | undefined {
   return pod.containers[0]?.version || group.appVersion || undefined;
 }
 
-/** A group as {@linkcode Group}. */
+/** The release that a pod is to run, when it runs another one. */
+export function wantedVersion(
+  group: PodGroup,
+  { containers: [first] }: Pod,
+): string | undefined {
+  const wanted = first && release(first.spec.image) || group.appVersion;
+  return first?.version && wanted && first.version !== wanted
+    ? wanted
+    : undefined;
+}
+
+/** A group as {@linkcode Group}, as far as its value in the store says it. */
 export function groupJson(group: PodGroup): Json<typeof Group> {
   return {
     Instances: group.instances,
@@ -136,7 +171,7 @@ export function groupJson(group: PodGroup): Json<typeof Group> {
   };
 }
 
-/** A group as JSON text of {@linkcode Group}. */
+/** The same as JSON text. */
 export function encodeGroup(group: PodGroup): string {
   return JSON.stringify(groupJson(group));
 }

@@ -7,7 +7,7 @@
  */
 import "./style.css";
 import { render } from "preact";
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { keepPosition, useScrollRestoration } from "./scroll.ts";
 import { Boundary, Fault } from "./boundary.tsx";
 import { Frame } from "./frame.tsx";
@@ -35,6 +35,22 @@ import { PodsView } from "./views/pods.tsx";
 import { SearchView } from "./views/search.tsx";
 import "./print.css";
 
+/** The model of an overview, judged again when time makes a difference; or why there is none. */
+function useModel(overview: Overview["overview"]): ReturnType<typeof modelFor> {
+  const [turn, setTurn] = useState(0);
+  const judged = useMemo(() => modelFor(overview), [overview, turn]);
+  const { model } = judged;
+  useEffect(() => {
+    if (model === undefined || model.validUntil === Infinity) return;
+    const timer = setTimeout(
+      () => setTurn((turn) => turn + 1),
+      Math.max(0, model.validUntil - Date.now()),
+    );
+    return () => clearTimeout(timer);
+  }, [model]);
+  return judged;
+}
+
 /** The model of an overview, or why there is none. */
 function modelFor(
   overview: Overview["overview"],
@@ -50,7 +66,7 @@ function modelFor(
 function Page() {
   const live = useOverview();
   const { overview } = live;
-  const { model, fault } = useMemo(() => modelFor(overview), [overview]);
+  const { model, fault } = useModel(overview);
   const [viewFault, setViewFault] = useState<string>();
   const route = useRoute(keepPosition);
   const state = connectionStateOf(live);

@@ -19,22 +19,38 @@ import {
   shellCommand,
   shortVersion,
   timestamp,
+  unlimitedText,
 } from "../model/format.ts";
-import { type Health, statusOf, statusText } from "../model/health.ts";
+import {
+  type Health,
+  type Status,
+  statusOf,
+  statusText,
+} from "../model/health.ts";
 import type { Pod } from "../model/mod.ts";
 import { podLink } from "../model/search.ts";
-import { reservedShare, type Summary } from "../model/status.ts";
+import { reservedShare, type Summary, summaryText } from "../model/status.ts";
 import { href } from "./route.ts";
 import "./parts.css";
 
 /** A status in words, with a shape, so that it is seen without colours. */
-export function Mark({ status, text }: Pick<Summary, "status" | "text">) {
+export function Mark({ status, text }: { status: Status; text: string }) {
   return <span class={`mark ${status}`}>{text}</span>;
 }
 
-/** The status of a pod. */
+/** The status of a pod, and since when. */
 export function HealthMark({ of }: { of: Health }) {
-  return <Mark status={statusOf(of)} text={statusText(of)} />;
+  const times = [...of.problems, ...of.notes].map(({ since }) => since?.time);
+  const now = useAging(times);
+  return <Mark status={statusOf(of)} text={statusText(of, { now })} />;
+}
+
+/** The status of an app, a group or a node, and since when. */
+export function SummaryMark({ of }: { of: Summary }) {
+  const now = useAging(
+    of.parts.flatMap(({ since = [] }) => since.map(({ time }) => time)),
+  );
+  return <Mark status={of.status} text={summaryText(of, now)} />;
 }
 
 export function AppLink(
@@ -151,21 +167,35 @@ export function Version({ version }: { version: string }) {
   return <span class="mono" title={version}>{shortVersion(version)}</span>;
 }
 
-/** Interval at which ages are drawn again, in ms. */
-const AGE_INTERVAL = 10_000;
+/** The time in ms since 1970, again whenever the text of an age may differ. @param times whose ages are shown */
+function useAging(times: readonly (number | undefined)[]): number {
+  const [, redraw] = useState(0);
+  const now = Date.now();
+  const newest = Math.max(...times.map((time) => time ?? -Infinity));
+  const interval = agingInterval(now - newest);
+  useEffect(() => {
+    if (interval === undefined) return;
+    const timer = setInterval(() => redraw((n) => n + 1), interval);
+    return () => clearInterval(timer);
+  }, [interval]);
+  return now;
+}
+
+/** How often the text of an age is looked at, in ms; undefined: never. */
+function agingInterval(age: number): number | undefined {
+  if (age === Infinity) return undefined;
+  if (age < 90_000) return 1_000;
+  return age < 3_600_000 ? 10_000 : 60_000;
+}
 
 /** How long ago a time was. @param time in ms since 1970 */
 export function Age({ time }: { time?: number }) {
-  const [, redraw] = useState(0);
-  useEffect(() => {
-    const timer = setInterval(() => redraw((n) => n + 1), AGE_INTERVAL);
-    return () => clearInterval(timer);
-  }, []);
+  const now = useAging([time]);
   if (time === undefined) return <span class="dim">–</span>;
   const date = new Date(time);
   return (
     <time dateTime={date.toISOString()} title={timestamp(date)}>
-      {age(time)}
+      {age(time, now)}
     </time>
   );
 }
@@ -176,10 +206,12 @@ export function ReservationBar(
 ) {
   const share = reservedShare(reservation);
   const text = reservedText(reservation, resource);
+  const unlimited = unlimitedText(reservation);
   return (
     <span
       class={share > 1 ? "reservation overcommitted" : "reservation"}
-      title={`${resource}: ${text} reserved`}
+      title={[`${resource}: ${text} reserved`, unlimited].filter(Boolean)
+        .join(", ")}
     >
       <span class="resource">{resource}</span>
       <span class="bar" aria-hidden="true">

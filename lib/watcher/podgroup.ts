@@ -140,7 +140,7 @@ function variable(env: readonly string[] | null, name: string): string {
 }
 
 /** The release in an image's name, `26` in `registry.lain.local/shop:release-26`; "" when there is none. */
-function release(image: unknown): string {
+export function release(image: unknown): string {
   const [, version = ""] =
     typeof image === "string" && /:release-(.+)$/.exec(image) || [];
   return intern(version);

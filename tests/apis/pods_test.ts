@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Client } from "../../lib/client/client.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { groupKey, type GroupSpec, groupValue } from "../../scripts/cluster.ts";
@@ -42,7 +42,11 @@ Deno.test("pods: one object each, with its condition where the store has it", as
   await lainlet.ready();
   const client = new Client(lainlet.url);
   const known = { app: "shop", group: "shop.web.web", node: "node2" };
-  assertEquals(await client.get("pods", {}), {
+  const pods = await client.get("pods", {});
+  // The store does not say since when it has no address.
+  const { address: seen = "" } = pods["shop.web.web/2"]?.atLeastSince ?? {};
+  assert(Date.parse(seen) <= Date.now());
+  assertEquals(pods, {
     "shop.web.web/1": {
       ...known,
       instance: 1,
@@ -55,10 +59,13 @@ Deno.test("pods: one object each, with its condition where the store has it", as
       oom: true,
       error: "killed",
       restarts: 417,
+      restarted: "2026-01-15T11:59:00+08:00",
       target: "stop",
       updated: "2026-01-15T11:59:00Z",
+      wanted: "27",
     },
     "shop.web.web/2": {
+      atLeastSince: { address: seen },
       ...known,
       instance: 2,
       proc: "web",
@@ -69,6 +76,7 @@ Deno.test("pods: one object each, with its condition where the store has it", as
   const { "group/shop/shop.web.web": group } = await client.get("overview", {});
   const { PodInfos: [first, second] = [], ...facts } = group ?? {};
   assertEquals(facts, {
+    AtLeastSince: { Pods: "2026-01-15T11:58:00.000Z" },
     Instances: 3,
     State: "drift",
     Health: "unhealthy",
@@ -94,9 +102,11 @@ Deno.test("pods: one object each, with its condition where the store has it", as
     Restarted: "2026-01-15T11:59:00+08:00",
     Drifts: 2,
     Version: "26",
+    Wanted: "27",
   });
   assertEquals(Object.keys(second ?? {}).sort(), [
     "Annotation",
+    "AtLeastSince",
     "ContainerInfos",
     "Dependencies",
     "InstanceNo",
@@ -142,7 +152,9 @@ Deno.test("pods: malformed conditions are left out, and reject nothing", async (
   const rows = await client.get("pods", {});
   const groups = await client.get("overview", {});
   for (const i of wrong.keys()) {
-    assertEquals(rows[`${i}/1`], { app: "a", group: `${i}`, instance: 1 });
+    const { atLeastSince = {}, ...row } = rows[`${i}/1`] ?? {};
+    assertEquals(row, { app: "a", group: `${i}`, instance: 1 });
+    assertEquals(Object.keys(atLeastSince), ["address"]);
     const { PodInfos, ...facts } = groups[`group/a/${i}`] ?? {};
     assertEquals(facts, {}, JSON.stringify(wrong[i]));
     assertEquals(PodInfos?.length, 1);

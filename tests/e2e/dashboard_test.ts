@@ -243,13 +243,17 @@ Deno.test("dashboard: apps, an app, a node, a container are what the API says, a
   assertEquals((await rows(page, "Apps")).map(([name]) => name), apps.sort());
   await page.locator("main").getByRole("link", { name: "shop" }).click();
   await shows(page, "shop.example/");
-  assertEquals(
-    (await rows(page, "Pods of shop.web.web")).map((row) => row.slice(0, 5)),
-    [
-      ["shop.web.web/1", "OK", "n9", "172.20.9.1:8080", "1"],
-      ["shop.web.web/2", "no address", "n9", "no address", "1"],
-    ],
-  );
+  const pods = (await rows(page, "Pods of shop.web.web"))
+    .map(([name, state, ...row]) => [
+      name,
+      // The store does not say since when.
+      state?.replace(/ for at least \d+ s$/, " for …"),
+      ...row.slice(0, 3),
+    ]);
+  assertEquals(pods, [
+    ["shop.web.web/1", "OK", "n9", "172.20.9.1:8080", "1"],
+    ["shop.web.web/2", "no address for …", "n9", "no address", "1"],
+  ]);
   const [first, ...others] = SHOP.instances;
   assert(first);
   const moved = { ...first, node: { name: "n8", ip: "192.0.2.8" } };
@@ -295,6 +299,19 @@ Deno.test("dashboard: search finds apps, groups, nodes, pods and settings", asyn
       ["192.0.2.9", ["Nodes (1)"], "n9"],
       ["172.20.9.1", ["Pods (1)"], "shop.web.web/1"],
       ["rsyncd", ["Settings (1)"], "rsyncd_secrets"],
+      // As the page, the command line and the views print them.
+      ["172.20.9.1:8080", ["Pods (1)"], "shop.web.web/1"],
+      ["http://172.20.9.1:8080/", ["Pods (1)"], "shop.web.web/1"],
+      ["shop.web.web/2", ["Pods (1)"], "shop.web.web/2"],
+      ["shop.web.web.2", ["Pods (1)"], "shop.web.web/2"],
+      ["shop.web.web 2", ["Pods (2)"], "shop.web.web/2"],
+      ["https://shop.example/", ["Groups (1)"], "shop.web.web"],
+      ["https://shop.example/cart?id=7", ["Groups (1)"], "shop.web.web"],
+      ["shop n9", ["Pods (2)"], "shop.web.web/1"],
+      ["release-1 shop", ["Pods (2)"], "shop.web.web/1"],
+      ["shop-2", ["Pods (1)"], "shop.web.web/2"],
+      ["n9/shop-2", ["Pods (1)"], "shop.web.web/2"],
+      ["n9:192.0.2.9:22", ["Nodes (1)"], "n9"],
     ] as const
   ) {
     await search.fill(text);
@@ -310,6 +327,13 @@ Deno.test("dashboard: search finds apps, groups, nodes, pods and settings", asyn
   await shows(page, 'No results for "nowhere"');
   await page.reload();
   await shows(page, 'No results for "nowhere"');
+  await search.fill("shpo.web.web/2");
+  await page.locator("main").getByRole("link", { name: "shop.web.web/2" })
+    .click();
+  await shows(page, "Pods (1)");
+  // Each result says how it is, since when.
+  await page.locator(".found .mark.bad", { hasText: /^no address for / })
+    .waitFor();
   assertEquals(problems, []);
 });
 

@@ -88,7 +88,9 @@ Deno.test("dashboard: names with lone surrogates break no view", async () => {
   await main.getByRole("heading", { level: 1, name: "x\ufffd" }).waitFor();
   await main.getByText("for\ufffd").waitFor();
   await main.getByRole("link", { name: "odd.web.web/1" }).click();
-  await main.getByRole("heading", { level: 1, name: "id\ufffd" }).waitFor();
+  await main.getByRole("heading", { level: 1, name: "odd.web.web/1" })
+    .waitFor();
+  await main.getByText("id\ufffd").first().waitFor();
   // A change is told, too.
   await at("changes", "Changes");
   const moved = { ...group, instances: [{ node, ip: "", id: `id2${LONE}` }] };

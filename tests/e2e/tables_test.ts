@@ -15,7 +15,7 @@ import { Proxy } from "../util/proxy.ts";
 const [LAINLET] = TARGETS.binary;
 
 async function serve() {
-  const store = new MemoryStore(largeCluster());
+  const store = new MemoryStore(largeCluster(Date.now()));
   const lainlet = await new TestLainlet(store).ready();
   return {
     store,
@@ -59,7 +59,7 @@ async function shown(...args: Parameters<typeof inTerminal>) {
 
 Deno.test("tables: an operator's questions, each by one command", async (t) => {
   await using s = await serve();
-  const { crashed, crowded, short } = LARGE;
+  const { crowded, short } = LARGE;
   const found = (lines: string[], start: string) =>
     lines.find((line) => line.startsWith(start)) ?? "";
 
@@ -75,6 +75,24 @@ Deno.test("tables: an operator's questions, each by one command", async (t) => {
     assertMatch(lines[3] ?? "", /^\S+ +node\d+ +172\.20\.0\.\d+:8080 /);
     const { lines: names } = await piped(s, "find SHOP -o name");
     assertEquals(names.slice(0, 2), ["app/shop", "pod/shop.web.web/1"]);
+    for (
+      const words of [
+        "invoices.worker.pdf 1",
+        "invoices.worker.pdf/1",
+        "172.20.0.46:8080",
+        "invoices.pdf.1",
+      ]
+    ) {
+      const { lines } = await piped(s, `find ${words} -o name`);
+      assertEquals([words, ...lines], [words, "pod/invoices.worker.pdf/1"]);
+    }
+    const { lines: url } = await piped(s, "find https://shop.lain.example/");
+    assertMatch(url[1] ?? "", /^group +shop\.web\.web +/);
+    const { code: none, stderr: why } = await piped(s, "find invocies");
+    assertEquals([none, why.trim()], [
+      1,
+      'lainlet: not found: "invocies"; did you mean invoices?',
+    ]);
   });
 
   await t.step("which pods have no address, or a problem", async () => {
@@ -82,9 +100,18 @@ Deno.test("tables: an operator's questions, each by one command", async (t) => {
     const lost = LARGE.withoutAddress - LARGE.stopped;
     const without = lines.filter((line) => line.includes("no address"));
     assertEquals(without.length, lost);
+    // The worst and newest comes first.
     assertMatch(
-      found(lines, `${crashed.group}/1 `),
-      /killed for memory, failed, unhealthy, .* 417 /,
+      lines[1] ?? "",
+      /^invoices.worker.pdf\/1 .* killed for memory \S+ \S+ ago, failed for .* 417 /,
+    );
+    const { lines: sorted } = await piped(
+      s,
+      "pods --trouble --sort=-address -o name",
+    );
+    assertEquals(
+      sorted.slice(-lost),
+      without.map((line) => line.split(" ")[0]),
     );
     const { lines: apps } = await piped(s, "apps --trouble");
     assertMatch(found(apps, short.app), / 3\/12 .* 9 too few/);
@@ -101,10 +128,14 @@ Deno.test("tables: an operator's questions, each by one command", async (t) => {
     const node = nodes.find(({ node }) => node === crowded.node);
     assertEquals(node?.memory, {
       limits: crowded.limits * 2 ** 30,
+      unlimited: 0,
       capacity: crowded.mem * 2 ** 30,
     });
     const { lines } = await piped(s, "nodes --trouble");
-    assertMatch(found(lines, crowded.node), /151 of 8 GB +1888%/);
+    assertMatch(
+      found(lines, crowded.node),
+      /151 of 8 GB +1888% +50 CPU +memory overcommitted$/,
+    );
     assertEquals(lines.length, 2);
   });
 

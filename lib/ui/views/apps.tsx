@@ -4,13 +4,22 @@ import { plural } from "../../model/format.ts";
 import type { App, Group, Model, Params } from "../../model/mod.ts";
 import {
   appSummary,
+  appUrgency,
   groupSummary,
   missingPods,
   podCounts,
   readyText,
-  worstSeverityRank,
+  sortByUrgency,
+  summaryText,
 } from "../../model/status.ts";
-import { AppLink, Copyable, Facts, Mark, Value, Version } from "../parts.tsx";
+import {
+  AppLink,
+  Copyable,
+  Facts,
+  SummaryMark,
+  Value,
+  Version,
+} from "../parts.tsx";
 import { href, setQuery } from "../route.ts";
 import { type Column, Table } from "../table.tsx";
 import { RecentChangesOfApp } from "./changes.tsx";
@@ -26,9 +35,9 @@ const COLUMNS: readonly Column<App>[] = [
   },
   {
     name: "state",
-    text: (app) => appSummary(app).text,
-    order: worstSeverityRank,
-    show: (app) => <Mark {...appSummary(app)} />,
+    text: (app) => summaryText(appSummary(app)),
+    order: appUrgency,
+    show: (app) => <SummaryMark of={appSummary(app)} />,
   },
   {
     name: "pods OK",
@@ -85,7 +94,10 @@ const FILTERS = new Map<
 
 export function AppsView({ model, params }: { model: Model; params: Params }) {
   const { show = "" } = params;
-  const apps = useMemo(() => [...model.apps.values()], [model.apps]);
+  const apps = useMemo(() => {
+    const all = [...model.apps.values()];
+    return show === "" ? all : sortByUrgency(all, appUrgency);
+  }, [model.apps, show]);
   const change = (next: Params) => setQuery(["apps"], next);
   return (
     <>
@@ -129,7 +141,7 @@ export function AppView({ model, app }: { model: Model; app: App }) {
       <h1>{name}</h1>
       <Facts
         facts={[
-          ["state", <Mark {...appSummary(app)} />],
+          ["state", <SummaryMark of={appSummary(app)} />],
           ["pods OK", readyText(podCounts(groups))],
           ["groups", groups.length],
           ["used by", <UsedBy model={model} app={app} />],
@@ -164,7 +176,7 @@ function GroupSection({ model, group }: { model: Model; group: Group }) {
       <h2>{name}</h2>
       <Facts
         facts={[
-          ["state", <Mark {...groupSummary(group)} />],
+          ["state", <SummaryMark of={groupSummary(group)} />],
           [
             "pods",
             wanted === undefined || wanted === pods.length

@@ -6,8 +6,12 @@ import { statusOf, statusText } from "../../model/health.ts";
 import { type Issue, issuesOf } from "../../model/issues.ts";
 import type { Model, Node, Params, Pod } from "../../model/mod.ts";
 import { podLink } from "../../model/search.ts";
-import { badPods, maxReserved, worstSeverityRank } from "../../model/status.ts";
-import { type ConnectionState, isOutdated } from "../connection_state.ts";
+import { badPods, maxReserved, worstUrgency } from "../../model/status.ts";
+import {
+  type ConnectionState,
+  isOutdated,
+  useNow,
+} from "../connection_state.ts";
 import { highlight, Mark, ReservationBar } from "../parts.tsx";
 import { href, setQuery } from "../route.ts";
 import "./cluster.css";
@@ -101,7 +105,7 @@ function ordered(nodes: readonly Node[], sort: string): readonly Node[] {
   const counts = new Map(nodes.map((node) => [node, badPods(node)]));
   return nodes.toSorted((a, b) =>
     (counts.get(b) ?? 0) - (counts.get(a) ?? 0) ||
-    worstSeverityRank(a) - worstSeverityRank(b)
+    worstUrgency(a.pods) - worstUrgency(b.pods)
   );
 }
 
@@ -154,12 +158,13 @@ const MAX_ITEMS = 4;
 
 /** What needs attention. */
 function Issues({ model, isOld }: { model: Model; isOld: boolean }) {
-  const issues = issuesOf(model);
+  const issues = useMemo(() => issuesOf(model), [model]);
+  const isOk = issues.every(({ status }) => status === "note");
   const none = isOld ? "No known problems" : "No problems";
   return (
     <section class="issues" aria-label="Needs attention">
-      <h2>{issues.length > 0 ? "Needs attention" : none}</h2>
-      {issues.length === 0 && (
+      <h2>{isOk ? none : "Needs attention"}</h2>
+      {isOk && (
         <p>
           <Mark status="good" text={allOkText(model.pods.length)} />
         </p>
@@ -177,13 +182,14 @@ function allOkText(pods: number): string {
 }
 
 function IssueCard({ issue }: { issue: Issue }) {
-  const { all, items, parts, title } = issue;
+  const { all, items, parts, status, title } = issue;
+  const now = useNow();
   const more = items.length - MAX_ITEMS;
   return (
-    <li class="issue">
+    <li class={`issue ${status}`}>
       <h3>
         <a href={href(all.path, all.params)}>
-          <Mark status="bad" text={title} />
+          <Mark status={status} text={title} />
         </a>
       </h3>
       {parts.length > 1 && (
@@ -194,11 +200,14 @@ function IssueCard({ issue }: { issue: Issue }) {
         </p>
       )}
       <ul>
-        {items.slice(0, MAX_ITEMS).map(({ name, params, path, reason }) => (
-          <li key={`${name} ${reason}`} title={`${name}: ${reason}`}>
-            <a href={href(path, params)}>{name}</a> {reason}
-          </li>
-        ))}
+        {items.slice(0, MAX_ITEMS).map(({ name, params, path, reason }) => {
+          const text = reason(now);
+          return (
+            <li key={name} title={`${name}: ${text}`}>
+              <a href={href(path, params)}>{name}</a> {text}
+            </li>
+          );
+        })}
       </ul>
       {more > 0 && (
         <p>

@@ -4,15 +4,17 @@ import type { Model, Node, Params } from "../../model/mod.ts";
 import {
   badPods,
   maxReserved,
+  missingLimits,
   nodeSummary,
-  nodeText,
+  summaryText,
+  withoutLimit,
 } from "../../model/status.ts";
 import {
   Address,
   Facts,
-  Mark,
   NodeLink,
   ReservationBar,
+  SummaryMark,
   Value,
 } from "../parts.tsx";
 import { href, setQuery } from "../route.ts";
@@ -30,10 +32,18 @@ const COLUMNS: readonly Column<Node>[] = [
   },
   {
     name: "state",
-    text: nodeText,
-    // The worst first, by problems of the node before those of its pods.
-    order: (node) => -nodeSummary(node).problems.length - badPods(node) / 1e6,
-    show: (node) => <NodeState node={node} />,
+    text: (node) => summaryText(nodeSummary(node)),
+    // The worst first.
+    order: (node) => -nodeSummary(node).parts.length,
+    show: (node) => <SummaryMark of={nodeSummary(node)} />,
+  },
+  {
+    name: "pods with problems",
+    width: "9rem",
+    text: (node) => String(badPods(node)),
+    order: badPods,
+    show: (node) => <BadPods node={node} />,
+    isNumber: true,
   },
   {
     name: "address",
@@ -75,15 +85,21 @@ const COLUMNS: readonly Column<Node>[] = [
       <ReservationBar resource="memory" reservation={memory} />
     ),
   },
+  {
+    name: "without a limit",
+    width: "8.5rem",
+    text: withoutLimit,
+    order: missingLimits,
+    isMinor: true,
+    isWide: true,
+  },
 ];
 
-/** The status of a node; links to its pods with problems. */
-function NodeState({ node }: { node: Node }) {
+/** How many pods of a node have a problem; links to them. */
+function BadPods({ node }: { node: Node }) {
   const bad = badPods(node);
-  const status = bad > 0 ? "bad" : nodeSummary(node).status;
-  const mark = <Mark status={status} text={nodeText(node)} />;
-  if (bad === 0) return mark;
-  return <a href={href(["pods"], { node: node.name, state: "bad" })}>{mark}</a>;
+  if (bad === 0) return <span class="dim">0</span>;
+  return <a href={href(["pods"], { node: node.name, state: "bad" })}>{bad}</a>;
 }
 
 export function NodesView({ model, params }: { model: Model; params: Params }) {
@@ -113,9 +129,11 @@ export function NodeView({ model, node }: { model: Model; node: Node }) {
       <h1>{name}</h1>
       <Facts
         facts={[
-          ["state", <NodeState node={node} />],
+          ["state", <SummaryMark of={nodeSummary(node)} />],
           ["address", <Address ip={ip} />],
           ["pods", pods.length],
+          ["pods with problems", <BadPods node={node} />],
+          ["without a limit", withoutLimit(node) || "none"],
         ]}
       />
       <div class="reservations">

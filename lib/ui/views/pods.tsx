@@ -3,13 +3,14 @@ import { useMemo } from "preact/hooks";
 import { addressText, podName } from "../../model/format.ts";
 import {
   hasProblem,
+  healthUrgency,
   PROBLEM_KINDS,
   PROBLEMS,
-  severityRank,
   statusOf,
   statusText,
 } from "../../model/health.ts";
 import type { Model, Params, Pod } from "../../model/mod.ts";
+import { sortByUrgency } from "../../model/status.ts";
 import {
   Address,
   Age,
@@ -30,7 +31,7 @@ const POD: Column<Pod> = {
 const STATE: Column<Pod> = {
   name: "state",
   text: (pod) => statusText(pod),
-  order: severityRank,
+  order: healthUrgency,
   show: (pod) => <HealthMark of={pod} />,
 };
 const NODE: Column<Pod> = {
@@ -84,6 +85,7 @@ const STATES = [
   ["", "all"],
   ["bad", "with problems"],
   ["good", "OK"],
+  ["note", "OK, with an old error"],
   ["stopped", "stopped"],
   ...PROBLEM_KINDS.map((kind) => [kind, PROBLEMS[kind]] as const),
 ] as const;
@@ -99,6 +101,11 @@ export function PodsView({ model, params }: { model: Model; params: Params }) {
       isApp(pod.app) && isNode(pod.node) && hasState(pod, state) &&
       (address === "" || addressText(pod.ip, pod.port).startsWith(address));
   }, [address, app, node, state, model.apps.has(app), model.nodes.has(node)]);
+  const isTrouble = state !== "" && state !== "good" && state !== "stopped";
+  const pods = useMemo(
+    () => isTrouble ? sortByUrgency(model.pods, healthUrgency) : model.pods,
+    [model.pods, isTrouble],
+  );
   const field = (name: string, value: string, list?: string) => (
     <label>
       {name}{" "}
@@ -118,7 +125,7 @@ export function PodsView({ model, params }: { model: Model; params: Params }) {
       <Table
         label="Pods"
         columns={PODS}
-        items={model.pods}
+        items={pods}
         keyOf={keyOf}
         only={only}
         params={params}
@@ -172,7 +179,9 @@ function hasState(pod: Pod, state: string): boolean {
     case "bad":
       return hasProblem(pod);
     case "good":
-      return statusOf(pod) === "good";
+      return statusOf(pod) === "good" || statusOf(pod) === "note";
+    case "note":
+      return statusOf(pod) === "note";
     case "stopped":
       return pod.isStopped;
     default:

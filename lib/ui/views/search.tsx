@@ -1,6 +1,13 @@
 import { useMemo } from "preact/hooks";
+import { number } from "../../model/format.ts";
 import type { Model } from "../../model/mod.ts";
-import { type Found, KINDS, search } from "../../model/search.ts";
+import {
+  type Found,
+  type FoundKind,
+  search,
+  similarQuery,
+} from "../../model/search.ts";
+import { useNow } from "../connection_state.ts";
 import { Mark } from "../parts.tsx";
 import { href } from "../route.ts";
 
@@ -18,12 +25,12 @@ const TITLES: Readonly<Record<Found["kind"], string>> = {
 
 /** What matches a query, by kind, the best matches first. */
 export function SearchView({ model, query }: { model: Model; query: string }) {
-  const found = useMemo(() => search(model, query), [model, query]);
+  const found = useMemo(
+    () => search(model, query, MAX_LISTED),
+    [model, query],
+  );
   if (query.trim() === "") return <Examples title="Search" model={model} />;
-  if (found.length === 0) {
-    return <Examples title={`No results for "${query}"`} model={model} />;
-  }
-  const byKind = Map.groupBy(found, ({ kind }) => kind);
+  if (found.length === 0) return <NoResults model={model} query={query} />;
   return (
     <>
       <h1>Search</h1>
@@ -31,42 +38,53 @@ export function SearchView({ model, query }: { model: Model; query: string }) {
         <kbd>Enter</kbd> opens the first, <kbd>↑</kbd> <kbd>↓</kbd>{" "}
         move through them, <kbd>Esc</kbd> goes back.
       </p>
-      {KINDS.map((kind) => (
-        <Results key={kind} title={TITLES[kind]} found={byKind.get(kind)} />
-      ))}
+      {found.map((one) => <Results key={one.kind} of={one} />)}
     </>
   );
 }
 
-function Results({ title, found = [] }: {
-  title: string;
-  found?: readonly Found[];
-}) {
-  if (found.length === 0) return null;
-  const more = found.length - MAX_LISTED;
+function NoResults({ model, query }: { model: Model; query: string }) {
+  const similar = useMemo(() => similarQuery(model, query), [model, query]);
+  return (
+    <>
+      <Examples title={`No results for "${query}"`} model={model} />
+      {similar !== undefined && (
+        <p>
+          Did you mean <a href={href(["search"], similar)}>{similar}</a>?
+        </p>
+      )}
+    </>
+  );
+}
+
+function Results({ of: { count, found, kind } }: { of: FoundKind }) {
+  const more = count - found.length;
+  const now = useNow();
   return (
     <section>
-      <h2>{title} ({found.length})</h2>
+      <h2>{TITLES[kind]} ({number(count)})</h2>
       <ul class="found">
-        {found.slice(0, MAX_LISTED).map((one) => (
+        {found.map((one) => (
           <li key={`${one.name} ${one.node} ${one.address}`}>
-            <Result found={one} />
+            <Result found={one} now={now} />
           </li>
         ))}
       </ul>
-      {more > 0 && <p class="dim">{more} more: type more to find them.</p>}
+      {more > 0 && (
+        <p class="dim">{number(more)} more: type more to find them.</p>
+      )}
     </section>
   );
 }
 
-function Result({ found }: { found: Found }) {
+function Result({ found, now }: { found: Found; now: number }) {
   const { address, detail, kind, link, name, node, status, statusText } = found;
   return (
     <>
       <a href={href(link.path, link.params)}>{name}</a> {detail}{" "}
       {address && <span class="mono line">{address}</span>}{" "}
       {node && kind !== "node" && `on ${node}`}{" "}
-      {status && <Mark status={status} text={statusText ?? ""} />}
+      {status && <Mark status={status} text={statusText?.(now) ?? ""} />}
     </>
   );
 }
@@ -81,8 +99,9 @@ function Examples({ title, model }: { title: string; model: Model }) {
     <>
       <h1>{title}</h1>
       <p>
-        Search finds apps, groups and their mount points, nodes, pods, portals
-        and settings by parts of their names, ids, images and addresses.
+        Search finds apps, groups, nodes, pods, portals and settings by parts of
+        their names, URLs, addresses, container ids, images and versions. Each
+        word must match.
       </p>
       {examples.length > 0 && (
         <p>

@@ -55,7 +55,9 @@ Deno.test("commands: the address of lainlet, from the flag or the environment", 
 });
 
 Deno.test("commands: flags of tables, also by kubectl's letters", async () => {
-  const table = await parse("pods shop -o wide -w --trouble --addr :1");
+  const table = await parse(
+    "pods shop -o wide -w --trouble --sort=-restarts --addr :1",
+  );
   assertEquals(table, {
     name: "pods",
     base: "http://127.0.0.1:1",
@@ -63,10 +65,14 @@ Deno.test("commands: flags of tables, also by kubectl's letters", async () => {
     format: "wide",
     isWatch: true,
     onlyTrouble: true,
+    sort: "-restarts",
     since: "5m",
     showsSecrets: false,
   });
-  assertEquals(await parse("pods -o=wide shop -f -trouble --addr=:1"), table);
+  assertEquals(
+    await parse("pods -o=wide shop -f -trouble -sort=-restarts --addr=:1"),
+    table,
+  );
   await assertRejects(() => parse("apps shop"), UsageError, 'argument "shop"');
 });
 
@@ -98,6 +104,8 @@ Deno.test("commands: an argument is text, whatever it looks like", async () => {
       ["find 1e3", "1e3"],
       ["pods 007", "007"],
       ["find -- -x", "-x"],
+      ["find shop.web.web 1", "shop.web.web 1"],
+      ["find 10.10", "10.10"],
       ["find -o name -- --help", "--help"],
       ["pods -- -o=json", "-o=json"],
       ["find constructor", "constructor"],

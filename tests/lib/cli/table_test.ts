@@ -1,5 +1,13 @@
-import { assertEquals } from "@std/assert";
-import { type Column, Layout, type Row } from "../../../lib/cli/table.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  type Cell,
+  cell,
+  type Column,
+  Layout,
+  type Row,
+  sortedBy,
+} from "../../../lib/cli/table.ts";
+import { UsageError } from "../../../lib/flags.ts";
 
 const COLUMNS: readonly Column[] = [
   { title: "NAME", minWidth: 6, cut: "middle" },
@@ -77,4 +85,30 @@ Deno.test("layout: wide characters take two columns", () => {
     "NAME     N  TEXT",
     "例…子    1  例子例…",
   ]);
+});
+
+Deno.test("tables: sorted by a column, the most and the worst first, equal ones as they were", () => {
+  const rows = ([
+    ["a10", 1, cell("OK", "good", 3)],
+    ["a9", 12, cell("failed", "bad", 1)],
+    ["b", undefined, cell("starting", "bad", 2)],
+    ["a1", 12, cell("OK", "good", 3)],
+  ] as const).map(([name, count, status]): Row => ({
+    name,
+    value: {},
+    cells: [name, cell(count), cell("26"), status] as Cell[],
+    isOk: true,
+  }));
+  const namesBy = (column: string) =>
+    sortedBy(column, COLUMNS, rows).map(({ name }) => name);
+  assertEquals(namesBy("name"), ["a1", "a9", "a10", "b"]);
+  assertEquals(namesBy("-NAME"), ["b", "a10", "a9", "a1"]);
+  assertEquals(namesBy("n"), ["a9", "a1", "a10", "b"]);
+  assertEquals(namesBy("-n"), ["b", "a10", "a9", "a1"]);
+  assertEquals(namesBy("text"), ["a9", "b", "a10", "a1"]);
+  assertThrows(
+    () => namesBy("tex"),
+    UsageError,
+    '--sort must be name, n, version, text, id, not "tex"; did you mean text?',
+  );
 });
