@@ -89,7 +89,8 @@ export class RecipeNode implements AsyncDisposable {
   start(command: string): Program {
     const script = [
       `cd ${this.folder}`,
-      `export HOME=$PWD PATH=$PWD/bin:$PATH LAINLET_ADDR=:${this.#port}`,
+      "export HOME=$PWD LC_ALL=C.UTF-8 PATH=$PWD/bin:$PATH",
+      `export LAINLET_ADDR=:${this.#port}`,
       GROUP,
     ].join("\n");
     const program = new Program("bash", ["-c", script, "-", command]);
