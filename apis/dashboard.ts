@@ -23,6 +23,7 @@ const PAGE = ["index.html", HTML] as const;
 const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
   "/ui/main.css": ["dist/main.css", "text/css; charset=utf-8"],
   "/ui/main.js": ["dist/main.js", "text/javascript; charset=utf-8"],
+  "/ui/worker.js": ["dist/worker.js", "text/javascript; charset=utf-8"],
 };
 
 /** The page loads files from lainlet only, and no other page may frame it. */
@@ -36,6 +37,7 @@ const headers = (style: string) => ({
     "img-src data:",
     "script-src 'self'",
     `style-src ${style}`,
+    "worker-src 'self'",
   ].join("; "),
   "Referrer-Policy": "no-referrer",
   "X-Content-Type-Options": "nosniff",
@@ -96,7 +98,7 @@ function prefersHtml({ accept }: HttpRequest): boolean {
 
 /** The dashboard: a live page about the cluster and this lainlet. */
 export default {
-  paths: ["/", "/ui/main.css", "/ui/main.js"] as const,
+  paths: ["/", "/ui/main.css", "/ui/main.js", "/ui/worker.js"] as const,
   summary: "The dashboard, for a browser. For super callers.",
   params: {},
   mayAsk: "super",

@@ -18,6 +18,7 @@ import { memory } from "./bench/memory.ts";
 import { node } from "./bench/node.ts";
 import { patches } from "./bench/patches.ts";
 import { checks } from "./bench/checks.ts";
+import { dashboard } from "./bench/dashboard.ts";
 import { scale } from "./bench/scale.ts";
 import { markdown, type Section } from "./bench/table.ts";
 
@@ -32,6 +33,7 @@ const SECTIONS: Record<string, readonly Section[]> = {
   patches: [patches],
   fleet: [fleet],
   checks: [checks],
+  dashboard: [dashboard],
 };
 
 const { sections, ...settings } = scriptOptions({
@@ -56,7 +58,7 @@ const { sections, ...settings } = scriptOptions({
     }),
 }));
 
-await ensurePrograms(["etcd", "etcdctl"]);
+await ensurePrograms(["chromium", "etcd", "etcdctl"]);
 console.log(
   `Measured on ${navigator.hardwareConcurrency} cores, lainlet from ${settings.target}, ` +
     `floor and load on Deno ${Deno.version.deno}.`,

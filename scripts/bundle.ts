@@ -26,6 +26,7 @@ const FILES = [
   "lib/ui/refused.html",
   "lib/ui/dist/main.css",
   "lib/ui/dist/main.js",
+  "lib/ui/dist/worker.js",
 ];
 
 /** The tree's file with the licenses of the packages in it. */

@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import { Unavailable } from "../errors.ts";
-import type { RecentStates } from "./recent_states.ts";
+import { RecentStates } from "./recent_states.ts";
 import type { State } from "./state.ts";
 import { type ChangeKind, Topic } from "./topic.ts";
 import { errorTrace } from "../log.ts";
@@ -126,14 +126,22 @@ export class Topics {
     const { version } = source.watcher;
     const cached = this.#cache.get(source.id);
     this.#evict(source.id);
-    let state = cached?.state;
+    let { state, recent } = cached ?? {};
     if (state === undefined || cached?.version !== version) {
       const fresh = render(source, source);
       if (fresh instanceof Unavailable) return fresh;
+      if (state === undefined) state = fresh;
       // An equal state has its entity tag and its compressed form already.
-      if (state === undefined || !fresh.equals(state)) state = fresh;
+      else if (!fresh.equals(state)) {
+        // A client that has got the old one may continue from it.
+        recent ??= new RecentStates();
+        recent.add(state);
+        recent.add(fresh);
+        state.dropCaches();
+        state = fresh;
+      }
     }
-    this.#store(source.id, { version, state, recent: cached?.recent });
+    this.#store(source.id, { version, state, recent });
     return state;
   }
 

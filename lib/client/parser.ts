@@ -49,6 +49,11 @@ export class EventParser {
     this.#bytes = new ByteBuffer(limit, "an event");
   }
 
+  /** The name and the size so far, in bytes, of the event that is incomplete. */
+  get pending(): { readonly event: string; readonly size: number } {
+    return { event: this.#event, size: this.#bytes.length };
+  }
+
   /**
    * Parses a chunk, and yields the events that are complete.
    *

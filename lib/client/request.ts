@@ -15,6 +15,14 @@ import {
 } from "./limits.ts";
 import { EventParser, type StreamEvent } from "./parser.ts";
 
+/** How much of a response has arrived. */
+export interface Progress {
+  /** In bytes, not compressed. */
+  readonly loaded: number;
+  /** Of the whole; undefined: unknown. */
+  readonly total?: number;
+}
+
 /**
  * An HTTP request and its response. It follows no redirect, and gives up when
  * the response stalls or is too slow.
@@ -22,6 +30,9 @@ import { EventParser, type StreamEvent } from "./parser.ts";
 export class ClientRequest {
   readonly #closing: ChildController;
   readonly #signal: AbortSignal;
+  /** The entity tag of the response. */
+  etag?: string;
+  #size?: number;
   #reader?: ReadableStreamDefaultReader<Uint8Array>;
   /** The time left until the response is given up, in ms. */
   #timeLeft = SILENCE_TIMEOUT;
@@ -60,6 +71,8 @@ export class ClientRequest {
       : headers.get("Location");
     if (location !== null) throw new PeerError(`it redirects to ${location}`);
     if (status !== 200) throw new PeerError(`it answers with HTTP ${status}`);
+    this.etag = headers.get("ETag") ?? undefined;
+    this.#size = sizeOf(headers);
     return headers.get("Content-Type")?.replace(/\s*;.*/s, "") ?? "";
   }
 
@@ -83,10 +96,11 @@ export class ClientRequest {
    * @throws {LimitError} when it is too long
    * @throws as {@linkcode read}
    */
-  async text(): Promise<string> {
+  async text(onProgress?: (progress: Progress) => void): Promise<string> {
     const bytes = new ByteBuffer(MAX_SIZE, "the answer");
     for (let chunk; (chunk = await this.read()) !== undefined;) {
       bytes.append(chunk);
+      onProgress?.({ loaded: bytes.length, total: this.#size });
     }
     return new TextDecoder().decode(bytes.array.subarray(0, bytes.length));
   }
@@ -151,12 +165,15 @@ export class ClientRequest {
  * Opens an event stream and yields its events until it ends.
  *
  * @param url the URL of a watch, with a query
+ * @param maxInit the maximum size of an `init` event, in bytes
  * @throws {RefusedError} when the watch is refused
+ * @throws {LargeInitError} when an `init` event is larger than `maxInit`
  * @throws {PeerError} when the stream cannot be opened, is lost or stalls, or is not lainlet's
  */
 export async function* events(
   url: string,
   signal: AbortSignal,
+  maxInit = Infinity,
 ): AsyncGenerator<StreamEvent, void> {
   const request = new ClientRequest(signal);
   try {
@@ -171,10 +188,61 @@ export async function* events(
       const { blankLines } = parser;
       yield* parser.push(chunk);
       if (parser.blankLines > blankLines) request.resetTimeout();
+      if (parser.pending.event === "init" && parser.pending.size > maxInit) {
+        throw new LargeInitError();
+      }
     }
   } finally {
     request.close();
   }
+}
+
+/** An `init` event is too large to be read uncompressed. */
+export class LargeInitError extends Error {
+  override readonly name = "LargeInitError";
+}
+
+/**
+ * Gets a state as an `init` event, then yields the events of the stream that
+ * continues from it. The stream is opened while the state is still being read:
+ * lainlet remembers an old state for a short time only.
+ *
+ * @param url of the state
+ * @param urlSince returns the URL of the watch from a state's entity tag
+ * @throws as {@linkcode events}
+ */
+export async function* eventsAfterGet(
+  url: string,
+  urlSince: (etag: string | undefined) => string,
+  onProgress: (progress: Progress) => void,
+  signal: AbortSignal,
+): AsyncGenerator<StreamEvent, void> {
+  const ending = new ChildController(signal);
+  const request = new ClientRequest(ending.signal);
+  try {
+    await request.open(url);
+    const { etag } = request;
+    const following = events(urlSince(etag), ending.signal);
+    const next = following.next();
+    // Its error counts when the state is there.
+    next.catch(() => {});
+    yield { event: "init", data: await request.text(onProgress), etag };
+    const { done, value } = await next;
+    if (done) return;
+    yield value;
+    yield* following;
+  } finally {
+    request.close();
+    ending.abort();
+  }
+}
+
+/** The length of a body when it is decompressed; undefined: unknown. */
+function sizeOf(headers: Headers): number | undefined {
+  const length = headers.has("Content-Encoding")
+    ? headers.get("Lainlet-Size")
+    : headers.get("Content-Length");
+  return length === null ? undefined : Number(length);
 }
 
 /**

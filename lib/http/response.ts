@@ -77,7 +77,12 @@ export async function stateResponse(
     headers: {
       ...cacheHeaders,
       ...headers,
-      ...isCompressed ? { "Content-Encoding": "gzip" } : {},
+      ...isCompressed
+        ? {
+          "Content-Encoding": "gzip",
+          "Lainlet-Size": String(state.body.length),
+        }
+        : {},
     },
     body: isCompressed ? await state.gzip : state.body,
   };

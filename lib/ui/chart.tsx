@@ -30,6 +30,8 @@ const POWERS = Array.from({ length: 40 }, (_, i) => 2 ** i);
 /** A chart over time; its caption has the values under the pointer, or the newest. */
 export function Chart(series: Series) {
   const { title, names, times, values, format, limit } = series;
+  const newest = useRef(series);
+  newest.current = series;
   const container = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   /** Of the values under the pointer; null without one. */
@@ -43,7 +45,7 @@ export function Chart(series: Series) {
       plot.current?.destroy();
       plot.current = new uPlot(
         {
-          ...options(element, series, setIndex),
+          ...options(element, newest, setIndex),
           width: element.clientWidth,
           height: HEIGHT,
         },
@@ -67,7 +69,7 @@ export function Chart(series: Series) {
 
   useEffect(() => {
     plot.current?.setData([[...times], ...values.map((line) => [...line])]);
-  }, [times, values]);
+  }, [times, values, limit?.value]);
 
   const at = index ?? times.length - 1;
   const time = times[at];
@@ -98,12 +100,17 @@ export function Chart(series: Series) {
   );
 }
 
-/** Options with the page's colours: a canvas takes no variables of CSS. */
+/**
+ * Options with the page's colours: a canvas takes no variables of CSS.
+ *
+ * @param series the newest, whose limit may differ from that of the first
+ */
 function options(
   container: HTMLElement,
-  { format, isBinary, minTop = 0.1, limit, names }: Series,
+  series: { readonly current: Series },
   onIndex: (index: number | null) => void,
 ): Omit<uPlot.Options, "width" | "height"> {
+  const { format, isBinary, minTop = 0.1, names } = series.current;
   const colour = (name: string) => {
     const probe = container.appendChild(document.createElement("i"));
     probe.className = name;
@@ -112,6 +119,7 @@ function options(
     return color;
   };
   const drawLimit = ({ bbox, ctx, valToPos }: uPlot) => {
+    const { limit } = series.current;
     if (limit === undefined) return;
     const y = valToPos(limit.value, "y", true);
     ctx.save();
@@ -123,7 +131,8 @@ function options(
     ctx.stroke();
     ctx.restore();
   };
-  const top = (max: number) => Math.max(max, limit?.value ?? 0) * 1.1;
+  const top = (max: number) =>
+    Math.max(max, series.current.limit?.value ?? 0) * 1.1;
   const axis = {
     stroke: colour("dim"),
     grid: { stroke: colour("grid"), width: 1 },

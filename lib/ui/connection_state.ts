@@ -30,7 +30,8 @@ export function connectionStateOf(
   if (present === undefined || isResuming) {
     return { kind: "connecting", text: "Connecting", reason: "", confirmed };
   }
-  if (present.stale || waiting !== undefined) {
+  // Without a connection to the store, what is shown gets older from now on.
+  if (present.stale || present.problems.length > 0 || waiting !== undefined) {
     const reason = waiting ?? present.problems.join("; ");
     return { kind: "stale", text: "Stale", reason, confirmed };
   }

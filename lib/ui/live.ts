@@ -6,27 +6,21 @@
  * @module
  */
 import { useEffect, useState } from "preact/hooks";
-import { onAbort } from "../abort.ts";
+import type { Data, Params, Progress, ViewName } from "../client/client.ts";
 import {
-  Client,
-  type Data,
-  errorMessage,
-  type Params,
-  RefusedError,
-  type Update,
-  type ViewName,
-  type WatchStatus,
-} from "../client/client.ts";
+  Feeds,
+  type FeedSource,
+  type FeedState,
+  type Subscription,
+} from "./feeds.ts";
+import { DRAW_INTERVAL, SharedFeeds } from "./ports.ts";
 import { base } from "./route.ts";
-
-/** Time after which a request that was refused is retried, in ms. */
-const REFUSED_RETRY = 10_000;
 
 /** Silence after which the connection counts as lost, in ms: lainlet sends its status each second. */
 const MAX_SILENCE = 10_000;
 
-/** Interval between two drawings, at least, in ms: states may come faster than a person can look. */
-const DRAW_INTERVAL = 250;
+/** The name of the shared worker. Pages and workers of one name understand each other: changed messages need another one. */
+const WORKER_NAME = "lainlet-1";
 
 /** The overview as far as it is known, and whether it is current. */
 export interface Overview {
@@ -37,6 +31,8 @@ export interface Overview {
   readonly isResuming?: boolean;
   /** Why lainlet, which answers, sends no state. */
   readonly waiting?: string;
+  /** How much of the first state has arrived. */
+  readonly progress?: Progress;
   /** When the last state came. */
   readonly received?: Date;
 }
@@ -48,60 +44,48 @@ export interface Overview {
  * @returns stops it
  */
 export function watchOverview(
-  base: string,
+  source: FeedSource,
   onChange: (overview: Overview) => void,
 ): () => void {
-  const client = new Client(base);
   let current: Overview = {};
   let silence: ReturnType<typeof setTimeout> | undefined;
-
   const update = (changes: Partial<Overview>) => {
     current = { ...current, ...changes };
     onChange(current);
   };
-  const lose = (problem: string) => {
-    update({ problem, isResuming: false });
-  };
-  const receive = ({ data }: Update<Data<"overview">>) => {
-    clearTimeout(silence);
-    silence = setTimeout(
-      () => update({ problem: `nothing came for ${MAX_SILENCE / 1000} s` }),
-      MAX_SILENCE,
-    );
-    update({
-      isResuming: false,
-      overview: data,
-      problem: undefined,
-      waiting: undefined,
-      received: new Date(),
-    });
-  };
-  const watch = async (signal: AbortSignal): Promise<void> => {
-    while (!signal.aborted) {
-      try {
-        const onStatus = ({ isOpen, problem = "" }: WatchStatus) => {
-          if (!isOpen) lose(problem);
-          else if (problem !== (current.waiting ?? "")) {
-            update({ problem: undefined, waiting: problem || undefined });
-          }
-        };
-        for await (
-          const update of client.watch("overview", {}, { signal, onStatus })
-        ) receive(update);
-      } catch (error) {
-        lose(errorMessage(error));
-        if (!(error instanceof RefusedError)) throw error;
-        await new Promise((resolve) => setTimeout(resolve, REFUSED_RETRY));
-      }
-    }
-  };
-  return whileVisible((signal) => {
-    onAbort(signal, () => {
+  const receive = (
+    { data, isOpen, problem, progress, received }: FeedState,
+  ) => {
+    const isNew = received !== undefined &&
+      received !== current.received?.getTime();
+    if (isNew) {
       clearTimeout(silence);
-      update({ isResuming: true, problem: undefined });
+      silence = setTimeout(
+        () => update({ problem: `nothing came for ${MAX_SILENCE / 1000} s` }),
+        MAX_SILENCE,
+      );
+    }
+    const isLost = isOpen === false;
+    update({
+      ...isNew
+        ? { overview: dataOf("overview", data), received: new Date(received) }
+        : {},
+      ...isNew || isLost ? { isResuming: false } : {},
+      progress,
+      problem: isLost ? problem ?? "" : undefined,
+      waiting: isLost ? undefined : problem,
     });
-    watch(signal);
+  };
+  const subscription = source.subscribe("overview", {}, receive);
+  const stop = whileVisible(subscription, () => {
+    clearTimeout(silence);
+    update({ isResuming: true, problem: undefined });
   });
+  return () => {
+    stop();
+    clearTimeout(silence);
+    subscription.end();
+  };
 }
 
 /** The overview for a component. */
@@ -109,7 +93,7 @@ export function useOverview(): Overview {
   const [overview, setOverview] = useState<Overview>({});
   useEffect(() => {
     const throttle = new Throttle(setOverview);
-    const stop = watchOverview(base(), (overview) => throttle.push(overview));
+    const stop = watchOverview(sourceOfPage(), (next) => throttle.push(next));
     return () => {
       stop();
       throttle.stop();
@@ -132,54 +116,64 @@ export function useView<N extends ViewName>(
 ): ViewState<Data<N>> {
   const [state, setState] = useState<ViewState<Data<N>>>({});
   useEffect(() => {
-    const client = new Client(base());
     const throttle = new Throttle(setState);
-    let newest: ViewState<Data<N>> = {};
-    const update = (next: ViewState<Data<N>>) => {
-      newest = next;
-      throttle.push(next);
-    };
-    const watch = async (signal: AbortSignal) => {
-      try {
-        const onStatus = ({ problem }: WatchStatus) =>
-          update({ ...newest, problem });
-        for await (
-          const { data } of client.watch(name, params, { signal, onStatus })
-        ) update({ data });
-      } catch (error) {
-        update({ ...newest, problem: errorMessage(error) });
-      }
-    };
-    const stop = whileVisible(watch);
+    const subscription = sourceOfPage().subscribe(
+      name,
+      params,
+      ({ data, problem }) =>
+        throttle.push({ data: dataOf(name, data), problem }),
+    );
+    const stop = whileVisible(subscription);
     return () => {
       stop();
+      subscription.end();
       throttle.stop();
     };
   }, [name, JSON.stringify(params)]);
   return state;
 }
 
+/** Lainlet sends the declared data, as its tests check. */
+function dataOf<N extends ViewName>(_name: N, data: unknown): Data<N> {
+  return data as Data<N>;
+}
+
+let source: FeedSource | undefined;
+
+/** Where this page gets its views from: the shared worker, where the browser has one. */
+function sourceOfPage(): FeedSource {
+  return source ??= typeof SharedWorker === "undefined"
+    ? new Feeds(base())
+    : new SharedFeeds(connectWorker, () => new Feeds(base()));
+}
+
+function connectWorker(onFail: () => void): MessagePort {
+  const worker = new SharedWorker(new URL("ui/worker.js", base()), {
+    name: WORKER_NAME,
+    type: "module",
+  });
+  worker.onerror = onFail;
+  return worker.port;
+}
+
 /**
- * Runs something while the page is visible. A hidden page holds no connection:
- * browsers have six for a host.
+ * Pauses a subscription while the page is hidden.
  *
- * @param start its signal aborts when the page is hidden
+ * @param onHide called when that begins
  * @returns stops it
  */
-function whileVisible(start: (signal: AbortSignal) => void): () => void {
-  let visible = new AbortController();
+function whileVisible(
+  subscription: Subscription,
+  onHide: () => void = () => {},
+): () => void {
   const check = () => {
-    visible.abort();
-    if (document.hidden) return;
-    visible = new AbortController();
-    start(visible.signal);
+    if (!document.hidden) return subscription.resume();
+    subscription.pause();
+    onHide();
   };
   document.addEventListener("visibilitychange", check);
-  check();
-  return () => {
-    document.removeEventListener("visibilitychange", check);
-    visible.abort();
-  };
+  if (document.hidden) check();
+  return () => document.removeEventListener("visibilitychange", check);
 }
 
 /** Passes on the newest of the values that come, the first at once, then at intervals. */

@@ -14,7 +14,7 @@ import { Frame } from "./frame.tsx";
 import { useKeys } from "./keys.ts";
 import { type Overview, useOverview } from "./live.ts";
 import { errorMessage } from "../client/client.ts";
-import { timeZone } from "../model/format.ts";
+import { bytes, percent, timeZone } from "../model/format.ts";
 import { type Model, modelOf } from "../model/mod.ts";
 import { href, type Route, useRoute } from "./route.ts";
 import {
@@ -88,11 +88,7 @@ function Page() {
         {fault !== undefined
           ? <Fault reason={fault} />
           : model === undefined
-          ? (
-            <p class="loading">
-              {live.problem ?? live.waiting ?? "Connecting to lainlet …"}
-            </p>
-          )
+          ? <p class="loading">{loadingText(live)}</p>
           : (
             // Views share no elements: one that is kept would keep the focus.
             <Boundary
@@ -107,6 +103,17 @@ function Page() {
       <footer>Times are in {timeZone()}.</footer>
     </>
   );
+}
+
+/** Why there is nothing to see yet. */
+function loadingText({ problem, progress, waiting }: Overview): string {
+  if (problem !== undefined) return problem || "No connection to lainlet";
+  if (progress === undefined) return waiting ?? "Connecting to lainlet …";
+  const { loaded, total } = progress;
+  if (total === undefined) return `Loading the cluster: ${bytes(loaded)} …`;
+  return `Loading the cluster: ${bytes(loaded)} of ${bytes(total)} (${
+    percent(loaded / total)
+  }) …`;
 }
 
 /** A fragment names a view here, and cannot name an element. */

@@ -55,7 +55,7 @@ const SLOW: Record<string, Case> = {
     play: asked((isWatch) =>
       isWatch ? endless(STREAM + "data: ", "x", 1_000) : says(head(), "1")
     ),
-    watch: /no state yet$/,
+    watch: /waiting for the first state$/,
   },
   "a stream that says nothing": {
     play: asked((isWatch) =>

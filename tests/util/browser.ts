@@ -46,28 +46,56 @@ export class TestBrowser implements AsyncDisposable {
     options: Parameters<Browser["newPage"]>[0] = {},
   ): Promise<{ page: Page; problems: string[] }> {
     const page = await this.browser.newPage(options);
-    const problems: string[] = [];
-    const { host } = new URL(url);
-    page.on("pageerror", (error) => problems.push(error.message));
-    page.on("console", (message) => {
-      // A server that is away is no fault of the page's.
-      const isFault = message.type() === "error" &&
-        !/net::ERR/.test(message.text());
-      if (isFault) problems.push(message.text());
-    });
-    page.on("request", (request) => {
-      const { host: asked, protocol } = new URL(request.url());
-      if (protocol !== "data:" && asked !== host) {
-        problems.push(`it asked ${request.url()}`);
-      }
-    });
-    await page.goto(url);
-    return { page, problems };
+    return { page, problems: await go(page, url) };
+  }
+
+  /** Windows of one browser profile, which share connections and workers. */
+  async openWindows(
+    urls: readonly string[],
+  ): Promise<{ pages: Page[]; problems: string[] }> {
+    const context = await this.browser.newContext();
+    const pages: Page[] = [];
+    const problems = await Promise.all(urls.map(async (url) => {
+      const page = await context.newPage();
+      pages.push(page);
+      return await go(page, url);
+    }));
+    return { pages, problems: problems.flat() };
+  }
+
+  /** CPU time that all pages and workers have taken, in seconds. */
+  async cpuOfPages(): Promise<number> {
+    const session = await this.browser.newBrowserCDPSession();
+    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+    await session.detach();
+    return processInfo.filter(({ type }) => type === "renderer")
+      .reduce((sum, { cpuTime }) => sum + cpuTime, 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end();
   }
+}
+
+/** Opens a page. @returns what it does that it should not; more may be added later */
+async function go(page: Page, url: string): Promise<string[]> {
+  const problems: string[] = [];
+  const { host } = new URL(url);
+  page.on("pageerror", (error) => problems.push(error.message));
+  page.on("console", (message) => {
+    // A server that is away is no fault of the page's.
+    const isFault = message.type() === "error" &&
+      !/net::ERR/.test(message.text());
+    if (isFault) problems.push(message.text());
+  });
+  page.on("request", (request) => {
+    const { host: asked, protocol } = new URL(request.url());
+    if (protocol !== "data:" && asked !== host) {
+      problems.push(`it asked ${request.url()}`);
+    }
+  });
+  await page.goto(url);
+  return problems;
 }
 
 async function start(names: readonly string[]): Promise<Browser> {

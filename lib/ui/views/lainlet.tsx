@@ -104,7 +104,7 @@ export function LainletView(
       names: lines.map(([name]) => name),
       values: lines.map(([, key]) => points.map(([, sample]) => sample[key])),
     }));
-  }, [newest]);
+  }, [newest, present.staleAfter]);
   const rejected = Object.entries(present.rejected);
   return (
     <>

@@ -27,6 +27,10 @@ const HEADERS = {
       "The store's revision up to which the state is complete. Missing when it is not known.",
     schema: { type: "integer", minimum: 1 },
   },
+  "Lainlet-Size": {
+    description: "The length of a compressed body before its compression.",
+    schema: { type: "integer", minimum: 0 },
+  },
   "Preference-Applied": {
     description: "`wait=SECONDS`, when `Prefer` requested it.",
     schema: { type: "string" },
@@ -48,7 +52,11 @@ export type HeaderName = keyof typeof HEADERS;
 
 /** The headers of responses with an entity tag; those of views besides; those of states that may be out of date. */
 export const TAGGED = ["Cache-Control", "ETag", "Vary"] as const;
-export const VIEWED = ["Lainlet-Revision", "Preference-Applied"] as const;
+export const VIEWED = [
+  "Lainlet-Revision",
+  "Lainlet-Size",
+  "Preference-Applied",
+] as const;
 export const AGED = ["Age", "Cache-Status"] as const;
 
 /** A response other than 200. */

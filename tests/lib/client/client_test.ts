@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import {
   Client,
   LimitError,
@@ -327,4 +327,92 @@ Deno.test("client: it is typed from the endpoints' declarations", async () => {
     async () => (await client.get("configwatcher", {})).a?.PodInfos,
   ];
   assertEquals(wrong.length, 5);
+});
+
+Deno.test("client: a compressed watch gets its first state by a GET, continues from its tag, and says how much is there", async () => {
+  await using s = await serve([["/lain/config/a", "1"]]);
+  // More than a stream may begin with.
+  for (let i = 0; i < 20; i++) {
+    s.store.put(`${CONFIG}large/${i}`, `${i}`.repeat(60_000));
+  }
+  const whole = () => s.proxy.sent > 1_000_000;
+  await using reading = new Reading((options) =>
+    s.client.watch("configwatcher", {}, { ...options, compressed: true })
+  );
+  const { data, etag } = await reading.nth(1);
+  assertEquals(Object.keys(data).length, 21);
+  const sizes = reading.statuses.flatMap(({ progress }) => progress ?? []);
+  const last = sizes.at(-1);
+  assert(last && last.total === last.loaded && last.loaded > 1_000_000);
+  assertEquals(whole(), false);
+  s.store.put(`${CONFIG}a`, "2");
+  assertEquals((await reading.nth(2)).data.a, "2");
+  assertEquals(whole(), false);
+
+  // From a state that lainlet remembers, it goes on with a patch.
+  await using resumed = new Reading((options) =>
+    s.client.watch("configwatcher", {}, {
+      ...options,
+      compressed: true,
+      from: { data, etag },
+    })
+  );
+  const first = await resumed.nth(1);
+  assertEquals([first.data.a, first.previous], ["2", data]);
+  assertEquals(first.isAfterGap, true);
+  assertEquals(first.data["large/1"], data["large/1"]);
+  assertEquals(whole(), false);
+
+  // From one that it does not remember, with another GET.
+  const unknown = `"${"x".repeat(43)}"`;
+  const { sent } = s.proxy;
+  await using lost = new Reading((options) =>
+    s.client.watch("configwatcher", {}, {
+      ...options,
+      compressed: true,
+      from: { data: {}, etag: unknown },
+    })
+  );
+  assertEquals((await lost.nth(1)).data.a, "2");
+  await lost.status("it follows", ({ isOpen }) => isOpen);
+  assert(lost.statuses.some(({ progress }) => progress !== undefined));
+  s.store.put(`${CONFIG}a`, "3");
+  assertEquals((await lost.nth(2)).data.a, "3");
+  assert(s.proxy.sent > sent);
+});
+
+Deno.test("client: a compressed watch waits with a stream until there is a state", async () => {
+  const store = new MemoryStore([]);
+  await using lainlet = new TestLainlet(store);
+  const client = new Client(lainlet.url);
+  await using reading = new Reading((options) =>
+    client.watch("configwatcher", {}, { ...options, compressed: true })
+  );
+  await reading.status(
+    "why there is none",
+    ({ isOpen, problem = "" }) => isOpen && problem.startsWith("no state yet:"),
+  );
+  assertEquals(reading.statuses.filter(({ isOpen }) => !isOpen), []);
+  store.put(`${CONFIG}a`, "1");
+  assertEquals((await reading.nth(1)).data, { a: "1" });
+});
+
+Deno.test("client: a watch continues from the state of a GET, though nobody watched then", async () => {
+  await using s = await serve([[`${CONFIG}a`, "1"], [`${CONFIG}b`, "1"]]);
+  const response = await fetch(`${s.lainlet.url}/v2/configwatcher`);
+  const etag = response.headers.get("ETag") ?? "";
+  const data: Record<string, string> = await response.json();
+  s.store.put(`${CONFIG}a`, "2");
+  // Another one has asked meanwhile.
+  await s.client.get("configwatcher", {});
+  s.store.put(`${CONFIG}a`, "3");
+  const since = `since=${encodeURIComponent(etag)}`;
+  const watch = await fetch(
+    `${s.lainlet.url}/v2/configwatcher?watch=1&patch=merge&tag=1&${since}`,
+  );
+  const reader = watch.body?.pipeThrough(new TextDecoderStream()).getReader();
+  const { value } = await reader?.read() ?? {};
+  assertMatch(value ?? "", /event: patch\ndata: {"a":"3"}\n/);
+  await reader?.cancel();
+  assertEquals(data, { a: "1", b: "1" });
 });

@@ -2,6 +2,7 @@ import FakeTimers from "@sinonjs/fake-timers";
 import { assertEquals } from "@std/assert";
 import { Client } from "../../../lib/client/client.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
+import { Feeds } from "../../../lib/ui/feeds.ts";
 import {
   type Overview,
   Throttle,
@@ -25,7 +26,7 @@ function watched(url: string) {
   const document = new TestDocument();
   Object.assign(globalThis, { document });
   let last: Overview = {};
-  const stop = watchOverview(url, (overview) => last = overview);
+  const stop = watchOverview(new Feeds(url), (overview) => last = overview);
   return {
     document,
     last: () => last,
