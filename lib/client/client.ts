@@ -60,7 +60,7 @@ export interface WatchStatus {
 export type KnownState<T> = Pick<Update<T>, "data" | "etag">;
 
 /** Options of {@linkcode Client.watch}. */
-export interface WatchOptions<T = unknown> {
+export interface WatchOptions<T = never> {
   /** Ends the watch. */
   readonly signal?: AbortSignal;
   /**
@@ -154,7 +154,7 @@ export class Client {
   async *watchAny(
     name: string,
     params: Readonly<Record<string, string | undefined>>,
-    options: WatchOptions = {},
+    options: WatchOptions<unknown> = {},
   ): AsyncGenerator<Update<unknown>, void> {
     const ending = new ChildController(options.signal);
     try {
@@ -173,7 +173,7 @@ export class Client {
       from,
       onStatus,
       signal: end = new AbortController().signal,
-    }: WatchOptions,
+    }: WatchOptions<unknown>,
     ending: AbortController,
   ): AsyncGenerator<Update<unknown>, void> {
     const { signal } = ending;
