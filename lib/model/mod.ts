@@ -131,22 +131,36 @@ export interface Model {
   readonly validUntil: number;
 }
 
+<<<<<<< HEAD
 /** @param now when it is judged, in ms since 1970 */
 export function modelOf(overview: Overview, now = Date.now()): Model {
   const groups = membersOf(overview, "group")
     .map(([key, value]) => judgedGroup(key, value, now));
   const apps = appsOf(groups);
   const pods = [...apps.values()].flatMap((app) => app.pods);
+=======
+/**
+ * @param last the model of an earlier state, whose parts are used again where they are equal: of 30,000 pods few change at a time
+ */
+export function modelOf(overview: Overview, last?: Model): Model {
+  const members = membersByKind(overview);
+  const groups = members.group
+    .map(([key, value]) => memo(groupsMade, value, () => groupOf(key, value)));
+  const apps = appsOf(groups, last?.apps);
+  const pods = apps === last?.apps
+    ? last.pods
+    : [...apps.values()].flatMap((app) => app.pods);
+>>>>>>> d73fc03 (wip)
   return {
     apps,
     pods,
-    nodes: nodesOf(membersOf(overview, "node"), pods),
-    portals: membersOf(overview, "depends").flatMap(([service, value]) =>
+    nodes: nodesOf(members.node, pods, last),
+    portals: members.depends.flatMap(([service, value]) =>
       memo(portalsMade, value, () => portalsOf(service, value))
     ),
-    config: membersOf(overview, "config"),
+    config: members.config,
     present: overview["lainlet/present"],
-    samples: membersOf(overview, "sample")
+    samples: members.sample
       .map(([time, sample]): Model["samples"][number] => [Number(time), sample])
       .sort(([a], [b]) => a - b),
     validUntil: groups.reduce(
@@ -178,15 +192,34 @@ const portalsMade = new WeakMap<DependsValue, readonly Portal[]>();
 
 type Kind = "config" | "depends" | "group" | "node" | "sample";
 
-/** The members of a kind, by the rest of their names. */
-function membersOf<K extends Kind>(
-  overview: Overview,
+/** Members of the overview, by kind: the rest of the name, and the value. */
+type Members = { [K in Kind]: [string, Overview[`${K}/${string}`]][] };
+
+function membersByKind(overview: Overview): Members {
+  const members: Members = {
+    config: [],
+    depends: [],
+    group: [],
+    node: [],
+    sample: [],
+  };
+  const add = <K extends Kind>(kind: K, name: `${K}/${string}`) =>
+    members[kind].push([name.slice(kind.length + 1), overview[name]]);
+  for (const name of Object.keys(overview)) {
+    if (isOfKind(name, "group")) add("group", name);
+    else if (isOfKind(name, "node")) add("node", name);
+    else if (isOfKind(name, "sample")) add("sample", name);
+    else if (isOfKind(name, "config")) add("config", name);
+    else if (isOfKind(name, "depends")) add("depends", name);
+  }
+  return members;
+}
+
+function isOfKind<K extends Kind>(
+  name: string,
   kind: K,
-): [name: string, value: Overview[`${K}/${string}`]][] {
-  const isOfKind = (key: string): key is `${K}/${string}` =>
-    key.startsWith(`${kind}/`);
-  return Object.keys(overview).filter(isOfKind)
-    .map((key) => [key.slice(kind.length + 1), overview[key]]);
+): name is `${K}/${string}` {
+  return name.startsWith(kind) && name[kind.length] === "/";
 }
 
 /** @param key `<app>/<group>` */
@@ -264,16 +297,56 @@ function mountpointsOf(annotation: string): string[] {
   }
 }
 
-function appsOf(groups: readonly Group[]): Map<string, App> {
+function appsOf(
+  groups: readonly Group[],
+  last: Model["apps"] = new Map(),
+): Model["apps"] {
   const byApp = Map.groupBy(groups, ({ app }) => app);
-  return new Map(
-    sortNaturally(byApp, ([name]) => name).map(([name, groups]) => {
-      const pods = groups.flatMap((group) => group.pods);
-      const versions = new Set(pods.map(({ version }) => version));
-      versions.delete("");
-      return [name, { name, groups, pods, versions: [...versions] }];
-    }),
-  );
+  const apps = inOrder(byApp, last).map(([name, groups]): [string, App] => {
+    const known = last.get(name);
+    return [
+      name,
+      known && isSame(known.groups, groups) ? known : appOf(name, groups),
+    ];
+  });
+  return unlessSame(apps, last);
+}
+
+function appOf(name: string, groups: readonly Group[]): App {
+  const pods = groups.flatMap((group) => group.pods);
+  const versions = new Set(pods.map(({ version }) => version));
+  versions.delete("");
+  return { name, groups, pods, versions: [...versions] };
+}
+
+/** Entries in the natural order of their names, which is that of `last` when it has the same names. */
+function inOrder<T>(
+  entries: ReadonlyMap<string, T>,
+  last: ReadonlyMap<string, unknown>,
+): [string, T][] {
+  if (entries.size === last.size) {
+    const ordered = [...last.keys()].flatMap((name): [string, T][] => {
+      const value = entries.get(name);
+      return value === undefined ? [] : [[name, value]];
+    });
+    if (ordered.length === last.size) return ordered;
+  }
+  return sortNaturally(entries, ([name]) => name);
+}
+
+function isSame<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a === b || a.length === b.length && a.every((one, i) => one === b[i]);
+}
+
+/** `last` itself, when it has these entries. */
+function unlessSame<T>(
+  entries: readonly (readonly [string, T])[],
+  last: ReadonlyMap<string, T>,
+): ReadonlyMap<string, T> {
+  return entries.length === last.size &&
+      entries.every(([name, value]) => last.get(name) === value)
+    ? last
+    : new Map(entries);
 }
 
 function portalsOf(service: string, value: DependsValue): Portal[] {
@@ -292,21 +365,42 @@ function portalsOf(service: string, value: DependsValue): Portal[] {
 function nodesOf(
   registered: readonly (readonly [string, NodeValue])[],
   pods: readonly Pod[],
-): Map<string, Node> {
+  last?: Model,
+): Model["nodes"] {
   const byNode = Map.groupBy(pods, ({ node }) => node);
   byNode.delete("");
+  const known = last?.nodes ?? new Map<string, Node>();
   const nodes = new Map<string, Node>();
+  const add = (
+    name: string,
+    ip: string,
+    pods: readonly Pod[],
+    value?: NodeValue,
+  ) => {
+    const node = known.get(name);
+    const isKnown = node?.ip === ip && node.value === value &&
+      isSame(node.pods, pods);
+    nodes.set(name, isKnown ? node : nodeOf(name, ip, pods, value));
+  };
   for (const [key, value] of registered) {
     // The address may hold colons.
     const [, name = key, ip = ""] = /^([^:]*):(.*):[^:]*$/.exec(key) ?? [];
+<<<<<<< HEAD
     nodes.set(name, nodeOf(name, ip, byNode.get(name) ?? [], key, value));
   }
   for (const [name, pods] of byNode) {
     if (nodes.has(name)) continue;
     const ip = pods[0]?.containers[0]?.info.NodeIp ?? "";
     nodes.set(name, nodeOf(name, ip, pods, ""));
+=======
+    add(name, ip, byNode.get(name) ?? [], value);
   }
-  return new Map(sortNaturally(nodes, ([name]) => name));
+  for (const [name, pods] of byNode) {
+    if (nodes.has(name)) continue;
+    add(name, pods[0]?.containers[0]?.info.NodeIp ?? "", pods);
+>>>>>>> d73fc03 (wip)
+  }
+  return unlessSame(inOrder(nodes, known), known);
 }
 
 /** The unit in which the scheduler registers memory, in bytes. */
