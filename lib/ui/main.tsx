@@ -7,7 +7,11 @@
  */
 import "./style.css";
 import { render } from "preact";
+<<<<<<< HEAD
 import { useEffect, useMemo, useState } from "preact/hooks";
+=======
+import { useMemo, useRef, useState } from "preact/hooks";
+>>>>>>> d73fc03 (wip)
 import { keepPosition, useScrollRestoration } from "./scroll.ts";
 import { Boundary, Fault } from "./boundary.tsx";
 import { Frame } from "./frame.tsx";
@@ -35,6 +39,7 @@ import { PodsView } from "./views/pods.tsx";
 import { SearchView } from "./views/search.tsx";
 import "./print.css";
 
+<<<<<<< HEAD
 /** The model of an overview, judged again when time makes a difference; or why there is none. */
 function useModel(overview: Overview["overview"]): ReturnType<typeof modelFor> {
   const [turn, setTurn] = useState(0);
@@ -52,11 +57,15 @@ function useModel(overview: Overview["overview"]): ReturnType<typeof modelFor> {
 }
 
 /** The model of an overview, or why there is none. */
+=======
+/** The model of an overview, or why there is none. @param last see {@linkcode modelOf} */
+>>>>>>> d73fc03 (wip)
 function modelFor(
   overview: Overview["overview"],
+  last?: Model,
 ): { model?: Model; fault?: string } {
   try {
-    return { model: overview && modelOf(overview) };
+    return { model: overview && modelOf(overview, last) };
   } catch (error) {
     console.error(error);
     return { fault: errorMessage(error) };
@@ -66,7 +75,16 @@ function modelFor(
 function Page() {
   const live = useOverview();
   const { overview } = live;
+<<<<<<< HEAD
   const { model, fault } = useModel(overview);
+=======
+  const last = useRef<Model>(undefined);
+  const { model, fault } = useMemo(
+    () => modelFor(overview, last.current),
+    [overview],
+  );
+  last.current = model ?? last.current;
+>>>>>>> d73fc03 (wip)
   const [viewFault, setViewFault] = useState<string>();
   const route = useRoute(keepPosition);
   const state = connectionStateOf(live);

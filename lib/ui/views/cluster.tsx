@@ -1,9 +1,6 @@
-/// <reference lib="dom" />
-import { Component, createRef } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
-import { number, plural, podName, sortNaturally } from "../../model/format.ts";
-import { statusOf, statusText } from "../../model/health.ts";
+import { number, plural } from "../../model/format.ts";
 import { type Issue, issuesOf } from "../../model/issues.ts";
+<<<<<<< HEAD
 import type { Model, Node, Params, Pod } from "../../model/mod.ts";
 import { podLink } from "../../model/search.ts";
 import { badPods, maxReserved, worstUrgency } from "../../model/status.ts";
@@ -14,9 +11,14 @@ import {
 } from "../connection_state.ts";
 import { highlight, Mark, ReservationBar } from "../parts.tsx";
 import { href, setQuery } from "../route.ts";
+=======
+import type { Model, Params } from "../../model/mod.ts";
+import { type ConnectionState, isOutdated } from "../connection_state.ts";
+import { Mark } from "../parts.tsx";
+import { href } from "../route.ts";
+import { Placement } from "./placement.tsx";
+>>>>>>> d73fc03 (wip)
 import "./cluster.css";
-
-const ORDERS = ["name", "reserved", "problems"] as const;
 
 /** What needs attention, and the nodes as a map of their pods. */
 export function ClusterView(
@@ -26,14 +28,6 @@ export function ClusterView(
     state: ConnectionState;
   },
 ) {
-  const { app = "", sort = "" } = params;
-  const mapEvents = useAppHighlight(app);
-  const nodes = useMemo(
-    () => ordered([...model.nodes.values()], sort),
-    [model.nodes, sort],
-  );
-  const change = (next: Params) => setQuery([], { ...params, ...next });
-  const here = app === "" ? undefined : model.apps.get(app)?.pods ?? [];
   return (
     <>
       <h1>Cluster</h1>
@@ -46,56 +40,12 @@ export function ClusterView(
         </a>, <a href={href(["lainlet"])}>listeners</a>
       </p>
       <Issues model={model} isOld={isOutdated(state)} />
-      <section aria-label="Map">
-        <div class="controls">
-          <h2>Placement</h2>
-          <label>
-            Sort by{" "}
-            <select
-              value={sort || "name"}
-              onChange={({ currentTarget: { value } }) =>
-                change({ sort: value === "name" ? "" : value })}
-            >
-              {ORDERS.map((one) => <option key={one}>{one}</option>)}
-            </select>
-          </label>
-          <label>
-            Show app{" "}
-            <input
-              type="search"
-              list="apps"
-              value={app}
-              onInput={({ currentTarget: { value } }) => change({ app: value })}
-            />
-          </label>
-          <datalist id="apps">
-            {[...model.apps.keys()].map((name) => (
-              <option key={name} value={name} />
-            ))}
-          </datalist>
-          {here !== undefined && (
-            <span>
-              {here.length === 0 ? `No app named "${app}"` : (
-                <>
-                  <a href={href(["app", app])}>{app}</a>:{" "}
-                  {plural(here.length, "pod")} on {plural(
-                    new Set(here.map(({ node }) => node)).size,
-                    "node",
-                  )}
-                </>
-              )}
-            </span>
-          )}
-        </div>
-        <Key />
-        <ul class="nodes" {...mapEvents}>
-          {nodes.map((node) => <NodeCard key={node.name} node={node} />)}
-        </ul>
-      </section>
+      <Placement model={model} params={params} />
     </>
   );
 }
 
+<<<<<<< HEAD
 /** @param sort one of {@linkcode ORDERS}; any other is the first */
 function ordered(nodes: readonly Node[], sort: string): readonly Node[] {
   if (sort === "reserved") {
@@ -153,6 +103,8 @@ function NodeCard({ node }: { node: Node }) {
   );
 }
 
+=======
+>>>>>>> d73fc03 (wip)
 /** Items of an issue that are listed, at most. */
 const MAX_ITEMS = 4;
 
@@ -216,97 +168,4 @@ function IssueCard({ issue }: { issue: Issue }) {
       )}
     </li>
   );
-}
-
-interface NodeMapProps {
-  readonly pods: readonly Pod[];
-}
-
-/** The pods of a node, a cell each. Drawn again when a pod differs: the list is a new one in each state. */
-class NodeMap extends Component<NodeMapProps> {
-  override shouldComponentUpdate({ pods }: NodeMapProps) {
-    const { pods: old } = this.props;
-    return pods.length !== old.length || pods.some((pod, i) => pod !== old[i]);
-  }
-
-  override render({ pods }: NodeMapProps) {
-    return (
-      <div class="map">
-        {pods.map((pod) => <Cell key={pod.key} pod={pod} />)}
-      </div>
-    );
-  }
-}
-
-interface CellProps {
-  readonly pod: Pod;
-}
-
-/** Not focusable: the node's page lists its pods. */
-class Cell extends Component<CellProps> {
-  readonly #cell = createRef<HTMLAnchorElement>();
-
-  override shouldComponentUpdate({ pod }: CellProps) {
-    return pod !== this.props.pod;
-  }
-
-  override componentDidUpdate({ pod }: CellProps) {
-    const { current } = this.#cell;
-    if (current && textOf(pod) !== textOf(this.props.pod)) highlight(current);
-  }
-
-  override render({ pod }: CellProps) {
-    const { app } = pod;
-    const text = textOf(pod);
-    return (
-      <a
-        ref={this.#cell}
-        class={`cell ${statusOf(pod)}`}
-        href={href(podLink(pod).path)}
-        data-app={app}
-        tabIndex={-1}
-        title={text}
-        aria-label={text}
-      />
-    );
-  }
-}
-
-function textOf(pod: Pod): string {
-  const { ip } = pod;
-  return `${podName(pod)}: ${statusText(pod)}${ip && `, ${ip}`}`;
-}
-
-/** Rules of the highlight: changing them changes none of the elements, of which there may be thousands. */
-const sheet = new CSSStyleSheet();
-
-/**
- * Highlights the cells of an app, or of the app under the pointer.
- *
- * @returns event handlers for the element that contains the cells
- */
-function useAppHighlight(app: string) {
-  const [hovered, setHovered] = useState("");
-  useEffect(() => {
-    document.adoptedStyleSheets = [sheet];
-    return () => {
-      document.adoptedStyleSheets = [];
-    };
-  }, []);
-  useEffect(() => {
-    const name = hovered || app;
-    const cells = `.cell[data-app="${CSS.escape(name)}"]`;
-    sheet.replaceSync(
-      name === "" ? "" : `
-        .map .cell { opacity: 0.35; }
-        ${cells} { opacity: 1; outline: 2px solid var(--text); }`,
-    );
-  }, [app, hovered]);
-  return {
-    onMouseOver({ target }: MouseEvent) {
-      const cell = target instanceof Element ? target.closest(".cell") : null;
-      setHovered(cell?.getAttribute("data-app") ?? "");
-    },
-    onMouseLeave: () => setHovered(""),
-  };
 }
