@@ -78,7 +78,7 @@ class HeldPart implements Subscriber {
     const isSkipped = last !== undefined && last.history === history &&
       skippedTo > this.#skippedTo && last.from < skippedTo;
     if (isSkipped) {
-      last.until = Math.max(this.#complete, last.from) + 1;
+      last.until = this.#complete + 1;
       const again = {
         from: skippedTo,
         until: Infinity,

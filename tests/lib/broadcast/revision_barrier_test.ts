@@ -53,6 +53,16 @@ class Subtree implements BarrierPart {
     this.topic.publish(this.#state(this.at(revision)), "update");
   }
 
+  /** Delivers a number while the store goes on: it need not have held just this at that revision. */
+  readTorn(revision: number, number: number): void {
+    this.progress.advance(
+      this.progress.revision,
+      revision,
+      this.progress.revision,
+    );
+    this.topic.publish(this.#state(number), "update");
+  }
+
   /** Answers all checks: the store is at a revision. */
   answer(revision: number): void {
     this.progress.advance(Math.max(revision, this.progress.revision));
@@ -240,5 +250,27 @@ Deno.test("barrier: a state that a snapshot has again counts for no revision tha
   two.write(6, 6);
   await settled();
   assertEquals([numberOf(first), numberOf(second)], [0, 6]);
+  barrier.end();
+});
+
+Deno.test("barrier: a torn state that a later read has again counts for no revision before that", async () => {
+  const [one, two] = [new Subtree(), new Subtree()];
+  const { topics, barrier } = await open([one, two]);
+  const [first, second] = topics;
+  assert(first && second);
+  one.writeUnwatched(3, 8);
+  one.readTorn(3, 7);
+  await settled();
+  assertEquals([one.checks, two.checks], [1, 1]);
+  one.writeUnwatched(5, 7);
+  one.readSnapshot(5);
+  two.write(4, 4);
+  await settled();
+  // At revision 3 the first one was 8, which nobody has.
+  assertEquals([numberOf(first), numberOf(second)], [0, 0]);
+  one.answer(5);
+  two.answer(5);
+  await settled();
+  assertEquals([numberOf(first), numberOf(second)], [7, 4]);
   barrier.end();
 });
