@@ -10,7 +10,7 @@ import type { Store } from "../../lib/store/store.ts";
 import { Disk } from "./disk.ts";
 import type { Features } from "./features.ts";
 import type { Link } from "./network.ts";
-import { answerText, HTTP_QUESTIONS, LOCAL, viewOf } from "./questions.ts";
+import { answerOf, HTTP_QUESTIONS, LOCAL, viewOf } from "./questions.ts";
 import type { Sockets } from "./grpc_sockets.ts";
 import { workersOf } from "./workers.ts";
 import { GOLDEN_HOST } from "../util/lainlet.ts";
@@ -238,8 +238,7 @@ export class SimulatedLainlet {
     for (const [question, { path, peer }] of HTTP_QUESTIONS.entries()) {
       if (peer !== LOCAL) continue;
       const { body } = views.read({ ...viewOf(path), peer });
-      const text = answerText(JSON.parse(new TextDecoder().decode(body)));
-      yield [question, path, text];
+      yield [question, path, answerOf(new TextDecoder().decode(body))];
     }
   }
 

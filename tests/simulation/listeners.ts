@@ -110,6 +110,9 @@ interface Event {
   readonly data: string;
 }
 
+/** Most times that somebody looks nothing has come. */
+const NONE: readonly Event[] = [];
+
 /** Reads events, as far as it is not stalled. */
 class EventReader {
   readonly #events: Event[] = [];
@@ -136,8 +139,8 @@ class EventReader {
   }
 
   /** What came since the last time. */
-  take(): Event[] {
-    return this.#events.splice(0);
+  take(): readonly Event[] {
+    return this.#events.length === 0 ? NONE : this.#events.splice(0);
   }
 
   leave(): void {
@@ -394,6 +397,7 @@ export class ClientListener implements Listener {
     if (this.#failure !== undefined) {
       throw new Violation(ENDED, `${this.name}: ${this.#failure}`);
     }
+    if (this.#states.length === 0) return;
     for (const text of this.#states.splice(0)) {
       note(`  ${this.name} gets ${text}`);
       this.#text = text;

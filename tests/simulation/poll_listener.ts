@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { gunzipSync } from "node:zlib";
 import { ConnectionLost, type SimulatedLainlet } from "./lainlet.ts";
 import { type Listener, Seen, Violation } from "./listeners.ts";
-import { answerText, LOCAL, QUESTIONS } from "./questions.ts";
+import { answerOf, LOCAL, QUESTIONS } from "./questions.ts";
 import type { Reference } from "./reference.ts";
 
 /** Time between two requests, in ms. */
@@ -80,7 +80,7 @@ export class PollListener implements Listener {
       this.#byTag.set(etag, bytes);
       const isZipped = response.headers.has("Content-Encoding");
       const json = isZipped ? gunzipSync(bytes) : bytes;
-      const text = answerText(JSON.parse(new TextDecoder().decode(json)));
+      const text = answerOf(new TextDecoder().decode(json));
       this.#held.set(encoding, { etag, bytes, text });
       this.#texts.push(text);
     }
@@ -94,6 +94,7 @@ export class PollListener implements Listener {
       this.#seen = new Seen(this.lainlet, this.question, this.name);
     }
     this.#starts = starts;
+    if (this.#texts.length === 0) return;
     for (const text of this.#texts.splice(0)) {
       note(`  ${this.name} gets ${text}`);
       this.#seen.look(reference, text);

@@ -56,17 +56,48 @@ export const QUESTIONS: readonly Question[] = [
 
 /** An answer as it is compared, canonical JSON; of bad values only that they take no others along. */
 export function answerText(answer: unknown): string {
-  return canonical(withoutOdd(answer));
+  return remembered(JSON.stringify(answer), () => answer);
 }
 
+/** How many texts are remembered with their answers. */
+const MOST_TEXTS = 1_000;
+
+const byText = new Map<string, string>();
+
+/** The same of JSON text. */
+export function answerOf(json: string): string {
+  return remembered(json, () => JSON.parse(json));
+}
+
+/** Many listeners get the same: it is made canonical once. */
+function remembered(json: string, answer: () => unknown): string {
+  const known = byText.get(json);
+  if (known !== undefined) return known;
+  const text = canonical(withoutOdd(answer()));
+  if (byText.size >= MOST_TEXTS) byText.clear();
+  byText.set(json, text);
+  return text;
+}
+
+interface Asked {
+  readonly view: View;
+  readonly params: URLSearchParams;
+}
+
+const asked = new Map<string, Asked>();
+
 /** The view of a path, and its parameters. */
-export function viewOf(path: string): { view: View; params: URLSearchParams } {
+export function viewOf(path: string): Asked {
+  const known = asked.get(path);
+  if (known !== undefined) return known;
   const { pathname, searchParams: params } = new URL(path, "http://x");
   const view = Object.values<unknown>(apis).find((one): one is View =>
     isView(one) && one.paths.includes(pathname)
   );
   if (view === undefined) throw new Error(`no such view: ${path}`);
-  return { view, params };
+  const found = { view, params };
+  asked.set(path, found);
+  return found;
 }
 
 function isView(endpoint: unknown): endpoint is View {

@@ -7,7 +7,7 @@ import { MemoryStore } from "../../lib/store/memory.ts";
 import type { View, ViewDefinition } from "../../lib/view/view.ts";
 import { methodOf, replyText } from "./grpc.ts";
 import { lainletOf } from "./lainlet.ts";
-import { answerText, LOCAL, type Question, viewOf } from "./questions.ts";
+import { answerOf, LOCAL, type Question, viewOf } from "./questions.ts";
 import type { Changes } from "../util/store.ts";
 
 const SUPER_APPS = "super_apps/";
@@ -37,6 +37,8 @@ export class Reference {
   readonly #moments: Moment[] = [];
   #history = 0;
   #isFromNothing = false;
+  /** Whether it has heard of something since the last state was noted. */
+  #isChanged = false;
   #store = new MemoryStore();
   #lainlet?: Lainlet;
   readonly #views: readonly {
@@ -80,6 +82,7 @@ export class Reference {
   ): void {
     this.close();
     this.#isFromNothing = isFromNothing;
+    this.#isChanged = true;
     this.#history++;
     this.#versions = [];
     this.#store = new MemoryStore(content);
@@ -88,6 +91,7 @@ export class Reference {
 
   /** To be called with each change. */
   commit(changes: Changes): void {
+    this.#isChanged = true;
     const encoder = new TextEncoder();
     this.#store.commit(
       Object.entries(changes).map(([key, value]) => ({
@@ -104,6 +108,11 @@ export class Reference {
     const lainlet = this.#lainlet;
     if (lainlet === undefined) return;
     const last = this.#moments.at(-1);
+    if (last !== undefined && !this.#isChanged) {
+      const time = performance.now();
+      return void this.#moments.push({ ...last, time, revision });
+    }
+    this.#isChanged = false;
     const answers = this.#views.map(({ view, params, asked }, i) => {
       const { version } = lainlet.cluster[nameOf(view, lainlet)];
       if (this.#versions[i] === version) return last?.answers[i];
@@ -155,7 +164,7 @@ export class Reference {
   #textOf({ body, bytes }: State, question: number): string {
     const { grpc } = this.questions[question] ?? {};
     if (grpc === undefined) {
-      return answerText(JSON.parse(new TextDecoder().decode(body)));
+      return answerOf(new TextDecoder().decode(body));
     }
     const message = bytes.subarray(MESSAGE_HEAD);
     return replyText(methodOf(grpc.service, "get"), message);
@@ -186,9 +195,10 @@ export class Reference {
    */
   isAllowed(question: number, from: number): boolean {
     const moments = this.#moments.slice(Math.max(0, from));
+    if (moments.some(({ isAllowed }) => isAllowed[question])) return true;
     const apps = new Set(moments.map(({ apps }) => apps[question]));
-    return moments.some(({ isAllowed, supers }) =>
-      isAllowed[question] || supers.values().some((app) => apps.has(app))
+    return moments.some(({ supers }) =>
+      supers.values().some((app) => apps.has(app))
     );
   }
 
@@ -206,20 +216,23 @@ export class Reference {
     from: number,
     rightsFrom: number,
   ): boolean {
-    const supers = this.#moments.slice(Math.max(0, rightsFrom))
-      .flatMap((moment) => [...moment.supers]);
-    const such = [...this.#moments.keys()].filter((i) =>
-      i >= from && this.#moments[i]?.answers[question] === answer
-    );
-    return such.length > 0 && such.every((i) => {
+    const isSuper = (app = "") =>
+      this.#moments.slice(Math.max(0, rightsFrom))
+        .some(({ supers }) => supers.has(app));
+    let isOfAny = false;
+    for (let i = from; i < this.#moments.length; i++) {
       const [before, after] = [this.#moments[i - 1], this.#moments[i]];
-      return before?.isAllowed[question] === true &&
-        after?.isAllowed[question] === false &&
+      if (after?.answers[question] !== answer) continue;
+      isOfAny = true;
+      const isTaken = before?.isAllowed[question] === true &&
+        after.isAllowed[question] === false &&
         before.history === after.history &&
         before.apps[question] !== after.apps[question] &&
         before.answers[question] !== after.answers[question] &&
-        !supers.includes(after.apps[question] ?? "");
-    });
+        !isSuper(after.apps[question]);
+      if (!isTaken) return false;
+    }
+    return isOfAny;
   }
 
   /**
@@ -236,7 +249,7 @@ export class Reference {
           next.revision > revision);
     };
     const found = this.#moments.findIndex((moment, i) =>
-      moment.answers[question] === answer && isAfter(moment, i)
+      i >= from && moment.answers[question] === answer && isAfter(moment, i)
     );
     return found >= 0 || this.isWhole
       ? found

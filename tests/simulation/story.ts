@@ -12,7 +12,7 @@ import {
 import type { Link } from "./network.ts";
 import type { StoreName } from "./processes.ts";
 import { type Listener, Violation } from "./listeners.ts";
-import { answerText, QUESTIONS } from "./questions.ts";
+import { answerOf, QUESTIONS } from "./questions.ts";
 import { Time } from "./time.ts";
 import { World } from "./world.ts";
 
@@ -249,7 +249,7 @@ export class Story {
     const response = await lainlet.ask(full, peer);
     const body = await response.text();
     if (response.status !== 200) return;
-    const text = answerText(JSON.parse(body));
+    const text = answerOf(body);
     const revision = Number(response.headers.get("Lainlet-Revision"));
     if (lainlet.hasLost) return;
     const what = `${full} on ${lainlet.name}: ${text}`;
@@ -286,7 +286,7 @@ export class Story {
       this.#goodSince.set(link, isGood ? since : this.time.now);
     }
     for (const listener of this.listeners) {
-      listener.check(this.world.reference, (text) => this.note(text));
+      listener.check(this.world.reference, this.note);
     }
     if (this.time.now < this.#lookAt) return;
     this.#lookAt = this.time.now + LOOK_EVERY;
@@ -417,9 +417,9 @@ export class Story {
   }
 
   /** Writes a line of the story. */
-  note(text: string): void {
+  readonly note = (text: string): void => {
     this.lines.push(
       `${(this.time.now / 1000).toFixed(3).padStart(9)} s  ${text}`,
     );
-  }
+  };
 }

@@ -1,5 +1,5 @@
-import FakeTimers from "@sinonjs/fake-timers";
 import { Random } from "../util/model.ts";
+import { Clock } from "./clock.ts";
 
 const realImmediate = globalThis.setImmediate;
 const realRandom = Math.random;
@@ -14,17 +14,7 @@ const BEGIN = Date.UTC(2024, 0, 1);
  * next one fires. So one seed gives one run.
  */
 export class Time implements Disposable {
-  readonly #clock = FakeTimers.install({
-    now: BEGIN,
-    toFake: [
-      "setTimeout",
-      "clearTimeout",
-      "setInterval",
-      "clearInterval",
-      "Date",
-      "performance",
-    ],
-  });
+  readonly #clock = new Clock(BEGIN);
 
   constructor(seed: number) {
     const random = new Random(seed);
@@ -38,7 +28,7 @@ export class Time implements Disposable {
 
   /** How many timers are set. */
   get timers(): number {
-    return this.#clock.countTimers();
+    return this.#clock.timers;
   }
 
   /** Waits until nothing more happens without a timer. */
@@ -71,11 +61,11 @@ export class Time implements Disposable {
 
   /** Sets the wall clock, forward or back. */
   setClock(by: number): void {
-    this.#clock.setSystemTime(Date.now() + by);
+    this.#clock.set(by);
   }
 
   [Symbol.dispose](): void {
-    this.#clock.uninstall();
+    this.#clock[Symbol.dispose]();
     Math.random = realRandom;
   }
 }

@@ -14,12 +14,10 @@ import type { StoreName } from "./processes.ts";
 import { HTTP_QUESTIONS, QUESTIONS } from "./questions.ts";
 import { Reference } from "./reference.ts";
 import { type Service, SERVICES } from "./stores.ts";
+import { simulateSystem } from "./system.ts";
 import { simulateWorkers } from "./workers.ts";
 
-const REAL = {
-  fetch: globalThis.fetch,
-  createHttpClient: Deno.createHttpClient,
-};
+const realFetch = globalThis.fetch;
 
 /** The host that stands for whichever lainlet there is. */
 export const ANY = "any";
@@ -38,6 +36,8 @@ export class World implements Disposable {
   readonly lainlets: readonly SimulatedLainlet[];
   /** By lainlet, then by member. */
   readonly links: readonly (readonly Link[])[];
+  /** Every link of every lainlet. */
+  readonly allLinks: readonly Link[];
   #keyspace = new Keyspace("1", 2);
   /** Of all histories; those that came first, too. */
   readonly #keyspaces = [this.#keyspace];
@@ -69,6 +69,7 @@ export class World implements Disposable {
           new Link(`node-${i + 1} to ${one.name}`, one)
         ),
     );
+    this.allLinks = this.links.flat();
     const endpointOf = (lainlet: number, member: Member) =>
       service.endpoint(`node-${lainlet + 1}`, member.name);
     const places = new Map(
@@ -98,19 +99,22 @@ export class World implements Disposable {
         disk ? [disk, inspected] : []
       ),
     );
-    const end = simulateWorkers();
+    const ends = [unmount, simulateWorkers(), simulateSystem()];
     this.#restore = () => {
-      unmount();
-      end();
+      for (const end of ends) end();
+      globalThis.fetch = realFetch;
       this.sockets[Symbol.dispose]();
     };
     // Of clients, and of lainlets that look for an etcd 2.
-    globalThis.fetch = (input, init) =>
-      typeof input === "string" && service.fetch !== undefined &&
-        places.has(new URL(input).origin)
-        ? service.fetch(new URL(input), init?.signal ?? undefined)
-        : this.#fetch(new Request(input, init));
-    Deno.createHttpClient = () => ({ close() {}, [Symbol.dispose]() {} });
+    globalThis.fetch = (input, init) => {
+      if (typeof input === "string" && service.fetch !== undefined) {
+        const url = new URL(input);
+        if (places.has(url.origin)) {
+          return service.fetch(url, init?.signal ?? undefined);
+        }
+      }
+      return this.#fetch(new Request(input, init));
+    };
   }
 
   get keyspace(): Keyspace {
@@ -120,11 +124,6 @@ export class World implements Disposable {
   /** The last revision, as clients know it. */
   get revision(): number {
     return this.service.numberOf(this.#keyspace.revision);
-  }
-
-  /** Every link of every lainlet. */
-  get allLinks(): readonly Link[] {
-    return this.links.flat();
   }
 
   /** Writes something, in one revision. */
@@ -272,8 +271,6 @@ export class World implements Disposable {
 
   [Symbol.dispose](): void {
     this.#restore();
-    globalThis.fetch = REAL.fetch;
-    Deno.createHttpClient = REAL.createHttpClient;
   }
 
   #fetch(request: Request): Promise<Response> {
