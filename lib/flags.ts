@@ -26,6 +26,9 @@ export interface Flag {
   readonly help: string;
 }
 
+/** An environment variable's value; undefined when it is not set. */
+export type ReadVariable = (name: string) => string | undefined;
+
 /** A flag's value: undefined when not given, empty, or a switch that is off; "true" for a switch that is on. */
 export type Given = (name: string) => string | undefined;
 
@@ -84,6 +87,19 @@ export function parseArguments(
     isEmpty: (name) => parsed[keyOf(name)] === "",
     positional: [...parsed._, ...parsed["--"]].map(String)
       .filter((text) => text !== ""),
+  };
+}
+
+/** Reads flags that are not given from the environment, where they say so. */
+export function withEnvironment(
+  given: Given,
+  flags: readonly Flag[],
+  variable: ReadVariable,
+): Given {
+  const variables = new Map(flags.map(({ name, env }) => [name, env]));
+  return (name) => {
+    const env = variables.get(name);
+    return given(name) ?? (env && variable(env) || undefined);
   };
 }
 

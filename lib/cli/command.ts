@@ -3,8 +3,12 @@ import {
   type Given,
   HELP_FLAG,
   parseArguments,
+  type ReadVariable,
   UsageError,
+  withEnvironment,
 } from "../flags.ts";
+import type { StoreSource } from "../store/kind.ts";
+import { readStore, STORE_FLAGS } from "../store/stores.ts";
 import { closestTo, suggestion } from "../suggest.ts";
 import {
   COMMAND_SPECS,
@@ -15,7 +19,9 @@ import {
   FORMATS,
   isCommand,
 } from "./commands.ts";
+import type { EndpointInfo } from "./endpoints.ts";
 import { commandHelp, HELP } from "./help.ts";
+import { splitWords } from "./words.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
@@ -23,7 +29,13 @@ export const SHELLS = ["bash", "zsh", "fish"] as const;
 export interface TableCommand {
   readonly name: Exclude<
     CommandName,
-    "completions" | "get" | "help" | "status" | "version" | "watch"
+    | "apis"
+    | "completions"
+    | "get"
+    | "help"
+    | "status"
+    | "version"
+    | "watch"
   >;
   /** Where lainlet is, `http://127.0.0.1:9001`. */
   readonly base: string;
@@ -51,8 +63,18 @@ export interface RawCommand {
   readonly showsSecrets: boolean;
 }
 
+/** A command that tries an API file. */
+export interface CheckCommand {
+  readonly name: "apis";
+  readonly file: string;
+  /** The query of a URL, `appname=shop`; "" when it is not given. */
+  readonly query: string;
+  readonly store: StoreSource;
+}
+
 /** A parsed command. */
 export type Command =
+  | CheckCommand
   | TableCommand
   | RawCommand
   | { readonly name: "status"; readonly base: string }
@@ -75,40 +97,54 @@ export type Command =
 export async function parseCommand(
   name: CommandName | typeof COMPLETE,
   args: readonly string[],
-  variable: (name: string) => string | undefined,
+  variable: ReadVariable,
 ): Promise<Command> {
   if (name === COMPLETE) {
     return { name, words: args, addr: variable("LAINLET_ADDR") || LOCAL };
   }
   const { flags, argument }: CommandSpec = COMMANDS[name];
   // Most commands need none of the endpoints, which is most of the program.
-  const { PARAMS } = name === "get" || name === "watch"
-    ? await import("./endpoints.ts")
-    : { PARAMS: [] };
-  const params = Array.from(PARAMS, (name): Flag => ({
-    name,
-    value: "VALUE",
-    help: "",
-  }));
-  const { given, positional } = parseArguments(
+  const known = name === "get" || name === "watch"
+    ? await knownEndpoints(args, variable)
+    : { endpoints: [] };
+  const params = known.endpoints.flatMap(({ params }) =>
+    Object.keys(params).map((name): Flag => ({
+      name,
+      value: "VALUE",
+      help: "",
+    }))
+  );
+  const { given, positional: words } = parseArguments(
     args,
     [...flags, ...params, HELP_FLAG],
   );
   // Words to find need no quotes.
-  const [first = "", second = ""] = name === "find"
-    ? [positional.join(" ")]
-    : positional;
+  const positional = name === "find" && words.length > 0
+    ? [words.join(" ")]
+    : words;
   if (given("help") !== undefined) {
     return { name: "help", text: await commandHelp(name) };
   }
-  const unexpected = argument === "" ? first : second;
-  if (unexpected !== "") {
+  const [first = "", second = "", third = ""] = positional;
+  const count = name === "apis" ? 3 : argument === "" ? 0 : 1;
+  const unexpected = positional[count];
+  if (unexpected !== undefined) {
     const hint = name === "apps" || name === "nodes"
       ? `; is it lainlet find ${unexpected}?`
       : "";
     throw new UsageError(`unexpected argument "${unexpected}"${hint}`);
   }
   switch (name) {
+    case "apis":
+      if (first === "check" && second !== "") {
+        return {
+          name,
+          file: second,
+          query: third,
+          store: storeOf(given, variable),
+        };
+      }
+      throw new UsageError("apis: needs check, and a file");
     case "help":
       return { name, text: await helpOn(first) };
     case "version":
@@ -122,7 +158,13 @@ export async function parseCommand(
       return { name, base: baseOf(given, variable) };
     case "get":
     case "watch":
-      return await rawOf(name, first, given, baseOf(given, variable));
+      return await rawOf(
+        name,
+        first,
+        given,
+        baseOf(given, variable),
+        known,
+      );
   }
   if (name === "find" && first === "") {
     throw new UsageError("find: needs an address or a name");
@@ -149,16 +191,68 @@ export async function unknownCommand(word: string): Promise<UsageError> {
   return new UsageError(`unexpected argument "${word}"${hint}`);
 }
 
+/** The store of the command line, or of the environment. */
+function storeOf(
+  onLine: Given,
+  variable: ReadVariable,
+): StoreSource {
+  const given = withEnvironment(onLine, STORE_FLAGS, variable);
+  return readStore(given, (name) => onLine(name) !== undefined);
+}
+
+/** How long a lainlet may take to list its endpoints, in ms. */
+const LIST_TIMEOUT = 5_000;
+
+/** The endpoints that a command line may name. */
+interface KnownEndpoints {
+  readonly endpoints: readonly EndpointInfo[];
+  /** Why there may be more; undefined: there are no more. */
+  readonly problem?: string;
+}
+
+/** Returns the endpoints that a command line may name: a lainlet is asked for those that are not built in. */
+async function knownEndpoints(
+  args: readonly string[],
+  variable: ReadVariable,
+): Promise<KnownEndpoints> {
+  const { ENDPOINTS, findEndpoint, paramNames } = await import(
+    "./endpoints.ts"
+  );
+  const names = paramNames(ENDPOINTS);
+  const { positional: [word], values } = splitWords(
+    args,
+    (flag) => flag === "addr" || names.has(flag),
+  );
+  if (word === undefined || findEndpoint(word) !== undefined) {
+    return { endpoints: ENDPOINTS };
+  }
+  const base = baseOf((name) => values.get(name), variable);
+  const { withAddress } = await import("./connection.ts");
+  const { readServedViews } = await import("./served_endpoints.ts");
+  try {
+    const served = await withAddress(
+      base,
+      () => readServedViews(base, AbortSignal.timeout(LIST_TIMEOUT)),
+    );
+    const own = served.filter(({ path }) => findEndpoint(path) === undefined);
+    return { endpoints: [...ENDPOINTS, ...own] };
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    return { endpoints: ENDPOINTS, problem };
+  }
+}
+
 async function rawOf(
   name: RawCommand["name"],
   word: string,
   given: Given,
   base: string,
+  { endpoints, problem }: KnownEndpoints,
 ): Promise<RawCommand> {
-  const { endpointOf, PARAMS } = await import("./endpoints.ts");
-  const endpoint = endpointOf(name, word);
+  const { endpointOf, paramNames } = await import("./endpoints.ts");
+  const endpoint = endpointOf(name, word, endpoints, problem);
   const own = Object.keys(endpoint.params);
-  for (const param of PARAMS) {
+  for (const param of paramNames(endpoints)) {
     if (given(param) === undefined || own.includes(param)) continue;
     throw new UsageError(`${endpoint.name} has no parameter ${param}`);
   }
@@ -198,7 +292,7 @@ const LOCAL = "127.0.0.1:9001";
 
 function baseOf(
   given: Given,
-  variable: (name: string) => string | undefined,
+  variable: ReadVariable,
 ): string {
   const addr = given("addr");
   return addr === undefined

@@ -1,11 +1,18 @@
 import type { Flag } from "../flags.ts";
+import { STORE_FLAGS } from "../store/stores.ts";
 
 /** A command that queries a running lainlet; parsed, completed and described from here. */
 export interface CommandSpec {
   /** Placeholder of its argument, `[APP]`; "" when it takes none. */
   readonly argument: string;
   /** How its argument is completed; absent: by the words of the placeholder. */
-  readonly completion?: "app" | "command" | "config" | "endpoint" | "name";
+  readonly completion?:
+    | "app"
+    | "command"
+    | "config"
+    | "endpoint"
+    | "file"
+    | "name";
   /** What it prints, as a phrase. */
   readonly summary: string;
   readonly flags: readonly Flag[];
@@ -123,6 +130,13 @@ export const COMMANDS = {
     summary: "a view, and its changes until it is interrupted",
     flags: [SECRETS, ADDR],
   },
+  apis: {
+    argument: "check FILE [QUERY]",
+    completion: "file",
+    summary:
+      "the answer of an API file to a query, tried on the state of a store, and what is wrong with it",
+    flags: STORE_FLAGS,
+  },
   completions: {
     argument: "bash|zsh|fish",
     summary: "the completion script of a shell",
@@ -146,9 +160,10 @@ export const COMMAND_SPECS: ReadonlyMap<string, CommandSpec> = new Map(
   Object.entries(COMMANDS),
 );
 
-/** Flags of all commands, each once. */
+/** Flags of all commands, each once, besides those that the server has, too. */
 export const CLIENT_FLAGS: readonly Flag[] = [
-  ...new Set([...COMMAND_SPECS.values()].flatMap(({ flags }) => flags)),
+  ...new Set([...COMMAND_SPECS.values()].flatMap(({ flags }) => flags))
+    .difference(new Set(STORE_FLAGS)),
 ];
 
 /** Whether a command of this name is listed in the help. */

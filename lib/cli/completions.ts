@@ -12,6 +12,7 @@ import { type Flag, HELP_FLAG } from "../flags.ts";
 import { baseUrl, type SHELLS } from "./command.ts";
 import { COMMAND_SPECS, type CommandSpec, COMPLETE } from "./commands.ts";
 import type { EndpointInfo } from "./endpoints.ts";
+import { splitWords } from "./words.ts";
 import { FLAGS } from "./flags.ts";
 
 /** Time that lainlet has to answer, in ms: with the start of the process a shell waits 300 ms at most. */
@@ -33,6 +34,12 @@ interface Completion {
 
 /** What a running lainlet knows. */
 type Names = "apps" | "config" | "ips" | "nodes";
+
+/** Asks a running lainlet. Nothing is found when it does not answer in time. */
+interface Lookup {
+  names(names: Names): Promise<Candidate[]>;
+  views(): Promise<EndpointInfo[]>;
+}
 
 /** Names that are values of an endpoint's parameter. */
 const PARAM_NAMES: Readonly<Record<string, Names>> = {
@@ -59,7 +66,10 @@ export async function complete(
   const word = words.at(-1) ?? "";
   const { candidates, hasFiles = false } = await completion(
     words,
-    (names, addrFlag = addr) => namesOf(names, addrFlag, timeout),
+    (addrFlag = addr) => ({
+      names: (names) => namesOf(names, addrFlag, timeout),
+      views: () => servedViewsAt(addrFlag, timeout),
+    }),
   );
   return [
     ...candidates.filter((one) =>
@@ -73,20 +83,23 @@ export async function complete(
 
 async function completion(
   words: readonly string[],
-  namesAt: (names: Names, addr?: string) => Promise<Candidate[]>,
+  lookupAt: (addr?: string) => Lookup,
 ): Promise<Completion> {
   const before = words.slice(0, -1);
   const word = words.at(-1) ?? "";
   const [name = ""] = before;
   const spec = COMMAND_SPECS.get(name);
-  const parsed = splitWords(before.slice(spec === undefined ? 0 : 1));
+  const parsed = splitWords(
+    before.slice(spec === undefined ? 0 : 1),
+    takesValue,
+  );
+  const lookup = lookupAt(parsed.values.get("addr"));
   const endpoint = spec?.completion === "endpoint"
-    ? await endpointOf(parsed.positional[0])
+    ? await endpointOf(parsed.positional[0], lookup)
     : undefined;
   const flags = spec === undefined
     ? FLAGS
     : [...spec.flags, ...paramFlags(endpoint), HELP_FLAG];
-  const lookup = (names: Names) => namesAt(names, parsed.values.get("addr"));
 
   const [, flagName, start] = /^--?([^=]+)=(.*)$/s.exec(word) ?? [];
   if (flagName !== undefined && start !== undefined) {
@@ -119,6 +132,9 @@ async function completion(
       })),
     };
   }
+  if (spec?.completion === "file" && parsed.positional.length === 1) {
+    return { candidates: [], hasFiles: true };
+  }
   return spec === undefined || parsed.positional.length > 0
     ? { candidates: [] }
     : await argumentsOf(name, spec, lookup);
@@ -131,28 +147,31 @@ const VALUE_FLAGS: ReadonlySet<string> = new Set(
     .flatMap(({ letters = [], name }) => [name, ...letters]),
 );
 
-/** Splits complete words into positional arguments, values of flags, and the flag whose value is the next word. */
-function splitWords(words: readonly string[]) {
-  const positional: string[] = [];
-  const values = new Map<string, string>();
-  let open: string | undefined;
-  for (const word of words) {
-    const [, name, value] = /^--?([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
-    if (open !== undefined) {
-      values.set(open, word);
-      open = undefined;
-    } else if (name === undefined) positional.push(word);
-    else if (value !== undefined) values.set(name, value);
-    else if (VALUE_FLAGS.has(name) || Object.hasOwn(PARAM_NAMES, name)) {
-      open = name;
-    }
-  }
-  return { positional, values, open };
+function takesValue(flag: string): boolean {
+  return VALUE_FLAGS.has(flag) || Object.hasOwn(PARAM_NAMES, flag);
 }
 
-async function endpointOf(name = ""): Promise<EndpointInfo | undefined> {
-  const { ENDPOINTS } = await import("./endpoints.ts");
-  return ENDPOINTS.find((one) => one.name === name || one.path === name);
+/** The endpoint of a name: lainlet is asked for one that is not built in. */
+async function endpointOf(
+  name: string | undefined,
+  lookup: Lookup,
+): Promise<EndpointInfo | undefined> {
+  if (name === undefined) return undefined;
+  const { findEndpoint } = await import("./endpoints.ts");
+  return findEndpoint(name) ?? findEndpoint(name, await lookup.views());
+}
+
+/** The views that a lainlet serves. */
+async function servedViewsAt(
+  addr: string,
+  timeout: number,
+): Promise<EndpointInfo[]> {
+  const { readServedViews } = await import("./served_endpoints.ts");
+  try {
+    return await readServedViews(baseUrl(addr), AbortSignal.timeout(timeout));
+  } catch {
+    return [];
+  }
 }
 
 function paramFlags(endpoint?: EndpointInfo): Flag[] {
@@ -164,7 +183,7 @@ function paramFlags(endpoint?: EndpointInfo): Flag[] {
 async function valuesOf(
   flags: readonly Flag[],
   name: string,
-  lookup: (names: Names) => Promise<Candidate[]>,
+  lookup: Lookup,
 ): Promise<Completion> {
   const flag = flags.find((one) =>
     one.name === name || one.letters?.includes(name)
@@ -174,32 +193,44 @@ async function valuesOf(
   const names = flag && Object.hasOwn(PARAM_NAMES, flag.name)
     ? PARAM_NAMES[flag.name]
     : undefined;
-  return { candidates: names === undefined ? [] : await lookup(names) };
+  return { candidates: names === undefined ? [] : await lookup.names(names) };
 }
 
 async function argumentsOf(
   name: string,
   { argument, completion }: CommandSpec,
-  lookup: (names: Names) => Promise<Candidate[]>,
+  lookup: Lookup,
 ): Promise<Completion> {
   switch (completion) {
     case "app":
-      return { candidates: await lookup("apps") };
+      return { candidates: await lookup.names("apps") };
     case "name": {
-      const found = await Promise.all([lookup("apps"), lookup("nodes")]);
+      const found = await Promise.all([
+        lookup.names("apps"),
+        lookup.names("nodes"),
+      ]);
       return { candidates: found.flat() };
     }
     case "config":
-      return { candidates: await lookup("config") };
+      return { candidates: await lookup.names("config") };
     case "command":
       return { candidates: words(COMMAND_SPECS.keys()) };
     case "endpoint": {
       const { endpointsOf } = await import("./endpoints.ts");
+      const builtIn = endpointsOf(name === "get" ? "get" : "watch");
+      const served = await lookup.views();
+      const all = new Map(
+        [...served, ...builtIn].map(({ name, summary }) => [name, summary]),
+      );
       return {
-        candidates: endpointsOf(name === "get" ? "get" : "watch")
-          .map(({ name, summary }) => ({ word: name, description: summary })),
+        candidates: Array.from(
+          all,
+          ([word, description]) => ({ word, description }),
+        ),
       };
     }
+    case "file":
+      return { candidates: words(["check"]) };
     case undefined:
       return { candidates: words(argument === "" ? [] : argument.split("|")) };
   }
@@ -209,7 +240,7 @@ function words(all: Iterable<string>): Candidate[] {
   return Array.from(all, (word) => ({ word }));
 }
 
-/** Names that a lainlet knows; none when it does not answer in time. */
+/** Names that a lainlet knows. */
 async function namesOf(
   names: Names,
   addr: string,

@@ -25,7 +25,7 @@ export const ENDPOINTS: readonly EndpointInfo[] = Object.values<
   .filter((endpoint) => !isStreamOnly(endpoint))
   .flatMap((endpoint) =>
     endpoint.paths.map((path) => ({
-      name: path.replace(/^\/(v2\/)?/, ""),
+      name: endpointName(path),
       path,
       summary: endpoint.summary,
       params: endpoint.params,
@@ -35,33 +35,56 @@ export const ENDPOINTS: readonly EndpointInfo[] = Object.values<
   )
   .filter(({ name }) => name !== "" && !name.startsWith("ui/"));
 
-/** The names of all parameters. */
-export const PARAMS: ReadonlySet<string> = new Set(
-  ENDPOINTS.flatMap(({ params }) => Object.keys(params)),
-);
+/** The name of the endpoint with a path. */
+export function endpointName(path: string): string {
+  return path.replace(/^\/(v2\/)?/, "");
+}
+
+/** The names of all parameters of endpoints. */
+export function paramNames(all: readonly EndpointInfo[]): ReadonlySet<string> {
+  return new Set(all.flatMap(({ params }) => Object.keys(params)));
+}
 
 /** Endpoints that a command can query. */
-export function endpointsOf(command: "get" | "watch"): readonly EndpointInfo[] {
-  return command === "get"
-    ? ENDPOINTS
-    : ENDPOINTS.filter(({ isView }) => isView);
+export function endpointsOf(
+  command: "get" | "watch",
+  all: readonly EndpointInfo[] = ENDPOINTS,
+): readonly EndpointInfo[] {
+  return command === "get" ? all : all.filter(({ isView }) => isView);
+}
+
+/** The endpoint of a name, or of a path; undefined: there is none. */
+export function findEndpoint(
+  word = "",
+  all: readonly EndpointInfo[] = ENDPOINTS,
+): EndpointInfo | undefined {
+  const name = word.replace(/\/$/, "");
+  return all.find((one) => one.name === name || one.path === name);
 }
 
 /**
  * The endpoint of a name, or of a path.
  *
+ * @param problem why there may be more endpoints
  * @throws {UsageError} when there is none
  */
-export function endpointOf(command: "get" | "watch", word = ""): EndpointInfo {
-  const all = endpointsOf(command);
-  const name = word.replace(/\/$/, "");
-  const found = all.find((one) => one.name === name || one.path === name);
+export function endpointOf(
+  command: "get" | "watch",
+  word: string,
+  endpoints: readonly EndpointInfo[],
+  problem?: string,
+): EndpointInfo {
+  const all = endpointsOf(command, endpoints);
+  const found = findEndpoint(word, all);
   if (found !== undefined) return found;
-  throw new UsageError(
-    word === ""
-      ? `${command}: needs an endpoint; lainlet ${command} --help lists them`
-      : `${command}: no such endpoint: "${word}"${
-        suggestion(name.replace(/^\/(v2\/)?/, ""), all.map(({ name }) => name))
-      }`,
-  );
+  if (word === "") {
+    throw new UsageError(
+      `${command}: needs an endpoint; lainlet ${command} --help lists them`,
+    );
+  }
+  const hint = suggestion(
+    endpointName(word.replace(/\/$/, "")),
+    all.map(({ name }) => name),
+  ) || (problem === undefined ? "" : `, and ${problem}`);
+  throw new UsageError(`${command}: no such endpoint: "${word}"${hint}`);
 }

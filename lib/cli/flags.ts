@@ -7,10 +7,11 @@ import {
   integerFlag,
   parseArguments,
   UsageError,
+  withEnvironment,
 } from "../flags.ts";
 import type { LimitsOptions } from "../http/limits.ts";
 import type { StoreSource } from "../store/kind.ts";
-import { readStore, storeFlagValue, STORES } from "../store/stores.ts";
+import { readStore, STORE_FLAGS } from "../store/stores.ts";
 import { suggestion } from "../suggest.ts";
 import { MAX_THREADS } from "../stats/counters.ts";
 import { COMMAND_SPECS } from "./commands.ts";
@@ -88,22 +89,7 @@ export const FLAG_SECTIONS: Readonly<Record<string, readonly Flag[]>> = {
     },
   ],
   "Store": [
-    {
-      name: "store",
-      value: "STORE",
-      choices: STORES.map(({ argument, name }) =>
-        argument === undefined ? name : `${name}:`
-      ),
-      env: "LAINLET_STORE",
-      help: `${
-        STORES.map((kind) =>
-          kind.about === ""
-            ? storeFlagValue(kind)
-            : `${storeFlagValue(kind)}, ${kind.about}`
-        ).join("; ")
-      } (default $LAINLET_STORE, or etcd)`,
-    },
-    ...new Set(STORES.flatMap(({ flags }) => flags)),
+    ...STORE_FLAGS,
     {
       name: "state",
       value: "FILE",
@@ -210,12 +196,11 @@ export function parseFlags(
       }`,
     );
   }
-  const variables = new Map(FLAGS.map(({ name, env }) => [name, env]));
-  const given = (name: string) => {
-    const variable = variables.get(name);
-    return onLine(name) ??
-      (variable && environment.variable(variable) || undefined);
-  };
+  const given = withEnvironment(
+    onLine,
+    FLAGS,
+    (name) => environment.variable(name),
+  );
   if (given("help") !== undefined) return "help";
   if (given("version") !== undefined) return "version";
   const ip = given("ip") ?? "";

@@ -61,6 +61,10 @@ async function run(command: Command): Promise<number> {
       );
       return status.ready ? 0 : 1;
     }
+    case "apis": {
+      const { checkApiFile } = await import("./check.ts");
+      return await checkApiFile(command);
+    }
     case "get":
     case "watch": {
       const raw = await import("./raw.ts");

@@ -86,6 +86,7 @@ export function renderStatus(status: Status, width: number): string[] {
     "",
     ...watcherLines(watchers, width - INDENT.length)
       .map((line) => INDENT + line),
+    ...apiLines(debug.apis),
     ...Object.values(watchers).flatMap(({ Rejected }) =>
       Rejected.map((key) => `${INDENT}${yellow("rejected")} ${printable(key)}`)
     ),
@@ -93,6 +94,27 @@ export function renderStatus(status: Status, width: number): string[] {
 }
 
 const INDENT = "  ";
+
+/** API files: how many there are, and what is wrong with them. */
+function apiLines(apis: Data<"/debug">["apis"]): string[] {
+  if (apis === undefined) return [];
+  const { files, folder, problem } = apis;
+  const bad = files.filter(({ status }) => status !== "served");
+  return [
+    `API files in ${printable(folder)}: ${files.length}, with a problem: ${
+      counted(bad.length)
+    }`,
+    ...problem === "" ? [] : [yellow(printable(problem))],
+    ...bad.map(({ file, reason, status }) =>
+      `${yellow(status)} ${printable(file)}: ${printable(reason)}`
+    ),
+    ...files.flatMap(({ file, rejected }) =>
+      rejected.map((key) =>
+        `${yellow("rejected")} by ${printable(file)}: ${printable(key)}`
+      )
+    ),
+  ].map((line) => INDENT + line);
+}
 
 function watcherLines(
   watchers: Data<"/debug">["watchers"],

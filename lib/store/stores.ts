@@ -1,4 +1,4 @@
-import { type Given, UsageError } from "../flags.ts";
+import { type Flag, type Given, UsageError } from "../flags.ts";
 import { etcd, etcd2 } from "./etcd/kind.ts";
 import type { StoreKind, StoreSource } from "./kind.ts";
 import { memory } from "./memory.ts";
@@ -11,6 +11,26 @@ export const STORES: readonly StoreKind[] = [etcd, etcd2, zookeeper, memory];
 export function storeFlagValue({ name, argument }: StoreKind): string {
   return argument === undefined ? name : `${name}:${argument}`;
 }
+
+/** `--store`, and the flags of all stores. */
+export const STORE_FLAGS: readonly Flag[] = [
+  {
+    name: "store",
+    value: "STORE",
+    choices: STORES.map(({ argument, name }) =>
+      argument === undefined ? name : `${name}:`
+    ),
+    env: "LAINLET_STORE",
+    help: `${
+      STORES.map((kind) =>
+        kind.about === ""
+          ? storeFlagValue(kind)
+          : `${storeFlagValue(kind)}, ${kind.about}`
+      ).join("; ")
+    } (default $LAINLET_STORE, or etcd)`,
+  },
+  ...new Set(STORES.flatMap(({ flags }) => flags)),
+];
 
 /**
  * Reads `--store`, and the flags of the store that it names.

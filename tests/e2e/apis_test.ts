@@ -6,12 +6,16 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
+import * as apis from "../../apis/mod.ts";
+import { MemoryStore } from "../../lib/store/memory.ts";
+import { ApiFiles } from "../../lib/view/files/files.ts";
 import { readPages } from "../pages/pages.ts";
 import { apiFile, ApiFolder, WATCHER_FILES } from "../util/api_files.ts";
 import { get, Stream } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { exampleCluster, groupAt } from "../util/example.ts";
-import { GOLDEN_HOST } from "../util/lainlet.ts";
+import { run } from "../util/command.ts";
+import { GOLDEN_HOST, TestLainlet } from "../util/lainlet.ts";
 import { LainletProcess } from "../util/lainlet_process.ts";
 import { becomes, eventually } from "../util/process.ts";
 
@@ -213,3 +217,127 @@ async function story(
     );
   });
 }
+
+Deno.test("API files: on the command line", async (t) => {
+  const folder = await ApiFolder.make({
+    "bad.js": "(",
+    "kinds.js": apiFile({
+      paths: '["/v2/kinds/of-groups"]',
+      params: '{ kind: { description: "A kind.", required: true } }',
+      mayAsk: '"all"',
+      select:
+        '(query) => { if (!lainlet.param(query, "kind")) throw lainlet.badRequest("kind required"); return { prefix: "", right: lainlet.ANYONE }; }',
+    }),
+  });
+  await using stack = new AsyncDisposableStack();
+  stack.use(folder);
+  const store = new MemoryStore(Object.entries(exampleCluster));
+  const builtIn = Object.values(apis);
+  const apiFiles = new ApiFiles({ folder: folder.path, builtIn });
+  const { lainlet, url } = stack.use(
+    await new TestLainlet(store, { apiFiles }).ready(),
+  );
+  await lainlet.reloadApis();
+  const prints = async (
+    code: number,
+    stdout: string | RegExp,
+    stderr: string | RegExp,
+    ...args: string[]
+  ) => {
+    const result = await run(...args);
+    assertMatch(result.stderr, RegExp(stderr));
+    assertMatch(result.stdout, RegExp(stdout));
+    assertEquals([args, result.code], [args, code]);
+  };
+
+  await t.step("get, and status", async () => {
+    const addr = `--addr=${url}`;
+    const get = ["get", "kinds/of-groups"];
+    const answer = /^\{"shop.web.web":1\}\n$/;
+    await prints(0, answer, "^$", ...get, "--kind=a", addr);
+    await prints(
+      0,
+      answer,
+      "^$",
+      "get",
+      addr,
+      "--kind",
+      "a",
+      "/v2/kinds/of-groups",
+    );
+    await prints(1, "^$", /^lainlet: --kind is required/, ...get, addr);
+    await prints(
+      2,
+      "^$",
+      /has no parameter appname/,
+      ...get,
+      "--appname=a",
+      addr,
+    );
+    await prints(2, "^$", /unknown flag --nosuch/, ...get, "--nosuch=a", addr);
+    await prints(
+      2,
+      "^$",
+      /"kinds"; did you mean kinds\//,
+      "get",
+      "kinds",
+      addr,
+    );
+    const status = /"file":"bad\.js","paths":\[\],"status":"failed"/;
+    await prints(0, status, "^$", "status", addr);
+  });
+
+  await t.step("check", async () => {
+    const file = `${folder.path}/cluster.json`;
+    const value = groupValue(groupAt("", "blog"));
+    await folder.write({
+      "cluster.json": JSON.stringify({
+        ...exampleCluster,
+        [groupKey(groupAt("", "blog"))]: value,
+      }),
+      "taken.js": apiFile({ paths: '["/v2/pods"]' }),
+      "throws.js": apiFile({
+        piece:
+          "(group) => { if (group.app === 'shop') JSON.parse('x'); return [[group.name, '\"1\"']]; }",
+      }),
+    });
+    const check = (
+      name: string,
+      ...args: string[]
+    ) => [
+      "apis",
+      "check",
+      `${folder.path}/${name}`,
+      `--store=memory:${file}`,
+      ...args,
+    ];
+    const all = /^\{"blog.web.web":1,"shop.web.web":1\}\n$/;
+    await prints(0, all, "^$", ...check("kinds.js", "kind=a"));
+    await prints(
+      1,
+      "^$",
+      /kinds.js: no answer: kind required/,
+      ...check("kinds.js"),
+    );
+    await prints(
+      1,
+      "^$",
+      /bad.js: SyntaxError: .* at bad.js:1:\d+$/m,
+      ...check("bad.js"),
+    );
+    await prints(
+      1,
+      "^$",
+      /taken.js: the path \/v2\/pods is taken by lainlet/,
+      ...check("taken.js"),
+    );
+    await prints(1, "^$", /none.js: No such file/, ...check("none.js"));
+    await prints(
+      1,
+      /^\{"blog.web.web":"1"\}\n$/,
+      /throws.js: key shop\/shop.web.web: SyntaxError: .*"x" is not valid JSON at throws.js:\d+:\d+\n.*throws.js: answer: the answer\/blog.web.web is not as declared: Expected number/,
+      ...check("throws.js"),
+    );
+    await prints(2, "^$", /apis: needs check, and a file/, "apis", "check");
+  });
+});

@@ -144,6 +144,14 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
       /^lainlet: get: no such endpoint: "zebra" /,
       "get",
       "zebra",
+      s.addr,
+    ],
+    [
+      2,
+      /: no such endpoint: "zebra", and no lainlet answers at http:\S+: .* \(/,
+      "get",
+      "zebra",
+      `--addr=:${nobody}`,
     ],
     // That is a stream, of views that are watched by themselves here.
     [2, /get: no such endpoint: "watch"/, "get", "watch"],

@@ -162,7 +162,7 @@ export class ApiFiles implements ApiFilesStatus {
       for (const version of versions) {
         if (version === undefined || file.served !== undefined) continue;
         const conflict = i < MAX_FILES
-          ? this.#conflict(version.view, views)
+          ? conflictOf(version.view, [...this.options.builtIn, ...views])
           : `more than ${MAX_FILES} files`;
         if (conflict === undefined) {
           file.served = version;
@@ -179,23 +179,25 @@ export class ApiFiles implements ApiFilesStatus {
       );
     }
   }
+}
 
-  /** Why a view cannot be served beside others; undefined: it can. */
-  #conflict(view: View, others: readonly View[]): string | undefined {
-    const all = [...this.options.builtIn, ...others];
-    for (const path of view.paths) {
-      const other = all.find(({ paths }) => paths.includes(path));
-      if (other === undefined) continue;
-      const owner = "file" in other ? other.file : undefined;
-      return `the path ${path} is taken by ${owner ?? "lainlet"}`;
-    }
-    if (new Set(view.paths).size < view.paths.length) {
-      return "paths has a path twice";
-    }
-    try {
-      openapi([...all, view], "");
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error);
-    }
+/** Why a view cannot be served beside others; undefined: it can. */
+export function conflictOf(
+  view: View,
+  others: readonly (View | CustomEndpoint)[],
+): string | undefined {
+  for (const path of view.paths) {
+    const other = others.find(({ paths }) => paths.includes(path));
+    if (other === undefined) continue;
+    const owner = "file" in other ? other.file : undefined;
+    return `the path ${path} is taken by ${owner ?? "lainlet"}`;
+  }
+  if (new Set(view.paths).size < view.paths.length) {
+    return "paths has a path twice";
+  }
+  try {
+    openapi([...others, view], "");
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }

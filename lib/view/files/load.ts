@@ -103,7 +103,8 @@ function apiOf(view: Api["view"]): Api {
 function loadReason(error: unknown, file: string): string {
   if (!(error instanceof Error)) return `throws ${String(error)}`;
   if (error instanceof Malformed) return error.message;
-  const [first = ""] = error.message.split("\n");
+  // Some runtimes add the position, with the version.
+  const [first = ""] = error.message.replace(/ at file:\S+$/, "").split("\n");
   const name = /^\w*Error\b/.test(first) ? "" : `${error.name}: `;
   const position = positionOf(error, file);
   return `${name}${first}${position === undefined ? "" : ` at ${position}`}`;

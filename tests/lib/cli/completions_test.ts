@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import * as apis from "../../../apis/mod.ts";
 import { complete } from "../../../lib/cli/completions.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import {
@@ -7,6 +8,8 @@ import {
   nodeKey,
   nodeValue,
 } from "../../../scripts/cluster.ts";
+import { ApiFiles } from "../../../lib/view/files/files.ts";
+import { apiFile, ApiFolder } from "../../util/api_files.ts";
 import { groupAt } from "../../util/example.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
 import { freePort } from "../../util/process.ts";
@@ -62,7 +65,18 @@ Deno.test("completion: names come from the lainlet that the line names", async (
     ["/lain/config/vips/shop", "x"],
     ["/lain/config/vips/$(id)", "x"],
   ]);
-  await using lainlet = await new TestLainlet(store).ready();
+  await using folder = await ApiFolder.make({
+    "a.js": apiFile({
+      params:
+        '{ ...lainlet.BY_APP, kind: { description: "The kind.", required: true } }',
+    }),
+  });
+  const apiFiles = new ApiFiles({
+    folder: folder.path,
+    builtIn: Object.values(apis),
+  });
+  await using lainlet = await new TestLainlet(store, { apiFiles }).ready();
+  await lainlet.lainlet.reloadApis();
   const { url } = lainlet;
   const cases: [line: string, ...words: string[]][] = [
     ["pods ", "shop"],
@@ -74,6 +88,10 @@ Deno.test("completion: names come from the lainlet that the line names", async (
     ["get nodes --name=", "--name=n1"],
     ["get procwatcher --appname ", "shop"],
     ["get localspecquery --nodeip 1", "192.0.2.1"],
+    ["get pods", "pods", "pods-per-group"],
+    ["watch pods-", "pods-per-group"],
+    ["get pods-per-group --k", "--kind"],
+    ["watch pods-per-group --appname=", "--appname=shop"],
   ];
   for (const [line, ...words] of cases) {
     const known = words.filter((word) => word !== "");
