@@ -131,26 +131,22 @@ export interface Model {
   readonly validUntil: number;
 }
 
-<<<<<<< HEAD
-/** @param now when it is judged, in ms since 1970 */
-export function modelOf(overview: Overview, now = Date.now()): Model {
-  const groups = membersOf(overview, "group")
-    .map(([key, value]) => judgedGroup(key, value, now));
-  const apps = appsOf(groups);
-  const pods = [...apps.values()].flatMap((app) => app.pods);
-=======
 /**
+ * @param now when it is judged, in ms since 1970
  * @param last the model of an earlier state, whose parts are used again where they are equal: of 30,000 pods few change at a time
  */
-export function modelOf(overview: Overview, last?: Model): Model {
+export function modelOf(
+  overview: Overview,
+  now = Date.now(),
+  last?: Model,
+): Model {
   const members = membersByKind(overview);
   const groups = members.group
-    .map(([key, value]) => memo(groupsMade, value, () => groupOf(key, value)));
+    .map(([key, value]) => judgedGroup(key, value, now));
   const apps = appsOf(groups, last?.apps);
   const pods = apps === last?.apps
     ? last.pods
     : [...apps.values()].flatMap((app) => app.pods);
->>>>>>> d73fc03 (wip)
   return {
     apps,
     pods,
@@ -375,30 +371,22 @@ function nodesOf(
     name: string,
     ip: string,
     pods: readonly Pod[],
+    key: string,
     value?: NodeValue,
   ) => {
     const node = known.get(name);
-    const isKnown = node?.ip === ip && node.value === value &&
-      isSame(node.pods, pods);
-    nodes.set(name, isKnown ? node : nodeOf(name, ip, pods, value));
+    const isKnown = node?.ip === ip && node.key === key &&
+      node.value === value && isSame(node.pods, pods);
+    nodes.set(name, isKnown ? node : nodeOf(name, ip, pods, key, value));
   };
   for (const [key, value] of registered) {
     // The address may hold colons.
     const [, name = key, ip = ""] = /^([^:]*):(.*):[^:]*$/.exec(key) ?? [];
-<<<<<<< HEAD
-    nodes.set(name, nodeOf(name, ip, byNode.get(name) ?? [], key, value));
+    add(name, ip, byNode.get(name) ?? [], key, value);
   }
   for (const [name, pods] of byNode) {
     if (nodes.has(name)) continue;
-    const ip = pods[0]?.containers[0]?.info.NodeIp ?? "";
-    nodes.set(name, nodeOf(name, ip, pods, ""));
-=======
-    add(name, ip, byNode.get(name) ?? [], value);
-  }
-  for (const [name, pods] of byNode) {
-    if (nodes.has(name)) continue;
-    add(name, pods[0]?.containers[0]?.info.NodeIp ?? "", pods);
->>>>>>> d73fc03 (wip)
+    add(name, pods[0]?.containers[0]?.info.NodeIp ?? "", pods, "");
   }
   return unlessSame(inOrder(nodes, known), known);
 }

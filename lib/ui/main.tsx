@@ -7,11 +7,7 @@
  */
 import "./style.css";
 import { render } from "preact";
-<<<<<<< HEAD
-import { useEffect, useMemo, useState } from "preact/hooks";
-=======
-import { useMemo, useRef, useState } from "preact/hooks";
->>>>>>> d73fc03 (wip)
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { keepPosition, useScrollRestoration } from "./scroll.ts";
 import { Boundary, Fault } from "./boundary.tsx";
 import { Frame } from "./frame.tsx";
@@ -39,12 +35,16 @@ import { PodsView } from "./views/pods.tsx";
 import { SearchView } from "./views/search.tsx";
 import "./print.css";
 
-<<<<<<< HEAD
 /** The model of an overview, judged again when time makes a difference; or why there is none. */
 function useModel(overview: Overview["overview"]): ReturnType<typeof modelFor> {
   const [turn, setTurn] = useState(0);
-  const judged = useMemo(() => modelFor(overview), [overview, turn]);
+  const last = useRef<Model>(undefined);
+  const judged = useMemo(
+    () => modelFor(overview, last.current),
+    [overview, turn],
+  );
   const { model } = judged;
+  last.current = model ?? last.current;
   useEffect(() => {
     if (model === undefined || model.validUntil === Infinity) return;
     const timer = setTimeout(
@@ -56,16 +56,13 @@ function useModel(overview: Overview["overview"]): ReturnType<typeof modelFor> {
   return judged;
 }
 
-/** The model of an overview, or why there is none. */
-=======
 /** The model of an overview, or why there is none. @param last see {@linkcode modelOf} */
->>>>>>> d73fc03 (wip)
 function modelFor(
   overview: Overview["overview"],
   last?: Model,
 ): { model?: Model; fault?: string } {
   try {
-    return { model: overview && modelOf(overview, last) };
+    return { model: overview && modelOf(overview, Date.now(), last) };
   } catch (error) {
     console.error(error);
     return { fault: errorMessage(error) };
@@ -75,16 +72,7 @@ function modelFor(
 function Page() {
   const live = useOverview();
   const { overview } = live;
-<<<<<<< HEAD
   const { model, fault } = useModel(overview);
-=======
-  const last = useRef<Model>(undefined);
-  const { model, fault } = useMemo(
-    () => modelFor(overview, last.current),
-    [overview],
-  );
-  last.current = model ?? last.current;
->>>>>>> d73fc03 (wip)
   const [viewFault, setViewFault] = useState<string>();
   const route = useRoute(keepPosition);
   const state = connectionStateOf(live);

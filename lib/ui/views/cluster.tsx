@@ -1,23 +1,15 @@
+import { useMemo } from "preact/hooks";
 import { number, plural } from "../../model/format.ts";
 import { type Issue, issuesOf } from "../../model/issues.ts";
-<<<<<<< HEAD
-import type { Model, Node, Params, Pod } from "../../model/mod.ts";
-import { podLink } from "../../model/search.ts";
-import { badPods, maxReserved, worstUrgency } from "../../model/status.ts";
+import type { Model, Params } from "../../model/mod.ts";
 import {
   type ConnectionState,
   isOutdated,
   useNow,
 } from "../connection_state.ts";
-import { highlight, Mark, ReservationBar } from "../parts.tsx";
-import { href, setQuery } from "../route.ts";
-=======
-import type { Model, Params } from "../../model/mod.ts";
-import { type ConnectionState, isOutdated } from "../connection_state.ts";
 import { Mark } from "../parts.tsx";
 import { href } from "../route.ts";
 import { Placement } from "./placement.tsx";
->>>>>>> d73fc03 (wip)
 import "./cluster.css";
 
 /** What needs attention, and the nodes as a map of their pods. */
@@ -45,66 +37,6 @@ export function ClusterView(
   );
 }
 
-<<<<<<< HEAD
-/** @param sort one of {@linkcode ORDERS}; any other is the first */
-function ordered(nodes: readonly Node[], sort: string): readonly Node[] {
-  if (sort === "reserved") {
-    return nodes.toSorted((a, b) => maxReserved(b) - maxReserved(a));
-  }
-  if (sort !== "problems") return sortNaturally(nodes, ({ name }) => name);
-  const counts = new Map(nodes.map((node) => [node, badPods(node)]));
-  return nodes.toSorted((a, b) =>
-    (counts.get(b) ?? 0) - (counts.get(a) ?? 0) ||
-    worstUrgency(a.pods) - worstUrgency(b.pods)
-  );
-}
-
-/** The legend of the map. */
-function Key() {
-  return (
-    <ul class="key">
-      <li>
-        <span class="cell" /> OK
-      </li>
-      <li>
-        <span class="cell bad" /> problem
-      </li>
-      <li>
-        <span class="cell off" /> stopped
-      </li>
-    </ul>
-  );
-}
-
-function NodeCard({ node }: { node: Node }) {
-  const { cpu, ip, memory, name, pods } = node;
-  const bad = badPods(node);
-  return (
-    <li class="node">
-      <div class="title">
-        <h3>
-          <a href={href(["node", name])}>{name}</a>
-        </h3>
-        <small>{ip}</small>
-        {bad > 0 && (
-          <a
-            href={href(["pods"], { node: name, state: "bad" })}
-            title={`${bad} of ${plural(pods.length, "pod")} with a problem`}
-          >
-            <Mark status="bad" text={String(bad)} />
-          </a>
-        )}
-        <small>{plural(pods.length, "pod")}</small>
-      </div>
-      <ReservationBar resource="CPU" reservation={cpu} />
-      <ReservationBar resource="memory" reservation={memory} />
-      <NodeMap pods={pods} />
-    </li>
-  );
-}
-
-=======
->>>>>>> d73fc03 (wip)
 /** Items of an issue that are listed, at most. */
 const MAX_ITEMS = 4;
 

@@ -12,12 +12,7 @@ import { number, plural, podName } from "../../model/format.ts";
 import { type Status, statusOf, statusText } from "../../model/health.ts";
 import type { Model, Node, Params, Pod } from "../../model/mod.ts";
 import { matcher, podLink } from "../../model/search.ts";
-import {
-  badPods,
-  maxReserved,
-  nodeText,
-  worstSeverityRank,
-} from "../../model/status.ts";
+import { badPods, maxReserved, worstUrgency } from "../../model/status.ts";
 import { highlight, Mark, ReservationBar } from "../parts.tsx";
 import { href, setQuery } from "../route.ts";
 import "./placement.css";
@@ -30,6 +25,7 @@ const ORDERS = ["name", "reserved", "problems"] as const;
 /** Statuses of pods, and their names. */
 const STATUSES: readonly (readonly [Status, string])[] = [
   ["good", "OK"],
+  ["note", "OK, with a note"],
   ["bad", "with a problem"],
   ["off", "stopped"],
 ];
@@ -173,13 +169,13 @@ function ordered(nodes: readonly Node[], sort: string): readonly Node[] {
   const counts = new Map(nodes.map((node) => [node, badPods(node)]));
   return nodes.toSorted((a, b) =>
     (counts.get(b) ?? 0) - (counts.get(a) ?? 0) ||
-    worstSeverityRank(a) - worstSeverityRank(b)
+    worstUrgency(a.pods) - worstUrgency(b.pods)
   );
 }
 
 /** The totals of the cluster; the legend of the map, too. */
 function Totals({ nodes }: { nodes: Model["nodes"] }) {
-  const counts = { good: 0, bad: 0, off: 0 };
+  const counts = { ...NONE };
   const cpu = { limits: 0, capacity: 0 };
   const memory = { limits: 0, capacity: 0 };
   for (const node of nodes.values()) {
@@ -207,10 +203,17 @@ function Totals({ nodes }: { nodes: Model["nodes"] }) {
   );
 }
 
+const NONE: Readonly<Record<Status, number>> = {
+  good: 0,
+  note: 0,
+  bad: 0,
+  off: 0,
+};
+
 const countsOfNodes = new WeakMap<Node, Readonly<Record<Status, number>>>();
 
 function countsOf({ pods }: Node): Readonly<Record<Status, number>> {
-  const counts = { good: 0, bad: 0, off: 0 };
+  const counts = { ...NONE };
   for (const pod of pods) counts[statusOf(pod)]++;
   return counts;
 }
@@ -232,8 +235,8 @@ class Tile extends Component<Place> {
     const { ip, name } = node;
     const bad = badPods({ pods });
     const share = Math.min(1, maxReserved(node));
-    const text = `${name}, ${ip}: ${plural(pods.length, "pod")}, ${
-      nodeText(node)
+    const text = `${name}, ${ip}: ${plural(pods.length, "pod")}${
+      bad > 0 ? `, ${bad} with a problem` : ""
     }`;
     return (
       <li class="tile">
