@@ -9,9 +9,22 @@ import { isObject, isRawNumber } from "../json.ts";
  */
 export function applyMergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
+  const changes = Object.entries(patch);
+  // Mostly some of thousands of members are replaced: then the others are copied at once.
+  if (
+    isObject(target) &&
+    changes.every(([name, value]) =>
+      value !== null && Object.hasOwn(target, name)
+    )
+  ) {
+    const changed = changes.map(([name, value]) =>
+      [name, applyMergePatch(target[name], value)] as const
+    );
+    return { ...target, ...Object.fromEntries(changed) };
+  }
   const members = new Map(isObject(target) ? Object.entries(target) : []);
   let isSorted = true;
-  for (const [name, value] of Object.entries(patch)) {
+  for (const [name, value] of changes) {
     if (!members.has(name)) isSorted = false;
     if (value === null) members.delete(name);
     else members.set(name, applyMergePatch(members.get(name), value));

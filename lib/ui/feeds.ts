@@ -13,7 +13,7 @@ import {
 } from "../client/client.ts";
 import { sleep } from "../time.ts";
 
-/** Time after which a watch that failed for good is retried, in ms: its caller may get the right meanwhile. */
+/** A caller that was refused may get the right meanwhile. */
 const RETRY = 10_000;
 
 /**
@@ -69,7 +69,8 @@ export class Feeds implements FeedSource {
   readonly #feeds = new Map<string, Feed>();
   readonly #turns = new Turns();
 
-  constructor(base: string) {
+  /** @param retry time after which a watch that failed for good is retried, in ms */
+  constructor(base: string, private readonly retry = RETRY) {
     this.#client = new Client(base);
   }
 
@@ -84,6 +85,7 @@ export class Feeds implements FeedSource {
         this.#client,
         name,
         params,
+        this.retry,
         // Each page needs the overview, all the time.
         name === "overview" ? undefined : this.#turns,
       );
@@ -116,6 +118,7 @@ class Feed {
     private readonly client: Client,
     private readonly name: string,
     private readonly params: FeedParams,
+    private readonly retry: number,
     private readonly turns: Turns | undefined,
   ) {}
 
@@ -161,7 +164,7 @@ class Feed {
         if (signal.aborted) return;
         this.#publish({ isOpen: false, problem: errorMessage(error) });
         turn?.end();
-        await sleep(RETRY, signal);
+        await sleep(this.retry, signal);
       } finally {
         turn?.end();
       }
@@ -171,8 +174,11 @@ class Feed {
   async #watch(signal: AbortSignal, turn: Turn | undefined): Promise<void> {
     const onStatus = (status: WatchStatus) => {
       if (signal.aborted) return;
-      if (status.progress === undefined) turn?.serve();
-      this.#publish({ problem: undefined, progress: undefined, ...status });
+      const { isOpen, problem, progress } = status;
+      if (progress === undefined) turn?.serve();
+      const { isOpen: wasOpen, problem: old, progress: last } = this.#state;
+      if (isOpen === wasOpen && problem === old && progress === last) return;
+      this.#publish({ isOpen, problem, progress });
     };
     const updates = this.client.watchAny(this.name, this.params, {
       signal: turn?.signal ?? signal,

@@ -68,8 +68,11 @@ export function changeOf(
   if (!isObject(before) || !isObject(after)) {
     return { text: JSON.stringify(after) };
   }
-  const changed = Object.entries(after)
-    .filter(([name, value]) => before[name] !== value);
+  const changed = Object.keys(after)
+    .filter((name) =>
+      before[name] !== after[name] || !Object.hasOwn(before, name)
+    )
+    .map((name) => [name, after[name]] as const);
   const removed = Object.keys(before).filter((name) =>
     !Object.hasOwn(after, name)
   );
@@ -186,6 +189,7 @@ export type Connect = (onFail: () => void) => MessagePort;
 /** The views that the shared worker watches; without one, those of a source of the window's own. */
 export class SharedFeeds implements FeedSource {
   readonly #subscriptions = new Map<number, SharedSubscription>();
+  readonly #timer: ReturnType<typeof setInterval>;
   #port: MessagePort;
   #own?: FeedSource;
   #count = 0;
@@ -197,11 +201,17 @@ export class SharedFeeds implements FeedSource {
     private readonly openOwn: () => FeedSource,
   ) {
     this.#port = this.#open();
-    setInterval(() => this.#check(), CHECK_INTERVAL);
+    this.#timer = setInterval(() => this.#check(), CHECK_INTERVAL);
     // A page that is kept for Back is only hidden.
     addEventListener("pagehide", ({ persisted }) => {
-      if (!persisted) this.#send({ type: "close" });
+      if (!persisted) this.close();
     });
+  }
+
+  /** Ends all subscriptions. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#send({ type: "close" });
   }
 
   subscribe(
@@ -266,7 +276,9 @@ export class SharedFeeds implements FeedSource {
   }
 
   #useOwn(): void {
-    const own = this.#own ??= this.openOwn();
+    if (this.#own !== undefined) return;
+    this.close();
+    const own = this.#own = this.openOwn();
     for (const one of this.#subscriptions.values()) one.moveTo(own);
     this.#subscriptions.clear();
   }

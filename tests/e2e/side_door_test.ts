@@ -12,6 +12,7 @@ const EVIL = "evil.example";
 const PATHS = [
   "/",
   "/ui/main.js",
+  "/ui/worker.js",
   "/v2/configwatcher",
   "/v2/overview",
   "/debug",

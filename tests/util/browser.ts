@@ -72,9 +72,42 @@ export class TestBrowser implements AsyncDisposable {
       .reduce((sum, { cpuTime }) => sum + cpuTime, 0);
   }
 
+  /**
+   * CPU time of each task of a page's thread, in ms: other than its duration it
+   * does not depend on what else the machine does.
+   */
+  async tasksOf(
+    page: Page,
+    meanwhile: () => Promise<void>,
+  ): Promise<readonly number[]> {
+    await this.browser.startTracing(page, { categories: ["toplevel"] });
+    await meanwhile();
+    const trace = await this.browser.stopTracing();
+    const { traceEvents }: { readonly traceEvents: readonly TraceEvent[] } =
+      JSON.parse(trace.toString());
+    const threads = new Set(
+      traceEvents.filter(({ args, name }) =>
+        name === "thread_name" && args?.name === "CrRendererMain"
+      ).map(({ pid, tid }) => `${pid} ${tid}`),
+    );
+    return traceEvents.filter(({ name, pid, tid }) =>
+      name === "ThreadControllerImpl::RunTask" && threads.has(`${pid} ${tid}`)
+    ).map(({ tdur = 0 }) => tdur / 1000);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end();
   }
+}
+
+/** An event of a trace of Chromium's. */
+interface TraceEvent {
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  readonly args?: { readonly name?: string };
+  /** CPU time of the thread, in µs. */
+  readonly tdur?: number;
 }
 
 /** Opens a page. @returns what it does that it should not; more may be added later */

@@ -51,12 +51,13 @@ const HEADERS = {
 export type HeaderName = keyof typeof HEADERS;
 
 /** The headers of responses with an entity tag; those of views besides; those of states that may be out of date. */
-export const TAGGED = ["Cache-Control", "ETag", "Vary"] as const;
-export const VIEWED = [
-  "Lainlet-Revision",
+export const TAGGED = [
+  "Cache-Control",
+  "ETag",
   "Lainlet-Size",
-  "Preference-Applied",
+  "Vary",
 ] as const;
+export const VIEWED = ["Lainlet-Revision", "Preference-Applied"] as const;
 export const AGED = ["Age", "Cache-Status"] as const;
 
 /** A response other than 200. */

@@ -1,0 +1,99 @@
+import { assert, assertEquals } from "@std/assert";
+import { MemoryStore } from "../../../lib/store/memory.ts";
+import { Feeds, type FeedState } from "../../../lib/ui/feeds.ts";
+import {
+  applyChange,
+  changeOf,
+  servePort,
+  SharedFeeds,
+} from "../../../lib/ui/ports.ts";
+import { TestLainlet } from "../../util/lainlet.ts";
+import { eventually } from "../../util/process.ts";
+
+Deno.test("ports: a change leads from any data to any other, and parts that are equal stay", () => {
+  const before = JSON.parse('{"__proto__":1,"b":{"x":1},"d":2}');
+  const { b } = before;
+  for (
+    const after of [
+      before,
+      { b: { x: 2 }, d: 2 },
+      { a: 1, b, c: [1], d: 3 },
+      JSON.parse('{"__proto__":2,"constructor":1}'),
+      {},
+      [1],
+      "text",
+    ]
+  ) {
+    const change = changeOf(before, after);
+    const sent: unknown = structuredClone(change);
+    assertEquals(sent, change);
+    assertEquals(change === undefined, after === before);
+    if (change === undefined) continue;
+    const applied = applyChange(before, change);
+    assertEquals(JSON.stringify(applied), JSON.stringify(after));
+    assertEquals(applyChange(undefined, changeOf([], after) ?? change), after);
+  }
+  const next = applyChange(before, changeOf(before, { ...before, d: 3 })!);
+  assert(Object(next).b === b);
+});
+
+/** As much of a window as a source of views needs. */
+function windowOf(lainlet: TestLainlet) {
+  const feeds = new Feeds(lainlet.url);
+  const ports: MessagePort[] = [];
+  let fail = () => {};
+  const source = new SharedFeeds((onFail) => {
+    fail = onFail;
+    const { port1, port2 } = new MessageChannel();
+    servePort(port1, feeds);
+    ports.push(port1, port2);
+    return port2;
+  }, () => feeds);
+  return {
+    source,
+    fail: () => fail(),
+    [Symbol.dispose]() {
+      source.close();
+      for (const port of ports) port.close();
+    },
+  };
+}
+
+Deno.test("ports: a window gets what changes, when it is ready, none while it is hidden, and is told of its own views when there is no worker", async () => {
+  const store = new MemoryStore([["/lain/config/a", "1"], [
+    "/lain/config/b",
+    "1",
+  ]]);
+  await using lainlet = await new TestLainlet(store).ready();
+  using one = windowOf(lainlet);
+  let last: FeedState = {};
+  const data = (): Record<string, string> => Object(last.data);
+  const subscription = one.source.subscribe(
+    "configwatcher",
+    {},
+    (state) => last = state,
+  );
+  const has = (value: string) =>
+    eventually(`a is ${value}`, () => data().a === value || undefined);
+  await has("1");
+  store.put("/lain/config/a", "2");
+  await has("2");
+  assertEquals(data().b, "1");
+  subscription.pause();
+  await eventually(
+    "no stream",
+    () => lainlet.lainlet.limits.listeners === 0 || undefined,
+  );
+  store.put("/lain/config/a", "3");
+  subscription.resume();
+  await has("3");
+  // The worker cannot be had.
+  one.fail();
+  store.put("/lain/config/a", "4");
+  await has("4");
+  subscription.end();
+  await eventually(
+    "no stream",
+    () => lainlet.lainlet.limits.listeners === 0 || undefined,
+  );
+});
