@@ -37,6 +37,10 @@ export default {
       description:
         "The seconds between `heartbeat` events. 0 or none: no heartbeats.",
     },
+    client: {
+      description:
+        "A name of the client, by which it is found in `/v2/listeners`.",
+    },
   },
   mayAsk: "all",
   mediaType: "text/event-stream",

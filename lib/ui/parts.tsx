@@ -233,15 +233,27 @@ export interface Figure {
   readonly name: string;
   /** It asks for attention. */
   readonly isBad?: boolean;
+  /** The view that lists them. */
+  readonly path?: readonly string[];
 }
 
 /** The numbers that matter most. */
 export function Figures({ figures }: { figures: readonly Figure[] }) {
   return (
     <ul class="figures">
-      {figures.map(({ isBad, name, value }) => (
+      {figures.map(({ isBad, name, path, value }) => (
         <li key={name} class={isBad ? "bad" : undefined}>
-          <strong>{value}</strong> {name}
+          {path === undefined
+            ? (
+              <>
+                <strong>{value}</strong> {name}
+              </>
+            )
+            : (
+              <a href={href(path)}>
+                <strong>{value}</strong> {name}
+              </a>
+            )}
         </li>
       ))}
     </ul>

@@ -7,7 +7,14 @@ export const SWITCH_VALUES = {
 };
 
 /** The parameters of all watches, besides those of the view. */
-export const STREAM_PARAMS = ["watch", "patch", "heartbeat", "tag", "since"];
+export const STREAM_PARAMS = [
+  "watch",
+  "patch",
+  "heartbeat",
+  "tag",
+  "since",
+  "client",
+];
 
 /** The parameters of all GETs, besides those of the view. */
 export const READ_PARAMS = ["fresh", "revision"];

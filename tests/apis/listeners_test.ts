@@ -34,7 +34,7 @@ Deno.test("listeners: their apps and requests, by HTTP and by gRPC", async () =>
   const { url } = lainlet;
   assertEquals(await listeners(lainlet), []);
   await using web = await Stream.open(
-    `${url}/v2/proxywatcher/?watch=1&appname=shop&token=secret&patch=merge`,
+    `${url}/v2/proxywatcher/?watch=1&appname=shop&token=secret&patch=merge&client=web%201`,
     "127.20.1.1",
   );
   await web.next();
@@ -53,7 +53,12 @@ Deno.test("listeners: their apps and requests, by HTTP and by gRPC", async () =>
       rest: {
         app: "shop",
         endpoint: "/v2/proxywatcher",
-        params: { appname: "shop", watch: "1", patch: "merge" },
+        params: {
+          appname: "shop",
+          watch: "1",
+          patch: "merge",
+          client: "web 1",
+        },
         peer: "127.20.1.1",
         protocol: "http",
       },

@@ -48,7 +48,7 @@ Deno.test("dashboard of 60 nodes: six questions in at most two clicks", async (t
 
   await ask("what changed in five minutes", async () => {
     store.put("/lain/config/domain", "new.example");
-    await main.getByRole("link", { name: /changes of the last 5/ }).click();
+    await main.getByRole("link", { name: /^Changes of the last 5/ }).click();
     await main.getByText('domain: "lain.example" → "new.example"').waitFor();
   });
 

@@ -1,5 +1,5 @@
 import { useMemo } from "preact/hooks";
-import { number, plural } from "../../model/format.ts";
+import { number } from "../../model/format.ts";
 import { type Issue, issuesOf } from "../../model/issues.ts";
 import type { Model, Params } from "../../model/mod.ts";
 import {
@@ -7,7 +7,7 @@ import {
   isOutdated,
   useNow,
 } from "../connection_state.ts";
-import { Mark } from "../parts.tsx";
+import { type Figure, Figures, Mark } from "../parts.tsx";
 import { href } from "../route.ts";
 import { Placement } from "./placement.tsx";
 import "./cluster.css";
@@ -23,18 +23,30 @@ export function ClusterView(
   return (
     <>
       <h1>Cluster</h1>
+      <Figures
+        figures={[
+          figure(model.nodes.size, "node", ["nodes"]),
+          figure(model.apps.size, "app", ["apps"]),
+          figure(model.pods.length, "pod", ["pods"]),
+        ]}
+      />
       <p class="summary">
-        <a href={href(["nodes"])}>{plural(model.nodes.size, "node")}</a>,{" "}
-        <a href={href(["apps"])}>{plural(model.apps.size, "app")}</a>,{" "}
-        <a href={href(["pods"])}>{plural(model.pods.length, "pod")}</a>;{" "}
         <a href={href(["changes"], { since: "5m" })}>
-          changes of the last 5 minutes
+          Changes of the last 5 minutes
         </a>, <a href={href(["lainlet"])}>listeners</a>
       </p>
       <Issues model={model} isOld={isOutdated(state)} />
       <Placement model={model} params={params} />
     </>
   );
+}
+
+function figure(
+  count: number,
+  name: string,
+  path: readonly string[],
+): Figure {
+  return { value: number(count), name: count === 1 ? name : `${name}s`, path };
 }
 
 /** Items of an issue that are listed, at most. */

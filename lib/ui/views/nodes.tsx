@@ -26,7 +26,7 @@ import { keyOf, PODS_OF_NODE } from "./pods.tsx";
 const COLUMNS: readonly Column<Node>[] = [
   {
     name: "node",
-    width: "14%",
+    width: "10rem",
     text: ({ name }) => name,
     show: ({ name }) => <NodeLink name={name} />,
   },
@@ -39,11 +39,12 @@ const COLUMNS: readonly Column<Node>[] = [
   },
   {
     name: "pods with problems",
-    width: "9rem",
+    width: "10.5rem",
     text: (node) => String(badPods(node)),
     order: badPods,
     show: (node) => <BadPods node={node} />,
     isNumber: true,
+    isBeside: true,
   },
   {
     name: "address",
@@ -58,7 +59,7 @@ const COLUMNS: readonly Column<Node>[] = [
     text: ({ pods }) => String(pods.length),
     order: ({ pods }) => pods.length,
     isNumber: true,
-    isMinor: true,
+    isWide: true,
   },
   {
     name: "reserved",
@@ -66,7 +67,6 @@ const COLUMNS: readonly Column<Node>[] = [
     text: (node) => percent(maxReserved(node)),
     order: maxReserved,
     isNumber: true,
-    isBeside: true,
   },
   {
     name: "CPU",
@@ -78,19 +78,19 @@ const COLUMNS: readonly Column<Node>[] = [
   },
   {
     name: "memory",
-    width: "13rem",
+    width: "12.5rem",
     text: ({ memory }) => reservedText(memory, "memory"),
     order: ({ memory }) => memory.limits,
     show: ({ memory }) => (
       <ReservationBar resource="memory" reservation={memory} />
     ),
+    isMinor: true,
   },
   {
     name: "without a limit",
-    width: "8.5rem",
+    width: "7.5rem",
     text: withoutLimit,
     order: missingLimits,
-    isMinor: true,
     isWide: true,
   },
 ];

@@ -8,7 +8,7 @@ import {
   similarQuery,
 } from "../../model/search.ts";
 import { useNow } from "../connection_state.ts";
-import { Mark } from "../parts.tsx";
+import { Copyable, Mark } from "../parts.tsx";
 import { href } from "../route.ts";
 
 /** Results of each kind that are listed, at most. */
@@ -82,7 +82,7 @@ function Result({ found, now }: { found: Found; now: number }) {
   return (
     <>
       <a href={href(link.path, link.params)}>{name}</a> {detail}{" "}
-      {address && <span class="mono line">{address}</span>}{" "}
+      {address && <Copyable text={address} isWhole />}{" "}
       {node && kind !== "node" && `on ${node}`}{" "}
       {status && <Mark status={status} text={statusText?.(now) ?? ""} />}
     </>

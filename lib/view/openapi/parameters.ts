@@ -50,6 +50,13 @@ const COMMON: Readonly<Record<string, CommonParameter>> = {
       "For a stream: the entity tag of the client's state, in double quotes, from any lainlet of the cluster. While it is the present state, nothing is sent. Otherwise the stream starts with a patch, if patches were requested and the state is still known, or else with `init`.",
     schema: { type: "string" },
   },
+  "client": {
+    in: "query",
+    of: "view",
+    description:
+      "For a stream: a name of the client, by which it is found in `/v2/listeners`.",
+    schema: { type: "string" },
+  },
   "revision": {
     in: "query",
     of: "view",
