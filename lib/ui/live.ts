@@ -13,6 +13,7 @@ import {
   type FeedState,
   type Subscription,
 } from "./feeds.ts";
+import { browserName } from "./browser_name.ts";
 import { DRAW_INTERVAL, SharedFeeds } from "./ports.ts";
 import { base } from "./route.ts";
 
@@ -142,9 +143,19 @@ let source: FeedSource | undefined;
 
 /** Where this page gets its views from: the shared worker, where the browser has one. */
 function sourceOfPage(): FeedSource {
-  return source ??= typeof SharedWorker === "undefined"
-    ? new Feeds(base())
-    : new SharedFeeds(connectWorker, () => new Feeds(base()));
+  return source ??= named(
+    typeof SharedWorker === "undefined"
+      ? new Feeds(base())
+      : new SharedFeeds(connectWorker, () => new Feeds(base())),
+  );
+}
+
+/** Names the streams of a source, so that they are found among the listeners. */
+function named(source: FeedSource): FeedSource {
+  return {
+    subscribe: (name, params, onState) =>
+      source.subscribe(name, { ...params, client: browserName() }, onState),
+  };
 }
 
 function connectWorker(onFail: () => void): MessagePort {

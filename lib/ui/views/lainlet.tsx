@@ -10,6 +10,7 @@ import {
 } from "../../model/format.ts";
 import type { Model, Params } from "../../model/mod.ts";
 import { Chart } from "../chart.tsx";
+import { browserName } from "../browser_name.ts";
 import type { ConnectionState } from "../connection_state.ts";
 import { useView } from "../live.ts";
 import { Age, AppLink, Facts, Figures, Loading, Mark } from "../parts.tsx";
@@ -201,7 +202,17 @@ type Listener = Data<"listeners">[string];
 type Numbered = readonly [number: string, listener: Listener];
 
 const LISTENER_COLUMNS: readonly Column<Numbered>[] = [
-  { name: "peer", width: "18%", text: ([, { peer }]) => peer },
+  {
+    name: "peer",
+    width: "18%",
+    text: ([, one]) => isOwn(one) ? `${one.peer}, this browser` : one.peer,
+    show: ([, one]) => (
+      <>
+        {one.peer}
+        {isOwn(one) && <span class="own">this browser</span>}
+      </>
+    ),
+  },
   {
     name: "state",
     text: ([, one]) => listenerText(one),
@@ -226,7 +237,8 @@ const LISTENER_COLUMNS: readonly Column<Numbered>[] = [
     width: "18%",
     isWide: true,
     text: ([, { params }]) =>
-      Object.entries(params).filter(([name]) => name !== "watch")
+      Object.entries(params)
+        .filter(([name]) => name !== "watch" && name !== "client")
         .map((pair) => pair.join("=")).join(" "),
   },
   {
@@ -246,6 +258,11 @@ const LISTENER_COLUMNS: readonly Column<Numbered>[] = [
     isNumber: true,
   },
 ];
+
+/** Whether a stream is one of this page, which shares it with the browser's other windows. */
+function isOwn({ params }: Listener): boolean {
+  return params.client === browserName();
+}
 
 function listenerText({ behind, behindFor, slow }: Listener): string {
   // For less than a second its data is on the way.
