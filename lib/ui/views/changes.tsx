@@ -63,16 +63,14 @@ const SINCE = [
 /** How far back the history goes, as lainlet reports it. */
 type History = Model["present"]["history"];
 
-/** @param since one of {@linkcode SINCE} */
-function noChangesText(since: string, { begin }: History): string {
+/** Since when there is nothing: `since 14:09:50 (history starts there)`. @param since one of {@linkcode SINCE} */
+function sinceText(since: string, { begin }: History): string {
   const [, , length = 0] = SINCE.find(([value]) => value === since) ?? [];
   const from = Date.now() - length;
   const start = Date.parse(begin);
   return start > from
-    ? `No changes since ${
-      clockOrTimestamp(new Date(start))
-    } (history starts there).`
-    : `No changes since ${clockOrTimestamp(new Date(from))}.`;
+    ? `since ${clockOrTimestamp(new Date(start))} (history starts there)`
+    : `since ${clockOrTimestamp(new Date(from))}`;
 }
 
 /** How far back the history goes, and where it has gaps. */
@@ -183,7 +181,7 @@ export function ChangesView(
       {data !== undefined && shown.length === 0 && (
         <p class="dim">
           {Object.keys(data).length === 0
-            ? noChangesText(since, history)
+            ? `No changes ${sinceText(since, history)}.`
             : "No matches."}
         </p>
       )}
@@ -354,7 +352,11 @@ export function RecentChangesOfNode(
   );
   return (
     <>
-      <Moves moves={data && moves} node={node.name} />
+      <Moves
+        moves={data && moves}
+        node={node.name}
+        since={sinceText("1h", model.present.history)}
+      />
       <RecentChanges
         changes={data && changes}
         model={model}
@@ -382,7 +384,9 @@ function RecentChanges(
       </h2>
       {changes === undefined && <Loading />}
       {changes?.length === 0 && (
-        <p class="dim">{noChangesText(all.since, model.present.history)}</p>
+        <p class="dim">
+          No changes {sinceText(all.since, model.present.history)}.
+        </p>
       )}
       {changes !== undefined && (
         <ChangeList changes={changes} page={RECENT_PAGE} />

@@ -51,12 +51,17 @@ const COLUMNS: readonly Column<MoveOfNode>[] = [
 
 /** The pods that came to a node and that left it. @param moves the newest first; undefined while they are loaded */
 export function Moves(
-  { moves, node }: { moves?: readonly Move[]; node: string },
+  { moves, node, since }: {
+    moves?: readonly Move[];
+    node: string;
+    /** `since 14:09:50` */
+    since: string;
+  },
 ) {
   return (
     <section>
       <h2>Moved in the last hour</h2>
-      {moves?.length === 0 && <p class="dim">No pod came or left.</p>}
+      {moves?.length === 0 && <p class="dim">No pod came or left {since}.</p>}
       {moves !== undefined && moves.length > 0 && (
         <Table
           label={`Pods that moved to or from ${node}`}

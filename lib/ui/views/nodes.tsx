@@ -88,7 +88,7 @@ const COLUMNS: readonly Column<Node>[] = [
   },
   {
     name: "without a limit",
-    width: "7.5rem",
+    width: "8.5rem",
     text: withoutLimit,
     order: missingLimits,
     isWide: true,
