@@ -1,5 +1,6 @@
 /**
- * Makes a package for npm of the client in `lib/client`.
+ * Makes a package for npm of the client in `lib/client`, and of the types of
+ * API files.
  *
  *     deno task pack [--output FOLDER]
  *
@@ -47,8 +48,10 @@ const output = scriptOptions({
 const folder = `${output}/client`;
 await Deno.mkdir(output, { recursive: true });
 await Deno.remove(folder, { recursive: true }).catch(() => {});
-for (const path of await closureOf(exports.replace(/^\.\//, ""), DECLARED)) {
-  await write(path, await own(path));
+for (const main of Object.values(exports)) {
+  for (const path of await closureOf(main.replace(/^\.\//, ""), DECLARED)) {
+    await write(path, await own(path));
+  }
 }
 await write(DECLARED, declaredTypes(Object.values(apis)));
 for (const [to, from] of Object.entries(OTHERS)) {

@@ -9,7 +9,7 @@ import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import * as apis from "../../apis/mod.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { ApiFiles } from "../../lib/view/files/files.ts";
-import { readPages } from "../pages/pages.ts";
+import { blocksOf } from "../pages/pages.ts";
 import { apiFile, ApiFolder, WATCHER_FILES } from "../util/api_files.ts";
 import { get, Stream } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
@@ -33,9 +33,7 @@ const SHOP = "registry.lain.local/shop:release-26";
 
 /** The example of the page about API files. */
 async function example(): Promise<string> {
-  const pages = await readPages();
-  const { blocks = [] } = pages.find(({ path }) => path === "apis/README.md") ??
-    {};
+  const blocks = await blocksOf("apis/README.md");
   const found = blocks.find(({ language }) => language === "js");
   assert(found);
   return found.text;

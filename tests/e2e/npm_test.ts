@@ -8,6 +8,7 @@ import config from "../../deno.json" with { type: "json" };
 import { MemoryStore } from "../../lib/store/memory.ts";
 import { run } from "../util/debian.ts";
 import { exampleCluster } from "../util/example.ts";
+import { blocksOf } from "../pages/pages.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 import { NodeProject } from "../util/npm.ts";
 import { freePort } from "../util/process.ts";
@@ -37,6 +38,56 @@ const REQUIRED = `const { Client } = require("${config.name}");
 new Client(process.argv[2]).get("nodes", {}).then((nodes) =>
   console.log(Object.keys(nodes).join())
 );
+`;
+
+/** API files of each kind, with their types. */
+const KINDS = `/** @param {import("${config.name}/api").Api} lainlet */
+export const text = ({ ANYONE, Type, array, prefixParam, view }) =>
+  view({
+    paths: ["/v2/names"],
+    summary: "The names of the settings.",
+    params: { prefix: { description: "Their beginning.", example: "d" } },
+    mayAsk: "all",
+    answer: Type.Array(Type.String({ description: "A name." })),
+    watcher: (cluster) => cluster.config,
+    select: (query) => ({ prefix: prefixParam(query, "prefix"), right: ANYONE }),
+    piece: ({ value }, _host, name) => JSON.stringify(\`\${name}: \${value.length}\`),
+    text: (pieces) => array(pieces.map(([, piece]) => piece)),
+  });
+
+/** @type {import("${config.name}/api").ApiFile} */
+export const members = ({ Type, flat, superOnly, view }) =>
+  view({
+    paths: ["/v2/portals-per-node"],
+    summary: "How many portals each node has.",
+    params: {},
+    mayAsk: "super",
+    answer: Type.Record(Type.String(), Type.Integer()),
+    watcher: (cluster) => cluster.depends,
+    select: (query) => superOnly(query, ""),
+    piece: ({ nodes }) =>
+      nodes.map(({ name, portals }) => [name, String(portals.length)]),
+    members: flat,
+  });
+
+/** @type {import("${config.name}/api").ApiFile} */
+export default async ({ BY_APP, Type, byNamedApp, routersGuard, view }) =>
+  view({
+    paths: ["/v2/addresses"],
+    summary: "The addresses of each app.",
+    params: BY_APP,
+    mayAsk: "app",
+    answer: Type.Record(Type.String(), Type.Array(Type.String())),
+    watcher: (cluster) => cluster.podgroup,
+    select: byNamedApp,
+    piece: ({ app, pods }) => ({
+      app,
+      ips: pods.flatMap(({ containers }) => containers.map(({ ip }) => ip)),
+    }),
+    contributions: ({ app, ips }) => [[app, ips]],
+    reduce: (all) => JSON.stringify(all.flat()),
+    guard: routersGuard(({ condition }) => condition.state !== "paused"),
+  });
 `;
 
 /** Ends only when nothing is left to do: a client that asked again would keep it. */
@@ -123,6 +174,15 @@ server.closeAllConnections();
 server.close();
 `;
 
+/** What is right in the example of that page, and what is an error in its place. */
+const MISTAKES = [
+  ["group.name", "group.nam"],
+  ["view,", "vew: view,"],
+  ['"app"', '"me"'],
+  ["paths:", "path:"],
+  ["JSON.stringify", ""],
+] as const;
+
 /** What a request may leave behind on the heap, in bytes: less than a signal that is kept for each takes. */
 const LEFT_BEHIND = 2_000;
 
@@ -149,6 +209,26 @@ Deno.test("npm: the client's package has lainlet's types, can be published, and 
   const file = config.name.slice(1).replace("/", "-");
   const tarball = `${folder}/${file}-${config.version}.tgz`;
   const project = stack.use(await NodeProject.make(tarball));
+
+  await t.step("editors have the types of API files", async () => {
+    const images = (await blocksOf("apis/README.md"))
+      .find(({ language }) => language === "js")?.text ?? "";
+    const wrong = MISTAKES.map(([right, wrong], i) =>
+      [`wrong${i}.js`, images.replace(right, wrong)] as const
+    );
+    const files = { "images.js": images, "kinds.js": KINDS };
+    for (const [name, text] of [...Object.entries(files), ...wrong]) {
+      await project.write(name, text);
+    }
+    await project.check(...Object.keys(files));
+    const { output } = await project.typeCheck(...wrong.map(([name]) => name));
+    for (const [i] of MISTAKES.entries()) {
+      assertMatch(
+        output,
+        new RegExp(`^wrong${i}\\.js\\(\\d+,\\d+\\): error`, "m"),
+      );
+    }
+  });
 
   await t.step("it depends on nothing", async () => {
     const listed = await project.run("npm", "ls", "--all", "--parseable");

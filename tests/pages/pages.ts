@@ -55,11 +55,17 @@ export async function readPages(): Promise<Page[]> {
   );
   return await Promise.all(paths.map(async (path) => {
     const text = await Deno.readTextFile(new URL(path, ROOT));
-    return { path, text, blocks: blocksOf(path, text) };
+    return { path, text, blocks: blocksIn(path, text) };
   }));
 }
 
-function blocksOf(page: string, text: string): Block[] {
+/** The blocks of a page. */
+export async function blocksOf(page: string): Promise<Block[]> {
+  const text = await Deno.readTextFile(new URL(page, ROOT));
+  return blocksIn(page, text);
+}
+
+function blocksIn(page: string, text: string): Block[] {
   return [...text.matchAll(/^```(.*)\n([^]*?)^```$/gm)]
     .map(({ 1: language = "", 2: content = "", index }) => ({
       page,

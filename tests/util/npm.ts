@@ -37,15 +37,26 @@ export class NodeProject implements AsyncDisposable {
   }
 
   /** What TypeScript finds wrong with a file, as whoever has no `skipLibCheck` is told. */
-  async check(name: string): Promise<void> {
-    await this.run(
+  async check(...names: readonly string[]): Promise<void> {
+    const { code, output } = await this.typeCheck(...names);
+    assertEquals(code, 0, output);
+  }
+
+  /** Lets TypeScript check files, also those of JavaScript. */
+  async typeCheck(
+    ...names: readonly string[]
+  ): Promise<{ code: number; output: string }> {
+    await using program = this.start(
       "deno",
       ...["run", "--no-prompt", "--allow-read", "--allow-env"],
       `${config.imports.typescript}/tsc`,
       ...["--noEmit", "--strict", "--exactOptionalPropertyTypes"],
+      ...["--allowJs", "--checkJs"],
       ...["--module", "nodenext", "--target", "es2022"],
-      ...["--lib", "es2022,dom", name],
+      ...["--lib", "es2022,dom", ...names],
     );
+    const { code } = await program.ended();
+    return { code, output: program.stdout + program.stderr };
   }
 
   /** Makes one script for browsers of a module and all that it imports. */

@@ -60,8 +60,7 @@ export interface View {
 
 /** Declares a view, whose answer is an object with members of one value each, an object with members of several values, or any other JSON. */
 export interface DeclareView {
-  <T extends object>(declaration: FlatDeclaration<T>): View;
-  <T extends object, P>(declaration: MembersDeclaration<T, P>): View;
+  <T extends object>(declaration: MembersDeclaration<T>): View;
   <T extends object, P, C>(declaration: ReduceDeclaration<T, P, C>): View;
   <T extends object, P>(declaration: TextDeclaration<T, P>): View;
 }
@@ -87,20 +86,11 @@ export interface Declaration<T extends object> {
 }
 
 /** An answer that is an object, with members of one value each. */
-export interface FlatDeclaration<T extends object> extends Declaration<T> {
+export interface MembersDeclaration<T extends object> extends Declaration<T> {
   /** The members of one value. Called once per value. */
   readonly piece: (value: T, host: Host, key: string) => readonly Member[];
   readonly members: Flat;
   /** When there is no answer. */
-  readonly guard?: Guard<T>;
-}
-
-/** As {@linkcode FlatDeclaration}, with pieces of another form. */
-export interface MembersDeclaration<T extends object, P>
-  extends Declaration<T> {
-  /** What one value contributes. Called once per value. */
-  readonly piece: (value: T, host: Host, key: string) => P;
-  readonly members: (piece: P) => readonly Member[];
   readonly guard?: Guard<T>;
 }
 

@@ -11,6 +11,8 @@ import {
   ApiFiles,
   type ApiFilesOptions,
 } from "../../../../lib/view/files/files.ts";
+import type * as api from "../../../../lib/view/files/api.ts";
+import type { Cluster } from "../../../../lib/watcher/cluster.ts";
 import { MemoryStore } from "../../../../lib/store/memory.ts";
 import { groupKey, groupValue } from "../../../../scripts/cluster.ts";
 import { apiFile, ApiFolder, WATCHER_FILES } from "../../../util/api_files.ts";
@@ -103,6 +105,9 @@ class Scene implements AsyncDisposable {
     await this.folder[Symbol.asyncDispose]();
   }
 }
+
+/** Compiles only if values have the types that API files are told. */
+export const told: (cluster: Cluster) => api.Cluster = (cluster) => cluster;
 
 Deno.test("API files: one by each watcher, and rights as on built-in views", async () => {
   await using scene = await Scene.set({
