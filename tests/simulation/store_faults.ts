@@ -2,9 +2,14 @@ import { nodeKey, nodeValue } from "../../scripts/cluster.ts";
 import type { Random } from "../util/model.ts";
 import type { StoreName } from "./processes.ts";
 import type { CallFault, Link } from "./network.ts";
+import { LOCAL, QUESTIONS } from "./questions.ts";
 import { NODES, type Operation, type Story } from "./story.ts";
 
 type Fault = Omit<Operation, "after">;
+
+const NODES_QUESTION = QUESTIONS.findIndex(({ path, peer }) =>
+  path === "/v2/nodes" && peer === LOCAL
+);
 
 /** A fault that some stores have; undefined: one that all have is due. */
 export function storeFault(
@@ -68,7 +73,7 @@ export function storeFault(
   }
 }
 
-/** Writes the same keys over and over. */
+/** Writes the same keys over and over, and asks for them all the while. */
 function burst(random: Random, i: number): Fault {
   const [count, pause] = [5 + random.below(20), 1 + random.below(10)];
   const both = random.below(count);
@@ -82,6 +87,10 @@ function burst(random: Random, i: number): Fault {
           [nodeKey(node), nodeValue(node, 1_000 * i + k)] as const
         );
         await story.write(Object.fromEntries(entries));
+        // Which revision does what is read meanwhile belong to?
+        for (const lainlet of story.world.lainlets) {
+          story.ask(lainlet, NODES_QUESTION, 0);
+        }
         await story.pass(pause);
       }
     },
