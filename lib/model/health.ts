@@ -158,7 +158,18 @@ export function healthOf(
     Target: target = "",
   } = reported;
   const isStopped = target === "stop" || STOPPED_STATES.has(state);
-  const found = isStopped ? [] : findings(reported, hasAddress, now);
+  const facts = {
+    state,
+    health,
+    restarts,
+    updated: timeOf(reported.Updated, now),
+    error,
+    isStopped,
+  };
+  const found = isStopped ? NONE : findings(reported, hasAddress, now);
+  if (found.length === 0) {
+    return { ...facts, problems: NONE, notes: NONE, validUntil: Infinity };
+  }
   const pending = found.find(({ kind }) => kind === "pending");
   // A pod that is about to start has no address yet.
   const isNew = pending !== undefined && !isProblem(pending, now);
@@ -166,15 +177,10 @@ export function healthOf(
     isProblem(one, now) && !(isNew && one.kind === "address")
   );
   return {
-    state,
-    health,
-    restarts,
-    updated: timeOf(reported.Updated, now),
-    error,
-    isStopped,
+    ...facts,
     problems,
     notes: found.filter((one) =>
-      !problems.includes(one) && EVENTS.has(one.kind) && one.kind !== "restarts"
+      !problems.includes(one) && isEvent(one.kind) && one.kind !== "restarts"
     ),
     validUntil: Math.min(
       Infinity,
@@ -183,12 +189,14 @@ export function healthOf(
   };
 }
 
+const NONE: readonly Problem[] = [];
+
 /** What may be a problem, the worst first. */
 function findings(
   reported: Reported,
   hasAddress: boolean,
   now: number,
-): Problem[] {
+): readonly Problem[] {
   const {
     State: state = "",
     Health: health = "",
@@ -198,10 +206,12 @@ function findings(
     Version: version = "",
     Wanted: wanted = "",
   } = reported;
+  const isRunning = hasAddress && OK_WORDS.has(state) && OK_WORDS.has(health);
+  // As nearly all are.
+  if (isRunning && !isOom && restarts === 0 && !error && !wanted) return NONE;
   const restarted = timeOf(reported.Restarted, now);
   const seen = timeOf(reported.Since?.Restarts, now);
   const lastRestart = Math.max(restarted ?? 0, seen ?? 0);
-  const isRunning = hasAddress && OK_WORDS.has(state) && OK_WORDS.has(health);
   const begin = (field: string, time?: number) =>
     sinceOf(reported, field, now, time);
   const found: Partial<Record<ProblemKind, Omit<Problem, "kind">>> = {};

@@ -77,15 +77,24 @@ function withoutScheme(word: string): string {
 
 /** A thing with what it is found by: its lines in lower case, between line breaks; the first is its name. */
 interface Candidate {
+  readonly kind: Kind;
   readonly lines: string;
-  readonly found: () => Omit<Found, "isExact">;
+  readonly found: () => Omit<Found, "kind" | "isExact">;
+}
+
+/** Candidates, of a kind in the order of the results, and their lines as one text, which is searched at once. */
+interface Index {
+  readonly candidates: readonly Candidate[];
+  readonly text: string;
+  /** Where the lines of each candidate begin in the text. */
+  readonly starts: readonly number[];
 }
 
 /** What a query is compared with. */
 interface Pattern {
   /** Each is a part of a line. */
   readonly words: readonly string[];
-  /** Whole lines: the query, and the pod's name or the container's id that it may be. */
+  /** Lines and beginnings of lines that are exact matches, with their line breaks. */
   readonly exact: readonly string[];
 }
 
@@ -100,108 +109,170 @@ export function search(
   query: string,
   limit = Infinity,
 ): FoundKind[] {
-  const candidates = candidatesOf(model);
+  const indexes = indexesOf(model);
   for (const pattern of patternsOf(query)) {
-    const found = KINDS.map((kind) =>
-      bestOf(kind, candidates[kind], pattern, limit)
-    ).filter(({ count }) => count > 0);
-    if (found.length > 0) return found;
+    const matches = indexes.flatMap((index) => matchesOf(index, pattern));
+    if (matches.length > 0) return byKind(matches, limit);
   }
   return [];
 }
 
-/** The query as it is, then with less and less of its ports and URLs. */
+/** The query as it is, then with less and less of its ports and URLs, then with paths as words. */
 function* patternsOf(query: string): Generator<Pattern> {
   const words = wordsOf(query);
   if (words.length === 0) return;
   yield patternOf(words);
-  const urls = query.toLowerCase().split(/\s+/).filter((word) =>
-    SCHEME.test(word)
-  ).map(withoutScheme);
+  const urls = query.toLowerCase().split(/\s+/)
+    .filter((word) => SCHEME.test(word)).map(withoutScheme);
   const isUrl = (word: string) => urls.some((url) => url.startsWith(word));
   for (let left = words;;) {
     const less = left.map((word) => {
       const end = isUrl(word) ? word.lastIndexOf("/") : -1;
       return end > 0 ? word.slice(0, end) : word.replace(/:\d+$/, "");
     });
-    if (less.every((word, i) => word === left[i])) return;
+    if (less.every((word, i) => word === left[i])) break;
     yield patternOf(less);
     left = less;
   }
+  const steps = words.flatMap((word) => word.split("/"))
+    .filter((step) => step !== "");
+  if (steps.length > words.length) yield patternOf(steps);
 }
+
+/** The beginning of a container's id, as tools print it. */
+const ID = /^[\da-f]{12,}$/;
 
 function patternOf(words: readonly string[]): Pattern {
   const wanted = words.join(" ");
-  // The instance of a group: shop.web.web 2, shop.web.web.2, shop.web.web/2.
-  const name = wanted.replace(/^(\S+)[ ./](\d+)$/, "$1/$2");
-  // A container's key with the address of its node.
-  const id = wanted.replace(/^[\da-f.:]+\/(\S{12,})$/, "$1");
-  return { words, exact: [...new Set([wanted, name, id])] };
+  // The instance of a group: shop.web.web 2, shop.web.web.2, shop/shop.web.web/2.
+  const name = wanted.replace(/^(\S+)[ ./](\d+)$/, "$1/$2")
+    .replace(/^[^/]+\/(.+\/\d+)$/, "$1");
+  // A container with its node, or the address of that.
+  const id = wanted.replace(/^\S+\//, "");
+  return {
+    words,
+    exact: [
+      `\n${wanted}\n`,
+      ...name === wanted ? [] : [`\n${name}\n`],
+      ...ID.test(id) ? [`\n${id}`] : [],
+    ],
+  };
 }
 
-function bestOf(
-  kind: Kind,
-  candidates: readonly Candidate[],
-  { exact, words }: Pattern,
-  limit: number,
-): FoundKind {
-  const wholeLines = exact.map((line) => `\n${line}\n`);
-  const beginnings = exact.map((line) => `\n${line}`);
-  const ranked: [Candidate[], Candidate[], Candidate[]] = [[], [], []];
-  const [same, beginning, others] = ranked;
-  for (const candidate of candidates) {
-    const { lines } = candidate;
-    if (wholeLines.some((line) => lines.includes(line))) same.push(candidate);
-    else if (words.every((word) => lines.includes(word))) {
-      const begins = beginnings.some((name) => lines.startsWith(name));
-      (begins ? beginning : others).push(candidate);
+/** A candidate that matches. */
+interface Match {
+  readonly candidate: Candidate;
+  /** 0: exactly; 1: its name begins with the query; 2: else. */
+  readonly rank: 0 | 1 | 2;
+}
+
+/** What matches, in the order of the candidates. */
+function matchesOf(index: Index, { exact, words }: Pattern): Match[] {
+  const same = new Set(exact.flatMap((part) => [...having(index, part)]));
+  // The rarest word is probably the longest.
+  const [longest = "", ...others] = words
+    .toSorted((a, b) => b.length - a.length);
+  const start = `\n${words.join(" ")}`;
+  const matches: Match[] = [];
+  const add = (number: number, rank: Match["rank"]) => {
+    const candidate = index.candidates[number];
+    if (candidate !== undefined) matches.push({ candidate, rank });
+  };
+  for (const number of same) add(number, 0);
+  for (const number of having(index, longest)) {
+    const lines = index.candidates[number]?.lines ?? "";
+    if (same.has(number) || !others.every((one) => lines.includes(one))) {
+      continue;
     }
+    add(number, lines.startsWith(start) ? 1 : 2);
   }
-  const found = ranked.flatMap((all, rank) =>
-    all.slice(0, limit).map((one) => ({ ...one.found(), isExact: rank === 0 }))
-  );
-  const count = ranked.reduce((sum, { length }) => sum + length, 0);
-  return { kind, count, found: found.slice(0, limit) };
+  return matches;
 }
 
-type Candidates = Readonly<Record<Kind, readonly Candidate[]>>;
+/** The numbers of the candidates whose lines have a part. */
+function* having(
+  { starts, text }: Index,
+  part: string,
+): Generator<number> {
+  let number = 0;
+  for (let at = text.indexOf(part); at >= 0;) {
+    // A part may begin with the line break that candidates begin with.
+    while ((starts[number + 1] ?? Infinity) <= at) number++;
+    yield number;
+    const next = starts[number + 1];
+    if (next === undefined) return;
+    at = text.indexOf(part, next);
+  }
+}
 
-const candidatesMade = new WeakMap<Model, Candidates>();
-const madeOf = new WeakMap<object, Candidate>();
-
-/** Of a thing that is the same in the next state, the candidate is, too. */
-function candidatesOf(model: Model): Candidates {
-  return memo(candidatesMade, model, () => {
-    const apps = [...model.apps.values()];
-    return {
-      app: apps.map(appCandidate),
-      group: apps.flatMap(({ groups }) => groups)
-        .map((group) => memo(madeOf, group, () => groupCandidate(group))),
-      node: Array.from(model.nodes.values(), nodeCandidate),
-      pod: model.pods.map((pod) => memo(madeOf, pod, () => podCandidate(pod))),
-      portal: model.portals.flatMap(portalCandidates),
-      config: model.config.map(([name]) => ({
-        lines: linesOf([name]),
-        found: () => ({
-          kind: "config",
-          name,
-          link: { path: ["config"], params: { q: name } },
-        }),
-      })),
-    };
+function byKind(matches: readonly Match[], limit: number): FoundKind[] {
+  const kinds = Map.groupBy(matches, ({ candidate }) => candidate.kind);
+  return KINDS.flatMap((kind) => {
+    const all = kinds.get(kind);
+    if (all === undefined) return [];
+    const best = all.length > limit
+      ? ([0, 1, 2] as const).flatMap((wanted) =>
+        all.filter(({ rank }) => rank === wanted).slice(0, limit)
+      ).slice(0, limit)
+      : all.toSorted((a, b) => a.rank - b.rank);
+    const found = best.map(({ candidate, rank }) => ({
+      kind,
+      ...candidate.found(),
+      isExact: rank === 0,
+    }));
+    return [{ kind, count: all.length, found }];
   });
 }
 
+const indexes = new WeakMap<object, Index>();
+const madeOf = new WeakMap<object, Candidate>();
+
+/** That of the pods, which are most of it, stays while they do. */
+function indexesOf(model: Model): Index[] {
+  return [
+    memo(indexes, model, () => indexOf(otherCandidates(model))),
+    memo(indexes, model.pods, () => indexOf(model.pods.map(podCandidate))),
+  ];
+}
+
+function indexOf(candidates: readonly Candidate[]): Index {
+  let end = 0;
+  return {
+    candidates,
+    text: candidates.map(({ lines }) => lines).join(""),
+    starts: candidates.map(({ lines }) => (end += lines.length) - lines.length),
+  };
+}
+
+/** All but pods. */
+function otherCandidates(model: Model): Candidate[] {
+  const apps = [...model.apps.values()];
+  return [
+    ...apps.map(appCandidate),
+    ...apps.flatMap(({ groups }) => groups.map(groupCandidate)),
+    ...Array.from(model.nodes.values(), nodeCandidate),
+    ...model.portals.flatMap(portalCandidates),
+    ...model.config.map(([name]): Candidate => ({
+      kind: "config",
+      lines: linesOf([name]),
+      found: () => ({ name, link: { path: ["config"], params: { q: name } } }),
+    })),
+  ];
+}
+
 function linesOf(texts: readonly string[]): string {
-  return `\n${texts.join("\n")}\n`.toLowerCase();
+  // Faster than joining a list.
+  let lines = "\n";
+  for (const text of texts) lines += `${text}\n`;
+  return lines.toLowerCase();
 }
 
 function appCandidate(app: App): Candidate {
   const { name, versions } = app;
   return {
+    kind: "app",
     lines: linesOf([name, ...versions]),
     found: () => ({
-      kind: "app",
       name,
       link: { path: ["app", name] },
       ...statusIn(appSummary(app)),
@@ -212,6 +283,7 @@ function appCandidate(app: App): Candidate {
 function groupCandidate(group: Group): Candidate {
   const { app, mountpoints, name } = group;
   return {
+    kind: "group",
     lines: linesOf([
       name,
       `${app}/${name}`,
@@ -219,7 +291,6 @@ function groupCandidate(group: Group): Candidate {
       ...mountpoints.map((one) => one.replace(/\/+$/, "")),
     ]),
     found: () => ({
-      kind: "group",
       name,
       link: { path: ["app", app] },
       detail: mountpoints.join(", "),
@@ -236,9 +307,9 @@ function shortName(app: string, group: string): string {
 function nodeCandidate(node: Node): Candidate {
   const { ip, key, name } = node;
   return {
+    kind: "node",
     lines: linesOf([name, ip, key]),
     found: () => ({
-      kind: "node",
       name,
       link: { path: ["node", name] },
       node: name,
@@ -248,34 +319,30 @@ function nodeCandidate(node: Node): Candidate {
   };
 }
 
+/** Of a pod that is the same in the next state, the candidate is, too. */
 function podCandidate(pod: Pod): Candidate {
+  return memo(madeOf, pod, () => newPodCandidate(pod));
+}
+
+function newPodCandidate(pod: Pod): Candidate {
   const { app, containers, group, instance, ip, node, port, version } = pod;
-  const versions = version === "" ? [] : [
-    version,
-    `release-${version}`,
-    `release-${shortVersion(version)}`,
-    shortVersion(version),
-  ];
   return {
+    kind: "pod",
     lines: linesOf([
       podName(pod),
-      `${app}/${podName(pod)}`,
       `${shortName(app, group)}/${instance}`,
       app,
       group,
       node,
       ip,
       addressText(ip, port),
-      ...versions,
-      ...containers.flatMap(({ id, info: { Image } }) => [
-        id,
-        id.slice(0, 12),
-        `${node}/${id}`,
-        Image,
-      ]),
+      version,
+      // As the table prints it.
+      shortVersion(version),
+      `release-${version}`,
+      ...containers.map(({ id, info: { Image } }) => `${id}\n${Image}`),
     ]),
     found: () => ({
-      kind: "pod",
       name: podName(pod),
       link: podLink(pod),
       node,
@@ -291,6 +358,7 @@ function portalCandidates(
 ): Candidate[] {
   const name = `${service} for ${app}`;
   return addresses.map((address, i) => ({
+    kind: "portal",
     lines: linesOf([
       name,
       service,
@@ -300,7 +368,6 @@ function portalCandidates(
       ids[i] ?? "",
     ]),
     found: () => ({
-      kind: "portal",
       name,
       link: { path: ["node", node] },
       node,
@@ -328,10 +395,9 @@ export function podLink({ app, group, instance }: Pod): Link {
  * are replaced by similar names. Undefined when there are none.
  */
 export function similarQuery(model: Model, query: string): string | undefined {
-  const lines = Object.values(candidatesOf(model)).flat()
-    .map(({ lines }) => lines);
+  const indexes = indexesOf(model);
   const words = wordsOf(query).map((word) => {
-    if (lines.some((one) => one.includes(word))) return word;
+    if (indexes.some(({ text }) => text.includes(word))) return word;
     const [, base = word, instance = ""] = /^(.+?)(\/\d+)?$/.exec(word) ?? [];
     return (closestTo(base, namesOf(model)) ?? base) + instance;
   });

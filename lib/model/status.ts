@@ -36,7 +36,8 @@ export interface SummaryPart {
 }
 
 /**
- * A status in words, which name the problems: `OK`, `9 too few, 1 unhealthy`.
+ * A status in words, which name the problems: `OK`, `9 too few, 1 unhealthy`. A
+ * time is said once.
  *
  * @param now in ms since 1970; absent: without times
  */
@@ -44,10 +45,14 @@ export function summaryText(
   { status, parts }: Summary,
   now?: number,
 ): string {
+  let last = "";
   const words = parts.map(({ isEvent, since, text }) => {
     if (since === undefined || now === undefined) return text;
     const range = rangeText(since, now);
-    return isEvent ? `${text} ${range} ago` : `${text} for ${range}`;
+    const length = isEvent ? ` ${range} ago` : ` for ${range}`;
+    const said = length === last ? text : text + length;
+    last = length;
+    return said;
   });
   if (status === "off") return "stopped";
   if (status !== "bad") words.unshift("OK");
@@ -228,10 +233,13 @@ export function isOvercommitted(node: Node): boolean {
 
 /** Status of a node itself; its pods do not count. */
 export function nodeSummary({ cpu, memory, value }: Node): Summary {
+  const over = [
+    ...reservedShare(memory) > 1 ? ["memory"] : [],
+    ...reservedShare(cpu) > 1 ? ["CPU"] : [],
+  ];
   const texts = [
     ...value === undefined ? ["not registered"] : [],
-    ...reservedShare(memory) > 1 ? ["memory overcommitted"] : [],
-    ...reservedShare(cpu) > 1 ? ["CPU overcommitted"] : [],
+    ...over.length > 0 ? [`${over.join(" and ")} overcommitted`] : [],
   ];
   return {
     status: texts.length > 0 ? "bad" : "good",

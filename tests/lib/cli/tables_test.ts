@@ -2,10 +2,14 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { Client } from "../../../lib/client/client.ts";
 import { readStatus, renderStatus } from "../../../lib/cli/status.ts";
 import type { Cell, Row } from "../../../lib/cli/table.ts";
-import { apps, changes, find } from "../../../lib/cli/tables.ts";
+import { apps, changes, find, pods } from "../../../lib/cli/tables.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { LARGE, largeCluster } from "../../fixtures/large_cluster.ts";
+import { needsCluster } from "../../fixtures/needs.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
+
+/** How long a restart is a problem, in ms. */
+const RECENT = 600_000;
 
 /** Text and status of the last cell of the row of a name. */
 function lastOf(rows: readonly Row[], name: string): Cell | undefined {
@@ -42,6 +46,25 @@ Deno.test("tables: apps and nodes have the same status in their list and in find
   const { node } = LARGE.crowded;
   const crowded: Cell = { text: "memory overcommitted", status: "bad" };
   assertEquals(await found(`node/${node}`), crowded);
+});
+
+Deno.test("tables: a restart leaves the problems as time passes, without a change", async () => {
+  const made = Date.now();
+  const store = new MemoryStore(
+    needsCluster(made - RECENT + 5_000 + 3_000),
+  );
+  await using lainlet = await new TestLainlet(store).ready();
+  const client = new Client(lainlet.url);
+  const stop = new AbortController();
+  const states: boolean[] = [];
+  const options = { signal: stop.signal };
+  for await (const rows of pods("").watch(client, options)) {
+    const row = rows.find(({ name }) => name === "crashloop9.web.web/1");
+    if (row?.isOk !== states.at(-1)) states.push(row?.isOk ?? false);
+    if (states.at(-1)) stop.abort();
+  }
+  assertEquals(states.at(-1), true);
+  assertEquals(lainlet.lainlet.cluster.podgroup.revision, 1);
 });
 
 Deno.test("tables: a change of another day has its date", async () => {
