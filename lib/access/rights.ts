@@ -8,8 +8,9 @@ export type Right =
   | { readonly kind: "super" }
   | { readonly kind: "app"; readonly app: string };
 
-export const ANYONE: Right = { kind: "anyone" };
-export const SUPER: Right = { kind: "super" };
+// Frozen, as API files get them.
+export const ANYONE: Right = Object.freeze({ kind: "anyone" });
+export const SUPER: Right = Object.freeze({ kind: "super" });
 
 /** The caller of a request: its address, and what that may do now. */
 export interface Caller {

@@ -4,12 +4,7 @@ import { Refusal, Unavailable } from "../errors.ts";
 import { Lainlet } from "../http/handler.ts";
 import { notReadyReasons } from "../stats/readiness.ts";
 import { checkingAnswers } from "../view/files/answers.ts";
-import {
-  type Fault,
-  Faults,
-  Malformed,
-  positionOf,
-} from "../view/files/faults.ts";
+import { type Fault, Faults } from "../view/files/faults.ts";
 import { conflictOf } from "../view/files/files.ts";
 import { loadView } from "../view/files/load.ts";
 import type { View } from "../view/view.ts";
@@ -37,7 +32,7 @@ export async function checkApiFile(command: CheckCommand): Promise<number> {
   const view = checkingAnswers(await load(file, faults), faults);
   const conflict = conflictOf(view, Object.values(apis));
   if (conflict !== undefined) throw new Error(`${file}: ${conflict}`);
-  const lainlet = await readCluster(command);
+  const lainlet = await readCluster(command, view);
   try {
     const params = new URLSearchParams(query);
     const request = { view, params, peer: "127.0.0.1" };
@@ -53,7 +48,7 @@ export async function checkApiFile(command: CheckCommand): Promise<number> {
   } finally {
     lainlet.close();
     for (const { what, error } of found) {
-      warn(printable(`${file}: ${what}: ${faultText(error, name)}`));
+      warn(printable(`${file}: ${what}: ${error.message}`));
     }
   }
   return found.length === 0 ? 0 : 1;
@@ -61,7 +56,7 @@ export async function checkApiFile(command: CheckCommand): Promise<number> {
 
 async function load(file: string, faults: Faults): Promise<View> {
   try {
-    return await loadView(await Deno.realPath(file), 1, faults);
+    return await loadView(await Deno.realPath(file), faults);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`${file}: ${reason}`);
@@ -70,13 +65,14 @@ async function load(file: string, faults: Faults): Promise<View> {
 
 async function readCluster(
   { store }: CheckCommand,
+  view: View,
 ): Promise<Lainlet> {
   const opened = await store.open({ checkEvery: READ_TIMEOUT, verifyEvery: 0 });
   const lainlet = new Lainlet({
     store: opened,
     host: { ip: "", hostname: Deno.hostname() },
     version: "",
-    endpoints: [],
+    endpoints: [view],
     auth: true,
     staleAfter: READ_TIMEOUT,
     limits: { listeners: 1, listenersPerAddress: 1 },
@@ -93,11 +89,4 @@ async function readCluster(
   const reasons = notReadyReasons(lainlet).join("; ");
   lainlet.close();
   throw new Error(`the store cannot be read: ${reasons}`);
-}
-
-/** An error with its message, which the log leaves out. */
-function faultText(error: unknown, file: string): string {
-  if (error instanceof Malformed) return error.message;
-  const position = positionOf(error, file);
-  return position === undefined ? `${error}` : `${error} at ${position}`;
 }

@@ -105,7 +105,8 @@ export class Lainlet implements RequestHandler, EndpointContext {
 
   constructor(options: LainletOptions) {
     this.store = options.store;
-    this.host = options.host;
+    // API files get it.
+    this.host = Object.freeze({ ...options.host });
     this.version = options.version;
     this.staleAfter = options.staleAfter;
     this.counters = Counters.allocate(options.limits.listeners);
@@ -118,7 +119,11 @@ export class Lainlet implements RequestHandler, EndpointContext {
     followBeginnings(this.cluster);
     this.#apiFiles = options.apiFiles;
     this.#endpoints = new Endpoints(options.endpoints);
-    this.views = new Views(this, this.rights);
+    this.views = new Views(
+      this,
+      this.rights,
+      (path) => this.#endpoints.viewAt(path),
+    );
     this.#gets = new GetHandler(this);
     this.metrics = new Metrics(this);
     this.stats = new RuntimeStats(this);
@@ -140,10 +145,9 @@ export class Lainlet implements RequestHandler, EndpointContext {
   async reloadApis(): Promise<void> {
     if (this.#apiFiles === undefined) return;
     await this.#apiFiles.reload();
-    const replaced = this.#endpoints.replace(this.#apiFiles.views);
-    this.views.replace(replaced);
-    for (const { paths: [path] } of replaced.keys()) {
-      if (this.#endpoints.at(path) !== undefined) continue;
+    const removed = this.#endpoints.replace(this.#apiFiles.views);
+    this.views.reopen();
+    for (const path of removed) {
       this.limits.forget(path);
       this.metrics.forget(path);
     }

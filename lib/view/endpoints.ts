@@ -19,29 +19,22 @@ export class Endpoints {
     return this.#byPath.get(path);
   }
 
+  viewAt(path: string): View | undefined {
+    const endpoint = this.at(path);
+    return endpoint && "select" in endpoint ? endpoint : undefined;
+  }
+
   /**
    * Replaces the views of API files.
    *
-   * @returns the views that are served no more, and those that have their paths now; undefined: none has
+   * @returns the first paths of views, at which nothing is served any more
    */
-  replace(views: readonly View[]): ReadonlyMap<View, View | undefined> {
-    const before = this.#all;
+  replace(views: readonly View[]): readonly string[] {
+    const before = this.#all.map(({ paths: [path] }) => path);
     this.#all = [...this.builtIn, ...views];
     this.#byPath = new Map(
       this.#all.flatMap((one) => one.paths.map((path) => [path, one])),
     );
-    const replaced = new Map<View, View | undefined>();
-    for (const view of before) {
-      if (!("select" in view) || this.#all.includes(view)) continue;
-      const [path] = view.paths;
-      const successor = this.at(path);
-      replaced.set(
-        view,
-        successor !== undefined && "select" in successor
-          ? successor
-          : undefined,
-      );
-    }
-    return replaced;
+    return before.filter((path) => !this.#byPath.has(path));
   }
 }

@@ -8,12 +8,18 @@ import {
 import type { Param, Query, Selection } from "./endpoint.ts";
 
 /** The parameters of views that select by app. */
-export const BY_APP = {
-  appname: {
-    description: "An app, or `*` for all. None: all that the caller may see.",
-    example: "shop",
-  },
-} as const satisfies Record<string, Param>;
+// Frozen, as API files get it.
+export const BY_APP = Object.freeze(
+  {
+    appname: Object.freeze(
+      {
+        description:
+          "An app, or `*` for all. None: all that the caller may see.",
+        example: "shop",
+      } as const,
+    ),
+  } as const satisfies Record<string, Param>,
+);
 
 /** The value of a parameter: "" when missing, the first when repeated. */
 export function param({ params }: Query, name: string): string {

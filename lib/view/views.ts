@@ -21,7 +21,7 @@ const log = getLogger(["lainlet", "views"]);
 
 /** A request for a view. */
 export interface ViewRequest {
-  readonly view: ViewDefinition & Partial<Pick<View, "file">>;
+  readonly view: ViewDefinition & Partial<Pick<View, "file" | "paths">>;
   readonly params: URLSearchParams;
   /** The caller's address. */
   readonly peer: string;
@@ -55,12 +55,12 @@ export class Views {
   readonly #waiting = new Set<WaitingStream>();
   /** Streams with a view of an API file. */
   readonly #replaceable = new Set<ReplaceableStream>();
-  /** What is served in place of views of API files; undefined: nothing. */
-  readonly #successors = new WeakMap<ViewDefinition, View | undefined>();
 
+  /** @param viewAt the view that is served at a path now, for views of API files */
   constructor(
     private readonly context: ViewContext,
     private readonly rights: Rights,
+    private readonly viewAt: (path: string) => View | undefined,
   ) {
     for (const { synced } of Object.values(context.cluster)) {
       synced.then(() => this.#startReady());
@@ -142,32 +142,29 @@ export class Views {
   }
 
   /**
-   * Serves other views in place of views of API files: their streams go on with
-   * these, or end with an error.
-   *
-   * @param successors by view; undefined: it was removed
+   * To be called when other views are served in place of views of API files:
+   * the streams of these go on with those, or end with an error.
    */
-  replace(successors: ReadonlyMap<ViewDefinition, View | undefined>): void {
-    const affected = [...this.#replaceable].filter(({ views }) =>
-      views.some((view) => {
-        const current = this.#currentOf(view);
-        return current !== undefined && successors.has(current);
-      })
-    );
-    for (const [view, successor] of successors) {
-      this.#successors.set(view, successor);
-    }
-    for (const { cleanup, open } of affected) {
-      cleanup.run();
-      open();
+  reopen(): void {
+    for (const stream of [...this.#replaceable]) {
+      const current = this.#currentOfAll(stream.requests);
+      if (current.every((view, i) => view === stream.current[i])) continue;
+      stream.current = current;
+      stream.cleanup.run();
+      stream.open();
     }
   }
 
-  /** The view that is served in place of one, or that one; undefined: it was removed. */
-  #currentOf(view: ViewDefinition): ViewDefinition | undefined {
-    if (!this.#successors.has(view)) return view;
-    const successor = this.#successors.get(view);
-    return successor && this.#currentOf(successor);
+  /** The view that is served in place of a requested one; undefined: none is. */
+  #currentOf(view: ViewRequest["view"]): ViewDefinition | undefined {
+    const { file, paths } = view;
+    return file === undefined || !paths ? view : this.viewAt(paths[0]);
+  }
+
+  #currentOfAll(
+    requests: readonly ViewRequest[],
+  ): (ViewDefinition | undefined)[] {
+    return requests.map(({ view }) => this.#currentOf(view));
   }
 
   /**
@@ -192,8 +189,8 @@ export class Views {
     if (requests.every(({ view }) => view.file === undefined)) {
       return runner(cleanup);
     }
-    const views = requests.map(({ view }) => view);
-    const stream = { views, open, cleanup };
+    const current = this.#currentOfAll(requests);
+    const stream = { requests, current, open, cleanup };
     this.#replaceable.add(stream);
     return () => {
       this.#replaceable.delete(stream);
@@ -301,8 +298,9 @@ interface WaitingStream {
 
 /** A stream with a view that may be replaced. */
 interface ReplaceableStream {
-  /** As they were requested. */
-  readonly views: readonly ViewDefinition[];
+  readonly requests: readonly ViewRequest[];
+  /** The views that it carries; undefined: removed. */
+  current: readonly (ViewDefinition | undefined)[];
   readonly open: () => void;
   readonly cleanup: Cleanup;
 }

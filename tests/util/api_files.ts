@@ -31,9 +31,12 @@ export class ApiFolder implements AsyncDisposable {
   }
 }
 
+/** The path of {@linkcode apiFile}'s view. */
+export const PODS_PATH = "/v2/pods-per-group";
+
 /** The fields of a view of pod groups: `{group: number of pods}`. */
 const GROUPS = {
-  paths: '["/v2/pods-per-group"]',
+  paths: `["${PODS_PATH}"]`,
   summary: '"The pods of each group."',
   params: "lainlet.BY_APP",
   mayAsk: '"app"',

@@ -38,7 +38,11 @@ export function differenceOf(
   { answer }: View,
   json: string,
 ): string | undefined {
-  const first = Value.Errors(answer, JSON.parse(json)).First();
-  return first &&
-    `the answer${first.path} is not as declared: ${first.message}`;
+  try {
+    const first = Value.Errors(answer, JSON.parse(json)).First();
+    return first &&
+      `the answer${first.path} is not as declared: ${first.message}`;
+  } catch {
+    return "the answer cannot be compared with what is declared";
+  }
 }

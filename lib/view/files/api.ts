@@ -132,7 +132,7 @@ export interface Param {
 export interface Guard<T> {
   /** What one value adds to each total. Called once per value. */
   readonly counts: (value: T) => readonly number[];
-  /** Throws `Unavailable` when there is no answer with these totals. */
+  /** Throws `Unavailable` when there is no answer with these totals; there are none while no value is selected. */
   readonly check: (totals: readonly number[]) => void;
 }
 

@@ -20,9 +20,10 @@ import type { Cluster, Host } from "../../watcher/cluster.ts";
 import type { ViewedWatcher } from "../../watcher/entries.ts";
 import type { Endpoint, Param, Pieces, Query, Selection } from "../endpoint.ts";
 import { READ_PARAMS, STREAM_PARAMS } from "../params.ts";
+import { BY_APP } from "../select.ts";
 import type { Contribution, Guard } from "../materialized.ts";
 import { flat, type View, view } from "../view.ts";
-import { type Faults, Malformed } from "./faults.ts";
+import { faultOf, type Faults, Malformed } from "./faults.ts";
 
 /** A declaration, before it is checked. */
 export type Unchecked = Readonly<Record<string, unknown>>;
@@ -59,7 +60,8 @@ const COMMON_PARAMS: ReadonlySet<string> = new Set([
   ...STREAM_PARAMS,
 ]);
 
-const PATH = /^\/v2(\/[\w.-]+)+$/;
+/** No part of a path is `.` or `..`: clients would resolve it. */
+const PATH = /^\/v2(\/(?!\.\.?(\/|$))[\w.-]+)+$/;
 const PARAM = /^[A-Za-z_][\w.-]*$/;
 
 /** A function of a declaration. */
@@ -76,6 +78,11 @@ export function declareView(
   faults: Faults,
   id: string,
 ): View {
+  // The file gets it, and could replace `select`.
+  return Object.freeze(viewOf(declaration, faults, id));
+}
+
+function viewOf(declaration: Unchecked, faults: Faults, id: string): View {
   const endpoint = endpointOf(declaration);
   const { mayAsk, paths } = endpoint;
   const name = watcherOf(functionOf(declaration, "watcher"));
@@ -166,7 +173,8 @@ class Evaluation {
         });
         return known instanceof Failure ? [] : known;
       },
-      check: (totals) => this.orUnavailable("guard.check", () => check(totals)),
+      check: (totals) =>
+        this.orUnavailable("guard.check", () => check([...totals])),
     };
   }
 
@@ -185,7 +193,8 @@ class Evaluation {
   orUnavailable<V>(what: string, call: () => V): V {
     try {
       return call();
-    } catch (error) {
+    } catch (thrown) {
+      const error = faultOf(thrown, this.#faults.file);
       if (error instanceof Unavailable) throw error;
       this.#faults.report(what, error);
       throw failed(this.#faults);
@@ -222,7 +231,26 @@ function endpointOf(
   if (!isSchema(answer)) {
     throw new Malformed("answer must be a schema that Type makes");
   }
-  return { paths, summary, params: paramsOf(params), mayAsk, answer, example };
+  for (const [name, value] of Object.entries({ params, answer, example })) {
+    checkJson(name, value);
+  }
+  return {
+    paths: Object.freeze([...paths] as const),
+    summary,
+    params: paramsOf(params),
+    mayAsk,
+    answer,
+    example,
+  };
+}
+
+/** Checks that a field can be written to `/openapi.json`. @throws {Malformed} */
+function checkJson(name: string, value: unknown): void {
+  try {
+    JSON.stringify(value);
+  } catch {
+    throw new Malformed(`${name} cannot be written as JSON`);
+  }
 }
 
 function isPaths(paths: unknown): paths is [string, ...string[]] {
@@ -252,15 +280,22 @@ function paramsOf(params: unknown): Readonly<Record<string, Param>> {
       );
     }
     // The same object as that of other views is one component of OpenAPI.
-    return [name, param] as const;
+    if (param === BY_APP.appname) return [name, param] as const;
+    return [name, { description, required, example }] as const;
   });
   return Object.fromEntries(checked);
 }
 
 function functionOf(fields: Unchecked, name: string): Fn {
   const value = fields[name];
-  if (isFunction(value)) return value;
-  throw new Malformed(`${name} must be a function`);
+  if (!isFunction(value)) throw new Malformed(`${name} must be a function`);
+  return (...args) => {
+    const result = value(...args);
+    if (!(result instanceof Promise)) return result;
+    // Nobody waits for it: its rejection would be logged, with its message.
+    result.catch(() => {});
+    throw new Malformed(`${name} must not be async`);
+  };
 }
 
 function isFunction(value: unknown): value is Fn {
@@ -308,7 +343,7 @@ function safeSelect(
       if (mayAsk === "super" && !caller.isSuper) {
         throw forbidden(SUPER_REQUIRED);
       }
-      const selection = selectionOf(select(query), mayAsk);
+      const selection = selectionOf(select(copyOf(query)), mayAsk);
       const { prefix } = selection;
       // Who gets secrets gets them for as long as it is super.
       const right = mayAsk === "super" || isConfig && caller.isSuper
@@ -322,11 +357,21 @@ function safeSelect(
       return isConfig && !caller.isSuper
         ? { prefix, right, filter: isPublic }
         : { prefix, right };
-    } catch (error) {
+    } catch (thrown) {
+      const error = faultOf(thrown, faults.file);
       if (error instanceof Refusal || error instanceof Unavailable) throw error;
       faults.report("select", error);
       throw failed(faults);
     }
+  };
+}
+
+/** A request for the file's `select`, which cannot change that of lainlet. */
+function copyOf({ params, caller, host }: Query): Query {
+  return {
+    params: new URLSearchParams(params),
+    caller: Object.freeze({ ...caller }),
+    host,
   };
 }
 
@@ -338,8 +383,9 @@ function selectionOf(
   selection: unknown,
   mayAsk: Endpoint["mayAsk"],
 ): Selection {
-  const { prefix, right, ...others }: Unchecked = Object(selection);
-  if (typeof prefix !== "string" || !isRight(right)) {
+  const { prefix, right: named, ...others }: Unchecked = Object(selection);
+  const right = rightOf(named);
+  if (typeof prefix !== "string" || right === undefined) {
     throw new Malformed("select must return a prefix and a right");
   }
   if (Object.keys(others).length > 0) {
@@ -354,10 +400,13 @@ function selectionOf(
   return { prefix, right };
 }
 
-function isRight(right: unknown): right is Right {
+/** Copies a right, which the file could change later. */
+function rightOf(right: unknown): Right | undefined {
   const { kind, app }: Unchecked = Object(right);
-  return kind === "anyone" || kind === "super" ||
-    kind === "app" && typeof app === "string" && app !== "";
+  if (kind === "anyone" || kind === "super") return { kind };
+  if (kind === "app" && typeof app === "string" && app !== "") {
+    return { kind, app };
+  }
 }
 
 function countsOf(counts: unknown): readonly number[] {

@@ -1,4 +1,5 @@
 import { getLogger } from "@logtape/logtape";
+import { badRequest, forbidden, Refusal, Unavailable } from "../../errors.ts";
 import type { Cluster } from "../../watcher/cluster.ts";
 
 const log = getLogger(["lainlet", "apis"]);
@@ -11,12 +12,24 @@ export class Malformed extends Error {
   override readonly name = "Malformed";
 }
 
+/** What an API file threw. */
+export class FileError extends Error {
+  override readonly name = "FileError";
+
+  /** @param summary the same without the thrown message, which may quote a value from the store */
+  constructor(message: string, readonly summary: string) {
+    super(message);
+  }
+}
+
 /** A fault of an API file's functions. */
 export interface Fault {
   /** What failed: a function, and the key of a value or the name of a member. */
   readonly what: string;
-  readonly error: unknown;
+  readonly error: FileFault;
 }
+
+type FileFault = FileError | Malformed | Refusal | Unavailable;
 
 /** What goes wrong in the functions of one version of an API file. */
 export class Faults {
@@ -73,8 +86,8 @@ export class Faults {
   }
 
   /** Reports that a function failed for a whole answer or request. */
-  report(what: string, error: unknown): void {
-    this.onFault({ what, error });
+  report(what: string, thrown: unknown): void {
+    this.onFault({ what, error: faultOf(thrown, this.file) });
   }
 
   #reject(what: string, error: unknown): void {
@@ -89,25 +102,69 @@ export class Faults {
       isLast
         ? "an API file fails again; further faults are only counted"
         : "a function of an API file failed",
-      { file: this.file, what, reason: reasonOf(error, this.file) },
+      { file: this.file, what, reason: reasonOf(error) },
     );
   }
 }
 
+/** What is logged of a fault: `lainlet apis check` prints the message. */
+function reasonOf(error: FileFault): string {
+  if (error instanceof FileError) return error.summary;
+  return error instanceof Malformed ? error.message : error.name;
+}
+
 /**
- * Returns what an error is and where it was thrown. Its message is left out, as
- * it may quote a value from the store: `lainlet apis check` prints it.
+ * Returns what an API file threw as an error that can be read: the thrown value
+ * may have getters that throw, or a message of many lines.
  */
-function reasonOf(error: unknown, file: string): string {
-  if (error instanceof Malformed) return error.message;
-  const name = error instanceof Error ? error.name : `thrown ${typeof error}`;
-  const position = positionOf(error, file);
-  return position === undefined ? name : `${name} at ${position}`;
+export function faultOf(thrown: unknown, file: string): FileFault {
+  try {
+    if (thrown instanceof FileError || thrown instanceof Malformed) {
+      return thrown;
+    }
+    if (thrown instanceof Unavailable) {
+      return new Unavailable(oneLine(thrown.message));
+    }
+    if (thrown instanceof Refusal) return refusalOf(thrown);
+    if (!(thrown instanceof Error)) {
+      return new FileError(
+        oneLine(`throws ${String(thrown)}`),
+        `thrown ${typeof thrown}`,
+      );
+    }
+    const message = oneLine(thrown.message);
+    const name = oneLine(thrown.name);
+    const position = positionOf(thrown, file);
+    const at = position === undefined ? "" : ` at ${position}`;
+    // Some messages begin with the name.
+    const named = /^\w*Error\b/.test(message) ? message : `${name}: ${message}`;
+    return new FileError(named + at, name + at);
+  } catch {
+    const text = "throws a value that cannot be read";
+    return new FileError(text, text);
+  }
+}
+
+function refusalOf({ message, status }: Refusal): Refusal {
+  const line = oneLine(message);
+  return status === forbidden("").status
+    ? new Refusal(status, line)
+    : badRequest(line);
+}
+
+/** Limit of what is told of an error, in UTF-16 units. */
+const MAX_LENGTH = 300;
+
+/** The first line of a text, shortened. */
+export function oneLine(text: unknown): string {
+  // Some runtimes add the position, with the version.
+  const [line = ""] = String(text).replace(/ at file:\S+$/, "")
+    .split(/[\p{Cc}\u2028\u2029]/u, 1);
+  return line.length > MAX_LENGTH ? `${line.slice(0, MAX_LENGTH)}…` : line;
 }
 
 /** Where in an API file an error was thrown: `images.js:12:30`; undefined: not known. */
-export function positionOf(error: unknown, file: string): string | undefined {
-  if (!(error instanceof Error)) return undefined;
+function positionOf(error: Error, file: string): string | undefined {
   const place = new RegExp(`/${RegExp.escape(file)}(?:\\?v=\\d+)?:(\\d+:\\d+)`);
   const [, position] = place.exec(error.stack ?? "") ?? [];
   return position === undefined ? undefined : `${file}:${position}`;

@@ -3,13 +3,13 @@ import type { ApiFilesStatus, ApiFileStatus } from "../../stats/stats.ts";
 import type { CustomEndpoint } from "../custom_endpoint.ts";
 import { openapi } from "../openapi/document.ts";
 import type { View } from "../view.ts";
-import { Faults } from "./faults.ts";
+import { faultOf, Faults } from "./faults.ts";
 import { LOAD_TIMEOUT, LoadError, loadView } from "./load.ts";
 import { checkTrusted, Untrusted } from "./trust.ts";
 
 const log = getLogger(["lainlet", "apis"]);
 
-/** How many files are loaded at most; each is a label of metrics. */
+/** How many files are used at most; each is a label of metrics. */
 const MAX_FILES = 100;
 
 /** Options of {@linkcode ApiFiles}. */
@@ -33,8 +33,6 @@ interface ApiFile {
   readonly name: string;
   /** As it was read last. */
   text?: string;
-  /** How often it was imported. */
-  imports: number;
   /** The last text, loaded; undefined if that failed. */
   newest?: Version;
   served?: Version;
@@ -51,6 +49,8 @@ export class ApiFiles implements ApiFilesStatus {
   #problem = "";
   #failures = 0;
   #reloading: Promise<void> = Promise.resolve();
+  /** A reload that has not begun. */
+  #waiting?: Promise<void>;
 
   constructor(private readonly options: ApiFilesOptions) {}
 
@@ -88,22 +88,30 @@ export class ApiFiles implements ApiFilesStatus {
 
   /** Reads the folder, and imports the files that have changed. Never rejects. */
   reload(): Promise<void> {
-    return this.#reloading = this.#reloading.then(() => this.#reload());
+    return this.#waiting ??= this.#reloading = this.#reloading.then(() => {
+      this.#waiting = undefined;
+      return this.#reload();
+    });
   }
 
   async #reload(): Promise<void> {
     try {
       const names = await this.#list();
       const known = new Map(this.#files.map((file) => [file.name, file]));
-      this.#files = names.map((name) =>
-        known.get(name) ?? { name, imports: 0, problem: "" }
+      this.#files = names.slice(0, MAX_FILES).map((name) =>
+        known.get(name) ?? { name, problem: "" }
       );
       this.#problem = "";
       await Promise.all(this.#files.map((file) => this.#load(file)));
+      if (names.length > MAX_FILES) {
+        throw new Error(
+          `it has ${names.length} files: only the first ${MAX_FILES} are used`,
+        );
+      }
     } catch (error) {
       this.#failures++;
       this.#problem = error instanceof Error ? error.message : String(error);
-      log.error("the folder of API files cannot be read", {
+      log.error("the folder of API files cannot be used as it is", {
         folder: this.folder,
         reason: this.#problem,
       });
@@ -142,7 +150,7 @@ export class ApiFiles implements ApiFilesStatus {
       file.text = text;
       const faults = new Faults(file.name);
       const real = await Deno.realPath(path);
-      const view = await loadView(real, ++file.imports, faults, timeout);
+      const view = await loadView(real, faults, timeout);
       file.newest = { view: wrap(view, faults), faults };
     } catch (error) {
       file.newest = undefined;
@@ -156,14 +164,13 @@ export class ApiFiles implements ApiFilesStatus {
   /** Decides which version of each file is served; of two that have the same path, that of the first file. */
   #admitAll(): void {
     const views: View[] = [];
-    for (const [i, file] of this.#files.entries()) {
+    for (const file of this.#files) {
       const versions = new Set([file.newest, file.served]);
       file.served = undefined;
       for (const version of versions) {
         if (version === undefined || file.served !== undefined) continue;
-        const conflict = i < MAX_FILES
-          ? conflictOf(version.view, [...this.options.builtIn, ...views])
-          : `more than ${MAX_FILES} files`;
+        const others = [...this.options.builtIn, ...views];
+        const conflict = conflictOf(version.view, others);
         if (conflict === undefined) {
           file.served = version;
           views.push(version.view);
@@ -197,7 +204,8 @@ export function conflictOf(
   }
   try {
     openapi([...others, view], "");
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+  } catch (thrown) {
+    const { message } = faultOf(thrown, view.file ?? "");
+    return message.replace(/^Error: /, "");
   }
 }

@@ -15,7 +15,7 @@ import {
 import { flat, type View } from "../view.ts";
 import type { Api } from "./api.ts";
 import { declareView, type Unchecked } from "./declare.ts";
-import { type Faults, Malformed, positionOf } from "./faults.ts";
+import { faultOf, type Faults, Malformed } from "./faults.ts";
 
 /** How long a file may take to load, in ms. */
 export const LOAD_TIMEOUT = 5_000;
@@ -25,41 +25,37 @@ export class LoadError extends Error {
   override readonly name = "LoadError";
 }
 
+/** How many modules were imported. The URL of each is its own: the runtime keeps modules by URL as long as it runs. */
+let imports = 0;
+
 /**
  * Imports an API file, and makes its view.
  *
  * @param path of the file, absolute
- * @param version differs each time: a module is imported once
  * @param timeout in ms; what runs in the file without a pause is not interrupted
  * @throws {LoadError} with the reason
  */
 export async function loadView(
   path: string,
-  version: number,
   faults: Faults,
   timeout = LOAD_TIMEOUT,
 ): Promise<View> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(
-    () => reject(new LoadError(`is not loaded after ${timeout / 1000} s`)),
+    () => reject(new Malformed(`is not loaded after ${timeout / 1000} s`)),
     timeout,
   );
   try {
-    return await Promise.race([late, importView(path, version, faults)]);
-  } catch (error) {
-    throw error instanceof LoadError
-      ? error
-      : new LoadError(loadReason(error, faults.file));
+    return await Promise.race([late, importView(path, faults)]);
+  } catch (thrown) {
+    throw new LoadError(faultOf(thrown, faults.file).message);
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function importView(
-  path: string,
-  version: number,
-  faults: Faults,
-): Promise<View> {
+async function importView(path: string, faults: Faults): Promise<View> {
+  const version = ++imports;
   const url = `${pathToFileURL(path).href}?v=${version}`;
   const { default: declare }: { default?: unknown } = await import(url);
   if (typeof declare !== "function") {
@@ -97,15 +93,4 @@ function apiOf(view: Api["view"]): Api {
     Unavailable,
     routersGuard,
   });
-}
-
-/** Why a file cannot be loaded, and where in it. */
-function loadReason(error: unknown, file: string): string {
-  if (!(error instanceof Error)) return `throws ${String(error)}`;
-  if (error instanceof Malformed) return error.message;
-  // Some runtimes add the position, with the version.
-  const [first = ""] = error.message.replace(/ at file:\S+$/, "").split("\n");
-  const name = /^\w*Error\b/.test(first) ? "" : `${error.name}: `;
-  const position = positionOf(error, file);
-  return `${name}${first}${position === undefined ? "" : ` at ${position}`}`;
 }

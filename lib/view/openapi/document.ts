@@ -50,7 +50,7 @@ const RIGHTS: Readonly<Record<MayAsk, string>> = {
 /**
  * Makes the OpenAPI document of endpoints from their declarations.
  *
- * @throws {Error} when two different schemas have the same name
+ * @throws {Error} when two different schemas, or two operations, have the same name
  * @see https://spec.openapis.org/oas/v3.1.1.html
  */
 export function openapi(
@@ -61,9 +61,15 @@ export function openapi(
     endpoints.flatMap(({ paths, params }) => paths.map(() => params)),
   );
   const schemas = new Schemas();
+  const pathsByName = new Map<string, string>();
   const operations = endpoints.flatMap((endpoint) =>
     endpoint.paths.map((path) => {
       const operationId = path.slice(1).replace(/\W+/g, "-") || "index";
+      const other = pathsByName.get(operationId);
+      if (other !== undefined) {
+        throw new Error(`the operations of ${other} and ${path} have one name`);
+      }
+      pathsByName.set(operationId, path);
       const { summary, params, mayAsk } = endpoint;
       return [path, {
         get: {
@@ -161,7 +167,7 @@ class Schemas {
   /**
    * Returns a schema in which named ones are replaced by references.
    *
-   * @throws {Error} when two different schemas have the same name
+   * @throws {Error} when two different schemas have the same name, or one has a malformed name
    */
   of(schema: unknown): unknown {
     if (Array.isArray(schema)) return schema.map((one) => this.of(one));
@@ -171,6 +177,9 @@ class Schemas {
       Object.entries(rest).map(([key, value]) => [key, this.of(value)]),
     );
     if (typeof name !== "string") return resolved;
+    if (!/^[\w.-]+$/.test(name)) {
+      throw new Error(`a schema cannot be named ${name}`);
+    }
     const known = this.components[name] ??= resolved;
     if (JSON.stringify(known) !== JSON.stringify(resolved)) {
       throw new Error(`two schemas are named ${name}`);

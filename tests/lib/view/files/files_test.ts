@@ -5,112 +5,25 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import * as apis from "../../../../apis/mod.ts";
 import { checkingAnswers } from "../../../../lib/view/files/answers.ts";
-import {
-  ApiFiles,
-  type ApiFilesOptions,
-} from "../../../../lib/view/files/files.ts";
 import type * as api from "../../../../lib/view/files/api.ts";
 import type { Cluster } from "../../../../lib/watcher/cluster.ts";
-import { MemoryStore } from "../../../../lib/store/memory.ts";
 import { groupKey, groupValue } from "../../../../scripts/cluster.ts";
-import { apiFile, ApiFolder, WATCHER_FILES } from "../../../util/api_files.ts";
+import { apiFile, PODS_PATH, WATCHER_FILES } from "../../../util/api_files.ts";
+import { ApiScene, CLUSTER, CONTAINER } from "../../../util/api_scene.ts";
 import { CapturedLog } from "../../../util/captured_log.ts";
-import { get, Stream } from "../../../util/client.ts";
-import { exampleCluster, groupAt } from "../../../util/example.ts";
-import { TestLainlet } from "../../../util/lainlet.ts";
+import { get } from "../../../util/client.ts";
+import { groupAt } from "../../../util/example.ts";
 import { becomes, eventually } from "../../../util/process.ts";
-
-const CONTAINER = "127.20.1.40";
-const PATH = "/v2/pods-per-group";
 
 /** An event for a module that waits: a module that waits for ever fails a test. */
 const GO_ON = "lainlet-test-go-on";
-
-/** A cluster of two apps, one of which has a container here. */
-const CLUSTER = {
-  ...exampleCluster,
-  [groupKey(groupAt(CONTAINER, "blog"))]: groupValue(
-    groupAt(CONTAINER, "blog"),
-  ),
-  "/lain/config/ssl/key": "secret",
-};
-
-/** A lainlet with a folder of API files. */
-class Scene implements AsyncDisposable {
-  private constructor(
-    readonly folder: ApiFolder,
-    readonly store: MemoryStore,
-    readonly test: TestLainlet,
-  ) {}
-
-  static async set(
-    files: Readonly<Record<string, string>>,
-    options: Partial<ApiFilesOptions> = {},
-  ): Promise<Scene> {
-    const folder = await ApiFolder.make(files);
-    const store = new MemoryStore(Object.entries(CLUSTER));
-    const apiFiles = new ApiFiles({
-      folder: folder.path,
-      builtIn: Object.values(apis),
-      ...options,
-    });
-    const test = await new TestLainlet(store, { apiFiles }).ready();
-    await test.lainlet.reloadApis();
-    return new Scene(folder, store, test);
-  }
-
-  /** Writes keys, and removes those that are null. */
-  write(changes: Readonly<Record<string, string | null>>): void {
-    this.store.commit(
-      Object.entries(changes).map(([key, value]) =>
-        value === null
-          ? { key }
-          : { key, value: new TextEncoder().encode(value) }
-      ),
-    );
-  }
-
-  /** Changes files, and reads them again. */
-  async reload(files: Readonly<Record<string, string | null>>): Promise<void> {
-    await this.folder.write(files);
-    await this.test.lainlet.reloadApis();
-  }
-
-  async get(path: string, from?: string) {
-    const { status, body, headers } = await get(this.test.url + path, from);
-    return { status, body, headers };
-  }
-
-  async json(path: string, from?: string): Promise<unknown> {
-    return JSON.parse((await this.get(path, from)).body);
-  }
-
-  stream(path: string, from?: string): Promise<Stream> {
-    return Stream.open(this.test.url + path, from);
-  }
-
-  /** File, status and reason of each file, as `/debug` has them. */
-  async statuses(): Promise<unknown[][]> {
-    const { apis } = Object(await this.json("/debug"));
-    return Array.from(
-      Object(apis).files,
-      (one) => [Object(one).file, Object(one).status, Object(one).reason],
-    );
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.test[Symbol.asyncDispose]();
-    await this.folder[Symbol.asyncDispose]();
-  }
-}
 
 /** Compiles only if values have the types that API files are told. */
 export const told: (cluster: Cluster) => api.Cluster = (cluster) => cluster;
 
 Deno.test("API files: one by each watcher, and rights as on built-in views", async () => {
-  await using scene = await Scene.set({
+  await using scene = await ApiScene.set({
     ...WATCHER_FILES,
     "podgroup.js": apiFile(),
   });
@@ -121,7 +34,7 @@ Deno.test("API files: one by each watcher, and rights as on built-in views", asy
     ["nodes.js", "served", ""],
     ["podgroup.js", "served", ""],
   ]);
-  assertEquals(await scene.json(PATH), {
+  assertEquals(await scene.json(PODS_PATH), {
     "blog.web.web": 1,
     "shop.web.web": 1,
   });
@@ -137,9 +50,11 @@ Deno.test("API files: one by each watcher, and rights as on built-in views", asy
 
   // A container sees its app, what is for all, and no secret.
   const own = { "blog.web.web": 1 };
-  assertEquals(await scene.json(PATH, CONTAINER), own);
-  assertEquals(await scene.json(`${PATH}?appname=blog`, CONTAINER), own);
-  for (const path of [`${PATH}?appname=shop`, "/v2/ports", "/v2/services"]) {
+  assertEquals(await scene.json(PODS_PATH, CONTAINER), own);
+  assertEquals(await scene.json(`${PODS_PATH}?appname=blog`, CONTAINER), own);
+  for (
+    const path of [`${PODS_PATH}?appname=shop`, "/v2/ports", "/v2/services"]
+  ) {
     const { status, body } = await scene.get(path, CONTAINER);
     assertEquals([path, status], [path, 403]);
     assertMatch(body, /^authorize failed, /);
@@ -149,11 +64,11 @@ Deno.test("API files: one by each watcher, and rights as on built-in views", asy
     assertEquals(settings, query === "" ? ["domain=lain.example"] : []);
   }
   const { paths } = Object(await scene.json("/openapi.json"));
-  assertEquals(paths[PATH].get.summary, "The pods of each group.");
+  assertEquals(paths[PODS_PATH].get.summary, "The pods of each group.");
 });
 
 Deno.test("API files: a super caller who is one no more gets no secret on its stream", async () => {
-  await using scene = await Scene.set(WATCHER_FILES);
+  await using scene = await ApiScene.set(WATCHER_FILES);
   scene.write({ "/lain/config/super_apps/blog": "" });
   await using stream = await scene.stream("/v2/settings?watch=1", CONTAINER);
   assertEquals((await stream.next())?.data, [
@@ -194,7 +109,7 @@ Deno.test("API files: whatever select does, rights are those that the file decla
   const files = selects.map(([fields], i) =>
     [`${i}.js`, apiFile({ ...fields, paths: `["/v2/try/${i}"]` })] as const
   );
-  await using scene = await Scene.set(Object.fromEntries(files));
+  await using scene = await ApiScene.set(Object.fromEntries(files));
   for (const [i, [fields, status]] of selects.entries()) {
     const answer = await scene.get(`/v2/try/${i}`, CONTAINER);
     assertEquals([fields, `${answer.status}`], [fields, status]);
@@ -274,7 +189,7 @@ Deno.test("API files: one that is wrong is reported, and the others are served",
   const files = WRONG.map(([text], i) =>
     [`${i}`.padStart(2, "0") + ".js", text] as const
   );
-  await using scene = await Scene.set({
+  await using scene = await ApiScene.set({
     "0.js": apiFile({ paths: '["/v2/first"]' }),
     "no module.txt": "(",
     ".hidden.js": "(",
@@ -311,13 +226,13 @@ Deno.test("API files: one that is wrong is reported, and the others are served",
     body,
     new RegExp(`^lainlet_api_file_failures_total ${lines}$`, "m"),
   );
-  assertEquals(await scene.json("/v2/first"), await scene.json(PATH));
+  assertEquals(await scene.json("/v2/first"), await scene.json(PODS_PATH));
 });
 
 Deno.test("API files: one that takes too long to load is given up", async () => {
   const wait =
     `await new Promise((resolve) => addEventListener("${GO_ON}", resolve));`;
-  await using scene = await Scene.set({
+  await using scene = await ApiScene.set({
     "module.js": wait,
     "function.js": `export default async () => { ${wait} };`,
   }, { timeout: 50 });
@@ -374,9 +289,11 @@ Deno.test("API files: a function that fails for one value in a hundred costs tha
       contributions: "(group) => [[group.name, group.app]]",
       reduce: '([app]) => { if (app === "app7") throw 1; return "1"; }',
     }),
-  ].map((text, i) => [`${i}.js`, text.replace(PATH, `/v2/try/${i}`)] as const);
+  ].map((text, i) =>
+    [`${i}.js`, text.replace(PODS_PATH, `/v2/try/${i}`)] as const
+  );
   using log = new CapturedLog();
-  await using scene = await Scene.set(Object.fromEntries(all));
+  await using scene = await ApiScene.set(Object.fromEntries(all));
   scene.write({
     [groupKey(groupAt(CONTAINER, "blog"))]: null,
     ...Object.fromEntries(
@@ -426,7 +343,7 @@ Deno.test("API files: a function that fails for one value in a hundred costs tha
 });
 
 Deno.test("API files: answers have the form of all answers, and values stay as they are", async () => {
-  await using scene = await Scene.set({
+  await using scene = await ApiScene.set({
     "form.js": apiFile({
       paths: '["/v2/form"]',
       piece:
@@ -446,7 +363,7 @@ Deno.test("API files: answers have the form of all answers, and values stay as t
 
 Deno.test("API files: a view that fails as a whole has no answer, and says so", async () => {
   using log = new CapturedLog();
-  await using scene = await Scene.set({
+  await using scene = await ApiScene.set({
     "guard.js": apiFile({
       paths: '["/v2/guard"]',
       guard: '{ counts: () => [1], check() { throw new Error("a"); } }',
@@ -480,11 +397,11 @@ Deno.test("API files: a view that fails as a whole has no answer, and says so", 
 
 Deno.test("API files: an answer that is not as declared is reported where answers are checked", async () => {
   using log = new CapturedLog();
-  await using scene = await Scene.set(
+  await using scene = await ApiScene.set(
     { "a.js": apiFile({ piece: "(group) => [[group.name, '\"1\"']]" }) },
     { wrap: checkingAnswers },
   );
-  assertEquals(await scene.json(`${PATH}?appname=blog`), {
+  assertEquals(await scene.json(`${PODS_PATH}?appname=blog`), {
     "blog.web.web": "1",
   });
   assertEquals(log.values("reason"), [
@@ -497,7 +414,7 @@ Deno.test("API files: a reload changes what differs, and nobody else's stream", 
     apiFile({ piece: `(group) => [[group.name, \`${pods}\`]]`, ...fields });
   const one = version("${group.pods.length}");
   const NODES = WATCHER_FILES["nodes.js"] ?? "";
-  await using scene = await Scene.set({ "a.js": one, "nodes.js": NODES });
+  await using scene = await ApiScene.set({ "a.js": one, "nodes.js": NODES });
   await using stack = new AsyncDisposableStack();
   const open = async (path: string) => {
     const stream = stack.use(await scene.stream(path));
@@ -508,8 +425,8 @@ Deno.test("API files: a reload changes what differs, and nobody else's stream", 
     open("/v2/node-names?watch=1"),
     open("/v2/watch?view=nodes&view=node-names"),
   ]);
-  const whole = await open(`${PATH}?watch=1`);
-  const patches = await open(`${PATH}?watch=1&patch=merge`);
+  const whole = await open(`${PODS_PATH}?watch=1`);
+  const patches = await open(`${PODS_PATH}?watch=1&patch=merge`);
   const joint = await open(
     `/v2/watch?view=nodes&view=pods-per-group&patch=merge`,
   );
@@ -532,7 +449,7 @@ Deno.test("API files: a reload changes what differs, and nobody else's stream", 
       event: "patch pods-per-group",
       data: patch,
     });
-    assertEquals(await scene.json(PATH), data);
+    assertEquals(await scene.json(PODS_PATH), data);
   });
 
   await t.step("a change that changes no answer sends nothing", async () => {
@@ -548,7 +465,7 @@ Deno.test("API files: a reload changes what differs, and nobody else's stream", 
     const [[file, status, reason] = []] = await scene.statuses();
     assertEquals([file, status], ["a.js", "outdated"]);
     assertMatch(String(reason), /^SyntaxError: /);
-    assertEquals((await scene.get(PATH)).status, 200);
+    assertEquals((await scene.get(PODS_PATH)).status, 200);
     // It follows the store as before.
     const blog = groupAt(CONTAINER, "blog");
     const value = groupValue({
@@ -583,8 +500,8 @@ Deno.test("API files: a reload changes what differs, and nobody else's stream", 
   });
 
   await t.step("a file that is removed ends its streams", async () => {
-    const { headers } = await scene.get(PATH);
-    const waiting = get(scene.test.url + PATH, undefined, {
+    const { headers } = await scene.get(PODS_PATH);
+    const waiting = get(scene.test.url + PODS_PATH, undefined, {
       headers: {
         "If-None-Match": headers.get("ETag") ?? "",
         "Prefer": "wait=60",
@@ -592,7 +509,7 @@ Deno.test("API files: a reload changes what differs, and nobody else's stream", 
     });
     await becomes(
       "the GET waits",
-      () => scene.test.lainlet.limits.perEndpoint.get(PATH),
+      () => scene.test.lainlet.limits.perEndpoint.get(PODS_PATH),
       3,
     );
     await scene.reload({ "a.js": null });
@@ -606,10 +523,10 @@ Deno.test("API files: a reload changes what differs, and nobody else's stream", 
       event: "error pods-per-group",
     });
     assertEquals((await waiting).status, 404);
-    assertEquals((await scene.get(PATH)).status, 404);
+    assertEquals((await scene.get(PODS_PATH)).status, 404);
     await eventually("nothing counts it any more", async () => {
       const { body } = await scene.get("/metrics");
-      return body.includes(PATH) ? undefined : true;
+      return body.includes(PODS_PATH) ? undefined : true;
     });
     // What was observed before the removal is forgotten, too.
     const node = Object.keys(CLUSTER).find((key) =>
@@ -635,8 +552,8 @@ Deno.test("API files: a reload changes what differs, and nobody else's stream", 
 Deno.test("API files: of two files with one path the first serves it, and then the other", async () => {
   const text = (pods: number) =>
     apiFile({ piece: `({ name }) => [[name, "${pods}"]]` });
-  await using scene = await Scene.set({ "b.js": text(2), "c.js": text(3) });
-  const path = `${PATH}?appname=blog`;
+  await using scene = await ApiScene.set({ "b.js": text(2), "c.js": text(3) });
+  const path = `${PODS_PATH}?appname=blog`;
   await using stream = await scene.stream(`${path}&watch=1`);
   const next = async () => (await stream.next())?.data;
   assertEquals(await next(), { "blog.web.web": 2 });
@@ -648,13 +565,13 @@ Deno.test("API files: of two files with one path the first serves it, and then t
 });
 
 Deno.test("API files: a folder that cannot be read leaves what was served", async () => {
-  await using scene = await Scene.set({ "a.js": apiFile() });
+  await using scene = await ApiScene.set({ "a.js": apiFile() });
   const problem = async () => Object(await scene.json("/debug")).apis.problem;
   assertEquals(await problem(), "");
   await Deno.rename(scene.folder.path, `${scene.folder.path}.away`);
   await scene.reload({});
   assertMatch(await problem(), /No such file or directory/);
-  assertEquals((await scene.get(PATH)).status, 200);
+  assertEquals((await scene.get(PODS_PATH)).status, 200);
   await Deno.rename(`${scene.folder.path}.away`, scene.folder.path);
   await scene.reload({});
   assertEquals(await problem(), "");

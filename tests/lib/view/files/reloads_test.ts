@@ -1,0 +1,108 @@
+/**
+ * Reloads of API files that come often, or bring back what was there before.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { apiFile, PODS_PATH } from "../../../util/api_files.ts";
+import { ApiScene } from "../../../util/api_scene.ts";
+import { CapturedLog } from "../../../util/captured_log.ts";
+
+const PATH = `${PODS_PATH}?appname=blog`;
+
+/** A view of pod groups whose members are a number. */
+function file(number: number, fields: Record<string, string> = {}): string {
+  return apiFile({ piece: `({ name }) => [[name, "${number}"]]`, ...fields });
+}
+
+function answer(number: number) {
+  return { "blog.web.web": number };
+}
+
+Deno.test("API files: one that is put back, changed, serves what it is now", async () => {
+  await using scene = await ApiScene.set({ "a.js": file(1) });
+  await scene.reload({ "a.js": null });
+  await scene.reload({ "a.js": file(2) });
+  assertEquals(await scene.json(PATH), answer(2));
+  // The same where two names lead to one file.
+  await Deno.symlink(`${scene.folder.path}/a.js`, `${scene.folder.path}/b.js`);
+  const changed = file(3, { paths: '["/v2/other"]' });
+  await scene.reload({ "a.js": changed });
+  await Deno.rename(
+    `${scene.folder.path}/a.js`,
+    `${scene.folder.path}/a.text`,
+  );
+  await Deno.remove(`${scene.folder.path}/b.js`);
+  await Deno.symlink(
+    `${scene.folder.path}/a.text`,
+    `${scene.folder.path}/c.js`,
+  );
+  await scene.reload({ "a.text": file(4) });
+  assertEquals(await scene.json(PATH), answer(4));
+});
+
+Deno.test("API files: a path that another file takes is given back, each time", async () => {
+  await using scene = await ApiScene.set({ "b.js": file(2) });
+  await using stream = await scene.stream(`${PATH}&watch=1`);
+  const next = async () => (await stream.next())?.data;
+  assertEquals(await next(), answer(2));
+  for (let i = 0; i < 3; i++) {
+    await scene.reload({ "a.js": file(1) });
+    assertEquals([await next(), await scene.json(PATH)], [
+      answer(1),
+      answer(1),
+    ]);
+    await scene.reload({ "a.js": null });
+    assertEquals([await next(), await scene.json(PATH)], [
+      answer(2),
+      answer(2),
+    ]);
+  }
+});
+
+Deno.test("API files: a file that could not be served has all its paths again", async () => {
+  await using scene = await ApiScene.set({
+    "b.js": file(2, { paths: '["/v2/b", "/v2/both"]' }),
+  });
+  await scene.reload({ "a.js": file(1, { paths: '["/v2/both"]' }) });
+  assertEquals((await scene.get("/v2/b")).status, 404);
+  await scene.reload({ "a.js": null });
+  for (const path of ["/v2/b", "/v2/both"]) {
+    assertEquals(await scene.json(`${path}?appname=blog`), answer(2));
+  }
+});
+
+Deno.test("API files: reloads that come at once are one after the present one", async () => {
+  using log = new CapturedLog();
+  await using scene = await ApiScene.set({ "a.js": file(1) });
+  const { lainlet } = scene.test;
+  const loads = () => log.about(/API files are loaded/).length;
+  const before = loads();
+  const first = lainlet.reloadApis();
+  await scene.folder.write({ "a.js": file(2) });
+  await Promise.all([
+    first,
+    ...Array.from({ length: 20 }, () => lainlet.reloadApis()),
+  ]);
+  assertEquals(loads() - before, 2);
+  assertEquals(await scene.json(PATH), answer(2));
+});
+
+Deno.test("API files: of more than a hundred, the others are not read", async () => {
+  const names = Array.from({ length: 100 }, (_, i) => `${i + 100}.js`);
+  await using scene = await ApiScene.set({
+    ...Object.fromEntries(names.map((name) => [name, "export default 1;"])),
+    "100.js": file(1),
+    "200.js": "globalThis.lainletTestRan = true;",
+  });
+  assert(!("lainletTestRan" in globalThis));
+  assertEquals((await scene.statuses()).length, 100);
+  const { apis } = Object(await scene.json("/debug"));
+  assertEquals(
+    apis.problem,
+    "it has 101 files: only the first 100 are used",
+  );
+  assertEquals(await scene.json(PATH), answer(1));
+  await scene.reload({ "200.js": null });
+  assertEquals(Object(await scene.json("/debug")).apis.problem, "");
+});
