@@ -15,9 +15,14 @@ const SUPER_APPS = "super_apps/";
 /** How many states there are at least in the time in which a torn one is read. */
 const TORN = 5;
 
+/** How long reading that takes at most, in ms: a connection that does not answer ends before. */
+const TORN_WITHIN = 15_000;
+
 /** A state of the store. */
 interface Moment {
   readonly time: number;
+  /** As the time, but for what everything was suspended. */
+  readonly awake: number;
   readonly revision: number;
   /** Another one for each history of the store. */
   readonly history: number;
@@ -137,6 +142,7 @@ export class Reference {
     });
     const history = this.#history;
     const time = performance.now();
+    const awake = time - this.suspended;
     const apps = this.questions.map(({ peer }) => lainlet.rights.appOf(peer));
     const supers = new Set(
       Array.from(
@@ -146,6 +152,7 @@ export class Reference {
     );
     const moment = {
       time,
+      awake,
       revision,
       history,
       answers,
@@ -257,8 +264,9 @@ export class Reference {
   }
 
   /**
-   * As {@linkcode find}, for an answer each member of which is of another
-   * state: so it may be while keys are written faster than they are read.
+   * As {@linkcode find}, for an answer each member of which is of another state
+   * of a few seconds: so it may be while keys are written faster than they are
+   * read.
    */
   #findTorn(
     question: number,
@@ -266,20 +274,28 @@ export class Reference {
     isAfter: (moment: Moment, i: number) => boolean,
   ): number {
     const first = this.#moments.findIndex(isAfter);
-    if (first < 0 || this.#moments.length - first < TORN) return -1;
-    const states = this.#moments.slice(first).flatMap(({ answers }) =>
-      membersOf(answers[question])
-    );
-    const members = membersOf(answer)[0] ?? {};
-    const names = new Set(
-      states.flatMap((state) => Object.keys(state)).concat(
-        Object.keys(members),
-      ),
-    );
-    const isOfSome = names.values().every((name) =>
-      states.some((state) => state[name] === members[name])
-    );
-    return isOfSome ? first : -1;
+    if (first < 0) return -1;
+    const members = membersOf(answer);
+    const states = this.#moments.map(({ awake, answers }, i) => ({
+      awake,
+      members: i < first ? {} : membersOf(answers[question]),
+    }));
+    for (const [end, { awake }] of states.entries()) {
+      const begin = Math.max(
+        first,
+        states.findLastIndex((one) => one.awake <= awake - TORN_WITHIN),
+      );
+      if (end - begin + 1 < TORN) continue;
+      const window = states.slice(begin, end + 1);
+      const names = new Set(
+        [{ members }, ...window].flatMap((one) => Object.keys(one.members)),
+      );
+      const isOfSome = names.values().every((name) =>
+        window.some((one) => one.members[name] === members[name])
+      );
+      if (isOfSome) return begin;
+    }
+    return -1;
   }
 
   /** The first state, from one on, in which the answers to several questions are these. */
@@ -298,13 +314,13 @@ export class Reference {
   }
 }
 
-/** The members of an answer that is an object, each as canonical JSON. */
-function membersOf(answer: string | undefined): Record<string, string>[] {
+/** The members of an answer that is an object, each as canonical JSON; of others none. */
+function membersOf(answer: string | undefined): Record<string, string> {
   const value: unknown = JSON.parse(answer ?? "null");
-  if (!isObject(value)) return [];
+  if (!isObject(value)) return {};
   const members = Object.entries(value)
     .map(([name, member]) => [name, canonical(member)] as const);
-  return [Object.fromEntries(members)];
+  return Object.fromEntries(members);
 }
 
 /** Which watcher a view is made of. */
