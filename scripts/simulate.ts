@@ -13,12 +13,16 @@
 import { integerFlag, scriptOptions, UsageError } from "../lib/flags.ts";
 import { FAULTS } from "../tests/simulation/faults.ts";
 import {
+  type Failed,
   failures,
   knownRuns,
   runsOf,
   STORES,
   story,
 } from "../tests/simulation/processes.ts";
+
+/** After how many seeds it is looked whether a fault was found. */
+const AT_ONCE = 30;
 
 /** How many failures are printed. */
 const SHOWN = 10;
@@ -80,8 +84,12 @@ if (options.isFaults) {
   for (const fault of FAULTS) {
     const { name, store = STORES[0] } = fault;
     if (!stores.includes(store)) continue;
-    const runs = runsOf([store], 1, count);
-    const [first] = await failures(runs, { until: 1, fault });
+    let first: Failed | undefined;
+    for (let seed = 1; seed <= count && first === undefined; seed += AT_ONCE) {
+      const most = Math.min(AT_ONCE, count + 1 - seed);
+      const runs = runsOf([store], seed, most);
+      [first] = await failures(runs, { until: 1, fault });
+    }
     if (first === undefined) isGood = false;
     const found = first === undefined
       ? `not found in ${count} seeds`

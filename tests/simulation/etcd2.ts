@@ -10,6 +10,9 @@ import { Channel, type Link, type Place, soon } from "./network.ts";
 /** How long a member tries to reach the others for a read, in ms. */
 const READ_TIMEOUT = 7_000;
 
+/** How late an event is that is lost on its way and sent again, in ms. */
+const LATE = 5_000;
+
 /** How many events etcd remembers. */
 export const HISTORY = 1_000;
 
@@ -130,6 +133,7 @@ class Exchange {
       return this.#complain(400, EVENT_INDEX_CLEARED, message, key);
     }
     if (performance.now() < this.#link.pollsEndUntil) {
+      this.#link.pollsEnded++;
       return this.#reply(200, this.#heads, "");
     }
     const faults = this.#link.watchFaults;
@@ -140,6 +144,7 @@ class Exchange {
     }
     this.#begin(200, this.#heads);
     let next = Math.max(from, 1);
+    let isWaiting = false;
     const look = () => {
       if (this.#member.keyspace !== keyspace) return;
       while (next <= this.#member.applied) {
@@ -151,11 +156,28 @@ class Exchange {
           continue;
         }
         this.#endPoll?.();
-        return this.#finish(JSON.stringify(toEvent(event)));
+        if (!isWaiting) this.#pause();
+        const { eventsLateUntil } = this.#link;
+        const isLate = isWaiting && performance.now() < eventsLateUntil;
+        const extra = isLate ? LATE : 0;
+        return this.#finish(JSON.stringify(toEvent(event)), extra);
       }
     };
     this.#endPoll = this.#member.onApply(look);
     look();
+    isWaiting = true;
+  }
+
+  /** Lets the link be silent when what was sent has come, if that is due. */
+  #pause(): void {
+    const link = this.#link;
+    const time = link.pauseInPoll;
+    link.pauseInPoll = 0;
+    if (time === 0) return;
+    this.#answer.send(() => {
+      link.isSilent = true;
+      setTimeout(() => link.isSilent = false, time);
+    });
   }
 
   get #heads(): Record<string, string> {
@@ -198,13 +220,13 @@ class Exchange {
     }, this.#extra);
   }
 
-  /** Sends the body, and ends it. */
-  #finish(text: string): void {
+  /** Sends the body, and ends it. @param extra how much later, in ms */
+  #finish(text: string, extra = 0): void {
     const bytes = new TextEncoder().encode(text);
     const cut = Math.floor(Math.random() * 2 * bytes.length);
     for (const piece of [bytes.subarray(0, cut), bytes.subarray(cut)]) {
       if (piece.length === 0) continue;
-      this.#answer.send(() => this.#body?.enqueue(piece));
+      this.#answer.send(() => this.#body?.enqueue(piece), extra);
     }
     this.#answer.send(() => {
       this.#end();

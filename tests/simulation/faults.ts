@@ -173,6 +173,28 @@ export const FAULTS: readonly Fault[] = [
     faulty: "this.#nextIndex = index + 2;",
   },
   {
+    name: "a poll that ends at once is made again without a pause",
+    store: "etcd2",
+    file: "lib/store/etcd2/watch.ts",
+    text:
+      "if (idlePolls > 1) await sleep(backoff(idlePolls), connection.signal);",
+    faulty: "",
+  },
+  {
+    name: "a poll that was made before a write counts as a confirmation",
+    store: "etcd2",
+    file: "lib/store/etcd2/check.ts",
+    text: "if (poll.index < header.revision) watch",
+    faulty: "if (poll.index < 0) watch",
+  },
+  {
+    name: "an event that is late counts as none",
+    store: "etcd2",
+    file: "lib/store/etcd2/check.ts",
+    text: "await pingedSince(quietSince);",
+    faulty: "",
+  },
+  {
     name: "a restored backup is taken for the same history",
     store: "etcd2",
     file: "lib/store/etcd2/check.ts",
@@ -223,6 +245,13 @@ export const FAULTS: readonly Fault[] = [
     file: "lib/store/zookeeper/watch.ts",
     text: "const isQuiet = this.#dirty.size === 0;",
     faulty: "const isQuiet = true;",
+  },
+  {
+    name: "what is left for a later round is lost",
+    store: "zookeeper",
+    file: "lib/store/zookeeper/watch.ts",
+    text: "this.#pending = newer;",
+    faulty: "this.#pending.clear();",
   },
   {
     name: "a torn state counts as complete",

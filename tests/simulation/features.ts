@@ -14,6 +14,8 @@ export interface Features {
   readonly bad: boolean;
   /** All processes are suspended for minutes. */
   readonly suspended: boolean;
+  /** Faults come in the moment in which they do harm. */
+  readonly worst: boolean;
 }
 
 /** With this factor the seeds that failed before there were features have none. */
@@ -30,5 +32,6 @@ export function featuresOf(seed: number): Features {
     login: has(),
     bad: has(7),
     suspended: has(),
+    worst: has(),
   };
 }

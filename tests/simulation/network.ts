@@ -61,6 +61,14 @@ export class Link {
   watchFaults: WatchFault[] = [];
   /** Polls are ended as soon as they are made, until then, in ms. */
   pollsEndUntil = -Infinity;
+  /** How many were ended since that began. */
+  pollsEnded = 0;
+  /** An event that a poll has waited for is late, until then, in ms. */
+  eventsLateUntil = -Infinity;
+  /** For how long the link is silent between the headers of a poll and an event that is there, in ms; 0: it is not. */
+  pauseInPoll = 0;
+  /** How much longer each message takes, in ms. */
+  latency = 0;
   /** When a watch last lost a change, or began to deliver nothing, in ms. */
   lostAt = -Infinity;
   /** How many changes, or watches, were lost on it. */
@@ -101,7 +109,8 @@ export class Link {
 
   /** Delivers something after a delay. @param extra more of that, in ms */
   deliver(what: () => void, extra = 0): void {
-    const delay = 1 + Math.floor(Math.random() ** 4 * 30) + extra;
+    const delay = 1 + Math.floor(Math.random() ** 4 * 30) + this.latency +
+      extra;
     setTimeout(() => {
       if (this.#isSilent) this.#held.push(what);
       else what();
@@ -131,7 +140,8 @@ export class Link {
     this.isRefused = false;
     this.callFaults = [];
     this.watchFaults = [];
-    this.pollsEndUntil = -Infinity;
+    this.pollsEndUntil = this.eventsLateUntil = -Infinity;
+    this.pauseInPoll = this.latency = 0;
     this.isSilent = false;
   }
 }

@@ -20,13 +20,14 @@ import { HTTP_QUESTIONS, LOCAL, QUESTIONS } from "./questions.ts";
 import { storeFault } from "./store_faults.ts";
 import { NODES, type Operation, PEERS, type Run, type Story } from "./story.ts";
 import { workersOf } from "./workers.ts";
+import { worstMoments } from "./worst_moments.ts";
 
 const APPS = ["a", "b", "c"] as const;
 
 /** What happens, by a seed: some operations and some faults among them. */
 export function plan({ store, seed }: Run, length = 120): Operation[] {
   const random = new Random(seed * 7919 % 2147483647 || 1);
-  const faults = faultsOf(featuresOf(seed));
+  const faults = faultsOf(featuresOf(seed), store);
   const [first, ...others] = faults;
   const all = always(random, length, store);
   if (first === undefined) return all;
@@ -39,7 +40,8 @@ export function plan({ store, seed }: Run, length = 120): Operation[] {
 
 /** What happens because of a story's features. */
 function faultsOf(
-  { disk, grpc, workers, login, bad, suspended }: Features,
+  { disk, grpc, workers, login, bad, suspended, worst }: Features,
+  store: StoreName,
 ): ((random: Random, i: number) => Omit<Operation, "after">)[] {
   const all = [
     ...disk ? [diskFault] : [],
@@ -48,6 +50,7 @@ function faultsOf(
     ...login ? [authFault] : [],
     ...bad ? [writeOdd, writeOdd] : [],
     ...suspended ? [suspension] : [],
+    ...worst ? worstMoments(store) : [],
   ];
   return all.length > 0 ? [...all, askElsewhere] : [];
 }

@@ -56,7 +56,9 @@ export function storeFault(
         ? random.below(2) === 0 ? removal(random) : {
           text: `polls are ended at once for ${20 * which} ms`,
           perform(story) {
-            link(story).pollsEndUntil = performance.now() + 20 * which;
+            const one = link(story);
+            one.pollsEndUntil = performance.now() + 20 * which;
+            one.pollsEnded = 0;
           },
         }
         : {

@@ -22,6 +22,11 @@ const RECOVERY = 20_000;
 /** How many timers may fire in a story; most have some 10,000. */
 const MOST_STEPS = 60_000;
 
+/** How many polls may be made in 20 s in which each is ended at once. */
+const MOST_POLLS = 500;
+
+const NO_PAUSE = "something is done without a pause";
+
 /** How often it is looked whether what counts as current is, in ms. */
 const LOOK_EVERY = 5_000;
 
@@ -274,14 +279,14 @@ export class Story {
     const [failure] = this.#failures;
     if (failure !== undefined) throw failure;
     if (++this.#steps > MOST_STEPS) {
-      throw new Violation(
-        "something is done without a pause",
-        `${this.#steps} steps`,
-      );
+      throw new Violation(NO_PAUSE, `${this.#steps} steps`);
     }
     this.world.look();
     for (const link of this.world.allLinks) {
-      const { isGood, lostAt } = link;
+      const { isGood, lostAt, pollsEnded } = link;
+      if (pollsEnded > MOST_POLLS) {
+        throw new Violation(NO_PAUSE, `${pollsEnded} polls on ${link.name}`);
+      }
       const since = Math.max(lostAt, this.#goodSince.get(link) ?? -Infinity);
       this.#goodSince.set(link, isGood ? since : this.time.now);
     }
