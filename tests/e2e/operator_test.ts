@@ -129,6 +129,26 @@ Deno.test("dashboard of 60 nodes: six questions in at most two clicks", async (t
         ).map((one) => one.textContent)`,
       );
     assertEquals(await cut(), []);
+    // No cell stands over the next one, and no word of a heading is broken.
+    assertEquals(
+      await page.evaluate(
+        `[...document.querySelectorAll("th, td")].filter((cell) =>
+          cell.scrollWidth > cell.clientWidth).map((cell) => cell.innerText)`,
+      ),
+      [],
+    );
+    assertEquals(
+      await page.evaluate(
+        `[...document.querySelectorAll(".sort")].flatMap(({ firstChild }) =>
+          [...firstChild.data.matchAll(/\\w+/g)].filter(({ 0: word, index }) => {
+            const range = document.createRange();
+            range.setStart(firstChild, index);
+            range.setEnd(firstChild, index + word.length);
+            return range.getClientRects().length > 1;
+          }).map(([word]) => word))`,
+      ),
+      [],
+    );
     const marks: unknown = await page.evaluate(
       `Object.entries(Object.groupBy(document.querySelectorAll(".mark"), (one) =>
         getComputedStyle(one, "::before").content

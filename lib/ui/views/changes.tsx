@@ -153,6 +153,7 @@ export function ChangesView(
           app{" "}
           <input
             type="search"
+            placeholder=" "
             value={app}
             onInput={({ currentTarget: { value } }) => change({ app: value })}
           />
@@ -161,6 +162,7 @@ export function ChangesView(
           filter{" "}
           <input
             type="search"
+            placeholder=" "
             aria-label="Filter changes"
             value={q}
             onInput={({ currentTarget: { value } }) => change({ q: value })}

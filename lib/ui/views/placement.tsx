@@ -77,6 +77,7 @@ export function Placement(
           Show app{" "}
           <input
             type="search"
+            placeholder=" "
             list="apps"
             value={app}
             onInput={({ currentTarget: { value } }) => change({ app: value })}
@@ -100,6 +101,7 @@ export function Placement(
           Node{" "}
           <input
             type="search"
+            placeholder=" "
             value={node}
             onInput={({ currentTarget: { value } }) => change({ node: value })}
           />
