@@ -264,8 +264,10 @@ export class Views {
   }
 
   #isReady({ view, peer }: ViewRequest): boolean {
-    const { watcher } = this.#currentOf(view) ?? view;
-    return watcher(this.context.cluster).isSynced &&
+    const current = this.#currentOf(view);
+    // Nothing is needed to say that it was removed.
+    if (current === undefined) return true;
+    return current.watcher(this.context.cluster).isSynced &&
       this.rights.isReadyFor(peer);
   }
 

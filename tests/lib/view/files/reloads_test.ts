@@ -4,9 +4,14 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { apiFile, PODS_PATH } from "../../../util/api_files.ts";
+import * as apis from "../../../../apis/mod.ts";
+import { MemoryStore } from "../../../../lib/store/memory.ts";
+import { ApiFiles } from "../../../../lib/view/files/files.ts";
+import { apiFile, ApiFolder, PODS_PATH } from "../../../util/api_files.ts";
 import { ApiScene } from "../../../util/api_scene.ts";
 import { CapturedLog } from "../../../util/captured_log.ts";
+import { Stream } from "../../../util/client.ts";
+import { TestLainlet } from "../../../util/lainlet.ts";
 
 const PATH = `${PODS_PATH}?appname=blog`;
 
@@ -70,6 +75,20 @@ Deno.test("API files: a file that could not be served has all its paths again", 
   for (const path of ["/v2/b", "/v2/both"]) {
     assertEquals(await scene.json(`${path}?appname=blog`), answer(2));
   }
+});
+
+Deno.test("API files: a stream that waits for the store ends when its endpoint is removed", async () => {
+  await using folder = await ApiFolder.make({ "a.js": file(1) });
+  const builtIn = Object.values(apis);
+  const apiFiles = new ApiFiles({ folder: folder.path, builtIn });
+  // Without a key it counts as not read.
+  await using test = new TestLainlet(new MemoryStore(), { apiFiles });
+  await test.lainlet.reloadApis();
+  await using stream = await Stream.open(`${test.url}${PATH}&watch=1`);
+  await folder.write({ "a.js": null });
+  await test.lainlet.reloadApis();
+  assertEquals((await stream.next())?.data, "the endpoint was removed");
+  assertEquals(await stream.next(), undefined);
 });
 
 Deno.test("API files: reloads that come at once are one after the present one", async () => {
