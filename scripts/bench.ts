@@ -8,6 +8,7 @@
  */
 import { integerFlag, scriptOptions, UsageError } from "../lib/flags.ts";
 import { ensurePrograms, readTarget, TARGET_FLAG } from "./setup.ts";
+import { apiFiles } from "./bench/apis.ts";
 import { fanout } from "./bench/fanout.ts";
 import { fleet } from "./bench/fleet.ts";
 import { grpc } from "./bench/grpc.ts";
@@ -30,6 +31,7 @@ const SECTIONS: Record<string, readonly Section[]> = {
   grpc: [grpc],
   changes: [changes],
   scale: [scale],
+  apis: [apiFiles],
   patches: [patches],
   fleet: [fleet],
   checks: [checks],

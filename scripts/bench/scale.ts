@@ -14,7 +14,7 @@ const SIZES = [100, 1_000, 10_000, 30_000];
 const CHANGES = 1_500;
 
 /** Who listens, and whether they read what is there for them. */
-interface Crowd {
+export interface Crowd {
   readonly name: string;
   readonly path: string;
   readonly count: number;
@@ -80,7 +80,7 @@ export async function scale(): Promise<Table> {
 }
 
 /** The processor time that a change takes, in ms. */
-async function cost(
+export async function cost(
   store: MemoryStore,
   lainlet: Lainlet,
   { path, count, reads, changes = CHANGES }: Crowd,
@@ -128,7 +128,11 @@ async function cost(
   return (user + system) / changes / 1000;
 }
 
-function entry(i: number, version: number): [key: string, value: string] {
+/** A pod group, by its number. */
+export function entry(
+  i: number,
+  version: number,
+): [key: string, value: string] {
   const spec: GroupSpec = {
     app: `app${i % 300}`,
     proc: `web.p${i}`,

@@ -106,6 +106,23 @@ Deno.test("pages: what lainlet takes in memory is what the benchmarks' page says
   assertEquals(said.filter((figure) => !measured.has(figure)), []);
 });
 
+Deno.test("pages: the example of an API file is that of a file of apis/, and both are one view", () => {
+  const textOf = (path: string, language: string) => {
+    const page = PAGES.find((page) => page.path === path);
+    const block = page?.blocks.find((block) =>
+      block.language === language && block.text.includes("/v2/images")
+    );
+    return block?.text ?? "";
+  };
+  const file = textOf("apis/README.md", "ts");
+  assertEquals(file, textOf("lib/README.md", "ts"));
+  const fieldsOf = (text: string) =>
+    text.slice(text.indexOf("paths:"), text.lastIndexOf("})"))
+      .replaceAll(": Member[]", "").replace(/\s+/g, " ");
+  assert(fieldsOf(file).length > 100);
+  assertEquals(fieldsOf(textOf("apis/README.md", "js")), fieldsOf(file));
+});
+
 Deno.test("pages: the front door is read in five minutes", () => {
   const prose = FRONT === undefined ? "" : proseOf(FRONT);
   const words = prose.replace(/^\|.*$/gm, "").match(/\S+/g) ?? [];

@@ -163,18 +163,30 @@ export class ApiFiles implements ApiFilesStatus {
 
   /** Decides which version of each file is served; of two that have the same path, that of the first file. */
   #admitAll(): void {
+    const { builtIn } = this.options;
     const views: View[] = [];
+    // Checked together, as each check takes some ms. If one cannot be served, each is checked.
+    const wanted = this.#files.flatMap(({ newest, served }) =>
+      (newest ?? served)?.view ?? []
+    );
+    let areSchemasGood = schemaConflict([...builtIn, ...wanted]) === undefined;
     for (const file of this.#files) {
       const versions = new Set([file.newest, file.served]);
       file.served = undefined;
       for (const version of versions) {
         if (version === undefined || file.served !== undefined) continue;
-        const others = [...this.options.builtIn, ...views];
-        const conflict = conflictOf(version.view, others);
+        const others = [...builtIn, ...views];
+        const conflict = pathConflict(version.view, others) ??
+          (areSchemasGood
+            ? undefined
+            : schemaConflict([...others, version.view]));
         if (conflict === undefined) {
           file.served = version;
           views.push(version.view);
-        } else file.problem ||= conflict;
+        } else {
+          file.problem ||= conflict;
+          areSchemasGood = false;
+        }
       }
       if (file.problem === "") continue;
       this.#failures++;
@@ -193,6 +205,13 @@ export function conflictOf(
   view: View,
   others: readonly (View | CustomEndpoint)[],
 ): string | undefined {
+  return pathConflict(view, others) ?? schemaConflict([...others, view]);
+}
+
+function pathConflict(
+  view: View,
+  others: readonly (View | CustomEndpoint)[],
+): string | undefined {
   for (const path of view.paths) {
     const other = others.find(({ paths }) => paths.includes(path));
     if (other === undefined) continue;
@@ -202,10 +221,15 @@ export function conflictOf(
   if (new Set(view.paths).size < view.paths.length) {
     return "paths has a path twice";
   }
+}
+
+function schemaConflict(
+  endpoints: readonly (View | CustomEndpoint)[],
+): string | undefined {
   try {
-    openapi([...others, view], "");
+    openapi(endpoints, "");
   } catch (thrown) {
-    const { message } = faultOf(thrown, view.file ?? "");
+    const { message } = faultOf(thrown, "");
     return message.replace(/^Error: /, "");
   }
 }
