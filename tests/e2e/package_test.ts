@@ -9,6 +9,7 @@ import config from "../../deno.json" with { type: "json" };
 import { HELP, MANUAL } from "../../lib/cli/help.ts";
 import { manPage } from "../../scripts/package/man.ts";
 import { anchorsOf, linksOf, readPages, ROOT } from "../pages/pages.ts";
+import { apiFile } from "../util/api_files.ts";
 import { get } from "../util/client.ts";
 import {
   DebianRoot,
@@ -102,7 +103,9 @@ Deno.test("package: the .deb is installed, started as the unit would, asked and 
           setting("EnvironmentFile")
         })`,
         `export ${setting("Environment")}`,
-        `exec setpriv --no-new-privs ${root.path}${setting("ExecStart")}`,
+        `exec setpriv --no-new-privs ${root.path}${
+          setting("ExecStart").replace("/etc/", `${root.path}/etc/`)
+        }`,
       ].join("; ");
       await using lainlet = new Program("bash", ["-c", script]);
       await eventually(
@@ -123,6 +126,22 @@ Deno.test("package: the .deb is installed, started as the unit would, asked and 
         ),
       );
       assertEquals(status.ready, true);
+      // systemctl reload
+      const apis = file("etc/lainlet/apis");
+      assertEquals([...Deno.readDirSync(apis)], []);
+      await Deno.writeTextFile(`${apis}/groups.js`, apiFile());
+      await Deno.chmod(`${apis}/groups.js`, 0o644);
+      const reload = setting("ExecReload").replace(
+        "$MAINPID",
+        `${lainlet.pid}`,
+      );
+      assertMatch(reload, /^\/bin\/kill -HUP \d+$/);
+      await run("bash", "-c", reload);
+      await eventually("its view is there", async () => {
+        const path = "/v2/pods-per-group";
+        const { status } = await get(`http://127.0.0.1:${port}${path}`);
+        return status === 200 || undefined;
+      });
       lainlet.signal("SIGTERM");
       assertEquals((await lainlet.ended()).code, 0);
     });
