@@ -15,6 +15,9 @@ const CHANGES = 10;
 /** More than a browser has connections for a host. */
 const WINDOWS = 6;
 
+/** How long it may take until all windows are live, in ms. */
+const MAX_LOAD = 120_000;
+
 /** Views that are open while the cluster changes. */
 const VIEWS = ["", "apps", "pods", "nodes", "changes", "search?q=web"];
 
@@ -101,7 +104,8 @@ async function underChanges(
         const restarts = `"RestartCount":${i % 5}`;
         store.put(key, value.replaceAll(/"RestartCount":\d+/g, restarts));
       }
-      await pause((i + 1) / CHANGES - (performance.now() - start) / 1000);
+      const elapsed = (performance.now() - start) / 1000;
+      await pause(Math.max(0, (i + 1) / CHANGES - elapsed));
     }
   });
   const elapsed = (performance.now() - start) / 1000;
@@ -120,9 +124,10 @@ async function streamsOfWindows(
     Array.from({ length: WINDOWS }, (_, i) => `${url}/#/app/${apps[i]}`),
   );
   await Promise.all(pages.map(async (page) => {
-    await page.getByText("Up to date", { exact: true }).waitFor();
+    const options = { timeout: MAX_LOAD };
+    await page.getByText("Up to date", { exact: true }).waitFor(options);
     // The history of its app is there, too.
-    await page.getByText(/^No changes/).waitFor();
+    await page.getByText(/^No changes/).waitFor(options);
   }));
   return lainlet.limits.listeners;
 }

@@ -22,13 +22,20 @@ const MAX_CARDS = 150;
 
 const ORDERS = ["name", "reserved", "problems"] as const;
 
-/** Statuses of pods, and their names. */
-const STATUSES: readonly (readonly [Status, string])[] = [
+/** How a pod is drawn: a note is no reason to look at it. */
+type Look = Exclude<Status, "note">;
+
+/** The looks of pods, and their names. */
+const LOOKS: readonly (readonly [Look, string])[] = [
   ["good", "OK"],
-  ["note", "OK, with a note"],
   ["bad", "with a problem"],
   ["off", "stopped"],
 ];
+
+function lookOf(pod: Pod): Look {
+  const status = statusOf(pod);
+  return status === "note" ? "good" : status;
+}
 
 /** A node, and its pods that are asked for. */
 interface Place {
@@ -47,7 +54,7 @@ export function Placement(
   const places = useMemo(() => {
     const isNamed = matcher(node);
     const isMeant = (pod: Pod) =>
-      (!isApp || pod.app === app) && (state === "" || statusOf(pod) === state);
+      (!isApp || pod.app === app) && (state === "" || lookOf(pod) === state);
     return ordered([...model.nodes.values()], sort)
       .filter(({ ip, name }) => node === "" || isNamed(`${name}\n${ip}`))
       .map((node): Place =>
@@ -92,8 +99,8 @@ export function Placement(
               change({ state: value })}
           >
             <option value="">all</option>
-            {STATUSES.map(([status, name]) => (
-              <option key={status} value={status}>{name}</option>
+            {LOOKS.map(([look, name]) => (
+              <option key={look} value={look}>{name}</option>
             ))}
           </select>
         </label>
@@ -182,7 +189,7 @@ function Totals({ nodes }: { nodes: Model["nodes"] }) {
   const memory = { limits: 0, capacity: 0 };
   for (const node of nodes.values()) {
     const own = memo(countsOfNodes, node, () => countsOf(node));
-    for (const [status] of STATUSES) counts[status] += own[status];
+    for (const [look] of LOOKS) counts[look] += own[look];
     cpu.limits += node.cpu.limits;
     cpu.capacity += node.cpu.capacity ?? 0;
     memory.limits += node.memory.limits;
@@ -190,9 +197,9 @@ function Totals({ nodes }: { nodes: Model["nodes"] }) {
   }
   return (
     <ul class="key">
-      {STATUSES.map(([status, name]) => (
-        <li key={status}>
-          <span class={`cell ${status}`} /> {number(counts[status])} {name}
+      {LOOKS.map(([look, name]) => (
+        <li key={look}>
+          <span class={`cell ${look}`} /> {number(counts[look])} {name}
         </li>
       ))}
       <li class="total">
@@ -205,18 +212,13 @@ function Totals({ nodes }: { nodes: Model["nodes"] }) {
   );
 }
 
-const NONE: Readonly<Record<Status, number>> = {
-  good: 0,
-  note: 0,
-  bad: 0,
-  off: 0,
-};
+const NONE: Readonly<Record<Look, number>> = { good: 0, bad: 0, off: 0 };
 
-const countsOfNodes = new WeakMap<Node, Readonly<Record<Status, number>>>();
+const countsOfNodes = new WeakMap<Node, Readonly<Record<Look, number>>>();
 
-function countsOf({ pods }: Node): Readonly<Record<Status, number>> {
+function countsOf({ pods }: Node): Readonly<Record<Look, number>> {
   const counts = { ...NONE };
-  for (const pod of pods) counts[statusOf(pod)]++;
+  for (const pod of pods) counts[lookOf(pod)]++;
   return counts;
 }
 
@@ -320,7 +322,7 @@ class Cell extends Component<CellProps> {
     return (
       <a
         ref={this.#cell}
-        class={`cell ${statusOf(pod)}`}
+        class={`cell ${lookOf(pod)}`}
         href={href(podLink(pod).path)}
         data-app={app}
         tabIndex={-1}
