@@ -83,7 +83,7 @@ export function apps(): Table {
     { title: "RESTARTS", align: "right" },
     { title: "UPDATED", align: "right" },
     { title: "VERSION", priority: 2, minWidth: 18 },
-    { title: "STATUS", minWidth: 20 },
+    { title: "STATUS", minWidth: 30 },
   ], (overview, now) =>
     Array.from(
       modelOf(overview, now).apps.values(),
@@ -139,7 +139,7 @@ export function pods(app: string): Table {
       { title: "POD", minWidth: 24, cut: "middle" },
       { title: "NODE", minWidth: 12 },
       { title: "ADDRESS" },
-      { title: "STATUS", minWidth: 20 },
+      { title: "STATUS", minWidth: 28 },
       { title: "RESTARTS", align: "right", priority: 4 },
       { title: "UPDATED", align: "right", priority: 3 },
       { title: "VERSION", priority: 1, minWidth: 18 },

@@ -116,7 +116,7 @@ export class Lainlet implements RequestHandler, EndpointContext {
     this.changeLog = new ChangeLog(this.cluster, {
       keeper: options.historyKeeper,
     });
-    followBeginnings(this.cluster);
+    followBeginnings(this.cluster, this.changeLog);
     this.#apiFiles = options.apiFiles;
     this.#endpoints = new Endpoints(options.endpoints);
     this.views = new Views(

@@ -9,26 +9,14 @@ import type { Cluster } from "../watcher/cluster.ts";
 import type { Condition } from "../watcher/condition.ts";
 import type { Pod, PodGroup } from "../watcher/podgroup.ts";
 import type { Change } from "../watcher/watcher.ts";
+import type { ChangeLog } from "./change_log.ts";
+import {
+  type Beginning,
+  type Field,
+  type RecordedGroup,
+  recordedGroups,
+} from "./recorded_since.ts";
 import { wantedVersion } from "./values.ts";
-
-/** What may be wrong, named as in the overview; `Pods`: the group has fewer pods than wanted. */
-type Field =
-  | "Address"
-  | "Health"
-  | "LastError"
-  | "OOMKilled"
-  | "Pods"
-  | "Restarts"
-  | "State"
-  | "Version";
-
-/** When something began. */
-interface Beginning {
-  /** In ms since 1970. */
-  readonly time: number;
-  /** It may have begun before that time. */
-  readonly isAtLeast: boolean;
-}
 
 type Beginnings = ReadonlyMap<Field, Beginning>;
 
@@ -50,27 +38,50 @@ export interface SinceTimes {
 /** Of each value as long as it exists; parsed values are never changed. */
 const known = new WeakMap<PodGroup, GroupBeginnings>();
 
-/** Records the beginnings from now on. */
-export function followBeginnings({ podgroup }: Cluster): void {
+/**
+ * Records the beginnings from now on.
+ *
+ * @param log what it remembers of the time before a restart counts for the first read
+ */
+export function followBeginnings(
+  { podgroup }: Cluster,
+  log: Pick<ChangeLog, "history" | "records">,
+): void {
   podgroup.subscribe("derived", (changes, _readAt, earliest) => {
     // Of what was not seen when it happened, nobody knows when that was.
     const isLive = podgroup.isSynced && earliest === undefined;
     const now = Date.now();
-    for (const change of changes) record(change, isLive, now);
+    let recorded: ReturnType<typeof recordedGroups> | undefined;
+    const recordedGroup = (key: string) => {
+      recorded ??= recordedGroups(log);
+      return recorded(key);
+    };
+    for (const change of changes) {
+      record(change, { isLive, now, recordedGroup });
+    }
   });
 }
 
 function record(
-  { value, previous }: Change<PodGroup>,
-  isLive: boolean,
-  now: number,
+  { key, value, previous }: Change<PodGroup>,
+  { isLive, now, recordedGroup }: {
+    readonly isLive: boolean;
+    readonly now: number;
+    readonly recordedGroup: (key: string) => RecordedGroup;
+  },
 ): void {
   if (value === undefined) return;
+  let recorded: RecordedGroup | undefined;
+  const beginning: RecordedGroup["beginning"] = (...args) => {
+    if (isLive || previous !== undefined) return undefined;
+    recorded ??= recordedGroup(key);
+    return recorded.beginning(...args);
+  };
   const last = previous && known.get(previous);
   const oldIndex = new Map(
     previous?.pods.map(({ instanceNo }, i) => [instanceNo, i]),
   );
-  const moment = { isLive, now };
+  const moment = { isLive, now, beginning };
   known.set(value, {
     group: beginningsOf(
       { trouble: groupTrouble(value), updated: value.updated },
@@ -81,11 +92,11 @@ function record(
       },
       moment,
     ),
-    pods: value.pods.map((pod) => {
+    pods: value.pods.map((pod, i) => {
       const index = oldIndex.get(pod.instanceNo);
       const old = index === undefined ? undefined : previous?.pods[index];
       return beginningsOf(
-        { trouble: podTrouble(value, pod), updated: pod.updated, pod },
+        { trouble: podTrouble(value, pod), updated: pod.updated, pod, i },
         previous && old && index !== undefined
           ? {
             trouble: podTrouble(previous, old),
@@ -106,6 +117,8 @@ interface Subject {
   readonly trouble: ReadonlyMap<Field, unknown>;
   readonly updated: string | undefined;
   readonly pod?: Pod;
+  /** Index of the pod in its group. */
+  readonly i?: number;
 }
 
 const NONE: Beginnings = new Map();
@@ -113,9 +126,13 @@ const NONE: Beginnings = new Map();
 function beginningsOf(
   subject: Subject,
   old: Subject & { readonly beginnings?: Beginnings } | undefined,
-  { isLive, now }: { readonly isLive: boolean; readonly now: number },
+  { beginning, isLive, now }: {
+    readonly isLive: boolean;
+    readonly now: number;
+    readonly beginning: RecordedGroup["beginning"];
+  },
 ): Beginnings {
-  const { trouble, updated, pod } = subject;
+  const { trouble, updated, pod, i } = subject;
   const restarts = restartsSeen(pod, old?.pod) && isLive
     ? { time: now, isAtLeast: false }
     : pod && old?.beginnings?.get("Restarts");
@@ -132,9 +149,9 @@ function beginningsOf(
     const isWritten = isPlausible && (!isLive || updated !== old?.updated);
     beginnings.set(
       field,
-      same ?? (isWritten
+      same ?? beginning(i, field, time) ?? (isWritten
         // A group is written for other reasons, too.
-        ? { time, isAtLeast: !isLive && field === "Pods" }
+        ? { time, isAtLeast: !isLive && pod === undefined }
         : { time: now, isAtLeast: !isLive }),
     );
   }

@@ -13,6 +13,7 @@ import { EtcdStore } from "../../../lib/store/etcd/store.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import type { SavedStore, SaveTimes } from "../../../lib/store/saved/store.ts";
 import type { Store } from "../../../lib/store/store.ts";
+import { groupKey, groupValue } from "../../../scripts/cluster.ts";
 import { get } from "../../util/client.ts";
 import { CapturedLog } from "../../util/captured_log.ts";
 import { TestEtcd } from "../../util/etcd.ts";
@@ -68,6 +69,47 @@ class Saving implements AsyncDisposable {
     await this.saved.close();
   }
 }
+
+Deno.test("history: after a restart it says since when a pod is in trouble, which was written again since", async () => {
+  await using folder = new Folder();
+  const group = (health: "healthy" | "starting", updated: string) => ({
+    app: "a",
+    proc: "web.web",
+    instances: [{
+      node: { name: "n1", ip: "192.0.2.1" },
+      ip: "172.20.0.1",
+      state: "success" as const,
+      health,
+      updated,
+    }],
+  });
+  const key = groupKey(group("healthy", ""));
+  const early = "2026-01-15T12:00:00.000Z";
+  const store = new MemoryStore([[key, groupValue(group("healthy", early))]]);
+  const sinceOf = async ({ lainlet }: Saving) => {
+    const { body } = await get(`${lainlet.url}/v2/pods`);
+    return JSON.parse(body)["a.web.web/1"];
+  };
+  let began = "";
+  {
+    await using first = await Saving.start(folder, store);
+    store.put(key, groupValue(group("starting", early)));
+    began = await eventually(
+      "it is starting",
+      async () => (await sinceOf(first)).since?.health,
+    );
+    // Written again, as it is, before lainlet starts again.
+    store.put(key, groupValue(group("starting", new Date().toISOString())));
+    await eventually(
+      "it is read",
+      async () => (await sinceOf(first)).updated !== early || undefined,
+    );
+  }
+  await using second = await Saving.start(folder, store);
+  const { since, updated } = await sinceOf(second);
+  assert(Math.abs(Date.parse(since.health) - Date.parse(began)) < 1_000);
+  assert(since.health < updated);
+});
 
 Deno.test("history: it survives a restart; what changed meanwhile is found by comparing", async () => {
   await using folder = new Folder();

@@ -133,9 +133,15 @@ Deno.test("since: a pod of another release than its group asks for", async () =>
 });
 
 Deno.test("since: a group has fewer pods than wanted", async () => {
-  await using s = await scene({ wanted: 2, updated: HOUR_AGO }, {});
+  await using s = await scene(
+    { wanted: 2, updated: HOUR_AGO, state: "pending" },
+    {},
+  );
   // It may have been written for another reason.
-  assertEquals((await s.read()).group?.AtLeastSince, { Pods: HOUR_AGO });
+  assertEquals((await s.read()).group?.AtLeastSince, {
+    Pods: HOUR_AGO,
+    State: HOUR_AGO,
+  });
   const spec = { wanted: 2, updated: MINUTE_AGO };
   assertEquals((await s.write(spec, {})).group?.AtLeastSince, {
     Pods: HOUR_AGO,
