@@ -19,6 +19,8 @@ class Inode {
   bytes = new Uint8Array();
   /** What is on the medium. */
   synced = new Uint8Array();
+  /** When it took its place, in ms; 0: not known. */
+  placedAt = 0;
 
   /** What is left of it after a crash: what was synced, and maybe a part of the rest, or zeros. */
   crash(): void {
@@ -99,6 +101,11 @@ export class Disk {
     return this.#names.get(file)?.bytes.slice();
   }
 
+  /** When a file took its place, in ms; 0: not known. */
+  placedAt(file: string): number {
+    return this.#names.get(file)?.placedAt ?? 0;
+  }
+
   /** Whether a file is as a lainlet wrote it. */
   isOwn(file: string): boolean {
     const inode = this.#names.get(file);
@@ -167,6 +174,7 @@ export class Disk {
     const [, file] = processOf(to);
     return this.#operate(process, () => {
       const inode = this.#find(old);
+      inode.placedAt = performance.now();
       this.#change((names) => {
         names.delete(old);
         names.set(file, inode);

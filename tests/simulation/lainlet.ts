@@ -73,6 +73,8 @@ export class SimulatedLainlet {
   #starts = 0;
   /** When it last served what was saved, in ms. */
   #fromFileAt = -Infinity;
+  /** When that was saved, in ms. */
+  #savedAt = 0;
   readonly #sockets = new Set<Socket>();
   /** Where the state is saved; undefined: nowhere. */
   readonly disk?: Disk;
@@ -97,6 +99,11 @@ export class SimulatedLainlet {
   /** Whether a watch lost a change, and that may not be found yet. */
   get hasLost(): boolean {
     const { lossLasts } = this.store;
+    if (this.#isFromFile) {
+      // What a loss was not found in may have been saved; its age is by a clock that is set.
+      const since = this.#savedAt - VERIFIED_WITHIN;
+      return this.links.some(({ lostAt }) => lostAt > since);
+    }
     if (lossLasts !== undefined) {
       const since = performance.now() - lossLasts;
       return this.links.some(({ lostAt }) => lostAt > since);
@@ -131,11 +138,14 @@ export class SimulatedLainlet {
 
   /** When it last served what was saved, which may be of any age, in ms. */
   get fromFileAt(): number {
-    const watchers = Object.values(this.#running?.lainlet.cluster ?? {});
-    if (watchers.some(({ saved }) => saved() !== undefined)) {
-      this.#fromFileAt = performance.now();
-    }
+    if (this.#isFromFile) this.#fromFileAt = performance.now();
     return this.#fromFileAt;
+  }
+
+  /** Whether it serves what was saved. */
+  get #isFromFile(): boolean {
+    return Object.values(this.#running?.lainlet.cluster ?? {})
+      .some(({ saved }) => saved() !== undefined);
   }
 
   /** The one that runs. @throws {Error} when none does */
@@ -152,6 +162,7 @@ export class SimulatedLainlet {
     const store = this.store.open();
     if (this.disk === undefined) return this.#run(store);
     this.disk.kill();
+    this.#savedAt = this.disk.placedAt(STATE);
     SavedStore.open(store, this.disk.path(STATE), this.store, SAVE_TIMES)
       .then((saved) => {
         if (start === this.#starts) this.#run(saved, saved);
