@@ -319,7 +319,6 @@ export class Metrics {
 
   #addApiFiles(): void {
     const { apiFiles } = this.input;
-    if (apiFiles === undefined) return;
     this.#registry.labelled(
       Gauge,
       "lainlet_api_files",
@@ -328,20 +327,23 @@ export class Metrics {
       () =>
         API_FILE_STATUSES.map((status) => [
           status,
-          apiFiles.files.filter((file) => file.status === status).length,
+          apiFiles?.files.filter((file) => file.status === status).length ?? 0,
         ]),
     );
     this.#registry.counter(
       "lainlet_api_file_failures_total",
       "How often an API file, or their folder, could not be used as it was.",
-      () => apiFiles.failures,
+      () => apiFiles?.failures ?? 0,
     );
     this.#registry.labelled(
       Counter,
       "lainlet_api_file_rejections_total",
       "Values that an API file failed for since it was loaded.",
       "file",
-      () => apiFiles.files.map(({ file, rejections }) => [file, rejections]),
+      () =>
+        (apiFiles?.files ?? []).map((
+          { file, rejections },
+        ) => [file, rejections]),
     );
   }
 }

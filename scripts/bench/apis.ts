@@ -6,7 +6,7 @@ import { MemoryStore } from "../../lib/store/memory.ts";
 import { ApiFiles } from "../../lib/view/files/files.ts";
 import { BY_APP, byApp } from "../../lib/view/select.ts";
 import { flat, view } from "../../lib/view/view.ts";
-import { cost, entry } from "./scale.ts";
+import { cost, entry, open } from "./scale.ts";
 import { figure, type Table } from "./table.ts";
 
 const SIZES = [100, 1_000, 10_000];
@@ -111,7 +111,8 @@ async function row(size: number, folder: string): Promise<string[]> {
   const file = await costOf("/v2/file/0");
   const same = await timed(() => lainlet.reloadApis());
   let version = 0;
-  const stop = await follow(lainlet, "/v2/file/0?watch=1");
+  const feed = await open(lainlet, "/v2/file/0?watch=1");
+  const stop = feed.start({ attach() {}, fail() {} });
   const changed = await timed(async () => {
     await write(0, ++version);
     await lainlet.reloadApis();
@@ -129,23 +130,6 @@ async function row(size: number, folder: string): Promise<string[]> {
     ms(same),
     `${ms(changed)}: ${figure(changed / same)}`,
   ];
-}
-
-/** Opens a stream in this process. @returns ends it */
-async function follow(lainlet: Lainlet, path: string): Promise<() => void> {
-  const feed = await lainlet.handle({
-    method: "GET",
-    url: `http://bench${path}`,
-    peer: "127.0.0.1",
-    accept: null,
-    acceptEncoding: null,
-    ifNoneMatch: null,
-    prefer: null,
-    lastEventId: null,
-    isKnownHost: true,
-  });
-  if (!("start" in feed)) throw new Error(`${path} is no stream`);
-  return feed.start({ attach() {}, fail() {} });
 }
 
 /** The median of some runs, in ms. */

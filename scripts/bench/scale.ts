@@ -5,6 +5,7 @@ import { Branch } from "../../lib/broadcast/branch.ts";
 import { StreamRegistry } from "../../lib/broadcast/registry.ts";
 import { Lainlet } from "../../lib/http/handler.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
+import type { EventStream } from "../../lib/view/custom_endpoint.ts";
 import { Counters } from "../../lib/stats/counters.ts";
 import { groupKey, type GroupSpec, groupValue } from "../cluster.ts";
 import { figure, type Table } from "./table.ts";
@@ -92,18 +93,7 @@ export async function cost(
   });
   const stops: (() => void)[] = [];
   for (let i = 0; i < count; i++) {
-    const feed = await lainlet.handle({
-      method: "GET",
-      url: `http://bench${path}`,
-      peer: "127.0.0.1",
-      accept: null,
-      acceptEncoding: null,
-      ifNoneMatch: null,
-      prefer: null,
-      lastEventId: null,
-      isKnownHost: true,
-    });
-    if (!("start" in feed)) throw new Error(`${path} is no stream`);
+    const feed = await open(lainlet, path);
     const branch = new Branch(branches, feed.options, () => {});
     stops.push(feed.start(branch));
     const reader = branch.stream.getReader();
@@ -126,6 +116,26 @@ export async function cost(
   branches.close();
   for (const stop of stops) stop();
   return (user + system) / changes / 1000;
+}
+
+/** Asks for a stream, in this process. */
+export async function open(
+  lainlet: Lainlet,
+  path: string,
+): Promise<EventStream> {
+  const feed = await lainlet.handle({
+    method: "GET",
+    url: `http://bench${path}`,
+    peer: "127.0.0.1",
+    accept: null,
+    acceptEncoding: null,
+    ifNoneMatch: null,
+    prefer: null,
+    lastEventId: null,
+    isKnownHost: true,
+  });
+  if ("start" in feed) return feed;
+  throw new Error(`${path} is no stream`);
 }
 
 /** A pod group, by its number. */

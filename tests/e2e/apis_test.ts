@@ -65,6 +65,7 @@ async function story(
     `--etcd=${etcd.endpoint}`,
     `--apis=${folder.path}`,
     "--workers=2",
+    "--debug",
     "--ip",
     GOLDEN_HOST.ip,
   ]);
@@ -153,6 +154,10 @@ async function story(
       "hangs.js": "await new Promise(() => {});\n",
       "open.js": apiFile(),
       "taken.js": apiFile({ paths: '["/v2/images"]' }),
+      "text.js": apiFile({
+        paths: '["/v2/text"]',
+        piece: "(group) => [[group.name, '\"1\"']]",
+      }),
       "throws.js": "throw new Error('no way');\n",
     });
     await Deno.chmod(`${folder.path}/open.js`, 0o666);
@@ -167,12 +172,18 @@ async function story(
       "the path /v2/images is taken by images.js",
       "Error: no way at throws.js:1:7",
     ]);
+    assertEquals(await json("/v2/text?appname=shop"), { "shop.web.web": "1" });
+    assertMatch(
+      program.stderr,
+      /file=text\.js what=answer reason="the answer\/shop\.web\.web is not as declared: Expected number"/,
+    );
     const { body } = await get(`${url}/metrics`);
     assertMatch(body, /^lainlet_api_files\{status="failed"\} 4$/m);
     await folder.write({
       "hangs.js": null,
       "open.js": null,
       "taken.js": null,
+      "text.js": null,
       "throws.js": null,
     });
   });
