@@ -82,11 +82,12 @@ export function renderStatus(status: Status, width: number): string[] {
       ["streams", `${debug.goroutines} of ${debug.topics} topics`],
       ["refused, slow", `${counted(debug.refused)}, ${counted(debug.slow)}`],
       ["connections", String(debug.connections)],
+      ...debug.apis === undefined ? [] : [["API files", apiText(debug.apis)]],
     ]).map((line) => INDENT + line),
     "",
     ...watcherLines(watchers, width - INDENT.length)
       .map((line) => INDENT + line),
-    ...apiLines(debug.apis),
+    ...debug.apis === undefined ? [] : apiLines(debug.apis),
     ...Object.values(watchers).flatMap(({ Rejected }) =>
       Rejected.map((key) => `${INDENT}${yellow("rejected")} ${printable(key)}`)
     ),
@@ -95,15 +96,20 @@ export function renderStatus(status: Status, width: number): string[] {
 
 const INDENT = "  ";
 
-/** API files: how many there are, and what is wrong with them. */
-function apiLines(apis: Data<"/debug">["apis"]): string[] {
-  if (apis === undefined) return [];
-  const { files, folder, problem } = apis;
+type ApiFiles = NonNullable<Data<"/debug">["apis"]>;
+
+/** How many API files there are. */
+function apiText({ files, folder }: ApiFiles): string {
+  const bad = files.filter(({ status }) => status !== "served");
+  return `${files.length} in ${printable(folder)}, ${
+    counted(bad.length)
+  } with a problem`;
+}
+
+/** What is wrong with API files. */
+function apiLines({ files, problem }: ApiFiles): string[] {
   const bad = files.filter(({ status }) => status !== "served");
   return [
-    `API files in ${printable(folder)}: ${files.length}, with a problem: ${
-      counted(bad.length)
-    }`,
     ...problem === "" ? [] : [yellow(printable(problem))],
     ...bad.map(({ file, reason, status }) =>
       `${yellow(status)} ${printable(file)}: ${printable(reason)}`

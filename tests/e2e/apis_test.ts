@@ -14,7 +14,7 @@ import { apiFile, ApiFolder, WATCHER_FILES } from "../util/api_files.ts";
 import { get, Stream } from "../util/client.ts";
 import { TestEtcd } from "../util/etcd.ts";
 import { exampleCluster, groupAt } from "../util/example.ts";
-import { run } from "../util/command.ts";
+import { inTerminal, run, shown } from "../util/command.ts";
 import { GOLDEN_HOST, TestLainlet } from "../util/lainlet.ts";
 import { LainletProcess } from "../util/lainlet_process.ts";
 import { becomes, eventually } from "../util/process.ts";
@@ -294,6 +294,12 @@ Deno.test("API files: on the command line", async (t) => {
     );
     const status = /"file":"bad\.js","paths":\[\],"status":"failed"/;
     await prints(0, status, "^$", "status", addr);
+    await using terminal = inTerminal("status", addr);
+    await terminal.ended();
+    assertMatch(
+      shown(terminal),
+      /API files +2 in \S+, 1 with a problem\n[^]*\n +failed bad\.js: SyntaxError: /,
+    );
   });
 
   await t.step("check", async () => {
