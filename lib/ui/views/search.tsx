@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import { number } from "../../model/format.ts";
 import type { Model } from "../../model/mod.ts";
@@ -46,14 +47,13 @@ export function SearchView({ model, query }: { model: Model; query: string }) {
 function NoResults({ model, query }: { model: Model; query: string }) {
   const similar = useMemo(() => similarQuery(model, query), [model, query]);
   return (
-    <>
-      <Examples title={`No results for "${query}"`} model={model} />
+    <Examples title={`No results for "${query}"`} model={model}>
       {similar !== undefined && (
         <p>
           Did you mean <a href={href(["search"], similar)}>{similar}</a>?
         </p>
       )}
-    </>
+    </Examples>
   );
 }
 
@@ -90,7 +90,11 @@ function Result({ found, now }: { found: Found; now: number }) {
 }
 
 /** What can be found, when there is no query or no result. */
-function Examples({ title, model }: { title: string; model: Model }) {
+function Examples({ children, model, title }: {
+  children?: ComponentChildren;
+  model: Model;
+  title: string;
+}) {
   const [app] = model.apps.keys();
   const [node] = model.nodes.values();
   const examples = [app, node?.name, node?.ip]
@@ -98,6 +102,7 @@ function Examples({ title, model }: { title: string; model: Model }) {
   return (
     <>
       <h1>{title}</h1>
+      {children}
       <p>
         Search finds apps, groups, nodes, pods, portals and settings by parts of
         their names, URLs, addresses, container ids, images and versions. Each
