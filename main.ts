@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   if (isCommand(word) || word === COMPLETE) {
     const command = await parseCommand(word, rest, variable);
     const { runCommand } = await import("./lib/cli/mod.ts");
-    Deno.exit(await runCommand(command));
+    Deno.exit(await runCommand(command, variable("TERM")));
   }
   if (word !== undefined && !word.startsWith("-")) {
     throw await unknownCommand(word);

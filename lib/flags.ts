@@ -49,8 +49,9 @@ export const HELP_FLAG: Flag = {
 
 /**
  * Parses flags, `-name value`, `-name=value` and the same with two dashes, and
- * positional arguments. Of a flag that is repeated the last one counts; after
- * `--` every argument is positional.
+ * positional arguments. Letters may stand together, the last one with its
+ * value: `-ojson`, `-wo json`. Of a flag that is repeated the last one counts;
+ * after `--` every argument is positional.
  *
  * @throws {UsageError} on an unknown flag, a missing value, or a switch with a value
  */
@@ -67,8 +68,12 @@ export function parseArguments(
     flags.filter(({ value }) => (value === undefined) === isSwitch)
       .map(({ name }) => keyOf(name));
   const end = args.includes("--") ? args.indexOf("--") : args.length;
+  const words = args.slice(0, end).flatMap((arg) => splitLetters(arg, names));
   const parsed = parseArgs(
-    args.map((arg, i) => i < end ? normalized(arg, args[i + 1], names) : arg),
+    [
+      ...words.map((word, i) => normalized(word, words[i + 1], names)),
+      ...args.slice(end),
+    ],
     {
       string: ["_", ...keysOf(false)],
       boolean: keysOf(true),
@@ -118,6 +123,27 @@ const SWITCH_VALUES: ReadonlyMap<string | undefined, boolean> = new Map([
   ["f", false],
   ["false", false],
 ]);
+
+/** Splits letters that stand together: `-wo` into `-w` and `-o`, `-ojson` into `-o=json`. Any other argument as it is. */
+export function splitLetters(
+  arg: string,
+  names: ReadonlyMap<string, Flag>,
+): string[] {
+  const [, letters = ""] = /^-([^-].*)$/s.exec(arg) ?? [];
+  if (names.has(letters.replace(/=.*/s, ""))) return [arg];
+  const words: string[] = [];
+  for (let i = 0; i < letters.length; i++) {
+    const letter = letters.charAt(i);
+    const flag = names.get(letter);
+    if (!flag?.letters?.includes(letter)) return [arg];
+    const value = letters.slice(i + 1);
+    if (flag.value !== undefined && value !== "") {
+      return [...words, `-${letter}=${value.replace(/^=/, "")}`];
+    }
+    words.push(`-${letter}`);
+  }
+  return words.length > 0 ? words : [arg];
+}
 
 /**
  * A known flag as `--name` or `--name=value`; any other argument as it is.

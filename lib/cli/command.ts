@@ -1,4 +1,5 @@
 import {
+  durationFlag,
   type Flag,
   type Given,
   HELP_FLAG,
@@ -21,12 +22,15 @@ import {
 } from "./commands.ts";
 import type { EndpointInfo } from "./endpoints.ts";
 import { commandHelp, HELP } from "./help.ts";
+import type { Connection } from "./connection.ts";
 import { splitWords } from "./words.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
+export type Format = typeof FORMATS[number];
+
 /** A command that prints a table. */
-export interface TableCommand {
+export interface TableCommand extends Connection {
   readonly name: Exclude<
     CommandName,
     | "apis"
@@ -37,24 +41,23 @@ export interface TableCommand {
     | "version"
     | "watch"
   >;
-  /** Where lainlet is, `http://127.0.0.1:9001`. */
-  readonly base: string;
   /** The app, the prefix, or what to find; "" when it is not given. */
   readonly argument: string;
-  readonly format: typeof FORMATS[number];
+  readonly format: Format;
   readonly isWatch: boolean;
   readonly onlyTrouble: boolean;
   /** The column to sort by, after `-` for the reverse order; "": the table's own order. */
   readonly sort: string;
+  /** The node of pods; "" when it is not given. */
+  readonly node: string;
   /** How far back changes go. */
   readonly since: string;
   readonly showsSecrets: boolean;
 }
 
 /** A command that prints what an endpoint responds. */
-export interface RawCommand {
+export interface RawCommand extends Connection {
   readonly name: "get" | "watch";
-  readonly base: string;
   /** As the client library takes it: `nodes`, `/debug`. */
   readonly endpoint: string;
   readonly params: Readonly<Record<string, string>>;
@@ -72,12 +75,17 @@ export interface CheckCommand {
   readonly store: StoreSource;
 }
 
+export interface StatusCommand extends Connection {
+  readonly name: "status";
+  readonly format: Format;
+}
+
 /** A parsed command. */
 export type Command =
   | CheckCommand
   | TableCommand
   | RawCommand
-  | { readonly name: "status"; readonly base: string }
+  | StatusCommand
   | {
     readonly name: typeof COMPLETE;
     readonly words: readonly string[];
@@ -129,9 +137,7 @@ export async function parseCommand(
   const count = name === "apis" ? 3 : argument === "" ? 0 : 1;
   const unexpected = positional[count];
   if (unexpected !== undefined) {
-    const hint = name === "apps" || name === "nodes"
-      ? `; is it lainlet find ${unexpected}?`
-      : "";
+    const hint = name === "apps" ? `; is it lainlet find ${unexpected}?` : "";
     throw new UsageError(`unexpected argument "${unexpected}"${hint}`);
   }
   switch (name) {
@@ -155,14 +161,18 @@ export async function parseCommand(
       throw new UsageError(`completions are for ${SHELLS.join(", ")}`);
     }
     case "status":
-      return { name, base: baseOf(given, variable) };
+      return {
+        name,
+        ...connectionOf(given, variable),
+        format: formatOf(given),
+      };
     case "get":
     case "watch":
       return await rawOf(
         name,
         first,
         given,
-        baseOf(given, variable),
+        connectionOf(given, variable),
         known,
       );
   }
@@ -171,12 +181,13 @@ export async function parseCommand(
   }
   return {
     name,
-    base: baseOf(given, variable),
+    ...connectionOf(given, variable),
     argument: first,
-    format: formatOf(given("output") ?? FORMATS[0]),
+    format: formatOf(given),
     isWatch: given("watch") !== undefined,
     onlyTrouble: given("trouble") !== undefined,
     sort: given("sort") ?? "",
+    node: given("node") ?? "",
     since: given("since") ?? "5m",
     showsSecrets: given("show-secrets") !== undefined,
   };
@@ -200,9 +211,6 @@ function storeOf(
   return readStore(given, (name) => onLine(name) !== undefined);
 }
 
-/** How long a lainlet may take to list its endpoints, in ms. */
-const LIST_TIMEOUT = 5_000;
-
 /** The endpoints that a command line may name. */
 interface KnownEndpoints {
   readonly endpoints: readonly EndpointInfo[];
@@ -221,18 +229,18 @@ async function knownEndpoints(
   const names = paramNames(ENDPOINTS);
   const { positional: [word], values } = splitWords(
     args,
-    (flag) => flag === "addr" || names.has(flag),
+    (flag) => flag === "addr" || flag === "timeout" || names.has(flag),
   );
   if (word === undefined || findEndpoint(word) !== undefined) {
     return { endpoints: ENDPOINTS };
   }
-  const base = baseOf((name) => values.get(name), variable);
+  const { base, timeout } = connectionOf((name) => values.get(name), variable);
   const { withAddress } = await import("./connection.ts");
   const { readServedViews } = await import("./served_endpoints.ts");
   try {
     const served = await withAddress(
       base,
-      () => readServedViews(base, AbortSignal.timeout(LIST_TIMEOUT)),
+      () => readServedViews(base, AbortSignal.timeout(timeout)),
     );
     const own = served.filter(({ path }) => findEndpoint(path) === undefined);
     return { endpoints: [...ENDPOINTS, ...own] };
@@ -246,7 +254,7 @@ async function rawOf(
   name: RawCommand["name"],
   word: string,
   given: Given,
-  base: string,
+  connection: Connection,
   { endpoints, problem }: KnownEndpoints,
 ): Promise<RawCommand> {
   const { endpointOf, paramNames } = await import("./endpoints.ts");
@@ -258,7 +266,7 @@ async function rawOf(
   }
   return {
     name,
-    base,
+    ...connection,
     endpoint: endpoint.isView ? endpoint.name : endpoint.path,
     params: Object.fromEntries(
       own.map((param) => [param, given(param) ?? ""])
@@ -277,7 +285,8 @@ async function helpOn(word: string): Promise<string> {
   );
 }
 
-function formatOf(text: string): TableCommand["format"] {
+function formatOf(given: Given): Format {
+  const text = given("output") ?? FORMATS[0];
   const format = FORMATS.find((format) => format === text);
   if (format !== undefined) return format;
   throw new UsageError(
@@ -290,14 +299,17 @@ function formatOf(text: string): TableCommand["format"] {
 /** The default address of lainlet. */
 const LOCAL = "127.0.0.1:9001";
 
-function baseOf(
+function connectionOf(
   given: Given,
   variable: ReadVariable,
-): string {
+): Connection {
   const addr = given("addr");
-  return addr === undefined
-    ? baseUrl(variable("LAINLET_ADDR") || LOCAL, "$LAINLET_ADDR")
-    : baseUrl(addr);
+  return {
+    base: addr === undefined
+      ? baseUrl(variable("LAINLET_ADDR") || LOCAL, "$LAINLET_ADDR")
+      : baseUrl(addr),
+    timeout: durationFlag(given, "timeout", "10s", 100),
+  };
 }
 
 /**

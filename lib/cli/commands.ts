@@ -12,7 +12,8 @@ export interface CommandSpec {
     | "config"
     | "endpoint"
     | "file"
-    | "name";
+    | "name"
+    | "node";
   /** What it prints, as a phrase. */
   readonly summary: string;
   readonly flags: readonly Flag[];
@@ -25,6 +26,16 @@ const ADDR: Flag = {
   help:
     "the lainlet to query: a host, an address, or either with a port (default $LAINLET_ADDR, or 127.0.0.1:9001)",
 };
+
+const TIMEOUT: Flag = {
+  name: "timeout",
+  value: "TIME",
+  help:
+    "how long lainlet may send nothing before the command fails; of a watch, before its first response (default 10s)",
+};
+
+/** Flags of all commands that query a lainlet. */
+const CONNECTION = [ADDR, TIMEOUT];
 
 /** Output formats of tables. */
 export const FORMATS = ["table", "wide", "json", "yaml", "name"] as const;
@@ -44,6 +55,12 @@ const WATCH: Flag = {
   letters: ["w", "f"],
   help:
     "keep running: in a terminal the table is kept current, in a pipe each row that changes is a line",
+};
+
+const NODE: Flag = {
+  name: "node",
+  value: "NODE",
+  help: "only pods on this node",
 };
 
 const TROUBLE: Flag = {
@@ -69,7 +86,7 @@ const SECRETS: Flag = {
   help: "print secrets in a terminal, too",
 };
 
-const TABLE = [OUTPUT, WATCH, TROUBLE, SORT, ADDR];
+const TABLE = [OUTPUT, WATCH, TROUBLE, SORT, ...CONNECTION];
 
 export const COMMANDS = {
   apps: {
@@ -81,10 +98,11 @@ export const COMMANDS = {
     argument: "[APP]",
     completion: "app",
     summary: "the pods, one a row: node, address, status",
-    flags: TABLE,
+    flags: [NODE, ...TABLE],
   },
   nodes: {
-    argument: "",
+    argument: "[NAME|ADDRESS]",
+    completion: "node",
     summary:
       "the nodes: how much of their CPUs and memory the limits of their pods reserve",
     flags: TABLE,
@@ -98,37 +116,38 @@ export const COMMANDS = {
     argument: "[APP]",
     completion: "app",
     summary: "the changes of the cluster, the oldest first",
-    flags: [SINCE, OUTPUT, WATCH, ADDR],
+    flags: [SINCE, OUTPUT, WATCH, ...CONNECTION],
   },
   find: {
     argument: "WORD...",
     completion: "name",
     summary:
       "what has these words in its name, address, URL, container id, image or version",
-    flags: [OUTPUT, WATCH, ADDR],
+    flags: [OUTPUT, WATCH, ...CONNECTION],
   },
   config: {
     argument: "[PREFIX]",
     completion: "config",
     summary: "the cluster's settings",
-    flags: [OUTPUT, WATCH, SECRETS, ADDR],
+    flags: [OUTPUT, WATCH, SECRETS, ...CONNECTION],
   },
   status: {
     argument: "",
     summary: "the status of lainlet; exits with 1 when it is not ready",
-    flags: [ADDR],
+    flags: [OUTPUT, ...CONNECTION],
   },
   get: {
     argument: "ENDPOINT [--PARAMETER VALUE]",
     completion: "endpoint",
     summary: "the response of an endpoint, as JSON in a pipe",
-    flags: [SECRETS, ADDR],
+    flags: [SECRETS, ...CONNECTION],
   },
   watch: {
     argument: "ENDPOINT [--PARAMETER VALUE]",
     completion: "endpoint",
-    summary: "a view, and its changes until it is interrupted",
-    flags: [SECRETS, ADDR],
+    summary:
+      "a view after each change until it is interrupted: in a terminal what differs, in a pipe the whole state as one line of JSON (lainlet watch nodes | while read -r state)",
+    flags: [SECRETS, ...CONNECTION],
   },
   apis: {
     argument: "check FILE [QUERY]",

@@ -15,8 +15,13 @@ import type { EndpointInfo } from "./endpoints.ts";
 import { splitWords } from "./words.ts";
 import { FLAGS } from "./flags.ts";
 
-/** Time that lainlet has to answer, in ms: with the start of the process a shell waits 300 ms at most. */
-const TIMEOUT = 150;
+/**
+ * When a completion is to be printed, in ms after the start of the process: a
+ * shell waits 300 ms at most. On a busy machine, where the start alone takes
+ * longer, lainlet gets some time nevertheless.
+ */
+const DEADLINE = 250;
+const MIN_TIMEOUT = 50;
 
 /** Names that complete as they are in every shell; others are left out. */
 const PLAIN = /^[\w.\/:@+-]+$/;
@@ -45,6 +50,7 @@ interface Lookup {
 const PARAM_NAMES: Readonly<Record<string, Names>> = {
   appname: "apps",
   name: "nodes",
+  node: "nodes",
   nodeip: "ips",
   nodename: "nodes",
   target: "config",
@@ -61,7 +67,7 @@ const PARAM_NAMES: Readonly<Record<string, Names>> = {
 export async function complete(
   words: readonly string[],
   addr: string,
-  timeout = TIMEOUT,
+  timeout = Math.max(MIN_TIMEOUT, DEADLINE - performance.now()),
 ): Promise<string[]> {
   const word = words.at(-1) ?? "";
   const { candidates, hasFiles = false } = await completion(
@@ -213,6 +219,8 @@ async function argumentsOf(
     }
     case "config":
       return { candidates: await lookup.names("config") };
+    case "node":
+      return { candidates: await lookup.names("nodes") };
     case "command":
       return { candidates: words(COMMAND_SPECS.keys()) };
     case "endpoint": {

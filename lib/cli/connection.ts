@@ -7,7 +7,23 @@ import {
   type WatchStatus,
 } from "../client/client.ts";
 import { log } from "./output.ts";
-import { printable } from "./render.ts";
+import { printable } from "./printable.ts";
+
+/** How a command queries a lainlet. */
+export interface Connection {
+  /** Where lainlet is, `http://127.0.0.1:9001`. */
+  readonly base: string;
+  /** How long it may send nothing, in ms. */
+  readonly timeout: number;
+}
+
+/** The client of a command. @param parse as the client's */
+export function clientOf(
+  { base, timeout }: Connection,
+  parse?: (text: string) => unknown,
+): Client {
+  return new Client(base, parse, timeout);
+}
 
 /**
  * Makes a request to a lainlet.
@@ -43,9 +59,9 @@ export function messageOf(error: unknown): string {
 }
 
 /** Why a lainlet's state is not current; "" when it is, or that is not known. */
-export async function staleReason(base: string): Promise<string> {
+export async function staleReason(client: Client): Promise<string> {
   try {
-    await new Client(base).text("/readyz", {});
+    await client.text("/readyz", {});
     return "";
   } catch (error) {
     return error instanceof RefusedError ? printable(error.message) : "";

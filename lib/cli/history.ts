@@ -1,5 +1,4 @@
-import { type Client, RefusedError } from "../client/client.ts";
-import { suggestion } from "../suggest.ts";
+import type { Client } from "../client/client.ts";
 import { timeParam } from "../view/params.ts";
 import { timeText } from "./output.ts";
 
@@ -33,29 +32,4 @@ export async function historyNotes(
       }: of changes in that time only the result is known`
     ),
   ];
-}
-
-/**
- * Says that an app without changes does not exist: neither an app nor a service
- * has this name. Undefined: it exists, or the caller may not know.
- */
-export async function unknownApp(
-  client: Client,
-  argument: string,
-): Promise<string | undefined> {
-  const app = argument.replace(/\/$/, "");
-  if (app === "*") return undefined;
-  try {
-    const [apps, services] = await Promise.all([
-      client.get("appswatcher", {}),
-      client.get("depends", { target: `${app}.` }),
-    ]);
-    const isKnown = Object.hasOwn(apps, app) ||
-      Object.keys(services).length > 0;
-    if (isKnown) return undefined;
-    return `not found: "${argument}"${suggestion(app, Object.keys(apps))}`;
-  } catch (error) {
-    if (error instanceof RefusedError) return undefined;
-    throw error;
-  }
 }

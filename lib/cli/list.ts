@@ -3,21 +3,21 @@
  *
  * @module
  */
-import { Client } from "../client/client.ts";
-import { modelOf } from "../model/mod.ts";
-import { similarQuery } from "../model/search.ts";
+import type { Client } from "../client/client.ts";
 import { sortByUrgency } from "../model/status.ts";
-import { suggestion } from "../suggest.ts";
 import type { TableCommand } from "./command.ts";
 import {
+  clientOf,
   messageOf,
   staleReason,
   statusLogger,
   withAddress,
 } from "./connection.ts";
-import { historyNotes, unknownApp } from "./history.ts";
+import { notesOn } from "./notes.ts";
 import {
+  canRedraw,
   escaped,
+  jsonOf,
   log,
   print,
   terminal,
@@ -25,7 +25,7 @@ import {
   timeTitle,
   warn,
 } from "./output.ts";
-import { printable } from "./render.ts";
+import { printable } from "./printable.ts";
 import {
   cell,
   type Column,
@@ -47,16 +47,16 @@ export async function list(command: TableCommand): Promise<void> {
   // A column that does not exist is an error before anything is read.
   if (command.sort !== "") sortedBy(command.sort, table.columns, []);
   if (isWatch) return await follow(command, table);
-  const client = new Client(base);
+  const client = clientOf(command);
   const [all, stale] = await withAddress(
     base,
-    () => Promise.all([table.read(client), staleReason(base)]),
+    () => Promise.all([table.read(client), staleReason(client)]),
   );
   if (stale !== "") log(`not current: ${stale}`);
   for (const note of await notesOn(command, client, all)) warn(note);
   const rows = arranged(command, table, all);
   if (rows.length < all.length && rows.length === 0) {
-    console.error("no problems");
+    warn("no problems");
   }
   print(await linesOf(table, rows, command.format));
 }
@@ -85,13 +85,7 @@ async function linesOf(
     case "name":
       return escaped(rows.map(({ name }) => name));
     case "json":
-      return escaped([
-        JSON.stringify(
-          rows.map(({ value }) => value),
-          undefined,
-          Deno.stdout.isTerminal() ? 2 : undefined,
-        ),
-      ]);
+      return escaped([jsonOf(rows.map(({ value }) => value))]);
     case "yaml":
       return escaped([await yamlOf(rows.map(({ value }) => value))]);
     case "table":
@@ -110,26 +104,6 @@ export async function yamlOf(value: unknown): Promise<string> {
   return stringify(value, { lineWidth: -1, skipInvalid: true }).trimEnd();
 }
 
-/** What is to be said of the rows, or that there are none. @throws {Error} when the argument names nothing */
-async function notesOn(
-  { name, argument, since }: TableCommand,
-  client: Client,
-  { length }: readonly Row[],
-): Promise<string[]> {
-  if (name === "changes") {
-    const unknown = argument === "" || length > 0
-      ? undefined
-      : await unknownApp(client, argument);
-    if (unknown !== undefined) throw new Error(unknown);
-    return await historyNotes(client, since, length > 0);
-  }
-  if (length > 0) return [];
-  if (argument === "") return [`no ${name}`];
-  throw new Error(
-    `not found: "${argument}"${await similar(name, argument, client)}`,
-  );
-}
-
 /** Logs what is to be said of the first rows of a watch; what its argument names may come later. */
 async function logNotes(
   command: TableCommand,
@@ -143,26 +117,6 @@ async function logNotes(
   }
 }
 
-/** Ends the message with what may be meant, among what the caller may see. */
-async function similar(
-  name: TableCommand["name"],
-  argument: string,
-  client: Client,
-): Promise<string> {
-  try {
-    if (name === "find") {
-      const model = modelOf(await client.get("overview", {}));
-      const query = similarQuery(model, argument);
-      return query === undefined ? "" : `; did you mean ${query}?`;
-    }
-    if (name !== "pods") return "";
-    const apps = await client.get("appswatcher", {});
-    return suggestion(argument, Object.keys(apps));
-  } catch {
-    return "";
-  }
-}
-
 /**
  * Prints a table after each change: in a terminal the table is kept current,
  * else each row that changed is printed.
@@ -170,13 +124,13 @@ async function similar(
  * @throws {RefusedError} when lainlet refuses, or revokes the right to it
  */
 async function follow(command: TableCommand, table: Table): Promise<void> {
-  const { base, format } = command;
-  const client = new Client(base);
+  const { format } = command;
+  const client = clientOf(command);
   const isTable = format === "table" || format === "wide";
   const width = terminal()?.columns;
-  if (isTable && width !== undefined && table.isLog === undefined) {
+  if (isTable && canRedraw() && table.isLog === undefined) {
     const { Screen } = await import("./screen.ts");
-    using screen = new Screen(command, table.columns);
+    using screen = new Screen(command, table.columns, client);
     const options = { onStatus: screen.onStatus };
     for await (const rows of table.watch(client, options)) {
       screen.show(arranged(command, table, rows));

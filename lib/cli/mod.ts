@@ -3,25 +3,27 @@
  *
  * @module
  */
-import { getColorEnabled, setColorEnabled } from "@std/fmt/colors";
 import config from "../../deno.json" with { type: "json" };
 import type { Command } from "./command.ts";
 import { COMPLETE } from "./commands.ts";
 import { messageOf, withAddress } from "./connection.ts";
-import { print, terminal } from "./output.ts";
-import { printable } from "./render.ts";
+import { print, startOutput } from "./output.ts";
+import { printable } from "./printable.ts";
 
 // Imports further down are not needed by every command.
 
 /**
  * Runs a command.
  *
+ * @param term `$TERM`
  * @returns the exit code
  * @throws {Error} with a message of one line that is safe to print
  */
-export async function runCommand(command: Command): Promise<number> {
-  // NO_COLOR has switched colours off already.
-  setColorEnabled(getColorEnabled() && Deno.stdout.isTerminal());
+export async function runCommand(
+  command: Command,
+  term?: string,
+): Promise<number> {
+  startOutput(term);
   try {
     return await run(command);
   } catch (error) {
@@ -48,17 +50,10 @@ async function run(command: Command): Promise<number> {
       return 0;
     }
     case "status": {
-      const { readStatus, renderStatus } = await import("./status.ts");
-      const status = await withAddress(
-        command.base,
-        () => readStatus(command.base),
-      );
-      const width = terminal()?.columns;
-      print(
-        width === undefined
-          ? [JSON.stringify(status)]
-          : renderStatus(status, width),
-      );
+      const { readStatus, statusLines } = await import("./status.ts");
+      const { base, format, timeout } = command;
+      const status = await withAddress(base, () => readStatus(base, timeout));
+      print(await statusLines(status, format));
       return status.ready ? 0 : 1;
     }
     case "apis": {

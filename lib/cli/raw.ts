@@ -1,10 +1,15 @@
 import { bold, dim } from "@std/fmt/colors";
-import { Client, type Update } from "../client/client.ts";
+import type { Update } from "../client/client.ts";
 import { changedMembers, diff } from "../client/diff.ts";
 import { parseBounded } from "../client/limits.ts";
 import { isObject, parseExact } from "../json.ts";
 import type { RawCommand } from "./command.ts";
-import { messageOf, statusLogger, withAddress } from "./connection.ts";
+import {
+  clientOf,
+  messageOf,
+  statusLogger,
+  withAddress,
+} from "./connection.ts";
 import { log, print, timeText } from "./output.ts";
 import { printable, render, renderDifferences } from "./render.ts";
 import { redacted } from "./tables.ts";
@@ -15,7 +20,7 @@ const MAX_RENDERED = 16_000_000;
 /** Prints the response of an endpoint. */
 export async function get(command: RawCommand): Promise<void> {
   const { base, endpoint, params, isJson } = command;
-  const client = new Client(base);
+  const client = clientOf(command);
   const text = await withAddress(base, async () => {
     const text = await client.text(endpoint, params);
     if (isJson) parseBounded(text, JSON.parse);
@@ -38,8 +43,8 @@ function linesOf(text: string, command: RawCommand): string[] {
 
 /** Prints a view after each change; problems of the connection go to stderr. */
 export async function watch(command: RawCommand): Promise<void> {
-  const { base, endpoint, params } = command;
-  const client = new Client(base, parseExact);
+  const { endpoint, params } = command;
+  const client = clientOf(command, parseExact);
   const isTerminal = Deno.stdout.isTerminal();
   const options = { onStatus: statusLogger() };
   for await (const update of client.watchAny(endpoint, params, options)) {

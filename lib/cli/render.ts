@@ -2,6 +2,9 @@ import { bold, cyan, dim, green, red, yellow } from "@std/fmt/colors";
 import stringWidth from "string-width";
 import type { Difference } from "../client/diff.ts";
 import { isObject, isRawNumber } from "../json.ts";
+import { printable } from "./printable.ts";
+
+export { printable };
 
 /** Width up to which a list stays on one line, and cells are aligned. */
 const LINE = 100;
@@ -42,14 +45,6 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   );
   return rows.map((row) =>
     row.map((cell, i) => padded(cell, widths[i] ?? 0)).join("  ").trimEnd()
-  );
-}
-
-/** Text with escapes for characters that would move a terminal's cursor, or hide or reverse what follows. */
-export function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu,
-    (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`,
   );
 }
 
@@ -152,7 +147,8 @@ export function widthOf(text: string): number {
   return isPlain ? text.length : stringWidth(text);
 }
 
-const segmenter = new Intl.Segmenter();
+/** Made when it is needed: that takes 8 ms. */
+let segmenter: Intl.Segmenter | undefined;
 
 /** UTF-16 units of a text that are read for each column of room. */
 const UNITS = 16;
@@ -194,6 +190,7 @@ export function fold(text: string, width: number): string[] {
 }
 
 function segments(text: string): string[] {
+  segmenter ??= new Intl.Segmenter();
   return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }
 

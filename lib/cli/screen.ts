@@ -1,5 +1,5 @@
 import { dim, yellow } from "@std/fmt/colors";
-import type { WatchStatus } from "../client/client.ts";
+import type { Client, WatchStatus } from "../client/client.ts";
 import { timeZone } from "../model/format.ts";
 import type { TableCommand } from "./command.ts";
 import { staleReason } from "./connection.ts";
@@ -18,6 +18,9 @@ const HOME = "\x1b[H";
 const END_OF_LINE = "\x1b[K";
 const BELOW = "\x1b[J";
 
+/** Time for a second Ctrl-Z, in ms. */
+const SECOND_KEY = 5_000;
+
 /** Signals by number: the exit code is 128 plus that, as in shells. */
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
@@ -27,11 +30,17 @@ export class Screen implements Disposable {
   #problem = "";
   #stale = "";
   readonly #timers: readonly ReturnType<typeof setInterval>[];
+  /** Whether the terminal is not lainlet's: it is stopped, or about to be. */
+  #isSuspended = false;
+  #second?: ReturnType<typeof setTimeout>;
   readonly #draw = () => this.draw();
+  readonly #suspend = () => this.suspend();
+  readonly #resume = () => this.resume();
 
   constructor(
     private readonly command: TableCommand,
     private readonly columns: readonly Column[],
+    client: Client,
   ) {
     write(ENTER);
     for (const [signal, number] of Object.entries(SIGNALS)) {
@@ -41,7 +50,9 @@ export class Screen implements Disposable {
       });
     }
     Deno.addSignalListener("SIGWINCH", this.#draw);
-    const check = async () => this.#stale = await staleReason(command.base);
+    Deno.addSignalListener("SIGTSTP", this.#suspend);
+    Deno.addSignalListener("SIGCONT", this.#resume);
+    const check = async () => this.#stale = await staleReason(client);
     this.#timers = [setInterval(this.#draw, REDRAW), setInterval(check, CHECK)];
     check();
     this.draw();
@@ -58,7 +69,36 @@ export class Screen implements Disposable {
     this.draw();
   }
 
+  /** Gives the terminal back, and stops the process: Ctrl-Z was pressed. */
+  suspend(): void {
+    this.#isSuspended = true;
+    write(LEAVE);
+    try {
+      Deno.kill(Deno.pid, "SIGSTOP");
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotCapable)) throw error;
+      // Deno up to 2.7 lets only the terminal stop a process without
+      // --allow-run: the next Ctrl-Z does.
+      Deno.removeSignalListener("SIGTSTP", this.#suspend);
+      write("Press Ctrl-Z again to suspend lainlet.\r\n");
+      this.#second = setTimeout(() => this.resume(), SECOND_KEY);
+    }
+  }
+
+  /** Takes the terminal again: the process goes on, as after `fg`. */
+  resume(): void {
+    if (this.#second !== undefined) {
+      clearTimeout(this.#second);
+      this.#second = undefined;
+      Deno.addSignalListener("SIGTSTP", this.#suspend);
+    }
+    this.#isSuspended = false;
+    write(ENTER);
+    this.draw();
+  }
+
   draw(): void {
+    if (this.#isSuspended) return;
     const { columns, rows } = terminal() ?? { columns: 80, rows: 24 };
     const lines = [this.#title(columns), ...this.#table(columns, rows - 2)];
     const text = lines.slice(0, rows).map((line) => line + END_OF_LINE);
@@ -94,6 +134,8 @@ export class Screen implements Disposable {
   [Symbol.dispose](): void {
     for (const timer of this.#timers) clearInterval(timer);
     Deno.removeSignalListener("SIGWINCH", this.#draw);
+    Deno.removeSignalListener("SIGTSTP", this.#suspend);
+    Deno.removeSignalListener("SIGCONT", this.#resume);
     write(LEAVE);
   }
 }

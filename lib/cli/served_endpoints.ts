@@ -5,7 +5,7 @@ import type { Param } from "../view/endpoint.ts";
 import { READ_PARAMS, STREAM_PARAMS } from "../view/params.ts";
 import type { EndpointInfo } from "./endpoints.ts";
 import { endpointName } from "./endpoints.ts";
-import { printable } from "./render.ts";
+import { printable } from "./printable.ts";
 
 /** Parameters of all views, which are no flags. */
 const COMMON_PARAMS: ReadonlySet<unknown> = new Set([

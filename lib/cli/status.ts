@@ -8,6 +8,9 @@ import {
 } from "../client/client.ts";
 import { oneLine } from "../client/errors.ts";
 import { ago } from "../model/format.ts";
+import type { Format } from "./command.ts";
+import { yamlOf } from "./list.ts";
+import { escaped, jsonOf, terminal } from "./output.ts";
 import { fold, printable, table } from "./render.ts";
 import { type Cell, cell, type Column, Layout } from "./table.ts";
 
@@ -24,11 +27,15 @@ export interface Status {
 /**
  * Reads the status of a lainlet.
  *
+ * @param timeout how long it may send nothing, in ms
  * @throws {RefusedError} when it refuses
  * @throws {PeerError} when it cannot be reached, or is not lainlet
  */
-export async function readStatus(base: string): Promise<Status> {
-  const client = new Client(base);
+export async function readStatus(
+  base: string,
+  timeout?: number,
+): Promise<Status> {
+  const client = new Client(base, JSON.parse, timeout);
   const [version, state, reason] = await Promise.all([
     client.text("/version", {}),
     client.get("/debug", {}),
@@ -50,6 +57,24 @@ export async function readStatus(base: string): Promise<Status> {
     reason,
     debug: state,
   };
+}
+
+/** A status in a format; without a table's width, lines are as long as they are. */
+export async function statusLines(
+  status: Status,
+  format: Format,
+): Promise<string[]> {
+  switch (format) {
+    case "name":
+      return [status.addr];
+    case "json":
+      return escaped([jsonOf(status)]);
+    case "yaml":
+      return escaped([await yamlOf(status)]);
+    case "table":
+    case "wide":
+      return renderStatus(status, terminal()?.columns ?? Infinity);
+  }
 }
 
 const WATCHER_COLUMNS: readonly Column[] = [

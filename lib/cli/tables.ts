@@ -51,9 +51,9 @@ export function tableFor(command: TableCommand): Table {
     case "apps":
       return apps();
     case "pods":
-      return pods(argument);
+      return pods(argument, command.node);
     case "nodes":
-      return nodes();
+      return nodes(argument);
     case "listeners":
       return listeners();
     case "changes":
@@ -130,8 +130,11 @@ function appRow(app: App, now: number): Row {
 
 type PodState = Data<"pods">[string];
 
-/** @param app "": all that the caller may see */
-export function pods(app: string): Table {
+/**
+ * @param app "": all that the caller may see
+ * @param node "": all
+ */
+export function pods(app: string, node = ""): Table {
   return tableOf(
     "pods",
     app === "" ? {} : { appname: app },
@@ -147,7 +150,11 @@ export function pods(app: string): Table {
       { title: "PROC", isWide: true },
     ],
     (pods, now) =>
-      sorted(Object.entries(pods).map((entry) => podRow(entry, now))),
+      sorted(
+        Object.entries(pods)
+          .filter(([, pod]) => node === "" || pod.node === node)
+          .map((entry) => podRow(entry, now)),
+      ),
     true,
   );
 }
@@ -228,7 +235,8 @@ function healthCell(health: Health, now: number): Cell {
   );
 }
 
-export function nodes(): Table {
+/** @param text a node's name or address; "": all */
+export function nodes(text = ""): Table {
   return tableOf(
     "overview",
     {},
@@ -245,7 +253,9 @@ export function nodes(): Table {
       { title: "STATUS", minWidth: 14 },
     ],
     (overview, now) =>
-      Array.from(modelOf(overview, now).nodes.values(), nodeRow),
+      [...modelOf(overview, now).nodes.values()]
+        .filter(({ name, ip }) => text === "" || name === text || ip === text)
+        .map(nodeRow),
   );
 }
 

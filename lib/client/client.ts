@@ -19,7 +19,7 @@ import {
   PeerError,
   RefusedError,
 } from "./errors.ts";
-import { parseBounded, STEADY_AFTER } from "./limits.ts";
+import { parseBounded, SILENCE_TIMEOUT, STEADY_AFTER } from "./limits.ts";
 import { applyMergePatch, reuseEqualParts } from "./patch.ts";
 import {
   ClientRequest,
@@ -96,10 +96,12 @@ export class Client {
   /**
    * @param base lainlet's URL, `http://127.0.0.1:9001`; behind a proxy it may have a path, `https://node1/lainlet/`
    * @param parse parses JSON, for programs that need numbers more exact than those of `JSON.parse`
+   * @param timeout how long lainlet may send nothing before a request fails, in ms; for an open stream, which has heartbeats, that is 25 s
    */
   constructor(
     private readonly base: string,
     private readonly parse: (text: string) => unknown = JSON.parse,
+    private readonly timeout = SILENCE_TIMEOUT,
   ) {}
 
   /**
@@ -125,7 +127,7 @@ export class Client {
     params: Readonly<Record<string, string | undefined>>,
     signal?: AbortSignal,
   ): Promise<string> {
-    const request = new ClientRequest(signal);
+    const request = new ClientRequest(this.timeout, signal);
     try {
       await request.open(this.#url(name, params));
       return await request.text();
@@ -219,14 +221,16 @@ export class Client {
           onStatus?.({ isOpen: true, progress });
         };
         const maxInit = compressed && !wasLarge ? MAX_UNCOMPRESSED : Infinity;
+        const { timeout } = this;
         const received = isGet && since === undefined
           ? eventsAfterGet(
             this.#url(name, params),
             urlSince,
             onProgress,
+            timeout,
             signal,
           )
-          : events(urlSince(since), signal, maxInit);
+          : events(urlSince(since), timeout, signal, maxInit);
         for await (const { event, data: text, etag } of received) {
           if (!EVENTS.includes(event)) continue;
           isSilent = false;

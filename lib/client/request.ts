@@ -35,12 +35,18 @@ export class ClientRequest {
   #size?: number;
   #reader?: ReadableStreamDefaultReader<Uint8Array>;
   /** The time left until the response is given up, in ms. */
-  #timeLeft = SILENCE_TIMEOUT;
+  #timeLeft: number;
   /** Bytes since {@linkcode #timeLeft} was last reset. */
   #progress = 0;
 
-  /** {@linkcode close} must be called in any case. @param signal ends the request, too */
-  constructor(signal?: AbortSignal) {
+  /**
+   * {@linkcode close} must be called in any case.
+   *
+   * @param timeout time without progress after which the response is given up, in ms
+   * @param signal ends the request, too
+   */
+  constructor(private timeout: number, signal?: AbortSignal) {
+    this.#timeLeft = timeout;
     this.#closing = new ChildController(signal);
     this.#signal = this.#closing.signal;
     // Once the headers are there, Deno's fetch drops its signal as soon as
@@ -105,9 +111,9 @@ export class ClientRequest {
     return new TextDecoder().decode(bytes.array.subarray(0, bytes.length));
   }
 
-  /** Allows the full time for what follows; to be called after each event. */
-  resetTimeout(): void {
-    this.#timeLeft = SILENCE_TIMEOUT;
+  /** Allows the full time, or another one, for what follows; to be called after each event. */
+  resetTimeout(timeout = this.timeout): void {
+    this.timeout = this.#timeLeft = timeout;
     this.#progress = 0;
   }
 
@@ -125,7 +131,7 @@ export class ClientRequest {
   async #withTimeout<T>(step: Promise<T>): Promise<T> {
     const start = performance.now();
     const timer = setTimeout(() => {
-      const seconds = SILENCE_TIMEOUT / 1000;
+      const seconds = this.timeout / 1000;
       this.#closing.abort(
         new PeerError(
           this.#progress > 0
@@ -165,6 +171,7 @@ export class ClientRequest {
  * Opens an event stream and yields its events until it ends.
  *
  * @param url the URL of a watch, with a query
+ * @param timeout how long the response may take to begin, in ms
  * @param maxInit the maximum size of an `init` event, in bytes
  * @throws {RefusedError} when the watch is refused
  * @throws {LargeInitError} when an `init` event is larger than `maxInit`
@@ -172,10 +179,11 @@ export class ClientRequest {
  */
 export async function* events(
   url: string,
+  timeout: number,
   signal: AbortSignal,
   maxInit = Infinity,
 ): AsyncGenerator<StreamEvent, void> {
-  const request = new ClientRequest(signal);
+  const request = new ClientRequest(timeout, signal);
   try {
     const type = await request.open(`${url}&heartbeat=${HEARTBEAT_INTERVAL}`);
     if (type.toLowerCase() !== "text/event-stream") {
@@ -183,6 +191,7 @@ export async function* events(
         `it answers with "${type}" instead of an event stream`,
       );
     }
+    request.resetTimeout(SILENCE_TIMEOUT);
     const parser = new EventParser();
     for (let chunk; (chunk = await request.read()) !== undefined;) {
       const { blankLines } = parser;
@@ -209,20 +218,22 @@ export class LargeInitError extends Error {
  *
  * @param url of the state
  * @param urlSince returns the URL of the watch from a state's entity tag
+ * @param timeout as {@linkcode events}'
  * @throws as {@linkcode events}
  */
 export async function* eventsAfterGet(
   url: string,
   urlSince: (etag: string | undefined) => string,
   onProgress: (progress: Progress) => void,
+  timeout: number,
   signal: AbortSignal,
 ): AsyncGenerator<StreamEvent, void> {
   const ending = new ChildController(signal);
-  const request = new ClientRequest(ending.signal);
+  const request = new ClientRequest(timeout, ending.signal);
   try {
     await request.open(url);
     const { etag } = request;
-    const following = events(urlSince(etag), ending.signal);
+    const following = events(urlSince(etag), timeout, ending.signal);
     const next = following.next();
     // Its error counts when the state is there.
     next.catch(() => {});

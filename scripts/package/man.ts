@@ -13,6 +13,7 @@ const VARIABLES: Readonly<Record<string, string>> = {
   NO_COLOR: "Commands print no colors when it is set.",
   NOTIFY_SOCKET:
     "Set by systemd: the socket to which lainlet reports that it is ready.",
+  TERM: "Where it is dumb, commands print no colors, and redraw nothing.",
   WATCHDOG_PID: "Set by systemd: the process that it watches.",
   WATCHDOG_USEC:
     "Set by systemd: it restarts a lainlet that is silent for this long.",

@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { commandHelp } from "../../lib/cli/help.ts";
+import type { MemoryStore } from "../../lib/store/memory.ts";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { get } from "../util/client.ts";
 import { inTerminal, LAINLET, run, serve, shown } from "../util/command.ts";
@@ -82,15 +83,88 @@ Deno.test("command line: a reader that goes ends a watch", async () => {
     s.addr,
   ]);
   await eventually("there is a state", () => pipe.stdout || undefined);
-  const end = pipe.ended();
+  assertEquals([await ends(pipe, s.store), pipe.stdout], [0, '{"a":"1"}\n']);
+});
+
+/** Waits until a watch without a reader has ended: it notices when it has something to say. @returns the exit code */
+async function ends(program: Program, store: MemoryStore): Promise<number> {
+  const end = program.ended();
   let hasEnded = false;
   end.then(() => hasEnded = true);
-  // It notices when it has something to say after that.
   await eventually("it has ended", () => {
-    s.store.put("/lain/config/a", crypto.randomUUID());
+    store.put("/lain/config/a", crypto.randomUUID());
     return hasEnded || undefined;
   });
-  assertEquals([(await end).code, pipe.stdout], [0, '{"a":"1"}\n']);
+  return (await end).code;
+}
+
+/** Runs a program with a non-blocking pipe for its stdout, which is read when it has been full for a second; prints how much CPU time that took, in ms, and then what was read. */
+const FULL_PIPE = `
+import array, fcntl, os, subprocess, sys, termios, time
+def cpu(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        user, system = stat.read().rsplit(")", 1)[1].split()[11:13]
+    return 10 * (int(user) + int(system))
+out, into = os.pipe()
+os.set_blocking(into, False)
+program = subprocess.Popen(sys.argv[1:], stdout=into)
+size = fcntl.fcntl(into, 1032)
+waiting = array.array("i", [0])
+while waiting[0] < size - 4096:
+    time.sleep(0.01)
+    fcntl.ioctl(out, termios.FIONREAD, waiting)
+before = cpu(program.pid)
+time.sleep(1)
+print(cpu(program.pid) - before)
+sys.stdout.flush()
+os.close(into)
+while data := os.read(out, 5000):
+    sys.stdout.buffer.write(data)
+sys.stdout.flush()
+sys.exit(program.wait())
+`;
+
+Deno.test("command line: a pipe that is full is waited for, also a non-blocking one", async () => {
+  const value = "x".repeat(999);
+  await using s = await serve(
+    Array.from({ length: 300 }, (_, i) => [`/lain/config/${i}`, value]),
+  );
+  for (const args of [["get", "configwatcher"], ["config", "-o", "yaml"]]) {
+    const command = [LAINLET, ...args, s.addr];
+    await using piped = new Program("/usr/bin/python3", [
+      "-c",
+      FULL_PIPE,
+      ...command,
+    ]);
+    assertEquals([(await piped.ended()).code, piped.stderr], [0, ""]);
+    const { stdout } = await run(...args, s.addr);
+    const [busy = "", ...lines] = piped.stdout.split("\n");
+    assertEquals(lines.join("\n"), stdout);
+    assert(Number(busy) < 500, `${busy} ms of CPU in a second of waiting`);
+  }
+});
+
+Deno.test("command line: a line of a watch in a pipe is a state for a shell", async () => {
+  await using s = await serve([["/lain/config/a", "1"]]);
+  await using loop = new Program("bash", [
+    "-c",
+    `"$0" watch configwatcher "$1" |
+    for i in 1 2; do read -r state; echo "got $state"; done`,
+    LAINLET,
+    s.addr,
+  ]);
+  const got = (count: number) =>
+    eventually(`line ${count}`, () => loop.stdout.split("\n")[count]);
+  assertEquals([await got(1), loop.stdout], ["", 'got {"a":"1"}\n']);
+  s.store.put("/lain/config/a", "2");
+  await got(2);
+  assertEquals(loop.stdout, 'got {"a":"1"}\ngot {"a":"2"}\n');
+  await ends(loop, s.store);
+  const { stdout } = await run("watch", "--help");
+  assertMatch(
+    stdout.replace(/\s+/g, " "),
+    /in a pipe the whole state as one line of JSON/,
+  );
 });
 
 Deno.test("command line: status tells people and programs, and the exit code whether all is well", async () => {
@@ -98,11 +172,15 @@ Deno.test("command line: status tells people and programs, and the exit code whe
     ["/lain/config/a", "1"],
     ["/lain/nodes/nodes/bad:192.0.2.1:22", "not JSON"],
   ]);
-  const { code, stdout } = await run("status", s.addr);
+  const { code, stdout } = await run("status", "-ojson", s.addr);
   const { version, ready, reason, debug } = JSON.parse(stdout);
   assertEquals([code, ready, reason], [0, true, ""]);
   assertEquals(version, (await get(`${s.lainlet.url}/version`)).body);
   assertEquals(debug.watchers.config.TotalKeys, 1);
+  const table = await run("status", s.addr);
+  assertMatch(table.stdout, /^up to date\nlainlet \S+ at http:\S+\n/);
+  const yaml = await run("status", "-o", "yaml", s.addr);
+  assertMatch(yaml.stdout, /^addr: .*\nversion: .*\nready: true\n/);
   await using program = inTerminal("status", s.addr);
   assertEquals((await program.ended()).code, 0);
   assertMatch(
@@ -119,7 +197,7 @@ Deno.test("command line: status tells people and programs, and the exit code whe
     `--etcd=127.0.0.1:${freePort()}`,
   ]);
   const status = await eventually("it serves", async () => {
-    const result = await run("status", `--addr=:${port}`);
+    const result = await run("status", "-o", "json", `--addr=:${port}`);
     return result.stdout === "" ? undefined : result;
   });
   assertEquals(status.code, 1);
@@ -167,7 +245,7 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
       /"proxywacher"; did you mean lainlet get proxywatcher\? /,
       "proxywacher",
     ],
-    [2, /unexpected argument "n1"; is it lainlet find n1\? /, "nodes", "n1"],
+    [2, /unexpected argument "n1"; is it lainlet find n1\? /, "apps", "n1"],
     [
       2,
       /^lainlet: unknown flag --troubel; did you mean --trouble\? /,

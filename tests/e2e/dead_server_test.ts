@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
   asked,
   assertLine,
@@ -34,8 +34,8 @@ const deep = "[".repeat(100_000) + "]".repeat(100_000);
 const SLOW: Record<string, Case> = {
   "no headers": {
     play: silence,
-    get: at("no data for 25 s$"),
-    watch: /no data for 25 s$/,
+    get: at("no data for 10 s$"),
+    watch: /no data for 10 s$/,
   },
   "promises of headers without end": {
     play: endless("", "HTTP/1.1 100 Continue\r\n\r\n", 200),
@@ -44,12 +44,12 @@ const SLOW: Record<string, Case> = {
   },
   "a body that drips": {
     play: endless(head(), "[", 1_000),
-    get: at("too little data in 25 s$"),
+    get: at("too little data in 10 s$"),
   },
   "a refusal that drips": {
     play: endless("HTTP/1.1 404 \r\n\r\n", "x", 1_000),
-    get: at("too little data in 25 s$"),
-    watch: /too little data in 25 s$/,
+    get: at("too little data in 10 s$"),
+    watch: /too little data in 10 s$/,
   },
   "a line that drips": {
     play: asked((isWatch) =>
@@ -82,6 +82,42 @@ Deno.test("whatever does not answer, get and watch give up in time", async (t) =
       })
     ),
   );
+});
+
+Deno.test("how long a command waits is up to --timeout", async () => {
+  await using server = new Hostile(silence);
+  const addr = `--addr=${server.addr}`;
+  const [watch, ...all] = await Promise.all(
+    ["watch nodes", "get nodes", "status", "pods", "changes"].map(
+      async (line) => {
+        const words = [...line.split(" "), addr, "--timeout=0.5s"];
+        if (!line.startsWith("watch")) return await run(10, ...words);
+        await using program = client(...words);
+        return await eventually(
+          "it says so",
+          () =>
+            program.stderr.includes("\n")
+              ? { code: 1, stdout: "", stderr: program.stderr }
+              : undefined,
+        );
+      },
+    ),
+  );
+  assertMatch(watch?.stderr ?? "", / no data for 0.5 s\n/);
+  for (const { code, stdout, stderr } of all) {
+    assertEquals([code, stdout], [1, ""]);
+    assertLine(stderr, at("no data for 0.5 s$"));
+  }
+});
+
+Deno.test("what a hanging server does not answer is not completed", async () => {
+  await using server = new Hostile(silence);
+  const begin = performance.now();
+  const words = ["__complete", "pods", `--addr=${server.addr}`, "s"];
+  const { code, stdout, stderr } = await run(10, ...words);
+  assertEquals([code, stdout, stderr], [0, ":4\n", ""]);
+  // Far less than an answer that is waited for.
+  assert(performance.now() - begin < 9_000);
 });
 
 Deno.test("a redirect is told of, and not followed", async () => {

@@ -232,6 +232,7 @@ Deno.test("dashboard of a store that is cut off: it is said at once, why by a cl
   const said = async () => {
     await using program = new Program(TARGETS.binary[0], [
       "status",
+      "-ojson",
       `--addr=${lainlet.url}`,
     ]);
     const { code } = await program.ended();

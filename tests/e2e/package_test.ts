@@ -122,7 +122,7 @@ Deno.test("package: the .deb is installed, started as the unit would, asked and 
         await run(
           "bash",
           "-c",
-          `${file("usr/bin/lainlet")} status --addr=:${port}`,
+          `${file("usr/bin/lainlet")} status -ojson --addr=:${port}`,
         ),
       );
       assertEquals(status.ready, true);

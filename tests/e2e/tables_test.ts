@@ -118,6 +118,29 @@ Deno.test("tables: an operator's questions, each by one command", async (t) => {
     assertEquals(found(apps, "shop "), "");
   });
 
+  await t.step("what runs on a node", async () => {
+    const { lines } = await piped(s, "pods --node node17 -oname");
+    assertEquals(lines.length, 50);
+    const { lines: own } = await piped(s, "pods shop --node node31");
+    assertEquals(own.map((line) => line.split(/\s+/)[1]), ["NODE", "node31"]);
+    const { code, stderr } = await piped(s, "pods --node nod17");
+    assertEquals([code, stderr], [
+      1,
+      'lainlet: not found: "nod17"; did you mean node17?\n',
+    ]);
+    const none = await piped(s, "pods shop --node node17");
+    assertEquals([none.code, none.stderr], [0, "no pods of shop on node17\n"]);
+    for (const name of ["node17", "192.0.2.17"]) {
+      const { lines } = await piped(s, `nodes ${name}`);
+      assertEquals(lines.map((line) => line.split(/\s+/)[0]), [
+        "NODE",
+        "node17",
+      ]);
+    }
+    const unknown = await piped(s, "nodes nod17");
+    assertEquals([unknown.code, unknown.stderr], [1, stderr]);
+  });
+
   await t.step("which node is overcommitted", async () => {
     const { stdout } = await piped(s, "nodes -o json");
     const nodes: { node: string; memory: object }[] = JSON.parse(stdout);

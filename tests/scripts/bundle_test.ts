@@ -20,6 +20,23 @@ async function contentOf(
   return content;
 }
 
+/** A script and all that it imports before it runs. */
+function staticClosure(
+  path: string,
+  content: ReadonlyMap<string, string>,
+  found: string[] = [],
+): string[] {
+  if (found.includes(path)) return found;
+  found.push(path);
+  const text = content.get(path) ?? "";
+  for (
+    const [, to = ""] of text.matchAll(
+      /^(?:import|export|\})[^"(\n]*"\.\/([^"]+)";$/gm,
+    )
+  ) staticClosure(`js/${to}`, content, found);
+  return found;
+}
+
 Deno.test("bundle: the same each time, of no machine, names kept, with everybody's license, and it runs", async (t) => {
   const folder = await Deno.makeTempDir({ prefix: "lainlet-test-" });
   const { main, included } = await bundle(folder);
@@ -41,6 +58,29 @@ Deno.test("bundle: the same each time, of no machine, names kept, with everybody
     assert(has(/^ *fail\(error\w*\) \{$/m));
     assert(has(/\bEtcdConnection = class\b/));
   });
+  await t.step(
+    "a shell that completes a word does not wait for the rest of it",
+    () => {
+      const roots = ["main", "lib/cli/mod", "lib/cli/completions"].map((
+        module,
+      ) =>
+        made.entries().find(([, text]) => text.includes(`// ${module}.ts\n`))
+          ?.[0]
+      );
+      const loaded = roots.flatMap((path = "") => staticClosure(path, made));
+      const text = loaded.map((path) => made.get(path)).join("\n");
+      assert(text.includes("// lib/cli/completions.ts"));
+      assertEquals(
+        text.match(/^\/\/ apis\/.*|^\/\/ lib\/(http|grpc|ui)\/.*/gm),
+        null,
+      );
+      // They take 10 to 30 ms of CPU each.
+      const slow =
+        /^\/\/ npm:(string-width|@sinclair\/typebox)@.*|.*"node:module".*/gm;
+      assertEquals(text.match(slow), null);
+      assertEquals(text.match(/^(var|let|const) .*= new Intl\..*/gm), null);
+    },
+  );
   await t.step("packages in it have their licenses beside it", () => {
     const licenses = made.get(LICENSES) ?? "";
     const ids = new Set(

@@ -56,23 +56,39 @@ Deno.test("commands: the address of lainlet, from the flag or the environment", 
 
 Deno.test("commands: flags of tables, also by kubectl's letters", async () => {
   const table = await parse(
-    "pods shop -o wide -w --trouble --sort=-restarts --addr :1",
+    "pods shop -o wide -w --trouble --sort=-restarts --node n1 --timeout 2s --addr :1",
   );
   assertEquals(table, {
     name: "pods",
     base: "http://127.0.0.1:1",
+    timeout: 2_000,
     argument: "shop",
     format: "wide",
     isWatch: true,
     onlyTrouble: true,
     sort: "-restarts",
+    node: "n1",
     since: "5m",
     showsSecrets: false,
   });
-  assertEquals(
-    await parse("pods -o=wide shop -f -trouble -sort=-restarts --addr=:1"),
-    table,
-  );
+  const rest = "--sort=-restarts --node n1 --timeout 2s --addr :1";
+  for (
+    const line of [
+      "pods -o=wide shop -f -trouble -sort=-restarts -node=n1 -timeout 2 --addr=:1",
+      `pods shop -wo wide --trouble ${rest}`,
+      `pods -fowide shop --trouble ${rest}`,
+      `pods -wfo=wide shop --trouble ${rest}`,
+    ]
+  ) assertEquals(await parse(line), table);
+  for (
+    const [line, message] of [
+      ["pods -ojsn", '"jsn"; did you mean json?'],
+      ["pods -wx", "unknown flag -wx"],
+      ["pods -wo", "--output needs a value"],
+      ["pods -w5", "unknown flag -w5"],
+      ["pods --timeout 0", "--timeout must be a time like 10s"],
+    ] as const
+  ) await assertRejects(() => parse(line), UsageError, message);
   await assertRejects(() => parse("apps shop"), UsageError, 'argument "shop"');
 });
 

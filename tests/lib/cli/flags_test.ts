@@ -199,11 +199,11 @@ Deno.test("flags: permissions allow the environment variables", () => {
     return names.split(",").sort();
   };
   assertEquals(allowed(config.tasks.demo.command), variables);
-  // Those of a service manager are set by nobody else.
-  const managed = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+  // Those of a service manager and of a terminal are set by nobody else.
+  const set = ["NOTIFY_SOCKET", "TERM", "WATCHDOG_PID", "WATCHDOG_USEC"];
   assertEquals(
     allowed(config.tasks.start.command),
-    [...variables, ...managed].sort(),
+    [...variables, ...set].sort(),
   );
   for (const name of variables) {
     assertMatch(HELP, new RegExp(`\\$${name}\\b`));

@@ -1,5 +1,6 @@
-import { assertEquals, assertMatch } from "@std/assert";
-import { historyNotes, unknownApp } from "../../../lib/cli/history.ts";
+import { assertEquals, assertRejects } from "@std/assert";
+import { historyNotes } from "../../../lib/cli/history.ts";
+import { requireApp } from "../../../lib/cli/notes.ts";
 import { Client } from "../../../lib/client/client.ts";
 import { encodeHistory } from "../../../lib/overview/saved_log.ts";
 import { MemoryStore } from "../../../lib/store/memory.ts";
@@ -54,10 +55,14 @@ Deno.test("history: an app that has neither pods nor portals is not found", asyn
   await using lainlet = await new TestLainlet(store).ready();
   const client = new Client(lainlet.url);
   for (const name of ["shop", "shop/", "mysql", "*"]) {
-    assertEquals(await unknownApp(client, name), undefined);
+    await requireApp(client, name);
   }
   for (const name of ["sho", "my", "constructor"]) {
-    assertMatch(await unknownApp(client, name) ?? "", /^not found: "/);
+    await assertRejects(() => requireApp(client, name), Error, "not found: ");
   }
-  assertMatch(await unknownApp(client, "shpo") ?? "", /; did you mean shop\?$/);
+  await assertRejects(
+    () => requireApp(client, "shpo"),
+    Error,
+    'not found: "shpo"; did you mean shop?',
+  );
 });
