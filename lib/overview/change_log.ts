@@ -207,7 +207,7 @@ export class ChangeLog {
   #drop(oldest: ChangeRecord): void {
     this.#records.delete(oldest.member[0]);
     this.#bytes -= oldest.size;
-    const begin = Math.max(this.#begin ?? 0, oldest.time);
+    const begin = Math.max(this.#begin ?? 0, past(oldest.time));
     this.#begin = begin;
     this.#gaps = this.#gaps.filter(({ end }) => end > begin);
   }
@@ -219,15 +219,18 @@ export class ChangeLog {
       begin: this.#begin,
       gaps: this.#gaps,
       records: [...this.records()],
+      count: this.#count,
     });
   }
 
   #restore({ notes }: SavedNotes): void {
     try {
-      const { begin, gaps, records } = decodeHistory(notes);
-      this.#begin = begin;
-      this.#gaps = gaps;
-      this.#count = records.at(-1)?.number ?? 0;
+      const { begin, gaps, records, count } = decodeHistory(notes);
+      this.#begin = past(begin);
+      this.#gaps = gaps.map(({ begin, end }) => (
+        { begin: past(begin), end: past(end) }
+      ));
+      this.#count = count;
       this.#add(records);
     } catch (error) {
       log.warn("{reason}, and is not used", {
@@ -267,6 +270,11 @@ export class ChangeLog {
       this.#gaps = joined([...this.#gaps, { begin: Math.min(at, end), end }]);
     }
   }
+}
+
+/** A time, or now, when the clock was set back since then. In ms since 1970. */
+function past(time: number): number {
+  return Math.min(time, Date.now());
 }
 
 /** @param time in ms since 1970 */

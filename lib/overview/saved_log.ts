@@ -22,6 +22,8 @@ export interface History {
   readonly gaps: readonly Gap[];
   /** The oldest first. */
   readonly records: readonly ChangeRecord[];
+  /** The number of the last record that there was. */
+  readonly count: number;
 }
 
 const encoder = new TextEncoder();
@@ -29,9 +31,9 @@ const decoder = new TextDecoder();
 
 /** Encodes a history, a note at a time. */
 export function* encodeHistory(
-  { begin, gaps, records }: History,
+  { begin, gaps, records, count }: History,
 ): Generator<Uint8Array> {
-  yield encoder.encode(JSON.stringify({ begin, gaps }));
+  yield encoder.encode(JSON.stringify({ begin, gaps, count }));
   for (const { app, kind, member: [, text], number, time } of records) {
     const head = JSON.stringify({ number, time, kind, app });
     yield encoder.encode(`${head}\n${text}`);
@@ -41,9 +43,17 @@ export function* encodeHistory(
 /** Decodes a history. @throws {TypeError} when the notes are none */
 export function decodeHistory(notes: readonly Uint8Array[]): History {
   const [first, ...rest] = notes.map((note) => decoder.decode(note));
-  const { begin, gaps } = decodeLine(first);
-  if (typeof begin !== "number" || !Array.isArray(gaps)) throw malformed();
-  return { begin, gaps: gaps.map(decodeGap), records: rest.map(decodeRecord) };
+  const { begin, gaps, count } = decodeLine(first);
+  if (
+    typeof begin !== "number" || typeof count !== "number" ||
+    !Array.isArray(gaps)
+  ) throw malformed();
+  return {
+    begin,
+    gaps: gaps.map(decodeGap),
+    records: rest.map(decodeRecord),
+    count,
+  };
 }
 
 function decodeGap(value: unknown): Gap {

@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ChangeLog } from "../../../lib/overview/change_log.ts";
+import { recordOf } from "../../../lib/overview/change_record.ts";
 import {
   decodeHistory,
   encodeHistory,
@@ -229,6 +230,62 @@ Deno.test("history: that of another cluster at the same endpoints is not used", 
   await becomes("it goes on", () => second.changes(), ["2 b changed"]);
 });
 
+Deno.test("history: numbers go on after records that were dropped", async () => {
+  await using folder = new Folder();
+  const store = new MemoryStore([["/lain/config/a", "0"]]);
+  for (const number of [1, 2, 3]) {
+    const saved = await folder.open(store);
+    const lainlet = new TestLainlet(saved);
+    const log = new ChangeLog(lainlet.lainlet.cluster, {
+      keeper: saved,
+      maxEntries: 0,
+    });
+    await eventually("the store is read", () => log.history.begin || undefined);
+    const numbers: number[] = [];
+    log.subscribe("topics", (changes) => {
+      for (const { value } of changes) if (value) numbers.push(value.number);
+    });
+    store.put("/lain/config/a", `${number}`);
+    await becomes("it is recorded", () => numbers, [number]);
+    await lainlet[Symbol.asyncDispose]();
+    await saved.close();
+  }
+});
+
+Deno.test("history: when the clock was set back it begins now, and no gap is to come", async () => {
+  const store = new MemoryStore([["/lain/config/a", "0"]]);
+  await using lainlet = await new TestLainlet(store).ready();
+  const { cluster } = lainlet.lainlet;
+  const begin = Date.now() + 3_600_000;
+  const gap = { begin: begin + 1_000, end: begin + 2_000 };
+  const time = begin + 3_000;
+  const record = recordOf({ app: "", kind: "config", number: 7, time }, "{}");
+  const notes = [
+    ...encodeHistory({ begin, gaps: [gap], records: [record], count: 7 }),
+  ];
+  const log = new ChangeLog(cluster, {
+    keeper: { keepNotes: () => ({ notes, at: begin + 4_000 }) },
+    maxEntries: 1,
+  });
+  await eventually(
+    "the last gap is over",
+    () => log.history.gaps.length === 2 || undefined,
+  );
+  const times = () => [
+    log.history.begin,
+    ...log.history.gaps.flatMap(({ begin, end }) => [begin, end]),
+  ];
+  const isPast = (text: string) => Date.parse(text) <= Date.now();
+  assert(times().every(isPast), times().join());
+  store.put("/lain/config/a", "1");
+  const first = await eventually("the first is dropped", () => {
+    const [first] = log.records();
+    return first?.number === 8 ? first : undefined;
+  });
+  assert(times().every(isPast), times().join());
+  assert(first.time <= Date.now());
+});
+
 Deno.test("history: one that cannot be read is one line in the log, and begins anew", async () => {
   using logged = new CapturedLog();
   const notes = [new TextEncoder().encode('{"begin":"yesterday"}')];
@@ -250,7 +307,9 @@ Deno.test("history: it begins after the last record that was dropped, and its ga
   const { cluster } = lainlet.lainlet;
   const begin = Date.now() - 60_000;
   const gap = { begin: begin + 1_000, end: begin + 2_000 };
-  const notes = [...encodeHistory({ begin, gaps: [gap], records: [] })];
+  const notes = [
+    ...encodeHistory({ begin, gaps: [gap], records: [], count: 0 }),
+  ];
   const log = new ChangeLog(cluster, {
     keeper: { keepNotes: () => ({ notes, at: begin + 3_000 }) },
     maxEntries: NAMES.length,
