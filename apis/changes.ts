@@ -42,7 +42,7 @@ const Change = Type.Object({
 export default {
   paths: ["/v2/changes"] as const,
   summary:
-    "The last changes, by consecutive numbers. An app sees those of its pod groups, super callers all.",
+    "The last changes, by numbers that count up. An app sees those of its pod groups, super callers all.",
   params: {
     since: {
       description:

@@ -22,6 +22,13 @@ const log = getLogger(["lainlet", "history"]);
 /** Gaps that are kept, at most. */
 const MAX_GAPS = 100;
 
+/**
+ * How many numbers are left out after a crash. The records since the last write
+ * are lost, but clients may know their numbers: no more than can come between
+ * two writes.
+ */
+const LOST_NUMBERS = 100_000;
+
 /** Options of a {@linkcode ChangeLog}. */
 export interface ChangeLogOptions {
   /** Saves the history; absent: it ends with the process. */
@@ -79,7 +86,7 @@ export class ChangeLog {
     this.#follow(GROUP);
     this.#follow(NODE);
     const saved = keeper?.keepNotes({
-      take: () => this.#take(),
+      take: (isLast) => this.#take(isLast),
       discard: () => this.#discard(),
     });
     if (saved !== undefined) this.#restore(saved);
@@ -213,13 +220,13 @@ export class ChangeLog {
   }
 
   /** The history as notes. */
-  #take(): Iterable<Uint8Array> {
+  #take(isLast: boolean): Iterable<Uint8Array> {
     if (this.#begin === undefined) return [];
     return encodeHistory({
       begin: this.#begin,
       gaps: this.#gaps,
       records: [...this.records()],
-      count: this.#count,
+      count: this.#count + (isLast ? 0 : LOST_NUMBERS),
     });
   }
 

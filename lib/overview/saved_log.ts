@@ -22,7 +22,7 @@ export interface History {
   readonly gaps: readonly Gap[];
   /** The oldest first. */
   readonly records: readonly ChangeRecord[];
-  /** The number of the last record that there was. */
+  /** No record up to this number is to come. */
   readonly count: number;
 }
 

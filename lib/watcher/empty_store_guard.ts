@@ -44,9 +44,15 @@ export class EmptyStoreGuard {
    *
    * @param history see {@linkcode Snapshot}
    * @param accept called at once when the store is known to hold a key; later, when one appears; or never, when the store's history ends before
+   * @param hasKey whether {@linkcode noteKey} follows
    * @returns whether it was called at once
    */
-  offer(subtree: string, history: number, accept: () => void): boolean {
+  offer(
+    subtree: string,
+    history: number,
+    accept: () => void,
+    hasKey = false,
+  ): boolean {
     this.#observe(history, false);
     if (history !== this.#content.history) return false;
     if (this.#content.hasContent) {
@@ -54,7 +60,8 @@ export class EmptyStoreGuard {
       return true;
     }
     this.#heldBack.set(subtree, accept);
-    if (this.#heldBack.size === this.subtrees && !this.#isLogged) {
+    const isEmpty = this.#heldBack.size === this.subtrees && !hasKey;
+    if (isEmpty && !this.#isLogged) {
       this.#isLogged = true;
       log.warn("{problem}, waiting for a key: is it the right one?", {
         problem: this.#problem,

@@ -186,9 +186,12 @@ class SubtreeFollower<T> {
   ): void {
     const { name } = this.#subtree;
     const accept = () => this.#accept(snapshot, entries, earliest);
-    if (this.#emptyStoreGuard.offer(name, this.#history, accept)) return;
+    const hasKey = entries.size > 0;
+    if (this.#emptyStoreGuard.offer(name, this.#history, accept, hasKey)) {
+      return;
+    }
     this.watcher.heldBack = this.#emptyStoreGuard.problem;
-    if (entries.size > 0) this.#emptyStoreGuard.noteKey(this.#history);
+    if (hasKey) this.#emptyStoreGuard.noteKey(this.#history);
     // Still held back: the watcher's state is of a history that has ended.
     if (this.watcher.heldBack !== undefined) {
       this.#progress.startHistory(this.#progress.history, 0);

@@ -19,8 +19,12 @@ const log = getLogger(["lainlet", "state"]);
 
 /** What is saved with a state: at the same moment, in the same file. */
 export interface Notes {
-  /** Their present content; read while the file is written, and not changed then. */
-  take(): Iterable<Uint8Array>;
+  /**
+   * Their present content; read while the file is written, and not changed then.
+   *
+   * @param isLast whether nothing is written after it
+   */
+  take(isLast: boolean): Iterable<Uint8Array>;
   /** The state that they were saved with is of another cluster. Called before the store's own state is delivered. */
   discard(): void;
 }
@@ -220,7 +224,7 @@ export class SavedStore implements Store {
       if (this.#isDue(this.#confirmEvery)) await this.#write();
       await sleep(this.#every, signal);
     }
-    if (this.#isDue(0)) await this.#write();
+    if (this.#isDue(0)) await this.#write(true);
   }
 
   /** Whether the file has to be written. @param confirmEvery age of the last write after which it is confirmed, in ms */
@@ -234,7 +238,7 @@ export class SavedStore implements Store {
       );
   }
 
-  async #write(): Promise<void> {
+  async #write(isLast = false): Promise<void> {
     const cluster = this.#cluster;
     // Prefixes of another cluster are neither kept nor added.
     const pending = [...this.#pending].filter(([, one]) =>
@@ -258,7 +262,7 @@ export class SavedStore implements Store {
         one.take(this.inner.age(prefix, one.history)),
       ]),
     );
-    const notes = this.#notes?.take();
+    const notes = this.#notes?.take(isLast);
     const { file } = this;
     const identity = { ...this.identity, cluster };
     try {

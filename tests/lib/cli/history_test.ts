@@ -19,7 +19,9 @@ const NODE = { name: "node1", ip: "192.0.2.1" };
 Deno.test("history: the command line tells where it begins, and its gaps", async () => {
   const begin = Date.now() - 3_600_000;
   const gap = { begin: begin + 60_000, end: begin + 120_000 };
-  const notes = [...encodeHistory({ begin, gaps: [gap], records: [] })];
+  const notes = [
+    ...encodeHistory({ begin, gaps: [gap], records: [], count: 0 }),
+  ];
   const at = begin + 1_800_000;
   const store = new MemoryStore([["/lain/config/a", "1"]]);
   await using lainlet = new TestLainlet(store, {

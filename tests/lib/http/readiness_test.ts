@@ -6,6 +6,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import type { Store, WatchEvent } from "../../../lib/store/store.ts";
+import { CapturedLog } from "../../util/captured_log.ts";
 import { get, Stream } from "../../util/client.ts";
 import { golden } from "../../util/golden.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
@@ -36,6 +37,22 @@ Deno.test("a store that is empty at the start is not read, later it is empty", a
   assertEquals(await nodes.next(), { id: "2", event: "delete", data: {} });
   assertEquals((await request("/v2/nodes")).body, "{}");
   assertEquals((await request("/readyz")).status, 200);
+});
+
+Deno.test("a store with a key is not called empty, whichever subtree has it", async () => {
+  for (
+    const key of [
+      "/lain/config/a",
+      "/lain/deployd/depends/pods/a.portal.portal",
+      "/lain/deployd/pod_groups/a/a.web.web",
+      "/lain/nodes/nodes/n:10.0.0.1:22",
+    ]
+  ) {
+    using log = new CapturedLog();
+    const store = new MemoryStore([[key, "{}"]]);
+    await using _server = await new TestLainlet(store).ready();
+    assertEquals([key, log.about(/holds nothing/)], [key, []]);
+  }
 });
 
 /** A store that can delay the first read of each subtree. */
