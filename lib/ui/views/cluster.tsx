@@ -23,18 +23,20 @@ export function ClusterView(
   return (
     <>
       <h1>Cluster</h1>
-      <Figures
-        figures={[
-          figure(model.nodes.size, "node", ["nodes"]),
-          figure(model.apps.size, "app", ["apps"]),
-          figure(model.pods.length, "pod", ["pods"]),
-        ]}
-      />
-      <p class="summary">
-        <a href={href(["changes"], { since: "5m" })}>
-          Changes of the last 5 minutes
-        </a>, <a href={href(["lainlet"])}>listeners</a>
-      </p>
+      <div class="summary">
+        <Figures
+          figures={[
+            figure(model.nodes.size, "node", ["nodes"]),
+            figure(model.apps.size, "app", ["apps"]),
+            figure(model.pods.length, "pod", ["pods"]),
+          ]}
+        />
+        <p>
+          <a href={href(["changes"], { since: "5m" })}>
+            Changes of the last 5 minutes
+          </a>, <a href={href(["lainlet"])}>listeners</a>
+        </p>
+      </div>
       <Issues model={model} isOld={isOutdated(state)} />
       <Placement model={model} params={params} />
     </>
