@@ -8,7 +8,6 @@
 import { isObject } from "../json.ts";
 import type {
   FeedParams,
-  Feeds,
   FeedSource,
   FeedState,
   Subscription,
@@ -95,7 +94,7 @@ export function applyChange(before: unknown, change: DataChange): unknown {
 }
 
 /** Serves a window. */
-export function servePort(port: MessagePort, feeds: Feeds): void {
+export function servePort(port: MessagePort, feeds: FeedSource): void {
   const subscriptions = new Map<number, PortSubscription>();
   const end = (id: number) => {
     subscriptions.get(id)?.end();
@@ -137,7 +136,7 @@ class PortSubscription {
   #unansweredSince = Infinity;
 
   constructor(
-    feeds: Feeds,
+    feeds: FeedSource,
     name: string,
     params: FeedParams,
     private readonly send: (message: Omit<WorkerMessage, "id">) => void,

@@ -1,6 +1,12 @@
+import FakeTimers from "@sinonjs/fake-timers";
 import { assert, assertEquals } from "@std/assert";
 import { MemoryStore } from "../../../lib/store/memory.ts";
-import { Feeds, type FeedState } from "../../../lib/ui/feeds.ts";
+import {
+  Feeds,
+  type FeedSource,
+  type FeedState,
+  type Subscription,
+} from "../../../lib/ui/feeds.ts";
 import {
   applyChange,
   changeOf,
@@ -96,4 +102,82 @@ Deno.test("ports: a window gets what changes, when it is ready, none while it is
     "no stream",
     () => lainlet.lainlet.limits.listeners === 0 || undefined,
   );
+});
+
+/** A view that has a state at once, and how many subscribers it has. */
+class OneView implements FeedSource {
+  subscribers = 0;
+
+  subscribe(
+    _name: string,
+    _params: unknown,
+    onState: (state: FeedState) => void,
+  ): Subscription {
+    this.subscribers++;
+    onState({ data: { a: 1 }, isOpen: true });
+    return {
+      pause: () => {},
+      resume: () => {},
+      end: () => void this.subscribers--,
+    };
+  }
+}
+
+Deno.test("ports: a window that does not answer is gone, and subscribes again when it does; a worker that is silent is left", async () => {
+  const clock = FakeTimers.install({
+    toFake: ["clearInterval", "performance", "setInterval"],
+  });
+  const ports: MessagePort[] = [];
+  /** The next message that a port gets. */
+  const next = (port: MessagePort) =>
+    new Promise<unknown>((resolve) =>
+      port.onmessage = ({ data }) => resolve(data)
+    );
+  try {
+    const view = new OneView();
+    const { port1, port2 } = new MessageChannel();
+    ports.push(port1, port2);
+    servePort(port1, view);
+    const subscribe = { type: "subscribe", id: 7, name: "nodes", params: {} };
+    const first = next(port2);
+    port2.postMessage(subscribe);
+    assertEquals(await first, {
+      id: 7,
+      state: { isOpen: true },
+      change: { text: '{"a":1}' },
+    });
+    clock.tick(40_000);
+    assertEquals(view.subscribers, 0);
+    const answer = next(port2);
+    port2.postMessage({ type: "ready", id: 7 });
+    assertEquals(await answer, { id: 7 });
+    const again = next(port2);
+    port2.postMessage(subscribe);
+    await again;
+    assertEquals(view.subscribers, 1);
+
+    // A window of which the worker is ended.
+    const channels: MessageChannel[] = [];
+    const source = new SharedFeeds(() => {
+      const channel = new MessageChannel();
+      ports.push(channel.port1, channel.port2);
+      channels.push(channel);
+      return channel.port2;
+    }, () => view);
+    let last: FeedState = {};
+    source.subscribe("nodes", {}, (state) => last = state);
+    clock.tick(40_000);
+    assertEquals(channels.length, 2);
+    const [, second] = channels;
+    assert(second);
+    servePort(second.port1, view);
+    await eventually("its state", () => {
+      clock.tick(100);
+      return Object(last.data).a || undefined;
+    });
+    source.close();
+  } finally {
+    clock.uninstall();
+    for (const port of ports) port.close();
+  }
 });
