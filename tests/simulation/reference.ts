@@ -12,8 +12,8 @@ import type { Changes } from "../util/store.ts";
 
 const SUPER_APPS = "super_apps/";
 
-/** How many states there are at least in the time in which a torn one is read. */
-const TORN = 5;
+/** How many states there are at least amid which a torn one is read, and within how many ms. */
+const BURST = { states: 4, within: 200 };
 
 /** How long reading that takes at most, in ms: a connection that does not answer ends before. */
 const TORN_WITHIN = 15_000;
@@ -281,11 +281,12 @@ export class Reference {
       members: i < first ? {} : membersOf(answers[question]),
     }));
     for (const [end, { awake }] of states.entries()) {
+      const burst = states[end - BURST.states + 1]?.awake ?? -Infinity;
+      if (end < first || awake - burst > BURST.within) continue;
       const begin = Math.max(
         first,
         states.findLastIndex((one) => one.awake <= awake - TORN_WITHIN),
       );
-      if (end - begin + 1 < TORN) continue;
       const window = states.slice(begin, end + 1);
       const names = new Set(
         [{ members }, ...window].flatMap((one) => Object.keys(one.members)),
