@@ -18,6 +18,7 @@ import {
   nodeKey,
   nodeValue,
 } from "../../scripts/cluster.ts";
+import { needsCluster } from "../fixtures/needs.ts";
 import { type Page, TestBrowser, violations, visit } from "../util/browser.ts";
 import { get } from "../util/client.ts";
 import { cluster } from "../util/golden.ts";
@@ -548,6 +549,25 @@ Deno.test("dashboard: the keyboard is enough", async () => {
     () => new URL(page.url()).hash.startsWith("#/app/") || undefined,
   );
   assertEquals(problems, []);
+});
+
+Deno.test("dashboard: a restart leaves what needs attention as time passes, without a new state", async () => {
+  const store = new MemoryStore(needsCluster(Date.now()));
+  const lainlet = await new TestLainlet(store).ready();
+  await using browser = takeBrowser();
+  const { page } = await browser.open("about:blank");
+  try {
+    await page.clock.install();
+    await page.goto(`${lainlet.url}/#/`);
+    await shows(page, /restarted \d+ s ago \(9 total\)/);
+  } finally {
+    await lainlet[Symbol.asyncDispose]();
+  }
+  await page.clock.fastForward("10:00");
+  const needs = page.getByRole("region", { name: "Needs attention" });
+  await needs.getByText("2 pods have a problem, in 2 groups").waitFor();
+  await needs.getByText("starting for 1.2 h").waitFor();
+  assertEquals(await needs.getByText("crashloop9").count(), 0);
 });
 
 Deno.test("dashboard: it says why there is nothing to see yet", async () => {
