@@ -158,6 +158,19 @@ export const FAULTS: readonly Fault[] = [
     faulty: "",
   },
   {
+    name: "what an ended watch has delivered counts for another cluster",
+    file: "lib/store/remote.ts",
+    text: "this.#hasDelivered ||= watch.revision > 0;",
+    faulty: "",
+  },
+  {
+    name: "states are joined by their revision, whichever history it is of",
+    file: "lib/broadcast/branch.ts",
+    text: "topic !== undefined && topic.pass === pass",
+    faulty:
+      "topic !== undefined && (pass === -1 || topic.revision === open[0]?.topic?.revision)",
+  },
+  {
     name: "another cluster behind the same endpoint is followed on",
     store: "etcd2",
     file: "lib/store/etcd2/connection.ts",
@@ -272,6 +285,13 @@ export const FAULTS: readonly Fault[] = [
     store: "zookeeper",
     file: "lib/store/zookeeper/store.ts",
     text: "this.#expectElections(header);",
+    faulty: "",
+  },
+  {
+    name: "members that know of fewer elections are never trusted",
+    store: "zookeeper",
+    file: "lib/store/zookeeper/store.ts",
+    text: "if (now - this.#distrustedSince >= DISTRUST_TIME) return;",
     faulty: "",
   },
   {

@@ -32,6 +32,6 @@ export function featuresOf(seed: number): Features {
     login: has(),
     bad: has(7),
     suspended: has(),
-    worst: has(),
+    worst: has(8),
   };
 }

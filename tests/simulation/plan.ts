@@ -50,7 +50,7 @@ function faultsOf(
     ...login ? [authFault] : [],
     ...bad ? [writeOdd, writeOdd] : [],
     ...suspended ? [suspension] : [],
-    ...worst ? worstMoments(store) : [],
+    ...worst ? worstMoments(store, disk) : [],
   ];
   return all.length > 0 ? [...all, askElsewhere] : [];
 }

@@ -305,6 +305,12 @@ export class Story {
   #checkReady(simulated: SimulatedLainlet): void {
     if (!simulated.isUp || simulated.hasLost) return;
     if (notReadyReasons(simulated.lainlet).length > 0) return;
+    if (simulated.fromFileAt === this.time.now) {
+      throw new Violation(
+        "a lainlet is ready, and its state is a saved one",
+        simulated.name,
+      );
+    }
     const { reference, bad } = this.world;
     this.#checkOwners(simulated);
     const problem = bad.problem(simulated);

@@ -1,5 +1,6 @@
-import { nodeKey, nodeValue } from "../../scripts/cluster.ts";
+import { nodeKey, type NodeSpec, nodeValue } from "../../scripts/cluster.ts";
 import type { Random } from "../util/model.ts";
+import { STATE } from "./lainlet.ts";
 import type { Link } from "./network.ts";
 import type { StoreName } from "./processes.ts";
 import { HTTP_QUESTIONS, LOCAL } from "./questions.ts";
@@ -14,18 +15,48 @@ const QUESTION = HTTP_QUESTIONS.findIndex(({ path, peer }) =>
 /** How `Story.ask` asks for a state that is proven: `fresh=1`. */
 const PROVEN = 1;
 
+/** Nodes that are there for a moment. */
+const SPARE: readonly NodeSpec[] = [1, 2, 3].map((i) => ({
+  name: `spare${i}`,
+  ip: `192.168.77.4${i}`,
+}));
+
 /** Faults that do harm in one moment only, which is made to come. */
 export function worstMoments(
   store: StoreName,
+  disk: boolean,
 ): ((random: Random, i: number) => Fault)[] {
   switch (store) {
     case "etcd":
-      return [];
+      return disk ? [replacedUnseen] : [];
     case "etcd2":
       return [lateEvent, pauseInAnswer];
     case "zookeeper":
       return [writesInEachRound];
   }
+}
+
+/** All watches begin anew while the store cannot be reached, and then it is an older one. */
+function replacedUnseen(random: Random, i: number): Fault {
+  const which = random.below(10);
+  return {
+    text: "a saved state loses a byte while the node reaches no store, " +
+      "and meanwhile an older backup is restored as another cluster",
+    async perform(story) {
+      const { disk, links } = story.lainlet(which);
+      const backup = story.world.keyspace.save();
+      for (let k = 0; k < 3; k++) {
+        await writeNodes(story, [NODES[0]], 1_000 * i + k);
+        await story.pass(60);
+      }
+      for (const link of links) {
+        link.isRefused = true;
+        setTimeout(() => link.isRefused = false, 8_000);
+      }
+      disk?.damage(STATE, "a byte");
+      story.world.replace(backup, false);
+    },
+  };
 }
 
 /** While one connection resends what was lost, the others go on. */
@@ -38,7 +69,7 @@ function lateEvent(random: Random, i: number): Fault {
       for (const link of story.lainlet(which).links) {
         link.eventsLateUntil = performance.now() + 100;
       }
-      await writeNode(story, i, 0);
+      await writeNodes(story, [NODES[0]], 1_000 * i);
       await story.pass(50);
       story.ask(story.lainlet(which), QUESTION, PROVEN);
     },
@@ -56,7 +87,7 @@ function pauseInAnswer(random: Random, i: number): Fault {
       const lainlet = story.lainlet(which);
       slowDown(lainlet.links, 100, 10_000);
       for (let k = 0; k < 20; k++) {
-        await writeNode(story, i, k);
+        await writeNodes(story, [NODES[0]], 1_000 * i + k);
         await story.pass(2);
       }
       story.ask(lainlet, QUESTION, PROVEN);
@@ -66,33 +97,36 @@ function pauseInAnswer(random: Random, i: number): Fault {
   };
 }
 
-/** Rounds of reads find no quiet moment; the last write of one key comes in any of them. */
+/**
+ * Rounds of reads find no quiet moment, and take long, as several keys are
+ * read; the last write of one of them comes in any round.
+ */
 function writesInEachRound(random: Random, i: number): Fault {
-  const [which, both] = [random.below(10), 5 + random.below(10)];
+  const [which, last] = [random.below(10), 5 + random.below(6)];
   return {
-    text: "a node is written 15 times over a slow link, and " +
-      `for ${both} times another one with it; then they are asked for, proven`,
+    text: "over a slow link, three nodes are written 12 times, and " +
+      `another one ${last} times; then they are asked for, proven`,
     async perform(story) {
-      slowDown(story.lainlet(which).links, 40, 3_000);
-      for (let k = 0; k < 15; k++) {
-        await writeNode(story, i, k, k < both);
+      slowDown(story.lainlet(which).links, 40, 2_000);
+      for (let k = 0; k < 12; k++) {
+        const nodes = k < last ? [...SPARE, NODES[0]] : SPARE;
+        await writeNodes(story, nodes, 1_000 * i + k);
         await story.pass(60);
       }
       story.ask(story.lainlet(which), QUESTION, PROVEN);
+      const gone = SPARE.map((node) => [nodeKey(node), null]);
+      await story.write(Object.fromEntries(gone));
     },
   };
 }
 
-async function writeNode(
+async function writeNodes(
   story: Story,
-  i: number,
-  k: number,
-  isBoth = false,
+  nodes: readonly NodeSpec[],
+  cpus: number,
 ): Promise<void> {
-  const nodes = isBoth ? NODES : NODES.slice(0, 1);
-  await story.write(Object.fromEntries(
-    nodes.map((node) => [nodeKey(node), nodeValue(node, 1_000 * i + k)]),
-  ));
+  const entries = nodes.map((node) => [nodeKey(node), nodeValue(node, cpus)]);
+  await story.write(Object.fromEntries(entries));
 }
 
 function slowDown(links: readonly Link[], latency: number, time: number): void {
