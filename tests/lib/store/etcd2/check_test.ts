@@ -1,0 +1,60 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { check } from "../../../../lib/store/etcd2/check.ts";
+import { Etcd2Connection } from "../../../../lib/store/etcd2/connection.ts";
+import { HttpRequest, Poll } from "../../../../lib/store/etcd2/request.ts";
+import { Etcd2Watch } from "../../../../lib/store/etcd2/watch.ts";
+import type { WatchEvent } from "../../../../lib/store/store.ts";
+
+/** A member at index 6, as far as a check asks it. */
+class Member extends Etcd2Connection {
+  pings = 0;
+
+  constructor(private readonly isPaused: boolean) {
+    super("http://127.0.0.1:1", {});
+  }
+
+  override read(): ReturnType<Etcd2Connection["read"]> {
+    return Promise.resolve({ header: { revision: 6 } });
+  }
+
+  override ping(): Promise<void> {
+    this.pings++;
+    return this.isPaused
+      ? Promise.reject(new Error("etcd did not answer"))
+      : Promise.resolve();
+  }
+}
+
+/** A watch that has everything up to 5, with a poll whose headers were sent at 6, and no event. */
+function polledWatch(member: Member): Etcd2Watch {
+  const made: Etcd2Watch[] = [];
+  new ReadableStream<WatchEvent>({
+    start: (controller) => void made.push(new Etcd2Watch("/a/", controller)),
+  });
+  const [watch] = made;
+  if (watch === undefined) throw new Error("a stream starts at once");
+  watch.deliverSnapshot({ header: { revision: 5 }, entries: [] }, 0);
+  watch.isLive = true;
+  watch.poll = new Poll(6, new HttpRequest(member.signal));
+  return watch;
+}
+
+Deno.test("etcd2 check: a member that is paused after the headers of a poll confirms nothing", async () => {
+  const member = new Member(true);
+  const watch = polledWatch(member);
+  await assertRejects(
+    () => check(member, [watch], 100),
+    Error,
+    "did not answer",
+  );
+  assertEquals([watch.completeRevision, member.pings], [5, 1]);
+  member.close();
+});
+
+Deno.test("etcd2 check: a member that answers afterwards has no event up to the headers of the poll", async () => {
+  const member = new Member(false);
+  const watch = polledWatch(member);
+  assertEquals(await check(member, [watch], 100), [watch]);
+  assertEquals([watch.completeRevision, member.pings], [6, 1]);
+  member.close();
+});
