@@ -214,20 +214,3 @@ Deno.test("a token that expires is replaced, and nobody notices", async () => {
   }
   assertEquals(watched.lainlets.flatMap(complaints), []);
 });
-
-Deno.test("an etcd that restarts has forgotten its tokens, and gives new ones", async () => {
-  await using etcd = await TestEtcd.start();
-  await etcd.write({ [`${CONFIG}beat`]: "" });
-  await etcd.authenticate(["/lain/"]);
-  await using watched = await Watched.start([etcd.endpoint], {
-    settings: [LOGIN],
-    targets: ["source"],
-  });
-  for (let i = 0; i < 3; i++) {
-    await etcd.kill();
-    await etcd.launch();
-    await etcd.write({ [`${CONFIG}beat`]: `${i}` });
-    await watched.agrees(await etcd.content());
-  }
-  await watched.isFaultless();
-});

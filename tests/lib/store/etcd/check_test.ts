@@ -109,40 +109,38 @@ Deno.test("etcd check: each prefix has a probe when much is written between them
   assertEquals([store.status.missed, store.status.reconnects], [0, 0]);
 });
 
-for (const rights of [["/lain/"], PREFIXES]) {
-  Deno.test(`etcd check: a change that is lost under one prefix is found, with rights to ${rights.length}`, async () => {
-    await using etcd = await TestEtcd.start();
-    await etcd.write({ "/lain/config/a": "0" });
-    await etcd.authenticate(rights);
-    await using proxy = new Proxy(etcd.endpoint);
-    const losing = { isDue: false };
-    proxy.editing(() => {
-      const filter = new FrameFilter((message) => {
-        const isLost = losing.isDue && hasEvents(message);
-        if (isLost) losing.isDue = false;
-        return !isLost;
-      });
-      return (bytes) => filter.filter(bytes);
+Deno.test("etcd check: a change that is lost under one prefix is found, with rights to each of four", async () => {
+  await using etcd = await TestEtcd.start();
+  await etcd.write({ "/lain/config/a": "0" });
+  await etcd.authenticate(PREFIXES);
+  await using proxy = new Proxy(etcd.endpoint);
+  const losing = { isDue: false };
+  proxy.editing(() => {
+    const filter = new FrameFilter((message) => {
+      const isLost = losing.isDue && hasEvents(message);
+      if (isLost) losing.isDue = false;
+      return !isLost;
     });
-    const options = { checkEvery: 300, auth: LOGIN };
-    const store = new EtcdStore([proxy.url], options);
-    await using stack = new AsyncDisposableStack();
-    const all = follow(stack, store);
-    await Promise.all(all.map((one) => one.count(1)));
-    const types = () => all.map(({ items }) => items.map(({ type }) => type));
-    const expected: string[][] = all.map(() => ["snapshot"]);
-    for (const [i, prefix] of PREFIXES.entries()) {
-      losing.isDue = true;
-      const revision = await etcd.write({ [`${prefix}lost`]: "x" });
-      expected[i]?.push("snapshot");
-      await all[i]?.count(2);
-      assert((all[i]?.revisions.at(-1) ?? 0) >= revision);
-      assertEquals(types(), expected);
-      assertEquals(store.status.missed, i + 1);
-      await proven(store);
-    }
+    return (bytes) => filter.filter(bytes);
   });
-}
+  const options = { checkEvery: 300, auth: LOGIN };
+  const store = new EtcdStore([proxy.url], options);
+  await using stack = new AsyncDisposableStack();
+  const all = follow(stack, store);
+  await Promise.all(all.map((one) => one.count(1)));
+  const types = () => all.map(({ items }) => items.map(({ type }) => type));
+  const expected: string[][] = all.map(() => ["snapshot"]);
+  for (const [i, prefix] of PREFIXES.entries()) {
+    losing.isDue = true;
+    const revision = await etcd.write({ [`${prefix}lost`]: "x" });
+    expected[i]?.push("snapshot");
+    await all[i]?.count(2);
+    assert((all[i]?.revisions.at(-1) ?? 0) >= revision);
+    assertEquals(types(), expected);
+    assertEquals(store.status.missed, i + 1);
+    await proven(store);
+  }
+});
 
 Deno.test("etcd check: a change that etcd is about to send does not count as missed", async () => {
   await using etcd = await TestEtcd.start();

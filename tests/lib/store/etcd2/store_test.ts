@@ -415,19 +415,3 @@ Deno.test("etcd v2: an endpoint may be an IPv6 address", async () => {
   await using all = new Collector(store, "/a/");
   await all.holds({ "/a/1": "" });
 });
-
-Deno.test("etcd v2: polls that end at once are retried with backoff", async () => {
-  await using server = new Hostile(
-    polls(says(`${HEAD}Content-Length: 0\r\nConnection: close\r\n\r\n`)),
-  );
-  const store = new Etcd2Store([`http://${server.addr}`]);
-  await using all = new Collector(store, "/a/");
-  await all.count(1);
-  const begin = performance.now();
-  const { accepted } = server;
-  await eventually(
-    "it asks",
-    () => server.accepted > accepted + 4 || undefined,
-  );
-  assertEquals(performance.now() - begin > 500, true);
-});
