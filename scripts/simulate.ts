@@ -99,6 +99,7 @@ if (options.isFaults) {
   Deno.exit(isGood ? 0 : 1);
 }
 const first = options.first || Date.now() % 1e9 + 1;
+console.log(`${count} seeds from ${first} on`);
 const begin = performance.now();
 const known = options.first ? [] : await knownRuns(stores);
 const failed = await failures([...known, ...runsOf(stores, first, count)]);
@@ -107,7 +108,7 @@ for (const { store, seed, message } of failed.slice(0, SHOWN)) {
 }
 const seconds = ((performance.now() - begin) / 1000).toFixed(0);
 console.log(
-  `${count} seeds from ${first} on, and ${known.length} that failed once: ` +
+  `${count} seeds, and ${known.length} that failed once: ` +
     `${failed.length} failed, ${seconds} s`,
 );
 if (failed.length > 0) {
