@@ -310,9 +310,9 @@ Deno.test("dashboard: many nodes are a tile each, with the cluster's totals, and
       "40 of 10,240 GB",
     ]
   ) await map.getByText(total).waitFor();
-  await map.getByLabel("State").selectOption("with a problem");
+  await map.getByLabel("state").selectOption("with a problem");
   await count(16);
-  await map.getByLabel("Show app").fill("shop");
+  await map.getByLabel("app").fill("shop");
   await count(2);
   await map.getByText("2 pods on 2 nodes").waitFor();
   await map.getByRole("searchbox", { name: "Node" }).fill("node20");

@@ -33,7 +33,7 @@ Deno.test("dashboard of 60 nodes: six questions in at most two clicks", async (t
   const main = page.locator("main");
 
   await ask("where is my app", async () => {
-    await page.getByRole("combobox", { name: "Show app" }).fill("shop");
+    await page.getByRole("combobox", { name: "app" }).fill("shop");
     await main.getByText("24 pods on 24 nodes").waitFor();
     await becomes("which cells are seen", () =>
       page.evaluate(
@@ -70,7 +70,9 @@ Deno.test("dashboard of 60 nodes: six questions in at most two clicks", async (t
 
   await ask("which node is overloaded", async () => {
     await needs(page).getByText("memory: 151 of 8 GB").waitFor();
-    await page.getByLabel("Sort by").selectOption("reserved");
+    await page.getByRole("combobox", { name: "order" }).selectOption(
+      "reserved",
+    );
     const first = page.locator(".node h3").first();
     await becomes("the first", () => first.innerText(), LARGE.crowded.node);
   });

@@ -106,6 +106,9 @@ export function LainletView(
       values: lines.map(([, key]) => points.map(([, sample]) => sample[key])),
     }));
   }, [newest, present.staleAfter]);
+  // One frame of several is measured: in the last seconds there may be none.
+  const [, { delay99 }] = [...samples, [0, present] as const]
+    .findLast(([, { delay99 }]) => delay99 > 0) ?? [0, present];
   const rejected = Object.entries(present.rejected);
   return (
     <>
@@ -114,7 +117,7 @@ export function LainletView(
         figures={[
           {
             name: "delivered within (p99)",
-            value: present.delay99 === 0 ? "–" : seconds(present.delay99),
+            value: delay99 === 0 ? "–" : seconds(delay99),
           },
           {
             name: "since the state was confirmed",

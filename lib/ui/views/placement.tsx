@@ -71,7 +71,7 @@ export function Placement(
       <div class="controls">
         <h2>Placement</h2>
         <label>
-          Sort by{" "}
+          order{" "}
           <select
             value={sort || "name"}
             onChange={({ currentTarget: { value } }) =>
@@ -81,7 +81,7 @@ export function Placement(
           </select>
         </label>
         <label>
-          Show app{" "}
+          app{" "}
           <input
             type="search"
             placeholder=" "
@@ -92,7 +92,7 @@ export function Placement(
         </label>
         <AppNames names={apps} />
         <label>
-          State{" "}
+          state{" "}
           <select
             value={state}
             onChange={({ currentTarget: { value } }) =>
@@ -105,7 +105,7 @@ export function Placement(
           </select>
         </label>
         <label>
-          Node{" "}
+          node{" "}
           <input
             type="search"
             placeholder=" "
