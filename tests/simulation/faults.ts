@@ -281,13 +281,6 @@ export const FAULTS: readonly Fault[] = [
     faulty: "this.stat(this.#root),",
   },
   {
-    name: "a leader that was deposed is believed",
-    store: "zookeeper",
-    file: "lib/store/zookeeper/store.ts",
-    text: "this.#expectElections(header);",
-    faulty: "",
-  },
-  {
     name: "members that know of fewer elections are never trusted",
     store: "zookeeper",
     file: "lib/store/zookeeper/store.ts",
@@ -330,7 +323,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "a value that is good again is still told to be bad",
     file: "lib/watcher/subtree.ts",
-    text: "watcher.rejected.delete(key);\n    return value;",
+    text: "this.watcher.rejected.delete(key);\n    return value;",
     faulty: "return value;",
   },
   {
