@@ -255,11 +255,11 @@ export function nodes(text = ""): Table {
     (overview, now) =>
       [...modelOf(overview, now).nodes.values()]
         .filter(({ name, ip }) => text === "" || name === text || ip === text)
-        .map(nodeRow),
+        .map((node) => nodeRow(node, now)),
   );
 }
 
-function nodeRow(node: Node): Row {
+function nodeRow(node: Node, now: number): Row {
   const { name, ip, pods, cpu, memory } = node;
   const summary = nodeSummary(node);
   const { parts, status } = summary;
@@ -283,7 +283,7 @@ function nodeRow(node: Node): Row {
       ...reservationCells(cpu, "CPU"),
       ...reservationCells(memory, "memory"),
       cell(withoutLimit(node), undefined, -missingLimits(node)),
-      cell(summaryText(summary), status, -parts.length),
+      cell(summaryText(summary, now), status, -parts.length),
     ],
     isOk: status !== "bad",
     urgency: -maxReserved(node),

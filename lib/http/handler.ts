@@ -4,6 +4,7 @@ import { Rights } from "../access/rights.ts";
 import { badRequest, Refusal, Unavailable } from "../errors.ts";
 import { errorTrace } from "../log.ts";
 import { ChangeLog, type ChangeLogOptions } from "../overview/change_log.ts";
+import { RemovedNodes } from "../overview/removed_nodes.ts";
 import { followBeginnings } from "../overview/since.ts";
 import { Counters } from "../stats/counters.ts";
 import { Metrics } from "../stats/metrics.ts";
@@ -91,6 +92,7 @@ export class Lainlet implements RequestHandler, EndpointContext {
   readonly host: Host;
   readonly limits: Limits;
   readonly metrics: Metrics;
+  readonly removedNodes: RemovedNodes;
   readonly rights: Rights;
   readonly store: Store;
   readonly version: string;
@@ -117,6 +119,7 @@ export class Lainlet implements RequestHandler, EndpointContext {
       keeper: options.historyKeeper,
     });
     followBeginnings(this.cluster, this.changeLog);
+    this.removedNodes = new RemovedNodes(this.cluster, this.changeLog);
     this.#apiFiles = options.apiFiles;
     this.#endpoints = new Endpoints(options.endpoints);
     this.views = new Views(

@@ -282,7 +282,7 @@ function turnOf({ kind, since }: Problem): number {
 }
 
 /** In ms since 1970, and not after `now`; the store writes the year 1 for never. */
-function timeOf(
+export function timeOf(
   written: string | number | undefined,
   now: number,
 ): number | undefined {

@@ -186,7 +186,8 @@ function lastingText(since: Since | undefined, now: number): string {
 }
 
 function unregisteredNodes(nodes: readonly Node[]): Issue | undefined {
-  const unknown = nodes.filter(({ value }) => value === undefined);
+  const unknown = nodes.filter(({ value }) => value === undefined)
+    .sort((a, b) => sinceTime(b) - sinceTime(a));
   if (unknown.length === 0) return undefined;
   return {
     title: plural(
@@ -197,12 +198,19 @@ function unregisteredNodes(nodes: readonly Node[]): Issue | undefined {
     status: "bad",
     all: { path: ["nodes"], params: { sort: "state" } },
     parts: [],
-    items: unknown.map(({ name, pods }) => ({
+    items: unknown.map(({ name, pods, unregisteredSince }) => ({
       name,
-      reason: () => `${plural(pods.length, "pod")} there`,
+      reason: (now) =>
+        `not registered${lastingText(unregisteredSince, now)}, ${
+          plural(pods.length, "pod")
+        } there`,
       path: ["node", name],
     })),
   };
+}
+
+function sinceTime({ unregisteredSince }: Node): number {
+  return unregisteredSince?.time ?? 0;
 }
 
 function overcommittedNodes(nodes: readonly Node[]): Issue | undefined {
@@ -231,7 +239,7 @@ function overcommitment({ cpu, memory }: Node, resource: Resource): string {
     : "";
 }
 
-function invalidValues({ present }: Model): Issue | undefined {
+function invalidValues({ present, rejectedSince }: Model): Issue | undefined {
   const values = Object.entries(present.rejected);
   if (values.length === 0) return undefined;
   const all = { path: ["lainlet"] };
@@ -246,7 +254,8 @@ function invalidValues({ present }: Model): Issue | undefined {
     parts: [],
     items: values.map(([name, reason]) => ({
       name,
-      reason: () => reason,
+      reason: (now) =>
+        `invalid${lastingText(rejectedSince.get(name), now)}: ${reason}`,
       ...all,
     })),
   };

@@ -8,6 +8,12 @@
  */
 import type { Data } from "../client/client.ts";
 import { memo } from "../memo.ts";
+import {
+  beginnings,
+  type Present,
+  registrationOf,
+  unregisteredSince,
+} from "./beginnings.ts";
 import { type Reservation, sortNaturally } from "./format.ts";
 import {
   type Health,
@@ -97,6 +103,8 @@ export interface Node {
   readonly key: string;
   /** What the scheduler registered; absent: nothing. */
   readonly value?: NodeValue;
+  /** Since when it is not registered, where it is not and that is known. */
+  readonly unregisteredSince?: Since;
   readonly pods: readonly Pod[];
   /** In CPUs. */
   readonly cpu: Reservation;
@@ -123,7 +131,9 @@ export interface Model {
   readonly nodes: ReadonlyMap<string, Node>;
   readonly portals: readonly Portal[];
   readonly config: readonly (readonly [name: string, value: string])[];
-  readonly present: Overview["lainlet/present"];
+  readonly present: Present;
+  /** Since when values are invalid, by their names in `present.rejected`. */
+  readonly rejectedSince: ReadonlyMap<string, Since>;
   /** By time, in seconds since 1970, the oldest first. */
   readonly samples:
     readonly (readonly [number, Overview[`sample/${string}`]])[];
@@ -141,6 +151,7 @@ export function modelOf(
   last?: Model,
 ): Model {
   const members = membersByKind(overview);
+  const present = overview["lainlet/present"];
   const groups = members.group
     .map(([key, value]) => judgedGroup(key, value, now));
   const apps = appsOf(groups, last?.apps);
@@ -150,12 +161,13 @@ export function modelOf(
   return {
     apps,
     pods,
-    nodes: nodesOf(members.node, pods, last),
+    nodes: nodesOf(members.node, pods, unregisteredSince(present, now), last),
     portals: members.depends.flatMap(([service, value]) =>
       memo(portalsMade, value, () => portalsOf(service, value))
     ),
     config: members.config,
-    present: overview["lainlet/present"],
+    present,
+    rejectedSince: beginnings(present.rejectedSince, now),
     samples: members.sample
       .map(([time, sample]): Model["samples"][number] => [Number(time), sample])
       .sort(([a], [b]) => a - b),
@@ -361,6 +373,7 @@ function portalsOf(service: string, value: DependsValue): Portal[] {
 function nodesOf(
   registered: readonly (readonly [string, NodeValue])[],
   pods: readonly Pod[],
+  sinceOf: (name: string) => Since | undefined,
   last?: Model,
 ): Model["nodes"] {
   const byNode = Map.groupBy(pods, ({ node }) => node);
@@ -375,13 +388,21 @@ function nodesOf(
     value?: NodeValue,
   ) => {
     const node = known.get(name);
+    const since = value === undefined ? sinceOf(name) : undefined;
     const isKnown = node?.ip === ip && node.key === key &&
-      node.value === value && isSame(node.pods, pods);
-    nodes.set(name, isKnown ? node : nodeOf(name, ip, pods, key, value));
+      node.value === value && isSame(node.pods, pods) &&
+      node.unregisteredSince?.time === since?.time &&
+      node.unregisteredSince?.isAtLeast === since?.isAtLeast;
+    nodes.set(
+      name,
+      isKnown ? node : {
+        ...nodeOf(name, ip, pods, key, value),
+        unregisteredSince: since,
+      },
+    );
   };
   for (const [key, value] of registered) {
-    // The address may hold colons.
-    const [, name = key, ip = ""] = /^([^:]*):(.*):[^:]*$/.exec(key) ?? [];
+    const { name, ip } = registrationOf(key);
     add(name, ip, byNode.get(name) ?? [], key, value);
   }
   for (const [name, pods] of byNode) {

@@ -232,17 +232,18 @@ export function isOvercommitted(node: Node): boolean {
 }
 
 /** Status of a node itself; its pods do not count. */
-export function nodeSummary({ cpu, memory, value }: Node): Summary {
+export function nodeSummary(
+  { cpu, memory, unregisteredSince, value }: Node,
+): Summary {
   const over = [
     ...reservedShare(memory) > 1 ? ["memory"] : [],
     ...reservedShare(cpu) > 1 ? ["CPU"] : [],
   ];
-  const texts = [
-    ...value === undefined ? ["not registered"] : [],
-    ...over.length > 0 ? [`${over.join(" and ")} overcommitted`] : [],
+  const parts: SummaryPart[] = [
+    ...value === undefined
+      ? [{ text: "not registered", since: extremes([unregisteredSince]) }]
+      : [],
+    ...over.length > 0 ? [{ text: `${over.join(" and ")} overcommitted` }] : [],
   ];
-  return {
-    status: texts.length > 0 ? "bad" : "good",
-    parts: texts.map((text) => ({ text })),
-  };
+  return { status: parts.length > 0 ? "bad" : "good", parts };
 }

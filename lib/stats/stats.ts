@@ -62,9 +62,17 @@ export interface MetricsInput {
   };
 }
 
+/** When something of a name began; its time is in ms since 1970. */
+type NamedBeginning = readonly [
+  name: string,
+  { readonly isAtLeast: boolean; readonly time: number },
+];
+
 /** What statistics are read from. */
 interface StatsInput extends MetricsInput {
   readonly changeLog: { readonly history: History };
+  /** Since when they are not registered, by key. */
+  readonly removedNodes: { readonly since: Iterable<NamedBeginning> };
 }
 
 /** Time between samples, in ms, and how many are kept: one hour. */
@@ -114,6 +122,13 @@ export const History = Type.Object({
   }),
 }, { $id: "History" });
 
+const Beginning = Type.Object({
+  time: Time,
+  isAtLeast: Type.Boolean({
+    description: "Whether it may have begun before that time.",
+  }),
+}, { $id: "Beginning" });
+
 /** Current status and statistics of a lainlet. */
 export type RuntimeStatus = Static<typeof RuntimeStatus>;
 export const RuntimeStatus = Type.Object({
@@ -136,6 +151,13 @@ export const RuntimeStatus = Type.Object({
   }),
   rejected: Type.Record(Type.String(), Type.String(), {
     description: "Reasons why invalid values are ignored, by key.",
+  }),
+  rejectedSince: Type.Record(Type.String(), Beginning, {
+    description: "Since when the values of these keys are invalid.",
+  }),
+  unregisteredSince: Type.Record(Type.String(), Beginning, {
+    description:
+      "Since when nodes that were removed from the store are not registered, by key, as far as the history says.",
   }),
   endpoints: Type.Record(Type.String(), Count, {
     description: "Number of streams by endpoint.",
@@ -196,6 +218,7 @@ export class RuntimeStats {
       counters,
       host,
       limits,
+      removedNodes,
       store,
       staleAfter,
       version,
@@ -205,6 +228,10 @@ export class RuntimeStats {
     const sample = this.#sampleSince(this.#recent[0] ?? this.#last);
     const watchers = Object.values(cluster);
     const heldBack = heldBackReason(cluster);
+    const rejected = watchers.flatMap(({ name, rejected }) =>
+      [...rejected].slice(0, 100)
+        .map(([key, one]) => [`${name}: ${key}`, one] as const)
+    );
     return {
       ...sample,
       version,
@@ -221,13 +248,10 @@ export class RuntimeStats {
       missed,
       differences: watchers.reduce((sum, one) => sum + one.differences, 0),
       rejected: Object.fromEntries(
-        watchers.flatMap(({ name, rejected }) =>
-          [...rejected].slice(0, 100).map(([key, { message }]) => [
-            `${name}: ${key}`,
-            message,
-          ])
-        ),
+        rejected.map(([name, { message }]) => [name, message]),
       ),
+      rejectedSince: beginningsJson(rejected),
+      unregisteredSince: beginningsJson(removedNodes.since),
       endpoints: Object.fromEntries(limits.perEndpoint),
       connections: counters.connections,
       refused: limits.refused,
@@ -319,6 +343,17 @@ export function countChanges(
 ): number {
   return [config, depends, nodes, podgroup]
     .reduce((sum, { changes }) => sum + changes, 0);
+}
+
+function beginningsJson(
+  beginnings: Iterable<NamedBeginning>,
+): RuntimeStatus["rejectedSince"] {
+  return Object.fromEntries(
+    Array.from(beginnings, ([name, { isAtLeast, time }]) => [
+      name,
+      { time: new Date(time).toISOString(), isAtLeast },
+    ]),
+  );
 }
 
 function rounded(number: number, parts = 1_000): number {

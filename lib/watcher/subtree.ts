@@ -13,7 +13,7 @@ import type { Effects } from "./effects.ts";
 import type { EmptyStoreGuard } from "./empty_store_guard.ts";
 import { InvalidValue } from "./fields.ts";
 import { SubtreeProgress } from "./progress.ts";
-import { Watcher } from "./watcher.ts";
+import { type Rejection, Watcher } from "./watcher.ts";
 
 const log = getLogger(["lainlet", "watcher"]);
 
@@ -215,7 +215,7 @@ class SubtreeFollower<T> {
     for (const [key] of watcher.entries("")) changes.set(key, undefined);
     this.#written.clear();
     for (const [key, entry] of entries) {
-      changes.set(key, this.#valueOf(key, entry) ?? watcher.get(key));
+      changes.set(key, this.#valueOf(key, entry, false) ?? watcher.get(key));
     }
     for (const key of watcher.rejected.keys()) {
       if (!this.#written.has(key)) watcher.rejected.delete(key);
@@ -250,7 +250,7 @@ class SubtreeFollower<T> {
         watcher.recordEvent("delete", fullKey, revision);
       } else {
         const entry = { revision, value: this.#parse(key, value) };
-        const accepted = this.#valueOf(key, entry);
+        const accepted = this.#valueOf(key, entry, true);
         if (accepted !== undefined) changes.set(key, accepted);
         watcher.recordEvent("update", fullKey, revision);
       }
@@ -342,21 +342,37 @@ class SubtreeFollower<T> {
     }
   }
 
-  /** The value of an entry; undefined when it is rejected, which is noted. */
-  #valueOf(key: string, { revision, value }: ParsedEntry<T>): T | undefined {
+  /**
+   * The value of an entry; undefined when it is rejected, which is noted.
+   *
+   * @param isLive whether it was just written
+   */
+  #valueOf(
+    key: string,
+    { revision, value }: ParsedEntry<T>,
+    isLive: boolean,
+  ): T | undefined {
     this.#written.set(key, revision);
     if (value instanceof Rejected) {
-      this.#reject(key, revision, value.message);
+      this.#reject(key, { revision, message: value.message, isLive });
       return undefined;
     }
     this.watcher.rejected.delete(key);
     return value;
   }
 
-  #reject(key: string, revision: number, message: string): void {
+  #reject(
+    key: string,
+    { isLive, message, revision }: Pick<Rejection, "message" | "revision"> & {
+      readonly isLive: boolean;
+    },
+  ): void {
     const { watcher } = this;
-    if (watcher.rejected.get(key)?.revision === revision) return;
-    watcher.rejected.set(key, { revision, message });
+    const last = watcher.rejected.get(key);
+    if (last?.revision === revision) return;
+    const { isAtLeast, time } = last ??
+      { isAtLeast: !isLive, time: Date.now() };
+    watcher.rejected.set(key, { revision, message, isAtLeast, time });
     watcher.rejections++;
     log.error("invalid value in the store ignored", {
       key: this.#subtree.prefix + key,

@@ -32,6 +32,10 @@ export interface LastEvent {
 export interface Rejection {
   readonly revision: number;
   readonly message: string;
+  /** Since when its key has an invalid value, in ms since 1970. */
+  readonly time: number;
+  /** It was invalid when lainlet read the whole subtree: it may have been so before. */
+  readonly isAtLeast: boolean;
 }
 
 /**

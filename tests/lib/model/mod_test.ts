@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { apps } from "../../../lib/cli/tables.ts";
 import { Client } from "../../../lib/client/client.ts";
 import { type Issue, issuesOf } from "../../../lib/model/issues.ts";
@@ -7,6 +7,7 @@ import { modelOf } from "../../../lib/model/mod.ts";
 import {
   appSummary,
   isOvercommitted,
+  nodeSummary,
   podCounts,
   readyText,
   summaryText,
@@ -64,7 +65,9 @@ Deno.test("model: a large cluster's problems are found, and each leads to where 
     "memory: 151 of 8 GB reserved",
     ["node", LARGE.crowded.node],
   ]]);
-  assertEquals(values?.items.map(({ reason }) => reason(now)), ["not JSON"]);
+  const [invalid, ...more] = values?.items ?? [];
+  assertMatch(invalid?.reason(now) ?? "", /^invalid for .+: not JSON$/);
+  assertEquals(more, []);
   // Its pods' limits for CPU are not set, which is not the same as 0.
   assertEquals(
     unlimitedText(model.nodes.get(LARGE.crowded.node)?.cpu ?? { limits: 0 }),
@@ -106,14 +109,78 @@ Deno.test("model: a healthy cluster has no issues, and what the store does not r
 
   // The same on a node that the scheduler does not know, or no longer.
   const lost = await modelFor([group]);
-  assertEquals(
-    issuesOf(lost).map(({ title, items }) => [
-      title,
-      items.map(({ name, path, reason }) => [name, reason(0), path]),
+  const [issue, ...others] = issuesOf(lost);
+  assertEquals(issue?.title, "1 node runs pods but is not registered");
+  assertEquals(others, []);
+  assertEquals(issue?.items.map(({ name, path }) => [name, path]), [
+    ["n1", ["node", "n1"]],
+  ]);
+});
+
+Deno.test("model: since when a node is not registered and a value is invalid", async () => {
+  const HOUR = 3_600_000;
+  const node = { name: "n1", ip: "192.0.2.1" };
+  const group = {
+    app: "a",
+    proc: "web.web",
+    instances: [{ node, ip: "172.20.0.1" }],
+  };
+  await using lainlet = await new TestLainlet(
+    new MemoryStore([
+      [groupKey(group), groupValue(group)],
+      ["/lain/nodes/nodes/bad:192.0.2.9:22", "not JSON"],
     ]),
-    [["1 node runs pods but is not registered", [
-      ["n1", "2 pods there", ["node", "n1"]],
-    ]]],
+  ).ready();
+  const overview = await new Client(lainlet.url).get("overview", {});
+  const present = overview["lainlet/present"];
+  const now = Date.now();
+  const ago = (hours: number) => new Date(now - hours * HOUR).toISOString();
+  const textsAt = (changed: Partial<typeof present>) => {
+    const model = modelOf(
+      { ...overview, "lainlet/present": { ...present, ...changed } },
+      now,
+    );
+    const { nodes } = model;
+    const [n1] = [...nodes.values()];
+    return [
+      ...issuesOf(model).flatMap(({ items }) =>
+        items.map(({ name, reason }) => `${name}: ${reason(now)}`)
+      ),
+      n1 && summaryText(nodeSummary(n1), now),
+    ];
+  };
+  const invalid = Object.keys(present.rejected);
+  const [[bad, reason] = []] = Object.entries(present.rejected);
+  assertEquals(invalid, ["nodes: bad:192.0.2.9:22"]);
+  const history = { begin: ago(9), gaps: [] };
+  // It was never registered, as far as lainlet knows.
+  assertEquals(
+    textsAt({
+      history,
+      rejectedSince: { [`${bad}`]: { time: ago(2), isAtLeast: true } },
+    }),
+    [
+      "n1: not registered for at least 9 h, 1 pod there",
+      `${bad}: invalid for at least 2 h: ${reason}`,
+      "not registered for at least 9 h",
+    ],
+  );
+  // It was removed with one address, and again with another one.
+  assertEquals(
+    textsAt({
+      history,
+      rejectedSince: { [`${bad}`]: { time: ago(2), isAtLeast: false } },
+      unregisteredSince: {
+        "n1:192.0.2.1:22": { time: ago(3), isAtLeast: false },
+        "n1:192.0.2.2:22": { time: ago(5), isAtLeast: true },
+        "n2:192.0.2.2:22": { time: ago(1), isAtLeast: false },
+      },
+    }),
+    [
+      "n1: not registered for 3 h, 1 pod there",
+      `${bad}: invalid for 2 h: ${reason}`,
+      "not registered for 3 h",
+    ],
   );
 });
 
