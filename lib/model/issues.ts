@@ -156,7 +156,7 @@ function incompleteGroups({ apps }: Model): Issue | undefined {
     .filter((group) => missingPods(group) > 0)
     .sort((a, b) =>
       missingShare(b) - missingShare(a) ||
-      (b.shortSince?.time ?? 0) - (a.shortSince?.time ?? 0)
+      newestFirst(a.shortSince, b.shortSince)
     );
   if (groups.length === 0) return undefined;
   return {
@@ -181,13 +181,18 @@ function missingShare(group: Group): number {
   return missingPods(group) / (group.wanted ?? 1);
 }
 
+/** Compares for a sort; what is not known comes last. */
+function newestFirst(a: Since | undefined, b: Since | undefined): number {
+  return (b?.time ?? 0) - (a?.time ?? 0);
+}
+
 function lastingText(since: Since | undefined, now: number): string {
   return since === undefined ? "" : ` for ${sinceText(since, now)}`;
 }
 
 function unregisteredNodes(nodes: readonly Node[]): Issue | undefined {
   const unknown = nodes.filter(({ value }) => value === undefined)
-    .sort((a, b) => sinceTime(b) - sinceTime(a));
+    .sort((a, b) => newestFirst(a.unregisteredSince, b.unregisteredSince));
   if (unknown.length === 0) return undefined;
   return {
     title: plural(
@@ -207,10 +212,6 @@ function unregisteredNodes(nodes: readonly Node[]): Issue | undefined {
       path: ["node", name],
     })),
   };
-}
-
-function sinceTime({ unregisteredSince }: Node): number {
-  return unregisteredSince?.time ?? 0;
 }
 
 function overcommittedNodes(nodes: readonly Node[]): Issue | undefined {
@@ -240,7 +241,9 @@ function overcommitment({ cpu, memory }: Node, resource: Resource): string {
 }
 
 function invalidValues({ present, rejectedSince }: Model): Issue | undefined {
-  const values = Object.entries(present.rejected);
+  const values = Object.entries(present.rejected)
+    .map(([name, reason]) => ({ name, reason, since: rejectedSince.get(name) }))
+    .sort((a, b) => newestFirst(a.since, b.since));
   if (values.length === 0) return undefined;
   const all = { path: ["lainlet"] };
   return {
@@ -252,10 +255,9 @@ function invalidValues({ present, rejectedSince }: Model): Issue | undefined {
     status: "bad",
     all,
     parts: [],
-    items: values.map(([name, reason]) => ({
+    items: values.map(({ name, reason, since }) => ({
       name,
-      reason: (now) =>
-        `invalid${lastingText(rejectedSince.get(name), now)}: ${reason}`,
+      reason: (now) => `invalid${lastingText(since, now)}: ${reason}`,
       ...all,
     })),
   };

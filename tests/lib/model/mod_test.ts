@@ -165,6 +165,19 @@ Deno.test("model: since when a node is not registered and a value is invalid", a
       "not registered for at least 9 h",
     ],
   );
+  // The newest first.
+  const [, ...names] = textsAt({
+    rejected: { a: "?", b: "?", c: "?" },
+    rejectedSince: {
+      a: { time: ago(2), isAtLeast: false },
+      b: { time: ago(1), isAtLeast: false },
+    },
+  });
+  assertEquals(names.slice(0, -1), [
+    "b: invalid for 1 h: ?",
+    "a: invalid for 2 h: ?",
+    "c: invalid: ?",
+  ]);
   // It was removed with one address, and again with another one.
   assertEquals(
     textsAt({
