@@ -293,7 +293,7 @@ Deno.test("API files: on the command line", async (t) => {
       addr,
     );
     const status = /"file":"bad\.js","paths":\[\],"status":"failed"/;
-    await prints(0, status, "^$", "status", addr);
+    await prints(0, status, "^$", "status", "-ojson", addr);
     await using terminal = inTerminal("status", addr);
     await terminal.ended();
     assertMatch(
