@@ -101,7 +101,7 @@ export class Client {
   constructor(
     private readonly base: string,
     private readonly parse: (text: string) => unknown = JSON.parse,
-    private readonly timeout = SILENCE_TIMEOUT,
+    private readonly timeout: number = SILENCE_TIMEOUT,
   ) {}
 
   /**

@@ -211,12 +211,17 @@ Deno.test("dashboard: a state that it cannot read is told as that, not as a lost
     .ready();
   await using browser = takeBrowser();
   const { page, problems } = await browser.open(lainlet.url);
+  // What the worker of all windows asks for cannot be replaced.
+  await page.addInitScript("delete globalThis.SharedWorker");
   let asked = 0;
   await page.route("**/v2/overview?*", (route) => {
     asked++;
+    const isStream = route.request().url().includes("watch=");
     route.fulfill({
-      contentType: "text/event-stream",
-      body: `id: 1\nevent: init\ndata: ${nested(501)}\n\n`,
+      contentType: isStream ? "text/event-stream" : "application/json",
+      body: isStream
+        ? `id: 1\nevent: init\ndata: ${nested(501)}\n\n`
+        : nested(501),
     });
   });
   await page.reload();
