@@ -27,12 +27,17 @@ const NODES = Array.from({ length: 30 }, (_, i) => ({
   ip: `192.0.2.${i + 1}`,
 }));
 
-/** A store of which it can be said how old it is. */
+/** A store of which it can be said how old it is; it gets older from then on. */
 class AgedStore extends MemoryStore {
-  /** In ms. */
-  old = 0;
+  #confirmed?: number;
+  /** @param ms 0: it is current from now on */
+  set old(ms: number) {
+    this.#confirmed = ms === 0 ? undefined : performance.now() - ms;
+  }
   override age(): number {
-    return this.old;
+    return this.#confirmed === undefined
+      ? 0
+      : performance.now() - this.#confirmed;
   }
 }
 

@@ -317,8 +317,8 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "a bad value takes the last good one away",
     file: "lib/watcher/subtree.ts",
-    text: "this.#valueOf(key, entry) ?? watcher.get(key)",
-    faulty: "this.#valueOf(key, entry)",
+    text: "this.#valueOf(key, entry, false) ?? watcher.get(key)",
+    faulty: "this.#valueOf(key, entry, false)",
   },
   {
     name: "a value that is good again is still told to be bad",

@@ -30,8 +30,16 @@ const NO_PAUSE = "something is done without a pause";
 /** How often it is looked whether what counts as current is, in ms. */
 const LOOK_EVERY = 5_000;
 
-/** How soon a member that works is used, and has confirmed the state, in ms. */
-const CONFIRMED_WITHIN = 20_000;
+/**
+ * How soon one member that works is used, and has confirmed the state, in ms:
+ * each of the others may be found silent only after 10 s, and the last
+ * confirmation before that may be 5 s old.
+ *
+ * @param members how many there are
+ */
+function confirmedWithin(members: number): number {
+  return Math.max(20_000, 6_000 + 10_000 * (members - 1));
+}
 
 const BAD = "a bad value is not taken as it should be";
 
@@ -339,11 +347,12 @@ export class Story {
       since,
       Math.min(...links.map((one) => this.#goodSince.get(one) ?? Infinity)),
     );
-    if (this.time.now - goodSince < CONFIRMED_WITHIN) return;
+    const most = confirmedWithin(links.length);
+    if (this.time.now - goodSince < most) return;
     const age = Math.max(
       ...Object.values(lainlet.cluster).map((one) => one.age()),
     );
-    if (age <= CONFIRMED_WITHIN) return;
+    if (age <= most) return;
     throw new Violation(
       "a member that works is not used",
       `${name}: its state was last confirmed ${age} ms ago`,
