@@ -27,6 +27,7 @@ import {
   freshAnswers,
   isPatchable,
   PATHS,
+  withoutTimes,
 } from "../tests/util/witness.ts";
 import { ensurePrograms, readTarget, TARGET_FLAG } from "./setup.ts";
 import {
@@ -264,7 +265,8 @@ await working;
 
 const fresh = await freshAnswers(await backend.content());
 const isStale = (follower: Follower) =>
-  follower.text !== follower.textOf(fresh.get(follower.path)?.body ?? "");
+  withoutTimes(follower.text ?? "") !==
+    withoutTimes(follower.textOf(fresh.get(follower.path)?.body ?? ""));
 await eventually(
   "no listener is stale",
   () => [...followers].some(isStale) ? undefined : true,

@@ -127,8 +127,11 @@ export async function freshAnswers(
   return new Map(await Promise.all(answers));
 }
 
-/** Since when a pod has a value depends on when a lainlet saw it first. */
-function withoutTimes(text: string): string {
+/**
+ * An answer without since when pods have their values: that depends on when a
+ * lainlet saw them first.
+ */
+export function withoutTimes(text: string): string {
   return text.replace(/"(atLeastSince|since)":\{[^{}]*\},?/g, "");
 }
 
