@@ -30,16 +30,11 @@ const NO_PAUSE = "something is done without a pause";
 /** How often it is looked whether what counts as current is, in ms. */
 const LOOK_EVERY = 5_000;
 
-/**
- * How soon one member that works is used, and has confirmed the state, in ms:
- * each of the others may be found silent only after 10 s, and the last
- * confirmation before that may be 5 s old.
- *
- * @param members how many there are
- */
-function confirmedWithin(members: number): number {
-  return Math.max(20_000, 6_000 + 10_000 * (members - 1));
-}
+/** How soon a member that works is used, and has confirmed the state, in ms. */
+const CONFIRMED_WITHIN = 20_000;
+
+/** The same when a watch of another member was silent, which is noticed after up to 10 s, in ms. */
+const CONFIRMED_AFTER_SILENCE = 26_000;
 
 const BAD = "a bad value is not taken as it should be";
 
@@ -347,7 +342,10 @@ export class Story {
       since,
       Math.min(...links.map((one) => this.#goodSince.get(one) ?? Infinity)),
     );
-    const most = confirmedWithin(links.length);
+    const wasSilent = links.some(({ lostAt }) =>
+      this.time.now - lostAt < CONFIRMED_AFTER_SILENCE
+    );
+    const most = wasSilent ? CONFIRMED_AFTER_SILENCE : CONFIRMED_WITHIN;
     if (this.time.now - goodSince < most) return;
     const age = Math.max(
       ...Object.values(lainlet.cluster).map((one) => one.age()),
