@@ -81,10 +81,9 @@ export async function failures(
   const outputs = await Promise.all(
     Array.from({ length: step }, async (_, i) => {
       const part: Runs = { runs: runs.filter((_, k) => k % step === i), until };
-      const command = await run(part, fault);
-      const { success, stdout } = await command.output();
+      const { success, text } = await run(part, fault);
       if (!success) throw new Error("a process ended before its last seed");
-      return new TextDecoder().decode(stdout);
+      return text;
     }),
   );
   const lines = outputs.flatMap((text) => text.split("\n"));
@@ -98,15 +97,15 @@ export async function failures(
 export async function story(
   one: Run,
 ): Promise<{ isGood: boolean; text: string }> {
-  const { success, stdout } = await (await run(one)).output();
-  return { isGood: success, text: new TextDecoder().decode(stdout).trimEnd() };
+  const { success, text } = await run(one);
+  return { isGood: success, text: text.trimEnd() };
 }
 
-/** @param argument of `run.ts` */
+/** Runs a process. @param input of `run.ts` @returns what it printed */
 async function run(
-  argument: Run | Runs,
+  input: Run | Runs,
   fault?: Fault,
-): Promise<Deno.Command> {
+): Promise<{ success: boolean; text: string }> {
   const imports = {
     ...config.imports,
     ...SIMULATED,
@@ -114,7 +113,7 @@ async function run(
     ...fault && await withFault(fault),
   };
   const map = encodeURIComponent(JSON.stringify({ imports }));
-  return new Deno.Command("deno", {
+  const command = new Deno.Command("deno", {
     args: [
       "run",
       "--no-check",
@@ -127,11 +126,19 @@ async function run(
       "--allow-write=/simulated",
       `--import-map=data:application/json,${map}`,
       new URL("run.ts", import.meta.url).href,
-      JSON.stringify(argument),
     ],
+    // An argument may not be as long as thousands of seeds.
+    stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
   });
+  await using child = command.spawn();
+  const [{ success, stdout }] = await Promise.all([
+    child.output(),
+    ReadableStream.from([new TextEncoder().encode(JSON.stringify(input))])
+      .pipeTo(child.stdin),
+  ]);
+  return { success, text: new TextDecoder().decode(stdout) };
 }
 
 /** A file with a fault in it, in the place of the file. */
