@@ -10,13 +10,13 @@ import type { Random } from "../util/model.ts";
 import type { SimulatedLainlet } from "./lainlet.ts";
 import type { Operation } from "./story.ts";
 
-/** The node and the group whose values are bad now and then. */
+/** The node and the group whose values are sometimes invalid. */
 const NODE: NodeSpec = { name: "odd", ip: "192.168.77.29" };
 const GROUP = { app: "odd", proc: "web.web" };
 
-/** Values that are bad for both. */
+/** Values that are invalid for both. */
 const BAD: readonly [string | Uint8Array, ...(string | Uint8Array)[]] = [
-  // Where a store has no empty values, "" is none.
+  // Not "": a store without empty values cannot hold it.
   " ",
   "{",
   "null",
@@ -35,18 +35,18 @@ const KEYS: Readonly<Record<Kind, string>> = {
 const KINDS = ["node", "group"] as const;
 type Kind = typeof KINDS[number];
 
-/** Where the watchers have them. */
+/** The subtrees of their watchers. */
 const SUBTREES = {
   node: "/lain/nodes/nodes/",
   group: "/lain/deployd/pod_groups/",
 } as const;
 
-/** What is in an answer because of them begins so, after a node's name where it has one. */
+/** Names in responses that come from their values, possibly after the name of a node. */
 const ODD = /(^|\/)odd[.:]/;
 
 /**
- * An answer without what a value that was bad once makes of it: that depends on
- * what a lainlet saw before.
+ * A response without names from values that may be invalid: for these, lainlet
+ * serves the last valid value that it has received, if any.
  */
 export function withoutOdd(answer: unknown): unknown {
   if (!isObject(answer)) return answer;
@@ -59,35 +59,35 @@ export function withoutOdd(answer: unknown): unknown {
   );
 }
 
-/** What was written as their values, and what lainlets make of that. */
+/** Records the written values, and checks how lainlets serve them. */
 export class BadValues {
-  /** When each good value was written, by what tells it from others: a number that grows. */
+  /** By mark: the number of the write of each valid value. */
   readonly #good = new Map<string, number>();
   #writes = 0;
-  /** The same of when each key was last removed. */
+  /** The number of the last removal of each key. */
   readonly #removed = { node: 0, group: 0 };
-  /** What each lainlet held last. */
+  /** The value that each lainlet last served. */
   readonly #held = new Map<string, { starts: number; mark: string }>();
 
-  /** To be called with a good value that is written. @param mark tells it from others */
+  /** To be called when a valid value is written. @param mark identifies the value */
   note(mark: string): void {
     this.#good.set(mark, ++this.#writes);
   }
 
-  /** To be called when a key was removed, or may have been. */
+  /** To be called when a key was possibly removed. */
   noteRemoved(kind: Kind): void {
     this.#removed[kind] = ++this.#writes;
   }
 
-  /** The same of both. */
+  /** To be called when both keys were possibly removed. */
   noteAllRemoved(): void {
     for (const kind of KINDS) this.noteRemoved(kind);
   }
 
   /**
-   * What is wrong with what a lainlet holds of them; undefined: nothing is.
+   * The error in how a lainlet serves them; undefined: none.
    *
-   * @param present the present values, when it has to hold these; undefined: it need not
+   * @param present the present values, if it must serve these; undefined: it need not
    */
   problem(
     { name, starts, lainlet: { cluster } }: SimulatedLainlet,
@@ -100,7 +100,7 @@ export class BadValues {
         ? markOf(cluster.nodes.get(key)?.json)
         : cluster.podgroup.get(key)?.appVersion;
       if (mark !== undefined && !this.#good.has(mark)) {
-        return `${key} is served as what it never was: ${mark}`;
+        return `${key} has a value that was never written: ${mark}`;
       }
       const last = this.#held.get(`${name} ${kind}`);
       const isRunning = last?.starts === starts;
@@ -108,7 +108,7 @@ export class BadValues {
       if (mark !== undefined) {
         this.#held.set(`${name} ${kind}`, { starts, mark });
       } else if (isRunning && writtenAt > this.#removed[kind]) {
-        return `${key} has lost its last good value: ${last?.mark}`;
+        return `${key} has lost its last valid value: ${last?.mark}`;
       }
       if (present === undefined) continue;
       const value = present(KEYS[kind]);
@@ -118,18 +118,20 @@ export class BadValues {
         return `${key} is served as ${mark}, not ${expected}`;
       }
       if (watcher.rejected.has(key) !== isBad) {
-        return `${key} is ${isBad ? "bad" : "good"}, and that is not told`;
+        return `${key} is ${
+          isBad ? "invalid, and not" : "valid, but"
+        } reported`;
       }
     }
   }
 }
 
-/** What tells a good value from others; undefined: it is a bad one. */
+/** The number that identifies a valid value; undefined: it is invalid. */
 function markOf(text = ""): string | undefined {
   return /(?:"cpus":|VERSION=)(\d+)/.exec(text)?.[1];
 }
 
-/** Writes a value that is bad, or good again. */
+/** Writes an invalid value, or a valid one again. */
 export function writeOdd(random: Random, i: number): Omit<Operation, "after"> {
   const kind = random.pick(KINDS);
   const [which, bad] = [random.below(5), random.pick(BAD)];
@@ -139,17 +141,17 @@ export function writeOdd(random: Random, i: number): Omit<Operation, "after"> {
     instances: [{ node: NODE, ip: "127.27.7.7" }],
   });
   const [how, value] = which < 3
-    ? ["put, and bad", bad]
+    ? ["put an invalid value of", bad]
     : which === 3
     ? ["put", good]
-    : ["deleted", null];
+    : ["delete", null];
   return {
-    text: `${KEYS[kind]} is ${how}`,
+    text: `${how} ${KEYS[kind]}`,
     async perform(story) {
       const { bad } = story.world;
       if (value === null) bad.noteRemoved(kind);
       if (value === good) bad.note(`${i}`);
-      // etcd's v2 API is of JSON, and has text only.
+      // etcd's v2 API is JSON: values are text.
       const isText = !story.world.service.hasTransactions;
       const written = value instanceof Uint8Array && isText
         ? new TextDecoder().decode(value)

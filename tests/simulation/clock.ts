@@ -15,7 +15,7 @@ interface Timer {
   readonly action: () => void;
   /** When it fires, in ms since the clock began. */
   at: number;
-  /** Of two that fire at the same time, the lower one is first. */
+  /** Timers of the same time fire in this order. */
   order: number;
   /** In ms; undefined: it fires once. */
   readonly interval?: number;
@@ -27,18 +27,18 @@ function isBefore(a: Timer, b: Timer): boolean {
 }
 
 /**
- * A clock that moves when it is told to: timers, `Date` and `performance` of
- * this process. A story sets thousands of timers and clears most of them, so a
- * cleared one stays in the heap until its time comes.
+ * A manual clock: timers, `Date` and `performance` of this process. A story
+ * sets thousands of timers and clears most of them, so a cleared one stays in
+ * the heap until its time comes.
  */
 export class Clock implements Disposable {
   /** In ms since the clock began. */
   #now = 0;
-  /** By how much the wall clock was set, in ms. */
+  /** The change of the wall clock, in ms. */
   #set = 0;
   /** A binary heap: the timer at `i` is before those at `2i + 1` and `2i + 2`. */
   #heap: Timer[] = [];
-  /** Those that are set. */
+  /** By id; without cleared ones. */
   readonly #timers = new Map<number, Timer>();
   #ids = 0;
   #orders = 0;
@@ -66,12 +66,12 @@ export class Clock implements Disposable {
     });
   }
 
-  /** How many timers are set. */
+  /** The number of pending timers. */
   get timers(): number {
     return this.#timers.size;
   }
 
-  /** Goes on to the next timer, if there is one, and fires it. */
+  /** Advances to the next timer, if there is one, and fires it. */
   next(): void {
     const timer = this.#first();
     if (timer === undefined) return;
@@ -79,7 +79,7 @@ export class Clock implements Disposable {
     this.#fire(timer);
   }
 
-  /** Goes on by so many ms at once; what was due meanwhile is late. */
+  /** Advances at once; timers that were due meanwhile fire late. */
   jump(ms: number): void {
     const end = this.#now + ms;
     const timers = this.#heap.filter(({ isCleared }) => !isCleared);
@@ -92,7 +92,7 @@ export class Clock implements Disposable {
     this.#now = end;
   }
 
-  /** Sets the wall clock: neither timers nor `performance.now` notice. @param by in ms */
+  /** Changes the wall clock, but neither timers nor `performance.now`. @param by in ms */
   set(by: number): void {
     this.#set += by;
   }
@@ -103,7 +103,7 @@ export class Clock implements Disposable {
 
   #add(action: () => void, delay = 0, interval?: number): number {
     const ms = delay > LONGEST ? 1 : Math.trunc(delay);
-    // What a timer sets does not fire at the same time.
+    // A timer that another one sets fires later than that.
     const after = ms > 0 ? ms : this.#isFiring ? 1 : 0;
     const timer: Timer = {
       id: ++this.#ids,
@@ -141,7 +141,7 @@ export class Clock implements Disposable {
     }
   }
 
-  /** The next one that fires. */
+  /** The next timer that is not cleared. */
   #first(): Timer | undefined {
     while (this.#heap[0]?.isCleared) this.#take();
     return this.#heap[0];
@@ -160,7 +160,7 @@ export class Clock implements Disposable {
     heap[at] = timer;
   }
 
-  /** Takes the first one out of the heap. */
+  /** Removes the first timer from the heap. */
   #take(): void {
     const heap = this.#heap;
     const last = heap.pop();
@@ -174,7 +174,7 @@ export class Clock implements Disposable {
     heap[at] = last;
   }
 
-  /** Which of the two below another one is first. */
+  /** The index of the earlier child. */
   #firstBelow(at: number): number | undefined {
     const [left, right] = [2 * at + 1, 2 * at + 2];
     const [one, other] = [this.#heap[left], this.#heap[right]];

@@ -5,24 +5,24 @@ const REAL = {
   rename: Deno.rename,
 };
 
-/** Where simulated disks are, each in a folder of its own. */
+/** The path of the simulated disks: each has a folder. */
 export const DISKS = "/simulated";
 
-/** Bytes that a full disk still takes at most, before it says that it is full. */
+/** At most this many bytes are written to a full disk before a write fails. */
 const LAST_ROOM = 100;
 
 let inodes = 0;
 
-/** What a name stands for: bytes, and which of them survive a crash. */
+/** The bytes of a file, and those of them that survive a crash. */
 class Inode {
   readonly number = ++inodes;
   bytes = new Uint8Array();
-  /** What is on the medium. */
+  /** The synced bytes. */
   synced = new Uint8Array();
-  /** When it took its place, in ms; 0: not known. */
+  /** When it was renamed to its name, in ms; 0: it was not. */
   placedAt = 0;
 
-  /** What is left of it after a crash: what was synced, and maybe a part of the rest, or zeros. */
+  /** Loses unsynced bytes: a part of them may remain, or zeros. */
   crash(): void {
     const { bytes, synced } = this;
     if (bytes === synced) return;
@@ -34,32 +34,32 @@ class Inode {
   }
 }
 
-/** A file that another process, or the medium, has changed: it need not be one that can be read. */
+/** Damage of a file: one byte differs, or its end is missing. */
 export type Damage = "a byte" | "its end";
 
 /**
- * The disk of a node, with one folder: it does what POSIX promises and no
- * more. What was written counts after `fsync` of the file, a name after
- * `fsync` of the folder; a crash loses any part of the rest.
+ * The disk of a node, with one folder, and with the guarantees of POSIX only:
+ * bytes are durable after `fsync` of the file, names after `fsync` of the
+ * folder; a crash loses any part of the rest.
  */
 export class Disk {
   #names = new Map<string, Inode>();
   #syncedNames = new Map<string, Inode>();
-  /** Changes of names that were not synced: each survives a crash if those before it do. */
+  /** Unsynced changes of names: a crash keeps the first of them, any number. */
   #pending: ((names: Map<string, Inode>) => void)[] = [];
-  /** Which process uses it: what an earlier one still does has no effect. */
+  /** The number of the process that uses it: operations of earlier ones fail. */
   #process = 0;
   isFull = false;
-  /** Part of what is done fails. */
+  /** Whether some operations fail. */
   isFailing = false;
-  /** How long everything takes, in ms; 0: no time. */
+  /** The duration of each operation, in ms. */
   delay = 0;
-  /** Files of which nobody has to be able to read anything. */
+  /** Damaged or replaced files: they need not be readable. */
   readonly #damaged = new Set<Inode>();
 
   constructor(private readonly name: string) {}
 
-  /** Whether what is done at this path is done here. */
+  /** The disk of a path, and the rest of the path. */
   static at(path: string, disks: Iterable<Disk>): [Disk, string] | undefined {
     for (const disk of disks) {
       const folder = `${DISKS}/${disk.name}/`;
@@ -68,17 +68,17 @@ export class Disk {
     }
   }
 
-  /** Another process begins to use the disk. @returns the path of a file, for that process */
+  /** @returns the path of a file, for the present process */
   path(file: string): string {
     return `${DISKS}/${this.name}/${this.#process}.${file}`;
   }
 
-  /** The process that uses the disk ends, at once. */
+  /** The present process ends at once. */
   kill(): void {
     this.#process++;
   }
 
-  /** The power fails: what was not synced is lost. */
+  /** The power fails: unsynced data is lost. */
   crash(): void {
     this.kill();
     const names = new Map(this.#syncedNames);
@@ -90,29 +90,29 @@ export class Disk {
     this.#syncedNames = new Map(names);
   }
 
-  /** Makes an end to all faults. */
+  /** Ends all faults. */
   heal(): void {
     this.isFull = this.isFailing = false;
     this.delay = 0;
   }
 
-  /** What a file holds; undefined: there is none. */
+  /** The bytes of a file; undefined: there is none. */
   read(file: string): Uint8Array<ArrayBuffer> | undefined {
     return this.#names.get(file)?.bytes.slice();
   }
 
-  /** When a file took its place, in ms; 0: not known. */
+  /** When a file was renamed to its name, in ms; 0: it was not. */
   placedAt(file: string): number {
     return this.#names.get(file)?.placedAt ?? 0;
   }
 
-  /** Whether a file is as a lainlet wrote it. */
+  /** Whether a file exists and is as lainlet wrote it. */
   isOwn(file: string): boolean {
     const inode = this.#names.get(file);
     return inode !== undefined && !this.#damaged.has(inode);
   }
 
-  /** Puts a file there, as an operator might. */
+  /** Creates or replaces a file, as an operator might. */
   put(file: string, bytes: Uint8Array<ArrayBuffer>): void {
     const inode = new Inode();
     inode.bytes = inode.synced = bytes;
@@ -121,7 +121,7 @@ export class Disk {
     this.#syncedNames.set(file, inode);
   }
 
-  /** Damages a file, if it is there. */
+  /** Damages a file, if it exists. */
   damage(file: string, how: Damage): void {
     const bytes = this.read(file);
     if (bytes === undefined || bytes.length === 0) return;
@@ -130,7 +130,7 @@ export class Disk {
     this.put(file, how === "a byte" ? bytes : bytes.slice(0, at));
   }
 
-  /** Does something as an operation of a process. @throws {Error} as the system does */
+  /** Performs an operation of a process. @throws {Error} as the system does */
   async #operate<T>(process: number, act: () => T): Promise<T> {
     if (this.delay > 0) await sleep(this.delay);
     if (process !== this.#process) throw new Error("the process has ended");
@@ -203,7 +203,7 @@ export class Disk {
   }
 }
 
-/** A file of a process that may have ended: `3.state`. */
+/** Splits `3.state` into the process, which may have ended, and the file. */
 function processOf(path: string): [process: number, file: string] {
   const [, process = "", file = ""] = /^(\d+)\.(.*)$/.exec(path) ?? [];
   return [Number(process), file];
@@ -235,14 +235,14 @@ function infoOf({ number, bytes }: Inode): FileInfo {
   };
 }
 
-/** An open file, as far as lainlet uses one. */
+/** An open file, with the methods that lainlet uses. */
 class File
   implements
     Pick<Deno.FsFile, "read" | "write" | "sync" | "syncData" | "close">,
     Disposable {
   #at = 0;
 
-  /** @param run does something as an operation of the process that opened it */
+  /** @param run performs an operation of the process that opened the file */
   constructor(
     private readonly run: <T>(act: () => T) => Promise<T>,
     private readonly disk: Disk,
@@ -297,7 +297,7 @@ class File
   [Symbol.dispose](): void {}
 }
 
-/** Puts disks in the place of the system's. @returns ends that */
+/** Replaces the system's files under {@linkcode DISKS} by disks. @returns restores them */
 export function mount(disks: readonly Disk[]): () => void {
   const on = <T>(
     path: string | URL,

@@ -5,14 +5,14 @@ import type { SimulatedLainlet } from "./lainlet.ts";
 import { STATE } from "./lainlet.ts";
 import type { Operation, Story } from "./story.ts";
 
-/** The state of a cluster that is not this one. */
+/** Another cluster. */
 const FOREIGN = {
   kind: "etcd",
   endpoints: ["http://elsewhere:2379"],
   cluster: "9",
 };
 
-/** Something that happens to a disk, or to what is on it. */
+/** A fault of a disk or of the saved state on it. */
 export function diskFault(random: Random): Omit<Operation, "after"> {
   const [which, time] = [random.below(10), 500 + random.below(20_000)];
   const node = (story: Story) => story.lainlet(which);
@@ -20,17 +20,17 @@ export function diskFault(random: Random): Omit<Operation, "after"> {
     case 0:
     case 1:
       return {
-        text: `the power of a node fails for ${time} ms`,
+        text: `a node loses power for ${time} ms`,
         perform: (story) => restart(story, node(story), "crash", time),
       };
     case 2:
       return {
-        text: `a lainlet is killed, and starts again after ${time} ms`,
+        text: `a lainlet is killed, and restarts after ${time} ms`,
         perform: (story) => restart(story, node(story), "kill", time),
       };
     case 3:
       return {
-        text: `a node starts again, and for ${time} ms reaches no store`,
+        text: `a node restarts, and does not reach the store for ${time} ms`,
         perform: (story) => restartAlone(story, node(story), time),
       };
     case 4:
@@ -45,7 +45,7 @@ export function diskFault(random: Random): Omit<Operation, "after"> {
       };
     case 5:
       return {
-        text: `a disk fails now and then for ${time} ms`,
+        text: `some operations of a disk fail for ${time} ms`,
         perform(story) {
           const { disk } = node(story);
           if (disk === undefined) return;
@@ -56,7 +56,7 @@ export function diskFault(random: Random): Omit<Operation, "after"> {
     case 6: {
       const delay = random.below(3_000);
       return {
-        text: `a disk takes ${delay} ms for everything, for ${time} ms`,
+        text: `each operation of a disk takes ${delay} ms, for ${time} ms`,
         perform(story) {
           const { disk } = node(story);
           if (disk === undefined) return;
@@ -70,8 +70,8 @@ export function diskFault(random: Random): Omit<Operation, "after"> {
       const isRead = random.below(3) > 0;
       return {
         text: isRead
-          ? `a node starts again with a saved state that has lost ${how}`
-          : `a saved state loses ${how}`,
+          ? `a node restarts with a damaged saved state (${how})`
+          : `a saved state is damaged (${how})`,
         perform(story) {
           node(story).disk?.damage(STATE, how);
           if (isRead) restartAlone(story, node(story), time);
@@ -80,7 +80,7 @@ export function diskFault(random: Random): Omit<Operation, "after"> {
     }
     default:
       return {
-        text: "a node starts again with the saved state of another cluster",
+        text: "a node restarts with the saved state of another cluster",
         async perform(story) {
           const one = node(story);
           one.disk?.put(STATE, await foreignState(one));
@@ -90,7 +90,7 @@ export function diskFault(random: Random): Omit<Operation, "after"> {
   }
 }
 
-/** Starts a node again; for a while it reaches no store. */
+/** Restarts a node; for a while it does not reach the store. */
 function restartAlone(
   story: Story,
   lainlet: SimulatedLainlet,
@@ -104,7 +104,7 @@ function restartAlone(
   restart(story, lainlet, "crash", 500);
 }
 
-/** Ends a lainlet without warning, and starts it again after a while. */
+/** Kills a lainlet or crashes its node, and restarts it after a while. */
 function restart(
   story: Story,
   lainlet: SimulatedLainlet,
@@ -117,7 +117,7 @@ function restart(
   setTimeout(() => lainlet.start(), after);
 }
 
-/** A file that a lainlet of another cluster wrote. */
+/** A saved state that a lainlet of another cluster wrote. */
 async function foreignState(
   { inspected }: SimulatedLainlet,
 ): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,6 +1,6 @@
 /**
- * etcd's client as lainlet uses it, in the place of `npm:etcd3`: its calls go
- * to simulated members over simulated links, and fail as the real ones do.
+ * Replaces `npm:etcd3`, with the methods that lainlet uses: calls go to
+ * simulated members over simulated links, and fail as the real ones do.
  *
  * @module
  */
@@ -19,15 +19,15 @@ import {
 /** The authentication of the cluster. */
 let auth = new Auth(false);
 
-/** Lets a cluster have an authentication, in the place of the one before. */
+/** Replaces the authentication of the cluster. */
 export function setAuth(present: Auth): void {
   auth = present;
 }
 
-/** How long a member tries to reach the others for a read, in ms. */
+/** How long a member tries to serve a linearizable read, in ms. */
 const READ_TIMEOUT = 7_000;
 
-/** How many events etcd replays to a watch at a time. */
+/** How many events a member replays to a watch at a time. */
 const REPLAYED = 1_000;
 
 interface Header {
@@ -56,7 +56,7 @@ interface Options {
 export class Etcd3 {
   readonly #place: Place;
   readonly #options: Options;
-  /** Ends what is under way. */
+  /** Callbacks that fail pending calls and streams. */
   readonly #pending = new Set<(error: Error) => void>();
   #leave?: () => void;
   #isClosed = false;
@@ -98,7 +98,7 @@ export class Etcd3 {
     this.#end(new Error("Cannot call on a closed client"));
   }
 
-  /** Called when the link is cut. */
+  /** To be called when the link is cut. */
   lose(error: Error): void {
     this.#leave?.();
     this.#leave = undefined;
@@ -174,7 +174,7 @@ function headerOf(member: Member, revision = member.applied): Header {
   };
 }
 
-/** A linearizable read: nothing that was written before it is missing. */
+/** A linearizable read: it contains all earlier writes. */
 async function readRange(member: Member, request: RangeRequest) {
   try {
     await member.catchUp(READ_TIMEOUT);
@@ -232,7 +232,7 @@ interface WatchRequest {
 interface Watching {
   readonly id: string;
   readonly range: KeyRange;
-  /** The next revision that it is sent. */
+  /** The next revision to send. */
   next: number;
   isSilent: boolean;
 }
@@ -241,13 +241,13 @@ interface Watching {
 class WatchStream extends EventEmitter {
   readonly #watches = new Map<string, Watching>();
   readonly #leave: () => void;
-  /** What is under way: deliveries overtake each other, messages do not. */
+  /** Messages in transit: deliveries may overtake each other, messages may not. */
   readonly #written: WatchRequest[] = [];
   readonly #sent: unknown[] = [];
   #ids = 0;
   #isOver = false;
 
-  /** @param token by which it is known */
+  /** @param token the login's token */
   constructor(
     private readonly link: Link,
     private readonly member: Member,
@@ -331,7 +331,7 @@ class WatchStream extends EventEmitter {
     for (const watch of this.#watches.values()) this.#serve(watch);
   }
 
-  /** Sends what was applied since the last time. */
+  /** Sends the revisions that were applied since the last call. */
   #serve(watch: Watching): void {
     const { keyspace, applied, compacted } = this.member;
     if (watch.isSilent) return;

@@ -1,24 +1,24 @@
 import { Random } from "../util/model.ts";
 
-/** What a story has besides etcd, lainlets and those who ask by HTTP: not each pays for all. */
+/** Optional parts of a story: to use all in each would slow down the simulation. */
 export interface Features {
   /** The state is saved on a disk. */
   readonly disk: boolean;
-  /** There are callers by gRPC. */
+  /** There are gRPC clients. */
   readonly grpc: boolean;
   /** Some connections are served by another thread. */
   readonly workers: boolean;
-  /** etcd's authentication is on, and lainlets have a login. */
+  /** etcd's authentication is enabled, and lainlets have a login. */
   readonly login: boolean;
-  /** Some values are bad. */
+  /** Some values are invalid. */
   readonly bad: boolean;
   /** All processes are suspended for minutes. */
   readonly suspended: boolean;
-  /** Faults come in the moment in which they do harm. */
+  /** Faults come in the moment in which they do most harm. */
   readonly worst: boolean;
 }
 
-/** With this factor the seeds that failed before there were features have none. */
+/** Chosen so that the oldest seeds of `seeds.txt` have no features, as when they failed. */
 const FACTOR = 4863;
 
 /** The features of a seed's story. */

@@ -24,10 +24,10 @@ import { encodeHeaders, HpackDecoder } from "../../lib/http2/hpack.ts";
 import { answerText } from "./questions.ts";
 import type { Connection, Sockets } from "./grpc_sockets.ts";
 
-/** The stream of a connection's only call. */
+/** The id of a connection's only stream. */
 const STREAM = 1;
 
-/** How long a slow reader waits before it reads again, in ms. */
+/** How long a slow client waits before each read, in ms. */
 const PAUSE = 200;
 
 /** How a call ended. */
@@ -44,22 +44,22 @@ export function methodOf(service: string, name: "get" | "watch"): DescMethod {
   return method;
 }
 
-/** A reply in proto3's JSON form, canonical. */
+/** A message as canonical JSON, by proto3's JSON mapping. */
 export function replyText({ output }: DescMethod, reply: Uint8Array): string {
   return answerText(toJson(output, fromBinary(output, reply)));
 }
 
-/** A call on a connection of its own: reads as far as it is not stalled. */
+/** A call, with a separate connection; it reads unless it is stalled. */
 export class GrpcCall {
   readonly #replies: string[] = [];
   readonly #frames = new FrameReader();
   readonly #hpack = new HpackDecoder();
-  /** What came of the reply that is not whole yet. */
+  /** The received part of an incomplete message. */
   #bytes: number[] = [];
   #connection?: Connection;
   #isStalled = false;
   #wake?: () => void;
-  /** How it ended, if the server said that. */
+  /** The status, once the server has sent one. */
   status?: CallStatus;
   isOpen = true;
 
@@ -88,7 +88,7 @@ export class GrpcCall {
     if (!isStalled) this.#wake?.();
   }
 
-  /** The replies that came since the last time. */
+  /** The messages since the last call. */
   take(): string[] {
     return this.#replies.splice(0);
   }
@@ -122,7 +122,7 @@ export class GrpcCall {
     }
   }
 
-  /** What begins the connection, with windows of all sizes, and the request. */
+  /** The connection's preface, with a random window, and the request. */
   #opening(request: Readonly<Record<string, string>>): Uint8Array {
     const { parent, name, input } = this.method;
     const most = Math.random() < 0.5 ? 64 : INITIAL_WINDOW;
@@ -199,7 +199,7 @@ export class GrpcCall {
   }
 }
 
-/** How calls end that nobody has to explain. */
+/** Codes of calls that ended as they may. */
 export const EXPECTED: ReadonlySet<number> = new Set([
   CODE.ok,
   CODE.permissionDenied,

@@ -5,7 +5,7 @@ import { QUESTIONS } from "./questions.ts";
 import type { Reference } from "./reference.ts";
 import type { Sockets } from "./grpc_sockets.ts";
 
-/** Somebody who asks by gRPC, once or for a stream. */
+/** A gRPC client, of a unary or a streaming call. */
 export class GrpcListener implements Listener {
   readonly name: string;
   readonly #call: GrpcCall;

@@ -1,9 +1,9 @@
 const REAL = { listen: Deno.listen };
 
-/** How many bytes are on their way, or wait to be read, before a writer waits. */
+/** A writer waits while this many bytes are in transit or unread. */
 const ROOM = 1_024;
 
-/** A message takes so long at most, mostly less, in ms. */
+/** The maximal delay of a message, in ms; most are shorter. */
 const LONGEST = 20;
 
 interface Waiting<T> {
@@ -16,7 +16,7 @@ interface Waiting<T> {
 class Pipe {
   readonly #sent: (Uint8Array | null)[] = [];
   #arrived: Uint8Array[] = [];
-  /** Of what was sent and not read, in bytes. */
+  /** The size of unread data, in bytes. */
   #size = 0;
   #isOver = false;
   #lost?: Error;
@@ -37,12 +37,12 @@ class Pipe {
     });
   }
 
-  /** What was sent still arrives, and then the end. */
+  /** Ends after the sent data. */
   end(): void {
     this.#send(null);
   }
 
-  /** Nothing arrives any more. */
+  /** Fails all later reads and writes. */
   lose(error: Error): void {
     this.#lost ??= error;
     this.#move();
@@ -58,7 +58,7 @@ class Pipe {
     }, 1 + Math.floor(Math.random() ** 4 * LONGEST));
   }
 
-  /** Serves whoever waits, as far as that goes. */
+  /** Completes a waiting read and a waiting write, if possible. */
   #move(): void {
     const [reader, writer] = [this.#reader, this.#writer];
     if (this.#lost !== undefined) {
@@ -92,7 +92,7 @@ class Pipe {
   }
 }
 
-/** One end of a connection, as far as lainlet uses one. */
+/** One end of a connection, with the methods that lainlet uses. */
 export class Connection {
   readonly remoteAddr: Deno.NetAddr;
 
@@ -119,7 +119,7 @@ export class Connection {
     this.incoming.lose(new Deno.errors.BadResource("the connection is closed"));
   }
 
-  /** Both ends lose it. */
+  /** Resets the connection at both ends. */
   lose(): void {
     const error = new Deno.errors.ConnectionReset("connection reset by peer");
     this.incoming.lose(error);
@@ -127,7 +127,7 @@ export class Connection {
   }
 }
 
-/** Where a process listens. */
+/** The listening socket of a process. */
 class Listener {
   readonly #connections: Connection[] = [];
   readonly #waiting: Connection[] = [];
@@ -167,7 +167,7 @@ class Listener {
   }
 }
 
-/** Sockets that connect simulated processes, by host: each listens at one port. */
+/** Connects simulated processes, by host: each listens on one port. */
 export class Sockets implements Disposable {
   readonly #listeners = new Map<string, Listener>();
 
@@ -184,8 +184,8 @@ export class Sockets implements Disposable {
   /**
    * Connects.
    *
-   * @param peer the address that this comes from
-   * @throws {Error} when nobody listens
+   * @param peer the client's address
+   * @throws {Error} when no process listens at the host
    */
   connect(host: string, peer: string): Connection {
     const listener = this.#listeners.get(host);

@@ -1,26 +1,26 @@
 import type { SimulatedLainlet } from "./lainlet.ts";
 
-/** A lainlet that knows a history of the store which has ended. */
+/** A lainlet whose state is of an ended history of the store. */
 interface Reader {
   readonly lainlet: SimulatedLainlet;
   /** See {@linkcode SimulatedLainlet.starts}. */
   readonly starts: number;
-  /** The last revision of that history that it knows. */
+  /** Its last revision of that history. */
   readonly known: number;
   /** When the history ended, in ms. */
   readonly endedAt: number;
-  /** The number that each watcher has for that history. */
+  /** The history's number in each watcher. */
   readonly numbers: ReadonlyMap<string, number | undefined>;
 }
 
 /**
- * Lainlets that may take another history of the store for the one that they
- * know, where only a lower revision distinguishes the two.
+ * Lainlets that may mistake a new history of the store for the one that they
+ * know, on a store where only a lower revision distinguishes the two.
  */
 export class EndedHistories {
   #readers: Reader[] = [];
 
-  /** To be called when the history that lainlets know has ended. */
+  /** To be called when a history ends. */
   end(lainlets: readonly SimulatedLainlet[]): void {
     const endedAt = performance.now();
     for (const lainlet of lainlets) {
@@ -38,10 +38,10 @@ export class EndedHistories {
   }
 
   /**
-   * Looks for lainlets that may be mistaken: what they miss for that is allowed
-   * as what a watch has lost.
+   * Finds lainlets that may be mistaken, and allows them to miss changes, as
+   * after a watch lost one.
    *
-   * @param revision the store's, as clients know it
+   * @param revision the store's, as clients see it
    */
   look(revision: number): void {
     this.#readers = this.#readers.filter((one) => !hasRead(one));
@@ -52,7 +52,7 @@ export class EndedHistories {
   }
 }
 
-/** Whether a lainlet has read the history that came next, or knows none any more. */
+/** Whether a lainlet has read the next history, or has restarted. */
 function hasRead({ lainlet, starts, endedAt, numbers }: Reader): boolean {
   if (!lainlet.isUp || starts !== lainlet.starts) return true;
   const now = performance.now();
@@ -63,7 +63,7 @@ function hasRead({ lainlet, starts, endedAt, numbers }: Reader): boolean {
   );
 }
 
-/** The watchers of what is read from the store, each with its name. */
+/** The watchers that read from the store, by name. */
 function subtrees({ lainlet: { cluster } }: SimulatedLainlet) {
   const { config, depends, nodes, podgroup } = cluster;
   return Object.entries({ config, depends, nodes, podgroup });

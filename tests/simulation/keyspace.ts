@@ -1,50 +1,50 @@
 import { Buffer } from "node:buffer";
 import type { Changes } from "../util/store.ts";
 
-/** A key's value, and what wrote it. */
+/** A key's value, with the revision and the time of its last write. */
 export interface KeyValue {
   readonly key: string;
   readonly value: Buffer;
   readonly revision: number;
-  /** By the store's clock, in ms since 1970. */
+  /** By the store's wall clock, in ms since 1970. */
   readonly time: number;
 }
 
-/** What one key became in one revision; without a value it was deleted. */
+/** A change of one key in one revision; without a value: its deletion. */
 export interface KeyEvent {
   readonly key: string;
   readonly value?: Buffer;
   readonly revision: number;
-  /** Whether it is a directory that was removed, with all that was in it. */
+  /** Whether the key is a directory that was removed with everything in it. */
   readonly isDirectory?: boolean;
 }
 
-/** What made a directory. */
+/** The revision and the time at which a directory was created. */
 export type Directory = Pick<KeyValue, "revision" | "time">;
 
-/** Keys from one on, up to another one, which is not among them. */
+/** A half-open range of keys, as in etcd's API. */
 export interface KeyRange {
   readonly from: Buffer;
   readonly to: Buffer;
 }
 
-/** Everything that a store holds, by key or path. */
+/** The content of a store at one revision, by key or path. */
 export interface Content {
   readonly keys: ReadonlyMap<string, KeyValue>;
-  /** What keys lie in, or lay in. */
+  /** The directories of present and of deleted keys. */
   readonly directories: ReadonlyMap<string, Directory>;
 }
 
-/** What is in a backup: everything, with its history. */
+/** A backup: the content of each revision, and the history. */
 export interface Backup {
   readonly clusterId: string;
   readonly revision: number;
   readonly compacted: number;
   readonly contents: ReadonlyMap<number, Content>;
   readonly events: ReadonlyMap<number, readonly KeyEvent[]>;
-  /** How many reads the members agreed on. */
+  /** How many quorum reads were committed to the log. */
   readonly reads: number;
-  /** By revision: the term that begins with it. */
+  /** By its first revision: each term. */
   readonly terms: ReadonlyMap<number, number>;
 }
 
@@ -59,12 +59,12 @@ const NOTHING: Backup = {
 };
 
 /**
- * The keys of one cluster with their history, as its members agree on it.
+ * The committed keys of one cluster, and their history.
  *
  * @see https://etcd.io/docs/v3.4/learning/data_model/
  */
 export class Keyspace {
-  /** By revision: the content, and what the revision changed. */
+  /** By revision: the content, and the changes. */
   readonly #contents: Map<number, Content>;
   readonly #events: Map<number, readonly KeyEvent[]>;
   readonly #terms: Map<number, number>;
@@ -90,17 +90,17 @@ export class Keyspace {
     return this.#revision;
   }
 
-  /** History up to this revision is gone. */
+  /** The revision up to which the history is compacted. */
   get compacted(): number {
     return this.#compacted;
   }
 
-  /** Counts what the members agreed on: revisions, and reads. */
+  /** The number of log entries: revisions, and quorum reads. */
   get agreed(): number {
     return this.#revision + this.#reads;
   }
 
-  /** Makes one revision, unless only what is not there is deleted. */
+  /** Commits one revision; none if all changes delete absent keys. */
   commit(changes: Changes): void {
     const last = this.content(this.#revision);
     const [keys, directories] = [new Map(last.keys), new Map(last.directories)];
@@ -121,7 +121,7 @@ export class Keyspace {
     this.#set({ keys, directories }, events);
   }
 
-  /** Removes a directory with all that is in it, in one revision. @returns the keys that were in it */
+  /** Removes a directory with everything in it, in one revision. @returns the removed keys */
   remove(directory: string): string[] {
     const { keys, directories } = this.content(this.#revision);
     if (!directories.has(directory)) return [];
@@ -136,21 +136,21 @@ export class Keyspace {
     return [...keys.keys()].filter((key) => !rest.keys.has(key));
   }
 
-  /** Makes revisions that change none of these keys. */
+  /** Adds revisions that change no key. */
   pass(count = 1): void {
     const content = this.content(this.#revision);
     this.#revision += count;
     this.#contents.set(this.#revision, content);
   }
 
-  /** Begins a term, with a revision. */
+  /** Begins a term; that takes one revision. */
   beginTerm(): void {
     this.term++;
     this.pass();
     this.#terms.set(this.#revision, this.term);
   }
 
-  /** The term of a revision, and which one of the term it is, from 0 on. */
+  /** The term of a revision, and its index in that term, from 0. */
   termOf(revision: number): { term: number; place: number } {
     const begin = Math.max(
       ...this.#terms.keys().filter((first) => first <= revision),
@@ -158,12 +158,12 @@ export class Keyspace {
     return { term: this.#terms.get(begin) ?? 0, place: revision - begin };
   }
 
-  /** To be called with each read that the members agree on. */
+  /** Counts a quorum read. */
   agree(): void {
     this.#reads++;
   }
 
-  /** Forgets history before a revision. */
+  /** Compacts the history up to a revision. */
   compact(revision: number): void {
     this.#compacted = Math.max(this.#compacted, revision);
   }
@@ -180,7 +180,7 @@ export class Keyspace {
     };
   }
 
-  /** Everything as it was at a revision. */
+  /** The content at a revision. */
   content(revision: number): Content {
     for (let last = revision; last > 0; last--) {
       const content = this.#contents.get(last);
@@ -189,14 +189,14 @@ export class Keyspace {
     throw new Error(`no revision ${revision}`);
   }
 
-  /** Whether a key ever had a value. */
+  /** Whether a key ever had this value. */
   held(key: string, value: Uint8Array): boolean {
     return this.#events.values().some((events) =>
       events.some((event) => event.key === key && event.value?.equals(value))
     );
   }
 
-  /** What a revision changed. */
+  /** The changes of a revision. */
   events(revision: number): readonly KeyEvent[] {
     return this.#events.get(revision) ?? [];
   }
@@ -218,24 +218,24 @@ export function isIn(key: string, { from, to }: KeyRange): boolean {
       : Buffer.compare(bytes, to) < 0);
 }
 
-/** What a key lies in, the outermost first; the root is not told. */
+/** The directories that contain a key, the outermost first, without the root. */
 export function lineage(key: string): string[] {
   const names = key.split("/");
   return names.slice(2).map((_, i) => names.slice(0, i + 2).join("/"));
 }
 
 /**
- * One member of a cluster: applies what was agreed on, maybe late, and serves
- * what it applied.
+ * A member of a cluster: it applies committed revisions, possibly late, and
+ * serves the applied state.
  */
 export class Member {
   #applied: number;
   #compacted = 0;
-  /** How long it takes to apply a revision, in ms. */
+  /** The delay before it applies a revision, in ms. */
   lag = 0;
   /** Whether its process runs. */
   isUp = true;
-  /** Whether it reaches the others, as reads and writes need. */
+  /** Whether it reaches a quorum, as linearizable reads and writes need. */
   hasQuorum = true;
   readonly #onApply = new Set<() => void>();
 
@@ -250,45 +250,45 @@ export class Member {
     return this.cluster.keyspace;
   }
 
-  /** Everything up to this revision is applied. */
+  /** The last applied revision. */
   get applied(): number {
     return this.#applied;
   }
 
-  /** Its history up to this revision is gone; of the revision itself, what it removed. */
+  /** The history before this revision is compacted, and so are this revision's deletions. */
   get compacted(): number {
     return this.#compacted;
   }
 
-  /** What it serves. */
+  /** The applied state, which it serves. */
   get content(): Content {
     return this.keyspace.content(this.#applied);
   }
 
-  /** To be called when the cluster has a new revision, or a compaction, or when the member may go on. */
+  /** To be called after a commit, a compaction, or when the member can continue. */
   advance(): void {
     if (!this.isUp || !this.hasQuorum) return;
     if (this.lag === 0) this.#apply();
     else setTimeout(() => this.#apply(), this.lag);
   }
 
-  /** To be called when the cluster has another history. */
+  /** To be called when another history replaced the cluster's. */
   reset(): void {
     this.#applied = this.keyspace.revision;
     this.#compacted = this.keyspace.compacted;
   }
 
-  /** Calls back when more is applied. @returns ends that */
+  /** Calls back after each applied revision. @returns removes the callback */
   onApply(listener: () => void): () => void {
     this.#onApply.add(listener);
     return () => this.#onApply.delete(listener);
   }
 
   /**
-   * Waits until it has applied what is agreed on now.
+   * Waits until it has applied the revision that is committed now.
    *
-   * @param timeout how long it tries that, in ms
-   * @throws {Error} when it did not, or there is another history
+   * @param timeout in ms
+   * @throws {Error} on timeout, or when another history replaced this one
    */
   catchUp(timeout: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -15,23 +15,23 @@ import type { Sockets } from "./grpc_sockets.ts";
 import { workersOf } from "./workers.ts";
 import { GOLDEN_HOST } from "../util/lainlet.ts";
 
-/** How old a state may be that counts as current, in ms. */
+/** The `--stale.after` of lainlets, in ms. */
 export const STALE_AFTER = 30_000;
 
-/** How long a reader may leave alone what is there for it, in ms: longer than any story. */
+/** How long data may stay unread, in ms: longer than any story. */
 const SLOW_AFTER = 600_000;
 
-/** How long calls have to end after a lainlet was told to, in ms. */
+/** How long calls may continue after a lainlet was stopped, in ms. */
 const SHUTDOWN = 1_000;
 
-/** The file of the state, and how often that is saved, in ms. */
+/** The file of the saved state, and how often it is written, in ms. */
 export const STATE = "state";
 const SAVE_TIMES = { every: 3_000, confirmEvery: 15_000 };
 
-/** How often all keys are compared with the store's, in ms. */
+/** How often lainlets compare all keys with the store's, in ms. */
 export const VERIFY_EVERY = 10_000;
 
-/** Within which time what only that finds is found, and mended, in ms: the store may be out of reach for 20 s of it. */
+/** How long a difference that only this comparison finds may last, in ms: the store may be unreachable for 20 s of it. */
 export const VERIFIED_WITHIN = 45_000;
 
 /** A lainlet that follows a store. */
@@ -48,7 +48,7 @@ export function lainletOf(store: Store, historyKeeper?: SavedStore): Lainlet {
   });
 }
 
-/** The store that a lainlet follows, and what it knows of which cluster that is. */
+/** The store that a lainlet follows, and what identifies it. */
 export interface OpenedStore {
   readonly kind: string;
   readonly endpoints: readonly string[];
@@ -57,7 +57,7 @@ export interface OpenedStore {
   open(): Store;
 }
 
-/** What runs of a lainlet. */
+/** The parts of a running lainlet. */
 interface Running {
   readonly lainlet: Lainlet;
   readonly server: ThreadServer;
@@ -66,23 +66,23 @@ interface Running {
   readonly workers?: Workers;
 }
 
-/** A lainlet without sockets, at a name; it can be ended and started again. */
+/** A lainlet without sockets, known by a host name; it can be stopped and restarted. */
 export class SimulatedLainlet {
   #running?: Running;
   /** Counts starts. */
   #starts = 0;
-  /** When it last served what was saved, in ms. */
+  /** When it last served the saved state, in ms. */
   #fromFileAt = -Infinity;
   /** When that was saved, in ms. */
   #savedAt = 0;
   readonly #sockets = new Set<Socket>();
-  /** Where the state is saved; undefined: nowhere. */
+  /** The disk of the saved state; undefined: it is not saved. */
   readonly disk?: Disk;
-  /** Where a file is looked at, apart from what happens to the other disk. */
+  /** A disk without faults, to read copies of the saved state. */
   readonly inspected: Disk;
-  /** Counts requests by HTTP: threads serve them in turn. */
+  /** Counts HTTP requests: threads serve them in turn. */
   #requests = 0;
-  /** Ends the process that was told to end. */
+  /** Ends the stopped process. */
   #exit?: ReturnType<typeof setTimeout>;
 
   constructor(
@@ -96,11 +96,11 @@ export class SimulatedLainlet {
     this.inspected = new Disk(`${name}-inspected`);
   }
 
-  /** Whether a watch lost a change, and that may not be found yet. */
+  /** Whether a watch lost a change that may not have been found yet. */
   get hasLost(): boolean {
     const { lossLasts } = this.store;
     if (this.#isFromFile) {
-      // What a loss was not found in may have been saved; its age is by a clock that is set.
+      // The saved state may lack the lost change; its age is measured by a wall clock that changes.
       const since = this.#savedAt - VERIFIED_WITHIN;
       return this.links.some(({ lostAt }) => lostAt > since);
     }
@@ -112,13 +112,13 @@ export class SimulatedLainlet {
       .map(({ age }) => age());
     const confirmedAt = performance.now() - Math.max(0, ...ages);
     const verifiedAt = performance.now() - VERIFIED_WITHIN;
-    // A check finds what a watch has lost, unless its own replay was lost, too.
+    // A check finds a lost change, unless the check's own replay was lost, too.
     return this.links.some(({ lostAt, losses }) =>
       lostAt > (losses > 1 ? Math.min(confirmedAt, verifiedAt) : confirmedAt)
     );
   }
 
-  /** Whether it serves the last known state, as the store has lost its data. */
+  /** Whether it serves the last known state because the store lost its data. */
   get isHeldBack(): boolean {
     return Object.values(this.#running?.lainlet.cluster ?? {})
       .some(({ heldBack }) => heldBack !== undefined);
@@ -128,33 +128,33 @@ export class SimulatedLainlet {
     return this.#running !== undefined;
   }
 
-  /** Since when it runs, in ms. */
+  /** When it began to run, in ms. */
   since = 0;
 
-  /** Another one for each time that it runs. */
+  /** How often it was started or stopped. */
   get starts(): number {
     return this.#starts;
   }
 
-  /** When it last served what was saved, which may be of any age, in ms. */
+  /** When it last served a saved state, which may be of any age, in ms. */
   get fromFileAt(): number {
     if (this.#isFromFile) this.#fromFileAt = performance.now();
     return this.#fromFileAt;
   }
 
-  /** Whether it serves what was saved. */
+  /** Whether it serves a saved state. */
   get #isFromFile(): boolean {
     return Object.values(this.#running?.lainlet.cluster ?? {})
       .some(({ saved }) => saved() !== undefined);
   }
 
-  /** The one that runs. @throws {Error} when none does */
+  /** The running lainlet. @throws {Error} when it is down */
   get lainlet(): Lainlet {
     if (this.#running === undefined) throw new Error(`${this.name} is down`);
     return this.#running.lainlet;
   }
 
-  /** Starts it; with a disk, it runs when that was read. */
+  /** Starts it; with a disk, it runs once the saved state was read. */
   start(): void {
     if (this.#running !== undefined) return;
     const start = ++this.#starts;
@@ -198,12 +198,12 @@ export class SimulatedLainlet {
     this.since = performance.now();
   }
 
-  /** Ends it; its listeners lose their connections. What there is to save it saves, until it starts again. */
+  /** Stops it: connections are lost; it saves its state, unless it restarts before. */
   stop(): void {
     this.#starts++;
     if (this.#running === undefined) return;
     const { lainlet, server, saved, grpc, workers } = this.#running;
-    // What it served is not to be forgotten.
+    // Records the time if it served a saved state until now.
     void this.fromFileAt;
     this.#running = undefined;
     for (const socket of [...this.#sockets]) socket.lose();
@@ -215,14 +215,14 @@ export class SimulatedLainlet {
     this.#exit = setTimeout(() => this.#end(), SHUTDOWN);
   }
 
-  /** Its process is no more. */
+  /** Its process ends. */
   #end(): void {
     clearTimeout(this.#exit);
     this.sockets.end(this.name);
     for (const worker of workersOf(this.name)) worker.terminate();
   }
 
-  /** Ends it without warning, or its node, which loses what was not synced. */
+  /** Kills its process, or crashes its node: that loses unsynced data. */
   kill(how: "kill" | "crash"): void {
     this.disk?.[how]();
     this.#end();
@@ -230,10 +230,10 @@ export class SimulatedLainlet {
   }
 
   /**
-   * Reads its saved state, which must be one that can be read.
+   * Reads its saved state.
    *
-   * @returns undefined: there is none, or it is none of its own
-   * @throws {Error} that says why it cannot be read
+   * @returns undefined: there is none, or a fault damaged or replaced it
+   * @throws {Error} when it cannot be read
    */
   async readFile(): Promise<Map<string, LoadedSnapshot> | undefined> {
     const bytes = this.disk?.read(STATE);
@@ -243,7 +243,7 @@ export class SimulatedLainlet {
     return await loadState(this.inspected.path(STATE), { kind, endpoints });
   }
 
-  /** What it answers a local caller at once: the question, its path, the answer as canonical JSON. */
+  /** Its present responses to a local caller: the question, its path, the response as canonical JSON. */
   *answers(): Generator<[question: number, path: string, text: string]> {
     const { views } = this.lainlet;
     for (const [question, { path, peer }] of HTTP_QUESTIONS.entries()) {
@@ -254,9 +254,9 @@ export class SimulatedLainlet {
   }
 
   /**
-   * Asks it by HTTP.
+   * Sends it an HTTP request.
    *
-   * @param peer the address of who asks
+   * @param peer the caller's address
    * @throws {TypeError} when it is down, as `fetch` does
    */
   async ask(path: string, peer: string, init?: RequestInit): Promise<Response> {
@@ -282,21 +282,21 @@ export class SimulatedLainlet {
   }
 }
 
-/** As `fetch` says it. */
+/** The error of `fetch` when a connection is lost. */
 export class ConnectionLost extends TypeError {
   constructor() {
     super("connection reset");
   }
 }
 
-/** The connection of one request: ends when the answer does, or is lost. */
+/** The connection of one request: it ends with the response, or is lost. */
 class Socket {
   readonly #over = Promise.withResolvers<void>();
   readonly completed = this.#over.promise;
   #controller?: ReadableStreamDefaultController<Uint8Array>;
   #reader?: ReadableStreamDefaultReader<Uint8Array>;
   readonly #lost = new AbortController();
-  /** Aborts when it is lost. */
+  /** Aborts when the connection is lost. */
   readonly signal = this.#lost.signal;
 
   constructor(private readonly onOver: () => void) {}

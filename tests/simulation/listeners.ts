@@ -4,7 +4,7 @@ import type { SimulatedLainlet } from "./lainlet.ts";
 import { answerText, LOCAL, type Question, QUESTIONS } from "./questions.ts";
 import type { Reference } from "./reference.ts";
 
-/** What does not hold, by a name for it. */
+/** A violated rule, with its name. */
 export class Violation extends Error {
   override readonly name = "Violation";
 
@@ -14,8 +14,8 @@ export class Violation extends Error {
 }
 
 const IDS = "ids have gaps";
-const PATCHES = "a patch does not fit";
-const UNKNOWN = "what came was no state of the store, or an older one";
+const PATCHES = "a patch is unexpected";
+const UNKNOWN = "a state was never the store's, or is older than the last";
 const APART = "views on one stream are of different states";
 const RIGHTS = "a caller got what it may not see";
 const BEHIND = "a listener does not get the latest state";
@@ -32,31 +32,32 @@ function unknown(
   return new Violation(UNKNOWN, `${name}: ${text}, after ${before}`);
 }
 
-/** How long rights may be older than what is sent, in ms: as the state may be. */
+/** How much older than the sent state rights may be, in ms: as old as a state may be. */
 const RIGHTS_AGE = 60_000;
 
-/** Somebody who listens: remembers what came, and is asked whether it was right. */
+/** A client that records what it receives, and checks it. */
 export interface Listener {
   readonly name: string;
-  /** Whether the stream goes on. */
+  /** Whether the stream continues. */
   readonly isOpen: boolean;
-  /** Reads no more for the time being. */
+  /** Whether it reads nothing at present. */
   isStalled: boolean;
   /**
-   * Looks at what came since the last time.
+   * Checks what was received since the last call.
    *
-   * @param note called with a line on each thing that came
+   * @param note called with a line for each event or response
    * @throws {Violation}
    */
   check(reference: Reference, note: (text: string) => void): void;
-  /** Looks whether it has the latest state. @throws {Violation} */
+  /** Checks that it has the latest state. @throws {Violation} */
   checkLatest(reference: Reference): void;
+  /** Disconnects. */
   leave(): void;
 }
 
-/** The answers that a reader got to one question: each was one of some state, and no older one than before. */
+/** The states of one view that a client received: each was the store's, and none is older than the one before. */
 export class Seen {
-  /** The number of the state that came last. */
+  /** The number of the last received state. */
   #last = 0;
 
   constructor(
@@ -65,14 +66,14 @@ export class Seen {
     private readonly name: string,
   ) {}
 
-  /** Looks at the next one, as canonical JSON. @throws {Violation} */
+  /** Checks the next state. @param text canonical JSON @throws {Violation} */
   look(reference: Reference, text: string): void {
     const found = reference.find(this.question, text, this.#last);
     if (found < 0) {
       if (this.lainlet.hasLost) return;
       throw unknown(this.name, text, reference, this.question, this.#last);
     }
-    // What was saved may be of any time, and so may rights.
+    // A saved state may be of any age, and so may its rights.
     const isFromFile = performance.now() - this.lainlet.fromFileAt < RIGHTS_AGE;
     const since = isFromFile ? 0 : reference.since(RIGHTS_AGE);
     if (
@@ -85,7 +86,7 @@ export class Seen {
     this.#last = found;
   }
 
-  /** Looks whether what came last is right now. @param has undefined: that there is no answer @throws {Violation} */
+  /** Checks that the last state is the latest. @param has undefined: the last event was an error @throws {Violation} */
   checkLatest(reference: Reference, has: string | undefined): void {
     const latest = reference.answer(this.question);
     if (!reference.isAllowed(this.question, reference.latest)) {
@@ -103,17 +104,17 @@ function questionOf(number: number): Question {
   return question;
 }
 
-/** What came on one stream, event by event. */
+/** An event of a stream. */
 interface Event {
   readonly id: string;
   readonly event: string;
   readonly data: string;
 }
 
-/** Most times that somebody looks nothing has come. */
+/** Shared: mostly there is no new event. */
 const NONE: readonly Event[] = [];
 
-/** Reads events, as far as it is not stalled. */
+/** Reads events, unless it is stalled. */
 class EventReader {
   readonly #events: Event[] = [];
   #reader?: ReadableStreamDefaultReader<Uint8Array>;
@@ -138,7 +139,7 @@ class EventReader {
     if (!isStalled) this.#wake?.();
   }
 
-  /** What came since the last time. */
+  /** The events since the last call. */
   take(): readonly Event[] {
     return this.#events.length === 0 ? NONE : this.#events.splice(0);
   }
@@ -185,7 +186,7 @@ class EventReader {
   }
 }
 
-/** Who reads a stream, and what it asked for. */
+/** A client that reads an SSE stream. */
 abstract class StreamListener implements Listener {
   protected readonly reader: EventReader;
   readonly name: string;
@@ -220,12 +221,12 @@ abstract class StreamListener implements Listener {
   }
 }
 
-/** A watch of one view, whole or by patches. */
+/** A watch of one view: whole states, or patches. */
 export class PlainListener extends StreamListener {
   readonly #seen: Seen;
   #id = 0;
   #value: unknown;
-  /** Why there is no answer, or no more of them. */
+  /** The error event that came last; undefined: a state came last. */
   #error?: string;
 
   constructor(
@@ -253,7 +254,7 @@ export class PlainListener extends StreamListener {
       }
       if (event === "patch") {
         if (!this.isPatched || this.#id === 1) {
-          throw new Violation(PATCHES, `${this.name}: not asked for`);
+          throw new Violation(PATCHES, `${this.name}: id ${id}`);
         }
         this.#value = applyMergePatch(this.#value, JSON.parse(data));
       } else {
@@ -276,7 +277,7 @@ export class PlainListener extends StreamListener {
   }
 }
 
-/** Several views on one stream, which belong to one state of the store. */
+/** A watch of several views on one stream: their states are of one revision. */
 export class JointListener extends StreamListener {
   readonly #values = new Map<number, unknown>();
   readonly #questions: ReadonlyMap<string, number>;
@@ -293,7 +294,7 @@ export class JointListener extends StreamListener {
   }
 
   check(reference: Reference, note: (text: string) => void): void {
-    // States that come together may lie half read.
+    // Of several events that were sent together, possibly only some are read.
     if (this.isStalled) return;
     const events = this.reader.take();
     for (const { id, event, data } of events) {
@@ -315,7 +316,7 @@ export class JointListener extends StreamListener {
     if (found < 0) {
       // A connection may be lost between two of them.
       if (this.lainlet.hasLost || !this.isOpen) return;
-      // Each view is as it was when the store lost its data.
+      // The store lost its data: each view stays at the last known state.
       if (this.lainlet.isHeldBack) return;
       const all = [...texts.values()].join("\n");
       throw new Violation(APART, `${this.name}:\n${all}`);
@@ -345,7 +346,7 @@ export class JointListener extends StreamListener {
   }
 }
 
-/** The client library, which reconnects and resumes by itself. */
+/** A watch with the client library, which reconnects and resumes. */
 export class ClientListener implements Listener {
   readonly name: string;
   readonly #leaving = new AbortController();
@@ -358,7 +359,7 @@ export class ClientListener implements Listener {
   isOpen = true;
   #failure?: unknown;
 
-  /** @param host where it asks; another one than the lainlet's: it may resume anywhere */
+  /** @param host its requests go there; if it is not the lainlet's: to any lainlet */
   constructor(
     private readonly lainlet: SimulatedLainlet,
     private readonly question: number,
@@ -401,8 +402,8 @@ export class ClientListener implements Listener {
     for (const text of this.#states.splice(0)) {
       note(`  ${this.name} gets ${text}`);
       this.#text = text;
-      // One that starts again may begin with a state that was saved before.
-      // One that resumes elsewhere may find a lainlet that knows less.
+      // A lainlet that restarts may begin with an older, saved state.
+      // Another lainlet may have an older state.
       const isElsewhere = this.host !== this.lainlet.name;
       if (isElsewhere || this.#starts !== this.lainlet.starts) this.#last = 0;
       this.#starts = this.lainlet.starts;

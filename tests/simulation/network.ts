@@ -1,15 +1,15 @@
 import type { Member } from "./keyspace.ts";
 
-/** A member, and the way to it. */
+/** A member, and the link of one lainlet to it. */
 export interface Place {
   readonly link: Link;
   readonly member: Member;
 }
 
-/** What can be reached, by endpoint. */
+/** By endpoint. */
 const places = new Map<string, Place>();
 
-/** Makes members reachable, in the place of those before. */
+/** Replaces the reachable members. */
 export function setPlaces(all: Iterable<readonly [string, Place]>): void {
   places.clear();
   for (const [endpoint, place] of all) places.set(endpoint, place);
@@ -22,7 +22,7 @@ export function placeOf(endpoint: string): Place {
   return place;
 }
 
-/** The error of gRPC when a connection is lost, or is not to be had. */
+/** gRPC's error when a connection is lost or cannot be made. */
 export class Unreachable extends Error {
   override readonly name = "Unreachable";
 
@@ -31,19 +31,19 @@ export class Unreachable extends Error {
   }
 }
 
-/** What happens to the next call on a link. */
+/** A fault of the next call on a link. */
 export type CallFault =
   | "refused"
   | "lost before"
   | "lost after"
   | "late"
-  /** The connection is lost as soon as the answer is there. */
+  /** The connection is lost right after the response. */
   | "last"
-  /** The server says that the session is another member's. */
+  /** The server responds that the session has moved to another member. */
   | "moved"
   | "none";
 
-/** What happens to the next thing that a watch is to deliver, or to the next watch. */
+/** A fault of the next delivery of a watch ("lost"), or of the next watch ("silent"). */
 export type WatchFault = "lost" | "silent";
 
 /**
@@ -54,24 +54,24 @@ export class Link {
   /** Connections are refused. */
   isRefused = false;
   #isSilent = false;
-  /** What waits until the link is no longer silent. */
+  /** Messages that wait until the link is no longer silent. */
   #held: (() => void)[] = [];
   readonly #connections = new Set<{ lose(error: Error): void }>();
   callFaults: CallFault[] = [];
   watchFaults: WatchFault[] = [];
-  /** Polls are ended as soon as they are made, until then, in ms. */
+  /** Until this time, each poll ends as soon as it begins, in ms. */
   pollsEndUntil = -Infinity;
-  /** How many were ended since that began. */
+  /** How many polls ended so since that began. */
   pollsEnded = 0;
-  /** An event that a poll has waited for is late, until then, in ms. */
+  /** Until this time, an event that a poll waits for is late, in ms. */
   eventsLateUntil = -Infinity;
-  /** For how long the link is silent between the headers of a poll and an event that is there, in ms; 0: it is not. */
+  /** How long the link is silent between the headers of a poll and its event, in ms; 0: it is not. */
   pauseInPoll = 0;
-  /** How much longer each message takes, in ms. */
+  /** Additional delay of each message, in ms. */
   latency = 0;
-  /** When a watch last lost a change, or began to deliver nothing, in ms. */
+  /** When a watch last lost a change or became silent, in ms. */
   lostAt = -Infinity;
-  /** How many changes, or watches, were lost on it. */
+  /** How many changes were lost, and watches silent. */
   losses = 0;
 
   /** @param member whether its process runs */
@@ -84,7 +84,7 @@ export class Link {
     },
   ) {}
 
-  /** Whether nothing is wrong with it, nor with the member, nor is to be. */
+  /** Whether the link and the member have no fault, and none is pending. */
   get isGood(): boolean {
     const { hasQuorum, lag } = this.member;
     return this.isOpen && !this.#isSilent && hasQuorum && lag === 0 &&
@@ -96,7 +96,7 @@ export class Link {
     return !this.isRefused && this.member.isUp;
   }
 
-  /** Nothing gets through, and nobody is told. */
+  /** Whether messages are delayed until the link is no longer silent; neither end gets an error. */
   get isSilent(): boolean {
     return this.#isSilent;
   }
@@ -107,7 +107,7 @@ export class Link {
     for (const deliver of this.#held.splice(0)) deliver();
   }
 
-  /** Delivers something after a delay. @param extra more of that, in ms */
+  /** Delivers a message after a delay. @param extra additional delay, in ms */
   deliver(what: () => void, extra = 0): void {
     const delay = 1 + Math.floor(Math.random() ** 4 * 30) + this.latency +
       extra;
@@ -117,11 +117,12 @@ export class Link {
     }, delay);
   }
 
-  /** How many connections there are. */
+  /** The number of connections. */
   get connections(): number {
     return this.#connections.size;
   }
 
+  /** Adds a connection. @returns removes it */
   connect(connection: { lose(error: Error): void }): () => void {
     this.#connections.add(connection);
     return () => this.#connections.delete(connection);
@@ -135,7 +136,7 @@ export class Link {
     }
   }
 
-  /** Makes an end to all faults. */
+  /** Ends all faults. */
   heal(): void {
     this.isRefused = false;
     this.callFaults = [];
@@ -146,15 +147,15 @@ export class Link {
   }
 }
 
-/** One direction of a connection: what is sent arrives in order. */
+/** One direction of a connection: messages arrive in order. */
 export class Channel {
   readonly #sent: { isDue: boolean; readonly arrive: () => void }[] = [];
-  /** Nothing arrives any more. */
+  /** Whether nothing arrives any more. */
   isOver = false;
 
   constructor(private readonly link: Link) {}
 
-  /** @param extra delays this and what is sent after it, in ms */
+  /** Sends a message. @param extra delays this and all later messages, in ms */
   send(arrive: () => void, extra = 0): void {
     const message = { isDue: false, arrive };
     this.#sent.push(message);
@@ -165,7 +166,7 @@ export class Channel {
   }
 }
 
-/** Calls back within this moment, after some of what else is done in it. */
+/** Calls back before the next timer fires, after a random number of microtasks. */
 export async function soon(call: () => void): Promise<void> {
   for (let i = Math.floor(Math.random() * 40); i > 0; i--) await undefined;
   call();

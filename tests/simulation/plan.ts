@@ -24,7 +24,7 @@ import { worstMoments } from "./worst_moments.ts";
 
 const APPS = ["a", "b", "c"] as const;
 
-/** What happens, by a seed: some operations and some faults among them. */
+/** The operations of a seed, with faults among them. */
 export function plan({ store, seed }: Run, length = 120): Operation[] {
   const random = new Random(seed * 7919 % 2147483647 || 1);
   const faults = faultsOf(featuresOf(seed), store);
@@ -38,24 +38,24 @@ export function plan({ store, seed }: Run, length = 120): Operation[] {
   });
 }
 
-/** What happens because of a story's features. */
+/** Makes operations that the features of a story need. */
 function faultsOf(
   { disk, grpc, workers, login, bad, suspended, worst }: Features,
   store: StoreName,
 ): ((random: Random, i: number) => Omit<Operation, "after">)[] {
   const all = [
     ...disk ? [diskFault] : [],
-    ...grpc ? [listenByGrpc, listenByGrpc] : [],
+    ...grpc ? [callGrpc, callGrpc] : [],
     ...workers ? [workerFault] : [],
     ...login ? [authFault] : [],
     ...bad ? [writeOdd, writeOdd] : [],
     ...suspended ? [suspension] : [],
     ...worst ? worstMoments(store, disk) : [],
   ];
-  return all.length > 0 ? [...all, askElsewhere] : [];
+  return all.length > 0 ? [...all, pollOrRoam] : [];
 }
 
-/** What happens in every story. */
+/** The operations of every story. */
 function always(
   random: Random,
   length: number,
@@ -87,18 +87,16 @@ function write(random: Random, i: number): Omit<Operation, "after"> {
   if (random.below(6) === 0) {
     const changes = { [`/other/${random.below(3)}`]: `${i}` };
     return {
-      text: "something is written elsewhere",
+      text: "put a key outside /lain/",
       perform: (story) => story.write(changes),
     };
   }
   const changes: Record<string, string | null> = {};
   const change = changeOf(random, i);
-  // What rights rest on comes by another watch: a transaction stays in one.
+  // A transaction stays in one subtree: rights come by other watches.
   for (let k = random.below(3); k >= 0; k--) Object.assign(changes, change(k));
   const text = Object.entries(changes)
-    .map(([key, value]) =>
-      value === null ? `${key} is deleted` : `${key} is put`
-    )
+    .map(([key, value]) => value === null ? `delete ${key}` : `put ${key}`)
     .join(", ");
   return { text, perform: (story) => story.write(changes) };
 }
@@ -120,7 +118,7 @@ function changeOf(random: Random, i: number): (k: number) => Changes {
     case 2:
       return () => {
         const key = dependsKey(random.pick(APPS));
-        // No caller is a portal: whose that is comes by another watch.
+        // No caller is a portal: its owner would come by another watch.
         const value = dependsValue(NODES[0], "a", "127.27.9.8", i);
         return { [key]: isRemoved() ? null : value };
       };
@@ -129,7 +127,7 @@ function changeOf(random: Random, i: number): (k: number) => Changes {
         const spec = {
           app: random.pick(APPS),
           proc: "web.web",
-          // Values come back, too.
+          // Some values occur again.
           version: `${random.below(3) === 0 ? 0 : i}`,
           instances: Array.from({ length: random.below(3) }, () => ({
             node: random.pick(NODES),
@@ -142,22 +140,20 @@ function changeOf(random: Random, i: number): (k: number) => Changes {
 }
 
 function listen(random: Random): Omit<Operation, "after"> {
-  const [which, question, kind] = [
+  const [which, drawn, kind] = [
     random.below(10),
     random.below(HTTP_QUESTIONS.length),
     random.below(6),
   ];
+  // The client library sends requests from a local address only.
+  const isLocal = HTTP_QUESTIONS[drawn]?.peer === LOCAL;
+  const question = kind === 4 && !isLocal ? 2 : drawn;
   const { path, peer } = HTTP_QUESTIONS[question] ?? { path: "", peer: "" };
-  const how = [
-    "",
-    "",
-    " by patches",
-    " by patches",
-    " by the client",
-    " with others",
-  ][kind];
+  const how = ["", "", " as patches", " as patches", " with the client"][kind];
   return {
-    text: `somebody (${peer}) listens to ${path}${how}`,
+    text: kind === 5
+      ? `${LOCAL} watches several views on one stream`
+      : `${peer} watches ${path}${how}`,
     perform(story) {
       const lainlet = story.lainlet(which);
       if (!lainlet.isUp) return;
@@ -165,21 +161,21 @@ function listen(random: Random): Omit<Operation, "after"> {
         kind < 4
           ? new PlainListener(lainlet, question, kind >= 2)
           : kind === 4
-          ? new ClientListener(lainlet, peer === LOCAL ? question : 2)
+          ? new ClientListener(lainlet, question)
           : new JointListener(lainlet, [0, 5, 7]),
       );
     },
   };
 }
 
-function listenByGrpc(random: Random): Omit<Operation, "after"> {
+function callGrpc(random: Random): Omit<Operation, "after"> {
   const which = random.below(10);
   const question = HTTP_QUESTIONS.length +
     random.below(QUESTIONS.length - HTTP_QUESTIONS.length);
   const method = random.pick(["watch", "watch", "get"] as const);
   const { path, peer } = QUESTIONS[question] ?? { path: "", peer: "" };
   return {
-    text: `somebody (${peer}) asks for ${path} by gRPC, to ${method} it`,
+    text: `${peer} calls ${method} of ${path} by gRPC`,
     perform(story) {
       const { listeners, world: { sockets } } = story;
       const lainlet = story.lainlet(which);
@@ -192,7 +188,7 @@ function workerFault(random: Random): Omit<Operation, "after"> {
   const [which, time] = [random.below(10), random.below(5_000)];
   const isDeadly = random.below(2) === 0;
   return {
-    text: isDeadly ? "a worker dies" : `a worker does nothing for ${time} ms`,
+    text: isDeadly ? "a worker dies" : `a worker hangs for ${time} ms`,
     perform(story) {
       const [worker] = workersOf(story.lainlet(which).name);
       if (isDeadly) worker?.die();
@@ -201,7 +197,7 @@ function workerFault(random: Random): Omit<Operation, "after"> {
   };
 }
 
-function askElsewhere(random: Random): Omit<Operation, "after"> {
+function pollOrRoam(random: Random): Omit<Operation, "after"> {
   const which = random.below(10);
   const isPoll = random.below(2) === 0;
   const locals = [0, 2, 3, 5, 7] as const;
@@ -209,8 +205,8 @@ function askElsewhere(random: Random): Omit<Operation, "after"> {
   const { path } = QUESTIONS[question] ?? { path: "" };
   return {
     text: isPoll
-      ? `somebody asks for ${path} again and again`
-      : `somebody listens to ${path} by the client, on whichever lainlet there is`,
+      ? `${LOCAL} polls ${path}`
+      : `${LOCAL} watches ${path} with the client, on any lainlet`,
     perform(story) {
       const lainlet = story.lainlet(which);
       story.listeners.push(
@@ -225,7 +221,7 @@ function askElsewhere(random: Random): Omit<Operation, "after"> {
 function suspension(random: Random): Omit<Operation, "after"> {
   const time = random.below(300_000);
   return {
-    text: `everything stands still for ${time} ms`,
+    text: `all processes are suspended for ${time} ms`,
     perform: (story) => story.suspend(time),
   };
 }
@@ -233,7 +229,7 @@ function suspension(random: Random): Omit<Operation, "after"> {
 function leave(random: Random): Omit<Operation, "after"> {
   const which = random.below(1_000);
   return {
-    text: "a listener leaves",
+    text: "a listener disconnects",
     perform({ listeners }) {
       const [listener] = listeners.splice(which % (listeners.length || 1), 1);
       listener?.leave();
@@ -244,7 +240,7 @@ function leave(random: Random): Omit<Operation, "after"> {
 function stall(random: Random): Omit<Operation, "after"> {
   const [which, time] = [random.below(1_000), random.below(10_000)];
   return {
-    text: `a listener does not read for ${time} ms`,
+    text: `a listener reads nothing for ${time} ms`,
     perform({ listeners }) {
       const listener = listeners[which % (listeners.length || 1)];
       if (listener === undefined) return;
@@ -261,9 +257,9 @@ function ask(random: Random): Omit<Operation, "after"> {
     random.below(3),
   ];
   const { path = "" } = HTTP_QUESTIONS[question] ?? {};
-  const how = ["as it is", "proven", "of the last revision"][kind];
+  const how = ["", " with fresh=1", " with the last revision"][kind];
   return {
-    text: `${path} is asked for, ${how}`,
+    text: `GET ${path}${how}`,
     perform: (story) => story.ask(story.lainlet(which), question, kind),
   };
 }
@@ -310,7 +306,7 @@ function fault(random: Random): Omit<Operation, "after"> {
         ["refused", "lost before", "lost after", "late"] as const,
       );
       return {
-        text: `the next call on a link is ${kind}`,
+        text: `the next call on a link: ${kind}`,
         perform: (story) => void link(story).callFaults.push(kind),
       };
     }
@@ -323,7 +319,7 @@ function fault(random: Random): Omit<Operation, "after"> {
           ),
       );
       return {
-        text: `the next calls on a link are ${kinds.join(", ")}`,
+        text: `the next calls on a link: ${kinds.join(", ")}`,
         perform: (story) => void link(story).callFaults.push(...kinds),
       };
     }
@@ -339,7 +335,7 @@ function fault(random: Random): Omit<Operation, "after"> {
     }
     case 7:
       return {
-        text: `a member is killed, and starts again after ${time} ms`,
+        text: `a member is killed, and restarts after ${time} ms`,
         perform(story) {
           const one = member(story);
           story.world.setUp(one, false);
@@ -393,18 +389,18 @@ function fault(random: Random): Omit<Operation, "after"> {
     case 14: {
       const isSame = random.below(2) === 0;
       return {
-        text: `the backup is restored, as ${
+        text: `the backup is restored as ${
           isSame ? "the same" : "another"
         } cluster`,
         perform({ world, backup }) {
-          // With no backup there is nothing to restore.
+          // Possibly no backup was made yet.
           if (backup !== undefined) world.replace(backup, isSame);
         },
       };
     }
     case 15:
       return {
-        text: `a lainlet is started again after ${time} ms`,
+        text: `a lainlet is stopped, and restarts after ${time} ms`,
         perform(story) {
           const one = story.lainlet(which);
           if (!one.isUp) return;
@@ -417,7 +413,7 @@ function fault(random: Random): Omit<Operation, "after"> {
     default: {
       const by = (random.below(2) === 0 ? 1 : -1) * random.below(3_600_000);
       return {
-        text: `the clock is set by ${by} ms`,
+        text: `the wall clock is changed by ${by} ms`,
         perform: ({ time }) => time.setClock(by),
       };
     }

@@ -8,14 +8,14 @@ import type { Reference } from "./reference.ts";
 /** Time between two requests, in ms. */
 const PAUSE = 1_500;
 
-/** An answer, and its entity tag. */
+/** A response, and its entity tag. */
 interface Held {
   readonly etag: string;
   readonly bytes: Buffer;
   readonly text: string;
 }
 
-/** Somebody who asks again and again, and says what it has: compressed or not, and sometimes waiting for another state. */
+/** A client that polls with the entity tags that it has: compressed or not, sometimes with `Prefer: wait`. */
 export class PollListener implements Listener {
   readonly name: string;
   readonly isOpen = true;
@@ -34,7 +34,7 @@ export class PollListener implements Listener {
     private readonly question: number,
   ) {
     const { path = "" } = QUESTIONS[question] ?? {};
-    this.name = `who polls ${path} on ${lainlet.name}`;
+    this.name = `poll of ${path} on ${lainlet.name}`;
     this.#seen = new Seen(lainlet, question, this.name);
     this.#starts = lainlet.starts;
     this.#run(path).catch((error) => this.#failure = error);
@@ -54,7 +54,7 @@ export class PollListener implements Listener {
 
   async #ask(path: string, signal: AbortSignal): Promise<void> {
     const encoding = Math.random() < 0.5 ? "gzip" : "identity";
-    // A tag of the other encoding is none of this one.
+    // Tags of both encodings: one of the other encoding must not match.
     const tags = [...this.#held.values()].map(({ etag }) => etag);
     const headers: Record<string, string> = { "Accept-Encoding": encoding };
     if (tags.length > 0) headers["If-None-Match"] = tags.join(", ");
@@ -67,15 +67,15 @@ export class PollListener implements Listener {
       const held = this.#held.get(encoding);
       if (held?.etag !== etag) {
         throw new Violation(
-          "who polls is told that it has what it has not",
-          `${this.name}: ${etag} as ${encoding}, and it has ${held?.etag}`,
+          "304 for a state that the client does not have",
+          `${this.name}: ${etag} as ${encoding}, the client has ${held?.etag}`,
         );
       }
       this.#texts.push(held.text);
     } else if (response.status === 200) {
       const before = this.#byTag.get(etag) ?? bytes;
       if (!before.equals(bytes)) {
-        throw new Violation("one tag stands for two answers", this.name);
+        throw new Violation("one entity tag for two responses", this.name);
       }
       this.#byTag.set(etag, bytes);
       const isZipped = response.headers.has("Content-Encoding");
@@ -89,7 +89,7 @@ export class PollListener implements Listener {
   check(reference: Reference, note: (text: string) => void): void {
     if (this.#failure !== undefined) throw this.#failure;
     const { starts } = this.lainlet;
-    // One that starts again may begin with a state that was saved before.
+    // A lainlet that restarts may begin with an older, saved state.
     if (starts !== this.#starts) {
       this.#seen = new Seen(this.lainlet, this.question, this.name);
     }
@@ -101,7 +101,7 @@ export class PollListener implements Listener {
     }
   }
 
-  /** Its next answer is looked at anyway. */
+  /** Each response is checked when it comes; a poll need not have the latest. */
   checkLatest(): void {}
 
   leave(): void {

@@ -1,6 +1,6 @@
 /**
- * Processes that run stories, with simulated modules in the place of real
- * ones: an import map names them, and the code itself is not touched.
+ * Processes that run stories. An import map replaces real modules by simulated
+ * ones; the code itself is unchanged.
  *
  * @module
  */
@@ -13,33 +13,33 @@ const ROOT = new URL("../../", import.meta.url);
 /** Modules of packages that are simulated. */
 const SIMULATED = { etcd3: new URL("etcd3.ts", import.meta.url).href };
 
-/** What compresses on another thread, in real time; an import map cannot name a module of the runtime. */
+/** Replaces `gzip`, which runs on another thread in real time; an import map cannot replace a module of the runtime. */
 const COMPRESSION = {
   file: "lib/broadcast/state.ts",
   text: 'import { gzip } from "node:zlib";',
   faulty: `import { gzip } from "${new URL("zlib.ts", import.meta.url).href}";`,
 };
 
-/** What `--store` calls the stores that are simulated. */
+/** The simulated stores, by their names in `--store`. */
 export const STORES = ["etcd", "etcd2", "zookeeper"] as const;
 
 export type StoreName = typeof STORES[number];
 
-/** What one process is to run. */
+/** The input of one process. */
 export interface Runs {
   readonly runs: readonly Run[];
-  /** After so many failures it ends; absent: it does not. */
+  /** The process ends after this many failures; absent: after the last run. */
   readonly until?: number;
 }
 
 /** A seed that failed, as a process prints it. */
 export interface Failed extends Run {
-  /** What does not hold. */
+  /** The violated rule. */
   readonly kind: string;
   readonly message: string;
 }
 
-/** Runs shared out among stores, each with the seeds from one on. */
+/** Runs distributed over the stores, each with the seeds from `first` on. */
 export function runsOf(
   stores: readonly StoreName[],
   first: number,
@@ -53,7 +53,7 @@ export function runsOf(
     .slice(0, count);
 }
 
-/** What failed once: the store and the seed that each line begins with that is no comment. */
+/** The runs of `seeds.txt`: each line, except comments, begins with a store and a seed. */
 export async function knownRuns(
   stores: readonly StoreName[],
 ): Promise<Run[]> {
@@ -68,9 +68,9 @@ export async function knownRuns(
 /**
  * Runs stories, on all cores.
  *
- * @param until after so many failures a process ends; default: it does not
- * @param fault what is put into the code
- * @returns those that failed, by seed
+ * @param until a process ends after this many failures; default: after its last run
+ * @param fault is put into the code
+ * @returns the failed runs, by seed
  * @throws {Error} when a process ends before its last seed
  */
 export async function failures(
@@ -93,7 +93,7 @@ export async function failures(
   return failed.sort((a, b) => a.seed - b.seed);
 }
 
-/** One seed's story; when it fails, shortened to what is needed for that. */
+/** The story of one seed; if it fails, shortened to the operations that it needs. */
 export async function story(
   one: Run,
 ): Promise<{ isGood: boolean; text: string }> {
@@ -101,7 +101,7 @@ export async function story(
   return { isGood: success, text: text.trimEnd() };
 }
 
-/** Runs a process. @param input of `run.ts` @returns what it printed */
+/** Runs `run.ts` in a process. @param input its standard input @returns its output */
 async function run(
   input: Run | Runs,
   fault?: Fault,
@@ -122,12 +122,12 @@ async function run(
       "--unstable-no-legacy-abort",
       "--allow-sys=hostname,uid",
       "--allow-read",
-      // Where simulated disks are: nothing is ever written there.
+      // The folder of the simulated disks: nothing is written there.
       "--allow-write=/simulated",
       `--import-map=data:application/json,${map}`,
       new URL("run.ts", import.meta.url).href,
     ],
-    // An argument may not be as long as thousands of seeds.
+    // Thousands of seeds are longer than an argument may be.
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
@@ -141,7 +141,7 @@ async function run(
   return { success, text: new TextDecoder().decode(stdout) };
 }
 
-/** A file with a fault in it, in the place of the file. */
+/** Import map entry that replaces a file by its text with a fault. */
 async function withFault(
   { file, text, faulty }: Omit<Fault, "name">,
 ): Promise<Record<string, string>> {
@@ -150,7 +150,7 @@ async function withFault(
   if (source.split(text).length !== 2) {
     throw new Error(`${file} does not have this once: ${text}`);
   }
-  // What it imports is beside the file, and not beside its copy.
+  // Relative imports resolve from the original file, not from its copy.
   const moved = source.replace(text, () => faulty).replace(
     /(from |import\()"(\.[^"]*)"/g,
     (_, before, path) => `${before}"${new URL(path, url).href}"`,

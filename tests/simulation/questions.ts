@@ -3,22 +3,22 @@ import { canonical } from "../../lib/json.ts";
 import { withoutOdd } from "./bad_values.ts";
 import type { View } from "../../lib/view/view.ts";
 
-/** What is asked for, and by whom. */
+/** A request for a view, and its caller. */
 export interface Question {
   /** The view's path, with its parameters. */
   readonly path: string;
   readonly peer: string;
-  /** The service and the request, where it is asked by gRPC. */
+  /** The service and its request, if it is sent by gRPC. */
   readonly grpc?: {
     readonly service: string;
     readonly request: Readonly<Record<string, string>>;
   };
 }
 
-/** A caller that may ask everything. */
+/** A caller that may request everything. */
 export const LOCAL = "127.0.0.1";
 
-/** Everything that is asked by HTTP, by callers of each kind: local, of an app. */
+/** The requests by HTTP, from callers of each kind: local, and of an app. */
 export const HTTP_QUESTIONS: readonly Question[] = [
   { path: "/v2/proxywatcher?appname=a", peer: LOCAL },
   { path: "/v2/proxywatcher?appname=a", peer: "127.27.0.1" },
@@ -32,7 +32,7 @@ export const HTTP_QUESTIONS: readonly Question[] = [
 
 const OF_A = { service: "Proxy", request: { Appname: "a" } };
 
-/** The same by gRPC. */
+/** The requests by gRPC. */
 const GRPC_QUESTIONS: readonly Question[] = [
   { path: "/v2/proxywatcher?appname=a", peer: LOCAL, grpc: OF_A },
   { path: "/v2/proxywatcher?appname=a", peer: "127.27.0.1", grpc: OF_A },
@@ -48,28 +48,28 @@ const GRPC_QUESTIONS: readonly Question[] = [
   },
 ];
 
-/** Everything that is asked, in one order. */
+/** All requests: each is known by its index. */
 export const QUESTIONS: readonly Question[] = [
   ...HTTP_QUESTIONS,
   ...GRPC_QUESTIONS,
 ];
 
-/** An answer as it is compared, canonical JSON; of bad values only that they take no others along. */
+/** The canonical JSON of a response, for comparison; without keys whose values may be invalid. */
 export function answerText(answer: unknown): string {
   return remembered(JSON.stringify(answer), () => answer);
 }
 
-/** How many texts are remembered with their answers. */
+/** How many texts are cached. */
 const MOST_TEXTS = 1_000;
 
 const byText = new Map<string, string>();
 
-/** The same of JSON text. */
+/** As {@linkcode answerText}, of JSON text. */
 export function answerOf(json: string): string {
   return remembered(json, () => JSON.parse(json));
 }
 
-/** Many listeners get the same: it is made canonical once. */
+/** Cached: many listeners get the same state. */
 function remembered(json: string, answer: () => unknown): string {
   const known = byText.get(json);
   if (known !== undefined) return known;

@@ -12,49 +12,49 @@ import type { Changes } from "../util/store.ts";
 
 const SUPER_APPS = "super_apps/";
 
-/** How many states there are at least amid which a torn one is read, and within how many ms. */
+/** A torn state is possible only if at least this many states come within this time, in ms. */
 const BURST = { states: 4, within: 200 };
 
-/** How long reading that takes at most, in ms: a connection that does not answer ends before. */
+/** How long the read of a torn state may take, in ms: a connection that does not respond is closed earlier. */
 const TORN_WITHIN = 15_000;
 
-/** A state of the store. */
+/** A state of the store, and the correct responses. */
 interface Moment {
   readonly time: number;
-  /** As the time, but for what everything was suspended. */
+  /** The time without suspensions, in ms. */
   readonly awake: number;
   readonly revision: number;
-  /** Another one for each history of the store. */
+  /** The number of the store's history. */
   readonly history: number;
-  /** The answer to each question, as canonical JSON; undefined: there is none. */
+  /** The response to each question, as canonical JSON; undefined: an error. */
   readonly answers: readonly (string | undefined)[];
   readonly isAllowed: readonly boolean[];
-  /** The app of who asks each question, and the apps that are super. */
+  /** The app of each question's caller, and the super apps. */
   readonly apps: readonly (string | undefined)[];
   readonly supers: ReadonlySet<string>;
 }
 
 /**
- * What is right: the answers of each state that the store was in, made anew by
- * a lainlet that hears of each at once.
+ * The correct responses for each state that the store was in, from a separate
+ * lainlet that gets every change at once.
  */
 export class Reference {
   readonly #moments: Moment[] = [];
   #history = 0;
   #isFromNothing = false;
-  /** Whether it has heard of something since the last state was noted. */
+  /** Whether anything changed since the last recorded state. */
   #isChanged = false;
   #store = new MemoryStore();
   #lainlet?: Lainlet;
   readonly #views: readonly {
     readonly view: View;
     readonly params: URLSearchParams;
-    /** The view, or the same as gRPC has it. */
+    /** The view, or its gRPC variant. */
     readonly asked: ViewDefinition;
   }[];
   #versions: number[] = [];
 
-  /** @param isWhole whether each state that is delivered was the store's at one revision */
+  /** @param isWhole whether each delivered state is of one revision */
   constructor(
     private readonly questions: readonly Question[],
     private readonly isWhole: boolean,
@@ -76,10 +76,10 @@ export class Reference {
   }
 
   /**
-   * To be called when the store has another history.
+   * To be called when another history replaced the store's.
    *
-   * @param isFromNothing whether there was nothing before, which nobody was to
-   * be told: what is read of one subtree may be of then
+   * @param isFromNothing whether the store was empty before: lainlets do not
+   * deliver that, but one subtree may have been read then
    */
   begin(
     content: Iterable<readonly [key: string, value: string]>,
@@ -108,7 +108,7 @@ export class Reference {
     );
   }
 
-  /** Notes the answers of the store's state, once it was heard of. */
+  /** Records the responses for the store's state, after all changes arrived. */
   note(revision: number): void {
     const lainlet = this.#lainlet;
     if (lainlet === undefined) return;
@@ -177,28 +177,28 @@ export class Reference {
     return replyText(methodOf(grpc.service, "get"), message);
   }
 
-  /** The answer to a question in a state. */
+  /** The response to a question in a state. */
   answer(question: number, moment = this.latest): string | undefined {
     return this.#moments[moment]?.answers[question];
   }
 
-  /** For how long nothing was done, in ms: what was under way then is as old. */
+  /** How long all processes were suspended, in ms: pending work is that much older. */
   suspended = 0;
 
-  /** The state that the store was in when what is under way now was begun. @param age how old that may be, in ms */
+  /** The store's state when the oldest pending work began. @param age its maximal age, in ms */
   since(age: number): number {
     return this.at(performance.now() - age - this.suspended);
   }
 
-  /** The state that the store was in at a time. */
+  /** The store's state at a time. */
   at(time: number): number {
     return this.#moments.findLastIndex((moment) => moment.time <= time);
   }
 
   /**
-   * Whether who asks may see the answer in some state from one on. Who belongs
-   * to an app and which apps are super come by different watches, so these may
-   * be of different states.
+   * Whether the caller may see the response in some state from `from` on. The
+   * owners of addresses and the super apps come by different watches, so they
+   * may be of different states.
    */
   isAllowed(question: number, from: number): boolean {
     const moments = this.#moments.slice(Math.max(0, from));
@@ -210,11 +210,11 @@ export class Reference {
   }
 
   /**
-   * Whether an answer is only that of states made by a change that also took
-   * its right from who asks, so that it may not be sent. Of super rights this
-   * is not known: these come by another watch.
+   * Whether a response exists only in states whose change also revoked the
+   * caller's right, so that it must not be sent. Super rights are exempt: they
+   * come by another watch.
    *
-   * @param from the first state that it may be of
+   * @param from the first state that the response may be of
    * @param rightsFrom the first state that rights may be of
    */
   isTaken(
@@ -243,10 +243,10 @@ export class Reference {
   }
 
   /**
-   * The first state, from one on, in which the answer to a question is this.
+   * The first state from `from` on in which a question has this response.
    *
-   * @param revision nothing up to it may be missing
-   * @returns -1: there is none
+   * @param revision the state must include it
+   * @returns -1: none
    */
   find(question: number, answer: string, from = 0, revision = 0): number {
     const isAfter = ({ history }: Moment, i: number) => {
@@ -264,9 +264,8 @@ export class Reference {
   }
 
   /**
-   * As {@linkcode find}, for an answer each member of which is of another state
-   * of a few seconds: so it may be while keys are written faster than they are
-   * read.
+   * As {@linkcode find}, for a torn response: its members are of several states
+   * within seconds, as keys were written while they were read.
    */
   #findTorn(
     question: number,
@@ -299,7 +298,7 @@ export class Reference {
     return -1;
   }
 
-  /** The first state, from one on, in which the answers to several questions are these. */
+  /** The first state from `from` on in which several questions have these responses; -1: none. */
   findAll(answers: ReadonlyMap<number, string>, from: number): number {
     return this.#moments.findIndex((moment, i) =>
       i >= from &&
@@ -315,7 +314,7 @@ export class Reference {
   }
 }
 
-/** The members of an answer that is an object, each as canonical JSON; of others none. */
+/** The members of a response that is an object, each as canonical JSON; otherwise none. */
 function membersOf(answer: string | undefined): Record<string, string> {
   const value: unknown = JSON.parse(answer ?? "null");
   if (!isObject(value)) return {};
@@ -324,7 +323,7 @@ function membersOf(answer: string | undefined): Record<string, string> {
   return Object.fromEntries(members);
 }
 
-/** Which watcher a view is made of. */
+/** The watcher of a view. */
 function nameOf(view: View, { cluster }: Lainlet): keyof Lainlet["cluster"] {
   const watcher = view.watcher(cluster);
   const names = [

@@ -1,6 +1,6 @@
 /**
- * Runs the stories that its standard input names, one after the other, and
- * prints a line of JSON for each that fails; or runs one, and prints its story.
+ * Runs the stories that standard input names, one after the other, and prints
+ * a line of JSON for each that fails; or runs one, and prints its story.
  * `processes.ts` starts it.
  *
  *     echo '{"runs": [{"store": "etcd", "seed": 1}], "until": 5}' | run.ts

@@ -1,14 +1,14 @@
 import type { Failure, Operation, Run } from "./story.ts";
 import { Story } from "./story.ts";
 
-/** How many shorter stories are tried at most. */
+/** The maximal number of shorter stories that are tried. */
 const MOST = 300;
 
 /**
- * Leaves out what is not needed for a failure: halves first, then ever smaller
- * parts (delta debugging).
+ * Removes operations that a failure does not need: halves first, then smaller
+ * and smaller parts (delta debugging).
  *
- * @returns the shortest story that was found to fail
+ * @returns the shortest story found that fails by the same rule
  */
 export async function shrink(
   run: Run,

@@ -1,10 +1,10 @@
 import { Channel, type Link, soon } from "./network.ts";
 
-/** What a server does with a connection. */
+/** The server's callbacks for a connection. */
 export interface Handler {
-  /** Something has come. */
+  /** Called with received bytes. */
   take(bytes: Uint8Array): void;
-  /** The client has closed the connection, or it was lost. */
+  /** Called when the client has closed the connection, or it was lost. */
   end(): void;
 }
 
@@ -16,13 +16,13 @@ export type ClientConn = Pick<
 
 /** The server's end of a connection. */
 export interface ServerSocket {
-  /** @param extra delays this and what is sent after it, in ms */
+  /** Sends bytes. @param extra delays these and all later bytes, in ms */
   send(bytes: Uint8Array, extra?: number): void;
-  /** The client finds the end after what was sent. */
+  /** Closes the connection after the sent bytes. */
   close(): void;
-  /** Loses the connection, with what is under way. */
+  /** Loses the connection, and the bytes in transit. */
   lose(): void;
-  /** Loses the connection as soon as what was sent has come. */
+  /** Loses the connection as soon as the sent bytes have arrived. */
   loseNext(): void;
 }
 
@@ -80,7 +80,7 @@ class Connection {
     });
   }
 
-  /** The connection is lost: both ends are told. */
+  /** Loses the connection: both ends get an error. */
   lose(): void {
     this.#toClient.isOver = this.#toServer.isOver = true;
     const error = new Deno.errors.ConnectionReset("Connection reset by peer");
@@ -103,7 +103,7 @@ class Connection {
   }
 
   #send(bytes: Uint8Array, extra?: number): void {
-    // TCP keeps the order, and not how it was cut.
+    // TCP keeps the order of bytes, but not the boundaries of writes.
     const cut = Math.floor(Math.random() * 4 * bytes.length);
     for (const piece of [bytes.slice(0, cut), bytes.slice(cut)]) {
       if (piece.length === 0) continue;
@@ -112,22 +112,22 @@ class Connection {
   }
 }
 
-/** A read that waits. */
+/** A waiting read. */
 interface Reading {
   readonly buffer: Uint8Array;
   resolve(length: number | null): void;
   reject(error: Error): void;
 }
 
-/** The client's end of a connection: of `Deno.TcpConn`, what lainlet uses. */
+/** The client's end of a connection, with the methods that lainlet uses. */
 class ClientSocket implements ClientConn {
   readonly #came: Uint8Array[] = [];
   #reading?: Reading;
-  /** Why nothing more comes; null: that is the end. */
+  /** Why no more bytes arrive; null: the regular end. */
   #over?: Error | null;
   #isClosed = false;
 
-  /** @param onWrite called with what is written @param onClose called when it is closed */
+  /** @param onWrite called with written bytes @param onClose called when it is closed */
   constructor(
     private readonly onWrite: (bytes: Uint8Array) => void,
     private readonly onClose: () => void,
@@ -161,13 +161,13 @@ class ClientSocket implements ClientConn {
 
   setNoDelay(): void {}
 
-  /** Something has come. */
+  /** To be called with received bytes. */
   take(bytes: Uint8Array): void {
     this.#came.push(bytes);
     this.#serve();
   }
 
-  /** Nothing more comes. @param error why; null: that is the end */
+  /** To be called at the end. @param error why; null: the regular end */
   end(error: Error | null): void {
     this.#over ??= error;
     this.#serve();

@@ -11,7 +11,7 @@ const NODES_QUESTION = QUESTIONS.findIndex(({ path, peer }) =>
   path === "/v2/nodes" && peer === LOCAL
 );
 
-/** A fault that some stores have; undefined: one that all have is due. */
+/** A fault of this store only; undefined: choose a fault of all stores. */
 export function storeFault(
   store: StoreName,
   random: Random,
@@ -27,16 +27,16 @@ export function storeFault(
   switch (random.below(store === "etcd2" ? 5 : 7)) {
     case 0:
       return {
-        text: "a connection is lost when the next answer is there",
+        text: "a connection is lost right after its next response",
         perform: (story) => void link(story).callFaults.push("last"),
       };
     case 1: {
       const before = random.below(4);
       const faults: CallFault[] = Array.from({ length: before }, () => "none");
       return {
-        text: `a connection is cut, and the next one when its answer ${
+        text: `a connection is cut, and the next one after response ${
           before + 1
-        } is there`,
+        }`,
         perform(story) {
           const one = link(story);
           one.callFaults = [...faults, "last"];
@@ -48,13 +48,13 @@ export function storeFault(
       return burst(random, i);
     case 3:
       return {
-        text: "everything is lost",
+        text: "the store loses all data",
         perform: ({ world }) => world.replace(undefined, false),
       };
     case 4:
       return store === "etcd2"
         ? random.below(2) === 0 ? removal(random) : {
-          text: `polls are ended at once for ${20 * which} ms`,
+          text: `polls end at once for ${20 * which} ms`,
           perform(story) {
             const one = link(story);
             one.pollsEndUntil = performance.now() + 20 * which;
@@ -69,19 +69,19 @@ export function storeFault(
       return deposition(random);
     default:
       return {
-        text: "the next request is of a session that has moved",
+        text: "the next request gets the error that its session has moved",
         perform: (story) => void link(story).callFaults.push("moved"),
       };
   }
 }
 
-/** Writes the same keys over and over, and asks for them all the while. */
+/** Writes the same keys again and again, and requests them after each write. */
 function burst(random: Random, i: number): Fault {
   const [count, pause] = [5 + random.below(20), 1 + random.below(10)];
   const both = random.below(count);
   return {
-    text: `a node is written ${count} times, each ${pause} ms, ` +
-      `and for ${both} times another one with it`,
+    text: `put a node ${count} times, every ${pause} ms, ` +
+      `the first ${both} times together with another node`,
     async perform(story) {
       for (let k = 0; k < count; k++) {
         const nodes = k < both ? NODES : NODES.slice(0, 1);
@@ -89,7 +89,7 @@ function burst(random: Random, i: number): Fault {
           [nodeKey(node), nodeValue(node, 1_000 * i + k)] as const
         );
         await story.write(Object.fromEntries(entries));
-        // Which revision does what is read meanwhile belong to?
+        // Checks the revision of a response amid the writes.
         for (const lainlet of story.world.lainlets) {
           story.ask(lainlet, NODES_QUESTION, 0);
         }
@@ -99,12 +99,12 @@ function burst(random: Random, i: number): Fault {
   };
 }
 
-/** A leader loses the others, and is asked again and again before it knows. */
+/** Cuts the leader off from the others; lainlets reconnect to it before it notices. */
 function deposition(random: Random): Fault {
   const [pause, time] = [500 + random.below(2_000), random.below(15_000)];
   return {
-    text: `the leader loses the others for ${time} ms, ` +
-      `and all connections are cut each ${pause} ms`,
+    text: `the leader is cut off from the others for ${time} ms, ` +
+      `and all connections are cut every ${pause} ms`,
     perform({ world }) {
       const { leader } = world.service;
       if (leader === undefined) return;
@@ -119,7 +119,7 @@ function deposition(random: Random): Fault {
   };
 }
 
-/** Removes a directory with all that is in it. */
+/** Removes a directory with everything in it. */
 function removal(random: Random): Fault {
   const directory = random.pick([
     "/lain/deployd/pod_groups/a",

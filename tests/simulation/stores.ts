@@ -12,50 +12,50 @@ import { ZooKeeperService } from "./zookeeper.ts";
 
 export type Endpoints = readonly [string, ...string[]];
 
-/** How the members of a cluster serve their clients: what differs from store to store. */
+/** What differs from store to store in how members serve their clients. */
 export interface Service {
   /** Whether several keys can be written in one revision. */
   readonly hasTransactions: boolean;
-  /** Whether what is delivered is always the state of one revision. */
+  /** Whether each delivered state is of one revision. */
   readonly isWhole: boolean;
-  /** How long a change that a watch has lost may be missing, in ms; absent: until the next check. */
+  /** How long a change that a watch lost may be missing, in ms; absent: until the next check. */
   readonly lossLasts?: number;
-  /** How long a process takes to start again, in ms; absent: no time. */
+  /** How long a process takes to restart, in ms; absent: no time. */
   readonly restartTime?: number;
-  /** Where a lainlet finds a member. */
+  /** The endpoint at which a lainlet reaches a member. */
   endpoint(lainlet: string, member: string): string;
-  /** Follows the cluster as lainlet does. */
+  /** Opens lainlet's store for the cluster. */
   open(endpoints: Endpoints, options: StoreOptions): Store;
-  /** Answers `fetch`, where that is how members are asked. */
+  /** Serves `fetch`, if clients use it. */
   fetch?(url: URL, signal?: AbortSignal): Promise<Response>;
-  /** The number by which clients know a revision. */
+  /** A revision as clients see it. */
   numberOf(revision: number): number;
-  /** Who leads, where that can be told from who believes to. */
+  /** The leader, on a store where a deposed one may still believe to lead. */
   readonly leader?: Member;
   /** Elects another leader. */
   elect(): void;
-  /** Forgets history. */
+  /** Compacts the history. */
   forget(): void;
-  /** To be called when a member has lost the others, is down, or is back. */
+  /** To be called when a member is cut off, is down, or is back. */
   changed?(member: Member): void;
-  /** To be called when all processes start anew, with another state. */
+  /** To be called when all processes restart with another state. */
   restarted?(): void;
-  /** Whether clients know another history by a lower revision only. */
+  /** Whether only a lower revision tells clients that the history is another one. */
   readonly hasAnonymousHistories?: boolean;
-  /** Whether a read that asks for the newest state may get an older one. */
+  /** Whether a linearizable read may return an older state at present. */
   readonly mayBeOld?: boolean;
-  /** Ends the sessions on a link, as when the leader has not heard of them. */
+  /** Expires the sessions on a link. */
   expire?(link: Link): void;
-  /** Ends what is under way. */
+  /** Ends pending work. */
   close?(): void;
 }
 
-/** What is served. */
+/** The cluster that a service serves. */
 export interface Cluster {
   readonly keyspace: Keyspace;
   readonly members: readonly Member[];
   readonly auth: Auth;
-  /** To be called when something was agreed on. */
+  /** To be called after each commit. */
   advance(): void;
 }
 
@@ -93,7 +93,7 @@ class EtcdService implements Service {
 /** An etcd, with its v2 API. */
 class Etcd2Service extends EtcdService {
   readonly lossLasts = VERIFIED_WITHIN;
-  /** A poll that is lost is asked for at once, and of whoever answers. */
+  /** A lost poll is repeated at once, at any member that responds. */
   readonly restartTime = 300;
   override readonly hasTransactions = false;
 
@@ -105,14 +105,14 @@ class Etcd2Service extends EtcdService {
     return fetchKeys(placeOf(url.origin), url, signal);
   }
 
-  /** As much is written elsewhere as is remembered. */
+  /** Adds as many events as the history holds, and one more. */
   override forget(): void {
     this.cluster.keyspace.pass(HISTORY + 1);
     this.cluster.advance();
   }
 }
 
-/** What serves a cluster as each kind of store does. */
+/** The service of each store. */
 export const SERVICES: Readonly<
   Record<StoreName, new (cluster: Cluster) => Service>
 > = { etcd: EtcdService, etcd2: Etcd2Service, zookeeper: ZooKeeperService };

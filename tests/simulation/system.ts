@@ -11,10 +11,10 @@ const NO_MEMORY = { rss: 0, heapTotal: 0, heapUsed: 0, external: 0 };
 const NO_TIME = { user: 0, system: 0 };
 
 /**
- * Lets the system say the same each time, where nothing else is simulated: what
- * the process uses, and that no member speaks TLS.
+ * Replaces the rest of the system by constants: the resources that the process
+ * uses, and that no member speaks TLS.
  *
- * @returns ends that
+ * @returns restores it
  */
 export function simulateSystem(): () => void {
   Object.assign(Deno, {

@@ -9,9 +9,9 @@ const BEGIN = Date.UTC(2024, 0, 1);
 
 /**
  * Simulated time: timers, `Date` and `performance.now` of this process, and
- * `Math.random` from a seed. Nothing happens by itself: {@linkcode run} fires
- * one timer after the other, and whatever that brings about is over before the
- * next one fires. So one seed gives one run.
+ * `Math.random` from a seed. {@linkcode run} fires one timer after the other,
+ * and all microtasks of one are done before the next one fires. So one seed
+ * gives one run.
  */
 export class Time implements Disposable {
   readonly #clock = new Clock(BEGIN);
@@ -21,17 +21,17 @@ export class Time implements Disposable {
     Math.random = () => random.below(1e9) / 1e9;
   }
 
-  /** Since the simulation began, in ms; a clock that is set does not change it. */
+  /** Since the simulation began, in ms; a change of the wall clock has no effect. */
   get now(): number {
     return performance.now();
   }
 
-  /** How many timers are set. */
+  /** The number of pending timers. */
   get timers(): number {
     return this.#clock.timers;
   }
 
-  /** Waits until nothing more happens without a timer. */
+  /** Waits until all microtasks are done. */
   settle(): Promise<void> {
     return new Promise((resolve) => realImmediate(() => resolve()));
   }
@@ -39,8 +39,7 @@ export class Time implements Disposable {
   /**
    * Lets time pass.
    *
-   * @param ms how much
-   * @param onStep called whenever something may have happened
+   * @param onStep called after each timer
    */
   async run(ms: number, onStep: () => void = () => {}): Promise<void> {
     await this.settle();
@@ -53,13 +52,13 @@ export class Time implements Disposable {
     }
   }
 
-  /** Time passes and nothing runs, as in a process that is suspended. */
+  /** Lets time pass while nothing runs, as in a suspended process. */
   async suspend(ms: number): Promise<void> {
     this.#clock.jump(ms);
     await this.settle();
   }
 
-  /** Sets the wall clock, forward or back. */
+  /** Changes the wall clock, forward or back. @param by in ms */
   setClock(by: number): void {
     this.#clock.set(by);
   }

@@ -13,17 +13,17 @@ import { Counters } from "../../lib/stats/counters.ts";
 
 const REAL = { Worker: globalThis.Worker };
 
-/** How long a message takes to the other thread at most, mostly less, in ms. */
+/** The maximal delay of a message between threads, in ms; most are shorter. */
 const LONGEST = 10;
 
-/** Threads that serve, by the lainlet's name. */
+/** Serving threads, by the lainlet's name. */
 const serving = new Map<string, Set<SimulatedWorker>>();
 
-/** Messages in one direction: they arrive in order, each after a delay, as copies. */
+/** Messages in one direction: copies arrive in order, each after a delay. */
 class Port<T> {
   readonly #sent: T[] = [];
   isClosed = false;
-  /** When the thread that they go to does something again, in ms. */
+  /** Until this time the receiving thread hangs, in ms. */
   busyUntil = 0;
 
   constructor(private readonly receive: (message: T) => void) {}
@@ -41,13 +41,13 @@ class Port<T> {
   }
 }
 
-/** Does what `lib/http/worker.ts` does, in the same thread and without a port. */
+/** Works as `lib/http/worker.ts`, but in the same thread and without a network port. */
 class SimulatedWorker {
   onmessage?: (event: { data: FromWorker | ToMain }) => void;
   onerror?: (event: { message: string; preventDefault(): void }) => void;
   server?: ThreadServer;
   #name = "";
-  /** What its connections end with. */
+  /** Aborts its connections. */
   readonly over = new AbortController();
   readonly #out = new Port<FromWorker | ToMain>((data) =>
     this.onmessage?.({ data })
@@ -69,7 +69,7 @@ class SimulatedWorker {
     this.server?.close();
   }
 
-  /** What it hears of, unless it has died before. */
+  /** Resolves with the event; never, if the worker dies before. */
   whileAlive(event: Promise<void>): Promise<void> {
     const { signal } = this.over;
     return new Promise((resolve) =>
@@ -79,17 +79,17 @@ class SimulatedWorker {
     );
   }
 
-  /** It dies of an error that nothing caught. */
+  /** Dies of an uncaught error. */
   die(): void {
     this.onerror?.({ message: "it died", preventDefault() {} });
   }
 
-  /** It does nothing for a while. */
+  /** Processes no message for a while. */
   hang(ms: number): void {
     this.#in.busyUntil = performance.now() + ms;
   }
 
-  /** The counters may be shared: the setup is no copy. */
+  /** The setup is not copied, as its counters are shared memory. */
   #serve({ address, counters, thread, hosts, slowAfter }: WorkerSetup): void {
     this.server = new ThreadServer({
       handler: this.#handler,
@@ -118,12 +118,12 @@ class SimulatedWorker {
   }
 }
 
-/** The workers of a lainlet that serve at present. */
+/** The running workers of a lainlet. */
 export function workersOf(name: string): SimulatedWorker[] {
   return [...serving.get(name) ?? []];
 }
 
-/** Lets `new Worker` make simulated ones. @returns ends that */
+/** Replaces `Worker` by simulated workers. @returns restores it */
 export function simulateWorkers(): () => void {
   serving.clear();
   Object.assign(globalThis, { Worker: SimulatedWorker });

@@ -19,13 +19,13 @@ import { simulateWorkers } from "./workers.ts";
 
 const realFetch = globalThis.fetch;
 
-/** The host that stands for whichever lainlet there is. */
+/** A host name for a random running lainlet. */
 export const ANY = "any";
 
-/** What lainlet reads. */
+/** The prefix of all keys that lainlet reads. */
 const PREFIX = "/lain/";
 
-/** A store, lainlets that follow it, and what they are to say. */
+/** A store, the lainlets that follow it, and the reference for their responses. */
 export class World implements Disposable {
   readonly reference: Reference;
   readonly sockets = new Sockets();
@@ -39,7 +39,7 @@ export class World implements Disposable {
   /** Every link of every lainlet. */
   readonly allLinks: readonly Link[];
   #keyspace = new Keyspace("1", 2);
-  /** Of all histories; those that came first, too. */
+  /** One for each history, the present one last. */
   readonly #keyspaces = [this.#keyspace];
   readonly #ended = new EndedHistories();
   readonly #restore: () => void;
@@ -105,7 +105,7 @@ export class World implements Disposable {
       globalThis.fetch = realFetch;
       this.sockets[Symbol.dispose]();
     };
-    // Of clients, and of lainlets that look for an etcd 2.
+    // Called by the client library, by etcd 2 stores, and to detect an etcd 2.
     globalThis.fetch = (input, init) => {
       if (typeof input === "string" && service.fetch !== undefined) {
         const url = new URL(input);
@@ -121,12 +121,12 @@ export class World implements Disposable {
     return this.#keyspace;
   }
 
-  /** The last revision, as clients know it. */
+  /** The current revision, as clients see it. */
   get revision(): number {
     return this.service.numberOf(this.#keyspace.revision);
   }
 
-  /** Writes something, in one revision. */
+  /** Commits changes, in one revision. */
   commit(changes: Changes): void {
     this.#keyspace.commit(changes);
     this.#note(changes);
@@ -143,7 +143,7 @@ export class World implements Disposable {
     } else if (seen.length > 0) this.reference.commit(Object.fromEntries(seen));
   }
 
-  /** Removes a directory with all that is in it, in one revision. */
+  /** Removes a directory with everything in it, in one revision. */
   remove(directory: string): void {
     const keys = this.#keyspace.remove(directory);
     this.bad.noteAllRemoved();
@@ -151,18 +151,18 @@ export class World implements Disposable {
     this.advance();
   }
 
-  /** To be called when something was agreed on. */
+  /** To be called after each commit. */
   advance(): void {
     this.look();
     for (const member of this.members) member.advance();
   }
 
-  /** To be called whenever something may have happened. */
+  /** To be called after each step. */
   look(): void {
     this.#ended.look(this.revision);
   }
 
-  /** A member's process starts, or ends. */
+  /** Starts or ends a member's process. */
   setUp(member: Member, isUp: boolean): void {
     member.isUp = isUp;
     if (isUp) member.advance();
@@ -170,19 +170,20 @@ export class World implements Disposable {
     this.service.changed?.(member);
   }
 
-  /** A member reaches the others, or not any more. */
+  /** Connects a member with the others, or cuts it off from them. */
   setQuorum(member: Member, hasQuorum: boolean): void {
     member.hasQuorum = hasQuorum;
     if (hasQuorum) member.advance();
     this.service.changed?.(member);
   }
 
+  /** The links of all lainlets to a member. */
   linksTo(member: Member): Link[] {
     const at = this.members.indexOf(member);
     return this.links.flatMap((own) => own[at] ?? []);
   }
 
-  /** Replaces everything by a backup, or by nothing: all processes of the store restart. */
+  /** Replaces the content by a backup, or by nothing; all processes of the store restart. */
   replace(backup: Backup | undefined, isSameCluster: boolean): void {
     this.hasSameRestored ||= isSameCluster && this.#hasBegun;
     this.#hasBegun = true;
@@ -201,7 +202,7 @@ export class World implements Disposable {
     for (const link of this.allLinks) {
       link.cut();
       const { restartTime = 0 } = this.service;
-      // Another cluster may have been there all the time, behind the same address.
+      // Another cluster at the same address may have been running already.
       if (isSameCluster && restartTime > 0) {
         link.isRefused = true;
         setTimeout(() => link.isRefused = false, restartTime);
@@ -214,7 +215,7 @@ export class World implements Disposable {
 
   #isReplacedByNothing = false;
 
-  /** Whether the store holds nothing: if it lost its data, the state before counts until there is a key. */
+  /** Whether the store has no key. After a loss of all data, the previous state stays valid until there is a key. */
   get isEmpty(): boolean {
     return !this.#content.some(() => true);
   }
@@ -226,8 +227,8 @@ export class World implements Disposable {
   }
 
   /**
-   * Whether a cluster ever held just this under a prefix at a revision, or
-   * each part of it, where the store tells no states of one revision.
+   * Whether a cluster held exactly this under a prefix at its revision. Where
+   * states may be of several revisions: whether it ever held each entry.
    */
   held(
     { cluster, revision, pages: [entries] }: LoadedSnapshot,
@@ -248,7 +249,7 @@ export class World implements Disposable {
     });
   }
 
-  /** Makes an end to all faults. */
+  /** Ends all faults. */
   heal(): void {
     this.auth.heal();
     for (const member of this.members) {
@@ -263,6 +264,7 @@ export class World implements Disposable {
     }
   }
 
+  /** Stops all lainlets and the store. */
   close(): void {
     for (const lainlet of this.lainlets) lainlet.stop();
     this.reference.close();

@@ -1,9 +1,9 @@
 import { gzipSync } from "node:zlib";
 
 /**
- * Compresses as `gzip` of `node:zlib` does, in simulated time.
+ * Compresses as `gzip` of `node:zlib`, in simulated time.
  *
- * @param done called when it is done
+ * @param done called with the result
  */
 export function gzip(
   bytes: Uint8Array,
