@@ -1,18 +1,18 @@
 import type { StoreName } from "./processes.ts";
 
-/** A fault that is put into the code, to see that it is found. */
+/** A fault that is put into the code, to check that the simulation finds it. */
 export interface Fault {
-  /** What the code does with it. */
+  /** The behaviour of the faulty code. */
   readonly name: string;
-  /** The store it is to be found on; default: etcd. */
+  /** The store to find it on; default: etcd. */
   readonly store?: StoreName;
   readonly file: string;
-  /** What the file says, once, and with the fault. */
+  /** The file contains `text` once; `faulty` replaces it. */
   readonly text: string;
   readonly faulty: string;
 }
 
-/** Faults that lainlet had, or might have. */
+/** Faults that lainlet had, or could have. */
 export const FAULTS: readonly Fault[] = [
   {
     name: "topics change before rights do",
@@ -33,7 +33,7 @@ export const FAULTS: readonly Fault[] = [
     faulty: "this.#revision = Math.max(this.#revision, revision) + 1;",
   },
   {
-    name: "a follower of a topic is not woken, now and then",
+    name: "a change sometimes does not wake the listeners of a topic",
     file: "lib/broadcast/topic.ts",
     text: 'if (kind === "update") this.#lastUpdate = this.#sequence;',
     faulty:
@@ -46,7 +46,7 @@ export const FAULTS: readonly Fault[] = [
     faulty: "(this.#confirmedRevision ?? 0) + 2,",
   },
   {
-    name: "a batch that comes again after a resume is applied again",
+    name: "a batch that is repeated after a resume is applied again",
     file: "lib/store/etcd/watch.ts",
     text: "if (revision <= this.revision) {",
     faulty: "if (revision <= 0) {",
@@ -64,7 +64,7 @@ export const FAULTS: readonly Fault[] = [
     faulty: "",
   },
   {
-    name: "a patch starts from a state that the reader never had",
+    name: "a patch starts from a state that the listener never had",
     file: "lib/broadcast/topic.ts",
     text: "return isLatest ? latest : this.recent.find(etag);",
     faulty:
@@ -102,26 +102,26 @@ export const FAULTS: readonly Fault[] = [
     faulty: "if (--active.users > -1) return;",
   },
   {
-    name: "a saved state is in its place before it is on the disk",
+    name: "a saved state replaces the old one before it is synced",
     file: "lib/store/saved/write.ts",
     text: "await this.file.syncData();",
     faulty: "",
   },
   {
-    name: "the saved state of another cluster is believed",
+    name: "the saved state of another cluster is used",
     file: "lib/store/saved/read.ts",
     text: "checkIdentity(this.#fileIdentity, this.identity);",
     faulty: "",
   },
   {
-    name: "a damaged saved state is believed",
+    name: "a damaged saved state is used",
     file: "lib/store/saved/read.ts",
     text:
       "if (view.getUint32(RECORD_HEAD, true) !== checksum) throw damaged();",
     faulty: "",
   },
   {
-    name: "what could not be saved is never saved",
+    name: "changes are not saved again after a failure",
     file: "lib/store/saved/store.ts",
     text: "if (write !== undefined) one.restore(write);",
     faulty: "",
@@ -133,45 +133,45 @@ export const FAULTS: readonly Fault[] = [
     faulty: ": false",
   },
   {
-    name: "who watches by gRPC is not woken after a message was taken",
+    name: "a gRPC stream is not woken after a message was read",
     file: "lib/grpc/stream.ts",
     text: "else this.wake();",
     faulty: "",
   },
   {
-    name: "a call by gRPC goes on when its right is lost",
+    name: "a gRPC call continues after its right was revoked",
     file: "lib/grpc/stream.ts",
     text: "this.#ending = [code, message];",
     faulty:
       "if (code === CODE.permissionDenied) return; this.#ending = [code, message];",
   },
   {
-    name: "a worker is not told of what came while it took a state",
+    name: "a worker misses a change that comes while it reads a state",
     file: "lib/http/link.ts",
     text: "this.#isAcknowledged = true;\n    this.wake();",
     faulty: "this.#isAcknowledged = true;",
   },
   {
-    name: "what a worker had begun goes on when it has died",
+    name: "the requests of a worker continue after it has died",
     file: "lib/http/link.ts",
     text: "for (const stop of this.#stops.values()) stop();",
     faulty: "",
   },
   {
-    name: "what an ended watch has delivered counts for another cluster",
+    name: "what an ended watch delivered counts for another cluster",
     file: "lib/store/remote.ts",
     text: "this.#hasDelivered ||= watch.revision > 0;",
     faulty: "",
   },
   {
-    name: "states are joined by their revision, whichever history it is of",
+    name: "views are combined by revision, across histories",
     file: "lib/broadcast/branch.ts",
     text: "topic !== undefined && topic.pass === pass",
     faulty:
       "topic !== undefined && (pass === -1 || topic.revision === open[0]?.topic?.revision)",
   },
   {
-    name: "another cluster behind the same endpoint is followed on",
+    name: "another cluster at the same endpoint is not noticed",
     store: "etcd2",
     file: "lib/store/etcd2/connection.ts",
     text:
@@ -179,14 +179,14 @@ export const FAULTS: readonly Fault[] = [
     faulty: "",
   },
   {
-    name: "a poll asks from one index too late",
+    name: "a poll starts one index too late",
     store: "etcd2",
     file: "lib/store/etcd2/watch.ts",
     text: "this.#nextIndex = index + 1;",
     faulty: "this.#nextIndex = index + 2;",
   },
   {
-    name: "a poll that ends at once is made again without a pause",
+    name: "a poll that ends at once is repeated without a pause",
     store: "etcd2",
     file: "lib/store/etcd2/watch.ts",
     text:
@@ -201,7 +201,7 @@ export const FAULTS: readonly Fault[] = [
     faulty: "if (poll.index < 0) watch",
   },
   {
-    name: "an event that is late counts as none",
+    name: "a late event counts as none",
     store: "etcd2",
     file: "lib/store/etcd2/check.ts",
     text: "await pingedSince(quietSince);",
@@ -238,14 +238,14 @@ export const FAULTS: readonly Fault[] = [
       "this.revision === 0 ? await connection.watch(this.root) : await connection.currentZxid()",
   },
   {
-    name: "what was removed while there was no session stays",
+    name: "a key that was removed while there was no session stays",
     store: "zookeeper",
     file: "lib/store/zookeeper/watch.ts",
     text: "if (!znodes.has(path)) this.markDirty(path);",
     faulty: "",
   },
   {
-    name: "what happens while a round reads is not read",
+    name: "a change during a round is not read",
     store: "zookeeper",
     file: "lib/store/zookeeper/watch.ts",
     text: "this.#dirty.set(path, isDeep || this.#dirty.get(path) === true);",
@@ -260,7 +260,7 @@ export const FAULTS: readonly Fault[] = [
     faulty: "const isQuiet = true;",
   },
   {
-    name: "what is left for a later round is lost",
+    name: "a change that is left for a later round is lost",
     store: "zookeeper",
     file: "lib/store/zookeeper/watch.ts",
     text: "this.#pending = newer;",
@@ -274,7 +274,7 @@ export const FAULTS: readonly Fault[] = [
     faulty: "const complete = isQuiet ? zxid : zxid + this.#previousZxid * 0;",
   },
   {
-    name: "a member that lags is believed",
+    name: "the state of a lagging member is accepted",
     store: "zookeeper",
     file: "lib/store/zookeeper/connection.ts",
     text: "this.#sync(this.#root),",
@@ -295,13 +295,13 @@ export const FAULTS: readonly Fault[] = [
     faulty: "return Promise.resolve(watch.isSameHistory(header) || true);",
   },
   {
-    name: "a tag stands for the state in each encoding",
+    name: "an entity tag is the same for each encoding",
     file: "lib/http/response.ts",
     text: "return acceptsGzip(request) ?",
     faulty: "return acceptsGzip(request) && etag === undefined ?",
   },
   {
-    name: "a stream is not woken when a state comes, now and then",
+    name: "a new state sometimes does not wake a stream",
     file: "lib/broadcast/branch.ts",
     text:
       "if (!this.#isReaderReady || this.#isClosed || this.#isScheduled) return;",
@@ -309,19 +309,19 @@ export const FAULTS: readonly Fault[] = [
       "if (!this.#isReaderReady || this.#isClosed || this.#isScheduled || this.sent % 4 === 3) return;",
   },
   {
-    name: "a token that etcd refused is used on",
+    name: "a token that etcd refused is used again",
     file: "lib/store/etcd/token.ts",
     text: "if (isRefused) this.shared.drop(token);",
     faulty: "",
   },
   {
-    name: "a bad value takes the last good one away",
+    name: "an invalid value removes the last valid one",
     file: "lib/watcher/subtree.ts",
     text: "this.#valueOf(key, entry, false) ?? watcher.get(key)",
     faulty: "this.#valueOf(key, entry, false)",
   },
   {
-    name: "a value that is good again is still told to be bad",
+    name: "a value that is valid again is still reported as invalid",
     file: "lib/watcher/subtree.ts",
     text: "this.watcher.rejected.delete(key);\n    return value;",
     faulty: "return value;",
@@ -334,7 +334,7 @@ export const FAULTS: readonly Fault[] = [
       "await Promise.all(endpoints.slice(0, 1).map(async (endpoint, i) => {",
   },
   {
-    name: "a watch that has lost a change counts as whole",
+    name: "a watch that has lost a change counts as complete",
     file: "lib/store/etcd/check.ts",
     text: "if (missed !== undefined) throw missed;",
     faulty: "",
