@@ -89,6 +89,19 @@ Deno.test("pages: they name every endpoint and every flag, and files that there 
   }
 });
 
+Deno.test("pages: the table of alerts has each alert, with its section", async () => {
+  const alerts = await Deno.readTextFile(
+    new URL("scripts/package/monitoring/alerts.yml", ROOT),
+  );
+  const named = alerts.matchAll(/- alert: (\w+)[^]*?runbook: \S+(#\S+)/g);
+  const page = PAGES.find(({ path }) => path === "scripts/package/README.md");
+  const rows = page?.text.matchAll(/^\| `(Lainlet\w+)` .*\((#[^)]+)\) +\|$/gm);
+  assertEquals(
+    [...rows ?? []].map(([, alert, section]) => [alert, section]),
+    Array.from(named, ([, alert, section]) => [alert, section]),
+  );
+});
+
 Deno.test("pages: what lainlet takes in memory is what the benchmarks' page says", () => {
   const bench = PAGES.find(({ path }) => path === "scripts/bench/README.md");
   const measured = new Set(
