@@ -16,6 +16,7 @@ import {
   type Failed,
   failures,
   knownRuns,
+  MAX_SEED,
   runsOf,
   STORES,
   story,
@@ -36,39 +37,50 @@ const options = scriptOptions(
       {
         name: "store",
         value: "STORE",
-        help: `one of ${STORES.join(", ")} (default: seeds are shared out ` +
-          "among all, --seed is etcd's)",
+        help: `one of ${STORES.join(", ")} (default: all; with --seed: ` +
+          `${STORES[0]})`,
       },
-      { name: "seeds", value: "N", help: "how many seeds (default 1000)" },
+      {
+        name: "seeds",
+        value: "N",
+        help: "how many runs, shared among the stores (default 1000)",
+      },
       {
         name: "first",
         value: "SEED",
-        help: "the first of them (default: another one each time, and before " +
-          "it those that failed once)",
+        help: "the first seed; the next ones follow it (default: another one " +
+          "each time, after the seeds that failed once)",
       },
-      { name: "seed", value: "SEED", help: "only this one, and its story" },
+      {
+        name: "seed",
+        value: "SEED",
+        help: "run this seed only, and print what happened; when it fails, " +
+          "shortened to what is needed for that",
+      },
       {
         name: "faults",
-        help: "put faults into the code, and find each of them " +
-          "(--seeds: in 500 by default)",
+        help: "test the simulation: put known faults into the code, one at a " +
+          "time, and try up to N seeds (default 500) until each is found",
       },
     ],
   },
   ({ given }) => {
-    const count = (name: string, standard: number) =>
-      integerFlag(given, name, standard, 1, Number.MAX_SAFE_INTEGER);
+    const number = (name: string, standard: number, max = MAX_SEED) =>
+      integerFlag(given, name, standard, 1, max);
     const isFaults = given("faults") !== undefined;
     const name = given("store");
     const stores = STORES.filter((one) => name === undefined || one === name);
     if (stores.length === 0) {
       throw new UsageError(`--store must be one of ${STORES.join(", ")}`);
     }
+    const seeds = number("seeds", isFaults ? 500 : 1_000);
+    const lastFirst = MAX_SEED + 1 - Math.ceil(seeds / stores.length);
     return {
       stores,
       isFaults,
-      seeds: count("seeds", isFaults ? 500 : 1_000),
-      first: given("first") && count("first", 1),
-      seed: given("seed") && count("seed", 1),
+      seeds,
+      first: given("first") && number("first", 1, lastFirst),
+      seed: given("seed") && number("seed", 1),
     };
   },
 );
@@ -99,19 +111,35 @@ if (options.isFaults) {
   Deno.exit(isGood ? 0 : 1);
 }
 const first = options.first || Date.now() % 1e9 + 1;
-console.log(`${count} seeds from ${first} on`);
+console.log(`${count} runs, from seed ${first} on`);
 const begin = performance.now();
 const known = options.first ? [] : await knownRuns(stores);
-const failed = await failures([...known, ...runsOf(stores, first, count)]);
-for (const { store, seed, message } of failed.slice(0, SHOWN)) {
-  console.log(`${store}, seed ${seed}: ${message}`);
-}
+const runs = [...known, ...runsOf(stores, first, count)];
+let [ended, found] = [0, 0];
+const failed = await failures(runs, {
+  onEnd(failure) {
+    ended++;
+    if (failure !== null && ++found <= SHOWN) {
+      showProgress("");
+      const { store, seed, message } = failure;
+      console.log(`${store}, seed ${seed}: ${message}`);
+    }
+    showProgress(`${ended} of ${runs.length}, ${found} failed`);
+  },
+});
+showProgress("");
 const seconds = ((performance.now() - begin) / 1000).toFixed(0);
 console.log(
-  `${count} seeds, and ${known.length} that failed once: ` +
+  `${count} runs, and ${known.length} that failed once: ` +
     `${failed.length} failed, ${seconds} s`,
 );
 if (failed.length > 0) {
   console.log("Its story: deno task simulate --seed=SEED --store=STORE");
 }
 Deno.exit(failed.length === 0 ? 0 : 1);
+
+/** Replaces the last line of a terminal; a file gets no such lines. */
+function showProgress(text: string): void {
+  if (!Deno.stdout.isTerminal()) return;
+  Deno.stdout.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
+}

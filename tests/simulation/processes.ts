@@ -25,6 +25,9 @@ export const STORES = ["etcd", "etcd2", "zookeeper"] as const;
 
 export type StoreName = typeof STORES[number];
 
+/** The largest seed: what follows from a seed depends on its rest modulo 2^31 - 1, which must not be 0. */
+export const MAX_SEED = 2 ** 31 - 2;
+
 /** The input of one process. */
 export interface Runs {
   readonly runs: readonly Run[];
@@ -32,7 +35,7 @@ export interface Runs {
   readonly until?: number;
 }
 
-/** A seed that failed, as a process prints it. */
+/** A seed that failed, as a process prints it; for one that passed it prints `null`. */
 export interface Failed extends Run {
   /** The violated rule. */
   readonly kind: string;
@@ -70,25 +73,31 @@ export async function knownRuns(
  *
  * @param until a process ends after this many failures; default: after its last run
  * @param fault is put into the code
+ * @param onEnd called when a run has ended, with its failure, if any
  * @returns the failed runs, by seed
  * @throws {Error} when a process ends before its last seed
  */
 export async function failures(
   runs: readonly Run[],
-  { until, fault }: { readonly until?: number; readonly fault?: Fault } = {},
+  { until, fault, onEnd }: {
+    readonly until?: number;
+    readonly fault?: Fault;
+    onEnd?(failed: Failed | null): void;
+  } = {},
 ): Promise<Failed[]> {
+  const failed: Failed[] = [];
+  const take = (line: string) => {
+    const result: Failed | null = JSON.parse(line);
+    if (result !== null) failed.push(result);
+    onEnd?.(result);
+  };
   const step = Math.min(navigator.hardwareConcurrency, runs.length);
-  const outputs = await Promise.all(
+  await Promise.all(
     Array.from({ length: step }, async (_, i) => {
       const part: Runs = { runs: runs.filter((_, k) => k % step === i), until };
-      const { success, text } = await run(part, fault);
-      if (!success) throw new Error("a process ended before its last seed");
-      return text;
+      const isGood = await run(part, take, fault);
+      if (!isGood) throw new Error("a process ended before its last seed");
     }),
-  );
-  const lines = outputs.flatMap((text) => text.split("\n"));
-  const failed = lines.filter((line) => line).map((line): Failed =>
-    JSON.parse(line)
   );
   return failed.sort((a, b) => a.seed - b.seed);
 }
@@ -97,15 +106,23 @@ export async function failures(
 export async function story(
   one: Run,
 ): Promise<{ isGood: boolean; text: string }> {
-  const { success, text } = await run(one);
-  return { isGood: success, text: text.trimEnd() };
+  const lines: string[] = [];
+  const isGood = await run(one, (line) => lines.push(line));
+  return { isGood, text: lines.join("\n") };
 }
 
-/** Runs `run.ts` in a process. @param input its standard input @returns its output */
+/**
+ * Runs `run.ts` in a process.
+ *
+ * @param input its standard input
+ * @param onLine called with each line of its output
+ * @returns whether it ended with 0
+ */
 async function run(
   input: Run | Runs,
+  onLine: (line: string) => void,
   fault?: Fault,
-): Promise<{ success: boolean; text: string }> {
+): Promise<boolean> {
   const imports = {
     ...config.imports,
     ...SIMULATED,
@@ -133,12 +150,22 @@ async function run(
     stderr: "inherit",
   });
   await using child = command.spawn();
-  const [{ success, stdout }] = await Promise.all([
-    child.output(),
+  const read = async () => {
+    let last = "";
+    const texts = child.stdout.pipeThrough(new TextDecoderStream());
+    for await (const text of texts) {
+      const lines = (last + text).split("\n");
+      last = lines.pop() ?? "";
+      for (const line of lines) onLine(line);
+    }
+  };
+  const [{ success }] = await Promise.all([
+    child.status,
+    read(),
     ReadableStream.from([new TextEncoder().encode(JSON.stringify(input))])
       .pipeTo(child.stdin),
   ]);
-  return { success, text: new TextDecoder().decode(stdout) };
+  return success;
 }
 
 /** Import map entry that replaces a file by its text with a fault. */

@@ -1,6 +1,7 @@
 /**
  * Runs the stories that standard input names, one after the other, and prints
- * a line of JSON for each that fails; or runs one, and prints its story.
+ * a line of JSON for each: its failure, or `null`; or runs one, and prints its
+ * story.
  * `processes.ts` starts it.
  *
  *     echo '{"runs": [{"store": "etcd", "seed": 1}], "until": 5}' | run.ts
@@ -26,9 +27,10 @@ if ("seed" in input) {
 let failed = 0;
 for (const run of input.runs) {
   const { failure } = await Story.run(run, plan(run));
-  if (failure === undefined) continue;
-  const { kind, message } = failure;
-  console.log(JSON.stringify({ ...run, kind, message } satisfies Failed));
-  if (++failed >= (input.until ?? Infinity)) break;
+  const result: Failed | null = failure === undefined
+    ? null
+    : { ...run, kind: failure.kind, message: failure.message };
+  console.log(JSON.stringify(result));
+  if (result !== null && ++failed >= (input.until ?? Infinity)) break;
 }
 Deno.exit(0);

@@ -1,6 +1,16 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { FAULTS } from "./faults.ts";
-import { failures, knownRuns, runsOf, STORES, story } from "./processes.ts";
+import {
+  type Failed,
+  failures,
+  knownRuns,
+  MAX_SEED,
+  runsOf,
+  STORES,
+  story,
+} from "./processes.ts";
+
+const SCRIPT = `${import.meta.dirname}/../../scripts/simulate.ts`;
 
 Deno.test("simulation: a seed gives the same story each time, to the byte", async () => {
   for (const store of STORES) {
@@ -15,7 +25,29 @@ Deno.test("simulation: a seed gives the same story each time, to the byte", asyn
 Deno.test("simulation: what failed once holds", async () => {
   const known = await knownRuns(STORES);
   assert(known.length > 0);
-  assertEquals(await failures([...known, ...runsOf(STORES, 1, 3)]), []);
+  const runs = [...known, ...runsOf(STORES, 1, 3)];
+  const ends: (Failed | null)[] = [];
+  const failed = await failures(runs, { onEnd: (end) => ends.push(end) });
+  assertEquals(failed, []);
+  assertEquals(ends, runs.map(() => null));
+});
+
+Deno.test("simulation: a seed that is too large is refused", async () => {
+  const tooLarge = [
+    [`--seed=${MAX_SEED + 1}`],
+    // The last one would be.
+    ["--store=etcd", `--first=${MAX_SEED}`, "--seeds=2"],
+  ];
+  for (const args of tooLarge) {
+    const { code, stderr } = await new Deno.Command("deno", {
+      args: ["run", "--no-check", "--no-prompt", SCRIPT, ...args],
+    }).output();
+    assertMatch(
+      new TextDecoder().decode(stderr),
+      /^simulate: --\w+ must be a whole number from 1 to \d+, not /,
+    );
+    assertEquals(code, 2);
+  }
 });
 
 Deno.test("simulation: a fault that is put into the code is found, among any number of seeds", async () => {
