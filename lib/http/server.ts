@@ -3,6 +3,7 @@ import { STATUS_CODE } from "@std/http/status";
 import { Hosts, isBrowser, isCrossSite } from "../access/hosts.ts";
 import { Branch } from "../broadcast/branch.ts";
 import { StreamRegistry } from "../broadcast/registry.ts";
+import type { Bytes } from "../broadcast/state.ts";
 import { forbidden, misdirected } from "../errors.ts";
 import { listenAt, probePort } from "../listen.ts";
 import type { Counters } from "../stats/counters.ts";
@@ -190,8 +191,29 @@ export class ThreadServer {
       return [new Response(branch.stream, { headers }), stop];
     }
     const { status, body } = result;
+    if (body instanceof Uint8Array && body.length > MAX_COPIED) {
+      const length = { "Content-Length": String(body.length) };
+      const init = { status, headers: { ...headers, ...length } };
+      return [new Response(sharedBody(body), init), () => {}];
+    }
     return [new Response(body, { status, headers }), () => {}];
   }
+}
+
+/**
+ * Size up to which a body is copied for each response, in bytes. `Response`
+ * copies bytes, but not those of a stream, which takes about as much memory.
+ */
+const MAX_COPIED = 64 * 1024;
+
+/** Returns a body whose bytes are shared with other responses. */
+function sharedBody(bytes: Bytes): ReadableStream<Bytes> {
+  return new ReadableStream({
+    pull(controller) {
+      controller.enqueue(bytes);
+      controller.close();
+    },
+  }, { highWaterMark: 0 });
 }
 
 /** Refuses a browser whose `Host` is unknown, or whose page belongs to another site. */

@@ -82,6 +82,27 @@ Deno.test("a response is compressed on request, a stream never", async () => {
   assertEquals(/content-encoding/i.exec(text), null);
 });
 
+Deno.test("a state is not compressed by the runtime, for each request, where brotli is accepted", async () => {
+  await using server = await new TestLainlet(golden()).ready();
+  const path = `${server.url}/v2/coreinfowatcher`;
+  const send = async (encoding: string) => {
+    const { headers } = await get(path, "127.0.0.1", {
+      headers: { "Accept-Encoding": encoding },
+    });
+    return headers.get("cache-control");
+  };
+  for (const encoding of ["br", "BR;q=0.5, identity", "gzip;q=0, br"]) {
+    assertEquals([encoding, await send(encoding)], [
+      encoding,
+      "no-cache, no-transform",
+    ]);
+  }
+  // As deployed clients send it.
+  for (const encoding of ["identity", "gzip, deflate", "gzip, deflate, br"]) {
+    assertEquals([encoding, await send(encoding)], [encoding, "no-cache"]);
+  }
+});
+
 Deno.test("names like __proto__ and numbers are names like any other", async () => {
   const node = { name: "n", ip: "1.2.3.4" };
   const group = {
