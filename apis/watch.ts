@@ -78,12 +78,13 @@ function etagsOfClient(
 }
 
 function viewOf({ endpoints }: EndpointContext, name: string): NamedView {
-  const [path = ""] = name.split("?", 1);
-  const view = endpoints.find(({ paths }) => paths.includes(`/v2/${path}`));
+  const [suffix = ""] = name.split("?", 1);
+  const path = `/v2/${suffix}`;
+  const view = endpoints.find(({ paths }) => paths.includes(path));
   // The name is part of a line of the event stream.
   if (!/^[ -~]+$/.test(name) || view === undefined || !("select" in view)) {
     throw badRequest("view must be the ASCII name of a view under /v2/");
   }
-  const params = new URLSearchParams(name.slice(path.length + 1));
-  return { name, view, params };
+  const params = new URLSearchParams(name.slice(suffix.length + 1));
+  return { name, view, path, params };
 }

@@ -27,6 +27,8 @@ const READ_TIMEOUT = 5_000;
 /** A request that is being handled. */
 export interface RequestContext {
   readonly request: HttpRequest;
+  /** Path of the URL, without a trailing slash. */
+  readonly path: string;
   readonly params: URLSearchParams;
   /** Aborts when the client has left. */
   readonly signal?: AbortSignal;
@@ -93,8 +95,8 @@ export class GetHandler {
    * @throws {Unavailable} if there is no state, or a wait timed out or exceeds a limit
    */
   async get(view: View, context: RequestContext): Promise<HttpResponse> {
-    const { request, params, work } = context;
-    const viewRequest = { view, params, peer: request.peer };
+    const { request, path, params, work } = context;
+    const viewRequest = { view, path, params, peer: request.peer };
     const [mustConfirm, revision] = [isFresh(params), revisionParam(params)];
     if (mustConfirm || revision > 0) {
       await this.#waitUntilCurrent(viewRequest, context, mustConfirm, revision);

@@ -177,10 +177,11 @@ export class Lainlet implements RequestHandler, EndpointContext {
     try {
       if (!URL.canParse(request.url)) throw badRequest("the URL is malformed");
       const { pathname, searchParams: params } = new URL(request.url);
-      endpoint = this.#endpoints.at(pathname.replace(/([^/])\/$/, "$1"));
+      const path = pathname.replace(/([^/])\/$/, "$1");
+      endpoint = this.#endpoints.at(path);
       const dispatched = this.#dispatch(
         endpoint,
-        { request, params, signal, work },
+        { request, path, params, signal, work },
       );
       // Counted before the await: other requests of the address may run meanwhile.
       counted = performance.now();
@@ -239,7 +240,7 @@ export class Lainlet implements RequestHandler, EndpointContext {
       return endpoint.respond(this, query, request);
     }
     return isWatch(params)
-      ? this.#watch(endpoint, params, request)
+      ? this.#watch(endpoint, context)
       : this.#gets.get(endpoint, context);
   }
 
@@ -276,8 +277,7 @@ export class Lainlet implements RequestHandler, EndpointContext {
 
   #watch(
     view: View,
-    params: URLSearchParams,
-    { method, peer }: HttpRequest,
+    { request: { method, peer }, path, params }: RequestContext,
   ): HttpResponse | EventStream {
     const patch = isPatch(params);
     if (patch && !view.isObject) {
@@ -300,7 +300,7 @@ export class Lainlet implements RequestHandler, EndpointContext {
           stream.fail(BAD_HEARTBEAT, STATUS_CODE.BadRequest);
           return release;
         }
-        const request = { view, params, peer, since };
+        const request = { view, path, params, peer, since };
         return runBoth(this.views.subscribe(request, stream), release);
       },
     };

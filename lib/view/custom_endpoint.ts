@@ -57,6 +57,7 @@ export interface NamedView {
   /** The suffix of its events' names. */
   readonly name: string;
   readonly view: View;
+  readonly path: string;
   readonly params: URLSearchParams;
   /** The entity tag of the state that the client has. */
   readonly since?: string;

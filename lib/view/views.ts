@@ -21,7 +21,9 @@ const log = getLogger(["lainlet", "views"]);
 
 /** A request for a view. */
 export interface ViewRequest {
-  readonly view: ViewDefinition & Partial<Pick<View, "file" | "paths">>;
+  readonly view: ViewDefinition & Partial<Pick<View, "file">>;
+  /** Path at which it was requested, where a view of an API file may be replaced; undefined: the view stays. */
+  readonly path?: string;
   readonly params: URLSearchParams;
   /** The caller's address. */
   readonly peer: string;
@@ -156,15 +158,15 @@ export class Views {
   }
 
   /** The view that is served in place of a requested one; undefined: none is. */
-  #currentOf(view: ViewRequest["view"]): ViewDefinition | undefined {
-    const { file, paths } = view;
-    return file === undefined || !paths ? view : this.viewAt(paths[0]);
+  #currentOf({ view, path }: ViewRequest): ViewDefinition | undefined {
+    const mayChange = view.file !== undefined && path !== undefined;
+    return mayChange ? this.viewAt(path) : view;
   }
 
   #currentOfAll(
     requests: readonly ViewRequest[],
   ): (ViewDefinition | undefined)[] {
-    return requests.map(({ view }) => this.#currentOf(view));
+    return requests.map((request) => this.#currentOf(request));
   }
 
   /**
@@ -173,9 +175,10 @@ export class Views {
    * @throws {Refusal} when the request is malformed, or the caller may not make it
    */
   #select(
-    { view: requested, params, peer }: ViewRequest,
+    request: ViewRequest,
   ): { view: ViewDefinition; selection: Selection } {
-    const view = this.#currentOf(requested);
+    const { params, peer } = request;
+    const view = this.#currentOf(request);
     if (view === undefined) throw gone();
     return { view, selection: view.select(this.query(params, peer)) };
   }
@@ -263,12 +266,12 @@ export class Views {
     });
   }
 
-  #isReady({ view, peer }: ViewRequest): boolean {
-    const current = this.#currentOf(view);
+  #isReady(request: ViewRequest): boolean {
+    const current = this.#currentOf(request);
     // Nothing is needed to say that it was removed.
     if (current === undefined) return true;
     return current.watcher(this.context.cluster).isSynced &&
-      this.rights.isReadyFor(peer);
+      this.rights.isReadyFor(request.peer);
   }
 
   /** Starts a stream when everything that it needs was read, unless it ends before. */

@@ -125,3 +125,38 @@ Deno.test("API files: of more than a hundred, the others are not read", async ()
   await scene.reload({ "200.js": null });
   assertEquals(Object(await scene.json("/debug")).apis.problem, "");
 });
+
+Deno.test("API files: a stream follows the path that it requested", async () => {
+  const paths = (...all: string[]) => ({ paths: JSON.stringify(all) });
+  const [one, two] = ["/v2/one", "/v2/two"];
+  await using scene = await ApiScene.set({ "a.js": file(1, paths(one, two)) });
+  const app = "?appname=blog";
+  await using first = await scene.stream(`${one}${app}&watch=1`);
+  await using second = await scene.stream(`${two}/${app}&watch=1`);
+  await using joint = await scene.stream(
+    `/v2/watch?view=${encodeURIComponent(`two${app}`)}`,
+  );
+  const streams = [first, second, joint];
+  const next = () =>
+    Promise.all(streams.map(async (one) => (await one.next())?.data));
+  assertEquals(await next(), [answer(1), answer(1), answer(1)]);
+
+  // Another file takes the first path.
+  const others = { "a.js": file(2, paths(two)), "b.js": file(3, paths(one)) };
+  await scene.reload(others);
+  assertEquals(await next(), [answer(3), answer(2), answer(2)]);
+  assertEquals(await scene.json(two + app), answer(2));
+
+  // Of a file that is still served, one path is removed.
+  await scene.reload({ "a.js": file(4, paths("/v2/other")) });
+  const removed = "the endpoint was removed";
+  assertEquals(
+    await Promise.all([second, joint].map(async (one) => await one.next())),
+    [
+      { id: "0", event: "error", data: removed },
+      { id: "0", event: `error two${app}`, data: removed },
+    ],
+  );
+  await scene.reload({ "b.js": file(5, paths(one)) });
+  assertEquals((await first.next())?.data, answer(5));
+});
