@@ -167,6 +167,53 @@ Deno.test("only super callers get secret names", async () => {
   );
 });
 
+/** The secret names: each also stands for those that begin with it. */
+const SECRET_NAMES = [
+  "bootstrap_node_ip",
+  "calico_default_rule",
+  "calico_network",
+  "dns_ip",
+  "dns_port",
+  "dnsmasq_addresses",
+  "dnsmasq_servers",
+  "etcd_cluster_token",
+  "node_network",
+  "rsyncd_secrets",
+  "ssl",
+  "super_apps",
+  "swarm_manager_ip",
+  "system_volumes",
+  "tinydns_fqdns",
+  "vip",
+  "vips",
+];
+
+Deno.test("each secret name, and what begins with it, is secret, and no other name", async () => {
+  const memory = store();
+  const secrets = SECRET_NAMES.flatMap((name) => [name, `${name}/a`]);
+  // One character less, and the same further on.
+  const others = SECRET_NAMES.flatMap((name) => [
+    ...name === "vips" ? [] : [name.slice(0, -1)],
+    `${name[0]}-${name}`,
+  ]);
+  for (const name of [...secrets, ...others]) {
+    memory.put(`/lain/config/${name}`, "x");
+  }
+  await using server = await new TestLainlet(memory).ready();
+  const ask = (target: string) =>
+    get(`${server.url}/v2/configwatcher?target=${target}`, SHOP);
+  const seen = new Set<string>();
+  for (const letter of new Set(SECRET_NAMES.map((name) => name[0]))) {
+    const { body } = await ask(`${letter}`);
+    for (const name of Object.keys(JSON.parse(body))) seen.add(name);
+  }
+  assertEquals(secrets.filter((name) => seen.has(name)), []);
+  assertEquals(others.filter((name) => !seen.has(name)), []);
+  for (const target of secrets) {
+    assertEquals([target, (await ask(target)).status], [target, 403]);
+  }
+});
+
 Deno.test("an open stream ends with an error when its caller loses the right, on a real etcd", async (t) => {
   await using etcd = await TestEtcd.start();
   await using server = new TestLainlet(new EtcdStore([etcd.endpoint]));
