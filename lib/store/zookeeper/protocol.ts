@@ -7,7 +7,7 @@
  */
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Reads a message, one field after the other. Each method throws when the message has no such field. */
 export class Reader {

@@ -200,11 +200,13 @@ export class Session extends Connection {
           : errorText(code),
       );
     } else {
-      const request = this.#pending.shift();
+      const [request] = this.#pending;
       if (request?.xid !== xid) {
         throw new Error("ZooKeeper's response is to something else");
       }
       request.resolve(zxid, code, reader);
+      // Not before: a reply that cannot be read ends the session, which rejects it.
+      this.#pending.shift();
     }
   }
 

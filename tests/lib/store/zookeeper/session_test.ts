@@ -178,6 +178,31 @@ Deno.test("ZooKeeper session: errors of a closed port, a refused login, a closed
   assertEquals(closed.signal.reason, null);
 });
 
+Deno.test("ZooKeeper session: a reply that is cut off fails its request and those after it", async () => {
+  await using server = new Hostile(greets(reply(1)));
+  const session = new Session(server.addr, () => {});
+  await session.connect();
+  const sync = () =>
+    session.request(
+      OP.sync,
+      (writer) => writer.text("/"),
+      (reader) => reader.text(),
+    );
+  const requests = await Promise.race([
+    Promise.allSettled([sync(), sync()]),
+    new Promise<[]>((resolve) =>
+      session.signal.addEventListener(
+        "abort",
+        () => setTimeout(() => resolve([])),
+      )
+    ),
+  ]);
+  assertEquals(
+    requests.map((one) => one.status === "rejected" && one.reason.message),
+    Array(2).fill("ZooKeeper's response is malformed"),
+  );
+});
+
 Deno.test("ZooKeeper: a session that ends when it begins is tried again, with and without a login", async () => {
   await using server = new Hostile(
     says(Uint8Array.of(...GREETING, ...reply(77))),
