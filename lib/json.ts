@@ -184,6 +184,11 @@ export function isRawNumber(value: unknown): value is RawNumber {
   return JSON.isRawJSON?.(value) ?? false;
 }
 
+/** Returns a number as a double; Infinity when it is too large for one. */
+export function toDouble(value: number | RawNumber): number {
+  return typeof value === "number" ? value : Number(value.rawJSON);
+}
+
 /** Whether a parsed value is a JSON object. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null &&

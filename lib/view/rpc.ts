@@ -7,7 +7,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import type { Bytes } from "../broadcast/state.ts";
-import type { RawNumber } from "../json.ts";
+import { type RawNumber, toDouble } from "../json.ts";
 
 /** The gRPC service of a view: `Get`, and `Watch` if the view has it. */
 export type ViewService<R extends DescMessage = DescMessage> = DescService & {
@@ -31,7 +31,7 @@ export function encode<R extends DescMessage>(
 
 /** A number as int32; one that is out of range is the nearest. */
 export function int32(value: number | RawNumber): number {
-  const number = typeof value === "number" ? value : Number(value.rawJSON);
+  const number = toDouble(value);
   return Math.trunc(Math.min(Math.max(number, -(2 ** 31)), 2 ** 31 - 1));
 }
 

@@ -3,6 +3,7 @@ import {
   isObject,
   isRawNumber,
   type RawNumber,
+  toDouble,
 } from "../json.ts";
 
 /** A value of the store that does not have the expected form. */
@@ -63,16 +64,18 @@ export class Fields {
 
   /** A number; 0 when missing. */
   number(name: string): number {
-    const value = this.exact(name);
-    return typeof value === "number" ? value : Number(value.rawJSON);
+    return toDouble(this.exact(name));
   }
 
   /** A number that is only passed on: one too long for a double keeps its text. */
   exact(name: string): number | RawNumber {
     const value = this.json[name] ?? 0;
-    if (typeof value === "number" && Number.isFinite(value)) return value;
-    if (isRawNumber(value)) return value;
-    throw wrongType(this.at(name), "a number", value);
+    if (typeof value !== "number" && !isRawNumber(value)) {
+      throw wrongType(this.at(name), "a number", value);
+    }
+    // Most JSON parsers refuse a number that no double can hold.
+    if (Number.isFinite(toDouble(value))) return value;
+    throw new InvalidValue(`${this.at(name)} is too large`);
   }
 
   /** A list of strings; null when missing or null, which differs from an empty list. */

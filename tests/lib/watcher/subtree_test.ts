@@ -77,6 +77,9 @@ Deno.test("subtree: malformed pod groups are rejected", async () => {
     '{"Spec": {"Pod": {"Containers": [{"Env": [1]}]}}}',
     '{"Spec": {"Pod": {"Containers": [{"Expose": "80"}]}}}',
     '{"Spec": {"Pod": {"Containers": [{"Expose": 1e999}]}}}',
+    // Another number, which is too long for a double, keeps the text of all.
+    '{"Spec": {"Pod": {"Containers": [{"Expose": 1e999, "CpuLimit": 9223372036854775807}]}}}',
+    '{"Spec": {"Pod": {"Containers": [{"CpuLimit": -1e999, "MemoryLimit": 9223372036854775807}]}}}',
     '{"Pods": [{"InstanceNo": "1"}]}',
     '{"Pods": [{"Containers": [{}]}]}',
     '{"Spec": {"Pod": {"Containers": [{}]}}, "Pods": [{"Containers": [{}, {}]}]}',
