@@ -44,22 +44,19 @@ function encode(
   slot: number,
   { peer, endpoint, protocol, params, since }: ListenerInfo,
 ): string {
-  const behindSince = slots.behindSince(slot);
-  const behindFor = behindSince === 0
-    ? 0
-    : Math.max(0, Math.floor(Date.now() / 1000) - behindSince);
+  const behindFor = slots.behindFor(slot);
   return JSON.stringify(
     {
       app: rights.appOf(peer),
-      behind: behindSince > 0,
-      behindFor,
+      behind: behindFor !== undefined,
+      behindFor: behindFor ?? 0,
       endpoint,
       params: Object.fromEntries(new URLSearchParams(params)),
       peer,
       protocol,
       sent: slots.sent(slot),
       since,
-      slow: behindFor >= SLOW,
+      slow: (behindFor ?? 0) >= SLOW,
     } satisfies Json<typeof Listener>,
   );
 }

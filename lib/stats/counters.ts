@@ -109,7 +109,7 @@ export class Counters {
   }
 }
 
-/** Numbers of each slot: sent frames, and since when the stream is behind. */
+/** Numbers of each slot: sent frames, and since when the stream is behind, in seconds of {@linkcode now}; 0: it is not. */
 const COLUMNS = 2;
 
 /** Statistics of one stream. */
@@ -144,9 +144,12 @@ export class StreamSlots {
     return this.cells[slot * COLUMNS] ?? 0;
   }
 
-  /** Returns when a stream fell behind, in seconds since 1970; 0 if it was not behind at the last update. */
-  behindSince(slot: number): number {
-    return this.cells[slot * COLUMNS + 1] ?? 0;
+  /** Returns for how long a stream has been behind, in seconds; undefined if it was not behind at the last update. */
+  behindFor(slot: number): number | undefined {
+    const since = this.cells[slot * COLUMNS + 1] ?? 0;
+    if (since === 0) return undefined;
+    // The clocks of two threads differ a little.
+    return Math.max(0, Math.floor(now() / 1000) - since);
   }
 
   /** Clears a slot for another stream. */

@@ -285,7 +285,7 @@ export class Metrics {
       "Open streams whose client has not read the newest state, checked each second.",
       () =>
         limits.open.keys()
-          .filter((slot) => counters.slots.behindSince(slot) > 0)
+          .filter((slot) => counters.slots.behindFor(slot) !== undefined)
           .reduce((count) => count + 1, 0),
     );
     this.#registry.labelled(
