@@ -144,8 +144,7 @@ export async function isSameHistory(
     isQuiet = true;
     poll.stop();
   }, grace);
-  const event = await poll.event;
-  clearTimeout(timer);
+  const event = await poll.event.finally(() => clearTimeout(timer));
   if (isQuiet) return false;
   if (event === undefined) throw new Error("etcd ended a watch");
   const { isRemoval, node } = event;

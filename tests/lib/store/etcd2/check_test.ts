@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { check } from "../../../../lib/store/etcd2/check.ts";
+import { check, isSameHistory } from "../../../../lib/store/etcd2/check.ts";
 import { Etcd2Connection } from "../../../../lib/store/etcd2/connection.ts";
 import { HttpRequest, Poll } from "../../../../lib/store/etcd2/request.ts";
 import { Etcd2Watch } from "../../../../lib/store/etcd2/watch.ts";
@@ -56,5 +56,34 @@ Deno.test("etcd2 check: a member that answers afterwards has no event up to the 
   const watch = polledWatch(member);
   assertEquals(await check(member, [watch], 100), [watch]);
   assertEquals([watch.completeRevision, member.pings], [6, 1]);
+  member.close();
+});
+
+/** A request whose response is no event. */
+class OtherRequest extends HttpRequest {
+  readonly #chunks = [new TextEncoder().encode("{}")];
+
+  override read(): Promise<Uint8Array | undefined> {
+    return Promise.resolve(this.#chunks.shift());
+  }
+}
+
+Deno.test("etcd2 check: a response that is no event leaves no timer", {
+  sanitizeOps: true,
+}, async () => {
+  class OtherMember extends Member {
+    override poll(): Promise<Poll> {
+      return Promise.resolve(new Poll(6, new OtherRequest(this.signal)));
+    }
+  }
+  const member = new OtherMember(false);
+  const watch = polledWatch(member);
+  const entry = { key: "/a/b", value: new Uint8Array(), revision: 5 };
+  watch.deliverSnapshot({ header: { revision: 5 }, entries: [entry] }, 0);
+  await assertRejects(
+    () => isSameHistory(watch, member, { revision: 6 }, 60_000),
+    Error,
+    "etcd's response is no event",
+  );
   member.close();
 });
