@@ -13,6 +13,7 @@ import {
   SUPER_REQUIRED,
   Unavailable,
 } from "../errors.ts";
+import { errorTrace } from "../log.ts";
 import type { Query, Selection } from "./endpoint.ts";
 import { type BarrierView, SharedBarriers } from "./shared_barriers.ts";
 import type { View, ViewContext, ViewDefinition } from "./view.ts";
@@ -318,7 +319,10 @@ function failWith(error: unknown, params: URLSearchParams, fail: Fail): void {
   if (error instanceof Unavailable) {
     return fail(error.message, STATUS_CODE.ServiceUnavailable);
   }
-  log.error("a view failed", { params: `${params}`, error: `${error}` });
+  log.error("a view failed", {
+    params: `${params}`,
+    error: errorTrace(error),
+  });
   fail("internal error", STATUS_CODE.InternalServerError);
 }
 
