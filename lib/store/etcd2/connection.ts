@@ -65,7 +65,7 @@ export class Etcd2Connection extends Connection {
       http2: false,
       caCerts: texts && [texts.ca],
       ...texts?.client,
-      // Ignores a proxy that the environment names.
+      // Ignores a proxy that the environment names. Over TLS, Deno has no way to.
       proxy: protocol === "http:"
         ? { transport: "tcp", hostname, port: Number(port || 80) }
         : undefined,
