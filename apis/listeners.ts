@@ -82,7 +82,7 @@ const ALWAYS_FRESH = {
 export default {
   paths: ["/v2/listeners"] as const,
   summary:
-    "The open streams: who listens to what, and who is behind. A watch is updated each second. For super callers.",
+    "The open streams: their clients and views, and which are behind. A watch is updated each second. For super callers.",
   params: {},
   mayAsk: "super",
   answer: Type.Record(Type.String(), Listener),

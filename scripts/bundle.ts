@@ -3,9 +3,9 @@
  * compiler: a runtime that is given TypeScript and packages keeps their texts,
  * maps and tables in memory, 26 MB of them.
  *
- * What is imported only when it is needed stays in files of its own. Names
- * stay, as the log tells of a bug by them. The same sources in the same place
- * give the same bytes.
+ * Modules that are imported on demand stay in separate files. Names stay, as
+ * stack traces in the log contain them. The same sources in the same place give
+ * the same bytes.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * Prints how much of each module the unit tests cover, those of `tests/lib` and
- * `tests/apis`. What runs as a process of its own (`main.ts`, workers, the
+ * `tests/apis`. What runs as a separate process (`main.ts`, workers, the
  * command line) is tested in `tests/e2e`, which is not counted.
  *
  *     deno task coverage

@@ -48,6 +48,6 @@ async function licenseOf({ id, folder, modules }: Package): Promise<string> {
       if (/copyright/i.test(comments)) texts.add(comments);
     }
   }
-  if (texts.size === 0) throw new Error(`${id} does not tell its license`);
+  if (texts.size === 0) throw new Error(`${id} has no license text`);
   return [...texts].map((text) => text.trim()).sort().join("\n\n");
 }

@@ -102,7 +102,7 @@ async function inNode(
   return code === 0 ? new TextDecoder().decode(stdout).trim() : undefined;
 }
 
-/** Starts a server of this file in a process of its own, and waits until it answers. */
+/** Starts a server of this file in a separate process, and waits until it responds. */
 async function start(): Promise<{ port: number; server: Deno.ChildProcess }> {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;

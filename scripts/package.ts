@@ -224,7 +224,7 @@ function control(architecture: string, files: Tree): string {
     "Description: state of a LAIN cluster, over HTTP",
     " lainlet runs on every node of a LAIN cluster, follows the cluster's state in",
     " etcd, and serves it to DNS, routers, log shippers, backup and the apps: each",
-    " view as an answer or as a live stream.",
+    " view as a response or as a live stream.",
     "",
   ].join("\n");
 }

@@ -103,7 +103,7 @@ await using lainlet = await LainletProcess.start(target, [
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const between = (low: number, high: number) => low + random.below(high - low);
 
-/** Everything that goes wrong; each mends itself. */
+/** The faults; each ends by itself. */
 const FAULTS: Record<string, () => Promise<void>> = {
   "store killed": async () => {
     await backend.kill();
@@ -297,7 +297,7 @@ const rows: [string, number | string][] = [
     "connections to the store",
     `${ended.sessions}, and ${ended.refused} that were refused`,
   ],
-  ["changes that a watch missed, mended", debug.store.missed],
+  ["changes that a watch missed, repaired", debug.store.missed],
   ["listeners that came", opened],
   ["events delivered", events],
   ["listeners cut off", cut.length],

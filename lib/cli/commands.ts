@@ -153,7 +153,7 @@ export const COMMANDS = {
     argument: "check FILE [QUERY]",
     completion: "file",
     summary:
-      "the answer of an API file to a query, tried on the state of a store, and what is wrong with it",
+      "the response of an API file to a query, on the state of a store, and what is wrong with it",
     flags: STORE_FLAGS,
   },
   completions: {

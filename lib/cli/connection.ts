@@ -28,7 +28,7 @@ export function clientOf(
 /**
  * Makes a request to a lainlet.
  *
- * @throws {Error} that names the address, when no lainlet answers there or its response cannot be read
+ * @throws {Error} that names the address, when no lainlet responds there or its response cannot be read
  */
 export async function withAddress<T>(
   base: string,
@@ -43,7 +43,7 @@ export async function withAddress<T>(
     throw new Error(
       isThere
         ? `the response of ${base} cannot be read: ${messageOf(error)}`
-        : `no lainlet answers at ${base}: ${messageOf(error)}`,
+        : `no lainlet responds at ${base}: ${messageOf(error)}`,
     );
   }
 }
@@ -73,7 +73,7 @@ export function statusLogger(): (status: WatchStatus) => void {
   let last = "";
   return ({ problem = "" }) => {
     if (problem !== last) {
-      log(problem === "" ? "lainlet answers" : printable(problem));
+      log(problem === "" ? "lainlet responds" : printable(problem));
     }
     last = problem;
   };

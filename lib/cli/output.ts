@@ -33,7 +33,7 @@ const ATOMIC = 4_096;
  * Writes all of a text. A pipe that is full is waited for, also one that
  * another process made non-blocking: what fails then must have written
  * nothing. So pieces are atomic, and end with a line or are full, as the
- * runtime holds back what follows the last line end.
+ * runtime buffers what follows the last line end.
  */
 function writeAll(output: Output, text: string): void {
   const bytes = new TextEncoder().encode(text);
@@ -98,7 +98,7 @@ export function warn(line: string): void {
   try {
     writeAll(Deno.stderr, `${text}\n`);
   } catch (error) {
-    // When nobody reads it, the command goes on.
+    // If its reader has gone, the command continues.
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
 }

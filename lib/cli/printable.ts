@@ -1,6 +1,6 @@
 /**
  * Text with escapes for characters that would move a terminal's cursor, or hide
- * or reverse what follows. In a file of its own: every command needs it, and
+ * or reverse what follows. A separate file: every command needs it, and
  * most of what else renders text is slow to load.
  */
 export function printable(text: string): string {

@@ -226,7 +226,7 @@ function problemJson({ kind, since }: Problem) {
   };
 }
 
-/** The status of a pod; its last error has a column of its own. */
+/** The status of a pod; its last error has a separate column. */
 function healthCell(health: Health, now: number): Cell {
   return cell(
     statusText(health, { now, isShort: true }),

@@ -108,7 +108,7 @@ export class Client {
    * Gets the present state.
    *
    * @throws {RefusedError} when lainlet refuses the request
-   * @throws {LimitError} when the answer exceeds a limit
+   * @throws {LimitError} when the response exceeds a limit
    * @throws {PeerError} when lainlet cannot be reached, or does not respond in time
    * @throws {TypeError} when the base is not an HTTP URL
    */
@@ -303,7 +303,7 @@ export class Client {
           error instanceof LimitError
             ? {
               isOpen: true,
-              problem: `the answer cannot be read: ${error.message}`,
+              problem: `the response cannot be read: ${error.message}`,
             }
             : { isOpen: false, problem: error.message },
         );

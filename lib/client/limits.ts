@@ -49,7 +49,7 @@ export class ByteBuffer {
   array = new Uint8Array(CAPACITY);
   length = 0;
 
-  /** @param content what the buffer holds, for the error message: `the answer` */
+  /** @param content what the buffer holds, for the error message: `the response` */
   constructor(
     private readonly limit: number,
     private readonly content: string,

@@ -76,7 +76,7 @@ export class ClientRequest {
       ? "another location"
       : headers.get("Location");
     if (location !== null) throw new PeerError(`it redirects to ${location}`);
-    if (status !== 200) throw new PeerError(`it answers with HTTP ${status}`);
+    if (status !== 200) throw new PeerError(`it responds with HTTP ${status}`);
     this.etag = headers.get("ETag") ?? undefined;
     this.#size = sizeOf(headers);
     return headers.get("Content-Type")?.replace(/\s*;.*/s, "") ?? "";
@@ -103,7 +103,7 @@ export class ClientRequest {
    * @throws as {@linkcode read}
    */
   async text(onProgress?: (progress: Progress) => void): Promise<string> {
-    const bytes = new ByteBuffer(MAX_SIZE, "the answer");
+    const bytes = new ByteBuffer(MAX_SIZE, "the response");
     for (let chunk; (chunk = await this.read()) !== undefined;) {
       bytes.append(chunk);
       onProgress?.({ loaded: bytes.length, total: this.#size });
@@ -188,7 +188,7 @@ export async function* events(
     const type = await request.open(`${url}&heartbeat=${HEARTBEAT_INTERVAL}`);
     if (type.toLowerCase() !== "text/event-stream") {
       throw new PeerError(
-        `it answers with "${type}" instead of an event stream`,
+        `it responds with "${type}" instead of an event stream`,
       );
     }
     request.resetTimeout(SILENCE_TIMEOUT);

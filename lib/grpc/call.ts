@@ -136,7 +136,7 @@ export class Call implements StreamHandler {
     if (this.stream.reserve(buffered)) return;
     throw new RpcError(
       CODE.resourceExhausted,
-      "too much of this address is waiting for an answer",
+      "too many bytes of this address wait for a response",
     );
   }
 

@@ -57,7 +57,7 @@ const BAD_HEARTBEAT = "heartbeat must be a whole number of seconds";
 /**
  * Headers of an event stream, so that proxies pass on each event at once.
  * HAProxy compresses unless `no-transform` (RFC 9111, 5.2.2.6) forbids it, and
- * then holds back the end of an event until the next one. nginx obeys the last
+ * then delays the end of an event until the next one. nginx obeys the last
  * one.
  */
 const STREAM_HEADERS = {
@@ -281,7 +281,7 @@ export class Lainlet implements RequestHandler, EndpointContext {
   ): HttpResponse | EventStream {
     const patch = isPatch(params);
     if (patch && !view.isObject) {
-      throw badRequest("patch=merge is for answers that are objects");
+      throw badRequest("patch=merge is for responses that are objects");
     }
     if (method === "HEAD") {
       return { status: STATUS_CODE.OK, headers: STREAM_HEADERS, body: null };

@@ -234,7 +234,7 @@ function specClause(
 ): RichText | undefined {
   const field = fieldOf(path);
   if (field === "Env") return environmentClause(before, after);
-  // A release has an image of its own.
+  // Each release has its own image.
   if (field === "Image") return undefined;
   const name = SPEC_FIELDS.get(field) ?? field;
   const value = field === "Memory" ? mebibytes : quoted;

@@ -13,7 +13,7 @@ export function number(value: number): string {
   return numbers.format(value);
 }
 
-/** `1 pod`, `2 pods`; a plural of its own may be given: `1 pod is`, `2 pods are`. */
+/** `1 pod`, `2 pods`; another plural may be given: `1 pod is`, `2 pods are`. */
 export function plural(
   count: number,
   one: string,

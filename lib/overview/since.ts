@@ -48,7 +48,7 @@ export function followBeginnings(
   log: Pick<ChangeLog, "history" | "records">,
 ): void {
   podgroup.subscribe("derived", (changes, _readAt, earliest) => {
-    // Of what was not seen when it happened, nobody knows when that was.
+    // When it began is not known if that was not seen.
     const isLive = podgroup.isSynced && earliest === undefined;
     const now = Date.now();
     let recorded: ReturnType<typeof recordedGroups> | undefined;

@@ -9,7 +9,7 @@ import {
 
 const log = getLogger(["lainlet", "store"]);
 
-/** Time after which the next endpoint is tried beside one that does not answer, in ms. */
+/** Time after which the next endpoint is tried beside one that does not respond, in ms. */
 const NEXT_ENDPOINT_AFTER = 1_000;
 
 /** How endpoints are connected to. */
@@ -46,7 +46,7 @@ export interface ConnectionObserver {
 
 /**
  * The endpoints of one cluster. Keeps one connection, to one endpoint at a
- * time; when that ends, connects to the first endpoint that answers.
+ * time; when that ends, connects to the first endpoint that responds.
  */
 export class Endpoints<C extends Connection> {
   /** The last error of each endpoint, while there is no connection. */
@@ -155,7 +155,7 @@ export class Endpoints<C extends Connection> {
 }
 
 /**
- * Connects to the first endpoint that answers. The next endpoint is tried when
+ * Connects to the first endpoint that responds. The next endpoint is tried when
  * the one before it fails or is slow, and each is retried with a backoff of
  * its own, so a silent endpoint delays no other: when the store comes back, it
  * is found within 3 s.

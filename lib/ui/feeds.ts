@@ -25,7 +25,7 @@ const MAX_STREAMS = 3;
 /** How long a stream is kept while another view waits for its turn, in ms. */
 const TURN = 1_000;
 
-/** A stream that gets no answer is ended for a view that waits after this time, in ms. */
+/** After this time a stream without a response is ended for a view that waits, in ms. */
 const MAX_TURN = 10_000;
 
 /** A view, as far as it is known. */
@@ -34,7 +34,7 @@ export interface FeedState {
   readonly data?: unknown;
   /** When it came, in ms since 1970. */
   readonly received?: number;
-  /** Whether lainlet answers; undefined: not known yet. */
+  /** Whether lainlet responds; undefined: not known yet. */
   readonly isOpen?: boolean;
   /** Why there is no current state. */
   readonly problem?: string;
@@ -134,7 +134,7 @@ class Feed {
 
   resume(subscriber: Subscriber): void {
     this.#subscribers.set(subscriber, false);
-    // What was known when the stream ended is told when it is known to be current.
+    // The state from before the stream ended is passed on once it is known to be current.
     if (this.#running !== undefined) subscriber.onState(this.#state);
     this.#update();
   }

@@ -131,7 +131,7 @@ export function useKeys(route: Route): void {
     let prefixed = -Infinity;
     const onKey = (event: KeyboardEvent) => {
       if (event.altKey || event.ctrlKey || event.metaKey) return;
-      // A dialog has keys of its own.
+      // A dialog has its own keys.
       if (event.isComposing || document.querySelector("dialog[open]")) return;
       const isAfterPrefix = event.timeStamp - prefixed < PREFIX_TIME;
       const action = actionOf(event, isAfterPrefix, route);

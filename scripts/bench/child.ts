@@ -1,5 +1,5 @@
 /**
- * Processes of a benchmark, which do what they are told over their standard
+ * Processes of a benchmark, which take commands over their standard
  * input and output: a line of JSON each way for each command.
  *
  * @module
@@ -19,7 +19,7 @@ export type Commands<T> = {
   readonly [Name in keyof T]: (argument: never) => Promise<unknown>;
 };
 
-/** A process that does what it is told. */
+/** A process that takes commands. */
 export class Child<T extends Commands<T>> implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
@@ -64,7 +64,7 @@ export class Child<T extends Commands<T>> implements AsyncDisposable {
   }
 }
 
-/** Does what it is told, one command after the other, until the input ends. */
+/** Executes commands, one after the other, until the input ends. */
 export async function obey<T extends Commands<T>>(commands: T): Promise<void> {
   const known = new Map<string, (argument: never) => Promise<unknown>>(
     Object.entries(commands),

@@ -44,7 +44,7 @@ async function accept(listener: Deno.TcpListener): Promise<void> {
 
 /** What the process can do. */
 export const floor = {
-  /** Listens for who wants to be written to. @returns the port */
+  /** Listens for clients. @returns the port */
   listen(_: null): Promise<number> {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     accept(listener);
@@ -72,14 +72,14 @@ export const floor = {
     return Promise.resolve(addr.port);
   },
 
-  /** Writes a state to everybody. @returns when it began, as `Date.now()` would tell */
+  /** Writes a state to all clients. @returns when it began, as `Date.now()` would tell */
   async write({ id, data }: { id: number; data: string }): Promise<number> {
     const start = performance.timeOrigin + performance.now();
     await writeToAll(chunk(id, data));
     return start;
   },
 
-  /** Writes to everybody, again and again. @returns how often */
+  /** Writes to all clients, again and again. @returns how often */
   async saturate(
     { seconds, data }: { seconds: number; data: string },
   ): Promise<number> {

@@ -1,6 +1,6 @@
 /**
- * What of many lainlets their etcd sees: stores of their own, each with a
- * connection, four watches and its freshness checks.
+ * The load of many lainlets on their etcd: stores, each with a connection, four
+ * watches and its freshness checks.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { followCluster } from "../../lib/watcher/cluster.ts";
 import { obey } from "./child.ts";
 
-/** So many connect at a time. */
+/** How many connect at a time. */
 const TOGETHER = 20;
 
 /** What the process can do. */

@@ -1,6 +1,6 @@
 /**
- * Who asks and listens, in a process of its own: reads with as little work as
- * can be, and writes to the store.
+ * Clients and listeners, in a separate process: they read with as little work as
+ * possible, and write to the store.
  *
  * @module
  */

@@ -30,7 +30,7 @@ export async function startLoad(etcd?: TestEtcd): Promise<Load> {
   return load;
 }
 
-/** A lainlet that lets anybody have as many streams as they like. */
+/** A lainlet without limits on streams. */
 export async function startLainlet(
   { target }: Pick<Settings, "target">,
   etcd: Pick<TestEtcd, "endpoint">,

@@ -1,6 +1,6 @@
 /**
- * Callers of gRPC, in a process of their own: they read with as little work as
- * can be.
+ * gRPC clients, in a separate process: they read with as little work as
+ * possible.
  *
  * @module
  */

@@ -204,9 +204,9 @@ function* lostNode(): Generator<Event> {
     ip: "",
     state: "missing",
     health: "none",
-    error: "node8 does not answer",
+    error: "node8 does not respond",
   } as const;
-  const lost = event("node8 does not answer", ...changed(missing));
+  const lost = event("node8 does not respond", ...changed(missing));
   yield { ...lost, changes: [...lost.changes, { key: nodeKey(gone) }] };
   for (const [i, group] of there.slice(0, 3).entries()) {
     const to = node(9 + i);
@@ -221,15 +221,15 @@ function* lostNode(): Generator<Event> {
   yield { ...back, changes: [...back.changes, put(nodeKey(gone), value)] };
 }
 
-/** Somebody writes what is no JSON; it is mended. */
+/** A value that is not JSON is written, and later a valid one. */
 function* rejectedValue(): Generator<Event | undefined> {
   const wiki = group("wiki.web.web");
   yield {
-    text: "wiki: somebody writes half a value, which is not taken",
+    text: "wiki: an invalid value is written, and ignored",
     changes: [put(groupKey(wiki), groupValue(wiki).slice(0, 400))],
   };
   yield* calm(5);
-  yield event("wiki: the value is mended", but(wiki, [1, 2], {}));
+  yield event("wiki: a valid value is written again", but(wiki, [1, 2], {}));
 }
 
 /** All that happens, a lane after the other. */

@@ -67,7 +67,7 @@ Deno.test("command line: watch in a pipe is a state a line, also over a gap", as
   s.store.delete(groupKey(other));
   s.proxy.fault = "none";
   assertEquals(await line(3), await answer());
-  await told("lainlet answers");
+  await told("lainlet responds");
   await told("there was a gap");
   for (const text of watch.stderr.trimEnd().split("\n")) {
     assertMatch(text, /\d\d:\d\d:\d\d \S/);
@@ -226,7 +226,7 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
     ],
     [
       2,
-      /: no such endpoint: "zebra", and no lainlet answers at http:\S+: .* \(/,
+      /: no such endpoint: "zebra", and no lainlet responds at http:\S+: .* \(/,
       "get",
       "zebra",
       `--addr=:${nobody}`,
@@ -288,14 +288,14 @@ Deno.test("command line: what is wrong is one line, with 2 for the command and 1
     [1, /^lainlet: --appname is required/, "watch", "procwatcher", s.addr],
     [
       1,
-      /^lainlet: no lainlet answers at http:\/\/127\S+: tcp connect error: /,
+      /^lainlet: no lainlet responds at http:\/\/127\S+: tcp connect error: /,
       "get",
       "nodes",
       `--addr=:${nobody}`,
     ],
     [
       1,
-      /^lainlet: no lainlet answers at http:\/\/127\S+: tcp connect error: /,
+      /^lainlet: no lainlet responds at http:\/\/127\S+: tcp connect error: /,
       "status",
       `--addr=:${nobody}`,
     ],

@@ -63,12 +63,12 @@ const CASES: Record<string, Case> = {
   "a page": {
     play: says(head("text/html; charset=utf-8"), "<html>\x1b[2J</html>"),
     get: at("it is not JSON$"),
-    watch: /it answers with "text\/html" instead of an event stream$/,
+    watch: /it responds with "text\/html" instead of an event stream$/,
   },
   "a page of a type to be feared": {
     play: says(head("text/\x9bhtml\xff"), "<html>"),
     get: at("it is not JSON$"),
-    watch: /it answers with "text\/.*html.*" instead of an event stream$/,
+    watch: /it responds with "text\/.*html.*" instead of an event stream$/,
   },
   ...Object.fromEntries([101, 204, 304].map((status): [
     string,
@@ -77,8 +77,8 @@ const CASES: Record<string, Case> = {
     `status ${status}`,
     {
       play: says(`HTTP/1.1 ${status} \x9b\r\nConnection: close\r\n\r\n`),
-      get: at(`it answers with HTTP ${status}$`),
-      watch: new RegExp(`it answers with HTTP ${status}$`),
+      get: at(`it responds with HTTP ${status}$`),
+      watch: new RegExp(`it responds with HTTP ${status}$`),
     },
   ])),
   "an error without words": {
@@ -105,11 +105,11 @@ const CASES: Record<string, Case> = {
   },
   "a body without end": {
     play: endless(head(), "["),
-    get: unread("the answer is longer than 256 MB$"),
+    get: unread("the response is longer than 256 MB$"),
   },
   "a body of zeros": {
     play: bomb,
-    get: unread("the answer is longer than 256 MB$"),
+    get: unread("the response is longer than 256 MB$"),
   },
   "values without end": {
     play: asked((isWatch) =>
@@ -124,11 +124,11 @@ const CASES: Record<string, Case> = {
       isWatch ? says(STREAM, frame("init", deep)) : says(head(), deep)
     ),
     get: unread("it is nested deeper than 500$"),
-    watch: /the answer cannot be read: it is nested deeper than 500$/,
+    watch: /the response cannot be read: it is nested deeper than 500$/,
   },
   "patches in patches": {
     play: says(STREAM, frame("init", "{}"), frame("patch", deepPatch)),
-    watch: /the answer cannot be read: it is nested deeper than 500$/,
+    watch: /the response cannot be read: it is nested deeper than 500$/,
   },
   "a patch of nothing": {
     play: says(STREAM, frame("patch", "{}")),

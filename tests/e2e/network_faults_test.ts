@@ -63,7 +63,7 @@ Deno.test("a watch that is never confirmed", async () => {
   await eventually("the reason is told", async () => {
     const all = await watched.debug();
     for (const { store } of all) {
-      assertStringIncludes(store.problems.join(), "did not answer");
+      assertStringIncludes(store.problems.join(), "did not respond");
     }
     return lost;
   });

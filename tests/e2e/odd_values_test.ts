@@ -226,7 +226,7 @@ Deno.test("dashboard: a state that it cannot read is told as that, not as a lost
   });
   await page.reload();
   const reason = page.locator("main").getByText(
-    "the answer cannot be read: it is nested deeper than 500",
+    "the response cannot be read: it is nested deeper than 500",
   );
   await reason.waitFor();
   await becomes("it asks again", () => asked > 1, true);

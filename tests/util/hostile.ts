@@ -118,7 +118,7 @@ export interface Case {
   readonly isRefusal?: boolean;
 }
 
-const AT = "no lainlet answers at http://127\\.0\\.0\\.1:\\d+: ";
+const AT = "no lainlet responds at http://127\\.0\\.0\\.1:\\d+: ";
 export const at = (what: string) => new RegExp(`^lainlet: ${AT}${what}`);
 
 /** What is said of an answer that may be lainlet's, and is too much. */
@@ -190,7 +190,7 @@ export async function tryWatch(
   await using program = client("watch", "nodes", `--addr=${addr}`);
   const telling = eventually("it says something", () => {
     const said = program.stderr.split("\n").slice(0, -1)
-      .filter((text) => !/lainlet answers$/.test(text));
+      .filter((text) => !/lainlet responds$/.test(text));
     return said.some((text) => line.test(text)) ? said : undefined;
   }, seconds * 1000);
   const memory = await peak(program, telling);

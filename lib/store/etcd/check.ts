@@ -67,7 +67,7 @@ const NOT_SERVED = "etcd does not serve its watches";
  * @param grace time that etcd gets to replay, in ms, where nothing has to come
  * @returns the watches that are confirmed; one that was read again meanwhile is not
  * @throws {MissedChange} when a watch did not deliver a change
- * @throws {Error} when etcd does not answer, or has another history
+ * @throws {Error} when etcd does not respond, or has another history
  */
 export async function check(
   connection: EtcdConnection,

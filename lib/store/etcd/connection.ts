@@ -39,7 +39,7 @@ let connections = 0;
  * One connection to one etcd endpoint: calls, and all watches over one gRPC
  * stream. It retries no call, except one whose token etcd refuses.
  * (etcd3's own watcher reconnects, but stays for good with an endpoint that
- * accepts connections and does not answer.)
+ * accepts connections and does not respond.)
  */
 export class EtcdConnection extends Connection {
   readonly #client: Etcd3;
@@ -95,7 +95,7 @@ export class EtcdConnection extends Connection {
    * Waits until etcd answers for one of some prefixes.
    *
    * @throws {AccessDenied} when this login may read none of them
-   * @throws {Error} when etcd does not answer
+   * @throws {Error} when etcd does not respond
    */
   open(prefixes: Iterable<string>): Promise<ResponseHeader> {
     return readFirstAllowed(prefixes, (key) => this.currentRevision(key));
@@ -103,7 +103,7 @@ export class EtcdConnection extends Connection {
 
   /**
    * Returns the current revision, linearizable: a member that lags or is cut
-   * off from the others does not answer. Reads etcd's index only.
+   * off from the others does not respond. Reads etcd's index only.
    *
    * @param key a key that this login may read
    */
@@ -227,7 +227,7 @@ export class EtcdConnection extends Connection {
   async #unlessClosed<T>(work: Promise<T>, timeout: number): Promise<T> {
     const { promise: over, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(
-      () => reject(new Error(`etcd did not answer within ${timeout} ms`)),
+      () => reject(new Error(`etcd did not respond within ${timeout} ms`)),
       timeout,
     );
     const remove = onAbort(this.signal, () => reject(this.closedError));

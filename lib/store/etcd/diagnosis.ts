@@ -79,8 +79,8 @@ const TLS_MEANINGS: readonly (readonly [
 ])[] = [
   [
     // A TLS connection would hang, too, and Deno keeps the socket of such a one.
-    /did not answer within/,
-    () => "the endpoint accepts connections and does not answer",
+    /did not respond within/,
+    () => "the endpoint accepts connections and does not respond",
   ],
   [
     /unable to verify|self.signed certificate|unable to get|UnknownIssuer|BadSignature/i,
@@ -185,7 +185,7 @@ async function tlsError(endpoint: string, { tls }: Login): Promise<unknown> {
       ...texts?.client,
     });
     timer = setTimeout(() => {
-      timeout = new Error(`no answer within ${TLS_TIMEOUT} ms`);
+      timeout = new Error(`no response within ${TLS_TIMEOUT} ms`);
       conn.close();
     }, TLS_TIMEOUT);
     await conn.handshake();

@@ -69,7 +69,7 @@ export class Token {
     private readonly shared = new SharedToken(),
   ) {}
 
-  /** Returns the current token. @throws {Error} when etcd refuses the login, or does not answer */
+  /** Returns the current token. @throws {Error} when etcd refuses the login, or does not respond */
   async current(): Promise<IssuedToken> {
     if (this.authenticate === undefined) return NONE;
     return this.shared.token ?? await this.#renew(this.authenticate);

@@ -23,7 +23,7 @@ const NOT_SERVED = "etcd does not serve its watches";
  *
  * @param grace time that an event gets after the headers of its poll, in ms
  * @returns the watches that are confirmed; one that is being read again is not
- * @throws {Error} when etcd does not answer, or has another history
+ * @throws {Error} when etcd does not respond, or has another history
  */
 export async function check(
   connection: Etcd2Connection,

@@ -81,7 +81,7 @@ export class Etcd2Connection extends Connection {
    * Waits until etcd answers for one of some keys.
    *
    * @throws {AccessDenied} when this login may read none of them
-   * @throws {Error} when etcd does not answer
+   * @throws {Error} when etcd does not respond
    */
   open(keys: Iterable<string>): Promise<ResponseHeader> {
     return readFirstAllowed(
@@ -92,7 +92,7 @@ export class Etcd2Connection extends Connection {
 
   /**
    * Reads the version of a key's value, linearizable: a member that lags or is
-   * cut off from the others does not answer.
+   * cut off from the others does not respond.
    */
   async read(
     key: string,
@@ -105,7 +105,7 @@ export class Etcd2Connection extends Connection {
     return { header, version };
   }
 
-  /** Reads a key as this member knows it. @throws when etcd does not answer */
+  /** Reads a key as this member knows it. @throws when etcd does not respond */
   async ping(key: string): Promise<void> {
     const { nodes } = await this.#read(key, "", TIMEOUT);
     for await (const _ of nodes);

@@ -108,7 +108,7 @@ export function errorOf(status: number, text: string): EtcdError {
     code: typeof errorCode === "number" ? errorCode : undefined,
     message: typeof message === "string"
       ? message.slice(0, 200)
-      : `it answers with HTTP ${status}`,
+      : `it responds with HTTP ${status}`,
   };
 }
 

@@ -89,7 +89,7 @@ export class HttpRequest {
 
   async #within<T>(timeout: number, work: Promise<T>): Promise<T> {
     const timer = timeout === Infinity ? undefined : setTimeout(
-      () => this.close(new Error(`etcd did not answer within ${timeout} ms`)),
+      () => this.close(new Error(`etcd did not respond within ${timeout} ms`)),
       timeout,
     );
     const { signal } = this.#abort;

@@ -58,7 +58,7 @@ export class ZooKeeperConnection extends Session {
   /**
    * Connects and logs in.
    *
-   * @throws {Error} when ZooKeeper does not answer, or does not know its leader
+   * @throws {Error} when ZooKeeper does not respond, or does not know its leader
    */
   async open(): Promise<ResponseHeader> {
     await this.connect();

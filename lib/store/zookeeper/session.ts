@@ -220,7 +220,7 @@ export class Session extends Connection {
     this.#opened.resolve();
   }
 
-  /** Ends the session when ZooKeeper does not answer. Sends a ping when one is due. */
+  /** Ends the session when ZooKeeper does not respond. Sends a ping when one is due. */
   #poll(): void {
     const isArriving = this.#isArriving;
     this.#isArriving = false;
@@ -230,7 +230,7 @@ export class Session extends Connection {
       this.#missedPolls = 0;
     } else if (++this.#missedPolls >= MAX_MISSED_POLLS) {
       const timeout = POLL_INTERVAL * MAX_MISSED_POLLS;
-      this.fail(new Error(`ZooKeeper did not answer within ${timeout} ms`));
+      this.fail(new Error(`ZooKeeper did not respond within ${timeout} ms`));
     }
     if (++this.#idlePolls < this.#pingAfter || this.#isPinged) return;
     this.#isPinged = true;

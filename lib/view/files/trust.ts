@@ -1,6 +1,6 @@
 import { dirname, resolve } from "node:path";
 
-/** A file or a folder that somebody else could change. */
+/** A file or a folder that another user could change. */
 export class Untrusted extends Error {
   override readonly name = "Untrusted";
 }

@@ -18,12 +18,12 @@ const DESCRIPTION = `The state of a LAIN cluster, with a view for each consumer.
 
 A caller is identified by its TCP address alone. Local callers (\`127.0.0.1\`,
 \`::1\`, \`--ip\`) and the containers of apps with a config key
-\`super_apps/<app>\` are *super callers* and may ask everything. Other containers
+\`super_apps/<app>\` are *super callers* and may request everything. Other containers
 act for their app, and a portal for the app that it belongs to. Each operation
-says who may ask. A caller without the right gets 403; when a caller loses the
+says who may request it. A caller without the right gets 403; when a caller loses the
 right to a stream, the stream ends with an \`error\` event.
 
-With \`watch=1\` the answer is a stream of Server-Sent Events, each with \`id\`,
+With \`watch=1\` the response is a stream of Server-Sent Events, each with \`id\`,
 \`event\` and \`data\`, in this order. \`init\` carries the whole state. After a
 change \`update\`, or \`delete\` when things were only removed, carries the whole
 state again; with \`patch=merge\`, \`patch\` carries what has changed since the
@@ -35,16 +35,16 @@ since. A malformed or refused watch gets an error status, or a stream that ends
 after an \`error\` event.`;
 
 const TAGS = {
-  apps: "The data of apps, each of which may ask for its own.",
+  apps: "The data of apps, each of which may request its own.",
   cluster: "The data of the cluster.",
   lainlet: "lainlet itself.",
 } as const;
 
 const RIGHTS: Readonly<Record<MayAsk, string>> = {
-  all: "Every caller may ask.",
+  all: "Every caller may request it.",
   app:
-    "An app may ask for its own data, which it also gets when it names no app; super callers may ask for all.",
-  super: "Only super callers may ask.",
+    "An app may request its own data, which it also gets when it names no app; super callers may request all.",
+  super: "Only super callers may request it.",
 };
 
 /**

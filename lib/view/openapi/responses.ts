@@ -85,7 +85,7 @@ const RESPONSES = {
   403: {
     name: "Forbidden",
     description:
-      "The caller lacks the right, or a browser asks from a page of another site.",
+      "The caller lacks the right, or a page of another site made the request.",
     headers: [],
     example: "authorize failed, super required",
   },
@@ -124,7 +124,7 @@ const RESPONSES = {
   503: {
     name: "Unavailable",
     description:
-      "There is no answer at present, the requested revision or confirmation did not come in time, or a limit of streams is reached.",
+      "There is no state to respond with at present, the requested revision or confirmation did not come in time, or a limit of streams is reached.",
     headers: ["Retry-After"],
     example: "the store has not been read yet",
   },

@@ -35,7 +35,7 @@ Deno.test("connection: a response that cannot be read is told from no response",
       `the response of ${base} cannot be read: ${message}`,
     );
     await server.shutdown();
-    await assertRejects(ask, Error, `no lainlet answers at ${base}: `);
+    await assertRejects(ask, Error, `no lainlet responds at ${base}: `);
   }
 });
 
@@ -45,7 +45,7 @@ Deno.test("connection: a server that sends no JSON is not a lainlet", async () =
   await assertRejects(
     () => withAddress(base, () => nodes().read(new Client(base))),
     Error,
-    `no lainlet answers at ${base}: it is not JSON`,
+    `no lainlet responds at ${base}: it is not JSON`,
   );
 });
 

@@ -273,7 +273,7 @@ Deno.test("client: an answer beyond the limits is reported as such, and retried"
   await eventually("it is asked twice", () => reading.statuses[1]);
   assertEquals(reading.statuses[1], {
     isOpen: true,
-    problem: "the answer cannot be read: it is nested deeper than 500",
+    problem: "the response cannot be read: it is nested deeper than 500",
   });
   assertEquals(reading.updates, []);
 });

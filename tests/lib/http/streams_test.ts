@@ -133,7 +133,7 @@ Deno.test("patch=merge is for watches of objects", async () => {
   ) {
     assertEquals(
       await ask(`${path}&watch=1&patch=merge`),
-      [400, "patch=merge is for answers that are objects"],
+      [400, "patch=merge is for responses that are objects"],
     );
   }
   assertEquals(

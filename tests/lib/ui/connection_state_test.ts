@@ -30,7 +30,7 @@ Deno.test("connection state: current only while there is a state, it is confirme
   );
   assertEquals(kinds({ ...live, problem: "gone" }), ["lost", "lost", "gone"]);
   // lainlet answers, but not with a state.
-  const waiting = "the answer cannot be read";
+  const waiting = "the response cannot be read";
   assertEquals(kinds({ ...live, waiting }), ["stale", "stale", waiting]);
   const present = { ...overview["lainlet/present"], stale: true, lag: 45 };
   const stale = connectionStateOf({

@@ -130,8 +130,8 @@ Deno.test("explain: a missing flag is named", async () => {
       "etcd's certificate is for other names than the endpoint's (",
     ],
     [
-      "etcd did not answer within 3000 ms",
-      "the endpoint accepts connections and does not answer (",
+      "etcd did not respond within 3000 ms",
+      "the endpoint accepts connections and does not respond (",
     ],
     [
       "tls handshake eof",

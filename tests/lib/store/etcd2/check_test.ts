@@ -20,7 +20,7 @@ class Member extends Etcd2Connection {
   override ping(): Promise<void> {
     this.pings++;
     return this.isPaused
-      ? Promise.reject(new Error("etcd did not answer"))
+      ? Promise.reject(new Error("etcd did not respond"))
       : Promise.resolve();
   }
 }

@@ -86,14 +86,14 @@ const HOSTILE: Record<string, [play: Play, problem: RegExp]> = {
     /^ZooKeeper's response is malformed$/,
   ],
   "no session": [says(greeting(0)), /^ZooKeeper refuses a session$/],
-  "silence": [silence, /^ZooKeeper did not answer within 3000 ms$/],
+  "silence": [silence, /^ZooKeeper did not respond within 3000 ms$/],
   "silence after the greeting": [
     greets(),
-    /^ZooKeeper did not answer within 3000 ms$/,
+    /^ZooKeeper did not respond within 3000 ms$/,
   ],
   "silence within an answer": [
     greets(new Writer().int(1).frame().subarray(0, 6)),
-    /^ZooKeeper did not answer within 3000 ms$/,
+    /^ZooKeeper did not respond within 3000 ms$/,
   ],
   "an answer to nothing": [
     greets(reply(77)),
