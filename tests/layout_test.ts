@@ -74,7 +74,7 @@ Deno.test("no import cycles exist", async () => {
   for (const path of imports.keys()) visit(path, []);
 });
 
-Deno.test("the top level is what it is meant to be", async () => {
+Deno.test("the top level has the expected files", async () => {
   const names = (await filesOf(ROOT)).map((path) => path.split("/")[0]);
   assertEquals([...new Set(names)].sort(), [
     ".ci",

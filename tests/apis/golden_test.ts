@@ -8,7 +8,7 @@ import { KIND_NAMES, KINDS, startStore } from "../util/stores.ts";
 const FILLED = "stands for nothing";
 
 for (const kind of KIND_NAMES) {
-  Deno.test(`every golden answer, from a real server of --store=${kind}`, async (t) => {
+  Deno.test(`every golden response, from a real server of --store=${kind}`, async (t) => {
     await using backend = await startStore(kind);
     const { open, hasEmpty } = KINDS[kind];
     const empty = hasEmpty ? "" : FILLED;

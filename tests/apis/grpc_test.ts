@@ -265,7 +265,7 @@ Deno.test("gRPC: a stream ends when its caller loses the right to it", async () 
   );
 });
 
-Deno.test("gRPC: callers that are not super get no secret in any reply", async () => {
+Deno.test("gRPC: callers that are not super get no secret in any response", async () => {
   await using lainlet = await new TestLainlet(golden()).ready();
   await using client = await RpcClient.open(lainlet.rpcPort, "127.99.0.1");
   using stream = client.watch("Config", { Target: "s" });

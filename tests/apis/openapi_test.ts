@@ -138,7 +138,7 @@ Deno.test("/openapi.json: Redocly's rules find nothing", async () => {
   }
 });
 
-Deno.test("/openapi.json: every golden answer matches its schema", async (t) => {
+Deno.test("/openapi.json: every golden response matches its schema", async (t) => {
   const store = new MemoryStore(Object.entries(cluster));
   await using lainlet = new TestLainlet(store);
   await lainlet.ready();
@@ -170,7 +170,7 @@ Deno.test("/openapi.json: every golden answer matches its schema", async (t) => 
   assert(seen.size >= 15, [...seen].join());
 });
 
-Deno.test("/openapi.json: other JSON answers, and streams, match it, too", async () => {
+Deno.test("/openapi.json: other JSON responses, and streams, match it, too", async () => {
   const store = new MemoryStore(Object.entries(cluster));
   await using lainlet = new TestLainlet(store);
   await lainlet.ready();
@@ -207,7 +207,7 @@ Deno.test("/openapi.json: other JSON answers, and streams, match it, too", async
   checkHeaders(stream.response.headers, several, document);
 });
 
-Deno.test("/openapi.json: its examples are the answers for the example cluster", async () => {
+Deno.test("/openapi.json: its examples are the responses for the example cluster", async () => {
   const store = new MemoryStore(Object.entries(exampleCluster));
   await using lainlet = await new TestLainlet(store).ready();
   const { paths } = await read(lainlet.url);
@@ -312,7 +312,7 @@ Deno.test("/openapi.json: refusals have the declared statuses, texts and headers
   );
 });
 
-Deno.test("/openapi.json: who may ask is as each endpoint declares", async () => {
+Deno.test("/openapi.json: each endpoint is for the callers that it declares", async () => {
   const store = new MemoryStore(Object.entries(cluster));
   await using lainlet = await new TestLainlet(store).ready();
   const { paths } = await read(lainlet.url);

@@ -203,7 +203,7 @@ Deno.test("watches on a real etcd", async (t) => {
     assertEquals((await stream.next())?.event, "update");
   });
 
-  await step("a write outside the watched key is not heard", async () => {
+  await step("a write outside the watched key is not sent", async () => {
     await known(put(WEB));
     await using stream = await watching("/v2/coreinfowatcher?appname=shop");
     await stream.next();

@@ -129,7 +129,7 @@ async function story(
   const same = (data: unknown) => streams.map(() => data);
   assertEquals(await dataOfAll(), same({ "shop.web.web": [SHOP] }));
 
-  await t.step("one that changes sends what differs", async () => {
+  await t.step("a changed file: its streams get the difference", async () => {
     await reload({
       "images.js": images.replace("[...images].sort()", "[...images].length"),
     });
@@ -137,19 +137,24 @@ async function story(
     assertEquals(await json("/v2/images?appname=shop"), { "shop.web.web": 1 });
   });
 
-  await t.step("one that breaks is served as it was, and says so", async () => {
-    await reload({ "images.js": images.replace("export", "exprt") });
-    const [status, reason] = await statusOf("images.js");
-    assertEquals(status, "outdated");
-    assertMatch(reason, /^SyntaxError: .* at images\.js:\d+:\d+$/);
-    const lines = program.stderr.split("\n")
-      .filter((line) => line.includes("its last good version is served"));
-    assertEquals(lines.length, 1);
-    assert(lines[0]?.includes(reason.replace(/["\\]/g, "\\$&")), lines[0]);
-    assertEquals(await json("/v2/images?appname=shop"), { "shop.web.web": 1 });
-  });
+  await t.step(
+    "a broken file: its last version is served, and reported",
+    async () => {
+      await reload({ "images.js": images.replace("export", "exprt") });
+      const [status, reason] = await statusOf("images.js");
+      assertEquals(status, "outdated");
+      assertMatch(reason, /^SyntaxError: .* at images\.js:\d+:\d+$/);
+      const lines = program.stderr.split("\n")
+        .filter((line) => line.includes("its last good version is served"));
+      assertEquals(lines.length, 1);
+      assert(lines[0]?.includes(reason.replace(/["\\]/g, "\\$&")), lines[0]);
+      assertEquals(await json("/v2/images?appname=shop"), {
+        "shop.web.web": 1,
+      });
+    },
+  );
 
-  await t.step("others that are wrong concern nobody else", async () => {
+  await t.step("other invalid files do not affect valid ones", async () => {
     await folder.write({
       "hangs.js": "await new Promise(() => {});\n",
       "open.js": apiFile(),
@@ -188,13 +193,13 @@ async function story(
     });
   });
 
-  await t.step("one that is mended serves again", async () => {
+  await t.step("a fixed file is served again", async () => {
     await reload({ "images.js": images });
     assertEquals(await statusOf("images.js"), ["served", ""]);
     assertEquals(await dataOfAll(), same({ "shop.web.web": [SHOP] }));
   });
 
-  await t.step("one that is removed ends its streams", async () => {
+  await t.step("a removed file ends its streams", async () => {
     await reload({ "images.js": null });
     assertEquals(await dataOfAll(), same("the endpoint was removed"));
     for (const stream of streams) assertEquals(await stream.next(), undefined);
@@ -206,7 +211,7 @@ async function story(
     );
   });
 
-  await t.step("the streams of others had nothing of all that", async () => {
+  await t.step("streams of other views got nothing", async () => {
     await etcd.write({
       "/lain/config/domain": `after.${target}`,
       [groupKey(groupAt("", target))]: groupValue(groupAt("", target)),

@@ -117,7 +117,7 @@ for (const target of ["source", "binary"] as const) {
       );
     });
 
-    await step("requests that are none", async () => {
+    await step("data that is not a request", async () => {
       for (
         const bytes of [
           "\r\n\r\n",
@@ -144,7 +144,7 @@ for (const target of ["source", "binary"] as const) {
       }
     });
 
-    await step("bodies that nobody asked for", async () => {
+    await step("unexpected bodies", async () => {
       for (const method of ["POST", "PUT", "GET"]) {
         const head =
           `${method} /v2/nodes HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n`;
@@ -198,7 +198,7 @@ for (const target of ["source", "binary"] as const) {
       );
     });
 
-    await step("clients that leave in the middle", async () => {
+    await step("clients that disconnect in the middle", async () => {
       await Promise.all(Array.from({ length: 50 }, async () => {
         using conn = await Deno.connect({
           hostname: "127.0.0.1",

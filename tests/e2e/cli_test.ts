@@ -13,7 +13,7 @@ import { cluster } from "../util/golden.ts";
 import { groupAt } from "../util/example.ts";
 import { eventually, freePort, Program } from "../util/process.ts";
 
-Deno.test("command line: get in a pipe is the answer, one line", async () => {
+Deno.test("command line: get in a pipe prints the response, one line", async () => {
   await using s = await serve(Object.entries(cluster));
   for (
     const [path, ...args] of [
@@ -74,7 +74,7 @@ Deno.test("command line: watch in a pipe is a state a line, also over a gap", as
   }
 });
 
-Deno.test("command line: a reader that goes ends a watch", async () => {
+Deno.test("command line: a watch ends when its reader has gone", async () => {
   await using s = await serve([["/lain/config/a", "1"]]);
   await using pipe = new Program("bash", [
     "-c",
@@ -167,7 +167,7 @@ Deno.test("command line: a line of a watch in a pipe is a state for a shell", as
   );
 });
 
-Deno.test("command line: status tells people and programs, and the exit code whether all is well", async () => {
+Deno.test("command line: status for people and programs; the exit code is 0 only without problems", async () => {
   await using s = await serve([
     ["/lain/config/a", "1"],
     ["/lain/nodes/nodes/bad:192.0.2.1:22", "not JSON"],
@@ -207,7 +207,7 @@ Deno.test("command line: status tells people and programs, and the exit code whe
   other.signal("SIGTERM");
 });
 
-Deno.test("command line: what is wrong is one line, with 2 for the command and 1 for the answer", async () => {
+Deno.test("command line: an error is one line; exit code 2 for the command, 1 for the response", async () => {
   const group = groupAt("192.0.2.2", "shop");
   await using s = await serve([[groupKey(group), groupValue(group)]]);
   const nobody = freePort();

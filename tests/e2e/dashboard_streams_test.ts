@@ -70,7 +70,7 @@ const setHidden = (page: Page, isHidden: boolean) =>
     document.dispatchEvent(new Event("visibilitychange"));
   `);
 
-Deno.test("dashboard: the first load is compressed, the stream goes on from it, as it does for a page that comes back", async () => {
+Deno.test("dashboard: the first load is compressed, and the stream continues from it, also for a page that comes back", async () => {
   const store = new MemoryStore(largeCluster());
   await using lainlet = await new TestLainlet(store).ready();
   await using proxy = new Proxy(lainlet.url);
@@ -107,7 +107,7 @@ Deno.test("dashboard: the first load is compressed, the stream goes on from it, 
   assertEquals(problems, []);
 });
 
-Deno.test("dashboard: while it loads it says how much of it is there", async () => {
+Deno.test("dashboard: while it loads it shows the progress", async () => {
   const store = new MemoryStore(largeCluster());
   await using lainlet = await new TestLainlet(store).ready();
   await using way = new Way(lainlet.url);
@@ -189,7 +189,7 @@ Deno.test("dashboard: six windows are live with the connections of one, whicheve
   assertEquals(problems, []);
 });
 
-Deno.test("dashboard: without a shared worker a window has streams of its own", async () => {
+Deno.test("dashboard: without a shared worker each window has its own streams", async () => {
   await using lainlet = await new TestLainlet(
     new MemoryStore([["/lain/config/motd", "one"]]),
   ).ready();
@@ -212,7 +212,7 @@ Deno.test("dashboard: without a shared worker a window has streams of its own", 
   assertEquals(problems.filter((one) => !one.startsWith("it asked")), []);
 });
 
-Deno.test("dashboard: a store that refuses connections is said at once, with the age of what is shown", async () => {
+Deno.test("dashboard: a store that refuses connections is reported at once, with the age of the shown state", async () => {
   await using etcd = await TestEtcd.start();
   await etcd.write({ "/lain/config/motd": "one" });
   // However old it gets, it does not count as stale.

@@ -144,7 +144,7 @@ Deno.test("dashboard: a proxy may serve it under a path", async () => {
   await page.close();
 });
 
-Deno.test("dashboard: who may not see it reads how to look", async () => {
+Deno.test("dashboard: a caller without the right gets instructions", async () => {
   const store = new MemoryStore(Object.entries(cluster));
   await using lainlet = await new TestLainlet(store).ready();
   const { hostname, port } = new URL(lainlet.url);
@@ -338,7 +338,7 @@ Deno.test("dashboard: search finds apps, groups, nodes, pods and settings", asyn
   assertEquals(problems, []);
 });
 
-Deno.test("dashboard: changes are told in sentences with what differs beneath, can be paused and filtered, and are there after a reload", async () => {
+Deno.test("dashboard: changes are sentences with their differences, can be paused and filtered, and stay after a reload", async () => {
   await using s = await scene();
   const { page, problems } = await s.browser.open(`${s.url}/#/changes`);
   await shows(
@@ -386,7 +386,7 @@ Deno.test("dashboard: changes are told in sentences with what differs beneath, c
   assertEquals(problems, []);
 });
 
-Deno.test("dashboard: a secret is shown when it is asked for, and only then", async () => {
+Deno.test("dashboard: a secret is shown on request only", async () => {
   await using s = await scene();
   const { page, problems } = await s.browser.open(`${s.url}/#/config`);
   await shows(page, "rsyncd_secrets");
@@ -570,7 +570,7 @@ Deno.test("dashboard: a restart leaves what needs attention as time passes, with
   assertEquals(await needs.getByText("crashloop9").count(), 0);
 });
 
-Deno.test("dashboard: it says why there is nothing to see yet", async () => {
+Deno.test("dashboard: it reports why there is no state yet", async () => {
   const port = freePort();
   const [lainlet] = TARGETS.binary;
   await using _program = new Program(lainlet, [
@@ -590,7 +590,7 @@ Deno.test("dashboard: it says why there is nothing to see yet", async () => {
   assertEquals(problems.filter((one) => !one.includes("503")), []);
 });
 
-Deno.test("dashboard: it says when lainlet is away, and goes on by itself, from the binary too", async () => {
+Deno.test("dashboard: it reports when lainlet is unreachable, and recovers by itself, from the binary too", async () => {
   const folder = await Deno.makeTempDir({ prefix: "lainlet-test-" });
   const port = freePort();
   const url = `http://127.0.0.1:${port}`;

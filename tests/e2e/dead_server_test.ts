@@ -70,7 +70,7 @@ const SLOW: Record<string, Case> = {
   },
 };
 
-Deno.test("whatever does not answer, get and watch give up in time", async (t) => {
+Deno.test("get and watch give up in time on a server that does not respond", async (t) => {
   await Promise.all(
     Object.entries(SLOW).map(([name, one]) =>
       t.step({
@@ -110,7 +110,7 @@ Deno.test("how long a command waits is up to --timeout", async () => {
   }
 });
 
-Deno.test("what a hanging server does not answer is not completed", async () => {
+Deno.test("completion: a hanging server completes nothing", async () => {
   await using server = new Hostile(silence);
   const begin = performance.now();
   const words = ["__complete", "pods", `--addr=${server.addr}`, "s"];
@@ -120,7 +120,7 @@ Deno.test("what a hanging server does not answer is not completed", async () => 
   assert(performance.now() - begin < 9_000);
 });
 
-Deno.test("a redirect is told of, and not followed", async () => {
+Deno.test("a redirect is reported, and not followed", async () => {
   await using other = new Hostile(says(head(), "{}"));
   const location = `http://${other.addr}/\x9b2J`;
   await using server = new Hostile(
@@ -157,7 +157,7 @@ Deno.test("status is one line, too, where it is not lainlet's", async () => {
   }
 });
 
-Deno.test("a terminal gets nothing that it would heed", async () => {
+Deno.test("a terminal gets no control sequences of the server", async () => {
   const body = '\x1b[2J"\x9b\r\u202e\x07';
   await using server = new Hostile(says(head("text/plain"), body));
   for (const endpoint of ["version", "metrics"]) {
@@ -176,7 +176,7 @@ Deno.test("a terminal gets nothing that it would heed", async () => {
   }
 });
 
-Deno.test("a server that says something and ends, again and again, is asked ever less often", async () => {
+Deno.test("a server that ends each stream soon is retried with growing pauses", async () => {
   for (const frames of [frame("init", "{}"), "", frame("error", "x")]) {
     await using server = new Hostile(
       asked((isWatch) => says(isWatch ? STREAM : head(), frames)),

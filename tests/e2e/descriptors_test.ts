@@ -197,7 +197,7 @@ for (const target of ["source", "binary"] as const) {
   }
 }
 
-Deno.test("binary: half-sent requests use up its descriptors three times, and it still answers and stops", async () => {
+Deno.test("binary: half-sent requests use up its descriptors three times, and it still responds and stops", async () => {
   await using lainlet = await LainletProcess.start("binary", [
     `--store=memory:${CLUSTER_FILE}`,
     "--workers=2",

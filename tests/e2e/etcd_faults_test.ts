@@ -29,17 +29,17 @@ Deno.test("etcd is absent at the start, and comes later", async () => {
   await absence(scene, /ECONNREFUSED/);
 });
 
-Deno.test("etcd is paused for 15 s: old answers, which say so, and then the new ones", async () => {
+Deno.test("etcd is paused for 15 s: stale responses with their age, then current ones", async () => {
   await using scene = await Scene.set({ settings: ["--stale.after=8s"] });
   await pause(scene);
 });
 
-Deno.test("history is compacted, and everything deleted and written anew, while lainlet is away", async () => {
+Deno.test("history is compacted, and everything deleted and written again, while lainlet is disconnected", async () => {
   await using scene = await Scene.set({ ways: 1 });
   await lostHistory(scene);
 });
 
-Deno.test("what is compacted while lainlet is there costs it nothing", async () => {
+Deno.test("a compaction while lainlet is connected costs nothing", async () => {
   await using scene = await Scene.set({ settings: ["--debug"] });
   const { server, model, watched } = scene;
   for (let i = 0; i < 10; i++) {

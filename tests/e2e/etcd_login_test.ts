@@ -193,7 +193,7 @@ Deno.test("a wrong password is one clear line, without the password", async () =
   }
 });
 
-Deno.test("a token that expires is replaced, and nobody notices", async () => {
+Deno.test("a token that expires is replaced without a gap", async () => {
   await using key = await makeTokenKey();
   await using etcd = await TestEtcd.start({ args: key.args("3s") });
   await etcd.write({ [`${CONFIG}beat`]: "" });

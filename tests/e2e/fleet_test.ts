@@ -18,7 +18,7 @@ import { Proxy } from "../util/proxy.ts";
 const STREAMS = "etcd_debugging_mvcc_watch_stream_total";
 const WATCHERS = "etcd_debugging_mvcc_watcher_total";
 
-Deno.test("a lainlet costs etcd one connection and four watches, whatever is asked of it", async () => {
+Deno.test("a lainlet costs etcd one connection and four watches, whatever its clients request", async () => {
   await using etcd = await TestEtcd.start();
   await etcd.write({ "/lain/config/a": "0" });
   await using proxy = new Proxy(etcd.endpoint);
@@ -37,7 +37,7 @@ Deno.test("a lainlet costs etcd one connection and four watches, whatever is ask
   assertEquals(await etcd.metric(WATCHERS), 4);
 });
 
-Deno.test("a grpc-proxy joins the watches of 20 lainlets, and writes through it go on", async () => {
+Deno.test("a grpc-proxy joins the watches of 20 lainlets, and they get all writes", async () => {
   await using etcd = await TestEtcd.start();
   await etcd.write({ "/lain/config/a": "0" });
   await using proxy = await GrpcProxy.start(etcd.endpoint);

@@ -139,7 +139,7 @@ Deno.test("frame: it names the host and the domain, and says when what is shown 
     await becomesTitled("lainlet · node1 · lain.example");
     assertEquals(await iconOf(), good);
   };
-  await t.step("the store is not heard of", async () => {
+  await t.step("the store is unreachable", async () => {
     s.store.old = 45_000;
     await old("Stale");
     assertStringIncludes(
@@ -237,7 +237,7 @@ Deno.test("frame: a view begins at its top, Back is where one was, a reload show
   assertEquals(problems, []);
 });
 
-Deno.test("frame: the search is a step of its own, and the keyboard is enough for it", async () => {
+Deno.test("frame: the search is a separate step, and works with the keyboard only", async () => {
   await using s = await scene();
   const { page, problems } = await s.browser.open(`${s.proxy.url}/#/apps`);
   await page.getByText("Up to date", { exact: true }).waitFor();

@@ -168,7 +168,7 @@ const CASES: Record<string, Case> = {
   },
 };
 
-Deno.test("whatever answers, get and watch say so in a line, and keep within bounds", async (t) => {
+Deno.test("get and watch report any wrong response in one line, and stay within limits", async (t) => {
   // As many at a time as keep the cores busy.
   const waiting = Object.entries(CASES);
   const lane = async () => {
@@ -186,7 +186,7 @@ Deno.test("whatever answers, get and watch say so in a line, and keep within bou
   await Promise.all(Array.from({ length: 3 }, lane));
 });
 
-Deno.test("large answers are good answers", async () => {
+Deno.test("large responses are accepted", async () => {
   const nodes = Object.fromEntries(
     Array.from({ length: 30_000 }, (_, i) => [`node${i}`, "x".repeat(1_000)]),
   );

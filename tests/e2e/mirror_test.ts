@@ -44,7 +44,7 @@ async function differences(url: string): Promise<Record<string, number>> {
   );
 }
 
-Deno.test("a difference to etcd is logged with its keys, counted and mended", async () => {
+Deno.test("a difference to etcd is logged with its keys, counted and repaired", async () => {
   using logged = new CapturedLog();
   await using etcd = await TestEtcd.start();
   await etcd.write({ "/lain/config/a": "1", "/lain/config/b": "1" });

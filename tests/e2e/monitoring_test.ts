@@ -66,7 +66,7 @@ scrape_configs:
 `);
 }
 
-Deno.test("monitoring: each alert is raised when it should be, and in the cluster whose trouble it is", async () => {
+Deno.test("monitoring: each alert fires when it should, for the right cluster", async () => {
   const alerts = await Deno.readTextFile(ALERTS);
   const names = [...alerts.matchAll(/- alert: (\w+)/g)]
     .map(([, name = ""]) => name);
@@ -102,7 +102,7 @@ Deno.test("monitoring: the dashboard's panels say what they show, and none lies 
   }
 });
 
-Deno.test("monitoring: a Prometheus with two clusters can ask what the alerts and the dashboard ask", async () => {
+Deno.test("monitoring: the queries of the alerts and the dashboard work for two clusters", async () => {
   await using stack = new AsyncDisposableStack();
   const lainlet = () =>
     new TestLainlet(new MemoryStore(Object.entries(cluster))).ready();

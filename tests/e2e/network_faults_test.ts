@@ -11,7 +11,7 @@ import { eventually } from "../util/process.ts";
 import type { Proxy } from "../util/proxy.ts";
 import { Scene } from "../util/scene.ts";
 
-Deno.test("one way to etcd, and it is broken and mended", async (t) => {
+Deno.test("the only connection to etcd is broken and restored", async (t) => {
   await using scene = await Scene.set({ ways: 1 });
   const { watched } = scene;
   for (const name of Object.keys(WAY_FAULTS)) {

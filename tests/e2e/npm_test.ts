@@ -200,7 +200,7 @@ Deno.test("npm: the client's package has lainlet's types, can be published, and 
     await Deno.remove(file);
   });
 
-  await t.step("what it is made of could be published, too", async () => {
+  await t.step("its source can be published, too", async () => {
     const script =
       `cd ${folder}/client && deno publish --dry-run --allow-dirty`;
     await run("bash", "-c", script);
@@ -238,7 +238,7 @@ Deno.test("npm: the client's package has lainlet's types, can be published, and 
     );
   });
 
-  await t.step("its manifest says what it is, as its page does", async () => {
+  await t.step("its manifest agrees with its page", async () => {
     const manifest =
       `${project.folder}/node_modules/${config.name}/package.json`;
     const { description, engines, license, repository, type } = JSON.parse(
@@ -260,7 +260,7 @@ Deno.test("npm: the client's package has lainlet's types, can be published, and 
     assertEquals(printed, "node1:192.168.77.21:22\n");
   });
 
-  await t.step("what is no fault of lainlet's is thrown, once", async () => {
+  await t.step("errors of callbacks are thrown, once", async () => {
     const store = new MemoryStore(Object.entries(exampleCluster));
     await using lainlet = await new TestLainlet(store).ready();
     await project.write("faults.js", FAULTS);

@@ -206,7 +206,7 @@ Deno.test("dashboard: a view that fails says so, takes nothing down with it, and
   assert(problems.every((text) => text.includes("no such time")));
 });
 
-Deno.test("dashboard: a state that it cannot read is told as that, not as a lost connection", async () => {
+Deno.test("dashboard: an unreadable state is reported as such, not as a lost connection", async () => {
   await using lainlet = await new TestLainlet(new MemoryStore(content()))
     .ready();
   await using browser = takeBrowser();

@@ -24,7 +24,7 @@ import { eventually, freePort, Program } from "../util/process.ts";
 const { version } = config;
 const FILES = new URL("../../scripts/package/", import.meta.url);
 
-Deno.test("package: the .deb is installed, started as the unit would, asked and removed", async (t) => {
+Deno.test("package: the .deb is installed, started as by the unit, queried and removed", async (t) => {
   const folder = await Deno.makeTempDir({ prefix: "lainlet-test-" });
   try {
     await Deno.chmod(folder, 0o755);
@@ -83,7 +83,7 @@ Deno.test("package: the .deb is installed, started as the unit would, asked and 
       }
     });
 
-    await t.step("it is started as the unit would, and asked", async () => {
+    await t.step("it is started as by the unit, and queried", async () => {
       const port = freePort();
       const store = `${folder}/cluster.json`;
       await Deno.writeTextFile(store, JSON.stringify(cluster));
@@ -225,7 +225,7 @@ Deno.test("package: the .deb is installed, started as the unit would, asked and 
       return { said, notes: await notes() };
     };
 
-    await t.step("what names no etcd does not start it", async () => {
+    await t.step("without a configured etcd it is not started", async () => {
       for (
         const defaults of [
           "",
@@ -241,28 +241,34 @@ Deno.test("package: the .deb is installed, started as the unit would, asked and 
       }
     });
 
-    await t.step("what names one enables and starts it", async () => {
-      for (
-        const defaults of [
-          "LAINLET_ETCD=10.0.0.1:2379\n",
-          ' LAINLET_ETCD="10.0.0.1:2379"\n',
-          "LAINLET_FLAGS=--ip 10.0.0.7 --etcd 10.0.0.1:2379\n",
-          "LAINLET_FLAGS=-etcd=10.0.0.1:2379\n",
-          'LAINLET_FLAGS="--store memory:/srv/cluster.json"\n',
-          "LAINLET_FLAGS=--ip 10.0.0.7 \\\n--etcd 10.0.0.1:2379\n",
-        ]
-      ) {
-        const { said, notes } = await configure(defaults, false);
-        assertEquals(said, "", defaults);
-        assertEquals(notes, [...before, enabled, restarted], defaults);
-      }
-    });
+    await t.step(
+      "with a configured etcd it is enabled and started",
+      async () => {
+        for (
+          const defaults of [
+            "LAINLET_ETCD=10.0.0.1:2379\n",
+            ' LAINLET_ETCD="10.0.0.1:2379"\n',
+            "LAINLET_FLAGS=--ip 10.0.0.7 --etcd 10.0.0.1:2379\n",
+            "LAINLET_FLAGS=-etcd=10.0.0.1:2379\n",
+            'LAINLET_FLAGS="--store memory:/srv/cluster.json"\n',
+            "LAINLET_FLAGS=--ip 10.0.0.7 \\\n--etcd 10.0.0.1:2379\n",
+          ]
+        ) {
+          const { said, notes } = await configure(defaults, false);
+          assertEquals(said, "", defaults);
+          assertEquals(notes, [...before, enabled, restarted], defaults);
+        }
+      },
+    );
 
-    await t.step("one that runs goes on with the new version", async () => {
-      const { said, notes } = await configure("", true);
-      assertEquals(said, "");
-      assertEquals(notes, [...before, asked, restarted]);
-    });
+    await t.step(
+      "a running service is restarted with the new version",
+      async () => {
+        const { said, notes } = await configure("", true);
+        assertEquals(said, "");
+        assertEquals(notes, [...before, asked, restarted]);
+      },
+    );
 
     await t.step(
       "one that does not start is a line, not a failure",
@@ -320,7 +326,7 @@ Deno.test("package: systemd takes the unit", async () => {
   assertMatch(await verifyUnit(), NEWER_SETTINGS);
 });
 
-Deno.test("package: what is wrong is one line", async () => {
+Deno.test("package: an error is one line", async () => {
   const [task = "", ...flags] = config.tasks.package.command.split(" ");
   for (
     const [arg, line] of [

@@ -135,7 +135,7 @@ Deno.test("binary: help and version go to stdout, with 0", async () => {
   });
 });
 
-Deno.test("binary: what somebody has put into /tmp is not read, not even as a cache of compiled code", async () => {
+Deno.test("binary: files of other users in /tmp are not read, not even as a cache of compiled code", async () => {
   const folder = await Deno.makeTempDir({ prefix: "lainlet-test-" });
   try {
     const [command] = TARGETS.binary;

@@ -56,7 +56,7 @@ function contentOf(store: MemoryStore): Content {
   };
 }
 
-Deno.test("after any history, answers and streams are those of a fresh read", async (t) => {
+Deno.test("after any history, responses and streams are those of a fresh read", async (t) => {
   const seed = Number(Deno.env.get("SEED") ?? Date.now() % 1e9) || 1;
   await t.step(`memory, SEED=${seed}`, async () => {
     const store = new MemoryStore();

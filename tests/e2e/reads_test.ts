@@ -78,22 +78,25 @@ for (
     ]);
     const url = lainlet.url + PATH;
 
-    await t.step("a poll is answered when the state differs", async () => {
-      const { headers } = await get(url);
-      const tag = headers.get("etag");
-      const answers = [poll(url, tag, 60), poll(url, tag, 60)];
-      await areListening(lainlet.url, 2);
-      const revision = await etcd.write({ [KEY]: "1" });
-      for (const { status, body, headers } of await Promise.all(answers)) {
-        assertEquals([status, body], [200, '{"a":"1"}']);
-        assertNotEquals(headers.get("etag"), tag);
-        assertEquals(headers.get("preference-applied"), "wait=60");
-        assertEquals(headers.get("lainlet-revision"), `${revision}`);
-      }
-      // Who has an older one need not wait.
-      assertEquals((await poll(url, tag, 60)).status, 200);
-      await areListening(lainlet.url, 0);
-    });
+    await t.step(
+      "a poll gets its response when the state differs",
+      async () => {
+        const { headers } = await get(url);
+        const tag = headers.get("etag");
+        const answers = [poll(url, tag, 60), poll(url, tag, 60)];
+        await areListening(lainlet.url, 2);
+        const revision = await etcd.write({ [KEY]: "1" });
+        for (const { status, body, headers } of await Promise.all(answers)) {
+          assertEquals([status, body], [200, '{"a":"1"}']);
+          assertNotEquals(headers.get("etag"), tag);
+          assertEquals(headers.get("preference-applied"), "wait=60");
+          assertEquals(headers.get("lainlet-revision"), `${revision}`);
+        }
+        // Who has an older one need not wait.
+        assertEquals((await poll(url, tag, 60)).status, 200);
+        await areListening(lainlet.url, 0);
+      },
+    );
 
     await t.step("or its time is over", async () => {
       const tag = (await get(url)).headers.get("etag");
@@ -117,17 +120,20 @@ for (
       );
     });
 
-    await t.step("or who asked has gone, which makes room", async () => {
-      const tag = (await get(url)).headers.get("etag");
-      const { hostname, port } = new URL(url);
-      const conn = await Deno.connect({ hostname, port: Number(port) });
-      const request =
-        `GET ${PATH} HTTP/1.1\r\nHost: ${hostname}\r\nAccept-Encoding: gzip\r\nIf-None-Match: ${tag}\r\nPrefer: wait=300\r\n\r\n`;
-      await conn.write(new TextEncoder().encode(request));
-      await areListening(lainlet.url, 1);
-      conn.close();
-      await areListening(lainlet.url, 0);
-    });
+    await t.step(
+      "or its client has disconnected, which releases the slot",
+      async () => {
+        const tag = (await get(url)).headers.get("etag");
+        const { hostname, port } = new URL(url);
+        const conn = await Deno.connect({ hostname, port: Number(port) });
+        const request =
+          `GET ${PATH} HTTP/1.1\r\nHost: ${hostname}\r\nAccept-Encoding: gzip\r\nIf-None-Match: ${tag}\r\nPrefer: wait=300\r\n\r\n`;
+        await conn.write(new TextEncoder().encode(request));
+        await areListening(lainlet.url, 1);
+        conn.close();
+        await areListening(lainlet.url, 0);
+      },
+    );
 
     await t.step(
       `who has written reads what he wrote, ${writes} times`,
@@ -168,52 +174,55 @@ for (
       },
     );
 
-    await t.step("one proof is enough for 999 who wait", async () => {
-      const count = () => etcd.metric("etcd_debugging_mvcc_range_total");
-      const { hostname, host, port } = new URL(url);
-      const request = new TextEncoder().encode(
-        `GET ${PATH}&fresh=1 HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
-      );
-      await etcd.write({ [KEY]: "fresh" });
-      // The proof of every few seconds may fall into this, and one that is
-      // held for too long is given up: then it is tried again.
-      await eventually("nothing else is asked of etcd", async () => {
-        way.fault = "none";
-        // Proven, so that nothing has to be replayed.
-        await get(`${url}&fresh=1`);
-        // Etcd is not waited for long: they are connected before.
-        const conns = await Promise.all(
-          Array.from(
-            { length: 999 },
-            () => Deno.connect({ hostname, port: Number(port) }),
-          ),
+    await t.step(
+      "one freshness check is enough for 999 waiting requests",
+      async () => {
+        const count = () => etcd.metric("etcd_debugging_mvcc_range_total");
+        const { hostname, host, port } = new URL(url);
+        const request = new TextEncoder().encode(
+          `GET ${PATH}&fresh=1 HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
         );
-        const before = await count();
-        way.fault = "held to client";
-        const first = get(`${url}&fresh=1`);
-        await eventually(
-          "etcd is asked, and not heard",
-          async () => await count() > before || undefined,
-        );
-        // These are too late for that proof.
-        const others = conns.map(async (conn) => {
-          await conn.write(request);
-          return await new Response(conn.readable).text();
-        });
-        await areListening(lainlet.url, 1_000).catch(() => {});
-        const held = await count() - before;
-        way.fault = "none";
-        const [{ body }, ...texts] = await Promise.all([first, ...others]);
-        assertEquals([held, await count() - before], [1, 2]);
-        assertEquals(body, '{"a":"fresh"}');
-        for (const text of texts) {
-          assertMatch(text, /^HTTP\/1.1 200 [^]*\r\n\r\n{"a":"fresh"}$/);
-        }
-        return true;
-      }, 120_000);
-    });
+        await etcd.write({ [KEY]: "fresh" });
+        // The proof of every few seconds may fall into this, and one that is
+        // held for too long is given up: then it is tried again.
+        await eventually("nothing else is asked of etcd", async () => {
+          way.fault = "none";
+          // Proven, so that nothing has to be replayed.
+          await get(`${url}&fresh=1`);
+          // Etcd is not waited for long: they are connected before.
+          const conns = await Promise.all(
+            Array.from(
+              { length: 999 },
+              () => Deno.connect({ hostname, port: Number(port) }),
+            ),
+          );
+          const before = await count();
+          way.fault = "held to client";
+          const first = get(`${url}&fresh=1`);
+          await eventually(
+            "etcd is asked, and not heard",
+            async () => await count() > before || undefined,
+          );
+          // These are too late for that proof.
+          const others = conns.map(async (conn) => {
+            await conn.write(request);
+            return await new Response(conn.readable).text();
+          });
+          await areListening(lainlet.url, 1_000).catch(() => {});
+          const held = await count() - before;
+          way.fault = "none";
+          const [{ body }, ...texts] = await Promise.all([first, ...others]);
+          assertEquals([held, await count() - before], [1, 2]);
+          assertEquals(body, '{"a":"fresh"}');
+          for (const text of texts) {
+            assertMatch(text, /^HTTP\/1.1 200 [^]*\r\n\r\n{"a":"fresh"}$/);
+          }
+          return true;
+        }, 120_000);
+      },
+    );
 
-    await t.step("an old answer is never called fresh", async () => {
+    await t.step("a stale response is never reported as fresh", async () => {
       for (const fault of faults) {
         way.fault = fault;
         await etcd.write({ [KEY]: fault });

@@ -56,7 +56,7 @@ class Listener implements AsyncDisposable {
 }
 
 for (const [target, threads] of [["source", 1], ["binary", 3]] as const) {
-  Deno.test(`${target}, threads: ${threads}: a listener goes on from the state that it has`, async (t) => {
+  Deno.test(`${target}, threads: ${threads}: a listener resumes from its state`, async (t) => {
     await using etcd = await TestEtcd.start();
     for (const [key, value] of Object.entries(CONTENT)) {
       await etcd.write({ [key]: value });

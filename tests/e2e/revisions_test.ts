@@ -142,7 +142,7 @@ async function readsTrue(
   }
 }
 
-Deno.test("while others write without a pause, answers and streams are of the revision that they name", async (t) => {
+Deno.test("while others write without a pause, responses and streams are of the revision that they name", async (t) => {
   await t.step("memory", async () => {
     const store = new MemoryStore();
     const harness = new MemoryHarness(store);

@@ -13,7 +13,7 @@ function task(
   return new Program(command, [...first, ...args], env);
 }
 
-Deno.test("the demo: what it says to try works, and things happen by themselves", async () => {
+Deno.test("the demo: the commands that it prints work, and changes happen by themselves", async () => {
   const port = freePort();
   await using demo = task(config.tasks.demo, ["--web", `127.0.0.1:${port}`]);
   await eventually(

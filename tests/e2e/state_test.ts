@@ -49,7 +49,7 @@ async function read(
 }
 
 for (const target of ["source", "binary"] as const) {
-  Deno.test(`${target}: what was known is served without etcd, and says so; then what differs is told`, async () => {
+  Deno.test(`${target}: the saved state is served without etcd, with its age; then the differences`, async () => {
     await using etcd = await TestEtcd.start();
     await etcd.write(CONTENT);
     await using folder = new StateFolder();
@@ -191,7 +191,7 @@ Deno.test("binary: of a state that was saved", async (t) => {
     },
   );
 
-  await t.step("an etcd with nothing in it takes nothing away", async () => {
+  await t.step("an empty etcd removes nothing", async () => {
     await etcd.clear();
     await using lainlet = await folder.start("binary", args, { ready: false });
     await eventually("it was read", async () => {

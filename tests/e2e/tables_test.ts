@@ -269,7 +269,7 @@ Deno.test("tables: they fit the terminal, and it sees no secret", async () => {
   assert((await piped(s, "config")).stdout.includes(secret));
 });
 
-Deno.test("tables: --watch keeps one current in a terminal, and tells of rows in a pipe", async () => {
+Deno.test("tables: --watch keeps one current in a terminal, and prints changed rows in a pipe", async () => {
   await using s = await serve();
   const added = { name: "node61", ip: "192.0.2.61" };
   await using pipe = new Program(LAINLET, ["nodes", "-w"], s.env);
@@ -307,7 +307,7 @@ Deno.test("tables: --watch keeps one current in a terminal, and tells of rows in
   assert(drawn.endsWith("\x1b[?25h\x1b[?1049l"));
 });
 
-Deno.test("tables: --watch keeps what it knew in a terminal while lainlet is away, and goes on", async () => {
+Deno.test("tables: --watch keeps its rows in a terminal while lainlet is unreachable, and continues", async () => {
   await using s = await serve();
   await using way = new Proxy(s.env.LAINLET_ADDR);
   const env = { LAINLET_ADDR: way.url };

@@ -79,7 +79,7 @@ async function follow(frames: Frames, last: number): Promise<number> {
 }
 
 for (const [target, threads] of [["source", 1], ["binary", 3]] as const) {
-  Deno.test(`${target}, threads: ${threads}: views on one stream belong together`, async (t) => {
+  Deno.test(`${target}, threads: ${threads}: views on one stream are of one revision`, async (t) => {
     const seed = Math.floor(Math.random() * 2 ** 32);
     const random = new Random(seed);
     await using etcd = await TestEtcd.start();
@@ -116,7 +116,7 @@ for (const [target, threads] of [["source", 1], ["binary", 3]] as const) {
       }
     });
 
-    await t.step("also for who is slow, and gets not all", async () => {
+    await t.step("also for a slow client, which skips states", async () => {
       await using stack = new AsyncDisposableStack();
       const slow = await Promise.all(
         ones().map(async () => stack.use(await Frames.open(url))),
@@ -184,26 +184,29 @@ for (const [target, threads] of [["source", 1], ["binary", 3]] as const) {
       VIEWS.map((view) => [`${event} ${view}`, number]);
     const nothing = VIEWS.map(() => "unchanged");
 
-    await t.step("who comes back goes on, here and elsewhere", async () => {
-      await using other = await LainletProcess.start("source", [
-        `--etcd=${etcd.endpoint}`,
-      ]);
-      await using here = await Frames.open(lainlet.url + path);
-      assertEquals(await first(here), each("init", 1_000));
-      const old = id;
-      await using there = await Frames.open(other.url + path, old);
-      assertEquals(await first(there), nothing);
-      await etcd.write(trio(1_001));
-      for (const stream of [here, there]) {
-        assertEquals(await first(stream), each("patch", 1_001));
-      }
-      const newest = id;
-      for (const base of [...ones().map(() => lainlet.url), other.url]) {
-        assertEquals(await goOn(base, old), each("patch", 1_001));
-        assertEquals(id, newest);
-        assertEquals(await goOn(base, newest), nothing);
-      }
-    });
+    await t.step(
+      "a client that reconnects resumes, on this lainlet and another one",
+      async () => {
+        await using other = await LainletProcess.start("source", [
+          `--etcd=${etcd.endpoint}`,
+        ]);
+        await using here = await Frames.open(lainlet.url + path);
+        assertEquals(await first(here), each("init", 1_000));
+        const old = id;
+        await using there = await Frames.open(other.url + path, old);
+        assertEquals(await first(there), nothing);
+        await etcd.write(trio(1_001));
+        for (const stream of [here, there]) {
+          assertEquals(await first(stream), each("patch", 1_001));
+        }
+        const newest = id;
+        for (const base of [...ones().map(() => lainlet.url), other.url]) {
+          assertEquals(await goOn(base, old), each("patch", 1_001));
+          assertEquals(id, newest);
+          assertEquals(await goOn(base, newest), nothing);
+        }
+      },
+    );
 
     await t.step(
       "after a restart, with what was written meanwhile",
@@ -221,7 +224,7 @@ for (const [target, threads] of [["source", 1], ["binary", 3]] as const) {
       },
     );
 
-    await t.step("as far as it may see that", async () => {
+    await t.step("within its rights", async () => {
       const [config, nodes, proxy] = VIEWS;
       await using less = await Frames.open(lainlet.url + path, id, CONSOLE);
       const { event, id: left = "" } = await less.frame();

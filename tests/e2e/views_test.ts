@@ -11,7 +11,7 @@ import { TestLainlet } from "../util/lainlet.ts";
 
 const takeBrowser = TestBrowser.shared();
 
-Deno.test("views: what needs somebody leaves no hole on the page", async () => {
+Deno.test("views: the cards of problems leave no gap on the page", async () => {
   const store = new MemoryStore(largeCluster(Date.now()));
   await using lainlet = await new TestLainlet(store).ready();
   await using browser = takeBrowser();

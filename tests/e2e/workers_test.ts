@@ -19,7 +19,7 @@ const THREADS = 3;
 const LISTENERS = 40;
 
 for (const target of ["source", "binary"] as const) {
-  Deno.test(`${target}, ${THREADS} threads: answers, streams, rights, limits and the end`, async (t) => {
+  Deno.test(`${target}, ${THREADS} threads: responses, streams, rights, limits and the stop`, async (t) => {
     await using etcd = await TestEtcd.start();
     await etcd.load(cluster);
     await using lainlet = await LainletProcess.start(target, [
@@ -31,7 +31,7 @@ for (const target of ["source", "binary"] as const) {
     const { url } = lainlet;
     assertEquals(await lainlet.sockets(), THREADS);
 
-    await t.step("every golden answer", async () => {
+    await t.step("every golden response", async () => {
       for (const { from, path, status, body } of expectations) {
         const answer = await get(url + path, from);
         assertEquals([path, answer.status], [path, status]);

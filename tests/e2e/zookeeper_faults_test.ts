@@ -31,7 +31,7 @@ const STORIES: Record<string, (t: Deno.TestContext) => Promise<void>> = {
     await t.step("is absent at the start", () => absence(scene, /closed/));
     await t.step("is killed", () => kills(scene, 2));
     await t.step("is paused", () => pause(scene));
-    await t.step("is written anew", () => lostHistory(scene));
+    await t.step("is written again", () => lostHistory(scene));
     await t.step("is restored", () => restores(scene, [0, 40]));
   },
   "the only way to it": async (t) => {

@@ -35,7 +35,7 @@ Deno.test("pages: each block is in a language that is checked, and each of these
   );
 });
 
-Deno.test("pages: each page with blocks has a test of its own", async () => {
+Deno.test("pages: each page with blocks has a test", async () => {
   const tested = new Set([RECIPES]);
   for await (const { name } of Deno.readDir(new URL(".", import.meta.url))) {
     const text = await Deno.readTextFile(new URL(name, import.meta.url));
@@ -46,7 +46,7 @@ Deno.test("pages: each page with blocks has a test of its own", async () => {
   assertEquals([...tested].sort(), pages.map(({ path }) => path).sort());
 });
 
-Deno.test("pages: what they link to is there, and so are the anchors", async () => {
+Deno.test("pages: the files and anchors that they link to exist", async () => {
   const byPath = new Map<string, Page>(PAGES.map((page) => [page.path, page]));
   const linked = new Set<string>();
   for (const page of PAGES) {
@@ -68,7 +68,7 @@ Deno.test("pages: what they link to is there, and so are the anchors", async () 
   }
 });
 
-Deno.test("pages: they name every endpoint and every flag, and files that there are", async () => {
+Deno.test("pages: they name every endpoint and every flag, and existing files", async () => {
   const all = PAGES.map(({ text }) => text).join("\n");
   for (const { paths } of Object.values(apis)) {
     for (const path of paths) assert(FRONT?.text.includes(`\`${path}\``), path);
@@ -136,7 +136,7 @@ Deno.test("pages: the example of an API file is that of a file of apis/, and bot
   assertEquals(fieldsOf(textOf("apis/README.md", "js")), fieldsOf(file));
 });
 
-Deno.test("pages: the front door is read in five minutes", () => {
+Deno.test("pages: the front page is short", () => {
   const prose = FRONT === undefined ? "" : proseOf(FRONT);
   const words = prose.replace(/^\|.*$/gm, "").match(/\S+/g) ?? [];
   assert(words.length < 1_300, `${words.length} words`);

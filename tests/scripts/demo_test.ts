@@ -56,7 +56,7 @@ function isJson(text: string): boolean {
   }
 }
 
-Deno.test("the demo: each trouble comes and goes, and sometimes all is well", async () => {
+Deno.test("the demo: each problem comes and goes, and at times there is none", async () => {
   const values = new Map(content());
   const store = new MemoryStore(values);
   const aborted = new AbortController();
@@ -119,7 +119,7 @@ const TRIES = 40;
 /** So many things happen before anything is told of again. */
 const EVENTS = 200;
 
-Deno.test("the demo: what pages show of it holds whenever it is tried", async () => {
+Deno.test("the demo: the output on the pages is right at any time", async () => {
   const commands = (await readPages())
     .filter(({ path }) => PAGES.includes(path))
     .flatMap(({ blocks }) => blocks.flatMap(commandsOf))

@@ -34,7 +34,7 @@ Deno.test("soak: a plateau is one, whatever garbage there is between collections
   );
 });
 
-Deno.test("soak: what grows from third to third is told as a share", () => {
+Deno.test("soak: growth from third to third is reported as a share", () => {
   const { curve } = curveOf(9, (second) => ({
     resident: 100 + 10 * Math.floor(second / 180),
     heap: 40 * (1 + Math.floor(second / 180)) + second % 7,

@@ -12,7 +12,7 @@ import {
 
 const SCRIPT = `${import.meta.dirname}/../../scripts/simulate.ts`;
 
-Deno.test("simulation: a seed gives the same story each time, to the byte", async () => {
+Deno.test("simulation: a seed gives the same story each time, byte for byte", async () => {
   for (const store of STORES) {
     // One whose story has nearly everything, see features.ts.
     const run = { store, seed: 7 };
@@ -22,7 +22,7 @@ Deno.test("simulation: a seed gives the same story each time, to the byte", asyn
   }
 });
 
-Deno.test("simulation: what failed once holds", async () => {
+Deno.test("simulation: seeds that failed before pass", async () => {
   const known = await knownRuns(STORES);
   assert(known.length > 0);
   const runs = [...known, ...runsOf(STORES, 1, 3)];

@@ -196,7 +196,7 @@ Deno.test("memory: idle, lainlet takes little more than a bare server of the sam
   assert(idle <= IDLE * least, `it takes ${(idle / least).toFixed(2)} times`);
 });
 
-Deno.test("memory: whoever comes and goes leaves nothing behind", async (t) => {
+Deno.test("memory: clients that disconnect leave nothing behind", async (t) => {
   const file = await Deno.makeTempFile();
   await Deno.writeTextFile(
     file,
@@ -287,7 +287,7 @@ Deno.test("memory: whoever comes and goes leaves nothing behind", async (t) => {
   await Deno.remove(file);
 });
 
-Deno.test("memory: what is written is not kept, who does not read holds one state", async (t) => {
+Deno.test("memory: written values are not kept, and a client that does not read keeps one state", async (t) => {
   await using etcd = await TestEtcd.start();
   await etcd.load({ "/lain/config/small": "x", ...groups(10_000) });
   await using lainlet = await LainletProcess.start("binary", [

@@ -44,7 +44,7 @@ Deno.test("cursor: a state that is the same again is not delivered", () => {
   assertEquals(next(cursor).previous, a);
 });
 
-Deno.test("cursor: after an error a reader that got the error gets the state again, another does not", () => {
+Deno.test("cursor: after an error a listener that got the error gets the state again, another does not", () => {
   const topic = new Topic(a);
   const withErrors = cursorOf(topic);
   const withoutErrors = cursorOf(topic, false);
@@ -58,7 +58,7 @@ Deno.test("cursor: after an error a reader that got the error gets the state aga
   assertEquals(next(withoutErrors).previous, a);
 });
 
-Deno.test("cursor: resumes from a state that the reader has", () => {
+Deno.test("cursor: resumes from a state that the listener has", () => {
   const topic = new Topic(b);
   const [behind, current] = [a, State.of("2")].map((resumeState) => {
     const cursor = new Cursor(subscriber, true);

@@ -104,7 +104,7 @@ const numberOf = ({ latest }: Topic): unknown =>
 /** Waits until all that was scheduled is done. */
 const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-Deno.test("barrier: a part holds back one state besides the one that passed and the latest", async () => {
+Deno.test("barrier: a part keeps one state besides the one that passed and the latest", async () => {
   const [one, two] = [new Subtree(), new Subtree()];
   const { topics, barrier } = await open([one, two]);
   const [first, second] = topics;

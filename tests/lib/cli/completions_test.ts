@@ -106,7 +106,7 @@ Deno.test("completion: names come from the lainlet that the line names", async (
   }
 });
 
-Deno.test("completion: a lainlet that does not answer completes nothing, and is not waited for", async () => {
+Deno.test("completion: a lainlet that does not respond completes nothing, and is not waited for", async () => {
   using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = silent.addr;
   assertEquals(await completed("pods ", `:${port}`), [":4"]);

@@ -16,7 +16,7 @@ function serve(body: string): Deno.HttpServer<Deno.NetAddr> {
   );
 }
 
-Deno.test("connection: a response that cannot be read is told from no response", async () => {
+Deno.test("connection: an unreadable response and no response are different errors", async () => {
   for (
     const [body, message] of [
       [nested(501), "it is nested deeper than 500"],

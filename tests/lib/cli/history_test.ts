@@ -16,7 +16,7 @@ import { becomes } from "../../util/process.ts";
 
 const NODE = { name: "node1", ip: "192.0.2.1" };
 
-Deno.test("history: the command line tells where it begins, and its gaps", async () => {
+Deno.test("history: the command line shows where it begins, and its gaps", async () => {
   const begin = Date.now() - 3_600_000;
   const gap = { begin: begin + 60_000, end: begin + 120_000 };
   const notes = [

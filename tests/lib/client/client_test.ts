@@ -250,7 +250,7 @@ Deno.test("client: errors of callbacks are thrown, without a retry", async (t) =
   );
 });
 
-Deno.test("client: an answer beyond the limits is reported as such, and retried", async () => {
+Deno.test("client: a response beyond the limits is reported as such, and retried", async () => {
   const deep = nested(501);
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
@@ -397,7 +397,7 @@ Deno.test("client: a compressed watch waits with a stream until there is a state
   assertEquals((await reading.nth(1)).data, { a: "1" });
 });
 
-Deno.test("client: a watch continues from the state of a GET, though nobody watched then", async () => {
+Deno.test("client: a watch continues from the state of a GET, though there was no listener then", async () => {
   await using s = await serve([[`${CONFIG}a`, "1"], [`${CONFIG}b`, "1"]]);
   const response = await fetch(`${s.lainlet.url}/v2/configwatcher`);
   const etag = response.headers.get("ETag") ?? "";

@@ -38,7 +38,7 @@ const MAX_BYTES = (4 + 12) * 1024 * 1024 + 16 * 1024 * 1000;
  */
 const MAX_CPU = 2_000_000;
 
-Deno.test("attacks: others are answered meanwhile", async (t) => {
+Deno.test("attacks: others get responses meanwhile", async (t) => {
   await using lainlet = await new TestLainlet(golden()).ready();
   const { counters, limits } = lainlet.lainlet;
   for (const [name, attack] of Object.entries(ATTACKS)) {
@@ -70,7 +70,7 @@ Deno.test("attacks: others are answered meanwhile", async (t) => {
   assertEquals((await client.get("Config")).code, "ok");
 });
 
-Deno.test("attacks: a reply that stays unread ends the call", async (t) => {
+Deno.test("attacks: a response that stays unread ends the call", async (t) => {
   await using lainlet = await new TestLainlet(golden(), { slowAfter: 200 })
     .ready();
   await using peer = await Http2Peer.connect(lainlet.rpcPort, [

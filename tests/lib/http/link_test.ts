@@ -177,7 +177,7 @@ Deno.test("link: a state is sent once for all streams of a worker", async () => 
   assertEquals(link.sent.filter((type) => type === "state").length, 3);
 });
 
-Deno.test("link: a worker hears of a pass of the same revision, which is of another history", async () => {
+Deno.test("link: a worker gets a pass of the same revision that is of another history", async () => {
   const handler = new BarrierHandler();
   using link = new Link(handler);
   const { listener } = await link.watch();

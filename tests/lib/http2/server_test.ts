@@ -117,7 +117,7 @@ Deno.test("http2: streams send in turn", async () => {
   assert(order.filter((stream) => stream === 3).length > 5, `${order}`);
 });
 
-Deno.test("http2: pings are answered, unknown frames ignored", async () => {
+Deno.test("http2: pings are acknowledged, unknown frames ignored", async () => {
   await using echo = new Http2Echo();
   await using peer = await Http2Peer.connect(echo.port);
   const payload = new TextEncoder().encode("12345678");
@@ -190,7 +190,7 @@ Deno.test("http2: HTTP/1 clients get a 505", async () => {
   );
 });
 
-Deno.test("http2: a stop refuses new requests, and answers open ones", async () => {
+Deno.test("http2: a stop refuses new requests, and completes open ones", async () => {
   const echo = new Http2Echo();
   const peer = await Http2Peer.connect(echo.port);
   await peer.open(1, callHeaders("/a"));

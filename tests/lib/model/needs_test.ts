@@ -45,7 +45,7 @@ function statusCell(row: Row, title: number): [string, string] {
   return [status ?? "", textOf(cell)];
 }
 
-Deno.test("needs: old troubles do not need attention, and present ones do since when they began", async (t) => {
+Deno.test("needs: old problems do not need attention, and present ones do since they began", async (t) => {
   const made = Date.now();
   await using lainlet = await new TestLainlet(
     new MemoryStore(needsCluster(made)),

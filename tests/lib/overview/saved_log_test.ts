@@ -76,7 +76,7 @@ class Saving implements AsyncDisposable {
   }
 }
 
-Deno.test("history: after a restart it says since when a pod is in trouble, which was written again since", async () => {
+Deno.test("history: after a restart it says since when a pod has a problem, though it was written again", async () => {
   await using folder = new Folder();
   const group = (health: "healthy" | "starting", updated: string) => ({
     app: "a",
@@ -298,7 +298,7 @@ Deno.test("history: when the clock was set back it begins now, and no gap is to 
   assert(first.time <= Date.now());
 });
 
-Deno.test("history: one that cannot be read is one line in the log, and begins anew", async () => {
+Deno.test("history: an unreadable one is one line in the log, and begins again", async () => {
   using logged = new CapturedLog();
   const notes = [new TextEncoder().encode('{"begin":"yesterday"}')];
   const store = new MemoryStore([["/lain/config/a", "1"]]);

@@ -175,7 +175,7 @@ Deno.test("dial: whenever the signal aborts, no connection stays open", async ()
   assertEquals([await dialed, made], [undefined, []]);
 });
 
-Deno.test("dial: a silent endpoint delays no other, and is dropped when another one answers", async () => {
+Deno.test("dial: a silent endpoint delays no other, and is dropped when another one responds", async () => {
   const { dialed, made, failures } = dialing(
     ["silent", "refuses", "works"],
     ({ endpoint }) =>

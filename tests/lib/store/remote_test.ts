@@ -178,7 +178,7 @@ Deno.test("remote store: whenever a connection ends, all watches run on another 
   }));
 });
 
-Deno.test("remote store: whenever its reader leaves, no connection stays open, and the next reader is served", async () => {
+Deno.test("remote store: whenever its watch ends, no connection stays open, and the next watch is served", async () => {
   await Promise.all(MOMENTS.map(async ({ stage, count }) => {
     const when = `${count} microtasks after: ${stage}`;
     const left = new ListenedSignal();
@@ -264,7 +264,7 @@ Deno.test("remote store: what an ended watch delivered counts as another history
   await Promise.all(items);
 });
 
-Deno.test("remote store: a reader that left leaves no listener on the signal", async () => {
+Deno.test("remote store: an ended watch leaves no listener on the signal", async () => {
   const store = new FakeStore(() => {});
   const listened = new ListenedSignal();
   for (let i = 0; i < 3; i++) {
@@ -305,7 +305,7 @@ Deno.test("remote store: a check that outlasts its connection confirms nothing o
   await items;
 });
 
-Deno.test("remote store: a reader that leaves does not end the others' connection", async () => {
+Deno.test("remote store: the end of one watch does not end the others' connection", async () => {
   await Promise.all(MOMENTS.map(async ({ stage, count }) => {
     const when = `${count} microtasks after: ${stage}`;
     const left = new AbortController();

@@ -65,7 +65,7 @@ function windowOf(lainlet: TestLainlet) {
   };
 }
 
-Deno.test("ports: a window gets what changes, when it is ready, none while it is hidden, and is told of its own views when there is no worker", async () => {
+Deno.test("ports: a ready window gets changes, a hidden one none; without a worker a window has its own views", async () => {
   const store = new MemoryStore([["/lain/config/a", "1"], [
     "/lain/config/b",
     "1",
@@ -123,7 +123,7 @@ class OneView implements FeedSource {
   }
 }
 
-Deno.test("ports: a window that does not answer is gone, and subscribes again when it does; a worker that is silent is left", async () => {
+Deno.test("ports: a window that does not respond is removed, and subscribes again when it does; a silent worker is left", async () => {
   const clock = FakeTimers.install({
     toFake: ["clearInterval", "performance", "setInterval"],
   });

@@ -20,7 +20,7 @@ Deno.test("route: a URL has the path and the parameters, whatever they hold", ()
   assertEquals(href(["app", "\ud800"]), "#/app/%EF%BF%BD");
 });
 
-Deno.test("route: a URL that somebody typed is taken as far as it goes", () => {
+Deno.test("route: of a typed URL the valid part is used", () => {
   const cases: [hash: string, path: string[], params: object][] = [
     ["", [], {}],
     ["#", [], {}],

@@ -26,7 +26,7 @@ async function measure(
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-Deno.test("cluster: a pod group takes little more memory than its answer", async () => {
+Deno.test("cluster: a pod group takes little more memory than its response", async () => {
   await using etcd = await TestEtcd.start();
   await writeCluster(etcd, 500);
   const few = await measure(etcd);

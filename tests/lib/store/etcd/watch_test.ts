@@ -159,7 +159,7 @@ Deno.test("etcd watch: a snapshot is confirmed when all pages were read, and its
   ]);
 });
 
-Deno.test("etcd watch: a snapshot with a failed page, or whose reader left, does not count", async () => {
+Deno.test("etcd watch: a snapshot with a failed page, or whose watch ended, does not count", async () => {
   async function* failing() {
     yield [entry("/a/1", 3)];
     await Promise.reject(new Error("cut"));

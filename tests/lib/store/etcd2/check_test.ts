@@ -45,13 +45,13 @@ Deno.test("etcd2 check: a member that is paused after the headers of a poll conf
   await assertRejects(
     () => check(member, [watch], 100),
     Error,
-    "did not answer",
+    "did not respond",
   );
   assertEquals([watch.completeRevision, member.pings], [5, 1]);
   member.close();
 });
 
-Deno.test("etcd2 check: a member that answers afterwards has no event up to the headers of the poll", async () => {
+Deno.test("etcd2 check: a member that responds afterwards has no event up to the headers of the poll", async () => {
   const member = new Member(false);
   const watch = polledWatch(member);
   assertEquals(await check(member, [watch], 100), [watch]);

@@ -342,7 +342,7 @@ Deno.test("API files: a function that fails for one value in a hundred costs tha
   }, []);
 });
 
-Deno.test("API files: answers have the form of all answers, and values stay as they are", async () => {
+Deno.test("API files: responses have the form of all responses, and values stay as they are", async () => {
   await using scene = await ApiScene.set({
     "form.js": apiFile({
       paths: '["/v2/form"]',
@@ -361,7 +361,7 @@ Deno.test("API files: answers have the form of all answers, and values stay as t
   assertEquals(await scene.json("/v2/coreinfowatcher"), before);
 });
 
-Deno.test("API files: a view that fails as a whole has no answer, and says so", async () => {
+Deno.test("API files: a view that fails as a whole has no response, and reports it", async () => {
   using log = new CapturedLog();
   await using scene = await ApiScene.set({
     "guard.js": apiFile({
@@ -409,7 +409,7 @@ Deno.test("API files: an answer that is not as declared is reported where answer
   ]);
 });
 
-Deno.test("API files: a reload changes what differs, and nobody else's stream", async (t) => {
+Deno.test("API files: a reload changes the views of changed files, and no other stream", async (t) => {
   const version = (pods: string, fields: Record<string, string> = {}) =>
     apiFile({ piece: `(group) => [[group.name, \`${pods}\`]]`, ...fields });
   const one = version("${group.pods.length}");
@@ -452,7 +452,7 @@ Deno.test("API files: a reload changes what differs, and nobody else's stream", 
     assertEquals(await scene.json(PODS_PATH), data);
   });
 
-  await t.step("a change that changes no answer sends nothing", async () => {
+  await t.step("a change that changes no response sends nothing", async () => {
     await scene.reload({ "a.js": `// A comment.\n${one}` });
     await scene.reload({ "a.js": one });
     assertEquals((await whole.stream.next())?.id, "3");
@@ -479,7 +479,7 @@ Deno.test("API files: a reload changes what differs, and nobody else's stream", 
     assertEquals((await joint.stream.next())?.data, { "blog.web.web": 2 });
   });
 
-  await t.step("a file that is mended serves again", async () => {
+  await t.step("a fixed file is served again", async () => {
     await scene.reload({
       "a.js": apiFile({
         piece: "(node) => [[JSON.parse(node.json).name, '1']]",
@@ -536,7 +536,7 @@ Deno.test("API files: a reload changes what differs, and nobody else's stream", 
     assertEquals((await joint.stream.next())?.event, "update nodes");
   });
 
-  await t.step("the streams of others go on, and had nothing", async () => {
+  await t.step("streams of other views continue, and got nothing", async () => {
     const [proxies, names, both] = others;
     assertEquals((await proxies.stream.next())?.id, "2");
     assertEquals(await names.stream.next(), {

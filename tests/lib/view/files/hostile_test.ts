@@ -91,7 +91,7 @@ Deno.test("API files: whatever is thrown is one line in the log, and concerns on
   assertEquals(log.about(/a (view|request) failed/), []);
 });
 
-Deno.test("API files: an error that a file makes is one line for the client, with a status of its own", async () => {
+Deno.test("API files: an error that a file makes is one line for the client, with a valid status", async () => {
   const lines = "'no\\n\\nevent: init\\ndata: 1'";
   const thrown = {
     bad: `lainlet.badRequest(${lines})`,
@@ -294,7 +294,7 @@ Deno.test("API files: a declaration that cannot be documented is refused", async
   assertEquals((await scene.get("/openapi.json")).status, 200);
 });
 
-Deno.test("API files: totals that a guard changes are those of the next answer all the same", async () => {
+Deno.test("API files: totals that a guard changes do not affect the next response", async () => {
   await using scene = await ApiScene.set({
     "a.js": apiFile({
       guard:
