@@ -1,6 +1,6 @@
 /**
- * What one caller may send to gRPC's port to keep the others from being
- * served, without any right: nothing of it is read, and no window is opened.
+ * Data that one caller without rights may send to the gRPC port to keep the
+ * others from being served; it reads nothing, and opens no window.
  *
  * @module
  */
@@ -73,7 +73,7 @@ function* opened(
   }
 }
 
-/** One request after the other, each of which is broken off at once. */
+/** One request after the other, each canceled at once. */
 function* broken(path: string): Generator<Uint8Array> {
   const headers = block(path);
   for (let id = 1;; id += 2) {
@@ -266,7 +266,7 @@ function entry(): Uint8Array {
   return Uint8Array.of(0x80 | 8);
 }
 
-/** One who attacks a port, for as long as it may. */
+/** An attacker of a port; it continues until it is closed. */
 export class Attacker implements AsyncDisposable {
   /** Bytes that were sent. */
   sent = 0;
@@ -310,7 +310,7 @@ export class Attacker implements AsyncDisposable {
       at += await this.conn.write(bytes.subarray(at));
     }
     this.sent += bytes.length;
-    // Others in this process are not to be starved by this.
+    // Yields, so that the rest of this process is served.
     await new Promise((resolve) => setTimeout(resolve));
   }
 

@@ -24,7 +24,7 @@ export class TestBrowser implements AsyncDisposable {
 
   /**
    * One process for all tests of a file, as its start costs more than most
-   * tests; each that takes it ends with its pages closed.
+   * tests; the pages of a test are closed at its end.
    */
   static shared(): () => TestBrowser {
     let browser: Browser | undefined;
@@ -40,7 +40,7 @@ export class TestBrowser implements AsyncDisposable {
     };
   }
 
-  /** A page of its own; what it does that it should not is in its problems. */
+  /** A separate page, and the problems that are found in it. */
   async open(
     url: string,
     options: Parameters<Browser["newPage"]>[0] = {},
@@ -110,13 +110,13 @@ interface TraceEvent {
   readonly tdur?: number;
 }
 
-/** Opens a page. @returns what it does that it should not; more may be added later */
+/** Opens a page. @returns the page's problems; more may be added later */
 async function go(page: Page, url: string): Promise<string[]> {
   const problems: string[] = [];
   const { host } = new URL(url);
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => {
-    // A server that is away is no fault of the page's.
+    // An unreachable server is not a problem of the page.
     const isFault = message.type() === "error" &&
       !/net::ERR/.test(message.text());
     if (isFault) problems.push(message.text());
@@ -151,8 +151,8 @@ async function start(names: readonly string[]): Promise<Browser> {
 }
 
 /**
- * Goes to a view, and waits until it is there with all that it asks for: until
- * then the one before it is.
+ * Goes to a view, and waits until it is drawn with all its data: until then the
+ * page shows the previous one.
  *
  * @param title its heading
  */
@@ -177,7 +177,7 @@ export async function violations(
   page: Page,
   rules?: readonly string[],
 ): Promise<string[]> {
-  // The page's policy lets no script in but its own: this one comes by the debugger.
+  // The page's content policy allows only its own scripts: this one comes by the debugger.
   if (await page.evaluate("typeof axe") === "undefined") {
     await page.evaluate(axe.source);
   }

@@ -9,7 +9,7 @@ export interface Event {
   readonly data: unknown;
 }
 
-/** Asks from a given source address (127.0.0.0/8), as a container would. */
+/** Sends a GET from a given source address (127.0.0.0/8), as a container would. */
 export async function get(
   url: string,
   from = "127.0.0.1",
@@ -73,7 +73,7 @@ export class Stream implements AsyncDisposable {
   }
 }
 
-/** Holds back what is no whole line yet: the parser looks at all of it again each time. */
+/** Buffers an incomplete line: the parser would scan all of it again each time. */
 function wholeLines(): TransformStream<
   Uint8Array<ArrayBuffer>,
   Uint8Array<ArrayBuffer>

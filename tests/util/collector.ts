@@ -7,12 +7,12 @@ import type {
 } from "../../lib/store/store.ts";
 import { eventually } from "./process.ts";
 
-/** What a store said, read: a snapshot with all its entries. */
+/** An event of a watch, read: a snapshot with all its entries. */
 export type ReadEvent =
   | Exclude<WatchEvent, Snapshot>
   | Snapshot & { readonly entries: readonly Entry[] };
 
-/** Reads an item. @throws when a snapshot does not come whole */
+/** Reads an item. @throws when a snapshot is incomplete */
 export async function readEvent(item: WatchEvent): Promise<ReadEvent> {
   if (item.type !== "snapshot") return item;
   return { ...item, entries: (await Array.fromAsync(item.pages)).flat() };
@@ -27,7 +27,7 @@ export class Collector implements AsyncDisposable {
   constructor(store: Store, prefix: string) {
     this.#done = (async () => {
       for await (const item of store.watch(prefix, this.#abort.signal)) {
-        // Progress comes whenever the state is proven.
+        // Progress comes whenever the state is confirmed.
         if (item.type !== "progress") this.items.push(await readEvent(item));
       }
     })();
@@ -41,7 +41,7 @@ export class Collector implements AsyncDisposable {
     return this.items.map(({ type }) => type);
   }
 
-  /** What a reader of the items holds in the end. */
+  /** The keys and values after all items. */
   get held(): Record<string, string> {
     const state = new Map<string, string>();
     const put = (key: string, value: Uint8Array) =>
@@ -60,7 +60,7 @@ export class Collector implements AsyncDisposable {
     return Object.fromEntries(state);
   }
 
-  /** Waits until a reader holds this. */
+  /** Waits for these keys and values. */
   async holds(expected: Record<string, string>): Promise<void> {
     await eventually(`${JSON.stringify(expected)} is held`, () => {
       assertEquals(this.held, expected);

@@ -16,7 +16,7 @@ export async function run(
   return { code, stdout: program.stdout, stderr: program.stderr };
 }
 
-/** Starts lainlet in a terminal of its own. */
+/** Starts lainlet in a separate terminal. */
 export function inTerminal(...args: string[]): Program {
   const command = [LAINLET, ...args].map((arg) => `'${arg}'`).join(" ");
   return new Program("script", [
@@ -26,13 +26,13 @@ export function inTerminal(...args: string[]): Program {
   ]);
 }
 
-/** What a terminal shows, without colours. */
+/** The text of a terminal, without colours. */
 export function shown({ stdout }: Program): string {
   // deno-lint-ignore no-control-regex
   return stdout.replace(/\x1b\[\d+m/g, "").replaceAll("\r\n", "\n");
 }
 
-/** A lainlet, and a way to it that can be cut. */
+/** A lainlet, and a proxy to it that can be cut. */
 export async function serve(content: Iterable<readonly [string, string]>) {
   const store = new MemoryStore(content);
   const lainlet = await new TestLainlet(store).ready();

@@ -3,7 +3,7 @@ import config from "../../deno.json" with { type: "json" };
 import { TARGETS } from "./lainlet_process.ts";
 import { Program } from "./process.ts";
 
-/** Runs a program to its end; it must be well. */
+/** Runs a program to its end; it must succeed. */
 export async function run(command: string, ...args: string[]): Promise<string> {
   await using program = new Program(command, args);
   const { code } = await program.ended();
@@ -19,15 +19,15 @@ export async function makePackages(folder: string): Promise<string> {
   return `${folder}/lainlet_${config.version}-1_amd64.deb`;
 }
 
-/** What systemd says of settings of the unit that it is too old for: it ignores them. */
+/** The warnings of an older systemd about settings of the unit that it ignores. */
 export const NEWER_SETTINGS =
   /^(.* Unknown key '(RestartSteps|RestartMaxDelaySec)' in section \[Service\], ignoring\.\n)*$/;
 
 /**
  * Lets systemd check the unit.
  *
- * @param dropIn a file that goes with it, if any
- * @returns what it finds fault with
+ * @param dropIn a drop-in file for it, if any
+ * @returns systemd's complaints
  */
 export async function verifyUnit(dropIn?: string): Promise<string> {
   const unit = new URL(
@@ -62,7 +62,7 @@ export async function verifyUnit(dropIn?: string): Promise<string> {
   }
 }
 
-/** A Debian system of its own in a folder, which whoever runs the tests may change. */
+/** A Debian system in a folder, which the user who runs the tests may change. */
 export class DebianRoot {
   private constructor(readonly path: string) {}
 
@@ -98,9 +98,9 @@ export class DebianRoot {
   }
 
   /**
-   * Gives it a systemd that does nothing but note what it is asked.
+   * Installs a systemd that only records its arguments.
    *
-   * @param isActive whether services run, as it says
+   * @param isActive whether it reports that services run
    * @param isStarted whether they start
    * @returns the notes, a line each
    */

@@ -30,7 +30,7 @@ interface Member {
   readonly peer: string;
 }
 
-/** A real etcd, in a process and a folder of its own. */
+/** A real etcd, with its own process and folder. */
 export class TestEtcd implements TestStore {
   #client?: Etcd3;
   readonly #v2?: Etcd2Keys;
@@ -94,7 +94,7 @@ export class TestEtcd implements TestStore {
     return this.#program.pid;
   }
 
-  /** Starts the process, and waits until it answers. @param flags more of etcd's, this time */
+  /** Starts the process, and waits until it responds. @param flags additional ones, this time */
   async launch(flags: readonly string[] = []): Promise<void> {
     const { name, url, peer } = this.member;
     const { tls, args = [] } = this.setup;
@@ -131,7 +131,7 @@ export class TestEtcd implements TestStore {
     });
   }
 
-  /** A client takes a rest of 5 s after some failures: each start of etcd gets its own. */
+  /** A client pauses for 5 s after some failures: each start of etcd gets a new one. */
   #connect(): void {
     this.#client?.close();
     const { tls } = this.setup;
@@ -148,7 +148,7 @@ export class TestEtcd implements TestStore {
   }
 
   /**
-   * Asks for a login from now on; `lainlet:secret` may read some prefixes.
+   * Requires a login from now on; `lainlet:secret` may read some prefixes.
    *
    * @returns changes what it may read
    */
@@ -169,13 +169,13 @@ export class TestEtcd implements TestStore {
     await this.switchAuthentication(true);
     const change = (what: "grant" | "revoke") => async (prefix: string) => {
       await this.client.role("reader")[what](right(prefix));
-      // A token (JWT) of the rights before is refused.
+      // A token (JWT) from before the change of rights is refused.
       this.#connect();
     };
     return { grant: change("grant"), revoke: change("revoke") };
   }
 
-  /** Asks for the login of {@linkcode authenticate} or not, from now on. */
+  /** Requires the login of {@linkcode authenticate} or not, from now on. */
   async switchAuthentication(isOn: boolean): Promise<void> {
     if (this.#v2) return await this.#v2.switchAuthentication(isOn);
     await (isOn
@@ -190,12 +190,12 @@ export class TestEtcd implements TestStore {
     await this.#program?.[Symbol.asyncDispose]();
   }
 
-  /** Stops the process for a while; its connections stay. */
+  /** Suspends the process; its connections stay. */
   pause(): void {
     this.#program?.signal("SIGSTOP");
   }
 
-  /** Lets a stopped process go on. */
+  /** Resumes a suspended process. */
   resume(): void {
     this.#program?.signal("SIGCONT");
   }
@@ -262,7 +262,7 @@ export class TestEtcd implements TestStore {
   async lead(others: readonly string[]): Promise<void> {
     const { leader, header } = await this.client.maintenance.status();
     if (leader === header.member_id) return;
-    // Whoever leads has to be told, and who that is, is not.
+    // Only the leader accepts the request, and which member leads is not known.
     const all = [this.endpoint, ...others].join();
     const id = BigInt(header.member_id).toString(16);
     await etcdctl("3", `--endpoints=${all}`, "move-leader", id);
@@ -290,7 +290,7 @@ export class TestEtcd implements TestStore {
     }
   }
 
-  /** Forgets all revisions before the present one. */
+  /** Compacts all revisions before the present one. */
   async compact(): Promise<void> {
     if (this.#v2) return await this.#v2.forget();
     const { header } = await this.client.kv.range({ key: Buffer.from("x") });

@@ -1,6 +1,6 @@
 import type { Changes } from "./store.ts";
 
-/** How many requests are under way at a time when there are many. */
+/** How many requests are sent at a time when there are many. */
 const LANES = 20;
 
 /** etcd's v2 key space, written to and read by HTTP. */
@@ -23,8 +23,8 @@ export class Etcd2Keys implements Disposable {
   }
 
   /**
-   * Puts and removes (null) keys, one after the other, and nothing when a key
-   * to be removed is not there.
+   * Puts and removes (null) keys, one after the other; skips the removal of a
+   * key that does not exist.
    *
    * @returns the index of the last change
    */
@@ -43,7 +43,7 @@ export class Etcd2Keys implements Disposable {
     return this.#ask("PUT", `/v2/keys${key}`, new URLSearchParams(form));
   }
 
-  /** Removes a key, or a directory with all that is in it. */
+  /** Removes a key, or a directory with everything in it. */
   remove(key: string): Promise<number> {
     return this.#ask("DELETE", `/v2/keys${key}?recursive=true`);
   }
@@ -58,7 +58,7 @@ export class Etcd2Keys implements Disposable {
     }));
   }
 
-  /** Writes so much elsewhere that etcd forgets what happened before. */
+  /** Writes other keys until etcd's history has no earlier events. */
   async forget(): Promise<void> {
     const writes = Array.from({ length: 1_001 }, (_, i) => [`/other/${i}`, ""]);
     await this.load(Object.fromEntries(writes));
@@ -77,7 +77,7 @@ export class Etcd2Keys implements Disposable {
   }
 
   /**
-   * Asks for a login from now on; `lainlet:secret` may read some prefixes.
+   * Requires a login from now on; `lainlet:secret` may read some prefixes.
    *
    * @returns changes what it may read
    */
@@ -109,7 +109,7 @@ export class Etcd2Keys implements Disposable {
     return { grant: change("grant"), revoke: change("revoke") };
   }
 
-  /** Asks for the login of {@linkcode authenticate} or not, from now on. */
+  /** Requires the login of {@linkcode authenticate} or not, from now on. */
   async switchAuthentication(isOn: boolean): Promise<void> {
     await this.#ask(isOn ? "PUT" : "DELETE", "/v2/auth/enable");
     if (isOn) this.#headers.Authorization = `Basic ${btoa("root:root")}`;

@@ -26,7 +26,7 @@ export const shop: GroupSpec = {
   }],
 };
 
-/** The cluster that the examples of `/openapi.json` are answers for. */
+/** The cluster of the example responses in `/openapi.json`. */
 export const exampleCluster: Readonly<Record<string, string>> = {
   "/lain/config/domain": "lain.example",
   [dependsKey("mysql")]: dependsValue(node, shop.app, "172.20.1.50", 3306),

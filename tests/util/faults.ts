@@ -1,6 +1,6 @@
 /**
- * What goes wrong with a store, its members and the way to it, and what a
- * scene's lainlets have to make of that, whichever store they follow.
+ * Faults of a store, its members and the connections to it, and what a scene's
+ * lainlets must do then, with any store.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import { eventually } from "./process.ts";
 import type { Proxy } from "./proxy.ts";
 import type { Scene } from "./scene.ts";
 
-/** How soon a fault is noticed, and a working watch found, in ms; and some for a slow machine. */
+/** Time limit to notice a fault and find a working watch, in ms, with a reserve for a slow machine. */
 export const NOTICED = 10_000 + 5_000;
-/** How soon lainlet is back when the store is, in ms; and some for a slow machine. */
+/** Time limit to be current again after the store is back, in ms, with a reserve for a slow machine. */
 export const BACK = 5_000 + 3_000;
-/** How soon lainlet is right again when a member is lost, in ms; and some for a slow machine. */
+/** Time limit to be current again after a member is lost, in ms, with a reserve for a slow machine. */
 const ELSEWHERE = 10_000 + 5_000;
 
-/** The store comes up after the lainlets. @param reason what they say until then */
+/** Starts the store after the lainlets. @param reason which they report until then */
 export async function absence(scene: Scene, reason: RegExp): Promise<void> {
   const { server } = scene;
   const content = await server.content();
@@ -37,7 +37,7 @@ export async function absence(scene: Scene, reason: RegExp): Promise<void> {
   await scene.watched.isFaultless();
 }
 
-/** The store dies and is started again, with writes before and after. */
+/** Kills and restarts the store, with writes before and after. */
 export async function kills(
   { server, model, watched }: Scene,
   rounds: number,
@@ -52,7 +52,7 @@ export async function kills(
   await watched.isFaultless();
 }
 
-/** The store stands still for 15 s; the lainlets are to say that from 8 s on. */
+/** Pauses the store for 15 s; the lainlets must report that from 8 s on. */
 export async function pause({ server, model, watched }: Scene): Promise<void> {
   const before = await server.content();
   const pause = Date.now();
@@ -79,7 +79,7 @@ export async function pause({ server, model, watched }: Scene): Promise<void> {
   await watched.isFaultless();
 }
 
-/** Everything is deleted and written anew while nothing is heard, and history is lost then, too. */
+/** Deletes and writes everything again while the lainlets are disconnected, and compacts the history. */
 export async function lostHistory(
   { server, model, proxy, watched }: Scene,
 ): Promise<void> {
@@ -98,7 +98,7 @@ export async function lostHistory(
   await watched.isFaultless();
 }
 
-/** An older state is restored, with less history than was seen, and with more. @param writes to it, each time */
+/** Restores an older state, with less history than the lainlets know, and with more. @param writes to it, each time */
 export async function restores(
   { server, model, proxy, watched }: Scene,
   writes: readonly number[],
@@ -121,7 +121,7 @@ export async function restores(
   await watched.isFaultless();
 }
 
-/** How a way is broken, and mended. */
+/** How a connection is broken, and restored. */
 export const WAY_FAULTS: Record<
   string,
   (proxy: Proxy) => void | Promise<void>
@@ -140,7 +140,7 @@ export const WAY_FAULTS: Record<
   },
 };
 
-/** Those of a way's faults that look different at a store's own protocol. */
+/** The faults of a connection that differ by the store's protocol. */
 export const PROTOCOL_FAULTS = [
   "cut",
   "half-closed towards the server",
@@ -149,14 +149,14 @@ export const PROTOCOL_FAULTS = [
   "silent",
 ] as const;
 
-/** Whether the store is reached in spite of a fault. */
+/** Whether the store can be reached in spite of a fault. */
 const HARMLESS = [
   "slow",
   "half-closed towards the server",
   "half-closed towards lainlet",
 ];
 
-/** The only way is broken and mended. @param name of {@linkcode WAY_FAULTS} */
+/** Breaks and restores the only connection. @param name of {@linkcode WAY_FAULTS} */
 export async function brokenWay(scene: Scene, name: string): Promise<void> {
   const { server, model, proxy, watched } = scene;
   await WAY_FAULTS[name]?.(proxy);
@@ -167,11 +167,11 @@ export async function brokenWay(scene: Scene, name: string): Promise<void> {
   await scene.follows(BACK);
 }
 
-/** Each of several ways is broken while it is in use. @param name of {@linkcode WAY_FAULTS} */
+/** Breaks each of several connections while it is in use. @param name of {@linkcode WAY_FAULTS} */
 export async function brokenWays(scene: Scene, name: string): Promise<void> {
   const { watched, proxies } = scene;
   const broken = new Set<string>();
-  // On a busy machine a lainlet may leave a way that is good, too.
+  // On a busy machine a lainlet may also leave a working connection.
   const most = 2 * proxies.length;
   for (let i = 0; broken.size < proxies.length && i < most; i++) {
     const proxy = await eventually("one is in use", async () => {
@@ -192,7 +192,7 @@ export async function brokenWays(scene: Scene, name: string): Promise<void> {
   await watched.isFaultless({ mayMiss: true });
 }
 
-/** What befalls three members; that the leader changes can be asked of etcd only. */
+/** Faults of three members; only etcd can move its leader on request. */
 export const MEMBER_FAULTS: Record<string, (scene: Scene) => Promise<void>> = {
   "the leader changes, to each member": async (scene) => {
     for (const member of scene.members) {

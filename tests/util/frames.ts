@@ -1,4 +1,4 @@
-/** An event stream as text: what a reader sees who looks at comments, too. */
+/** An event stream as text, with its comments. */
 export class Frames implements AsyncDisposable {
   readonly #reader: ReadableStreamDefaultReader<string>;
   readonly #client: Deno.HttpClient;
@@ -12,10 +12,10 @@ export class Frames implements AsyncDisposable {
   }
 
   /**
-   * Watches, with each state named.
+   * Watches with `tag=1`.
    *
-   * @param since what the listener has
-   * @param lastEventId the same, as browsers say it
+   * @param since the state that the listener has
+   * @param lastEventId the same, as browsers send it
    */
   static async open(
     url: string,
@@ -49,7 +49,7 @@ export class Frames implements AsyncDisposable {
     }
   }
 
-  /** The next frame, taken apart. */
+  /** The next frame, parsed. */
   async frame(): Promise<Frame> {
     const text = await this.next();
     if (text === undefined) throw new Error("the stream has ended");
@@ -75,7 +75,7 @@ export class Frames implements AsyncDisposable {
   }
 }
 
-/** What a frame says. */
+/** A parsed frame. */
 export interface Frame {
   readonly etag?: string;
   /** NaN: none. */

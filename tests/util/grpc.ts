@@ -36,7 +36,7 @@ export function serviceOf(name: string): DescService {
   return found;
 }
 
-/** Calls lainlet by grpc-js, which is not what it serves with. */
+/** A client by grpc-js, an implementation that lainlet does not use. */
 export class RpcClient implements AsyncDisposable {
   private constructor(
     private readonly client: Client,
@@ -59,7 +59,7 @@ export class RpcClient implements AsyncDisposable {
     return new RpcClient(client, relay);
   }
 
-  /** Asks for one reply. */
+  /** Makes a unary call. */
   get(service: string, request: JsonObject = {}): Promise<Outcome> {
     return this.call(methodOf(serviceOf(service), "Get"), request);
   }
@@ -96,7 +96,7 @@ export class RpcClient implements AsyncDisposable {
   }
 }
 
-/** A stream of replies, which are kept until they are asked for. */
+/** A stream of responses, which are kept until they are read. */
 export class RpcStream implements Disposable {
   readonly #replies: JsonObject[] = [];
   readonly #waiting: (() => void)[] = [];
@@ -115,12 +115,12 @@ export class RpcStream implements Disposable {
     call.on("end", () => end({ code: "ok", message: "" }));
   }
 
-  /** How many replies came and were not asked for. */
+  /** How many responses have come and are unread. */
   get size(): number {
     return this.#replies.length;
   }
 
-  /** The next reply, or how the stream ended. @throws when neither comes */
+  /** The next response, or how the stream ended. @throws when neither comes */
   async next(timeout = 20_000): Promise<JsonObject | Outcome> {
     if (this.#replies.length === 0 && this.#end === undefined) {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -132,7 +132,7 @@ export class RpcStream implements Disposable {
     return reply;
   }
 
-  /** Reads no more, until {@linkcode resume}. */
+  /** Stops reading until {@linkcode resume}. */
   pause(): void {
     this.call.pause();
   }
@@ -146,7 +146,7 @@ export class RpcStream implements Disposable {
   }
 }
 
-/** Passes connections on from another address. */
+/** Forwards connections from another source address. */
 class Relay implements AsyncDisposable {
   readonly port: Promise<number>;
   readonly #server = createServer();

@@ -1,5 +1,5 @@
 /**
- * A server that is none of lainlet's, and the command line as its client.
+ * A server that is not lainlet, and the command line as its client.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import { eventually, Program } from "./process.ts";
 
 const [LAINLET, ...FIRST] = TARGETS.binary;
 
-/** What the command line may take at the most, in MB: an answer's bytes, its text, and what was too small for it. */
+/** The most memory that the command line may use, in MB: a response's bytes, its text, and the smaller buffers before it. */
 const MEMORY = 1_200;
 
-/** Answers a request, and closes the connection. */
+/** Sends a response, and closes the connection. */
 export type Play = (conn: Deno.TcpConn, path: string) => Promise<unknown>;
 
 const encoder = new TextEncoder();
 
-/** A server of one's own making. */
+/** A server with a given behaviour. */
 export class Hostile implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #open = new Set<Deno.TcpConn>();
@@ -81,7 +81,7 @@ export const says =
     for (const part of parts) await write(conn, part);
   };
 
-/** Says something, and then something else for ever: at once, or every so many ms. */
+/** Sends something, then something else for ever: at once, or every so many ms. */
 export const endless =
   (first: string, then: string, pause = 0): Play => async (conn) => {
     await write(conn, first);
@@ -101,7 +101,7 @@ export function head(type = "application/json", more = ""): string {
   return `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\n${more}Connection: close\r\n\r\n`;
 }
 
-/** The head of an answer of the kind that was asked for. */
+/** The head of a response of the requested kind. */
 export const asked = (then: (isWatch: boolean) => Play): Play => (conn, path) =>
   then(path.includes("watch=1"))(conn, path);
 
@@ -110,9 +110,9 @@ export const frame = (event: string, data: string) =>
   `id: 1\nevent: ${event}\ndata: ${data}\n\n`;
 export interface Case {
   readonly play: Play;
-  /** What `get nodes` says on stderr. */
+  /** The expected stderr of `get nodes`. */
   readonly get?: RegExp;
-  /** What `watch nodes` says at first. */
+  /** The first line that is expected from `watch nodes`. */
   readonly watch?: RegExp;
   /** `watch` ends, too. */
   readonly isRefusal?: boolean;
@@ -121,7 +121,7 @@ export interface Case {
 const AT = "no lainlet responds at http://127\\.0\\.0\\.1:\\d+: ";
 export const at = (what: string) => new RegExp(`^lainlet: ${AT}${what}`);
 
-/** What is said of an answer that may be lainlet's, and is too much. */
+/** The error of a response that cannot be read. */
 export const unread = (what: string) =>
   new RegExp(
     `^lainlet: the response of http://127\\.0\\.0\\.1:\\d+ cannot be read: ${what}`,
@@ -130,7 +130,7 @@ export const unread = (what: string) =>
 export const client = (...args: string[]) =>
   new Program(LAINLET, [...FIRST, ...args], { NO_COLOR: "1" });
 
-/** What a program holds at the most until something has happened, in MB. */
+/** The most memory of a program until something has happened, in MB. */
 async function peak(
   program: Program,
   happened: Promise<unknown>,
@@ -161,7 +161,7 @@ export async function run(
   return { code, stdout: program.stdout, stderr: program.stderr, memory };
 }
 
-/** One line, and nothing in it that a terminal would heed. */
+/** One line, without control characters. */
 export function assertLine(stderr: string, line: RegExp): void {
   assertMatch(stderr, /^[^\p{Cc}\p{Cf}\p{Co}]*\n$/u);
   assertMatch(stderr.trimEnd(), line);
@@ -198,7 +198,7 @@ export async function tryWatch(
   for (const text of lines) assertLine(`${text}\n`, /./);
   assert(memory < MEMORY, `${memory} MB`);
   if (isRefusal) return assertEquals((await program.ended()).code, 1);
-  // It goes on, and still takes what it is told to.
+  // It continues, and still handles signals.
   program.signal("SIGTERM");
   assertEquals((await program.ended()).signal, "SIGTERM");
 }

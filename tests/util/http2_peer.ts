@@ -20,7 +20,7 @@ import {
   HpackDecoder,
 } from "../../lib/http2/hpack.ts";
 
-/** What a call of gRPC's begins with. */
+/** The headers of a gRPC call. */
 export function callHeaders(path: string): Header[] {
   return [
     [":method", "POST"],
@@ -33,8 +33,8 @@ export function callHeaders(path: string): Header[] {
 }
 
 /**
- * What a client sends that calls a method on some streams, each with an empty
- * request, and has room for whatever comes.
+ * The bytes of a client that calls a method on some streams, each with an empty
+ * request, with large windows.
  */
 export function openingOf(path: string, streams = 1): Uint8Array<ArrayBuffer> {
   const block = encodeHeaders(callHeaders(path));
@@ -57,7 +57,7 @@ export function openingOf(path: string, streams = 1): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(parts.flatMap((part) => [...part]));
 }
 
-/** A client of HTTP/2 that sends what it is told to, right or wrong. */
+/** An HTTP/2 client that sends any frames, valid or not. */
 export class Http2Peer implements AsyncDisposable {
   readonly #frames = new FrameReader();
   readonly #hpack = new HpackDecoder();
@@ -67,7 +67,7 @@ export class Http2Peer implements AsyncDisposable {
 
   private constructor(readonly conn: Deno.Conn) {}
 
-  /** Connects, and says what a client begins with. @param settings its own */
+  /** Connects, and sends the preface. @param settings the client's */
   static async connect(
     port: number,
     settings: readonly (readonly [id: number, value: number])[] = [],
@@ -86,7 +86,7 @@ export class Http2Peer implements AsyncDisposable {
     return peer;
   }
 
-  /** Connects, and says nothing yet. */
+  /** Connects, and sends nothing. */
   static async connectSilently(port: number): Promise<Http2Peer> {
     return new Http2Peer(await Deno.connect({ port, hostname: "127.0.0.1" }));
   }

@@ -9,7 +9,7 @@ import {
 import type { Store } from "../../lib/store/store.ts";
 import { eventually } from "./process.ts";
 
-/** The node that the golden answers are for. */
+/** The node of the golden responses. */
 export const GOLDEN_HOST = { ip: "192.168.77.21", hostname: "node1" };
 
 /** A lainlet in this process, behind a real socket. */

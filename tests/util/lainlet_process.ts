@@ -2,7 +2,7 @@ import config from "../../deno.json" with { type: "json" };
 import { get } from "./client.ts";
 import { eventually, freePort, Program, socketsAt } from "./process.ts";
 
-/** How long one may take to read a large cluster on a busy machine, in ms. */
+/** Time limit to read a large cluster on a busy machine, in ms. */
 const START = 60_000;
 
 /** How a lainlet process is started: from source, or the compiled binary. */
@@ -11,7 +11,7 @@ export const TARGETS = {
   binary: [`${import.meta.dirname}/../../lainlet`],
 } as const;
 
-/** A lainlet in a process of its own. */
+/** A lainlet in a separate process. */
 export class LainletProcess implements AsyncDisposable {
   readonly url: string;
   readonly program: Program;
@@ -39,7 +39,7 @@ export class LainletProcess implements AsyncDisposable {
   /**
    * Starts one, and waits until it is ready, or serves at least.
    *
-   * @param options with how many file descriptors it may have, and the beginning of a command that starts it
+   * @param options its limit of file descriptors, and a command that runs it
    */
   static async start(
     target: keyof typeof TARGETS,

@@ -14,7 +14,7 @@ const NODES: readonly [NodeSpec, NodeSpec] = [
   { name: "node2", ip: "192.168.77.22" },
 ];
 
-/** Values that are bad wherever JSON is expected. */
+/** Values that are invalid where JSON is expected. */
 const BAD = ["", "{", "null", "[]", "{}x"];
 
 /** A repeatable source of choices (Park and Miller, 1988). */
@@ -33,11 +33,11 @@ export class Random {
 
 /** Random changes to a cluster. */
 export class Model {
-  /** The last good value of each key that is not deleted. */
+  /** The last valid value of each key that is not deleted. */
   readonly #good = new Map<string, string>();
 
   /**
-   * @param hasBad whether some values are bad
+   * @param hasBad whether some values are invalid
    * @param hasEmpty whether a key may have an empty value; else that removes it
    */
   constructor(
@@ -46,7 +46,7 @@ export class Model {
     private readonly hasEmpty = true,
   ) {}
 
-  /** What a lainlet that saw all changes serves of the store's content. */
+  /** The content that a lainlet serves after all changes. */
   served(content: readonly (readonly [string, string])[]): [string, string][] {
     return content.map(([key, text]) => [
       key,

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { PACKAGES } from "../../scripts/setup.ts";
 
 /**
- * A port that nobody listens on. It lies below those that systems give to
+ * A port without a listener. It lies below those that systems give to
  * outgoing connections, so none of these takes it before it is used.
  */
 export function freePort(): number {
@@ -90,7 +90,7 @@ export async function eventually<T>(
   timeout = 20_000,
 ): Promise<T> {
   const limit = new TimeLimit(timeout);
-  // Ever less often: many who wait would keep those busy whom they wait for.
+  // With growing pauses: many waits would slow down the processes that they wait for.
   for (let pause = 10;; pause = Math.min(1.5 * pause, 300)) {
     let failure: unknown;
     try {
@@ -106,7 +106,7 @@ export async function eventually<T>(
   }
 }
 
-/** Reads until that is what is wanted; its cause says what is instead. */
+/** Reads until the value is as expected; the error's cause has the last value. */
 export async function becomes<T>(
   what: string,
   read: () => Promise<T> | T,

@@ -1,13 +1,13 @@
 import { get } from "./client.ts";
 import { freePort, Program } from "./process.ts";
 
-/** What a query gives: a sample of each time series. */
+/** The result of a query: a sample of each time series. */
 export interface Sample {
   readonly metric: Readonly<Record<string, string>>;
   readonly value: readonly [time: number, value: string];
 }
 
-/** A Prometheus that does as it is configured, with a folder of its own. */
+/** A Prometheus with a given configuration, in its own folder. */
 export class TestPrometheus implements AsyncDisposable {
   private constructor(
     private readonly folder: string,
@@ -27,7 +27,7 @@ export class TestPrometheus implements AsyncDisposable {
     return new TestPrometheus(folder, address, program);
   }
 
-  /** What an expression is at present. */
+  /** The present value of an expression. */
   async query(expression: string): Promise<readonly Sample[]> {
     const { result } = Object(
       await this.api(`query?query=${encodeURIComponent(expression)}`),
@@ -35,7 +35,7 @@ export class TestPrometheus implements AsyncDisposable {
     return result;
   }
 
-  /** The `data` of an answer of its API. */
+  /** The `data` of a response of its API. */
   async api(path: string): Promise<unknown> {
     const { body } = await get(`http://${this.address}/api/v1/${path}`)
       .catch((cause) => {

@@ -1,21 +1,21 @@
-/** What becomes of bytes on their way. */
+/** What the proxy does with bytes. */
 export type Fault =
-  /** Passed on. */
+  /** Forwarded. */
   | "none"
-  /** Passed on later, at least so many ms each. */
+  /** Forwarded after a delay, in ms. */
   | { readonly delay: number }
-  /** Taken, and never passed on: to the server, to the client, or both. */
+  /** Dropped: to the server, to the client, or both. */
   | "silent to server"
   | "silent to client"
   | "silent"
-  /** Kept on the way to the client, until there is another fault or none. */
+  /** To the client: buffered until there is another fault or none. */
   | "held to client"
   /** Connections are closed at once. */
   | "cut";
 
 type Direction = "client" | "server";
 
-/** Makes of bytes what is passed on instead. */
+/** Edits bytes before they are forwarded. */
 type Edit = (bytes: Uint8Array) => Uint8Array;
 
 /** A TCP proxy with faults. */
@@ -30,12 +30,12 @@ export class Proxy implements AsyncDisposable {
   accepted = 0;
   /** Those of them that were closed at once. */
   refused = 0;
-  /** Bytes that were passed on to clients. */
+  /** Bytes that were forwarded to clients. */
   sent = 0;
 
   readonly #target: number;
 
-  /** @param target what it leads to, on 127.0.0.1: a URL, or host and port */
+  /** @param target the server, on 127.0.0.1: a URL, or host and port */
   constructor(target: string) {
     this.#target = Number(target.split(":").at(-1));
     this.#accepting = this.#accept();
@@ -58,7 +58,7 @@ export class Proxy implements AsyncDisposable {
     return this.#open.size / 2;
   }
 
-  /** From now on this becomes of all bytes, of open connections and new ones. */
+  /** Sets the fault of all connections, open and new ones. */
   set fault(fault: Fault) {
     this.#fault = fault;
     this.#isReleased.resolve();
@@ -74,7 +74,7 @@ export class Proxy implements AsyncDisposable {
     }
   }
 
-  /** Edits what the server says, one TCP read at a time, in connections made from now on. */
+  /** Edits the server's bytes, one TCP read at a time, in connections made from now on. */
   editing(open: () => Edit): void {
     this.#openEdit = open;
   }
@@ -136,7 +136,7 @@ export class Proxy implements AsyncDisposable {
         done += await to.write(passed.subarray(done));
       }
     }
-    // The end of one direction is passed on, too.
+    // The end of one direction is forwarded, too.
     await to.closeWrite();
   }
 

@@ -6,15 +6,15 @@ import type { TestStore } from "./store.ts";
 import { type KindName, KINDS } from "./stores.ts";
 import { Watched, type WatchedSetup } from "./watched.ts";
 
-/** What a scene is made of. */
+/** Options of a scene. */
 export interface SceneSetup {
   /** Default: `etcd`. */
   readonly store?: KindName;
   /** Members of the cluster; default: one. */
   readonly members?: number;
-  /** Ways to its first member; default: none, all members are asked directly. */
+  /** Proxies to its first member; default: none, lainlets connect to all members directly. */
   readonly ways?: number;
-  /** Called for each way before it is used. */
+  /** Called for each proxy before it is used. */
   readonly prepare?: (proxy: Proxy, i: number) => void;
   /** More of lainlet's flags. */
   readonly settings?: readonly string[];
@@ -22,7 +22,7 @@ export interface SceneSetup {
   readonly targets?: WatchedSetup["targets"];
 }
 
-/** A cluster with something in it, ways to it, and lainlets that follow it. */
+/** A cluster with content, proxies to it, and lainlets that follow it. */
 export class Scene implements AsyncDisposable {
   readonly model = new Model(new Random(11), false);
   #beat = 0;
@@ -79,7 +79,7 @@ export class Scene implements AsyncDisposable {
     return server;
   }
 
-  /** The first way, or the only one. */
+  /** The first proxy, or the only one. */
   get proxy(): Proxy {
     const [proxy] = this.proxies;
     assert(proxy);

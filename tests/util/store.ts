@@ -1,20 +1,20 @@
 /** Keys to put, and keys to delete (null), in one revision. */
 export type Changes = Readonly<Record<string, string | Uint8Array | null>>;
 
-/** A real server of a store, in a process and a folder of its own. */
+/** A real server of a store, with its own process and folder. */
 export interface TestStore extends AsyncDisposable {
-  /** Where lainlet is to look for it. */
+  /** The endpoint for lainlet. */
   readonly endpoint: string;
   /** Its process. */
   readonly pid: number;
 
-  /** Starts the process, and waits until it answers. */
+  /** Starts the process, and waits until it responds. */
   launch(): Promise<void>;
   /** Ends the process without warning; its data stay. */
   kill(): Promise<void>;
-  /** Stops the process for a while; its connections stay. */
+  /** Suspends the process; its connections stay. */
   pause(): void;
-  /** Lets a stopped process go on. */
+  /** Resumes a suspended process. */
   resume(): void;
   /** Saves everything to a file or a folder. */
   save(path: string): Promise<void>;
@@ -32,6 +32,6 @@ export interface TestStore extends AsyncDisposable {
   content(): Promise<[key: string, value: string][]>;
   /** Removes everything. */
   clear(): Promise<void>;
-  /** Forgets all revisions before the present one, where there is history. */
+  /** Compacts all revisions before the present one, if the store has history. */
   compact(): Promise<void>;
 }

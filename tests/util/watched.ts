@@ -43,7 +43,7 @@ export class Watched implements AsyncDisposable {
   ): Promise<Watched> {
     const args = [flag, endpoints.join(), ...HOST, ...settings];
     const flags = {
-      // One compares everything with the store all the time and has threads, one has the defaults.
+      // One compares all keys often and has threads, the other has the defaults.
       source: [...args, "--verify.every=2s", "--workers=3"],
       binary: args,
     };
@@ -61,7 +61,7 @@ export class Watched implements AsyncDisposable {
     return new Watched(lainlets, witnesses, stack.move());
   }
 
-  /** Waits until all answers and streams are those of a fresh read; none may have ended. */
+  /** Waits until all responses and streams are those of a fresh read; no stream may have ended. */
   async agrees(
     content: readonly (readonly [key: string, value: string])[],
     timeout?: number,
@@ -78,7 +78,7 @@ export class Watched implements AsyncDisposable {
     );
   }
 
-  /** Waits until all say that something is wrong with the store. */
+  /** Waits until all report a problem with the store. */
   async noticed(timeout: number): Promise<void> {
     await eventually("the fault is noticed", async () => {
       const all = await this.debug();
@@ -87,9 +87,9 @@ export class Watched implements AsyncDisposable {
   }
 
   /**
-   * Nothing was found to differ from the store, and no watch missed a change.
+   * Checks that no difference from the store was found, and no watch missed a change.
    *
-   * @param mayMiss whether the test lost some of what the store said
+   * @param mayMiss whether the test dropped some of the store's data
    */
   async isFaultless({ mayMiss = false } = {}): Promise<void> {
     for (const { store, watchers } of await this.debug()) {

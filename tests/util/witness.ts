@@ -5,7 +5,7 @@ import { TestLainlet } from "./lainlet.ts";
 import { applyMergePatch } from "../../lib/client/patch.ts";
 import { eventually } from "./process.ts";
 
-/** Every view, and most of the ways to ask for a part of it. */
+/** Every view, and most of the selections of its parameters. */
 export const PATHS = [
   "/v2/configwatcher",
   "/v2/configwatcher?target=s",
@@ -32,19 +32,19 @@ export const PATHS = [
   "/v2/backupspec",
 ];
 
-/** Whether a view's answers are objects, which can be watched by patches, too. */
+/** Whether a view's responses are objects, which can be watched as patches, too. */
 export function isPatchable(path: string): boolean {
   return !/procwatcher|localspec|streamrouter\/ports/.test(path);
 }
 
-/** Listens to a view; knows the last thing that it was told, a state or an error. */
+/** A listener to a view, with the last state or error that it got. */
 export class Follower implements AsyncDisposable {
   #text?: string;
-  /** What it patched, since it was told a whole state. */
+  /** The patched value, since the last whole state. */
   #patched: unknown;
   /** Events received, but errors. */
   received = 0;
-  /** Why it ended; undefined while it goes on. */
+  /** Why it ended; undefined while it continues. */
   end?: string;
   #isClosed = false;
 
@@ -64,12 +64,12 @@ export class Follower implements AsyncDisposable {
     );
   }
 
-  /** The last thing that it was told, as text: what came, or the JSON of what it patched. */
+  /** The last state or error as text: as it came, or the JSON of the patched value. */
   get text(): string | undefined {
     return this.#text ??= JSON.stringify(this.#patched);
   }
 
-  /** What that is when it was told an answer: byte for byte, but for what it patched. */
+  /** The expected text for a response: byte for byte, except after patches. */
   textOf(answer: string): string {
     return this.#patched === undefined
       ? answer
@@ -103,14 +103,14 @@ export class Follower implements AsyncDisposable {
   }
 }
 
-/** What a lainlet answers, by path. */
+/** The responses of a lainlet, by path. */
 export type Answers = ReadonlyMap<string, { status: number; body: string }>;
 
-/** What a lainlet that has just read everything answers. @param content what the store holds */
+/** The responses of a lainlet that has just read everything. @param content of the store */
 export async function freshAnswers(
   content: readonly (readonly [key: string, value: string])[],
 ): Promise<Answers> {
-  // One that is empty from the start would not count as read.
+  // A store that is empty at the start would not count as read.
   const some = "/lain/config/some";
   const store = new MemoryStore([...content, [some, ""]]);
   await using fresh = new TestLainlet(store);
@@ -128,8 +128,8 @@ export async function freshAnswers(
 }
 
 /**
- * An answer without since when pods have their values: that depends on when a
- * lainlet saw them first.
+ * A response without the times since when pods have their values: these depend
+ * on when a lainlet saw them first.
  */
 export function withoutTimes(text: string): string {
   return text.replace(/"(atLeastSince|since)":\{[^{}]*\},?/g, "");
@@ -156,8 +156,8 @@ function assertSameText(given = "", fresh: string): void {
 }
 
 /**
- * Listens to all views of a lainlet, and compares them with what a lainlet
- * says that has just read everything. Uses the golden host's rights and node.
+ * Listens to all views of a lainlet, and compares them with those of a lainlet
+ * that has just read everything. Uses the golden host's rights and node.
  */
 export class Witness implements AsyncDisposable {
   private constructor(
@@ -177,7 +177,7 @@ export class Witness implements AsyncDisposable {
   }
 
   /**
-   * Waits until all answers and all streams are those of a fresh read; fails
+   * Waits until all responses and all streams are those of a fresh read; fails
    * when one is not in time, or when a stream has ended.
    *
    * @param fresh of {@linkcode freshAnswers}
@@ -191,7 +191,7 @@ export class Witness implements AsyncDisposable {
       await eventually(
         `${path} and its streams are as after a fresh read`,
         async () => {
-          // What is asked is work for all: first what is known already.
+          // Requests load all processes: first compares what is known already.
           for (const follower of followers) {
             assertSameText(follower.text, follower.textOf(body));
           }

@@ -10,7 +10,7 @@ import {
 import { Session } from "../../lib/store/zookeeper/session.ts";
 import type { Changes } from "./store.ts";
 
-/** What only tests ask for: `ZooDefs.OpCode` of ZooKeeper's sources. */
+/** Operations that only tests use: `ZooDefs.OpCode` of ZooKeeper's sources. */
 const CREATE = 1;
 const DELETE = 2;
 const SET_DATA = 5;
@@ -24,7 +24,7 @@ const READ = 1;
 /** The most that goes into one transaction; ZooKeeper takes 1 MB. */
 const MAX_MULTI = 700_000;
 
-/** Who writes. */
+/** The login of the writer. */
 const ROOT = "root:root";
 
 /** One step of a transaction. */
@@ -42,7 +42,7 @@ export class Znodes implements Disposable {
 
   constructor(private readonly endpoint: string) {}
 
-  /** Waits until everything that was written is known here. */
+  /** Waits until this member has everything that was written. */
   async sync(): Promise<void> {
     await this.#ask(OP.sync, (writer) => writer.text("/"), () => {});
   }
@@ -58,7 +58,7 @@ export class Znodes implements Disposable {
       const steps = await this.#stepsOf(changes);
       const zxid = await this.#commit(steps);
       if (zxid !== undefined) return zxid;
-      // Somebody else has written one of them.
+      // Another client has written one of them.
     }
   }
 
@@ -104,7 +104,7 @@ export class Znodes implements Disposable {
     }
   }
 
-  /** Lets `lainlet:secret` read a znode, or everybody, or nobody. */
+  /** Sets who may read a znode: `lainlet:secret`, all, or none. */
   async protect(
     path: string,
     reader: "lainlet" | "everybody" | "nobody",
@@ -236,7 +236,7 @@ export function* parts(
   if (size > 0) yield part;
 }
 
-/** A path, after all that it lies in. */
+/** A path, after its parents. */
 function lineage(path: string): string[] {
   const names = path.split("/");
   return names.slice(1).map((_, i) => names.slice(0, i + 2).join("/"));

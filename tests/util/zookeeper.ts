@@ -6,7 +6,7 @@ import { parts, Znodes } from "./znodes.ts";
 /** Debian's; it names the others that it needs. */
 const JAR = "/usr/share/java/zookeeper.jar";
 
-/** Small, soon there, and without the waits of disks. */
+/** Small, starts fast, and does not wait for disks. */
 const JVM = [
   "-Xmx512m",
   "-XX:+UseSerialGC",
@@ -29,7 +29,7 @@ interface Member {
   readonly peer: `${number}:${number}`;
 }
 
-/** A real ZooKeeper, in a process and a folder of its own. */
+/** A real ZooKeeper, with its own process and folder. */
 export class TestZooKeeper implements TestStore {
   readonly endpoint: string;
   readonly znodes: Znodes;
@@ -159,10 +159,10 @@ export class TestZooKeeper implements TestStore {
     return this.znodes.clear();
   }
 
-  /** There is no history that could be forgotten. */
+  /** Does nothing: there is no history. */
   async compact(): Promise<void> {}
 
-  /** A figure of ZooKeeper's own. @see https://zookeeper.apache.org/doc/r3.8.0/zookeeperAdmin.html#sc_zkCommands */
+  /** A value of ZooKeeper's `mntr` statistics. @see https://zookeeper.apache.org/doc/r3.8.0/zookeeperAdmin.html#sc_zkCommands */
   async figure(name: string): Promise<number> {
     const { port } = this.member;
     using conn = await Deno.connect({ hostname: "127.0.0.1", port });
