@@ -6,9 +6,9 @@ import { LainletProcess } from "../util/lainlet_process.ts";
 import { eventually } from "../util/process.ts";
 
 /**
- * Sends bytes, and reads what comes back until the other side is done.
+ * Sends bytes, and reads the response until the server ends it.
  *
- * @param patience after how many ms it is told that there is no more; a request that is not answered by then is given up
+ * @param patience after this time the connection's sending side is closed, in ms; a request without a response is then given up
  */
 async function raw(
   url: string,

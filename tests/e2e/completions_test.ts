@@ -46,7 +46,7 @@ Deno.test("completion: what runs is completed in each shell, and nothing of it i
       [nodeKey(node), nodeValue(node)],
       [groupKey(group), groupValue(group)],
       ["/lain/config/vips/shop", "x"],
-      // A name that somebody might wish to have run.
+      // A name that a shell might execute.
       [`/lain/config/vi$(touch\${IFS}${folder}/run)`, "x"],
     ]);
     for (const shell of ["bash", "fish", "zsh"]) {

@@ -58,7 +58,7 @@ function request(path: string): Uint8Array {
   );
 }
 
-/** Asks on an open connection. @returns the answer, head and body */
+/** Sends a request on an open connection. @returns the response, head and body */
 async function ask(conn: Deno.Conn, path: string): Promise<string> {
   await conn.write(request(path));
   const bytes = new Uint8Array(1 << 20);
@@ -127,7 +127,7 @@ for (const target of ["source", "binary"] as const) {
       using crowd = new Crowd(url);
       const [cpu, begin] = [await cpuOf(program.pid), performance.now()];
       const exhausted = () =>
-        eventually("nobody is let in", async () => {
+        eventually("no connection is accepted", async () => {
           await crowd.grow();
           return told() > 0 && await lainlet.sockets() === 0 || undefined;
         });
@@ -183,7 +183,7 @@ for (const target of ["source", "binary"] as const) {
       });
 
       await t.step("again, and then the end", async () => {
-        await eventually("nobody is let in", async () => {
+        await eventually("no connection is accepted", async () => {
           await crowd.grow();
           return await lainlet.sockets() === 0 || undefined;
         });
@@ -206,7 +206,7 @@ Deno.test("binary: half-sent requests use up its descriptors three times, and it
   for (let round = 0; round < 3; round++) {
     {
       using crowd = new Crowd(url, HALF);
-      await eventually("nobody is let in", async () => {
+      await eventually("no connection is accepted", async () => {
         await crowd.grow();
         return await lainlet.sockets() === 0 || undefined;
       });

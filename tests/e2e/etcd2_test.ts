@@ -1,6 +1,6 @@
 /**
- * Lainlet as a process, on etcd's v2 key space: which one is asked, and who
- * lainlet is there. TLS is the binary's, too, whatever it was made with.
+ * Lainlet as a process, on etcd's v2 key space: the choice of the key space, TLS
+ * and logins. The binary has TLS here, too, whatever runtime it was made with.
  *
  * @module
  */

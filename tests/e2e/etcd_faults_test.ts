@@ -73,7 +73,7 @@ Deno.test("10,000 pod groups of 7 KB: a fault costs a resume, not a reload", asy
       version,
       instances: [{ node, ip: `127.30.${i >> 8 & 255}.${i & 255}` }],
     };
-    // Most of what the scheduler writes is nobody's business.
+    // Most members that the scheduler writes are in no view.
     const value = JSON.parse(groupValue(spec));
     return [
       groupKey(spec),

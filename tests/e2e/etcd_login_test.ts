@@ -1,6 +1,6 @@
 /**
- * Who lainlet is to etcd, and who etcd is to it. TLS is tested from source:
- * the runtime that the binary is made with in tests may have none.
+ * TLS and logins between lainlet and etcd. TLS is tested from source: the
+ * runtime that the binary is made with in tests may lack it.
  *
  * @module
  */

@@ -164,7 +164,7 @@ Deno.test("frame: it names the host and the domain, and says when what is shown 
     s.proxy.fault = "none";
     await isGoodAgain();
   });
-  // A screen reader heard of each change, and of nothing else.
+  // Each change was announced to screen readers, and nothing else.
   await becomes("what was said", () => said, [
     "Stale",
     "Up to date",

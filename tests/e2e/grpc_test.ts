@@ -90,7 +90,7 @@ for (const target of ["source", "binary"] as const) {
     await using client = await RpcClient.open(rpc);
     await isHealthy(client);
     assertEquals(/HTTP is served/.test(lainlet.stderr), false);
-    // Who speaks another language is told so, or left.
+    // A client of another protocol gets an error, or is disconnected.
     assertEquals((await fetch(`http://127.0.0.1:${rpc}/`)).status, 505);
     const garbage = await Deno.connect({ hostname: "127.0.0.1", port: rpc });
     await garbage.write(crypto.getRandomValues(new Uint8Array(10_000)));

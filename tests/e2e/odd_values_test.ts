@@ -91,7 +91,7 @@ Deno.test("dashboard: names with lone surrogates break no view", async () => {
   await main.getByRole("heading", { level: 1, name: "odd.web.web/1" })
     .waitFor();
   await main.getByText("id\ufffd").first().waitFor();
-  // A change is told, too.
+  // A change is shown, too.
   await at("changes", "Changes");
   const moved = { ...group, instances: [{ node, ip: "", id: `id2${LONE}` }] };
   store.put(groupKey(moved), groupValue(moved));
@@ -170,7 +170,7 @@ Deno.test("dashboard: a view that fails says so, takes nothing down with it, and
   }).observe(document.querySelector("[role=status]"), {
     characterData: true, childList: true, subtree: true,
   })`);
-  // It is tried again with each state, each second, but nobody is told so.
+  // It is tried again with each state, each second, but without an announcement.
   const tries = async () => Number(await page.evaluate("calls"));
   const before = await tries();
   await becomes("it is tried again", async () => await tries() > before, true);

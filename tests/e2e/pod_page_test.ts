@@ -111,7 +111,7 @@ Deno.test("dashboard: a pod's page has its place, its container, its changes, it
   s.store.put(groupKey(SHOP), groupValue(moved("172.20.9.9")));
   await main.getByText("172.20.9.9:8080").waitFor();
   await main.getByText("instance 1 moved from node1 to node2").waitFor();
-  // A change of another pod is none of its own.
+  // A change of another pod is not shown here.
   const [first, ...others] = moved("172.20.9.9").instances;
   if (first === undefined) throw new Error("no instance");
   s.store.put(

@@ -139,7 +139,7 @@ Deno.test("binary: files of other users in /tmp are not read, not even as a cach
   const folder = await Deno.makeTempDir({ prefix: "lainlet-test-" });
   try {
     const [command] = TARGETS.binary;
-    // Whoever opens a pipe that nobody writes to waits.
+    // A process that opened this pipe, which has no writer, would wait.
     await using program = new Program("bash", [
       "-c",
       `mkfifo "$TMPDIR/deno-compile-lainlet.cache" && timeout 20 "$0" --version`,

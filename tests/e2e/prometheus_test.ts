@@ -71,7 +71,7 @@ Deno.test("a real Prometheus scrapes the procs that /v2/prometheus tells it of",
     },
     ...own,
   ]);
-  // An app is told of its own procs, and of no others.
+  // An app gets its own procs, and no others.
   assertEquals(JSON.parse((await get(path, "127.0.0.11")).body), own);
   const other = await get(`${path}?appname=mail`, "127.0.0.11");
   assertEquals(other.status, 403);

@@ -92,7 +92,7 @@ for (
           assertEquals(headers.get("preference-applied"), "wait=60");
           assertEquals(headers.get("lainlet-revision"), `${revision}`);
         }
-        // Who has an older one need not wait.
+        // A client with an older one need not wait.
         assertEquals((await poll(url, tag, 60)).status, 200);
         await areListening(lainlet.url, 0);
       },
@@ -136,7 +136,7 @@ for (
     );
 
     await t.step(
-      `who has written reads what he wrote, ${writes} times`,
+      `a writer reads its own write, ${writes} times`,
       async () => {
         for (let i = 0; i < writes; i++) {
           const revision = await etcd.write({ [KEY]: `${i}` });
@@ -148,7 +148,7 @@ for (
     );
 
     await t.step(
-      "what was written elsewhere keeps nobody waiting",
+      "a write outside the view does not delay a GET",
       async () => {
         const revision = await etcd.write({ "/elsewhere": "1" });
         const { status, headers } = await get(`${url}&revision=${revision}`);
@@ -200,10 +200,10 @@ for (
           way.fault = "held to client";
           const first = get(`${url}&fresh=1`);
           await eventually(
-            "etcd is asked, and not heard",
+            "etcd gets the check, and its response is delayed",
             async () => await count() > before || undefined,
           );
-          // These are too late for that proof.
+          // These are too late for that check.
           const others = conns.map(async (conn) => {
             await conn.write(request);
             return await new Response(conn.readable).text();

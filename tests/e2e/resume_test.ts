@@ -109,7 +109,7 @@ for (const [target, threads] of [["source", 1], ["binary", 3]] as const) {
       await etcd.write({ [KEY]: "2" });
       const { id, event, data, etag = "" } = await back.frame();
       assertEquals([id, event, data], ["1", "patch", { key0: "2" }]);
-      // What was before it is not known to who came later.
+      // An older state is not known to a listener that came later.
       await using late = await Frames.open(lainlet.url + path, '"older"');
       assertEquals((await late.frame()).event, "init");
       tag = etag;

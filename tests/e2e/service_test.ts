@@ -1,5 +1,5 @@
 /**
- * What a service manager is told, by the executable with the permissions that it has.
+ * Notifications of a service manager, by the executable with its permissions.
  *
  * @module
  */

@@ -111,7 +111,7 @@ for (const target of ["source", "binary"] as const) {
       null,
       null,
     ]);
-    // The first thing that is told after what was saved is a real change.
+    // The first event after the saved state is a real change.
     await etcd.write({ "/lain/nodes/nodes/node1:192.168.77.21:22": null });
     assertEquals(await unchanged.next(), {
       id: "2",
@@ -268,7 +268,7 @@ Deno.test("binary: killed at least ten times while it writes, the file is always
     assertEquals(await stop(lainlet), 0);
   }
   let halves = 0;
-  // On a busy machine a write may be over before it is heard that it began.
+  // On a busy machine a write may end before its beginning is reported.
   for (let i = 0; i < 10 || halves === 0 && i < 100; i++) {
     using changes = Deno.watchFs(folder.folder);
     const [command = "", ...rest] = [

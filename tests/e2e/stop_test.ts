@@ -1,5 +1,5 @@
 /**
- * A stop ends every stream after a whole frame, also for who reads slowly.
+ * A stop ends every stream after a whole frame, also for slow clients.
  *
  * @module
  */
@@ -140,7 +140,7 @@ for (const target of ["source", "binary"] as const) {
         await reader.finish();
         const { code, elapsed } = await end;
         assertEquals(code, 0);
-        // Who waits for nothing but the time it has ends after 4.5 s.
+        // A stop that only waits for its time limit ends after 4.5 s.
         assert(elapsed < 4_400, `it took ${elapsed} ms`);
         assert(await reader.body() === BODY);
       });

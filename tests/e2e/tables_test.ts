@@ -34,7 +34,7 @@ async function piped({ env }: Served, line: string) {
   return { code, stdout, stderr, lines: stdout.trimEnd().split("\n") };
 }
 
-/** Starts a command in a terminal of its own. */
+/** Starts a command in a separate terminal. */
 function inTerminal(
   { env }: Served,
   line: string,
@@ -244,7 +244,7 @@ Deno.test("tables: they fit the terminal, and it sees no secret", async () => {
       const plain = lines.map((line) => line.replace(CONTROL, ""));
       assertEquals(plain.filter((line) => line.length > columns), []);
       assert(lines.length > 2 && lines[0] !== plain[0], command);
-      // One name that is very long costs nobody else his columns.
+      // One very long name does not remove columns of other rows.
       const isWhole = plain.some((line) => line.includes(longName));
       if (command === "pods") {
         assertEquals([columns, isWhole], [columns, false]);
@@ -326,7 +326,7 @@ Deno.test("tables: --watch keeps its rows in a terminal while lainlet is unreach
     "why it goes no further, and what it knew",
     (lines) => /^[\d:]+ \S/.test(lines[0] ?? "") && has("node60")(lines),
   );
-  // It is drawn anew as long as that lasts.
+  // It is redrawn meanwhile.
   const at = (): string => lastOf(screen)[0]?.split(" ")[0] ?? "";
   const before = await eventually("it has a time", () => at() || undefined);
   await eventually(
@@ -342,7 +342,7 @@ Deno.test("tables: --watch keeps its rows in a terminal while lainlet is unreach
   );
 });
 
-/** What a terminal shows that is drawn anew: what came after the last way to its first line. */
+/** The lines of a redrawn terminal: those after the last move to its first line. */
 function lastOf({ stdout }: Program): string[] {
   const drawn = stdout.split("\x1b[H").at(-1) ?? "";
   // One that is not whole is not looked at.

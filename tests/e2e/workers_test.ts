@@ -115,7 +115,7 @@ for (const target of ["source", "binary"] as const) {
       const { status, headers } = await get(url + path);
       assertEquals([status, headers.get("retry-after")], [503, "10"]);
       const debug = async () => JSON.parse((await get(`${url}/debug`)).body);
-      // Who asked before may not be gone yet.
+      // Earlier clients may not be disconnected yet.
       await becomes("what they count", async () => {
         const { connections, goroutines, refused, topics, watchers } =
           await debug();
@@ -133,7 +133,7 @@ for (const target of ["source", "binary"] as const) {
     });
 
     await t.step(
-      "whoever loses the right to a stream is told, on each thread",
+      "a client that loses the right to a stream gets an error, on each thread",
       async () => {
         const group = {
           app: "thread",

@@ -1,6 +1,5 @@
 /**
- * Lainlet as a process, on ZooKeeper: where it is, a chroot, and who lainlet
- * is there.
+ * Lainlet as a process, on ZooKeeper: endpoints, a chroot, and logins.
  *
  * @module
  */

@@ -21,7 +21,7 @@ import type { Check } from "./check.ts";
 /** Is in the value of a secret, and in no request. */
 const MARK = "xyzzy";
 
-/** Who may see no secret. */
+/** A caller that may see no secret. */
 const NOBODY = "127.77.77.77";
 
 /** How long bytes are waited for that may not come, in ms. */
@@ -115,7 +115,7 @@ function exchange(port: number, parts: readonly Uint8Array[]): Promise<Buffer> {
   return promise;
 }
 
-/** Whatever is sent to gRPC's port, nobody sees what is not for them, and the next call is answered. */
+/** Whatever is sent to the gRPC port, no caller gets data without the right, and the next call is served. */
 export async function calls(check: Check): Promise<void> {
   const content = new Map(Object.entries(cluster));
   content.set("/lain/config/ssl", MARK);

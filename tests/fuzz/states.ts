@@ -18,10 +18,10 @@ import { Model, Random } from "../util/model.ts";
 import { isPatchable, PATHS } from "../util/witness.ts";
 import type { Check } from "./check.ts";
 
-/** How often, in changes, everybody who patches takes the state. */
+/** How often, in changes, every patcher takes the state. */
 const AGES = [5, 50];
 
-/** How often, in changes, views are looked at that a change is not about. */
+/** How often, in changes, views that a change does not concern are checked. */
 const OTHERS = 20;
 
 const OVERVIEW = "/v2/overview";
@@ -33,7 +33,7 @@ function isView(endpoint: unknown): endpoint is View {
     "select" in endpoint;
 }
 
-/** Who patches what it has, when it is its turn. */
+/** A client that patches its state at intervals. */
 class Patcher {
   #state?: State;
   #value: unknown;
@@ -95,7 +95,7 @@ function follow({ lainlet }: TestLainlet, path: string): Followed[] {
   ];
 }
 
-/** Compares a kept state with one that is made anew. */
+/** Compares a materialized state with a recomputed one. */
 function assertFresh({ name, source, topic }: Followed): void {
   let { latest } = topic;
   let fresh: State;
@@ -118,7 +118,7 @@ function assertFresh({ name, source, topic }: Followed): void {
 }
 
 /**
- * Compares states that are kept with states that are made anew: after each
+ * Compares materialized states with recomputed ones: after each
  * random change, of every view, by HTTP and by gRPC, byte for byte; and patches
  * from states of any age.
  *

@@ -25,7 +25,7 @@ const SECRETS = [
   "system_volumes",
 ];
 
-/** Who asks: this host, a container of an app that is not super, and nobody's. */
+/** Callers: this host, a container of an app that is not super, and an unknown address. */
 const LOCAL = "127.0.0.1";
 const NOBODY = "127.77.77.77";
 
@@ -224,7 +224,7 @@ function readAnswer({ bytes, isEnd }: Reply, method: string) {
 /** Calls of one that waits long for what must be answered, and shortly for nonsense. */
 const [LONG, SHORT] = [5_000, 150];
 
-/** Whatever is asked, the answer is one of HTTP, and nobody sees what is not for them. */
+/** Whatever is requested, the response is valid HTTP, and no caller gets data without the right. */
 export async function targets(check: Check): Promise<void> {
   const content = new Map(Object.entries(cluster));
   for (const name of SECRETS) {

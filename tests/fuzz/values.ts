@@ -204,7 +204,7 @@ class Tried implements AsyncDisposable {
     );
   }
 
-  /** What it answers is what one answers that has just read the last good values. */
+  /** Its responses are those of a lainlet that has just read the last valid values. */
   async agrees(): Promise<void> {
     const fresh = await freshAnswers([...NEIGHBOURS, ...this.#good]);
     await this.witness.agrees(fresh, 3_000);
@@ -237,9 +237,9 @@ class Tried implements AsyncDisposable {
 }
 
 /**
- * Whatever is written, nobody's neighbours change, all endpoints answer, and
- * answers, streams and patches are those of a lainlet that has just begun; and
- * clients can show it.
+ * Whatever is written, other keys do not change, all endpoints respond, and
+ * responses, streams and patches are those of a lainlet that has just started;
+ * and clients can show it.
  */
 export async function values(check: Check): Promise<void> {
   let tried = await Tried.open();

@@ -24,17 +24,17 @@ import {
 } from "./pages.ts";
 import { Workbench } from "./workbench.ts";
 
-/** The command that starts the demo where a page only shows what it answers. */
+/** The command that starts the demo where a page only shows its responses. */
 const DEMO = "npx -y deno@2.9.6 task demo";
 
 /** Tasks that take minutes, which other tests run. */
 const LONG =
   /^(npx -y deno@\S+|deno) task (bench|check|simulate|soak|test\s*(#|$))/;
 
-/** Commands that serve, until another one does. */
+/** Commands that serve, until another one is started. */
 const SERVES = /^(npx -y deno@\S+ task (demo|start)|\.\/lainlet|lainlet --)/;
 
-/** Other commands that go on until they are ended. */
+/** Other commands that run until they are ended. */
 const GOES_ON = /^lainlet watch | -f\b|^etcd grpc-proxy /;
 
 /** Checks of blocks, by language. */
@@ -97,7 +97,7 @@ export function testPages(...paths: readonly string[]): void {
   }
 }
 
-/** Runs a line of `sh`: it serves, goes on after it has printed something, or ends with 0. */
+/** Runs a line of `sh`: it serves, keeps running after it has printed something, or ends with 0. */
 async function works(workbench: Workbench, line: string): Promise<void> {
   if (LONG.test(line)) await refusesMore(workbench, line);
   else if (SERVES.test(line)) await workbench.serve(line);
@@ -112,7 +112,7 @@ async function works(workbench: Workbench, line: string): Promise<void> {
     await using _ = await NodeProject.make(`${workbench.checkout}/${file}`);
   } else {
     const stdout = await workbench.run(line);
-    // curl ends with 0 whatever is answered.
+    // curl ends with 0 for every response.
     assert(!stdout.startsWith("404 "), line);
   }
 }
@@ -180,7 +180,7 @@ async function isTypeScript(
   }
 }
 
-/** Checks that a lainlet whose etcd is gone answers with such headers; numbers may differ. */
+/** Checks that a lainlet whose etcd is gone responds with these headers; numbers may differ. */
 async function hasHeaders(text: string): Promise<void> {
   await using etcd = await TestEtcd.start();
   await etcd.write({ "/lain/config/domain": "lain.example" });

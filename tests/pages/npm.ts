@@ -56,7 +56,7 @@ export async function runsAnywhere(dist: string, text: string): Promise<void> {
   await using browser = await TestBrowser.launch();
   for (const isOld of [false, true]) {
     begin();
-    // A page of lainlet's own: it refuses others.
+    // A page of lainlet: it refuses other sites.
     const { page } = await browser.open(`${lainlet.url}/healthz`);
     let printed = "";
     page.on("pageerror", ({ message }) => printed += `${message}\n`);

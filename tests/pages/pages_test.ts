@@ -20,7 +20,7 @@ const PAGES = await readPages();
 const BLOCKS = PAGES.flatMap(({ blocks }) => blocks);
 const FRONT = PAGES.find(({ path }) => path === "README.md");
 
-/** A test of its own uses all blocks of this page. */
+/** A separate test uses all blocks of this page. */
 const RECIPES = "lib/client/RECIPES.md";
 
 Deno.test("pages: each block is in a language that is checked, and each of these is used", () => {

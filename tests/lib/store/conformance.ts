@@ -5,7 +5,7 @@ import { within } from "../../util/process.ts";
 import { ListenedSignal } from "../../util/leaks.ts";
 import { checkClaims } from "./claims.ts";
 
-/** What a kind of store may do without. */
+/** What a kind of store may lack. */
 export type Ability =
   /** Several changes in one revision. */
   | "transactions"
@@ -20,7 +20,7 @@ export type Ability =
   /** A key that is written with the value that it has is a change. */
   | "equal values";
 
-/** Time limits on a quiet machine, in ms: of what a watch is to deliver, and of a step. */
+/** Time limits on a quiet machine, in ms: of a delivery of a watch, and of a step. */
 const EVENT_LIMIT = 10_000;
 const STEP_LIMIT = 60_000;
 
@@ -54,9 +54,9 @@ class Reader implements AsyncDisposable {
   }
 
   /**
-   * Reads the next event, but progress, which may come at any time.
+   * Reads the next event, except progress, which may come at any time.
    *
-   * @param expected says what that is to be, for when none comes
+   * @param expected describes the event, for the error if none comes
    */
   async next(expected: string): Promise<ReadEvent | undefined> {
     for (;;) {
@@ -69,7 +69,7 @@ class Reader implements AsyncDisposable {
     }
   }
 
-  /** Reads until everything up to a revision was there. @returns what came last of each key */
+  /** Reads until everything up to a revision has come. @returns the last change of each key */
   async upTo(revision: number): Promise<Record<string, string | null>> {
     const heard = {};
     for (;;) {
@@ -91,7 +91,7 @@ class Reader implements AsyncDisposable {
     throw new Error(`expected a snapshot, not ${JSON.stringify(item)}`);
   }
 
-  /** @param changes that it is to have */
+  /** @param changes that it must have */
   async batch(changes: Record<string, string | null> = {}): Promise<Batch> {
     const expected = `a batch with ${JSON.stringify(changes)}`;
     const item = await this.next(expected);
@@ -136,8 +136,8 @@ function text(bytes: Uint8Array): string {
 }
 
 /**
- * What every store must do. Hand it a store of a new kind, and it says
- * whether lainlet can run on it.
+ * Tests what every store must do: whether lainlet can run on a new kind of
+ * store.
  */
 export function testConformance(
   name: string,
@@ -148,7 +148,7 @@ export function testConformance(
     const { store } = harness;
     const write = harness.write.bind(harness);
     const has = (ability: Ability) => !harness.lacks?.includes(ability);
-    /** What the batches of one write are, as the store can. */
+    /** The expected batches of one write, as far as the store can. */
     const batched = (
       changes: Record<string, string | null>,
     ): Record<string, string | null>[] =>
@@ -378,7 +378,7 @@ export function testConformance(
           assertEquals(proven > revision, true);
           assertEquals(await reader.upTo(proven), { "/a/1": `${i}` });
         }
-        // What is written elsewhere brings nothing but progress.
+        // A write elsewhere brings progress only.
         await write({ "/b/1": "1" });
         const proofs = Array.from(
           { length: 100 },
@@ -388,7 +388,7 @@ export function testConformance(
         assertEquals(new Set(others), new Set([proven]));
         assertEquals(await reader.upTo(proven), {});
         assertEquals(listened.listeners, 0);
-        // Nobody asks for what is not wanted any more.
+        // An aborted check does not ask the store any more.
         await assertRejects(
           () => store.checkFreshness("/a/", AbortSignal.abort()),
           DOMException,

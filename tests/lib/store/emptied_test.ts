@@ -1,5 +1,5 @@
 /**
- * A store that lost all its data while it was followed.
+ * A store that loses all its data while lainlet follows it.
  *
  * @module
  */
@@ -148,7 +148,7 @@ async function losesData(kind: KindName): Promise<void> {
   const answers = await scene.answers();
   await server.wipe();
   await scene.says(503, REPLACED);
-  // A proof, or a revision, is of the store that is there now.
+  // A confirmation, or a revision, is of the present store.
   const fresh = scene.get("/v2/nodes?fresh=1");
   const later = scene.get("/v2/configwatcher?revision=1");
   assertEquals(await scene.answers(), answers);
@@ -158,10 +158,10 @@ async function losesData(kind: KindName): Promise<void> {
   assertEquals(headers.get("Lainlet-Revision"), null);
   const present = scene.lainlet.lainlet.stats.current;
   assertEquals([present.stale, present.problems], [true, [REPLACED]]);
-  // Rights rest on what was known.
+  // Rights follow the last known state.
   const own = await scene.get("/v2/proxywatcher", "127.21.0.7");
   assertMatch(own.body, /^{"shop\.web\.web":/);
-  // Another connection to a store with nothing in it changes nothing.
+  // Another connection to an empty store changes nothing.
   await server.kill();
   await server.launch();
   await scene.says(503, REPLACED);
@@ -169,7 +169,7 @@ async function losesData(kind: KindName): Promise<void> {
   assertEquals(await scene.answers(), answers);
   assertEquals(await scene.saved(), Object.keys(CONTENT).sort());
 
-  // One key, and all that there is not counts, too.
+  // With one key, missing keys count as removed, too.
   await server.write({ "/lain/config/b": "2" });
   const paths = PATHS.slice(0, -1);
   assertEquals(await scene.events(paths), [
@@ -197,7 +197,7 @@ async function losesData(kind: KindName): Promise<void> {
     return true;
   });
 
-  // Emptiness within a history is told as it is, and stays so.
+  // An empty state within a history is delivered, and stays.
   await server.write({ "/lain/config/b": null });
   assertEquals(await scene.events(paths.slice(0, 1)), [
     [paths[0], "3", "delete", "{}"],
@@ -220,7 +220,7 @@ async function getsDataBack(kind: KindName): Promise<void> {
   await scene.says(503, REPLACED);
   await server.restore(`${folder}/saved`);
   await scene.says(200, "ok");
-  // Nothing was told to anybody: the first event is of a real change.
+  // No stream got anything: the first event is a real change.
   await server.write({ "/lain/config/a": "2" });
   assertEquals(await scene.events(PATHS.slice(0, 1)), [
     [PATHS[0], "2", "update", '{"a":"2"}'],

@@ -11,9 +11,9 @@ import type { Ability, StoreHarness } from "./conformance.ts";
 const POLL_EVERY = 20;
 
 /**
- * A store in a JSON file of `{"key": "value"}`, which it reads again and again:
- * the least that a store can be. What is written between two reads is one
- * change, and what is written again as it was is none.
+ * A store in a JSON file of `{"key": "value"}`, which it polls: the minimum of a
+ * store. All writes between two reads are one change; a write of the same value
+ * is none.
  */
 export class PolledStore implements Store, Disposable {
   readonly #memory = new MemoryStore();

@@ -12,7 +12,7 @@ import { eventually } from "../../util/process.ts";
 import { ListenedSignal } from "../../util/leaks.ts";
 import { FakeConnection, microtasks } from "./fake.ts";
 
-/** What a store does with a connection, in this order. */
+/** The steps of a store on a connection, in this order. */
 const STAGES = [
   "connect",
   "open",
@@ -58,7 +58,7 @@ class FakeWatch extends PrefixWatch<FakeConnection> {
   override forget(): void {}
 }
 
-/** A store of nothing, which says what it does. */
+/** An empty store, which records its steps. */
 class FakeStore extends RemoteStore<FakeConnection, FakeWatch> {
   readonly made: FakeConnection[] = [];
   protected readonly endpoints = new Endpoints<FakeConnection>(
@@ -132,7 +132,7 @@ class FakeStore extends RemoteStore<FakeConnection, FakeWatch> {
   }
 }
 
-/** Reads a watch until it ends. @returns the types of what came */
+/** Reads a watch until it ends. @returns the types of its events */
 async function read(
   items: ReadableStream<WatchEvent>,
 ): Promise<Set<WatchEvent["type"]>> {
