@@ -16,7 +16,7 @@ export interface BranchOptions extends EventOptions {
   readonly heartbeat: number;
   /** Name of each topic, appended to the names of its events; undefined: the stream carries one topic, and nothing is appended. */
   readonly names?: readonly string[];
-  /** Entity tag of the state that the reader has, for each topic. */
+  /** Entity tag of the state that the listener has, for each topic. */
   readonly since?: readonly (string | undefined)[];
   /** See {@linkcode RegisteredStream.slot}. */
   readonly slot?: number;
@@ -51,7 +51,7 @@ export class Branch extends RegisteredStream
   /**
    * Opens a stream, which carries nothing until {@linkcode attach}.
    *
-   * @param onSlow called when the stream is ended because its reader is too slow
+   * @param onSlow called when the stream is ended because its listener is too slow
    */
   constructor(
     private readonly registry: StreamRegistry,
@@ -97,7 +97,7 @@ export class Branch extends RegisteredStream
   /**
    * Subscribes the stream to a topic.
    *
-   * @param resumeState the state that the reader has
+   * @param resumeState the state that the listener has
    * @param index of the topic, when the stream carries several
    */
   attach(topic: Topic, resumeState?: State, index = 0): void {

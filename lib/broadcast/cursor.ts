@@ -2,12 +2,12 @@ import { Unavailable } from "../errors.ts";
 import type { State } from "./state.ts";
 import type { ChangeKind, Subscriber, Topic } from "./topic.ts";
 
-/** A state to send to a reader. */
+/** A state to send to a listener. */
 export interface Delivery {
   readonly state: State;
-  /** The state that the reader has, of which a patch can be made; undefined: none. */
+  /** The state that the listener has, of which a patch can be made; undefined: none. */
   readonly previous?: State;
-  /** Whether the reader, which resumes, already has `state`. */
+  /** Whether the listener, which resumes, already has `state`. */
   readonly isUnchanged: boolean;
   /** `init`: the first state of the subscription. */
   readonly event: "init" | ChangeKind;
@@ -16,14 +16,14 @@ export interface Delivery {
 }
 
 /**
- * Position of one reader in a topic: which state it was sent last, and which
+ * Position of one listener in a topic: which state it was sent last, and which
  * one it is sent next. States in between are conflated.
  */
 export class Cursor {
-  /** States that the reader was not sent because a newer one came first; reset to 0 when it is reported. */
+  /** States that the listener was not sent because a newer one came first; reset to 0 when it is reported. */
   conflated = 0;
   #topic?: Topic;
-  /** {@linkcode Topic.sequence} up to which the reader is served. */
+  /** {@linkcode Topic.sequence} up to which the listener is served. */
   #seen = 0;
   #sent?: State;
   /** The last sequence at which the topic's state was `#sent`. */
@@ -36,7 +36,7 @@ export class Cursor {
 
   /**
    * @param subscriber woken when there may be something to send
-   * @param deliversErrors whether the reader gets an error while there is no state
+   * @param deliversErrors whether the listener gets an error while there is no state
    */
   constructor(
     private readonly subscriber: Subscriber,
@@ -49,9 +49,9 @@ export class Cursor {
 
   /**
    * Subscribes to a topic, in place of the one before, if there was one. Then
-   * the reader is sent what differs.
+   * the listener is sent what differs.
    *
-   * @param resumeState the state that the reader has
+   * @param resumeState the state that the listener has
    */
   attach(topic: Topic, resumeState?: State): void {
     this.#topic?.unsubscribe(this.subscriber);

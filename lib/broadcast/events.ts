@@ -35,7 +35,7 @@ function commentsOf(etag: string, revision: number): string {
   return `: etag ${etag}\n${revision > 0 ? `: revision ${revision}\n` : ""}`;
 }
 
-/** Returns a comment in place of an event: the reader already has the latest state. */
+/** Returns a comment in place of an event: the listener already has the latest state. */
 function unchangedFrame(comments: string, suffix: string): Uint8Array {
   return encoder.encode(`${comments}: unchanged${suffix}\n\n`);
 }
@@ -45,14 +45,14 @@ const ETAG = /^(?:[\w-]{43})?$/;
 
 /**
  * The ids of a stream's events. Either they count the events, or they list the
- * states that the reader has after the event, so that it can resume. A list has
+ * states that the listener has after the event, so that it can resume. A list has
  * the entity tag of each topic's state, without quotes, separated by dots; the
- * tag is empty for a topic of which the reader has no state.
+ * tag is empty for a topic of which the listener has no state.
  */
 export class EventIds {
   #count = 0;
 
-  /** @param etags of the states that the reader has, by topic; undefined: ids count */
+  /** @param etags of the states that the listener has, by topic; undefined: ids count */
   constructor(private readonly etags?: (string | undefined)[]) {}
 
   /** Number of events with a state or a patch. */
@@ -60,7 +60,7 @@ export class EventIds {
     return this.#count;
   }
 
-  /** Sets the state that the reader has of a topic after the next event. */
+  /** Sets the state that the listener has of a topic after the next event. */
   set(index: number, etag: string | undefined): void {
     if (this.etags !== undefined) this.etags[index] = etag;
   }
@@ -71,7 +71,7 @@ export class EventIds {
     return this.etags === undefined ? this.#count : idOf(this.etags);
   }
 
-  /** The id of an event that leaves the reader with the states it has. */
+  /** The id of an event that leaves the listener with the states it has. */
   get current(): number | string {
     return this.etags === undefined ? 0 : idOf(this.etags);
   }

@@ -13,7 +13,7 @@ const MAX_BYTES = 1024 * 1024;
 /** Approximate memory of a reference to a fragment or a block, in bytes. */
 const REFERENCE_SIZE = 8;
 
-/** The last states of an object. A reader that has one of them can resume by a patch. */
+/** The last states of an object. A listener that has one of them can resume by a patch. */
 export class RecentStates {
   /** Oldest first; the last is the latest state. */
   readonly #entries: { state: State; unsharedBytes: number }[] = [];

@@ -26,7 +26,7 @@ export abstract class RegisteredStream implements StreamStats {
   /** States and patches sent. */
   abstract get sent(): number;
   abstract get isBehind(): boolean;
-  /** Whether the reader has not taken what was sent last. */
+  /** Whether the listener has not taken what was sent last. */
   abstract get isUnread(): boolean;
   /** Ends the stream. */
   abstract end(): void;
@@ -39,7 +39,7 @@ export abstract class RegisteredStream implements StreamStats {
     return 0;
   }
 
-  /** Notes that bytes were sent, or taken by the reader. */
+  /** Notes that bytes were sent, or taken by the listener. */
   progressed(bytes: number): void {
     this.#bytes += bytes;
     this.#hasProgressed = true;
@@ -82,7 +82,7 @@ export interface StreamRegistryOptions {
 
 /**
  * All streams of a thread: counts what they send, keeps idle ones alive, and
- * ends those whose reader is too slow.
+ * ends those whose listener is too slow.
  */
 export class StreamRegistry {
   readonly counters: Counters;
@@ -108,7 +108,7 @@ export class StreamRegistry {
    * Tracks a stream until it is removed; ends it immediately after
    * {@linkcode close}.
    *
-   * @param onSlow called when the stream is ended because its reader is too slow
+   * @param onSlow called when the stream is ended because its listener is too slow
    */
   add(stream: RegisteredStream, onSlow: () => void): void {
     this.#streams.set(stream, onSlow);

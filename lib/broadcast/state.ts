@@ -31,7 +31,7 @@ const MAX_CACHED = 256 * 1024;
 /** How many frames of a state are cached: listeners that connected together have the same event ids. */
 const MAX_FRAMES = 16;
 
-/** A state of a view, encoded once for all readers. Immutable. */
+/** A state of a view, encoded once for all listeners. Immutable. */
 export class State {
   #bytes?: Bytes;
   #etag?: string;

@@ -17,10 +17,10 @@ export interface Subscriber {
  * This is the trunk of an n-way tee, and the streams of its subscribers (`Branch`,
  * `GrpcStream`) are the branches. `ReadableStream.tee()` does not fit here: it
  * buffers without bound for the slower branch, and a chain of tees does not
- * shrink when a reader leaves. So the trunk buffers one state, the latest, and
+ * shrink when a listener leaves. So the trunk buffers one state, the latest, and
  * a branch pulls it when its reader is ready (`highWaterMark: 0`). Each state
  * is complete, so skipping states that were replaced loses nothing; memory per
- * branch is bounded, and a slow reader delays no other.
+ * branch is bounded, and a slow listener delays no other.
  *
  * @see https://streams.spec.whatwg.org/#rs-tee
  */
