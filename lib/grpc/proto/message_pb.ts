@@ -1361,7 +1361,7 @@ export const WatcherStatusSchema: GenMessage<WatcherStatus> = /*@__PURE__*/
   messageDesc(file_message, 59);
 
 /**
- * Whose an address is: {"appname": app}. No ip: the caller's.
+ * The app of an address: {"appname": app}. No ip: the caller's.
  *
  * @generated from service message.Appname
  */
@@ -1720,7 +1720,7 @@ export const WebrouterWebprocs: GenService<{
   serviceDesc(file_message, 14);
 
 /**
- * How this lainlet is doing.
+ * The status of this lainlet.
  *
  * @generated from service message.Lainlet
  */
