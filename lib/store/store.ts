@@ -44,6 +44,12 @@ export interface Snapshot {
    * that may fail: then the snapshot does not count, and another one follows.
    */
   readonly pages: Pages;
+  /**
+   * Keys that may not be read, nor what is beneath them: no entry is of these,
+   * and a reader keeps what it holds there. Another snapshot follows when all
+   * may be read. Absent: none.
+   */
+  readonly refused?: readonly string[];
   /** Where the snapshot was saved; absent: it is from the store. */
   readonly saved?: SavedFile;
 }

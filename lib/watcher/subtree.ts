@@ -200,7 +200,7 @@ class SubtreeFollower<T> {
 
   /** Replaces the watcher's state by a snapshot. @param earliest as {@linkcode ChangeListener}'s */
   #accept(
-    { revision, saved }: Snapshot,
+    { revision, saved, refused = [] }: Snapshot,
     entries: ReadonlyMap<string, ParsedEntry<T>>,
     earliest: number | undefined,
   ): void {
@@ -212,8 +212,15 @@ class SubtreeFollower<T> {
     };
     watcher.heldBack = undefined;
     const changes = new Map<string, T | undefined>();
-    for (const [key] of watcher.entries("")) changes.set(key, undefined);
-    this.#written.clear();
+    const keys = refused.map((key) => this.#keyOf(key));
+    const isRefused = (held: string) =>
+      keys.some((key) => held === key || held.startsWith(`${key}/`));
+    for (const [key] of watcher.entries("")) {
+      if (!isRefused(key)) changes.set(key, undefined);
+    }
+    for (const key of this.#written.keys()) {
+      if (!isRefused(key)) this.#written.delete(key);
+    }
     for (const [key, entry] of entries) {
       changes.set(key, this.#valueOf(key, entry, false) ?? watcher.get(key));
     }

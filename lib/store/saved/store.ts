@@ -172,10 +172,11 @@ export class SavedStore implements Store {
 
   /** Records what is delivered; a snapshot when its last page was read. */
   #record(pending: PendingChanges, event: WatchEvent): WatchEvent {
-    if (event.type === "snapshot") {
+    // Without all of it, what was saved of the prefix stays.
+    if (event.type === "snapshot" && event.refused === undefined) {
       return { ...event, pages: this.#pagesOf(pending, event) };
     }
-    if (event.type === "batch") {
+    if (event.type === "batch" && pending.hasSnapshot) {
       pending.add(event);
       // A batch without changes does not show that there is a key.
       this.#recordChange(pending, event.changes.length > 0);

@@ -108,7 +108,7 @@ export class ZooKeeperConnection extends Session {
     });
   }
 
-  /** Reads a znode without its data. Every login may do that. */
+  /** Reads a znode without its data. Before 3.8.4 every login may do that. */
   stat(path: string): Promise<ReadResult> {
     return this.#read(OP.exists, path, (reader) => ({
       stat: readStat(reader),

@@ -36,6 +36,8 @@ export class ZooKeeperWatch extends PrefixWatch<ZooKeeperConnection> {
   /** When refused paths are read again, as `performance.now()`. */
   #retryAt = 0;
   #hasSnapshot = false;
+  /** Whether something was refused in the snapshot. */
+  #isPartial = false;
   #rounds = 0;
   /** The zxid of the last round, and of the one before it. */
   #lastZxid = 0;
@@ -177,6 +179,7 @@ export class ZooKeeperWatch extends PrefixWatch<ZooKeeperConnection> {
       this.#retryAt = performance.now() + REFUSED_RETRY;
     }
     for (const path of refused) this.#refused.add(path);
+    if (this.#isPartial && this.#refused.size === 0) this.#readAgain();
     if (this.#isWalk) {
       this.#isWalk = false;
       // Known paths that the walk did not find are gone, or beneath a refused one.
@@ -194,7 +197,8 @@ export class ZooKeeperWatch extends PrefixWatch<ZooKeeperConnection> {
     }
     if (isDue && (this.#hasSnapshot || !this.#refused.has(this.root))) {
       const complete = isQuiet ? zxid : this.#previousZxid;
-      this.#completeRevision = Math.max(this.#completeRevision, complete);
+      // What is refused may have been written.
+      if (this.#refused.size === 0) this.confirm(complete);
       if (this.#hasSnapshot) this.#deliverBatch(this.#pending);
       else this.#deliverSnapshot(this.#pending, zxid, history);
       this.#pending = newer;
@@ -204,6 +208,14 @@ export class ZooKeeperWatch extends PrefixWatch<ZooKeeperConnection> {
     this.#previousZxid = this.#lastZxid;
     this.#lastZxid = zxid;
     this.#dirtyAtLastZxid = new Set(this.#dirty.keys());
+  }
+
+  /** Makes the next round read everything for a snapshot: of what was refused, a reader may hold what is gone. */
+  #readAgain(): void {
+    this.#hasSnapshot = this.#isPartial = false;
+    this.#known.clear();
+    this.#dirty = new Map([[this.root, true]]);
+    this.#rounds = 0;
   }
 
   /** Whether a znode was written after this round began. */
@@ -226,7 +238,9 @@ export class ZooKeeperWatch extends PrefixWatch<ZooKeeperConnection> {
       this.#known.set(path, { mzxid, mtime, revision: mzxid });
       entries.push({ key: this.#keyOf(path), value: data, revision: mzxid });
     }
+    const refused = Array.from(this.#refused, (path) => this.#keyOf(path));
     this.#hasSnapshot = true;
+    this.#isPartial = refused.length > 0;
     this.#hasCheckpoint = entries.length > 0;
     this.#revision = zxid;
     this.header = { revision: zxid };
@@ -237,15 +251,17 @@ export class ZooKeeperWatch extends PrefixWatch<ZooKeeperConnection> {
       completeRevision: this.#completeRevision,
       history,
       pages: [entries.sort((a, b) => a.key < b.key ? -1 : 1)],
+      ...this.#isPartial && { refused },
     });
   }
 
   /**
    * Delivers what differs from what the reader holds. Where nothing differs,
    * it delivers a batch without changes if the revision is newer than what is
-   * complete.
+   * complete, and than what was delivered while something is refused.
    */
   #deliverBatch(znodes: ReadonlyMap<string, ReadResult>): void {
+    const before = this.#revision;
     const changes: KeyChange[] = [];
     const written: [path: string, version: Version][] = [];
     for (const [path, { stat, data, zxid }] of znodes) {
@@ -270,7 +286,8 @@ export class ZooKeeperWatch extends PrefixWatch<ZooKeeperConnection> {
     }
     for (const { key } of changes) this.noteChanged(key);
     const completeRevision = this.#completeRevision;
-    if (changes.length === 0 && revision <= completeRevision) return;
+    const known = this.#refused.size > 0 ? before : completeRevision;
+    if (changes.length === 0 && revision <= known) return;
     this.#hasCheckpoint ||= changes.length > 0;
     this.controller.enqueue({
       type: "batch",
@@ -294,7 +311,7 @@ export class ZooKeeperWatch extends PrefixWatch<ZooKeeperConnection> {
 
   override forget(): void {
     this.#known.clear();
-    this.#hasSnapshot = this.#hasCheckpoint = false;
+    this.#hasSnapshot = this.#isPartial = this.#hasCheckpoint = false;
     this.#completeRevision = this.#revision = 0;
   }
 

@@ -267,6 +267,33 @@ Deno.test("subtree: a second snapshot removes the keys that it does not have", a
   });
 });
 
+Deno.test("subtree: what a snapshot could not read stays", async () => {
+  const { store, writer } = scripted();
+  const nodesAt = (revision: number, ...names: string[]) =>
+    names.map((name) => node(name, `{"x":${revision}}`, revision));
+  writer.write({
+    type: "snapshot",
+    revision: 3,
+    pages: [nodesAt(3, "a", "ab", "b/1", "c")],
+  });
+  await following(nodes, store, async (watcher, settle) => {
+    const held = () =>
+      Array.from(watcher.entries(""), ([key, { json }]) => key[0] + json);
+    writer.write({
+      type: "snapshot",
+      revision: 9,
+      pages: [nodesAt(9, "d")],
+      refused: ["/lain/nodes/nodes/a:1:22", "/lain/nodes/nodes/b"],
+    });
+    await settle();
+    assertEquals(held(), ['a{"x":3}', 'b{"x":3}', 'd{"x":9}']);
+    writer.write({ type: "snapshot", revision: 9, pages: [nodesAt(9, "d")] });
+    await settle();
+    assertEquals(held(), ['d{"x":9}']);
+    writer.close();
+  });
+});
+
 Deno.test("subtree: a key that an inventory has while the store counts as empty is read", async () => {
   const { store, writer } = scripted();
   const { store: next, writer: nextWriter } = scripted();

@@ -226,6 +226,35 @@ Deno.test("an empty store with batches without changes is not saved, either", as
   assertEquals(await Deno.readFile(folder.file), before);
 });
 
+Deno.test("a snapshot of which something may not be read does not replace what was saved", async () => {
+  await using folder = new Folder();
+  await save(folder, [["/a/1", "one"], ["/a/2", "two"]], "/a/");
+  const before = await Deno.readFile(folder.file);
+  const memory = new MemoryStore();
+  const value = new TextEncoder().encode("new");
+  const items: WatchEvent[] = [
+    {
+      type: "snapshot",
+      revision: 8,
+      pages: [[{ key: "/a/1", value, revision: 8 }]],
+      refused: ["/a/2"],
+    },
+    { type: "batch", revision: 9, changes: [{ key: "/a/3", value }] },
+  ];
+  const saved = await folder.open({
+    watch: () => ReadableStream.from(items),
+    age: () => 0,
+    checkFreshness: (prefix, signal) => memory.checkFreshness(prefix, signal),
+    status: memory.status,
+  });
+  {
+    await using readers = new Readers(saved, "/a/");
+    await eventually("it is read", () => readers.of("/a/")[2]);
+  }
+  await saved.close();
+  assertEquals(await Deno.readFile(folder.file), before);
+});
+
 Deno.test("an empty saved state is not used", async () => {
   await using folder = new Folder();
   const memory = new MemoryStore([["/a/1", "one"]]);

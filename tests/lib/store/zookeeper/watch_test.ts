@@ -189,6 +189,47 @@ Deno.test("ZooKeeper watch: a refused znode keeps its value, and is reported", a
   ]);
 });
 
+Deno.test("ZooKeeper watch: while something is refused no state is complete; a snapshot without it is followed by a whole one", async () => {
+  const items = new ReadableStream<WatchEvent>({
+    start: (controller) => {
+      const watch = new ZooKeeperWatch("/a/", "/top", controller);
+      watch.resume(5);
+      const folder = { "/top/a": znode(3, "") };
+      const one = { "/top/a/1": znode(5) };
+      round(watch, finds(5, { ...folder, ...one }, "/top/a/2", "/top/a/3"));
+      assertEquals(watch.completeRevision, 0);
+      watch.markDirty("/top/a/1");
+      round(watch, finds(6, { "/top/a/1": znode(6) }));
+      watch.markDirty("/top/a/4");
+      // Written and removed: nothing is new but the revision.
+      round(watch, finds(7, { "/top/a/4": gone(7) }));
+      round(watch, finds(7, { "/top/a/1": znode(6) }));
+      round(watch, finds(8, { "/top/a/2": znode(4) }));
+      assertEquals(watch.completeRevision, 0);
+      // One of them is gone, and what was beneath the other may be.
+      round(watch, finds(9, { "/top/a/3": gone(9) }));
+      assertEquals([...watch.takeDirty()], [["/top/a", true]]);
+      const all = { ...folder, "/top/a/1": znode(6), "/top/a/2": znode(4) };
+      watch.endRound(finds(9, all), 0);
+      assertEquals(watch.completeRevision, 9);
+      controller.close();
+    },
+  });
+  const found = await Array.fromAsync(items, readEvent);
+  assertEquals(found.map(effect), [
+    ["snapshot", 5, { "/a/1": "5" }],
+    ["batch", 6, { "/a/1": "6" }],
+    ["batch", 7, {}],
+    ["batch", 7, { "/a/2": "4" }],
+    ["snapshot", 9, { "/a/1": "6", "/a/2": "4" }],
+  ]);
+  const refused = found.map((item) =>
+    item.type === "snapshot" ? item.refused : undefined
+  );
+  assertEquals(refused[0], ["/a/2", "/a/3"]);
+  assertEquals(refused.at(-1), undefined);
+});
+
 Deno.test("ZooKeeper watch: an inventory has the revision that each key was delivered with", async () => {
   const items = await delivered((watch) => {
     watch.markDirty("/top/a/2");
