@@ -4,6 +4,7 @@ import { Rights } from "../access/rights.ts";
 import { badRequest, Refusal, Unavailable } from "../errors.ts";
 import { errorTrace } from "../log.ts";
 import { ChangeLog, type ChangeLogOptions } from "../overview/change_log.ts";
+import { OvercommittedNodes } from "../overview/overcommitted_nodes.ts";
 import { RemovedNodes } from "../overview/removed_nodes.ts";
 import { followBeginnings } from "../overview/since.ts";
 import { Counters } from "../stats/counters.ts";
@@ -92,6 +93,7 @@ export class Lainlet implements RequestHandler, EndpointContext {
   readonly host: Host;
   readonly limits: Limits;
   readonly metrics: Metrics;
+  readonly overcommittedNodes: OvercommittedNodes;
   readonly removedNodes: RemovedNodes;
   readonly rights: Rights;
   readonly store: Store;
@@ -120,6 +122,7 @@ export class Lainlet implements RequestHandler, EndpointContext {
     });
     followBeginnings(this.cluster, this.changeLog);
     this.removedNodes = new RemovedNodes(this.cluster, this.changeLog);
+    this.overcommittedNodes = new OvercommittedNodes(this.cluster);
     this.#apiFiles = options.apiFiles;
     this.#endpoints = new Endpoints(options.endpoints);
     this.views = new Views(

@@ -1,9 +1,11 @@
 /**
- * Since when nodes are not registered, and values are invalid.
+ * Since when nodes are not registered or overcommitted, values are invalid, and
+ * lainlet reports errors.
  *
  * @module
  */
 import type { Data } from "../client/client.ts";
+import type { Resource } from "./format.ts";
 import { type Since, timeOf } from "./health.ts";
 
 /** The present status of lainlet, in the overview. */
@@ -18,15 +20,31 @@ export function registrationOf(key: string): { name: string; ip: string } {
 
 /** What lainlet says of when things began, where that time is plausible. */
 export function beginnings(
-  written: Present["rejectedSince"],
+  written: Readonly<Partial<Present["rejectedSince"]>>,
   now: number,
 ): Map<string, Since> {
   const known = new Map<string, Since>();
-  for (const [name, { isAtLeast, time }] of Object.entries(written)) {
+  for (
+    const [name, { isAtLeast = false, time } = {}] of Object.entries(written)
+  ) {
     const at = timeOf(time, now);
     if (at !== undefined) known.set(name, { time: at, isAtLeast });
   }
   return known;
+}
+
+/** Since when more of a resource is reserved than there is. */
+export type OvercommittedSince = Readonly<Partial<Record<Resource, Since>>>;
+
+/** Since when a node is overcommitted, by its name. */
+export function overcommittedSince(
+  { overcommittedSince }: Present,
+  now: number,
+): (name: string) => OvercommittedSince {
+  return (name) =>
+    Object.hasOwn(overcommittedSince, name)
+      ? Object.fromEntries(beginnings(overcommittedSince[name] ?? {}, now))
+      : {};
 }
 
 /** Since when a node is not registered: since it was removed, or for as long as the history goes back. */

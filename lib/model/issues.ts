@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { plural, podName, reservedText, type Resource } from "./format.ts";
+import { plural, podName, reservedText } from "./format.ts";
 import {
   hasProblem,
   healthUrgency,
@@ -20,7 +20,7 @@ import {
   isOvercommitted,
   maxReserved,
   missingPods,
-  reservedShare,
+  overcommitments,
   sortByUrgency,
 } from "./status.ts";
 
@@ -57,7 +57,7 @@ export function issuesOf(model: Model): Issue[] {
 }
 
 /** Errors of lainlet while its state is current. A stale state is reported above each page. */
-function lainletErrors({ present }: Model): Issue | undefined {
+function lainletErrors({ present, problemsSince }: Model): Issue | undefined {
   if (present.stale || present.problems.length === 0) return undefined;
   const all = { path: ["lainlet"] };
   return {
@@ -66,7 +66,10 @@ function lainletErrors({ present }: Model): Issue | undefined {
     all,
     items: present.problems.map((reason) => ({
       name: "lainlet",
-      reason: () => reason,
+      reason: (now) => {
+        const since = lastingText(problemsSince.get(reason), now);
+        return since === "" ? reason : `error${since}: ${reason}`;
+      },
       ...all,
     })),
     parts: [],
@@ -225,19 +228,15 @@ function overcommittedNodes(nodes: readonly Node[]): Issue | undefined {
     parts: [],
     items: over.map((node) => ({
       name: node.name,
-      reason: () =>
-        [overcommitment(node, "memory"), overcommitment(node, "CPU")]
-          .filter((text) => text !== "").join(", "),
+      reason: (now) =>
+        overcommitments(node).map(({ reservation, resource, since }) =>
+          `${resource}: ${reservedText(reservation, resource)} reserved${
+            lastingText(since, now)
+          }`
+        ).join(", "),
       path: ["node", node.name],
     })),
   };
-}
-
-function overcommitment({ cpu, memory }: Node, resource: Resource): string {
-  const reservation = resource === "CPU" ? cpu : memory;
-  return reservedShare(reservation) > 1
-    ? `${resource}: ${reservedText(reservation, resource)} reserved`
-    : "";
 }
 
 function invalidValues({ present, rejectedSince }: Model): Issue | undefined {

@@ -8,8 +8,11 @@
  */
 import type { Data } from "../client/client.ts";
 import { memo } from "../memo.ts";
+import { capacityOf } from "../watcher/nodes.ts";
 import {
   beginnings,
+  type OvercommittedSince,
+  overcommittedSince,
   type Present,
   registrationOf,
   unregisteredSince,
@@ -105,6 +108,8 @@ export interface Node {
   readonly value?: NodeValue;
   /** Since when it is not registered, where it is not and that is known. */
   readonly unregisteredSince?: Since;
+  /** Since when it is overcommitted, where it is and that is known. */
+  readonly overcommittedSince: OvercommittedSince;
   readonly pods: readonly Pod[];
   /** In CPUs. */
   readonly cpu: Reservation;
@@ -132,6 +137,8 @@ export interface Model {
   readonly portals: readonly Portal[];
   readonly config: readonly (readonly [name: string, value: string])[];
   readonly present: Present;
+  /** Since when each of `present.problems` is reported. */
+  readonly problemsSince: ReadonlyMap<string, Since>;
   /** Since when values are invalid, by their names in `present.rejected`. */
   readonly rejectedSince: ReadonlyMap<string, Since>;
   /** By time, in seconds since 1970, the oldest first. */
@@ -161,12 +168,21 @@ export function modelOf(
   return {
     apps,
     pods,
-    nodes: nodesOf(members.node, pods, unregisteredSince(present, now), last),
+    nodes: nodesOf(
+      members.node,
+      pods,
+      {
+        overcommitted: overcommittedSince(present, now),
+        unregistered: unregisteredSince(present, now),
+      },
+      last,
+    ),
     portals: members.depends.flatMap(([service, value]) =>
       memo(portalsMade, value, () => portalsOf(service, value))
     ),
     config: members.config,
     present,
+    problemsSince: beginnings(present.problemsSince, now),
     rejectedSince: beginnings(present.rejectedSince, now),
     samples: members.sample
       .map(([time, sample]): Model["samples"][number] => [Number(time), sample])
@@ -357,6 +373,10 @@ function unlessSame<T>(
     : new Map(entries);
 }
 
+function isSameTime(a: Since | undefined, b: Since | undefined): boolean {
+  return a?.time === b?.time && a?.isAtLeast === b?.isAtLeast;
+}
+
 function portalsOf(service: string, value: DependsValue): Portal[] {
   return Object.entries(value).flatMap(([node, apps]) =>
     Object.entries(apps).map(([app, { Containers }]) => ({
@@ -373,7 +393,10 @@ function portalsOf(service: string, value: DependsValue): Portal[] {
 function nodesOf(
   registered: readonly (readonly [string, NodeValue])[],
   pods: readonly Pod[],
-  sinceOf: (name: string) => Since | undefined,
+  since: {
+    overcommitted(name: string): OvercommittedSince;
+    unregistered(name: string): Since | undefined;
+  },
   last?: Model,
 ): Model["nodes"] {
   const byNode = Map.groupBy(pods, ({ node }) => node);
@@ -388,16 +411,21 @@ function nodesOf(
     value?: NodeValue,
   ) => {
     const node = known.get(name);
-    const since = value === undefined ? sinceOf(name) : undefined;
+    const unregistered = value === undefined
+      ? since.unregistered(name)
+      : undefined;
+    const over = since.overcommitted(name);
     const isKnown = node?.ip === ip && node.key === key &&
       node.value === value && isSame(node.pods, pods) &&
-      node.unregisteredSince?.time === since?.time &&
-      node.unregisteredSince?.isAtLeast === since?.isAtLeast;
+      isSameTime(node.unregisteredSince, unregistered) &&
+      isSameTime(node.overcommittedSince.CPU, over.CPU) &&
+      isSameTime(node.overcommittedSince.memory, over.memory);
     nodes.set(
       name,
       isKnown ? node : {
         ...nodeOf(name, ip, pods, key, value),
-        unregisteredSince: since,
+        unregisteredSince: unregistered,
+        overcommittedSince: over,
       },
     );
   };
@@ -412,18 +440,15 @@ function nodesOf(
   return unlessSame(inOrder(nodes, known), known);
 }
 
-/** The unit in which the scheduler registers memory, in bytes. */
-const GB = 2 ** 30;
-
 function nodeOf(
   name: string,
   ip: string,
   pods: readonly Pod[],
   key: string,
   value?: NodeValue,
-): Node {
+): Omit<Node, "overcommittedSince"> {
   const containers = pods.flatMap((pod) => pod.containers);
-  const mem = numberOf(value?.mem);
+  const capacity = capacityOf(value ?? {});
   return {
     name,
     ip,
@@ -432,11 +457,11 @@ function nodeOf(
     pods,
     cpu: {
       ...reservationOf(containers, ({ Cpu }) => Cpu),
-      capacity: numberOf(value?.cpus),
+      capacity: capacity.CPU,
     },
     memory: {
       ...reservationOf(containers, ({ Memory }) => Memory),
-      capacity: mem && mem * GB,
+      capacity: capacity.memory,
     },
   };
 }
@@ -450,10 +475,4 @@ function reservationOf(
     limits: limits.reduce((total, limit) => total + limit, 0),
     unlimited: limits.filter((limit) => limit === 0).length,
   };
-}
-
-/** A number that the scheduler registered, perhaps as text. */
-function numberOf(value: unknown): number | undefined {
-  const number = typeof value === "string" ? Number(value) : value;
-  return typeof number === "number" && number > 0 ? number : undefined;
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { plural, type Reservation } from "./format.ts";
+import { plural, type Reservation, type Resource } from "./format.ts";
 import {
   hasProblem,
   healthUrgency,
@@ -232,18 +232,37 @@ export function isOvercommitted(node: Node): boolean {
 }
 
 /** Status of a node itself; its pods do not count. */
-export function nodeSummary(
-  { cpu, memory, unregisteredSince, value }: Node,
-): Summary {
-  const over = [
-    ...reservedShare(memory) > 1 ? ["memory"] : [],
-    ...reservedShare(cpu) > 1 ? ["CPU"] : [],
-  ];
+export function nodeSummary(node: Node): Summary {
+  const { unregisteredSince, value } = node;
   const parts: SummaryPart[] = [
     ...value === undefined
       ? [{ text: "not registered", since: extremes([unregisteredSince]) }]
       : [],
-    ...over.length > 0 ? [{ text: `${over.join(" and ")} overcommitted` }] : [],
+    ...overcommitments(node).map(({ resource, since }) => ({
+      text: `${resource} overcommitted`,
+      since: extremes([since]),
+    })),
   ];
   return { status: parts.length > 0 ? "bad" : "good", parts };
+}
+
+/** A resource of which limits reserve more than there is. */
+export interface Overcommitment {
+  readonly resource: Resource;
+  readonly reservation: Reservation;
+  readonly since?: Since;
+}
+
+/** The resources of which a node has too little. */
+export function overcommitments(
+  { cpu, memory, overcommittedSince }: Node,
+): readonly Overcommitment[] {
+  const reservations = [["memory", memory], ["CPU", cpu]] as const;
+  return reservations
+    .filter(([, reservation]) => reservedShare(reservation) > 1)
+    .map(([resource, reservation]) => ({
+      resource,
+      reservation,
+      since: overcommittedSince[resource],
+    }));
 }

@@ -62,15 +62,24 @@ export interface MetricsInput {
   };
 }
 
-/** When something of a name began; its time is in ms since 1970. */
-type NamedBeginning = readonly [
-  name: string,
-  { readonly isAtLeast: boolean; readonly time: number },
-];
+/** When something began; in ms since 1970. */
+interface BeginningTime {
+  readonly isAtLeast: boolean;
+  readonly time: number;
+}
+
+/** When something of a name began. */
+type NamedBeginning = readonly [name: string, BeginningTime];
 
 /** What statistics are read from. */
 interface StatsInput extends MetricsInput {
   readonly changeLog: { readonly history: History };
+  /** Since when they are overcommitted, by name and resource. */
+  readonly overcommittedNodes: {
+    readonly since: Iterable<
+      readonly [name: string, Partial<Record<"CPU" | "memory", BeginningTime>>]
+    >;
+  };
   /** Since when they are not registered, by key. */
   readonly removedNodes: { readonly since: Iterable<NamedBeginning> };
 }
@@ -142,6 +151,9 @@ export const RuntimeStatus = Type.Object({
   }),
   stale: Type.Boolean({ description: "Whether the state is stale." }),
   problems: Type.Array(Type.String()),
+  problemsSince: Type.Record(Type.String(), Beginning, {
+    description: "Since when these problems are reported, to 10 s.",
+  }),
   source: Type.String({ description: "Where the state is read from." }),
   revision: Count,
   reconnects: Count,
@@ -159,6 +171,17 @@ export const RuntimeStatus = Type.Object({
     description:
       "Since when nodes that were removed from the store are not registered, by key, as far as the history says.",
   }),
+  overcommittedSince: Type.Record(
+    Type.String(),
+    Type.Object({
+      CPU: Type.Optional(Beginning),
+      memory: Type.Optional(Beginning),
+    }),
+    {
+      description:
+        "Since when limits of containers reserve more of a node than it has, by its name.",
+    },
+  ),
   endpoints: Type.Record(Type.String(), Count, {
     description: "Number of streams by endpoint.",
   }),
@@ -196,6 +219,8 @@ export class RuntimeStats {
   #last: CounterSnapshot;
   /** Snapshots of the last seconds, the oldest first. */
   #recent: CounterSnapshot[];
+  /** When each problem was first seen, as long as there is one. */
+  #problems = new Map<string, BeginningTime>();
   #version = 0;
 
   constructor(private readonly input: StatsInput) {
@@ -218,16 +243,17 @@ export class RuntimeStats {
       counters,
       host,
       limits,
+      overcommittedNodes,
       removedNodes,
       store,
       staleAfter,
       version,
       views,
     } = this.input;
-    const { source, revision, reconnects, missed, problems } = store.status;
+    const { source, revision, reconnects, missed } = store.status;
+    const problems = this.#readProblems();
     const sample = this.#sampleSince(this.#recent[0] ?? this.#last);
     const watchers = Object.values(cluster);
-    const heldBack = heldBackReason(cluster);
     const rejected = watchers.flatMap(({ name, rejected }) =>
       [...rejected].slice(0, 100)
         .map(([key, one]) => [`${name}: ${key}`, one] as const)
@@ -239,9 +265,11 @@ export class RuntimeStats {
       started: this.#started,
       history: changeLog.history,
       staleAfter: staleAfter / 1000,
-      stale: sample.lag * 1000 > staleAfter || heldBack !== undefined ||
+      stale: sample.lag * 1000 > staleAfter ||
+        heldBackReason(cluster) !== undefined ||
         watchers.some(({ saved }) => saved() !== undefined),
-      problems: [...heldBack ? [heldBack] : [], ...problems],
+      problems: [...problems.keys()],
+      problemsSince: beginningsJson(problems),
       source,
       revision,
       reconnects,
@@ -252,6 +280,12 @@ export class RuntimeStats {
       ),
       rejectedSince: beginningsJson(rejected),
       unregisteredSince: beginningsJson(removedNodes.since),
+      overcommittedSince: Object.fromEntries(
+        Array.from(overcommittedNodes.since, ([name, since]) => [
+          name,
+          beginningsJson(Object.entries(since)),
+        ]),
+      ),
       endpoints: Object.fromEntries(limits.perEndpoint),
       connections: counters.connections,
       refused: limits.refused,
@@ -283,7 +317,19 @@ export class RuntimeStats {
     clearInterval(this.#refresh);
   }
 
+  #readProblems(): ReadonlyMap<string, BeginningTime> {
+    const { cluster, store } = this.input;
+    const heldBack = heldBackReason(cluster);
+    const lines = [...heldBack ? [heldBack] : [], ...store.status.problems];
+    const now = { time: Date.now(), isAtLeast: false };
+    this.#problems = new Map(
+      lines.map((line) => [line, this.#problems.get(line) ?? now]),
+    );
+    return this.#problems;
+  }
+
   #takeSample(): void {
+    this.#readProblems();
     this.samples.set(
       Math.round(Date.now() / 1000),
       this.#sampleSince(this.#last),

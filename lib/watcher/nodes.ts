@@ -19,3 +19,26 @@ export const nodes: Subtree<Node> = {
     return { json: canonical(value) };
   },
 };
+
+/** What a node has, where its value says so: CPUs, and memory in bytes. */
+export interface Capacity {
+  readonly CPU?: number;
+  readonly memory?: number;
+}
+
+/** The unit in which the scheduler registers memory, in bytes. */
+const GB = 2 ** 30;
+
+/** @param value what is registered of a node */
+export function capacityOf(
+  { cpus, mem }: Readonly<Record<string, unknown>>,
+): Capacity {
+  const memory = numberOf(mem);
+  return { CPU: numberOf(cpus), memory: memory && memory * GB };
+}
+
+/** A number that the scheduler registered, perhaps as text. */
+function numberOf(value: unknown): number | undefined {
+  const number = typeof value === "string" ? Number(value) : value;
+  return typeof number === "number" && number > 0 ? number : undefined;
+}

@@ -3,7 +3,7 @@ import { apps } from "../../../lib/cli/tables.ts";
 import { Client } from "../../../lib/client/client.ts";
 import { type Issue, issuesOf } from "../../../lib/model/issues.ts";
 import { unlimitedText } from "../../../lib/model/format.ts";
-import { modelOf } from "../../../lib/model/mod.ts";
+import { type Model, modelOf } from "../../../lib/model/mod.ts";
 import {
   appSummary,
   isOvercommitted,
@@ -60,11 +60,15 @@ Deno.test("model: a large cluster's problems are found, and each leads to where 
     "3 of 12 for at least 12 d: no node has 16 GB for another instance",
     ["app", LARGE.short.app],
   ]]);
-  assertEquals(textsOf(nodes), [[
+  const [[node, crowded, path] = []] = textsOf(nodes) ?? [];
+  assertEquals([node, path], [
     LARGE.crowded.node,
-    "memory: 151 of 8 GB reserved",
     ["node", LARGE.crowded.node],
-  ]]);
+  ]);
+  assertMatch(
+    String(crowded),
+    /^memory: 151 of 8 GB reserved for at least \d+ s$/,
+  );
   const [invalid, ...more] = values?.items ?? [];
   assertMatch(invalid?.reason(now) ?? "", /^invalid for .+: not JSON$/);
   assertEquals(more, []);
@@ -178,6 +182,18 @@ Deno.test("model: since when a node is not registered and a value is invalid", a
     "a: invalid for 2 h: ?",
     "c: invalid: ?",
   ]);
+  // Errors of lainlet itself.
+  assertEquals(
+    textsAt({
+      history,
+      problems: ["etcd has no leader", "the disk is full"],
+      problemsSince: {
+        "the disk is full": { time: ago(3), isAtLeast: false },
+      },
+      rejected: {},
+    }).slice(0, 2),
+    ["lainlet: etcd has no leader", "lainlet: error for 3 h: the disk is full"],
+  );
   // It was removed with one address, and again with another one.
   assertEquals(
     textsAt({
@@ -195,6 +211,65 @@ Deno.test("model: since when a node is not registered and a value is invalid", a
       "not registered for 3 h",
     ],
   );
+});
+
+Deno.test("model: of an overcommitted node it is known since when, for each resource", async () => {
+  const now = Date.now();
+  const node = { name: "n1", ip: "192.0.2.1" };
+  const pod = {
+    app: "a",
+    proc: "web.web",
+    cpu: 3,
+    memory: 3 * 2 ** 30,
+    instances: [{ node, ip: "172.20.0.1" }],
+  };
+  const lainlet = new TestLainlet(
+    new MemoryStore([
+      ["/lain/nodes/nodes/n1:192.0.2.1:22", '{"cpus":"2","mem":2}'],
+      [groupKey(pod), groupValue(pod)],
+    ]),
+  );
+  await using _lainlet = await lainlet.ready();
+  const overview = await new Client(lainlet.url).get("overview", {});
+  const present = overview["lainlet/present"];
+  const since = (hours: number, isAtLeast: boolean) => ({
+    time: new Date(now - hours * 3_600_000).toISOString(),
+    isAtLeast,
+  });
+  const modelAt = (
+    n1: typeof present.overcommittedSince[string],
+    last?: Model,
+  ) =>
+    modelOf(
+      {
+        ...overview,
+        "lainlet/present": { ...present, overcommittedSince: { n1 } },
+      },
+      now,
+      last,
+    );
+  const textsOf = (model: Model) => [
+    ...issuesOf(model).flatMap(({ items }) =>
+      items.map(({ reason }) => reason(now))
+    ),
+    ...Array.from(
+      model.nodes.values(),
+      (one) => summaryText(nodeSummary(one), now),
+    ),
+  ];
+  const model = modelAt({ CPU: since(2, false), memory: since(1, true) });
+  assertEquals(textsOf(model), [
+    "memory: 3 of 2 GB reserved for at least 1 h, CPU: 3 of 2 reserved for 2 h",
+    "memory overcommitted for at least 1 h, CPU overcommitted for 2 h",
+  ]);
+  // The node is the same object until one of the times is another.
+  const same = { CPU: since(2, false), memory: since(1, true) };
+  assertEquals(modelAt(same, model).nodes === model.nodes, true);
+  const other = modelAt({ CPU: since(2, false) }, model);
+  assertEquals(textsOf(other), [
+    "memory: 3 of 2 GB reserved, CPU: 3 of 2 reserved for 2 h",
+    "memory overcommitted, CPU overcommitted for 2 h",
+  ]);
 });
 
 Deno.test("model: the command line and the dashboard count the same pods", async () => {
