@@ -194,13 +194,14 @@ function useHeight() {
     if (element === null) return;
     const observer = new ResizeObserver(() => {
       const { style } = document.documentElement;
-      const header = element.firstElementChild?.clientHeight ?? 0;
+      const header = element.firstElementChild
+        ?.getBoundingClientRect().height ?? 0;
       style.setProperty("--header", `${header}px`);
       // On a phone the header scrolls away.
       const offset = parseFloat(getComputedStyle(element).top);
       style.setProperty(
         "--top",
-        `${Math.max(0, element.offsetHeight + offset)}px`,
+        `${Math.max(0, element.getBoundingClientRect().height + offset)}px`,
       );
     });
     observer.observe(element);

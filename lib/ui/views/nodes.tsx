@@ -26,7 +26,7 @@ import { keyOf, PODS_OF_NODE } from "./pods.tsx";
 const COLUMNS: readonly Column<Node>[] = [
   {
     name: "node",
-    width: "10rem",
+    width: "8rem",
     text: ({ name }) => name,
     show: ({ name }) => <NodeLink name={name} />,
   },
@@ -48,7 +48,7 @@ const COLUMNS: readonly Column<Node>[] = [
   },
   {
     name: "address",
-    width: "10rem",
+    width: "9.5rem",
     text: ({ ip }) => ip,
     show: ({ ip }) => <Address ip={ip} />,
     isMinor: true,
@@ -70,7 +70,7 @@ const COLUMNS: readonly Column<Node>[] = [
   },
   {
     name: "CPU",
-    width: "10.5rem",
+    width: "9.5rem",
     isWide: true,
     text: ({ cpu }) => reservedText(cpu, "CPU"),
     order: ({ cpu }) => cpu.limits,
@@ -78,13 +78,13 @@ const COLUMNS: readonly Column<Node>[] = [
   },
   {
     name: "memory",
-    width: "12.5rem",
+    width: "11.5rem",
+    isWide: true,
     text: ({ memory }) => reservedText(memory, "memory"),
     order: ({ memory }) => memory.limits,
     show: ({ memory }) => (
       <ReservationBar resource="memory" reservation={memory} />
     ),
-    isMinor: true,
   },
   {
     name: "without a limit",
