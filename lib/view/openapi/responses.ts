@@ -8,7 +8,7 @@ const HEADERS = {
   "Cache-Control": {
     required: true,
     description:
-      "`no-cache`: caches must revalidate with the entity tag. Of a stream, `no-cache, no-transform`: proxies must pass on each event at once.",
+      "`no-cache`: caches must revalidate with the entity tag. `no-transform`, of streams and where brotli is accepted without gzip: nothing on the way may compress it, so that events pass at once.",
     schema: { type: "string" },
   },
   "Cache-Status": {
