@@ -281,6 +281,13 @@ export const FAULTS: readonly Fault[] = [
     faulty: "this.stat(this.#root),",
   },
   {
+    name: "the state of a deposed leader is accepted",
+    store: "zookeeper",
+    file: "lib/store/zookeeper/store.ts",
+    text: "this.#expectElections(header);",
+    faulty: "",
+  },
+  {
     name: "members that know of fewer elections are never trusted",
     store: "zookeeper",
     file: "lib/store/zookeeper/store.ts",

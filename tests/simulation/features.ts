@@ -16,6 +16,8 @@ export interface Features {
   readonly suspended: boolean;
   /** Faults come in the moment in which they do most harm. */
   readonly worst: boolean;
+  /** Each member of a ZooKeeper begins sessions by itself (`localSessionsEnabled`). */
+  readonly localSessions: boolean;
 }
 
 /** Chosen so that the oldest seeds of `seeds.txt` have no features, as when they failed. */
@@ -33,5 +35,6 @@ export function featuresOf(seed: number): Features {
     bad: has(7),
     suspended: has(),
     worst: has(8),
+    localSessions: has(2),
   };
 }

@@ -268,8 +268,8 @@ export class Member {
   /** To be called after a commit, a compaction, or when the member can continue. */
   advance(): void {
     if (!this.isUp || !this.hasQuorum) return;
-    if (this.lag === 0) this.#apply();
-    else setTimeout(() => this.#apply(), this.lag);
+    if (this.lag === 0) this.apply();
+    else setTimeout(() => this.apply(), this.lag);
   }
 
   /** To be called when another history replaced the cluster's. */
@@ -313,7 +313,8 @@ export class Member {
     return promise;
   }
 
-  #apply(): void {
+  /** Applies all commits now, unless it is down or cut off from the others. */
+  apply(): void {
     if (!this.isUp || !this.hasQuorum) return;
     this.#applied = this.keyspace.revision;
     for (const listener of [...this.#onApply]) listener();

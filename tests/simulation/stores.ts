@@ -3,6 +3,7 @@ import { Etcd2Store } from "../../lib/store/etcd2/store.ts";
 import type { StoreOptions } from "../../lib/store/kind.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { type Auth, LOGIN } from "./auth.ts";
+import type { Features } from "./features.ts";
 import type { StoreName } from "./processes.ts";
 import { fetchKeys, HISTORY } from "./etcd2.ts";
 import { VERIFIED_WITHIN } from "./lainlet.ts";
@@ -55,6 +56,7 @@ export interface Cluster {
   readonly keyspace: Keyspace;
   readonly members: readonly Member[];
   readonly auth: Auth;
+  readonly features: Features;
   /** To be called after each commit. */
   advance(): void;
 }

@@ -52,7 +52,7 @@ export class World implements Disposable {
     store: StoreName,
     members: number,
     lainlets: number,
-    features: Features,
+    readonly features: Features,
   ) {
     setAuth(this.auth = new Auth(features.login && store === "etcd"));
     this.members = Array.from(
@@ -172,6 +172,8 @@ export class World implements Disposable {
 
   /** Connects a member with the others, or cuts it off from them. */
   setQuorum(member: Member, hasQuorum: boolean): void {
+    // A leader makes the commits: it has applied what a follower has, whatever its lag.
+    if (!hasQuorum && member === this.service.leader) member.apply();
     member.hasQuorum = hasQuorum;
     if (hasQuorum) member.advance();
     this.service.changed?.(member);

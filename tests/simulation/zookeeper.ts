@@ -24,13 +24,14 @@ export class ZooKeeperService implements Service {
   #oldUntil = -Infinity;
 
   constructor(private readonly cluster: Cluster) {
-    const { members } = cluster;
+    const { members, features: { localSessions } } = cluster;
+    const agree = () => {
+      cluster.keyspace.pass();
+      cluster.advance();
+    };
     this.#servers = new Map(members.map((member) => [
       member,
-      new ZooKeeperServer(member, () => {
-        cluster.keyspace.pass();
-        cluster.advance();
-      }),
+      new ZooKeeperServer(member, localSessions ? undefined : agree),
     ]));
     this.#lead(members[0]);
     Object.assign(Deno, {
@@ -141,8 +142,8 @@ class ZooKeeperServer implements Server {
   /** Whether it leads, or believes so. */
   isLeading = false;
 
-  /** @param agree called with each session that begins or ends: that is a transaction */
-  constructor(readonly member: Member, readonly agree: () => void) {}
+  /** @param agree see {@linkcode Server} */
+  constructor(readonly member: Member, readonly agree?: () => void) {}
 
   /** Connects to it, as `Deno.connect` does. */
   connect(link: Link): Promise<ClientConn> {
@@ -180,11 +181,12 @@ class ZooKeeperServer implements Server {
   /** To be called when a connection has ended. @param timeout when its session will, too, in ms; undefined: there was none */
   remove(session: Session, timeout: number | undefined): void {
     this.#sessions.delete(session);
-    if (timeout === undefined) return;
-    if (timeout === 0) return this.agree();
+    const { agree } = this;
+    if (timeout === undefined || agree === undefined) return;
+    if (timeout === 0) return agree();
     const timer = setTimeout(() => {
       this.#expiries.delete(timer);
-      this.agree();
+      agree();
     }, timeout);
     this.#expiries.add(timer);
   }

@@ -34,8 +34,8 @@ export interface Server {
   readonly member: Member;
   /** Whether it leads, or believes so. */
   readonly isLeading: boolean;
-  /** Agrees with the others on a session's begin or end: that is a transaction. */
-  agree(): void;
+  /** Agrees with the others on a session's begin or end: that is a transaction. Absent: sessions are local. */
+  readonly agree?: () => void;
   /** To be called when a connection has ended. @param timeout when its session will, too, in ms; undefined: there was none */
   remove(session: Session, timeout: number | undefined): void;
 }
@@ -116,9 +116,11 @@ export class Session implements Handler {
     asked.skip(4 + 8); // The version of the protocol, and the last zxid seen.
     const [least, most] = TIMEOUTS;
     this.#timeout = Math.min(Math.max(asked.int(), least), most);
-    this.server.agree();
-    await this.#sync(true);
-    if (this.#isOver) return;
+    if (this.server.agree !== undefined) {
+      this.server.agree();
+      await this.#sync(true);
+      if (this.#isOver) return;
+    }
     this.#isBegun = true;
     this.#told = this.server.member.applied;
     this.#expect(this.#timeout);

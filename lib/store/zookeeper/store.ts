@@ -15,8 +15,10 @@ const POLLS = 4_000 / POLL_INTERVAL;
 
 /**
  * How long members that know of fewer elections than an earlier one did are not
- * trusted, in ms. Such a member may have lost the others, and finds that out
- * within `syncLimit` (10 s). After this time they count as a restored backup.
+ * trusted, in ms. Such a member may be a leader that has lost the others, and
+ * finds that out within `syncLimit` (10 s): till then it begins sessions, if its
+ * cluster has `localSessionsEnabled`. After this time they count as a restored
+ * backup.
  */
 const DISTRUST_TIME = 15_000;
 /** The upper half of a zxid counts elections. */
