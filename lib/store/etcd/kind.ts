@@ -97,7 +97,8 @@ function endpoint(text: string, isSecure: boolean): string {
   const url = URL.canParse(full) ? new URL(full) : undefined;
   if (
     url === undefined || !/^https?:$/.test(url.protocol) ||
-    `${url.username}${url.search}${url.hash}` !== "" || url.pathname !== "/"
+    `${url.username}${url.password}${url.search}${url.hash}` !== "" ||
+    url.pathname !== "/"
   ) {
     // Not the text itself: it may hold a password.
     throw new UsageError(

@@ -37,6 +37,7 @@ Deno.test("etcd's flags: each wrong use has its own line", () => {
   const wrong: [args: string[], line: string][] = [
     [["etcd=ftp://a"], "--etcd must be endpoints"],
     [["etcd=http://u:secret@a:1"], "--etcd must be endpoints"],
+    [["etcd=http://:secret@a:1"], "--etcd must be endpoints"],
     [["etcd=a:1,"], "--etcd must be endpoints"],
     [["etcd=a:1,https://b:1"], "--etcd must not mix"],
     [["etcd.cert=c"], "--etcd.cert and --etcd.key go together"],
