@@ -141,13 +141,20 @@ function dataOf<N extends ViewName>(_name: N, data: unknown): Data<N> {
 
 let source: FeedSource | undefined;
 
-/** Where this page gets its views from: the shared worker, where the browser has one. */
+/** Where this page gets its views from: the shared worker, where it may have one. */
 function sourceOfPage(): FeedSource {
-  return source ??= named(
-    typeof SharedWorker === "undefined"
-      ? new Feeds(base())
-      : new SharedFeeds(connectWorker, () => new Feeds(base())),
-  );
+  return source ??= named(sharedFeeds() ?? new Feeds(base()));
+}
+
+/** Undefined where the browser has no shared workers, or refuses them to a page that may store nothing. */
+function sharedFeeds(): FeedSource | undefined {
+  if (typeof SharedWorker === "undefined") return undefined;
+  try {
+    return new SharedFeeds(connectWorker, () => new Feeds(base()));
+  } catch (error) {
+    if (error instanceof DOMException) return undefined;
+    throw error;
+  }
 }
 
 /** Names the streams of a source, so that they are found among the listeners. */

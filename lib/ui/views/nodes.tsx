@@ -38,8 +38,8 @@ const COLUMNS: readonly Column<Node>[] = [
     show: (node) => <SummaryMark of={nodeSummary(node)} />,
   },
   {
-    name: "pods with problems",
-    width: "10.5rem",
+    name: "problems",
+    width: "6rem",
     text: (node) => String(badPods(node)),
     order: badPods,
     show: (node) => <BadPods node={node} />,
@@ -70,7 +70,7 @@ const COLUMNS: readonly Column<Node>[] = [
   },
   {
     name: "CPU",
-    width: "9.5rem",
+    width: "10.5rem",
     isWide: true,
     text: ({ cpu }) => reservedText(cpu, "CPU"),
     order: ({ cpu }) => cpu.limits,
@@ -78,7 +78,7 @@ const COLUMNS: readonly Column<Node>[] = [
   },
   {
     name: "memory",
-    width: "11.5rem",
+    width: "12rem",
     isWide: true,
     text: ({ memory }) => reservedText(memory, "memory"),
     order: ({ memory }) => memory.limits,
