@@ -95,12 +95,11 @@ export class GetHandler {
    * @throws {Unavailable} if there is no state, or a wait timed out or exceeds a limit
    */
   async get(view: View, context: RequestContext): Promise<HttpResponse> {
-    const { request, path, params, work } = context;
+    const { request, path, params } = context;
     const viewRequest = { view, path, params, peer: request.peer };
     const [mustConfirm, revision] = [isFresh(params), revisionParam(params)];
     if (mustConfirm || revision > 0) {
       await this.#waitUntilCurrent(viewRequest, context, mustConfirm, revision);
-      work.begin = performance.now();
     }
     const seconds = request.ifNoneMatch === null
       ? undefined
@@ -115,7 +114,6 @@ export class GetHandler {
         seconds * 1000,
         (signal) => untilChanged(views, viewRequest, clientHas, signal),
       );
-      work.begin = performance.now();
     }
     const response = await this.#respond(viewRequest, request);
     return withHeaders(response, {
@@ -174,7 +172,7 @@ export class GetHandler {
   }
 
   /**
-   * Waits, counted as a listener.
+   * Waits, counted as a listener, and not as work, however it ends.
    *
    * @param timeout in ms
    * @param wait gets a signal that aborts after the timeout, or when the client leaves or lainlet stops
@@ -182,7 +180,7 @@ export class GetHandler {
    */
   async #waitAsListener(
     viewRequest: HttpViewRequest,
-    { signal }: RequestContext,
+    { signal, work }: RequestContext,
     timeout: number,
     wait: (signal: AbortSignal) => Promise<void>,
   ): Promise<void> {
@@ -196,6 +194,7 @@ export class GetHandler {
       clearTimeout(timer);
       deadline.abort();
       slot.release();
+      work.begin = performance.now();
     }
   }
 }

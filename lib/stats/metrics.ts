@@ -101,7 +101,7 @@ export class Metrics {
     this.#durations = new Histogram({
       name: "lainlet_request_duration_seconds",
       help:
-        "Time to make a response, without sending it and without streams. The code is that of HTTP, or of gRPC if the endpoint is a gRPC method.",
+        "Time to make a response, without sending it, without waits (revision, fresh, Prefer) and without streams. The code is that of HTTP, or of gRPC if the endpoint is a gRPC method.",
       labelNames: ["endpoint", "code"],
       buckets: DURATION_BUCKETS,
       registers: [this.#registry],

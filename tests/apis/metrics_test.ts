@@ -114,6 +114,21 @@ Deno.test("/metrics counts requests, streams, their events, and the state", asyn
   }
 });
 
+Deno.test("/metrics counts no wait as the duration of a request, whether it succeeds or times out", async () => {
+  const store = new MemoryStore(Object.entries(cluster));
+  await using lainlet = await new TestLainlet(store).ready();
+  const answer = await get(`${lainlet.url}/v2/nodes?revision=1000000`);
+  assertEquals(answer.status, 503);
+  const samples = await read(lainlet);
+  const of = (figure: string) =>
+    samples.get(
+      `lainlet_request_duration_seconds_${figure}{endpoint="/v2/nodes",code="503"}`,
+    );
+  assertEquals(of("count"), 1);
+  // It waited for 5 s.
+  assert((of("sum") ?? NaN) < 2.5, String(of("sum")));
+});
+
 Deno.test("/metrics has a histogram of delivery latency", async () => {
   const store = new MemoryStore(Object.entries(cluster));
   await using lainlet = await new TestLainlet(store).ready();
