@@ -1,5 +1,6 @@
 import type { Client } from "../client/client.ts";
 import { timeParam } from "../view/params.ts";
+import { listedGaps } from "../model/gaps.ts";
 import { timeText } from "./output.ts";
 
 /**
@@ -26,8 +27,8 @@ export async function historyNotes(
   const gaps = history.gaps.filter(({ end }) => Date.parse(end) > from);
   return [
     ...start,
-    ...gaps.map(({ begin, end }) =>
-      `lainlet did not run from ${timeText(new Date(begin))} to ${
+    ...listedGaps(gaps).map(({ begin, end, times }) =>
+      `lainlet did not run ${times}from ${timeText(new Date(begin))} to ${
         timeText(new Date(end))
       }: of changes in that time only the result is known`
     ),

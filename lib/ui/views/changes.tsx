@@ -17,6 +17,7 @@ import {
 } from "../../model/changes.ts";
 import { clockOrTimestamp, plural, timestamp } from "../../model/format.ts";
 import { withoutSecrets } from "../../model/environment.ts";
+import { listedGaps } from "../../model/gaps.ts";
 import type { Model, Node, Params, Pod } from "../../model/mod.ts";
 import { movesOf } from "../../model/moves.ts";
 import { matcher } from "../../model/search.ts";
@@ -81,9 +82,9 @@ function HistoryRange({ begin, gaps }: History) {
       <p class="dim">
         History starts at <Time time={begin} />.
       </p>
-      {gaps.map(({ begin, end }) => (
+      {listedGaps(gaps).map(({ begin, end, times }) => (
         <p class="dim" key={begin}>
-          lainlet did not run from <Time time={begin} /> to{" "}
+          lainlet did not run {times}from <Time time={begin} /> to{" "}
           <Time time={end} />. Of changes in that time only the result is known.
         </p>
       ))}

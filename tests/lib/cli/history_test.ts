@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { historyNotes } from "../../../lib/cli/history.ts";
 import { requireApp } from "../../../lib/cli/notes.ts";
 import { Client } from "../../../lib/client/client.ts";
@@ -46,6 +46,39 @@ Deno.test("history: the command line shows where it begins, and its gaps", async
   ]);
   assertEquals(await notesOf("50m", true), [away]);
   assertEquals(await notesOf("2999-01-01T00:00:00Z", true), []);
+});
+
+Deno.test("history: many gaps, as after a storm of restarts, are one line", async () => {
+  const begin = Date.now() - 3_600_000;
+  const gaps = [1, 2, 3, 4].map((minute) => ({
+    begin: begin + minute * 60_000,
+    end: begin + minute * 60_000 + 1_000,
+  }));
+  const notes = [...encodeHistory({ begin, gaps, records: [], count: 0 })];
+  await using lainlet = new TestLainlet(
+    new MemoryStore([["/lain/config/a", "1"]]),
+    {
+      historyKeeper: { keepNotes: () => ({ notes, at: Date.now() }) },
+    },
+  );
+  const client = new Client(lainlet.url);
+  const day = new Date(begin).toISOString().slice(0, 10);
+  await becomes(
+    "the last gap is over",
+    async () =>
+      (await historyNotes(client, "55m", true)).map((line) =>
+        line.replaceAll(/([-\d]+ )?\d\d:\d\d:\d\d/g, "TIME").replace(day, "")
+      ),
+    [
+      "lainlet did not run from TIME to TIME: " +
+      "of changes in that time only the result is known",
+    ],
+  );
+  const [, many] = await historyNotes(client, "2h", true);
+  assertMatch(
+    many ?? "",
+    /^lainlet did not run 5 times from \S*( \S+)? to \S*( \S+)?: of changes in that time only the result is known$/,
+  );
 });
 
 Deno.test("history: an app that has neither pods nor portals is not found", async () => {
