@@ -20,6 +20,8 @@ import {
   FORMATS,
   isCommand,
 } from "./commands.ts";
+import { Refusal } from "../errors.ts";
+import { timeParam } from "../view/params.ts";
 import type { EndpointInfo } from "./endpoints.ts";
 import { commandHelp, HELP } from "./help.ts";
 import type { Connection } from "./connection.ts";
@@ -188,7 +190,7 @@ export async function parseCommand(
     onlyTrouble: given("trouble") !== undefined,
     sort: given("sort") ?? "",
     node: given("node") ?? "",
-    since: given("since") ?? "5m",
+    since: sinceOf(given),
     showsSecrets: given("show-secrets") !== undefined,
   };
 }
@@ -234,19 +236,19 @@ async function knownEndpoints(
   if (word === undefined || findEndpoint(word) !== undefined) {
     return { endpoints: ENDPOINTS };
   }
-  const { base, timeout } = connectionOf((name) => values.get(name), variable);
-  const { withAddress } = await import("./connection.ts");
+  const connection = connectionOf((name) => values.get(name), variable);
+  const { base } = connection;
+  const { clientOf, messageAt, withAddress } = await import("./connection.ts");
   const { readServedViews } = await import("./served_endpoints.ts");
   try {
     const served = await withAddress(
       base,
-      () => readServedViews(base, AbortSignal.timeout(timeout)),
+      () => readServedViews(clientOf(connection)),
     );
     const own = served.filter(({ path }) => findEndpoint(path) === undefined);
     return { endpoints: [...ENDPOINTS, ...own] };
   } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
-    return { endpoints: ENDPOINTS, problem };
+    return { endpoints: ENDPOINTS, problem: messageAt(base, error) };
   }
 }
 
@@ -294,6 +296,17 @@ function formatOf(given: Given): Format {
       suggestion(text, FORMATS)
     }`,
   );
+}
+
+function sinceOf(given: Given): string {
+  const since = given("since") ?? "5m";
+  try {
+    timeParam(new URLSearchParams({ since }));
+    return since;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    throw new UsageError(`--${error.message}`);
+  }
 }
 
 /** The default address of lainlet. */

@@ -116,7 +116,7 @@ export const COMMANDS = {
     argument: "[APP]",
     completion: "app",
     summary: "the changes of the cluster, the oldest first",
-    flags: [SINCE, OUTPUT, WATCH, ...CONNECTION],
+    flags: [SINCE, OUTPUT, WATCH, SECRETS, ...CONNECTION],
   },
   find: {
     argument: "WORD...",

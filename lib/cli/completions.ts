@@ -174,7 +174,10 @@ async function servedViewsAt(
 ): Promise<EndpointInfo[]> {
   const { readServedViews } = await import("./served_endpoints.ts");
   try {
-    return await readServedViews(baseUrl(addr), AbortSignal.timeout(timeout));
+    return await readServedViews(
+      new Client(baseUrl(addr)),
+      AbortSignal.timeout(timeout),
+    );
   } catch {
     return [];
   }

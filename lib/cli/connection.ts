@@ -58,6 +58,14 @@ export function messageOf(error: unknown): string {
   return line.replace(/^(\w+) required$/, "--$1 is required");
 }
 
+/** An error in one line. A 404 is told with the address, which may be another server's. */
+export function messageAt(base: string, error: unknown): string {
+  const line = messageOf(error);
+  return error instanceof RefusedError && error.status === 404
+    ? `${base} responds with HTTP 404: ${line}`
+    : line;
+}
+
 /** Why a lainlet's state is not current; "" when it is, or that is not known. */
 export async function staleReason(client: Client): Promise<string> {
   try {
@@ -68,12 +76,13 @@ export async function staleReason(client: Client): Promise<string> {
   }
 }
 
-/** Logs the status of a watch whenever it changes. */
-export function statusLogger(): (status: WatchStatus) => void {
+/** Logs the status of a watch of the lainlet at `base` whenever it changes. */
+export function statusLogger(base: string): (status: WatchStatus) => void {
   let last = "";
-  return ({ problem = "" }) => {
+  return ({ isOpen, problem = "" }) => {
     if (problem !== last) {
-      log(problem === "" ? "lainlet responds" : printable(problem));
+      const line = isOpen ? problem : `${base}: ${problem}`;
+      log(problem === "" ? "lainlet responds" : printable(line));
     }
     last = problem;
   };

@@ -82,9 +82,12 @@ export function endpointOf(
       `${command}: needs an endpoint; lainlet ${command} --help lists them`,
     );
   }
-  const hint = suggestion(
-    endpointName(word.replace(/\/$/, "")),
-    all.map(({ name }) => name),
-  ) || (problem === undefined ? "" : `, and ${problem}`);
+  const other = findEndpoint(word, endpoints);
+  const hint = other !== undefined
+    ? `; is it lainlet get ${other.name}?`
+    : suggestion(
+      endpointName(word.replace(/\/$/, "")),
+      all.map(({ name }) => name),
+    ) || (problem === undefined ? "" : `, and ${problem}`);
   throw new UsageError(`${command}: no such endpoint: "${word}"${hint}`);
 }

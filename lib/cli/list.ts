@@ -139,7 +139,7 @@ async function follow(command: TableCommand, table: Table): Promise<void> {
   }
   let last: readonly Row[] | undefined;
   for await (
-    const all of table.watch(client, { onStatus: statusLogger() })
+    const all of table.watch(client, { onStatus: statusLogger(command.base) })
   ) {
     if (last === undefined) await logNotes(command, client, all);
     const rows = arranged(command, table, all);

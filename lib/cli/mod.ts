@@ -4,9 +4,10 @@
  * @module
  */
 import config from "../../deno.json" with { type: "json" };
+import { UsageError } from "../flags.ts";
 import type { Command } from "./command.ts";
 import { COMPLETE } from "./commands.ts";
-import { messageOf, withAddress } from "./connection.ts";
+import { messageAt, withAddress } from "./connection.ts";
 import { print, startOutput } from "./output.ts";
 import { printable } from "./printable.ts";
 
@@ -17,7 +18,8 @@ import { printable } from "./printable.ts";
  *
  * @param term `$TERM`
  * @returns the exit code
- * @throws {Error} with a message of one line that is safe to print
+ * @throws {UsageError} on wrong use that only the command itself finds
+ * @throws {Error} otherwise; each with a message of one line that is safe to print
  */
 export async function runCommand(
   command: Command,
@@ -27,7 +29,9 @@ export async function runCommand(
   try {
     return await run(command);
   } catch (error) {
-    throw new Error(printable(messageOf(error)));
+    const base = "base" in command ? command.base : "";
+    const line = printable(messageAt(base, error));
+    throw error instanceof UsageError ? new UsageError(line) : new Error(line);
   }
 }
 

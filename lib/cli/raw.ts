@@ -13,6 +13,7 @@ import {
 import { log, print, timeText } from "./output.ts";
 import { printable, render, renderDifferences } from "./render.ts";
 import { redacted } from "./tables.ts";
+import { withoutSecrets } from "../model/environment.ts";
 
 /** Length up to which JSON is aligned and coloured, in characters. */
 const MAX_RENDERED = 16_000_000;
@@ -46,7 +47,7 @@ export async function watch(command: RawCommand): Promise<void> {
   const { endpoint, params } = command;
   const client = clientOf(command, parseExact);
   const isTerminal = Deno.stdout.isTerminal();
-  const options = { onStatus: statusLogger() };
+  const options = { onStatus: statusLogger(command.base) };
   for await (const update of client.watchAny(endpoint, params, options)) {
     if (update.isAfterGap) log("there was a gap: what changed in it follows");
     try {
@@ -67,30 +68,35 @@ function renderUpdate(
   command: RawCommand,
 ): string[] {
   const title = `${dim(timeText(new Date()))} ${bold(kind)}`;
-  const data = redactedState(update.data, command);
-  const lines = kind === "init" ? rendered(data, render) : rendered(
-    differences(redactedState(update.previous, command), data),
-    renderDifferences,
-  );
+  const { data, previous } = update;
+  const lines = kind === "init"
+    ? rendered(redactedState(data, command), render)
+    : rendered(differences(previous, data, command), renderDifferences);
   lines.unshift(title);
   return lines;
 }
 
 /** A state without its secrets, unless the command is to show them. */
-function redactedState(
+function redactedState(value: unknown, command: RawCommand): unknown {
+  if (!isObject(value)) return redactedMember("", value, command);
+  return Object.fromEntries(
+    Object.entries(value)
+      .map(([name, value]) => [name, redactedMember(name, value, command)]),
+  );
+}
+
+/** A member of a state, as in {@linkcode redactedState}. */
+function redactedMember(
+  name: string,
   value: unknown,
   { endpoint, showsSecrets }: RawCommand,
 ): unknown {
+  if (showsSecrets) return value;
   const [, prefix] = SETTINGS.find(([name]) => name === endpoint) ?? [];
-  if (showsSecrets || prefix === undefined || !isObject(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, value]) => [
-      name,
-      typeof value === "string" && name.startsWith(prefix)
-        ? redacted(name.slice(prefix.length), value)
-        : value,
-    ]),
-  );
+  return typeof value === "string" && prefix !== undefined &&
+      name.startsWith(prefix)
+    ? redacted(name.slice(prefix.length), value)
+    : withoutSecrets(value);
 }
 
 /** Views that contain settings, and the prefix of their names there. */
@@ -103,12 +109,16 @@ function rendered<T>(value: T, render: (value: T) => string[]): string[] {
 }
 
 /** What differs: by member, as most members of both are the same objects. */
-function differences(previous: unknown, data: unknown) {
-  if (!isObject(previous) || !isObject(data)) return diff(previous, data);
-  return changedMembers(previous, data).flatMap(([name, before, after]) =>
-    diff(before, after).map((one) => ({
+function differences(previous: unknown, data: unknown, command: RawCommand) {
+  if (!isObject(previous) || !isObject(data)) {
+    return diff(redactedState(previous, command), redactedState(data, command));
+  }
+  return changedMembers(previous, data).flatMap(([name, ...values]) => {
+    const [before, after] = values
+      .map((value) => redactedMember(name, value, command));
+    return diff(before, after).map((one) => ({
       ...one,
       path: `${name}  ${one.path}`.trimEnd(),
-    }))
-  );
+    }));
+  });
 }

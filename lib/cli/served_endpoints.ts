@@ -1,4 +1,4 @@
-import { Client } from "../client/client.ts";
+import type { Client } from "../client/client.ts";
 import { parseBounded } from "../client/limits.ts";
 import { isObject } from "../json.ts";
 import type { Param } from "../view/endpoint.ts";
@@ -20,10 +20,10 @@ const COMMON_PARAMS: ReadonlySet<unknown> = new Set([
  * @throws {PeerError | RefusedError} when it cannot be asked
  */
 export async function readServedViews(
-  base: string,
-  signal: AbortSignal,
+  client: Client,
+  signal?: AbortSignal,
 ): Promise<EndpointInfo[]> {
-  const text = await new Client(base).text("/openapi.json", {}, signal);
+  const text = await client.text("/openapi.json", {}, signal);
   const document = parseBounded(text, JSON.parse);
   const components = memberOf(memberOf(document, "components"), "parameters");
   const paths = Object.entries(Object(memberOf(document, "paths")));

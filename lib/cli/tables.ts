@@ -6,6 +6,7 @@
 import { isSecret } from "../access/rights.ts";
 import type { Data } from "../client/client.ts";
 import { describeChange, plainText } from "../model/changes.ts";
+import { withoutSecrets } from "../model/environment.ts";
 import {
   addressText,
   age,
@@ -46,7 +47,8 @@ import { type Cell, cell, type Row, type Table, tableOf } from "./table.ts";
 
 /** The table that a command prints. */
 export function tableFor(command: TableCommand): Table {
-  const { name, argument, showsSecrets } = command;
+  const { name, argument } = command;
+  const hidesSecrets = !command.showsSecrets && Deno.stdout.isTerminal();
   switch (name) {
     case "apps":
       return apps();
@@ -57,11 +59,11 @@ export function tableFor(command: TableCommand): Table {
     case "listeners":
       return listeners();
     case "changes":
-      return changes(argument, command.since);
+      return changes(argument, command.since, hidesSecrets);
     case "find":
       return find(argument);
     case "config":
-      return config(argument, !showsSecrets && Deno.stdout.isTerminal());
+      return config(argument, hidesSecrets);
   }
 }
 
@@ -353,22 +355,34 @@ function behindCell({ behind, behindFor, slow }: Listener): Cell {
  * @param app "": all that the caller may see
  * @param since a time, or how long ago
  */
-export function changes(app: string, since: string): Table {
+export function changes(
+  app: string,
+  since: string,
+  hidesSecrets = false,
+): Table {
   const params = app === "" ? { since } : { since, app };
   const table = tableOf("changes", params, [
     { title: timeTitle() },
     { title: "KIND" },
     { title: "WHAT", minWidth: 40, isFolded: true },
-  ], (changes) => sorted(Object.entries(changes).map(changeRow)));
+  ], (changes) =>
+    sorted(
+      Object.entries(changes).map(([name, change]) =>
+        changeRow(name, change, hidesSecrets)
+      ),
+    ));
   return { ...table, isLog: true };
 }
 
 function changeRow(
-  [name, change]: [string, Data<"changes">[string]],
+  name: string,
+  change: Data<"changes">[string],
+  hidesSecrets: boolean,
 ): Row {
+  const { diff } = change;
   return {
     name,
-    value: change,
+    value: { ...change, diff: hidesSecrets ? withoutSecrets(diff) : diff },
     cells: [
       timeText(new Date(change.time)),
       cell(change.kind),

@@ -71,8 +71,8 @@ function wordsOf(name: string): string[] {
 const SECRET = "(secret)";
 
 /**
- * A value of the overview, or a part of one, with its secret variables
- * replaced.
+ * An answer of lainlet, or a part of one, with the secret variables of
+ * containers replaced: those of `Env`, and differences whose path leads there.
  *
  * @param isEnvironment whether the value is one of `Env`
  */
@@ -86,10 +86,13 @@ export function withoutSecrets(value: unknown, isEnvironment = false): unknown {
     return value.map((item) => withoutSecrets(item, isEnvironment));
   }
   if (!isObject(value)) return value;
+  const { path } = value;
+  const isWithin = isEnvironment ||
+    Array.isArray(path) && path.includes("Env");
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => [
       name,
-      withoutSecrets(member, isEnvironment || name === "Env"),
+      withoutSecrets(member, isWithin || name === "Env"),
     ]),
   );
 }

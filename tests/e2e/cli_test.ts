@@ -269,7 +269,14 @@ Deno.test("command line: an error is one line; exit code 2 for the command, 1 fo
     ],
     [
       2,
-      /^lainlet: watch: no such endpoint: "debug"/,
+      /^lainlet: --sort must be pod, .*, not "bogus" \(see lainlet --help\)$/m,
+      "pods",
+      "--sort=bogus",
+      s.addr,
+    ],
+    [
+      2,
+      /^lainlet: watch: no such endpoint: "debug"; is it lainlet get debug\? /,
       "watch",
       "debug",
     ],

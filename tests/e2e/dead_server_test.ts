@@ -87,6 +87,11 @@ Deno.test("get and watch give up in time on a server that does not respond", asy
 Deno.test("how long a command waits is up to --timeout", async () => {
   await using server = new Hostile(silence);
   const addr = `--addr=${server.addr}`;
+  const unknown = await run(10, "get", "zebra", addr, "--timeout=0.5s");
+  assertMatch(
+    unknown.stderr,
+    /"zebra", and no lainlet answers at \S+: no data for 0\.5 s \(/,
+  );
   const [watch, ...all] = await Promise.all(
     ["watch nodes", "get nodes", "status", "pods", "changes"].map(
       async (line) => {
@@ -103,7 +108,7 @@ Deno.test("how long a command waits is up to --timeout", async () => {
       },
     ),
   );
-  assertMatch(watch?.stderr ?? "", / no data for 0.5 s\n/);
+  assertMatch(watch?.stderr ?? "", / http:\S+: no data for 0.5 s\n/);
   for (const { code, stdout, stderr } of all) {
     assertEquals([code, stdout], [1, ""]);
     assertLine(stderr, at("no data for 0.5 s$"));
@@ -143,7 +148,10 @@ Deno.test("status is one line, too, where it is not lainlet's", async () => {
     [says(head(), "1"), at("its /debug: Expected object$")],
     [says(head(), '{"store":{}}'), at("its /debug/\\S+: Expected ")],
     [says(head(), deep), unread("it is nested deeper than 500$")],
-    [says("HTTP/1.1 404 \r\n\r\n\x1b[2J\n"), /^lainlet: \\u\{1b\}\[2J$/],
+    [
+      says("HTTP/1.1 404 \r\n\r\n\x1b[2J\n"),
+      /^lainlet: http:\/\/127\.0\.0\.1:\d+ responds with HTTP 404: \\u\{1b\}\[2J$/,
+    ],
   ];
   for (const [play, line] of cases) {
     await using server = new Hostile(play);

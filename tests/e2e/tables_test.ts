@@ -5,8 +5,14 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MemoryStore } from "../../lib/store/memory.ts";
-import { nodeKey, nodeValue } from "../../scripts/cluster.ts";
+import {
+  groupKey,
+  groupValue,
+  nodeKey,
+  nodeValue,
+} from "../../scripts/cluster.ts";
 import { LARGE, largeCluster } from "../fixtures/large_cluster.ts";
+import { groupAt } from "../util/example.ts";
 import { TestLainlet } from "../util/lainlet.ts";
 import { TARGETS } from "../util/lainlet_process.ts";
 import { eventually, Program } from "../util/process.ts";
@@ -254,8 +260,18 @@ Deno.test("tables: they fit the terminal, and it sees no secret", async () => {
     const plain = await shown(s, command, { colours: false });
     assertEquals(plain.join("\n").match(CONTROL), null);
   }
+  const group = groupAt("192.0.2.2", "shop");
+  const env = [`DB_PASSWORD=${secret}`];
+  s.store.put(groupKey(group), groupValue(group));
+  s.store.put(groupKey(group), groupValue({ ...group, env }));
   for (
     const [command, isTold] of [
+      ["changes shop -o json", false],
+      ["changes shop -o yaml", false],
+      ["changes shop -o json --show-secrets", true],
+      ["get changes --app shop", false],
+      ["get coreinfowatcher --appname shop", false],
+      ["get coreinfowatcher --appname shop --show-secrets", true],
       ["config", false],
       ["config -o yaml", false],
       ["get configwatcher", false],
@@ -266,7 +282,9 @@ Deno.test("tables: they fit the terminal, and it sees no secret", async () => {
     assertEquals(text.includes(secret), isTold, command);
     assertEquals(text.includes("(secret)"), !isTold, command);
   }
-  assert((await piped(s, "config")).stdout.includes(secret));
+  for (const command of ["config", "changes shop -o json"]) {
+    assert((await piped(s, command)).stdout.includes(secret), command);
+  }
 });
 
 Deno.test("tables: --watch keeps one current in a terminal, and prints changed rows in a pipe", async () => {

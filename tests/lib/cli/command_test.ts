@@ -54,6 +54,17 @@ Deno.test("commands: the address of lainlet, from the flag or the environment", 
   }
 });
 
+Deno.test("commands: a time that none is understood from is wrong use", async () => {
+  for (const since of ["5m", "1h30m", "2026-11-24T17:40:00Z", "1700000000"]) {
+    await parse(`changes --since ${since}`);
+  }
+  await assertRejects(
+    () => parse("changes --since yesterday"),
+    UsageError,
+    "--since must be a time in RFC 3339, seconds since 1970, or a duration such as 5m",
+  );
+});
+
 Deno.test("commands: flags of tables, also by kubectl's letters", async () => {
   const table = await parse(
     "pods shop -o wide -w --trouble --sort=-restarts --node n1 --timeout 2s --addr :1",

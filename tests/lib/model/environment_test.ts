@@ -45,6 +45,12 @@ Deno.test("environment: only secret variables are replaced, at any depth", () =>
     }],
   });
   assertEquals(withoutSecrets(value("letmein")), value("(secret)"));
+  const change = (password: string) => [
+    { path: ["Spec", "Env", 0], before: `DB_PASSWORD=${password}` },
+    { path: ["Spec", "Env"], after: [`DB_PASSWORD=${password}`] },
+    { path: ["Annotation"], after: "DB_PASSWORD=x" },
+  ];
+  assertEquals(withoutSecrets(change("letmein")), change("(secret)"));
   assertEquals(withoutSecrets("DB_PASSWORD=x", true), "DB_PASSWORD=(secret)");
   assertEquals(withoutSecrets("DB_PASSWORD=x"), "DB_PASSWORD=x");
   assertEquals(withoutSecrets(null), null);
