@@ -79,7 +79,8 @@ export interface Served {
 }
 
 /**
- * Serves a store until SIGINT or SIGTERM ends the process.
+ * Serves a store until SIGINT, SIGTERM, or the end of its terminal ends the
+ * process.
  *
  * @param saved the same store, when it keeps a saved state; closed when nothing follows it any more
  * @throws {UsageError} if files that flags name cannot be used
@@ -107,11 +108,12 @@ export async function serve(
     limits,
     historyKeeper: saved,
   });
-  if (flags.apis !== undefined) {
-    // Without the folder, a SIGHUP ends the process, as when its terminal closes.
-    Deno.addSignalListener("SIGHUP", () => lainlet.reloadApis());
-    await lainlet.reloadApis();
-  }
+  // Also without the folder: nobody who sends it wants the streams to end.
+  Deno.addSignalListener("SIGHUP", () => {
+    if (flags.apis === undefined) log.info("there are no API files to read");
+    lainlet.reloadApis();
+  });
+  await lainlet.reloadApis();
   const httpServer = web && new HttpServer(lainlet, {
     // Called again when a lack of file descriptors has closed the port.
     serve: (options, handler) => Deno.serve(options, handler),
@@ -140,6 +142,11 @@ export async function serve(
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => stop(signal));
   }
+  const hasTerminal = Deno.stdin.isTerminal();
+  Deno.addSignalListener("SIGHUP", () => {
+    // A terminal that was closed is none any more.
+    if (hasTerminal && !Deno.stdin.isTerminal()) stop("SIGHUP");
+  });
   await httpServer?.ready();
   const served = { web: httpServer?.address, grpc: grpcServer?.address };
   log.info("lainlet is listening", {
@@ -213,8 +220,12 @@ export async function start(program: () => Promise<unknown>): Promise<void> {
 }
 
 function exit(code: 1 | 2, message: string): never {
-  console.error(`lainlet: ${message.replace(/\s+/g, " ")}`);
-  Deno.exit(code);
+  try {
+    console.error(`lainlet: ${message.replace(/\s+/g, " ")}`);
+  } finally {
+    // Also when stderr takes nothing.
+    Deno.exit(code);
+  }
 }
 
 if (import.meta.main) start(main);

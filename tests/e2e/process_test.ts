@@ -77,6 +77,20 @@ for (const target of ["source", "binary"] as const) {
     });
   }
 
+  Deno.test(`${target}: a SIGHUP without API files ends nothing`, async () => {
+    await using lainlet = await start(...MEMORY);
+    await using stream = await Stream.open(
+      `${lainlet.url}/v2/nodes?watch=1&heartbeat=1`,
+    );
+    await stream.next();
+    lainlet.program.signal("SIGHUP");
+    await eventually(
+      "it is logged",
+      () => lainlet.program.stderr.includes("no API files") || undefined,
+    );
+    assertEquals((await stream.next())?.event, "heartbeat");
+  });
+
   Deno.test(`${target}: without etcd it says so, and serves as soon as etcd is there`, async () => {
     await using etcd = await TestEtcd.start();
     await etcd.write({ "/lain/config/a": "1" });
@@ -164,6 +178,16 @@ Deno.test("binary: a wrong use is one line on stderr, with 2", async () => {
     const { code, stdout, stderr } = await run(args);
     assertEquals([code, stdout], [2, ""]);
     assertMatch(stderr, /^lainlet: .+ \(see lainlet --help\)\n$/);
+  }
+});
+
+Deno.test("binary: the exit code tells of an error when stderr takes nothing, too", async () => {
+  for (
+    const [code, word] of [[2, "nosuch"], [1, "status --addr 127.0.0.1:1"]]
+  ) {
+    const line = `${TARGETS.binary} ${word} 2>/dev/full`;
+    await using program = new Program("bash", ["-c", line]);
+    assertEquals((await program.ended()).code, code);
   }
 });
 

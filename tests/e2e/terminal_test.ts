@@ -7,7 +7,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { groupKey, groupValue } from "../../scripts/cluster.ts";
 import { inTerminal, LAINLET, serve, shown } from "../util/command.ts";
 import { groupAt } from "../util/example.ts";
-import { eventually, Program } from "../util/process.ts";
+import { eventually, freePort, Program, socketsAt } from "../util/process.ts";
 
 Deno.test("command line: get in a terminal is aligned, coloured, and harmless", async () => {
   await using s = await serve([
@@ -130,6 +130,31 @@ Deno.test("command line: Ctrl-Z gives the terminal back, and fg takes it again",
   await shows(LEAVE);
   await type("exit\n");
   await shell.ended();
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("the server ends when its terminal closes, with API files or without", async () => {
+  const folder = await Deno.makeTempDir();
+  const [empty, file] = [`${folder}/apis`, `${folder}/cluster.json`];
+  await Deno.mkdir(empty);
+  await Deno.writeTextFile(file, '{"/lain/config/a": "one"}');
+  for (const apis of [[], [`--apis=${empty}`]]) {
+    const web = `127.0.0.1:${freePort()}`;
+    await using terminal = inTerminal(
+      `--web=${web}`,
+      `--store=memory:${file}`,
+      ...apis,
+    );
+    const listens = (wanted: boolean) =>
+      eventually(
+        `whether it listens is ${wanted}`,
+        async () =>
+          await socketsAt(`http://${web}`) > 0 === wanted || undefined,
+      );
+    await listens(true);
+    terminal.signal("SIGKILL");
+    await listens(false);
+  }
   await Deno.remove(folder, { recursive: true });
 });
 
