@@ -90,7 +90,7 @@ Deno.test("how long a command waits is up to --timeout", async () => {
   const unknown = await run(10, "get", "zebra", addr, "--timeout=0.5s");
   assertMatch(
     unknown.stderr,
-    /"zebra", and no lainlet answers at \S+: no data for 0\.5 s \(/,
+    /"zebra", and no lainlet responds at \S+: no data for 0\.5 s \(/,
   );
   const [watch, ...all] = await Promise.all(
     ["watch nodes", "get nodes", "status", "pods", "changes"].map(
