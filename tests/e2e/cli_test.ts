@@ -33,7 +33,10 @@ Deno.test("command line: get in a pipe prints the response, one line", async () 
     const { code, stdout, stderr } = await run("get", ...args, s.addr);
     if (status === 200) {
       assertEquals([code, stdout, stderr], [0, `${body}\n`, ""]);
-    } else assertEquals([code, stdout, stderr], [1, "", `lainlet: ${body}\n`]);
+    } else {
+      const line = `lainlet: ${s.proxy.url} responds with HTTP 404: ${body}\n`;
+      assertEquals([status, code, stdout, stderr], [404, 1, "", line]);
+    }
   }
 });
 
