@@ -291,8 +291,8 @@ export const FAULTS: readonly Fault[] = [
     name: "members that know of fewer elections are never trusted",
     store: "zookeeper",
     file: "lib/store/zookeeper/store.ts",
-    text: "if (now - this.#distrustedSince >= DISTRUST_TIME) return;",
-    faulty: "",
+    text: "if (now - this.#distrustedSince < DISTRUST_TIME) {",
+    faulty: "if (now >= this.#distrustedSince) {",
   },
   {
     name: "a restored backup is taken for the same history",

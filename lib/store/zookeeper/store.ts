@@ -36,6 +36,8 @@ export class ZooKeeperStore
   extends RemoteStore<ZooKeeperConnection, ZooKeeperWatch> {
   protected readonly endpoints: Endpoints<ZooKeeperConnection>;
   readonly #chroot: string;
+  /** Elections that the last trusted member knew of. Outlives the watches, which may all begin anew. */
+  #elections = 0;
   /** Since when all members know of fewer elections than one did. */
   #distrustedSince?: number;
 
@@ -114,14 +116,17 @@ export class ZooKeeperStore
 
   /** @throws {Error} for a while, when another member knew of more elections */
   #expectElections({ revision }: ResponseHeader): void {
-    const known = Math.max(0, ...[...this.watches].map((one) => one.revision));
-    if (Math.floor(revision / EPOCH) >= Math.floor(known / EPOCH)) {
-      this.#distrustedSince = undefined;
-      return;
+    const elections = Math.floor(revision / EPOCH);
+    if (elections < this.#elections) {
+      const now = performance.now();
+      this.#distrustedSince ??= now;
+      if (now - this.#distrustedSince < DISTRUST_TIME) {
+        throw new Error(
+          "ZooKeeper does not know of its cluster's last election",
+        );
+      }
     }
-    const now = performance.now();
-    this.#distrustedSince ??= now;
-    if (now - this.#distrustedSince >= DISTRUST_TIME) return;
-    throw new Error("ZooKeeper does not know of its cluster's last election");
+    this.#distrustedSince = undefined;
+    this.#elections = elections;
   }
 }
