@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Changes } from "../util/store.ts";
+import type { Rights } from "./rights.ts";
 
 /** A key's value, with the revision and the time of its last write. */
 export interface KeyValue {
@@ -33,6 +34,7 @@ export interface Content {
   readonly keys: ReadonlyMap<string, KeyValue>;
   /** The directories of present and of deleted keys. */
   readonly directories: ReadonlyMap<string, Directory>;
+  readonly rights: Rights;
 }
 
 /** A backup: the content of each revision, and the history. */
@@ -52,7 +54,9 @@ const NOTHING: Backup = {
   clusterId: "",
   revision: 1,
   compacted: 0,
-  contents: new Map([[1, { keys: new Map(), directories: new Map() }]]),
+  contents: new Map([
+    [1, { keys: new Map(), directories: new Map(), rights: {} }],
+  ]),
   events: new Map(),
   reads: 0,
   terms: new Map([[1, 2]]),
@@ -118,18 +122,25 @@ export class Keyspace {
         }
       }
     }
-    this.#set({ keys, directories }, events);
+    this.#set({ keys, directories, rights: last.rights }, events);
+  }
+
+  /** Changes who may read what, in one revision. */
+  setRights(rights: Rights): void {
+    const content = this.content(this.#revision);
+    this.#contents.set(++this.#revision, { ...content, rights });
   }
 
   /** Removes a directory with everything in it, in one revision. @returns the removed keys */
   remove(directory: string): string[] {
-    const { keys, directories } = this.content(this.#revision);
+    const { keys, directories, rights } = this.content(this.#revision);
     if (!directories.has(directory)) return [];
     const isRest = ([path]: readonly [string, unknown]) =>
       path !== directory && !path.startsWith(`${directory}/`);
     const rest = {
       keys: new Map([...keys].filter(isRest)),
       directories: new Map([...directories].filter(isRest)),
+      rights,
     };
     const revision = this.#revision + 1;
     this.#set(rest, [{ key: directory, revision, isDirectory: true }]);

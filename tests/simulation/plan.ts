@@ -17,6 +17,7 @@ import { ClientListener, JointListener, PlainListener } from "./listeners.ts";
 import type { StoreName } from "./processes.ts";
 import { PollListener } from "./poll_listener.ts";
 import { HTTP_QUESTIONS, LOCAL, QUESTIONS } from "./questions.ts";
+import { rightsFault } from "./rights_faults.ts";
 import { storeFault } from "./store_faults.ts";
 import { NODES, type Operation, PEERS, type Run, type Story } from "./story.ts";
 import { workersOf } from "./workers.ts";
@@ -47,7 +48,7 @@ function faultsOf(
     ...disk ? [diskFault] : [],
     ...grpc ? [callGrpc, callGrpc] : [],
     ...workers ? [workerFault] : [],
-    ...login ? [authFault] : [],
+    ...login ? [store === "etcd" ? authFault : rightsFault(store)] : [],
     ...bad ? [writeOdd, writeOdd] : [],
     ...suspended ? [suspension] : [],
     ...worst ? worstMoments(store, disk) : [],
