@@ -120,8 +120,10 @@ export class Reference {
     const last = this.#refusals.at(-1);
     this.hasHidden ||= isRefused && isHidden;
     if (isRefused && last && last.until >= now) last.until = Infinity;
-    else if (isRefused) this.#refusals.push({ from: now, until: Infinity });
-    else if (last?.until === Infinity) last.until = now + VERIFIED_WITHIN;
+    else if (isRefused) {
+      const from = this.#moments.at(-1)?.awake ?? now;
+      this.#refusals.push({ from, until: Infinity });
+    } else if (last?.until === Infinity) last.until = now + VERIFIED_WITHIN;
   }
 
   /** To be called with each change. */
@@ -316,9 +318,10 @@ export class Reference {
     }));
     for (const [end, { awake }] of states.entries()) {
       const burst = states[end - BURST.states + 1]?.awake ?? -Infinity;
-      const { from = awake } = this.#refusalAt(awake) ?? {};
-      const isTorn = from < awake || awake - burst <= BURST.within;
-      if (end < first || !isTorn) continue;
+      const refusal = this.#refusalAt(awake);
+      const isBurst = awake - burst <= BURST.within;
+      if (end < first || refusal === undefined && !isBurst) continue;
+      const { from = awake } = refusal ?? {};
       const begin = Math.max(
         first,
         states.findLastIndex((one) => one.awake <= from - TORN_WITHIN),
@@ -329,7 +332,7 @@ export class Reference {
       );
       const isOfSome = names.values().every((name) =>
         window.some((one) => one.members[name] === members[name]) ||
-        mayLack && from < awake && members[name] === undefined
+        mayLack && refusal !== undefined && members[name] === undefined
       );
       if (isOfSome) return begin;
     }

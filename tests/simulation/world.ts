@@ -147,7 +147,10 @@ export class World implements Disposable {
 
   #noteRights(): void {
     const { isWhole, hidesChanges = false } = this.service;
-    const isRefused = !mayReadAll(this.rights);
+    const { rights } = this;
+    // etcd refuses nothing while authentication is disabled.
+    const isOff = isWhole && rights.login === undefined;
+    const isRefused = !isOff && !mayReadAll(rights);
     const now = performance.now();
     this.refusedSince = isRefused ? Math.min(this.refusedSince, now) : Infinity;
     // Where each key has rights of its own, some may be of older states.
