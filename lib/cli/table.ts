@@ -108,7 +108,7 @@ async function* repeated<T>(
   let next = items.next();
   for (;;) {
     const pause = Promise.withResolvers<undefined>();
-    const timer = setTimeout(pause.resolve, interval);
+    const timer = setTimeout(() => pause.resolve(undefined), interval);
     const result = await Promise.race([next, pause.promise]);
     clearTimeout(timer);
     if (result?.done) return;
