@@ -6,7 +6,6 @@
 import { onAbort } from "../../lib/abort.ts";
 import type { Content, KeyEvent, Member } from "./keyspace.ts";
 import { Channel, type Link, type Place, soon } from "./network.ts";
-import { isBeneath, type Rights } from "./rights.ts";
 
 /** How long a member tries to reach the others for a read, in ms. */
 const READ_TIMEOUT = 7_000;
@@ -19,7 +18,6 @@ export const HISTORY = 1_000;
 
 /** etcd's error codes. */
 const KEY_NOT_FOUND = 100;
-const UNAUTHORIZED = 110;
 const RAFT_INTERNAL = 300;
 const EVENT_INDEX_CLEARED = 401;
 
@@ -40,11 +38,10 @@ interface Node {
 export function fetchKeys(
   place: Place,
   url: URL,
-  { signal, headers }: RequestInit = {},
+  signal?: AbortSignal,
 ): Promise<Response> {
-  const login = new Headers(headers).get("Authorization");
-  const exchange = new Exchange(place, url, login);
-  if (signal) onAbort(signal, () => exchange.lose(signal.reason));
+  const exchange = new Exchange(place, url);
+  if (signal !== undefined) onAbort(signal, () => exchange.lose(signal.reason));
   return exchange.response.promise;
 }
 
@@ -62,12 +59,7 @@ class Exchange {
   #endPoll?: () => void;
   #isOver = false;
 
-  /** @param login the header of that; null: there is none */
-  constructor(
-    { link, member }: Place,
-    url: URL,
-    private readonly login: string | null,
-  ) {
+  constructor({ link, member }: Place, url: URL) {
     this.#link = link;
     this.#member = member;
     this.#answer = new Channel(link);
@@ -114,12 +106,6 @@ class Exchange {
     if (!pathname.startsWith("/v2/keys/")) {
       return this.#reply(404, {}, "404 page not found");
     }
-    const isDeep = searchParams.get("recursive") === "true";
-    // What is under way goes on when a right is lost.
-    if (!mayRead(this.#member.content.rights, this.login, key, isDeep)) {
-      const message = "The request requires user authentication";
-      return this.#complain(401, UNAUTHORIZED, message, key, 0);
-    }
     if (searchParams.has("wait")) {
       return this.#poll(key, Number(searchParams.get("waitIndex")));
     }
@@ -131,6 +117,7 @@ class Exchange {
         return this.#complain(500, RAFT_INTERNAL, "Raft Internal Error", key);
       }
     }
+    const isDeep = searchParams.get("recursive") === "true";
     const node = nodeOf(this.#member.content, key, isDeep, true);
     if (node === undefined) {
       return this.#complain(404, KEY_NOT_FOUND, "Key not found", key);
@@ -203,13 +190,8 @@ class Exchange {
     };
   }
 
-  #complain(
-    status: number,
-    code: number,
-    message: string,
-    key: string,
-    index = this.#member.applied,
-  ): void {
+  #complain(status: number, code: number, message: string, key: string): void {
+    const index = this.#member.applied;
     const heads = {
       "X-Etcd-Cluster-Id": this.#member.keyspace.clusterId,
       "X-Etcd-Index": String(index),
@@ -251,21 +233,6 @@ class Exchange {
       this.#body?.close();
     });
   }
-}
-
-/** Whether a login may read a key, or all that is beneath it: guests may not read anything. */
-function mayRead(
-  { login, refused }: Rights,
-  header: string | null,
-  key: string,
-  isDeep: boolean,
-): boolean {
-  if (login === undefined) return true;
-  const { username, password } = login;
-  if (header !== `Basic ${btoa(`${username}:${password}`)}`) return false;
-  const path = refused?.path;
-  return path === undefined ||
-    !isBeneath(key, path) && !(isDeep && isBeneath(path, key));
 }
 
 /** Whether an event is of a key, or of what is or was in a directory. */

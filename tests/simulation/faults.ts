@@ -222,28 +222,6 @@ export const FAULTS: readonly Fault[] = [
     faulty: "if (isDirectory && !isRemoval) {",
   },
   {
-    name: "a subtree that may not be read counts as empty",
-    store: "etcd2",
-    file: "lib/store/etcd2/connection.ts",
-    text: "await this.#expectError(request, response, KEY_NOT_FOUND);",
-    faulty:
-      "if (response.status !== 401) await this.#expectError(request, response, KEY_NOT_FOUND);",
-  },
-  {
-    name: "a subtree that was refused is never asked for again",
-    store: "etcd2",
-    file: "lib/store/remote.ts",
-    text: "await sleep(REFUSED_RETRY, signal);",
-    faulty: "return;",
-  },
-  {
-    name: "that a subtree may not be read is not told",
-    store: "etcd2",
-    file: "lib/store/remote.ts",
-    text: "this.#report(watch, `${prefix}: ${error.message}`);",
-    faulty: "",
-  },
-  {
     name: "a session that dies before it is adopted is never replaced",
     store: "zookeeper",
     file: "lib/store/endpoints.ts",
@@ -322,36 +300,6 @@ export const FAULTS: readonly Fault[] = [
     file: "lib/store/zookeeper/store.ts",
     text: "return Promise.resolve(watch.isSameHistory(header));",
     faulty: "return Promise.resolve(watch.isSameHistory(header) || true);",
-  },
-  {
-    name: "a znode that may not be read counts as removed",
-    store: "zookeeper",
-    file: "lib/store/zookeeper/walk.ts",
-    text:
-      "if (result.isRefused) refused.add(path);\n    else znodes.set(path, result);",
-    faulty: "znodes.set(path, result);",
-  },
-  {
-    name: "what may not be read when all is read again is removed",
-    store: "zookeeper",
-    file: "lib/watcher/subtree.ts",
-    text: "if (!isRefused(key)) changes.set(key, undefined);",
-    faulty: "changes.set(key, undefined);",
-  },
-  {
-    name: "a state counts as complete though a znode may not be read",
-    store: "zookeeper",
-    file: "lib/store/zookeeper/watch.ts",
-    text: "if (this.#refused.size === 0) this.confirm(complete);",
-    faulty: "this.confirm(complete);",
-  },
-  {
-    name: "what was refused is never read again",
-    store: "zookeeper",
-    file: "lib/store/zookeeper/watch.ts",
-    text:
-      "setTimeout(resolve, Math.max(0, this.#retryAt - performance.now()));",
-    faulty: "undefined;",
   },
   {
     name: "an entity tag is the same for each encoding",

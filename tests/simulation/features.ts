@@ -8,7 +8,7 @@ export interface Features {
   readonly grpc: boolean;
   /** Some connections are served by another thread. */
   readonly workers: boolean;
-  /** The store asks for a login, and lainlets have one. */
+  /** etcd's authentication is enabled, and lainlets have a login. */
   readonly login: boolean;
   /** Some values are invalid. */
   readonly bad: boolean;

@@ -1,6 +1,5 @@
 import { Buffer } from "node:buffer";
 import type { Changes } from "../util/store.ts";
-import type { Rights } from "./rights.ts";
 
 /** A key's value, with the revision and the time of its last write. */
 export interface KeyValue {
@@ -34,7 +33,6 @@ export interface Content {
   readonly keys: ReadonlyMap<string, KeyValue>;
   /** The directories of present and of deleted keys. */
   readonly directories: ReadonlyMap<string, Directory>;
-  readonly rights: Rights;
 }
 
 /** A backup: the content of each revision, and the history. */
@@ -54,9 +52,7 @@ const NOTHING: Backup = {
   clusterId: "",
   revision: 1,
   compacted: 0,
-  contents: new Map([
-    [1, { keys: new Map(), directories: new Map(), rights: {} }],
-  ]),
+  contents: new Map([[1, { keys: new Map(), directories: new Map() }]]),
   events: new Map(),
   reads: 0,
   terms: new Map([[1, 2]]),
@@ -122,25 +118,18 @@ export class Keyspace {
         }
       }
     }
-    this.#set({ keys, directories, rights: last.rights }, events);
-  }
-
-  /** Changes who may read what, in one revision. */
-  setRights(rights: Rights): void {
-    const content = this.content(this.#revision);
-    this.#contents.set(++this.#revision, { ...content, rights });
+    this.#set({ keys, directories }, events);
   }
 
   /** Removes a directory with everything in it, in one revision. @returns the removed keys */
   remove(directory: string): string[] {
-    const { keys, directories, rights } = this.content(this.#revision);
+    const { keys, directories } = this.content(this.#revision);
     if (!directories.has(directory)) return [];
     const isRest = ([path]: readonly [string, unknown]) =>
       path !== directory && !path.startsWith(`${directory}/`);
     const rest = {
       keys: new Map([...keys].filter(isRest)),
       directories: new Map([...directories].filter(isRest)),
-      rights,
     };
     const revision = this.#revision + 1;
     this.#set(rest, [{ key: directory, revision, isDirectory: true }]);

@@ -71,9 +71,6 @@ export class SimulatedLainlet {
   #running?: Running;
   /** Counts starts. */
   #starts = 0;
-  /** The start after which it has read everything. */
-  #wholeStart = 0;
-  #lacksUntil = -Infinity;
   /** When it last served the saved state, in ms. */
   #fromFileAt = -Infinity;
   /** When that was saved, in ms. */
@@ -125,22 +122,6 @@ export class SimulatedLainlet {
   get isHeldBack(): boolean {
     return Object.values(this.#running?.lainlet.cluster ?? {})
       .some(({ heldBack }) => heldBack !== undefined);
-  }
-
-  /** Whether it may lack keys that could not be read when it started. */
-  get mayLack(): boolean {
-    return performance.now() < this.#lacksUntil;
-  }
-
-  /** To be called often. @param isRefused whether some keys may not be read */
-  noteRights(isRefused: boolean): void {
-    if (this.#wholeStart === this.#starts || !this.isUp) return;
-    if (isRefused) this.#lacksUntil = Infinity;
-    const watchers = Object.values(this.lainlet.cluster);
-    if (isRefused || watchers.some(({ age }) => age() === Infinity)) return;
-    this.#wholeStart = this.#starts;
-    // A listener may yet get an older state.
-    if (this.mayLack) this.#lacksUntil = performance.now() + VERIFIED_WITHIN;
   }
 
   get isUp(): boolean {

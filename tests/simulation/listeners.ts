@@ -68,18 +68,14 @@ export class Seen {
 
   /** Checks the next state. @param text canonical JSON @throws {Violation} */
   look(reference: Reference, text: string): void {
-    const { mayLack, hasLost } = this.lainlet;
-    const found = reference.find(this.question, text, this.#last, { mayLack });
+    const found = reference.find(this.question, text, this.#last);
     if (found < 0) {
-      if (hasLost) return;
+      if (this.lainlet.hasLost) return;
       throw unknown(this.name, text, reference, this.question, this.#last);
     }
     // A saved state may be of any age, and so may its rights.
     const isFromFile = performance.now() - this.lainlet.fromFileAt < RIGHTS_AGE;
-    const since = isFromFile ? 0 : Math.min(
-      reference.since(RIGHTS_AGE),
-      reference.at(reference.hiddenSince ?? Infinity),
-    );
+    const since = isFromFile ? 0 : reference.since(RIGHTS_AGE);
     if (
       !reference.isAllowed(this.question, Math.min(found, since)) ||
       reference.isTaken(this.question, text, this.#last, since) &&
@@ -320,7 +316,6 @@ export class JointListener extends StreamListener {
     if (found < 0) {
       // A connection may be lost between two of them.
       if (this.lainlet.hasLost || !this.isOpen) return;
-      if (reference.hiddenSince !== undefined) return;
       // The store lost its data: each view stays at the last known state.
       if (this.lainlet.isHeldBack) return;
       const all = [...texts.values()].join("\n");
@@ -412,10 +407,7 @@ export class ClientListener implements Listener {
       const isElsewhere = this.host !== this.lainlet.name;
       if (isElsewhere || this.#starts !== this.lainlet.starts) this.#last = 0;
       this.#starts = this.lainlet.starts;
-      const { mayLack } = this.lainlet;
-      const found = reference.find(this.question, text, this.#last, {
-        mayLack,
-      });
+      const found = reference.find(this.question, text, this.#last);
       if (found >= 0) this.#last = found;
       else if (!this.lainlet.hasLost && !isElsewhere) {
         throw unknown(this.name, text, reference, this.question, this.#last);

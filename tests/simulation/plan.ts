@@ -17,7 +17,6 @@ import { ClientListener, JointListener, PlainListener } from "./listeners.ts";
 import type { StoreName } from "./processes.ts";
 import { PollListener } from "./poll_listener.ts";
 import { HTTP_QUESTIONS, LOCAL, QUESTIONS } from "./questions.ts";
-import { rightsFault } from "./rights_faults.ts";
 import { storeFault } from "./store_faults.ts";
 import { NODES, type Operation, PEERS, type Run, type Story } from "./story.ts";
 import { workersOf } from "./workers.ts";
@@ -48,7 +47,7 @@ function faultsOf(
     ...disk ? [diskFault] : [],
     ...grpc ? [callGrpc, callGrpc] : [],
     ...workers ? [workerFault] : [],
-    ...login ? [store === "etcd" ? authFault : rightsFault(store)] : [],
+    ...login ? [authFault] : [],
     ...bad ? [writeOdd, writeOdd] : [],
     ...suspended ? [suspension] : [],
     ...worst ? worstMoments(store, disk) : [],

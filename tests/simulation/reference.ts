@@ -6,7 +6,7 @@ import { canonical, isObject } from "../../lib/json.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import type { View, ViewDefinition } from "../../lib/view/view.ts";
 import { methodOf, replyText } from "./grpc.ts";
-import { lainletOf, VERIFIED_WITHIN } from "./lainlet.ts";
+import { lainletOf } from "./lainlet.ts";
 import { answerOf, LOCAL, type Question, viewOf } from "./questions.ts";
 import type { Changes } from "../util/store.ts";
 
@@ -17,21 +17,6 @@ const BURST = { states: 4, within: 200 };
 
 /** How long the read of a torn state may take, in ms: a connection that does not respond is closed earlier. */
 const TORN_WITHIN = 15_000;
-
-/** How a state is looked for. */
-interface FindOptions {
-  /** The state must include it. */
-  readonly revision?: number;
-  /** Whether it may lack what could not be read, see {@linkcode SimulatedLainlet.mayLack}. */
-  readonly mayLack?: boolean;
-}
-
-/** When some keys could not be read, as {@linkcode Moment.awake}. */
-interface Refusal {
-  readonly from: number;
-  /** As long as they still may not have been read; Infinity: it goes on. */
-  until: number;
-}
 
 /** A state of the store, and the correct responses. */
 interface Moment {
@@ -68,7 +53,6 @@ export class Reference {
     readonly asked: ViewDefinition;
   }[];
   #versions: number[] = [];
-  readonly #refusals: Refusal[] = [];
 
   /** @param isWhole whether each delivered state is of one revision */
   constructor(
@@ -108,22 +92,6 @@ export class Reference {
     this.#versions = [];
     this.#store = new MemoryStore(content);
     this.#lainlet = lainletOf(this.#store);
-  }
-
-  /**
-   * To be called whenever some keys may not be read any more, or all may be.
-   *
-   * @param isHidden whether that is not known before all is compared
-   */
-  noteRefusal(isRefused: boolean, isHidden: boolean): void {
-    const now = performance.now() - this.suspended;
-    const last = this.#refusals.at(-1);
-    this.hasHidden ||= isRefused && isHidden;
-    if (isRefused && last && last.until >= now) last.until = Infinity;
-    else if (isRefused) {
-      const from = this.#moments.at(-1)?.awake ?? now;
-      this.#refusals.push({ from, until: Infinity });
-    } else if (last?.until === Infinity) last.until = now + VERIFIED_WITHIN;
   }
 
   /** To be called with each change. */
@@ -277,14 +245,10 @@ export class Reference {
   /**
    * The first state from `from` on in which a question has this response.
    *
+   * @param revision the state must include it
    * @returns -1: none
    */
-  find(
-    question: number,
-    answer: string,
-    from = 0,
-    { revision = 0, mayLack = false }: FindOptions = {},
-  ): number {
+  find(question: number, answer: string, from = 0, revision = 0): number {
     const isAfter = ({ history }: Moment, i: number) => {
       const next = this.#moments[i + 1];
       return i >= from &&
@@ -296,7 +260,7 @@ export class Reference {
     );
     return found >= 0 || this.isWhole
       ? found
-      : this.#findTorn(question, answer, isAfter, mayLack);
+      : this.#findTorn(question, answer, isAfter);
   }
 
   /**
@@ -307,7 +271,6 @@ export class Reference {
     question: number,
     answer: string,
     isAfter: (moment: Moment, i: number) => boolean,
-    mayLack: boolean,
   ): number {
     const first = this.#moments.findIndex(isAfter);
     if (first < 0) return -1;
@@ -318,42 +281,21 @@ export class Reference {
     }));
     for (const [end, { awake }] of states.entries()) {
       const burst = states[end - BURST.states + 1]?.awake ?? -Infinity;
-      const refusal = this.#refusalAt(awake);
-      const isBurst = awake - burst <= BURST.within;
-      if (end < first || refusal === undefined && !isBurst) continue;
-      const { from = awake } = refusal ?? {};
+      if (end < first || awake - burst > BURST.within) continue;
       const begin = Math.max(
         first,
-        states.findLastIndex((one) => one.awake <= from - TORN_WITHIN),
+        states.findLastIndex((one) => one.awake <= awake - TORN_WITHIN),
       );
       const window = states.slice(begin, end + 1);
       const names = new Set(
         [{ members }, ...window].flatMap((one) => Object.keys(one.members)),
       );
       const isOfSome = names.values().every((name) =>
-        window.some((one) => one.members[name] === members[name]) ||
-        mayLack && refusal !== undefined && members[name] === undefined
+        window.some((one) => one.members[name] === members[name])
       );
       if (isOfSome) return begin;
     }
     return -1;
-  }
-
-  /** The refusal that what is served then may be mixed because of, if any. */
-  #refusalAt(awake: number): Refusal | undefined {
-    return this.#refusals.find(({ from, until }) =>
-      from <= awake && awake <= until
-    );
-  }
-
-  /** Whether changes of what was refused may not have been told. */
-  hasHidden = false;
-
-  /** Since when changes may not be known because of a refusal, as `performance.now()`; undefined: all are, or are known to be missing. */
-  get hiddenSince(): number | undefined {
-    if (!this.hasHidden) return undefined;
-    const refusal = this.#refusalAt(performance.now() - this.suspended);
-    return refusal && refusal.from + this.suspended - TORN_WITHIN;
   }
 
   /** The first state from `from` on in which several questions have these responses; -1: none. */
@@ -376,8 +318,7 @@ export class Reference {
 function membersOf(answer: string | undefined): Record<string, string> {
   const value: unknown = JSON.parse(answer ?? "null");
   if (!isObject(value)) return {};
-  // gRPC has them in a message.
-  const members = Object.entries(isObject(value.Data) ? value.Data : value)
+  const members = Object.entries(value)
     .map(([name, member]) => [name, canonical(member)] as const);
   return Object.fromEntries(members);
 }

@@ -1,7 +1,8 @@
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { Etcd2Store } from "../../lib/store/etcd2/store.ts";
+import type { StoreOptions } from "../../lib/store/kind.ts";
 import type { Store } from "../../lib/store/store.ts";
-import type { Login, StoreOptions } from "../../lib/store/kind.ts";
+import { type Auth, LOGIN } from "./auth.ts";
 import type { Features } from "./features.ts";
 import type { StoreName } from "./processes.ts";
 import { fetchKeys, HISTORY } from "./etcd2.ts";
@@ -27,7 +28,7 @@ export interface Service {
   /** Opens lainlet's store for the cluster. */
   open(endpoints: Endpoints, options: StoreOptions): Store;
   /** Serves `fetch`, if clients use it. */
-  fetch?(url: URL, init?: RequestInit): Promise<Response>;
+  fetch?(url: URL, signal?: AbortSignal): Promise<Response>;
   /** A revision as clients see it. */
   numberOf(revision: number): number;
   /** The leader, on a store where a deposed one may still believe to lead. */
@@ -44,8 +45,6 @@ export interface Service {
   readonly hasAnonymousHistories?: boolean;
   /** Whether a linearizable read may return an older state at present. */
   readonly mayBeOld?: boolean;
-  /** Whether nobody is told of what happens to keys that it may not read. */
-  readonly hidesChanges?: boolean;
   /** Expires the sessions on a link. */
   expire?(link: Link): void;
   /** Ends pending work. */
@@ -56,11 +55,8 @@ export interface Service {
 export interface Cluster {
   readonly keyspace: Keyspace;
   readonly members: readonly Member[];
+  readonly auth: Auth;
   readonly features: Features;
-  /** The login of lainlets; absent: they have none. */
-  readonly login?: Login["auth"];
-  /** Whether a member of ZooKeeper knows what kind of login lainlets have. */
-  readonly hasLogins: boolean;
   /** To be called after each commit. */
   advance(): void;
 }
@@ -77,7 +73,8 @@ class EtcdService implements Service {
   }
 
   open(endpoints: Endpoints, options: StoreOptions): Store {
-    return new EtcdStore(endpoints, { ...options, auth: this.cluster.login });
+    const auth = this.cluster.auth.isUsed ? LOGIN : undefined;
+    return new EtcdStore(endpoints, { ...options, auth });
   }
 
   numberOf(revision: number): number {
@@ -103,11 +100,11 @@ class Etcd2Service extends EtcdService {
   override readonly hasTransactions = false;
 
   override open(endpoints: Endpoints, options: StoreOptions): Store {
-    return new Etcd2Store(endpoints, { ...options, auth: this.cluster.login });
+    return new Etcd2Store(endpoints, options);
   }
 
-  fetch(url: URL, init?: RequestInit): Promise<Response> {
-    return fetchKeys(placeOf(url.origin), url, init);
+  fetch(url: URL, signal?: AbortSignal): Promise<Response> {
+    return fetchKeys(placeOf(url.origin), url, signal);
   }
 
   /** Adds as many events as the history holds, and one more. */

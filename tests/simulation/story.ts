@@ -259,10 +259,9 @@ export class Story {
     if (response.status !== 200) return;
     const text = answerOf(body);
     const revision = Number(response.headers.get("Lainlet-Revision"));
-    if (lainlet.hasLost || reference.hiddenSince !== undefined) return;
+    if (lainlet.hasLost) return;
     const what = `${full} on ${lainlet.name}: ${text}`;
-    const { mayLack } = lainlet;
-    if (reference.find(question, text, 0, { revision, mayLack }) < 0) {
+    if (reference.find(question, text, 0, revision) < 0) {
       throw new Violation(
         "an answer names a revision that it does not have",
         `${what}, revision ${revision}`,
@@ -273,10 +272,7 @@ export class Story {
     }
     // After a restore the revision may be one of another history.
     const isSame = this.world.keyspace === keyspace;
-    if (
-      kind === 2 && isSame &&
-      reference.find(question, text, 0, { revision: needed }) < 0
-    ) {
+    if (kind === 2 && isSame && reference.find(question, text, 0, needed) < 0) {
       throw new Violation("revision=N answers with less", what);
     }
   }
@@ -304,7 +300,6 @@ export class Story {
     this.#lookAt = this.time.now + LOOK_EVERY;
     for (const lainlet of this.world.lainlets) {
       if (lainlet.isUp) this.#checkConfirmed(lainlet);
-      if (lainlet.isUp) this.#checkTold(lainlet);
       this.#checkReady(lainlet);
     }
   };
@@ -325,10 +320,7 @@ export class Story {
     if (problem !== undefined) {
       throw new Violation(BAD, `${simulated.name}: ${problem}`);
     }
-    const { hiddenSince = Infinity } = reference;
-    const oldest = reference.at(
-      Math.min(hiddenSince, this.time.now - STALE_AFTER),
-    );
+    const oldest = reference.at(this.time.now - STALE_AFTER);
     for (const [question, path, text] of simulated.answers()) {
       if (reference.find(question, text, oldest) < 0) {
         throw new Violation(
@@ -365,19 +357,6 @@ export class Story {
     );
   }
 
-  /** What may not be read is told. On ZooKeeper that is not known of a znode that nobody reads. */
-  #checkTold({ name, links, since, lainlet }: SimulatedLainlet): void {
-    const { refusedSince, service } = this.world;
-    const from = Math.max(
-      since,
-      refusedSince,
-      ...links.map((one) => this.#goodSince.get(one) ?? Infinity),
-    );
-    if (!service.isWhole || this.time.now - from < CONFIRMED_WITHIN) return;
-    if (lainlet.store.status.problems.length > 0) return;
-    throw new Violation("what may not be read is not told", name);
-  }
-
   /** To which apps addresses belong is what the groups say now, in whichever order they changed. */
   #checkOwners({ name, lainlet: { cluster, rights } }: SimulatedLainlet): void {
     for (const peer of PEERS) {
@@ -400,7 +379,6 @@ export class Story {
   #checkRecovered(): void {
     // A restored backup that grew past what was known may look like the history before.
     const hasLost = this.world.hasSameRestored ||
-      this.world.reference.hasHidden ||
       this.world.allLinks.some(({ lostAt }) => lostAt > 0);
     for (const simulated of this.world.lainlets) {
       const { lainlet, name } = simulated;

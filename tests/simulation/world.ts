@@ -1,7 +1,6 @@
 import type { LoadedSnapshot } from "../../lib/store/saved/read.ts";
-import type { Login } from "../../lib/store/kind.ts";
 import type { Changes } from "../util/store.ts";
-import { Auth, LOGIN } from "./auth.ts";
+import { Auth } from "./auth.ts";
 import { BadValues } from "./bad_values.ts";
 import { setAuth } from "./etcd3.ts";
 import { mount } from "./disk.ts";
@@ -14,7 +13,6 @@ import { Link, setPlaces } from "./network.ts";
 import type { StoreName } from "./processes.ts";
 import { HTTP_QUESTIONS, QUESTIONS } from "./questions.ts";
 import { Reference } from "./reference.ts";
-import { mayReadAll, type Rights } from "./rights.ts";
 import { type Service, SERVICES } from "./stores.ts";
 import { simulateSystem } from "./system.ts";
 import { simulateWorkers } from "./workers.ts";
@@ -32,10 +30,7 @@ export class World implements Disposable {
   readonly reference: Reference;
   readonly sockets = new Sockets();
   readonly bad = new BadValues();
-  /** The authentication of etcd v3; others have {@linkcode Rights}. */
   readonly auth: Auth;
-  readonly login?: Login["auth"];
-  hasLogins = true;
   readonly service: Service;
   readonly members: readonly Member[];
   readonly lainlets: readonly SimulatedLainlet[];
@@ -60,14 +55,10 @@ export class World implements Disposable {
     readonly features: Features,
   ) {
     setAuth(this.auth = new Auth(features.login && store === "etcd"));
-    if (features.login) this.login = LOGIN;
     this.members = Array.from(
       { length: members },
       (_, i) => new Member(`member-${i + 1}`, this),
     );
-    if (features.login && store !== "etcd") {
-      this.#keyspace.setRights({ login: LOGIN });
-    }
     const service = this.service = new SERVICES[store](this);
     const questions = features.grpc ? QUESTIONS : HTTP_QUESTIONS;
     this.reference = new Reference(questions, service.isWhole);
@@ -119,7 +110,7 @@ export class World implements Disposable {
       if (typeof input === "string" && service.fetch !== undefined) {
         const url = new URL(input);
         if (places.has(url.origin)) {
-          return service.fetch(url, init);
+          return service.fetch(url, init?.signal ?? undefined);
         }
       }
       return this.#fetch(new Request(input, init));
@@ -128,33 +119,6 @@ export class World implements Disposable {
 
   get keyspace(): Keyspace {
     return this.#keyspace;
-  }
-
-  /** Who may read what, on etcd v2 and ZooKeeper. */
-  get rights(): Rights {
-    return this.#keyspace.content(this.#keyspace.revision).rights;
-  }
-
-  /** Changes that. */
-  setRights(change: Rights): void {
-    this.#keyspace.setRights({ ...this.rights, ...change });
-    this.#noteRights();
-    this.advance();
-  }
-
-  /** Since when lainlets may not read everything, in ms; Infinity: they may. */
-  refusedSince = Infinity;
-
-  #noteRights(): void {
-    const { isWhole, hidesChanges = false } = this.service;
-    const { rights } = this;
-    // etcd refuses nothing while authentication is disabled.
-    const isOff = isWhole && rights.login === undefined;
-    const isRefused = !isOff && !mayReadAll(rights);
-    const now = performance.now();
-    this.refusedSince = isRefused ? Math.min(this.refusedSince, now) : Infinity;
-    // Where each key has rights of its own, some may be of older states.
-    if (!isWhole) this.reference.noteRefusal(isRefused, hidesChanges);
   }
 
   /** The current revision, as clients see it. */
@@ -196,9 +160,6 @@ export class World implements Disposable {
   /** To be called after each step. */
   look(): void {
     this.#ended.look(this.revision);
-    if (this.login === undefined) return;
-    const isRefused = this.refusedSince < Infinity || !this.hasLogins;
-    for (const lainlet of this.lainlets) lainlet.noteRights(isRefused);
   }
 
   /** Starts or ends a member's process. */
@@ -250,7 +211,6 @@ export class World implements Disposable {
       }
     }
     this.look();
-    this.#noteRights();
     this.#isReplacedByNothing = this.isEmpty;
     if (!this.#isReplacedByNothing) this.reference.begin(this.#content, false);
   }
@@ -294,10 +254,6 @@ export class World implements Disposable {
   /** Ends all faults. */
   heal(): void {
     this.auth.heal();
-    this.hasLogins = true;
-    if (!mayReadAll(this.rights)) {
-      this.setRights({ login: LOGIN, refused: undefined });
-    }
     for (const member of this.members) {
       member.isUp = true;
       member.lag = 0;

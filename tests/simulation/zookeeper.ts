@@ -6,13 +6,7 @@ import type { Member } from "./keyspace.ts";
 import { type Link, placeOf } from "./network.ts";
 import { type ClientConn, connect } from "./sockets.ts";
 import type { Cluster, Endpoints, Service } from "./stores.ts";
-import {
-  type Checks,
-  type Ensemble,
-  type Server,
-  Session,
-  zxidOf,
-} from "./zookeeper_session.ts";
+import { type Server, Session, zxidOf } from "./zookeeper_session.ts";
 
 const realConnect = Deno.connect;
 
@@ -20,27 +14,24 @@ const realConnect = Deno.connect;
 const SYNC_LIMIT = 10_000;
 
 /** An ensemble of ZooKeepers. */
-export class ZooKeeperService implements Service, Ensemble {
+export class ZooKeeperService implements Service {
   readonly hasTransactions = true;
   readonly isWhole = false;
   readonly hasAnonymousHistories = true;
   readonly lossLasts = VERIFIED_WITHIN;
   readonly #servers: ReadonlyMap<Member, ZooKeeperServer>;
-  readonly checks: Checks;
   #leader: Member | undefined;
   #oldUntil = -Infinity;
 
   constructor(private readonly cluster: Cluster) {
-    const { members, login, features: { localSessions } } = cluster;
-    const version = login ? Math.floor(3 * Math.random()) : 0;
-    this.checks = { events: version > 0, exists: version > 1 };
+    const { members, features: { localSessions } } = cluster;
     const agree = () => {
       cluster.keyspace.pass();
       cluster.advance();
     };
     this.#servers = new Map(members.map((member) => [
       member,
-      new ZooKeeperServer(member, this, localSessions ? undefined : agree),
+      new ZooKeeperServer(member, localSessions ? undefined : agree),
     ]));
     this.#lead(members[0]);
     Object.assign(Deno, {
@@ -49,14 +40,6 @@ export class ZooKeeperService implements Service, Ensemble {
         return this.#serverOf(member).connect(link);
       },
     });
-  }
-
-  get hidesChanges(): boolean {
-    return this.checks.events;
-  }
-
-  get hasLogins(): boolean {
-    return this.cluster.hasLogins;
   }
 
   get leader(): Member | undefined {
@@ -68,8 +51,7 @@ export class ZooKeeperService implements Service, Ensemble {
   }
 
   open(endpoints: Endpoints, options: StoreOptions): Store {
-    const auth = this.cluster.login;
-    return new ZooKeeperStore(endpoints, { ...options, auth });
+    return new ZooKeeperStore(endpoints, options);
   }
 
   numberOf(revision: number): number {
@@ -161,11 +143,7 @@ class ZooKeeperServer implements Server {
   isLeading = false;
 
   /** @param agree see {@linkcode Server} */
-  constructor(
-    readonly member: Member,
-    readonly ensemble: Ensemble,
-    readonly agree?: () => void,
-  ) {}
+  constructor(readonly member: Member, readonly agree?: () => void) {}
 
   /** Connects to it, as `Deno.connect` does. */
   connect(link: Link): Promise<ClientConn> {

@@ -8,7 +8,6 @@ import {
 } from "../../lib/store/zookeeper/protocol.ts";
 import type { Content, Keyspace, Member } from "./keyspace.ts";
 import type { Link } from "./network.ts";
-import { isBeneath, mayReadZnode } from "./rights.ts";
 import type { Handler, ServerSocket } from "./sockets.ts";
 
 /** The shortest and the longest time that a session may last without a word, in ms. */
@@ -30,26 +29,9 @@ export function zxidOf(keyspace: Keyspace, revision: number): number {
   return term * EPOCH + place;
 }
 
-/**
- * What asks for the right to read a znode, besides reading its data or its
- * children: events since 3.8.4 and in Debian's 3.8.0, and `exists` since 3.8.4.
- */
-export interface Checks {
-  readonly events: boolean;
-  readonly exists: boolean;
-}
-
-/** All servers. */
-export interface Ensemble {
-  readonly checks: Checks;
-  /** Whether the digest scheme is known. */
-  readonly hasLogins: boolean;
-}
-
 /** The server of a session. */
 export interface Server {
   readonly member: Member;
-  readonly ensemble: Ensemble;
   /** Whether it leads, or believes so. */
   readonly isLeading: boolean;
   /** Agrees with the others on a session's begin or end: that is a transaction. Absent: sessions are local. */
@@ -73,8 +55,6 @@ export class Session implements Handler {
   #told = 0;
   readonly #leave: () => void;
   #wake?: () => void;
-  /** As what it has logged in: `user:password`. */
-  #login?: string;
   #timeout = 0;
   #heardAt = performance.now();
   #timer?: ReturnType<typeof setTimeout>;
@@ -165,7 +145,6 @@ export class Session implements Handler {
       this.#reply(xid);
       return this.expire();
     }
-    if (op === OP.auth) return this.#logIn(asked);
     const { callFaults } = this.link;
     const fault = callFaults.shift();
     if (fault === "refused") return this.end();
@@ -178,31 +157,10 @@ export class Session implements Handler {
     if (op === OP.sync) await this.#sync();
     if (this.#isOver) return;
     if (fault === "lost after") return this.socket.lose();
-    const { rights } = this.server.member.content;
     const body = this.#do(op, path);
-    const code = body === undefined
-      ? CODE.noNode
-      : this.#isChecked(op) && !mayReadZnode(rights, this.#login, path)
-      ? CODE.noAuth
-      : 0;
+    const code = body === undefined ? CODE.noNode : 0;
     this.#reply(xid, code, body, fault === "late" ? 2_500 : 0);
     if (fault === "last") this.socket.loseNext();
-  }
-
-  /** Any name and password will do, if there are logins at all. */
-  #logIn(asked: Reader): void {
-    const { hasLogins } = this.server.ensemble;
-    asked.skip(4); // The type.
-    const scheme = asked.text();
-    if (hasLogins && scheme === "digest") this.#login = asked.text();
-    this.#reply(XID.auth, hasLogins ? 0 : CODE.authFailed);
-    if (!hasLogins) this.end();
-  }
-
-  /** Whether a request asks for the right to read. */
-  #isChecked(op: number): boolean {
-    return op === OP.getData || op === OP.getChildren2 ||
-      op === OP.exists && this.server.ensemble.checks.exists;
   }
 
   /** @returns writes the answer; undefined: there is no such znode */
@@ -274,8 +232,9 @@ export class Session implements Handler {
     while (this.#told < applied) {
       const events = this.#eventsOf(++this.#told)
         .filter(([path]) =>
-          this.#watched.values().some((root) => isBeneath(path, root)) &&
-          this.#isTold(path)
+          this.#watched.values().some((root) =>
+            path === root || path.startsWith(`${root}/`)
+          )
         );
       for (const [path, type] of events) {
         const { watchFaults } = this.link;
@@ -290,14 +249,6 @@ export class Session implements Handler {
         this.socket.send(event.frame());
       }
     }
-  }
-
-  /** Whether it has the right to hear of a znode, in the revision that is told. */
-  #isTold(path: string): boolean {
-    const { member, ensemble } = this.server;
-    if (!ensemble.checks.events) return true;
-    const { rights } = member.keyspace.content(this.#told);
-    return mayReadZnode(rights, this.#login, path);
   }
 
   /** What a revision did to znodes. */
