@@ -16,6 +16,7 @@ import {
   head,
   Hostile,
   type Play,
+  refused,
   run,
   says,
   silence,
@@ -99,8 +100,8 @@ const CASES: Record<string, Case> = {
   },
   "a refusal without end": {
     play: endless("HTTP/1.1 404 \r\n\r\n", "<p>\n"),
-    get: /^lainlet: (<p> ){100,200}/,
-    watch: /^lainlet: (<p> ){100,200}/,
+    get: refused("(<p> ){100,200}"),
+    watch: refused("(<p> ){100,200}"),
     isRefusal: true,
   },
   "a body without end": {

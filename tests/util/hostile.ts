@@ -121,6 +121,12 @@ export interface Case {
 const AT = "no lainlet responds at http://127\\.0\\.0\\.1:\\d+: ";
 export const at = (what: string) => new RegExp(`^lainlet: ${AT}${what}`);
 
+/** The error of a 404. */
+export const refused = (what: string) =>
+  new RegExp(
+    `^lainlet: http://127\\.0\\.0\\.1:\\d+ responds with HTTP 404: ${what}`,
+  );
+
 /** The error of a response that cannot be read. */
 export const unread = (what: string) =>
   new RegExp(
