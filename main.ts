@@ -144,7 +144,7 @@ export async function serve(
   }
   const hasTerminal = Deno.stdin.isTerminal();
   Deno.addSignalListener("SIGHUP", () => {
-    // A terminal that was closed is none any more.
+    // Once it is closed, stdin is no longer a terminal.
     if (hasTerminal && !Deno.stdin.isTerminal()) stop("SIGHUP");
   });
   await httpServer?.ready();

@@ -71,7 +71,7 @@ function wordsOf(name: string): string[] {
 const SECRET = "(secret)";
 
 /**
- * An answer of lainlet, or a part of one, with the secret variables of
+ * A response of lainlet, or a part of one, with the secret variables of
  * containers replaced: those of `Env`, and differences whose path leads there.
  *
  * @param isEnvironment whether the value is one of `Env`

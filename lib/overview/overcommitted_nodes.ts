@@ -1,6 +1,6 @@
 import type { Cluster } from "../watcher/cluster.ts";
 import { type Capacity, capacityOf } from "../watcher/nodes.ts";
-import type { RawNumber } from "../json.ts";
+import { type RawNumber, toDouble } from "../json.ts";
 import type { PodGroup } from "../watcher/podgroup.ts";
 import type { Beginning } from "./recorded_since.ts";
 
@@ -16,7 +16,7 @@ interface Reserved extends Record<Resource, number> {
   pods: number;
 }
 
-/** More than any node has: a limit beyond it counts as this, so that sums stay exact when it is taken away again. */
+/** More than any node has. A larger limit counts as this, so that sums stay exact when it is subtracted again. */
 const MAX_LIMIT = 2 ** 50;
 
 /** Since when the limits of a node's containers reserve more than it has. */
@@ -94,6 +94,5 @@ export class OvercommittedNodes {
 }
 
 function limitOf(written: number | RawNumber): number {
-  const limit = typeof written === "number" ? written : Number(written.rawJSON);
-  return Math.max(0, Math.min(MAX_LIMIT, limit));
+  return Math.max(0, Math.min(MAX_LIMIT, toDouble(written)));
 }
