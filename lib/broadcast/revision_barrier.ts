@@ -116,18 +116,20 @@ class HeldPart implements Subscriber {
     return this.#findIndex(revision);
   }
 
+  /** States of earlier histories have no revision in the present one. */
   #findIndex(revision: number): number {
-    return this.pending.findLastIndex(({ from }) => from <= revision);
+    const present = this.part.progress?.history;
+    return this.pending.findLastIndex(({ history, from }) =>
+      history === present && from <= revision
+    );
   }
 
-  /** After a new history has begun, assigns the latest state to it; earlier states have no revision in it. */
+  /** After a new history has begun without a change, assigns the latest state to it. */
   #adoptHistory(): void {
     const { newest: from = 0, history } = this.part.progress ?? {};
     const last = this.pending.at(-1);
     if (last === undefined || last.history === history) return;
-    const before = this.pending.slice(0, -1)
-      .map((one) => ({ ...one, history, from: Infinity }));
-    this.pending = [...before, { ...last, history, from }];
+    this.pending.splice(-1, 1, { ...last, history, from });
   }
 
   /** Lets the states up to an index pass; the last of them is published. */

@@ -233,6 +233,29 @@ Deno.test("barrier: states of a new history with higher revisions pass when all 
   barrier.end();
 });
 
+Deno.test("barrier: a state of an ended history counts for no revision of the new one", async () => {
+  const [one, two] = [new Subtree(), new Subtree()];
+  one.write(2, 2);
+  two.write(2, 2);
+  const { topics: [first, second], barrier } = await open([one, two]);
+  assert(first && second);
+  one.write(5, 5);
+  one.progress.startHistory(1, 3);
+  one.write(3, 3);
+  one.write(4, 4);
+  two.progress.startHistory(1, 3);
+  two.write(3, 6);
+  await settled();
+  // At revision 3 of the new history the first one was 3, which the barrier does not keep.
+  assertEquals([numberOf(first), numberOf(second)], [2, 2]);
+  one.answer(4);
+  two.answer(4);
+  await settled();
+  assertEquals([numberOf(first), first.revision], [4, 4]);
+  assertEquals([numberOf(second), second.revision], [6, 4]);
+  barrier.end();
+});
+
 Deno.test("barrier: a state that a snapshot has again counts for no revision that the snapshot skipped", async () => {
   const [one, two] = [new Subtree(), new Subtree()];
   const { topics, barrier } = await open([one, two]);
