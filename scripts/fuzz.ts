@@ -100,6 +100,7 @@ for (const [name, { share, fuzz }] of chosen) {
     if (!result.failed) return;
     isGood = false;
     console.log(fc.defaultReportMessage(result));
+    console.log(result.errorInstance);
     console.log(
       `Again: deno task fuzz --only=${name} --seed=${result.seed} --path=${result.counterexamplePath}`,
     );

@@ -132,7 +132,9 @@ export async function freshAnswers(
  * on when a lainlet saw them first.
  */
 export function withoutTimes(text: string): string {
-  return text.replace(/"(atLeastSince|since)":\{[^{}]*\},?/g, "");
+  return text
+    .replace(/,"(?:atLeastSince|since)":\{[^{}]*\}/g, "")
+    .replace(/"(?:atLeastSince|since)":\{[^{}]*\},?/g, "");
 }
 
 /**
