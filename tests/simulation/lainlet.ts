@@ -99,7 +99,7 @@ export class SimulatedLainlet {
   /** Whether a watch lost a change that may not have been found yet. */
   get hasLost(): boolean {
     const { lossLasts } = this.store;
-    if (this.#isFromFile) {
+    if (this.isFromFile) {
       // The saved state may lack the lost change; its age is measured by a wall clock that changes.
       const since = this.#savedAt - VERIFIED_WITHIN;
       return this.links.some(({ lostAt }) => lostAt > since);
@@ -138,12 +138,12 @@ export class SimulatedLainlet {
 
   /** When it last served a saved state, which may be of any age, in ms. */
   get fromFileAt(): number {
-    if (this.#isFromFile) this.#fromFileAt = performance.now();
+    if (this.isFromFile) this.#fromFileAt = performance.now();
     return this.#fromFileAt;
   }
 
   /** Whether it serves a saved state. */
-  get #isFromFile(): boolean {
+  get isFromFile(): boolean {
     return Object.values(this.#running?.lainlet.cluster ?? {})
       .some(({ saved }) => saved() !== undefined);
   }

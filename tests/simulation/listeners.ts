@@ -318,6 +318,8 @@ export class JointListener extends StreamListener {
       if (this.lainlet.hasLost || !this.isOpen) return;
       // The store lost its data: each view stays at the last known state.
       if (this.lainlet.isHeldBack) return;
+      // Each prefix was saved as it was last known.
+      if (this.lainlet.isFromFile) return;
       const all = [...texts.values()].join("\n");
       throw new Violation(APART, `${this.name}:\n${all}`);
     }
