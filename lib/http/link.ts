@@ -17,7 +17,12 @@ import type {
 import type { ViewStream } from "../view/views.ts";
 import { mayWait } from "./gets.ts";
 import type { RequestHandler } from "./response.ts";
-import { StateReader, StateWriter, type WireState } from "./wire.ts";
+import {
+  ReceivedBodies,
+  StateReader,
+  StateWriter,
+  type WireState,
+} from "./wire.ts";
 
 /** Messages from a worker to the main thread. Requests are identified by `id`. */
 export type ToMain =
@@ -287,6 +292,7 @@ export class RemoteHandler implements RequestHandler {
   >();
   readonly #streams = new Map<number, ViewStream>();
   readonly #topics = new Map<number, RemoteTopic>();
+  readonly #bodies = new ReceivedBodies();
   /** Number of requests so far. */
   #count = 0;
 
@@ -310,7 +316,7 @@ export class RemoteHandler implements RequestHandler {
   receive(message: ToWorker): void {
     switch (message.type) {
       case "response":
-        this.#resolve(message.id, message.response);
+        this.#resolve(message.id, this.#bodies.share(message.response));
         break;
       case "stream": {
         const { id, headers, options } = message;

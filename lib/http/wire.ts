@@ -13,6 +13,7 @@ import {
   sharedEnds,
 } from "../broadcast/blocks.ts";
 import { type Bytes, State } from "../broadcast/state.ts";
+import type { HttpResponse } from "../view/custom_endpoint.ts";
 
 /** A block that the other thread does not have: its fragments, concatenated. */
 interface WireBlock {
@@ -115,4 +116,31 @@ function unpackBlock({ bytes, index }: WireBlock): Block {
     fragments.push(fragment(String(name), own, value));
   }
   return new Block(fragments);
+}
+
+/**
+ * Responses from another thread: each arrives with its own copy of the body.
+ * Equal ones share one, so that clients that do not read cost a copy together.
+ */
+export class ReceivedBodies {
+  /** By entity tag, which is of the content, see {@linkcode State.etag}. */
+  readonly #bodies = new Map<string, WeakRef<Bytes>>();
+  readonly #collected = new FinalizationRegistry<string>((etag) => {
+    if (this.#find(etag) === undefined) this.#bodies.delete(etag);
+  });
+
+  /** Returns the response, with the body of an earlier one if it is equal and in use. */
+  share(response: HttpResponse): HttpResponse {
+    const { headers: { ETag: etag }, body } = response;
+    if (etag === undefined || !(body instanceof Uint8Array)) return response;
+    const known = this.#find(etag);
+    if (known !== undefined) return { ...response, body: known };
+    this.#bodies.set(etag, new WeakRef(body));
+    this.#collected.register(body, etag);
+    return response;
+  }
+
+  #find(etag: string): Bytes | undefined {
+    return this.#bodies.get(etag)?.deref();
+  }
 }
