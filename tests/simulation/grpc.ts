@@ -27,8 +27,11 @@ import type { Connection, Sockets } from "./grpc_sockets.ts";
 /** The id of a connection's only stream. */
 const STREAM = 1;
 
-/** How long a slow client waits before each read, in ms. */
-const PAUSE = 200;
+/**
+ * How long a slow client waits before each read: at most, and for each byte of
+ * its window, in ms. So it reads two messages within seconds.
+ */
+const PAUSE = { most: 200, perByte: 6 };
 
 /** How a call ended. */
 export interface CallStatus {
@@ -106,9 +109,13 @@ export class GrpcCall {
     peer: string,
   ): Promise<void> {
     const connection = this.#connection = sockets.connect(host, peer);
-    await this.#send(this.#opening(request));
+    const most = Math.random() < 0.5 ? 64 : INITIAL_WINDOW;
+    const window = 8 + Math.floor(Math.random() * most);
+    await this.#send(this.#opening(request, window));
     const buffer = new Uint8Array(256);
-    const pause = Math.random() < 0.5 ? PAUSE : 0;
+    const pause = Math.random() < 0.5
+      ? Math.min(PAUSE.most, window * PAUSE.perByte)
+      : 0;
     while (this.isOpen) {
       if (this.#isStalled) {
         await new Promise<void>((resolve) => this.#wake = resolve);
@@ -122,11 +129,12 @@ export class GrpcCall {
     }
   }
 
-  /** The connection's preface, with a random window, and the request. */
-  #opening(request: Readonly<Record<string, string>>): Uint8Array {
+  /** The connection's preface, with a window in bytes, and the request. */
+  #opening(
+    request: Readonly<Record<string, string>>,
+    window: number,
+  ): Uint8Array {
     const { parent, name, input } = this.method;
-    const most = Math.random() < 0.5 ? 64 : INITIAL_WINDOW;
-    const window = 8 + Math.floor(Math.random() * most);
     const headers = encodeHeaders([
       [":method", "POST"],
       [":scheme", "http"],

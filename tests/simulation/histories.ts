@@ -1,3 +1,7 @@
+import { config } from "../../lib/watcher/config.ts";
+import { depends } from "../../lib/watcher/depends.ts";
+import { nodes } from "../../lib/watcher/nodes.ts";
+import { podgroup } from "../../lib/watcher/podgroup.ts";
 import type { SimulatedLainlet } from "./lainlet.ts";
 
 /** A lainlet whose state is of an ended history of the store. */
@@ -14,20 +18,32 @@ interface Reader {
 }
 
 /**
+ * Whether a new history has the same last change under a prefix as the ended
+ * one, as far as that was known.
+ *
+ * @param known the last known revision
+ */
+type IsAlike = (prefix: string, known: number) => boolean;
+
+/**
  * Lainlets that may mistake a new history of the store for the one that they
- * know, on a store where only a lower revision distinguishes the two.
+ * know: where it is alike, only a lower revision distinguishes the two.
  */
 export class EndedHistories {
   #readers: Reader[] = [];
 
   /** To be called when a history ends. */
-  end(lainlets: readonly SimulatedLainlet[]): void {
+  end(lainlets: readonly SimulatedLainlet[], isAlike: IsAlike): void {
     const endedAt = performance.now();
     for (const lainlet of lainlets) {
       if (!lainlet.isUp) continue;
       const { starts, lainlet: { store } } = lainlet;
       const known = store.status.revision;
-      if (known === 0) continue;
+      const isMistakable = known > 0 &&
+        subtrees(lainlet).every(([name, { progress }]) =>
+          isAlike(PREFIXES[name], progress?.revision ?? 0)
+        );
+      if (!isMistakable) continue;
       const numbers = new Map(
         subtrees(lainlet).map(([name, { progress }]) =>
           [name, progress?.history] as const
@@ -47,7 +63,11 @@ export class EndedHistories {
     this.#readers = this.#readers.filter((one) => !hasRead(one));
     for (const { lainlet: { links }, known } of this.#readers) {
       if (revision < known) continue;
-      for (const link of links) link.lostAt = performance.now();
+      for (const link of links) {
+        link.lostAt = performance.now();
+        // No check finds it: only a comparison of all keys does.
+        link.losses = Math.max(link.losses, 2);
+      }
     }
   }
 }
@@ -63,8 +83,17 @@ function hasRead({ lainlet, starts, endedAt, numbers }: Reader): boolean {
   );
 }
 
+/** The prefix of each watcher that reads from the store. */
+const PREFIXES = {
+  config: config.prefix,
+  depends: depends.prefix,
+  nodes: nodes.prefix,
+  podgroup: podgroup.prefix,
+};
+
+const NAMES = ["config", "depends", "nodes", "podgroup"] as const;
+
 /** The watchers that read from the store, by name. */
 function subtrees({ lainlet: { cluster } }: SimulatedLainlet) {
-  const { config, depends, nodes, podgroup } = cluster;
-  return Object.entries({ config, depends, nodes, podgroup });
+  return NAMES.map((name) => [name, cluster[name]] as const);
 }

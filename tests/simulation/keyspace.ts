@@ -196,6 +196,17 @@ export class Keyspace {
     );
   }
 
+  /** The revision of the last change under a prefix, up to a revision; 0: none. */
+  lastChange(prefix: string, revision: number): number {
+    for (let last = revision; last > 0; last--) {
+      const isChanged = this.events(last).some(({ key, isDirectory }) =>
+        key.startsWith(prefix) || isDirectory && prefix.startsWith(key)
+      );
+      if (isChanged) return last;
+    }
+    return 0;
+  }
+
   /** The changes of a revision. */
   events(revision: number): readonly KeyEvent[] {
     return this.#events.get(revision) ?? [];

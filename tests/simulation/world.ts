@@ -193,7 +193,12 @@ export class World implements Disposable {
     const id = isSameCluster
       ? backup?.clusterId ?? this.#keyspace.clusterId
       : `${++this.#histories}`;
-    if (this.service.hasAnonymousHistories) this.#ended.end(this.lainlets);
+    const ended = this.#keyspace;
+    const isAlike = (prefix: string, known: number) =>
+      this.service.hasAnonymousHistories ||
+      isSameCluster &&
+        ended.lastChange(prefix, known) <= (backup?.revision ?? 0);
+    this.#ended.end(this.lainlets, isAlike);
     this.#keyspace = new Keyspace(id, 2, backup);
     this.#keyspaces.push(this.#keyspace);
     this.service.restarted?.();
