@@ -96,7 +96,10 @@ export class SimulatedLainlet {
     this.inspected = new Disk(`${name}-inspected`);
   }
 
-  /** Whether a watch lost a change that may not have been found yet. */
+  /**
+   * Whether what it sends now may lack a change that a watch lost. A worker that
+   * hung sends what it was given before.
+   */
   get hasLost(): boolean {
     const { lossLasts } = this.store;
     if (this.isFromFile) {
@@ -104,14 +107,19 @@ export class SimulatedLainlet {
       const since = this.#savedAt - VERIFIED_WITHIN;
       return this.links.some(({ lostAt }) => lostAt > since);
     }
+    const now = performance.now();
+    const hungSince = Math.min(
+      ...workersOf(this.name).map((one) => one.hungSince ?? Infinity),
+    );
+    const sentAt = Math.min(now, hungSince);
     if (lossLasts !== undefined) {
-      const since = performance.now() - lossLasts;
+      const since = sentAt - lossLasts;
       return this.links.some(({ lostAt }) => lostAt > since);
     }
     const ages = Object.values(this.#running?.lainlet.cluster ?? {})
       .map(({ age }) => age());
-    const confirmedAt = performance.now() - Math.max(0, ...ages);
-    const verifiedAt = performance.now() - VERIFIED_WITHIN;
+    const verifiedAt = sentAt - VERIFIED_WITHIN;
+    const confirmedAt = sentAt < now ? verifiedAt : now - Math.max(0, ...ages);
     // A check finds a lost change, unless the check's own replay was lost, too.
     return this.links.some(({ lostAt, losses }) =>
       lostAt > (losses > 1 ? Math.min(confirmedAt, verifiedAt) : confirmedAt)

@@ -23,14 +23,14 @@ const serving = new Map<string, Set<SimulatedWorker>>();
 class Port<T> {
   readonly #sent: T[] = [];
   isClosed = false;
-  /** Until this time the receiving thread hangs, in ms. */
-  busyUntil = 0;
+  /** When the receiving thread last hung, in ms. */
+  #busy = { from: 0, until: -Infinity };
 
   constructor(private readonly receive: (message: T) => void) {}
 
   post(message: T): void {
     this.#sent.push(structuredClone(message));
-    const busy = Math.max(0, this.busyUntil - performance.now());
+    const busy = Math.max(0, this.#busy.until - performance.now());
     setTimeout(
       () => {
         const next = this.#sent.shift();
@@ -38,6 +38,17 @@ class Port<T> {
       },
       busy + Math.floor(Math.random() ** 4 * LONGEST),
     );
+  }
+
+  hang(ms: number): void {
+    const from = performance.now();
+    this.#busy = { from, until: from + ms };
+  }
+
+  /** When it began to hang, in ms, if messages from then on may arrive now. */
+  get hungSince(): number | undefined {
+    const { from, until } = this.#busy;
+    return performance.now() <= until + LONGEST ? from : undefined;
   }
 }
 
@@ -86,7 +97,12 @@ class SimulatedWorker {
 
   /** Processes no message for a while. */
   hang(ms: number): void {
-    this.#in.busyUntil = performance.now() + ms;
+    this.#in.hang(ms);
+  }
+
+  /** See {@linkcode Port.hungSince}. */
+  get hungSince(): number | undefined {
+    return this.#in.hungSince;
   }
 
   /** The setup is not copied, as its counters are shared memory. */
