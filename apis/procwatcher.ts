@@ -8,14 +8,14 @@ import type { PodGroup } from "../lib/watcher/podgroup.ts";
 
 const Group = Type.Object({
   proc: Type.Array(Type.Object({
-    InstanceNo: Type.Number(),
     IP: Type.String({ description: "Empty while it has none." }),
+    InstanceNo: Type.Number(),
     Port: Type.Number(),
     ProcName: Type.String(),
   })),
 }, { $id: "ProcGroup" });
 
-/** The addresses of an app's procs: `[{proc: [{InstanceNo, IP, Port, ProcName}]}]`. */
+/** The addresses of an app's procs: `[{proc: [{IP, InstanceNo, Port, ProcName}]}]`. */
 export default view({
   paths: ["/v2/procwatcher"],
   summary:
@@ -25,8 +25,8 @@ export default view({
   answer: Type.Array(Group),
   example: [{
     proc: [{
-      InstanceNo: 1,
       IP: "172.20.1.40",
+      InstanceNo: 1,
       Port: 8080,
       ProcName: "web",
     }],
@@ -54,8 +54,8 @@ export default view({
 
 function procsOf({ pods }: PodGroup): Static<typeof Group>["proc"] {
   return pods.map(({ instanceNo, containers: [first] }) => ({
-    InstanceNo: instanceNo,
     IP: first?.ip ?? "",
+    InstanceNo: instanceNo,
     Port: first?.port ?? 0,
     ProcName: first?.procName ?? "",
   }));
