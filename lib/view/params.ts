@@ -84,9 +84,8 @@ export function isPatch(params: URLSearchParams): boolean {
 export function heartbeatParam(params: URLSearchParams): number | undefined {
   const text = params.get("heartbeat") ?? "";
   if (text === "") return 0;
-  const seconds = Number(text);
-  // Timers count milliseconds in 31 bits.
-  return /^\d+$/.test(text) && seconds <= 2_000_000 ? seconds : undefined;
+  // Timers count milliseconds in 31 bits: no interval is longer than that.
+  return /^\d+$/.test(text) ? Math.min(Number(text), 2_000_000) : undefined;
 }
 
 /** Units of durations, in ms. */

@@ -27,7 +27,7 @@ const COMMON: Readonly<Record<string, CommonParameter>> = {
     of: "view",
     description:
       "For a stream: the seconds between `heartbeat` events. 0 or none: no heartbeats.",
-    schema: { type: "integer", minimum: 0, maximum: 2_000_000 },
+    schema: { type: "integer", minimum: 0 },
   },
   "patch": {
     in: "query",

@@ -21,8 +21,9 @@ Deno.test("paths and methods", async () => {
       "/V2/nodes",
     ]
   ) {
-    const { status, body } = await ask(path);
+    const { status, headers, body } = await ask(path);
     assertEquals([path, status, body], [path, 404, "404 not found"]);
+    assertEquals(headers.get("content-type"), "text/plain; charset=utf-8");
   }
   for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]) {
     const { status, headers } = await ask("/v2/nodes", method);

@@ -1,8 +1,9 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MemoryStore } from "../../../lib/store/memory.ts";
 import { get, Stream } from "../../util/client.ts";
 import { golden } from "../../util/golden.ts";
 import { TestLainlet } from "../../util/lainlet.ts";
+import { within } from "../../util/process.ts";
 
 /** Whether headers let proxies pass on each event at once. */
 function assertIsStream({ response: { headers } }: Pick<Stream, "response">) {
@@ -46,8 +47,12 @@ Deno.test("a refused watch is one error event and the end of the stream", async 
   assertEquals(server.lainlet.limits.listeners, 0);
   // A GET ignores the heartbeat.
   for (const [path, from, message] of refusals.slice(0, -1)) {
-    const { body } = await get(server.url + path.replace("watch=1", ""), from);
+    const { body, headers } = await get(
+      server.url + path.replace("watch=1", ""),
+      from,
+    );
     assertEquals(body, message);
+    assertEquals(headers.get("content-type"), "text/plain; charset=utf-8");
   }
 });
 
@@ -64,7 +69,8 @@ Deno.test("headers of a stream", async () => {
 });
 
 Deno.test("values of watch and heartbeat", async () => {
-  await using server = await new TestLainlet(golden()).ready();
+  const store = golden();
+  await using server = await new TestLainlet(store).ready();
   const status = async (query: string) =>
     (await get(`${server.url}/v2/nodes?${query}`)).status;
   for (
@@ -94,11 +100,27 @@ Deno.test("values of watch and heartbeat", async () => {
   for (const watch of ["1", "true", "True", "TRUE", "yes", "on", "On"]) {
     assertEquals([watch, await first(`watch=${watch}`)], [watch, "init"]);
   }
-  for (const heartbeat of ["-1", "1.5", "1s", "x", "99999999999"]) {
+  for (const heartbeat of ["-1", "1.5", "1s", "x"]) {
     assertEquals(
       [heartbeat, await first(`watch=1&heartbeat=${heartbeat}`)],
       [heartbeat, "error"],
     );
+  }
+  // None comes, or not yet.
+  for (const [i, heartbeat] of ["", "0", "99999999999"].entries()) {
+    await using stream = await Stream.open(
+      `${server.url}/v2/nodes?watch=1&heartbeat=${heartbeat}`,
+    );
+    assertEquals([heartbeat, (await stream.next())?.event], [
+      heartbeat,
+      "init",
+    ]);
+    assertEquals(await status("heartbeat=x"), 200);
+    store.put(`/lain/nodes/nodes/more${i}:1:22`, "{}");
+    assertEquals([heartbeat, (await stream.next())?.event], [
+      heartbeat,
+      "update",
+    ]);
   }
 });
 
@@ -115,6 +137,24 @@ Deno.test("an idle stream gets a comment, and stays open", async () => {
   assertMatch(
     text,
     /^id: 1\nevent: init\ndata: {}\n\n(:\n)+id: 2\nevent: update\ndata: {"none:1:22":{}}\n\n/,
+  );
+});
+
+Deno.test("a stream that waits for its first state gets comments, too", async () => {
+  const store = new MemoryStore();
+  await using server = new TestLainlet(store, { idle: 50 });
+  const { body } = await fetch(`${server.url}/v2/nodes?watch=1`);
+  assert(body);
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const read = () => within("a comment or an event", reader.read(), 20_000);
+  let text = "";
+  while (!text.endsWith(":\n:\n")) text += (await read()).value;
+  store.put("/lain/nodes/nodes/none:1:22", "{}");
+  while (!text.endsWith("}\n\n")) text += (await read()).value;
+  await reader.cancel();
+  assertMatch(
+    text,
+    /^(:\n)+id: 1\nevent: init\ndata: {"none:1:22":{}}\n\n$/,
   );
 });
 
