@@ -5,7 +5,12 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { JsonObject } from "@bufbuild/protobuf";
-import { groupKey, groupValue } from "../../scripts/cluster.ts";
+import {
+  dependsKey,
+  dependsValue,
+  groupKey,
+  groupValue,
+} from "../../scripts/cluster.ts";
 import { file_message, Lainlet } from "../../lib/grpc/proto/message_pb.ts";
 import { EtcdStore } from "../../lib/store/etcd/store.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
@@ -319,6 +324,38 @@ Deno.test("gRPC: numbers out of range are the nearest, and any name is kept", as
       },
     },
   });
+});
+
+Deno.test("gRPC: a number that is too large is the largest, in every field of 32 bits", async () => {
+  const huge = 3_000_000_000;
+  const node = { name: "node1", ip: "192.168.77.21" };
+  const spec = {
+    app: "shop",
+    proc: "web.web",
+    port: huge,
+    cpu: huge,
+    annotation: { ports: [{ srcport: huge, dstport: huge }] },
+    services: ["mysql"],
+    instances: [{ node, ip: "127.8.0.1" }],
+  };
+  const value = JSON.parse(groupValue(spec));
+  value.Pods[0].InstanceNo = huge;
+  value.Spec.Pod.Dependencies[0].Policy = huge;
+  const store = new MemoryStore([
+    [groupKey(spec), JSON.stringify(value)],
+    [dependsKey("mysql"), dependsValue(node, "shop", "127.8.0.9", huge)],
+  ]);
+  await using lainlet = await new TestLainlet(store).ready();
+  await using client = await RpcClient.open(lainlet.rpcPort);
+  const textual = ["Apps", "Config", "Nodes"];
+  for (const service of WATCHED.filter((name) => !textual.includes(name))) {
+    const { message, reply } = await client.get(service, REQUEST[service]);
+    const numbers = new Set<number>();
+    JSON.parse(JSON.stringify(reply ?? message), (_key, value) => {
+      if (typeof value === "number") numbers.add(value);
+    });
+    assertEquals([service, ...numbers], [service, 2_147_483_647], message);
+  }
 });
 
 Deno.test("Lainlet: the version, and what /debug says", async () => {

@@ -125,6 +125,20 @@ Deno.test("only the exact name of a super app counts", async () => {
   memory.put("/lain/config/super_apps/blog", "");
   await new Promise((resolve) => setTimeout(resolve));
   assertEquals(await status(), 200);
+  // Without an address, it asks for its own.
+  const { body } = await get(`${server.url}/appname`, BLOG);
+  assertEquals(body, '{"appname":"blog"}');
+});
+
+Deno.test("the portal of a super app is a super caller", async () => {
+  const memory = store();
+  await using server = await new TestLainlet(memory).ready();
+  const status = async () =>
+    (await get(`${server.url}/v2/nodes`, PORTAL)).status;
+  assertEquals(await status(), 403);
+  memory.put("/lain/config/super_apps/shop", "");
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(await status(), 200);
 });
 
 Deno.test("neither an app without a name nor an empty address has rights", async () => {

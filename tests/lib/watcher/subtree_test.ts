@@ -10,6 +10,7 @@ import { followSubtree, type Subtree } from "../../../lib/watcher/subtree.ts";
 import { nodes } from "../../../lib/watcher/nodes.ts";
 import { podgroup } from "../../../lib/watcher/podgroup.ts";
 import type { Watcher } from "../../../lib/watcher/watcher.ts";
+import { CapturedLog } from "../../util/captured_log.ts";
 import { nested } from "../../util/example.ts";
 import type { Entry, Store, WatchEvent } from "../../../lib/store/store.ts";
 
@@ -60,6 +61,28 @@ Deno.test("subtree: a bad value is counted once per revision, and the last good 
     store.delete(GROUP);
     await settle();
     assertEquals([watcher.size, watcher.rejected.size], [0, 0]);
+  });
+});
+
+Deno.test("subtree: a bad value that is read again is logged with its key and counted once", async () => {
+  using log = new CapturedLog();
+  const { store, writer } = scripted();
+  const snapshot = (bad: number) => {
+    const pages = [[node("a", "{}", 1), node("b", "bad", bad)]];
+    return { type: "snapshot", revision: 3, pages } as const;
+  };
+  writer.write(snapshot(2));
+  await following(nodes, store, async (watcher, settle) => {
+    const rejected = () => [watcher.rejections, log.values("key")];
+    const key = "/lain/nodes/nodes/b:1:22";
+    assertEquals(rejected(), [1, [key]]);
+    writer.write(snapshot(2));
+    await settle();
+    assertEquals(rejected(), [1, [key]]);
+    writer.write(snapshot(3));
+    await settle();
+    assertEquals(rejected(), [2, [key, key]]);
+    writer.close();
   });
 });
 
