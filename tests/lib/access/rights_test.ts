@@ -155,6 +155,8 @@ Deno.test("only super callers get secret names", async () => {
   const memory = store();
   await using server = await new TestLainlet(memory).ready();
   const url = `${server.url}/v2/configwatcher?target=s`;
+  const names = Object.keys(JSON.parse((await get(url)).body));
+  assertEquals(names, ["s", "ssl", "super_apps/blogger", "super_appsx"]);
   assertEquals((await get(url, SHOP)).body, '{"s":"public"}');
   await using stream = await Stream.open(`${url}&watch=1`, SHOP);
   assertEquals((await stream.next())?.data, { s: "public" });
