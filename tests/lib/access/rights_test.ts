@@ -168,6 +168,18 @@ Deno.test("only super callers get secret names", async () => {
     event: "update",
     data: { s: "public", st: "public too" },
   });
+  // Puts of what it may not see, or did not ask for, make no update of a removal.
+  const value = new TextEncoder().encode("x");
+  memory.commit([
+    { key: "/lain/config/st" },
+    { key: "/lain/config/ssl", value },
+    { key: "/lain/config/x", value },
+  ]);
+  assertEquals(await stream.next(), {
+    id: "3",
+    event: "delete",
+    data: { s: "public" },
+  });
   for (
     const target of ["ssl", "sslx", "super_apps/", "vip", "vips/1", "dns_ip"]
   ) {
