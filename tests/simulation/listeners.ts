@@ -333,7 +333,8 @@ export class JointListener extends StreamListener {
       if (this.lainlet.links.some(({ lostAt }) => lostAt > this.#foundAt)) {
         return;
       }
-      if (this.#mayDiffer ||= mayDiffer(this.lainlet)) return;
+      this.#mayDiffer ||= mayDiffer(this.lainlet);
+      if (this.#mayDiffer) return;
       const all = [...texts.values()].join("\n");
       throw new Violation(APART, `${this.name}:\n${all}`);
     }
