@@ -8,7 +8,7 @@ const REAL = {
 };
 
 /** The longest delay of a timer, in ms: a longer one counts as 1 ms. */
-const LONGEST = 2 ** 31 - 1;
+const MAX_DELAY = 2 ** 31 - 1;
 
 interface Timer {
   readonly id: number;
@@ -102,7 +102,7 @@ export class Clock implements Disposable {
   }
 
   #add(action: () => void, delay = 0, interval?: number): number {
-    const ms = delay > LONGEST ? 1 : Math.trunc(delay);
+    const ms = delay > MAX_DELAY ? 1 : Math.trunc(delay);
     // A timer that another one sets fires later than that.
     const after = ms > 0 ? ms : this.#isFiring ? 1 : 0;
     const timer: Timer = {

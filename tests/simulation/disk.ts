@@ -8,8 +8,8 @@ const REAL = {
 /** The path of the simulated disks: each has a folder. */
 export const DISKS = "/simulated";
 
-/** At most this many bytes are written to a full disk before a write fails. */
-const LAST_ROOM = 100;
+/** The maximal number of bytes that a write to a full disk still writes. */
+const FREE_BYTES = 100;
 
 let inodes = 0;
 
@@ -20,7 +20,7 @@ class Inode {
   /** The synced bytes. */
   synced = new Uint8Array();
   /** When it was renamed to its name, in ms; 0: it was not. */
-  placedAt = 0;
+  renamedAt = 0;
 
   /** Loses unsynced bytes: a part of them may remain, or zeros. */
   crash(): void {
@@ -45,7 +45,7 @@ export type Damage = "a byte" | "its end";
 export class Disk {
   #names = new Map<string, Inode>();
   #syncedNames = new Map<string, Inode>();
-  /** Unsynced changes of names: a crash keeps the first of them, any number. */
+  /** Unsynced changes of names: a crash keeps the first ones, a random number of them. */
   #pending: ((names: Map<string, Inode>) => void)[] = [];
   /** The number of the process that uses it: operations of earlier ones fail. */
   #process = 0;
@@ -54,8 +54,8 @@ export class Disk {
   isFailing = false;
   /** The duration of each operation, in ms. */
   delay = 0;
-  /** Damaged or replaced files: they need not be readable. */
-  readonly #damaged = new Set<Inode>();
+  /** Files that lainlet did not write, or that were damaged: they need not be readable. */
+  readonly #replaced = new Set<Inode>();
 
   constructor(private readonly name: string) {}
 
@@ -73,12 +73,12 @@ export class Disk {
     return `${DISKS}/${this.name}/${this.#process}.${file}`;
   }
 
-  /** The present process ends at once. */
+  /** Ends the present process at once. */
   kill(): void {
     this.#process++;
   }
 
-  /** The power fails: unsynced data is lost. */
+  /** Ends the process, and loses unsynced data, as when the power fails. */
   crash(): void {
     this.kill();
     const names = new Map(this.#syncedNames);
@@ -102,21 +102,21 @@ export class Disk {
   }
 
   /** When a file was renamed to its name, in ms; 0: it was not. */
-  placedAt(file: string): number {
-    return this.#names.get(file)?.placedAt ?? 0;
+  renamedAt(file: string): number {
+    return this.#names.get(file)?.renamedAt ?? 0;
   }
 
-  /** Whether a file exists and is as lainlet wrote it. */
-  isOwn(file: string): boolean {
+  /** Whether a file exists, and has the content that lainlet wrote. */
+  isIntact(file: string): boolean {
     const inode = this.#names.get(file);
-    return inode !== undefined && !this.#damaged.has(inode);
+    return inode !== undefined && !this.#replaced.has(inode);
   }
 
   /** Creates or replaces a file, as an operator might. */
   put(file: string, bytes: Uint8Array<ArrayBuffer>): void {
     const inode = new Inode();
     inode.bytes = inode.synced = bytes;
-    this.#damaged.add(inode);
+    this.#replaced.add(inode);
     this.#names.set(file, inode);
     this.#syncedNames.set(file, inode);
   }
@@ -174,7 +174,7 @@ export class Disk {
     const [, file] = processOf(to);
     return this.#operate(process, () => {
       const inode = this.#find(old);
-      inode.placedAt = performance.now();
+      inode.renamedAt = performance.now();
       this.#change((names) => {
         names.delete(old);
         names.set(file, inode);
@@ -270,7 +270,7 @@ class File
       if (this.disk.isFull && Math.random() < 0.5) {
         throw new Error("No space left on device (os error 28)");
       }
-      const most = this.disk.isFull ? LAST_ROOM : 2 * bytes.length;
+      const most = this.disk.isFull ? FREE_BYTES : 2 * bytes.length;
       const part = bytes.subarray(0, 1 + Math.floor(Math.random() * most));
       const { inode } = this;
       const all = new Uint8Array(inode.bytes.length + part.length);

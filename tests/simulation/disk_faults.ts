@@ -3,17 +3,17 @@ import { nodeKey, nodeValue } from "../../scripts/cluster.ts";
 import type { Random } from "../util/model.ts";
 import type { SimulatedLainlet } from "./lainlet.ts";
 import { STATE } from "./lainlet.ts";
-import type { Operation, Story } from "./story.ts";
+import type { Action, Story } from "./story.ts";
 
-/** Another cluster. */
-const FOREIGN = {
+/** The identity of another cluster. */
+const OTHER_CLUSTER = {
   kind: "etcd",
   endpoints: ["http://elsewhere:2379"],
   cluster: "9",
 };
 
 /** A fault of a disk or of the saved state on it. */
-export function diskFault(random: Random): Omit<Operation, "after"> {
+export function diskFault(random: Random): Action {
   const [which, time] = [random.below(10), 500 + random.below(20_000)];
   const node = (story: Story) => story.lainlet(which);
   switch (random.below(9)) {
@@ -31,7 +31,7 @@ export function diskFault(random: Random): Omit<Operation, "after"> {
     case 3:
       return {
         text: `a node restarts, and does not reach the store for ${time} ms`,
-        perform: (story) => restartAlone(story, node(story), time),
+        perform: (story) => restartWithoutStore(story, node(story), time),
       };
     case 4:
       return {
@@ -67,14 +67,14 @@ export function diskFault(random: Random): Omit<Operation, "after"> {
     }
     case 7: {
       const how = random.pick(["a byte", "its end"] as const);
-      const isRead = random.below(3) > 0;
+      const restarts = random.below(3) > 0;
       return {
-        text: isRead
+        text: restarts
           ? `a node restarts with a damaged saved state (${how})`
           : `a saved state is damaged (${how})`,
         perform(story) {
           node(story).disk?.damage(STATE, how);
-          if (isRead) restartAlone(story, node(story), time);
+          if (restarts) restartWithoutStore(story, node(story), time);
         },
       };
     }
@@ -83,15 +83,15 @@ export function diskFault(random: Random): Omit<Operation, "after"> {
         text: "a node restarts with the saved state of another cluster",
         async perform(story) {
           const one = node(story);
-          one.disk?.put(STATE, await foreignState(one));
-          restartAlone(story, one, time);
+          one.disk?.put(STATE, await stateOfOtherCluster(one));
+          restartWithoutStore(story, one, time);
         },
       };
   }
 }
 
-/** Restarts a node; for a while it does not reach the store. */
-function restartAlone(
+/** Restarts a node that then does not reach the store for a while. */
+function restartWithoutStore(
   story: Story,
   lainlet: SimulatedLainlet,
   time: number,
@@ -113,12 +113,12 @@ function restart(
 ): void {
   if (!lainlet.isUp) return;
   lainlet.kill(how);
-  story.checkFile(lainlet);
+  story.checkSavedState(lainlet);
   setTimeout(() => lainlet.start(), after);
 }
 
 /** A saved state that a lainlet of another cluster wrote. */
-async function foreignState(
+async function stateOfOtherCluster(
   { inspected }: SimulatedLainlet,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const node = { name: "stranger", ip: "192.168.99.99" };
@@ -130,7 +130,7 @@ async function foreignState(
   const prefix = "/lain/nodes/nodes/";
   await writeState(
     inspected.path(STATE),
-    FOREIGN,
+    OTHER_CLUSTER,
     new Map([[prefix, {
       section: { prefix, revision: 5, at: Date.now() },
       isComplete: true,

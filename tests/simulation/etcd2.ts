@@ -1,19 +1,23 @@
 /**
- * etcd's v2 key space by HTTP, as its members serve it over simulated links.
+ * etcd's v2 API, as its members serve it over simulated links.
  *
  * @module
  */
 import { onAbort } from "../../lib/abort.ts";
-import type { Content, KeyEvent, Member } from "./keyspace.ts";
-import { Channel, type Link, type Place, soon } from "./network.ts";
+import type { Content, KeyEvent } from "./keyspace.ts";
+import type { Member } from "./member.ts";
+import {
+  Channel,
+  type Link,
+  responseDelay,
+  type Route,
+  soon,
+} from "./network.ts";
 
-/** How long a member tries to reach the others for a read, in ms. */
-const READ_TIMEOUT = 7_000;
+/** How late an event arrives that was lost on its way and sent again, in ms. */
+const RESEND_DELAY = 5_000;
 
-/** How late an event is that is lost on its way and sent again, in ms. */
-const LATE = 5_000;
-
-/** How many events etcd remembers. */
+/** The number of events in etcd's history. */
 export const HISTORY = 1_000;
 
 /** etcd's error codes. */
@@ -21,7 +25,7 @@ const KEY_NOT_FOUND = 100;
 const RAFT_INTERNAL = 300;
 const EVENT_INDEX_CLEARED = 401;
 
-/** A key or a directory in an answer. */
+/** A key or a directory in a response. */
 interface Node {
   readonly key?: string;
   readonly value?: string;
@@ -31,70 +35,72 @@ interface Node {
 }
 
 /**
- * Asks a member.
+ * Sends a member a request.
  *
  * @throws {TypeError} when it cannot be reached, as `fetch` does
  */
 export function fetchKeys(
-  place: Place,
+  route: Route,
   url: URL,
   signal?: AbortSignal,
 ): Promise<Response> {
-  const exchange = new Exchange(place, url);
-  if (signal !== undefined) onAbort(signal, () => exchange.lose(signal.reason));
-  return exchange.response.promise;
+  const request = new HttpRequest(route, url);
+  if (signal !== undefined) onAbort(signal, () => request.drop(signal.reason));
+  return request.response.promise;
 }
 
-/** One request and its answer, on a connection of its own. */
-class Exchange {
+/** A request and its response, on a separate connection. */
+class HttpRequest {
   readonly response = Promise.withResolvers<Response>();
   readonly #link: Link;
   readonly #member: Member;
-  readonly #answer: Channel;
-  readonly #extra: number;
-  readonly #isLast: boolean;
-  readonly #isLost: boolean;
+  readonly #toClient: Channel;
+  /** Additional delay of the headers, in ms. */
+  readonly #delay: number;
+  readonly #isCutAfter: boolean;
+  readonly #isResponseLost: boolean;
   readonly #disconnect: () => void;
   #body?: ReadableStreamDefaultController<Uint8Array>;
-  #endPoll?: () => void;
+  #stopPoll?: () => void;
   #isOver = false;
 
-  constructor({ link, member }: Place, url: URL) {
+  constructor({ link, member }: Route, url: URL) {
     this.#link = link;
     this.#member = member;
-    this.#answer = new Channel(link);
+    this.#toClient = new Channel(link);
     const fault = link.callFaults.shift();
-    this.#extra = fault === "late" ? 2_500 : 0;
-    this.#isLast = fault === "last";
-    this.#isLost = fault === "lost after";
+    this.#delay = responseDelay(fault);
+    this.#isCutAfter = fault === "cut after response";
+    this.#isResponseLost = fault === "response lost";
     this.#disconnect = link.connect(this);
     if (!link.isOpen || fault === "refused") {
-      setTimeout(() => this.lose(new TypeError("connection refused")), 1);
+      setTimeout(() => this.drop(new TypeError("connection refused")), 1);
       return;
     }
     link.deliver(() => {
       if (this.#isOver) return;
-      if (fault === "lost before") return this.#drop();
+      if (fault === "request lost") return this.#dropEarly();
       this.#serve(url);
     });
   }
 
-  /** Ends it, because of an error. */
-  lose(error: unknown): void {
+  /** Fails the request, or the rest of its response. */
+  drop(error: unknown): void {
     if (this.#isOver) return;
     this.#end();
     this.response.reject(error);
     this.#body?.error(error);
   }
 
-  #drop(): void {
-    this.lose(new TypeError("connection closed before message completed"));
+  /** Drops the connection before the response is complete. */
+  #dropEarly(): void {
+    this.drop(new TypeError("connection closed before message completed"));
   }
 
   #end(): void {
-    this.#isOver = this.#answer.isOver = true;
+    this.#isOver = this.#toClient.isOver = true;
     this.#disconnect();
-    this.#endPoll?.();
+    this.#stopPoll?.();
   }
 
   async #serve({ pathname, searchParams }: URL): Promise<void> {
@@ -110,94 +116,94 @@ class Exchange {
       return this.#poll(key, Number(searchParams.get("waitIndex")));
     }
     if (searchParams.get("quorum") === "true") {
-      this.#member.keyspace.agree();
+      this.#member.keyspace.addQuorumRead();
       try {
-        await this.#member.catchUp(READ_TIMEOUT);
+        await this.#member.catchUp();
       } catch {
-        return this.#complain(500, RAFT_INTERNAL, "Raft Internal Error", key);
+        return this.#replyError(500, RAFT_INTERNAL, "Raft Internal Error", key);
       }
     }
     const isDeep = searchParams.get("recursive") === "true";
     const node = nodeOf(this.#member.content, key, isDeep, true);
     if (node === undefined) {
-      return this.#complain(404, KEY_NOT_FOUND, "Key not found", key);
+      return this.#replyError(404, KEY_NOT_FOUND, "Key not found", key);
     }
-    this.#reply(200, this.#heads, JSON.stringify({ action: "get", node }));
+    this.#reply(200, this.#headers, JSON.stringify({ action: "get", node }));
   }
 
-  /** Answers with the first event from an index on, when there is one. */
+  /** Responds with the first event from an index on, once there is one. */
   #poll(key: string, from: number): void {
     const { applied, keyspace } = this.#member;
     if (from <= applied - HISTORY) {
       const message = "The event in requested index is outdated and cleared";
-      return this.#complain(400, EVENT_INDEX_CLEARED, message, key);
+      return this.#replyError(400, EVENT_INDEX_CLEARED, message, key);
     }
     if (performance.now() < this.#link.pollsEndUntil) {
       this.#link.pollsEnded++;
-      return this.#reply(200, this.#heads, "");
+      return this.#reply(200, this.#headers, "");
     }
-    const faults = this.#link.watchFaults;
-    const isSilent = faults[0] === "silent";
-    if (isSilent) {
-      faults.shift();
-      this.#link.lostAt = performance.now();
-    }
-    this.#begin(200, this.#heads);
+    const isSilent = this.#link.takeWatchFault("silent");
+    if (isSilent) this.#link.recordLoss();
+    this.#begin(200, this.#headers);
     let next = Math.max(from, 1);
     let isWaiting = false;
-    const look = () => {
+    const check = () => {
       if (this.#member.keyspace !== keyspace) return;
       while (next <= this.#member.applied) {
         const event = keyspace.events(next++).find((one) => concerns(one, key));
         if (event === undefined || isSilent) continue;
-        if (faults[0] === "lost") {
-          faults.shift();
-          this.#link.lostAt = performance.now();
+        if (this.#link.takeWatchFault("change lost")) {
+          this.#link.recordLoss();
           continue;
         }
-        this.#endPoll?.();
-        if (!isWaiting) this.#pause();
+        this.#stopPoll?.();
+        if (!isWaiting) this.#pauseLink();
         const { eventsLateUntil } = this.#link;
         const isLate = isWaiting && performance.now() < eventsLateUntil;
-        const extra = isLate ? LATE : 0;
-        return this.#finish(JSON.stringify(toEvent(event)), extra);
+        const delay = isLate ? RESEND_DELAY : 0;
+        return this.#finish(JSON.stringify(toEvent(event)), delay);
       }
     };
-    this.#endPoll = this.#member.onApply(look);
-    look();
+    this.#stopPoll = this.#member.onApply(check);
+    check();
     isWaiting = true;
   }
 
-  /** Lets the link be silent when what was sent has come, if that is due. */
-  #pause(): void {
+  /** Makes the link silent once the headers have arrived, if that fault is pending. */
+  #pauseLink(): void {
     const link = this.#link;
     const time = link.pauseInPoll;
     link.pauseInPoll = 0;
     if (time === 0) return;
-    this.#answer.send(() => {
+    this.#toClient.send(() => {
       link.isSilent = true;
       setTimeout(() => link.isSilent = false, time);
     });
   }
 
-  get #heads(): Record<string, string> {
-    const { applied, keyspace: { clusterId, agreed, term } } = this.#member;
+  get #headers(): Record<string, string> {
+    const { applied, keyspace: { clusterId, raftIndex, term } } = this.#member;
     return {
       "X-Etcd-Cluster-Id": clusterId,
       "X-Etcd-Index": String(applied),
-      "X-Raft-Index": String(agreed),
+      "X-Raft-Index": String(raftIndex),
       "X-Raft-Term": String(term),
     };
   }
 
-  #complain(status: number, code: number, message: string, key: string): void {
+  #replyError(
+    status: number,
+    code: number,
+    message: string,
+    key: string,
+  ): void {
     const index = this.#member.applied;
-    const heads = {
+    const headers = {
       "X-Etcd-Cluster-Id": this.#member.keyspace.clusterId,
       "X-Etcd-Index": String(index),
     };
     const body = { errorCode: code, message, cause: key, index };
-    this.#reply(status, heads, JSON.stringify(body));
+    this.#reply(status, headers, JSON.stringify(body));
   }
 
   #reply(status: number, headers: Record<string, string>, body: string): void {
@@ -207,8 +213,8 @@ class Exchange {
 
   /** Sends the headers. */
   #begin(status: number, headers: Record<string, string>): void {
-    if (this.#isLost) return this.#drop();
-    this.#answer.send(() => {
+    if (this.#isResponseLost) return this.#dropEarly();
+    this.#toClient.send(() => {
       const body = new ReadableStream<Uint8Array>({
         start: (controller) => {
           this.#body = controller;
@@ -216,26 +222,26 @@ class Exchange {
         cancel: () => this.#end(),
       }, { highWaterMark: 0 });
       this.response.resolve(new Response(body, { status, headers }));
-      if (this.#isLast) soon(() => this.#drop());
-    }, this.#extra);
+      if (this.#isCutAfter) soon(() => this.#dropEarly());
+    }, this.#delay);
   }
 
-  /** Sends the body, and ends it. @param extra how much later, in ms */
-  #finish(text: string, extra = 0): void {
+  /** Sends the body, and ends the response. @param delay additional, in ms */
+  #finish(text: string, delay = 0): void {
     const bytes = new TextEncoder().encode(text);
     const cut = Math.floor(Math.random() * 2 * bytes.length);
     for (const piece of [bytes.subarray(0, cut), bytes.subarray(cut)]) {
       if (piece.length === 0) continue;
-      this.#answer.send(() => this.#body?.enqueue(piece), extra);
+      this.#toClient.send(() => this.#body?.enqueue(piece), delay);
     }
-    this.#answer.send(() => {
+    this.#toClient.send(() => {
       this.#end();
       this.#body?.close();
     });
   }
 }
 
-/** Whether an event is of a key, or of what is or was in a directory. */
+/** Whether an event is of a path, of something in it, or of a directory that contains it. */
 function concerns({ key, isDirectory }: KeyEvent, path: string): boolean {
   return key === path || key.startsWith(`${path}/`) ||
     isDirectory === true && path.startsWith(`${key}/`);
@@ -253,12 +259,12 @@ function toEvent({ key, value, revision, isDirectory }: KeyEvent) {
     };
 }
 
-/** What there is at a path. @param isFirst it is what was asked for, and not in that */
+/** The node at a path. @param isRequested whether it is the requested node, not one below it */
 function nodeOf(
   content: Content,
   path: string,
   isDeep: boolean,
-  isFirst = false,
+  isRequested = false,
 ): Node | undefined {
   const { keys, directories } = content;
   const entry = keys.get(path);
@@ -273,7 +279,7 @@ function nodeOf(
     dir: true,
     modifiedIndex: directory?.revision,
   } as const;
-  if (!isDeep && !isFirst) return node;
+  if (!isDeep && !isRequested) return node;
   const names = new Set<string>();
   for (const inner of [...directories.keys(), ...keys.keys()]) {
     if (!inner.startsWith(`${path}/`)) continue;

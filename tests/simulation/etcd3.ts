@@ -7,16 +7,16 @@
 import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import { Auth, type CallOptions, tokenOf } from "./auth.ts";
-import { isIn, type KeyEvent, type KeyRange, type Member } from "./keyspace.ts";
+import { isIn, type KeyEvent, type KeyRange } from "./keyspace.ts";
+import type { Member } from "./member.ts";
 import {
-  type CallFault,
   type Link,
-  type Place,
-  placeOf,
+  responseDelay,
+  type Route,
+  routeTo,
   Unreachable,
 } from "./network.ts";
 
-/** The authentication of the cluster. */
 let auth = new Auth(false);
 
 /** Replaces the authentication of the cluster. */
@@ -24,11 +24,8 @@ export function setAuth(present: Auth): void {
   auth = present;
 }
 
-/** How long a member tries to serve a linearizable read, in ms. */
-const READ_TIMEOUT = 7_000;
-
-/** How many events a member replays to a watch at a time. */
-const REPLAYED = 1_000;
+/** The maximal number of events that a member sends to a watch at a time. */
+const MAX_EVENTS = 1_000;
 
 interface Header {
   readonly cluster_id: string;
@@ -54,15 +51,15 @@ interface Options {
 
 /** A client of one member. */
 export class Etcd3 {
-  readonly #place: Place;
+  readonly #route: Route;
   readonly #options: Options;
   /** Callbacks that fail pending calls and streams. */
   readonly #pending = new Set<(error: Error) => void>();
-  #leave?: () => void;
+  #disconnect?: () => void;
   #isClosed = false;
 
   constructor(options: Options) {
-    this.#place = placeOf(options.hosts);
+    this.#route = routeTo(options.hosts);
     this.#options = options;
   }
 
@@ -74,7 +71,7 @@ export class Etcd3 {
   readonly kv = {
     range: (request: RangeRequest, options?: CallOptions) =>
       this.#call((member) => {
-        auth.check(tokenOf(options), rangeOf(request));
+        auth.authorize(tokenOf(options), rangeOf(request));
         return readRange(member, request);
       }),
   };
@@ -83,10 +80,10 @@ export class Etcd3 {
     watch: (options?: CallOptions) =>
       this.#call((member) =>
         Promise.resolve(
-          new WatchStream(this.#place.link, member, tokenOf(options)),
+          new WatchStream(this.#route.link, member, tokenOf(options)),
         )
       ).then((stream) => {
-        const end = (error: Error) => stream.lose(error);
+        const end = (error: Error) => stream.drop(error);
         this.#pending.add(end);
         return stream;
       }),
@@ -94,14 +91,14 @@ export class Etcd3 {
 
   close(): void {
     this.#isClosed = true;
-    this.#leave?.();
+    this.#disconnect?.();
     this.#end(new Error("Cannot call on a closed client"));
   }
 
-  /** To be called when the link is cut. */
-  lose(error: Error): void {
-    this.#leave?.();
-    this.#leave = undefined;
+  /** To be called when the connection is cut. */
+  drop(error: Error): void {
+    this.#disconnect?.();
+    this.#disconnect = undefined;
     this.#end(error);
   }
 
@@ -112,7 +109,7 @@ export class Etcd3 {
   }
 
   #call<T>(serve: (member: Member) => Promise<T>): Promise<T> {
-    const { link, member } = this.#place;
+    const { link, member } = this.#route;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const fault = link.callFaults.shift();
     const { deadline } = this.#options.defaultCallOptions?.(
@@ -136,29 +133,25 @@ export class Etcd3 {
       setTimeout(() => fail(new Unreachable("connect ECONNREFUSED")), 1);
       return promise;
     }
-    this.#leave ??= link.connect(this);
+    this.#disconnect ??= link.connect(this);
     const cut = () => link.cut();
     link.deliver(async () => {
-      if (fault === "lost before") return cut();
-      let answer: T;
+      if (fault === "request lost") return cut();
+      let response: T;
       try {
-        answer = await serve(member);
+        response = await serve(member);
       } catch (error) {
         return link.deliver(() => fail(toError(error)));
       }
       link.deliver(() => {
-        if (fault === "lost after") return cut();
+        if (fault === "response lost") return cut();
         clearTimeout(timer);
         this.#pending.delete(fail);
-        resolve(answer);
-      }, extraOf(fault));
+        resolve(response);
+      }, responseDelay(fault));
     });
     return promise;
   }
-}
-
-function extraOf(fault: CallFault | undefined): number {
-  return fault === "late" ? 2_500 : 0;
 }
 
 function toError(error: unknown): Error {
@@ -177,7 +170,7 @@ function headerOf(member: Member, revision = member.applied): Header {
 /** A linearizable read: it contains all earlier writes. */
 async function readRange(member: Member, request: RangeRequest) {
   try {
-    await member.catchUp(READ_TIMEOUT);
+    await member.catchUp();
   } catch (error) {
     throw new Error(`14 UNAVAILABLE: ${toError(error).message}`);
   }
@@ -229,18 +222,19 @@ interface WatchRequest {
   readonly cancel_request?: { readonly watch_id: string };
 }
 
-interface Watching {
+interface Watch {
   readonly id: string;
   readonly range: KeyRange;
   /** The next revision to send. */
   next: number;
-  isSilent: boolean;
+  /** Whether it delivers nothing. */
+  readonly isSilent: boolean;
 }
 
 /** A stream of watches, as gRPC's duplex stream is. */
 class WatchStream extends EventEmitter {
-  readonly #watches = new Map<string, Watching>();
-  readonly #leave: () => void;
+  readonly #watches = new Map<string, Watch>();
+  readonly #unsubscribe: () => void;
   /** Messages in transit: deliveries may overtake each other, messages may not. */
   readonly #written: WatchRequest[] = [];
   readonly #sent: unknown[] = [];
@@ -254,7 +248,7 @@ class WatchStream extends EventEmitter {
     private readonly token: string | undefined,
   ) {
     super();
-    this.#leave = member.onApply(() => this.#serveAll());
+    this.#unsubscribe = member.onApply(() => this.#serveAll());
   }
 
   write(request: WatchRequest): void {
@@ -273,7 +267,7 @@ class WatchStream extends EventEmitter {
     this.#close();
   }
 
-  lose(error: Error): void {
+  drop(error: Error): void {
     if (this.#isOver) return;
     this.#close();
     this.emit("error", error);
@@ -281,7 +275,7 @@ class WatchStream extends EventEmitter {
 
   #close(): void {
     this.#isOver = true;
-    this.#leave();
+    this.#unsubscribe();
   }
 
   #receive({ create_request, cancel_request }: WatchRequest): void {
@@ -289,7 +283,10 @@ class WatchStream extends EventEmitter {
     if (create_request !== undefined) {
       const id = String(this.#ids++);
       const { start_revision } = create_request;
-      const refusal = auth.whyNoWatch(this.token, rangeOf(create_request));
+      const refusal = auth.watchRefusal(
+        this.token,
+        rangeOf(create_request),
+      );
       if (refusal !== undefined) {
         this.#send({
           watch_id: id,
@@ -306,17 +303,13 @@ class WatchStream extends EventEmitter {
         this.#send({ watch_id: id, canceled: true, compact_revision });
         return;
       }
-      const watch: Watching = {
+      const watch: Watch = {
         id,
         range: rangeOf(create_request),
         next: start_revision,
-        isSilent: this.link.watchFaults[0] === "silent",
+        isSilent: this.link.takeWatchFault("silent"),
       };
-      if (watch.isSilent) {
-        this.link.watchFaults.shift();
-        this.link.lostAt = performance.now();
-        this.link.losses++;
-      }
+      if (watch.isSilent) this.link.recordLoss();
       this.#watches.set(id, watch);
       this.#serve(watch);
     } else if (cancel_request !== undefined) {
@@ -332,11 +325,11 @@ class WatchStream extends EventEmitter {
   }
 
   /** Sends the revisions that were applied since the last call. */
-  #serve(watch: Watching): void {
+  #serve(watch: Watch): void {
     const { keyspace, applied, compacted } = this.member;
     if (watch.isSilent) return;
     const events: KeyEvent[] = [];
-    while (watch.next <= applied && events.length < REPLAYED) {
+    while (watch.next <= applied && events.length < MAX_EVENTS) {
       const revision = watch.next++;
       events.push(
         ...keyspace.events(revision).filter(({ key, value }) =>
@@ -346,12 +339,8 @@ class WatchStream extends EventEmitter {
       );
     }
     if (events.length === 0) return;
-    const fault = this.link.watchFaults[0];
-    if (fault === "lost") {
-      this.link.watchFaults.shift();
-      this.link.lostAt = performance.now();
-      this.link.losses++;
-      return;
+    if (this.link.takeWatchFault("change lost")) {
+      return this.link.recordLoss();
     }
     this.#send({
       watch_id: watch.id,
@@ -376,7 +365,7 @@ class WatchStream extends EventEmitter {
       events?: unknown[];
     },
   ): void {
-    const whole = {
+    const message = {
       created: false,
       canceled: false,
       compact_revision: "0",
@@ -386,7 +375,7 @@ class WatchStream extends EventEmitter {
       header: headerOf(this.member),
       ...response,
     };
-    this.#sent.push(whole);
+    this.#sent.push(message);
     this.link.deliver(() => {
       const next = this.#sent.shift();
       if (!this.#isOver && next !== undefined) this.emit("data", next);

@@ -1,6 +1,6 @@
 import { Random } from "../util/model.ts";
 
-/** Optional parts of a story: to use all in each would slow down the simulation. */
+/** Optional parts of a story: all of them in each story would slow down the simulation. */
 export interface Features {
   /** The state is saved on a disk. */
   readonly disk: boolean;
@@ -11,12 +11,12 @@ export interface Features {
   /** etcd's authentication is enabled, and lainlets have a login. */
   readonly login: boolean;
   /** Some values are invalid. */
-  readonly bad: boolean;
+  readonly invalidValues: boolean;
   /** All processes are suspended for minutes. */
   readonly suspended: boolean;
-  /** Faults come in the moment in which they do most harm. */
-  readonly worst: boolean;
-  /** Each member of a ZooKeeper begins sessions by itself (`localSessionsEnabled`). */
+  /** Some faults come in the moment in which they do most harm. */
+  readonly targeted: boolean;
+  /** Each member of a ZooKeeper ensemble begins sessions by itself (`localSessionsEnabled`). */
   readonly localSessions: boolean;
 }
 
@@ -32,9 +32,9 @@ export function featuresOf(seed: number): Features {
     grpc: has(),
     workers: has(),
     login: has(),
-    bad: has(7),
+    invalidValues: has(7),
     suspended: has(),
-    worst: has(8),
+    targeted: has(8),
     localSessions: has(2),
   };
 }

@@ -1,36 +1,38 @@
-import { EXPECTED, GrpcCall, methodOf } from "./grpc.ts";
-import type { SimulatedLainlet } from "./lainlet.ts";
-import { type Listener, Seen, Violation } from "./listeners.ts";
-import { QUESTIONS } from "./questions.ts";
-import type { Reference } from "./reference.ts";
+import { EXPECTED, GrpcCall, methodOf } from "./grpc_call.ts";
 import type { Sockets } from "./grpc_sockets.ts";
+import type { SimulatedLainlet } from "./lainlet.ts";
+import { type Listener, ReceivedStates, Violation } from "./listener.ts";
+import type { Reference } from "./reference.ts";
+import { requestAt } from "./requests.ts";
 
 /** A gRPC client, of a unary or a streaming call. */
 export class GrpcListener implements Listener {
   readonly name: string;
   readonly #call: GrpcCall;
-  readonly #seen: Seen;
+  readonly #received: ReceivedStates;
   #text?: string;
   #isEndNoted = false;
 
   constructor(
     sockets: Sockets,
     lainlet: SimulatedLainlet,
-    question: number,
+    requestIndex: number,
     private readonly method: "get" | "watch",
   ) {
-    const { grpc, peer = "" } = QUESTIONS[question] ?? {};
-    if (grpc === undefined) throw new Error(`no question ${question} of gRPC`);
-    const { service, request } = grpc;
+    const { grpc, peer } = requestAt(requestIndex);
+    if (grpc === undefined) {
+      throw new Error(`request ${requestIndex} is not sent by gRPC`);
+    }
+    const { service, message } = grpc;
     this.name = `${service}/${method} from ${peer} on ${lainlet.name}`;
     this.#call = new GrpcCall(
       sockets,
       lainlet.name,
       methodOf(service, method),
-      request,
+      message,
       peer,
     );
-    this.#seen = new Seen(lainlet, question, this.name);
+    this.#received = new ReceivedStates(lainlet, requestIndex, this.name);
   }
 
   get isOpen(): boolean {
@@ -45,16 +47,16 @@ export class GrpcListener implements Listener {
     this.#call.isStalled = isStalled;
   }
 
-  check(reference: Reference, note: (text: string) => void): void {
+  check(reference: Reference, log: (text: string) => void): void {
     for (const text of this.#call.take()) {
-      note(`  ${this.name} gets ${text}`);
+      log(`  ${this.name} gets ${text}`);
       this.#text = text;
-      this.#seen.look(reference, text);
+      this.#received.check(reference, text);
     }
     const { status } = this.#call;
     if (status === undefined || this.#isEndNoted) return;
     this.#isEndNoted = true;
-    note(`  ${this.name} ends with ${status.code} ${status.message}`);
+    log(`  ${this.name} ends with ${status.code} ${status.message}`);
     if (!EXPECTED.has(status.code)) {
       throw new Violation("a call failed", `${this.name}: ${status.message}`);
     }
@@ -62,10 +64,10 @@ export class GrpcListener implements Listener {
 
   checkLatest(reference: Reference): void {
     if (!this.isOpen || this.isStalled || this.method === "get") return;
-    this.#seen.checkLatest(reference, this.#text);
+    this.#received.checkLatest(reference, this.#text);
   }
 
-  leave(): void {
-    this.#call.leave();
+  disconnect(): void {
+    this.#call.disconnect();
   }
 }

@@ -1,12 +1,13 @@
 const REAL = { listen: Deno.listen };
 
-/** A writer waits while this many bytes are in transit or unread. */
-const ROOM = 1_024;
+/** A write waits while this many bytes are in transit or unread. */
+const WINDOW = 1_024;
 
 /** The maximal delay of a message, in ms; most are shorter. */
-const LONGEST = 20;
+const MAX_DELAY = 20;
 
-interface Waiting<T> {
+/** A pending read or write. */
+interface Pending<T> {
   readonly bytes: Uint8Array;
   readonly resolve: (value: T) => void;
   readonly reject: (error: Error) => void;
@@ -19,32 +20,32 @@ class Pipe {
   /** The size of unread data, in bytes. */
   #size = 0;
   #isOver = false;
-  #lost?: Error;
-  #reader?: Waiting<number | null>;
-  #writer?: Waiting<number>;
+  #error?: Error;
+  #pendingRead?: Pending<number | null>;
+  #pendingWrite?: Pending<number>;
 
   write(bytes: Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#writer = { bytes, resolve, reject };
+      this.#pendingWrite = { bytes, resolve, reject };
       this.#move();
     });
   }
 
   read(bytes: Uint8Array): Promise<number | null> {
     return new Promise((resolve, reject) => {
-      this.#reader = { bytes, resolve, reject };
+      this.#pendingRead = { bytes, resolve, reject };
       this.#move();
     });
   }
 
-  /** Ends after the sent data. */
+  /** Closes the pipe after the sent data. */
   end(): void {
     this.#send(null);
   }
 
   /** Fails all later reads and writes. */
-  lose(error: Error): void {
-    this.#lost ??= error;
+  drop(error: Error): void {
+    this.#error ??= error;
     this.#move();
   }
 
@@ -55,39 +56,39 @@ class Pipe {
       if (next === null) this.#isOver = true;
       else if (next !== undefined) this.#arrived.push(next);
       this.#move();
-    }, 1 + Math.floor(Math.random() ** 4 * LONGEST));
+    }, 1 + Math.floor(Math.random() ** 4 * MAX_DELAY));
   }
 
-  /** Completes a waiting read and a waiting write, if possible. */
+  /** Completes a pending read and a pending write, if possible. */
   #move(): void {
-    const [reader, writer] = [this.#reader, this.#writer];
-    if (this.#lost !== undefined) {
-      this.#reader = this.#writer = undefined;
-      reader?.reject(this.#lost);
-      writer?.reject(this.#lost);
+    const [read, write] = [this.#pendingRead, this.#pendingWrite];
+    if (this.#error !== undefined) {
+      this.#pendingRead = this.#pendingWrite = undefined;
+      read?.reject(this.#error);
+      write?.reject(this.#error);
       return;
     }
-    if (writer !== undefined && this.#size < ROOM) {
-      const part = writer.bytes.slice(0, ROOM - this.#size);
-      this.#writer = undefined;
+    if (write !== undefined && this.#size < WINDOW) {
+      const part = write.bytes.slice(0, WINDOW - this.#size);
+      this.#pendingWrite = undefined;
       this.#size += part.length;
       this.#send(part);
-      writer.resolve(part.length);
+      write.resolve(part.length);
     }
-    if (reader === undefined) return;
+    if (read === undefined) return;
     const [first, ...others] = this.#arrived;
     if (first === undefined) {
       if (!this.#isOver) return;
-      this.#reader = undefined;
-      return reader.resolve(null);
+      this.#pendingRead = undefined;
+      return read.resolve(null);
     }
-    const part = first.subarray(0, reader.bytes.length);
-    reader.bytes.set(part);
+    const part = first.subarray(0, read.bytes.length);
+    read.bytes.set(part);
     const rest = first.subarray(part.length);
     this.#arrived = rest.length > 0 ? [rest, ...others] : others;
     this.#size -= part.length;
-    this.#reader = undefined;
-    reader.resolve(part.length);
+    this.#pendingRead = undefined;
+    read.resolve(part.length);
     this.#move();
   }
 }
@@ -116,14 +117,14 @@ export class Connection {
 
   close(): void {
     this.outgoing.end();
-    this.incoming.lose(new Deno.errors.BadResource("the connection is closed"));
+    this.incoming.drop(new Deno.errors.BadResource("the connection is closed"));
   }
 
   /** Resets the connection at both ends. */
-  lose(): void {
+  drop(): void {
     const error = new Deno.errors.ConnectionReset("connection reset by peer");
-    this.incoming.lose(error);
-    this.outgoing.lose(error);
+    this.incoming.drop(error);
+    this.outgoing.drop(error);
   }
 }
 
@@ -158,16 +159,16 @@ class Listener {
     this.isClosed = true;
     const error = new Deno.errors.BadResource("the listener is closed");
     this.#accepting?.reject(error);
-    for (const one of this.#waiting) one.lose();
+    for (const one of this.#waiting) one.drop();
   }
 
-  /** The process ends. */
-  lose(): void {
-    for (const one of this.#connections) one.lose();
+  /** Resets all connections, as when the process ends. */
+  drop(): void {
+    for (const one of this.#connections) one.drop();
   }
 }
 
-/** Connects simulated processes, by host: each listens on one port. */
+/** Connects gRPC clients to lainlets, by host: each lainlet listens on one port. */
 export class Sockets implements Disposable {
   readonly #listeners = new Map<string, Listener>();
 
@@ -195,9 +196,9 @@ export class Sockets implements Disposable {
     return listener.connect(peer);
   }
 
-  /** The process of a host ends, with all its connections. */
+  /** Resets all connections of a host, as when its process ends. */
   end(host: string): void {
-    this.#listeners.get(host)?.lose();
+    this.#listeners.get(host)?.drop();
     this.#listeners.delete(host);
   }
 

@@ -43,18 +43,18 @@ export interface Backup {
   readonly contents: ReadonlyMap<number, Content>;
   readonly events: ReadonlyMap<number, readonly KeyEvent[]>;
   /** How many quorum reads were committed to the log. */
-  readonly reads: number;
-  /** By its first revision: each term. */
+  readonly quorumReads: number;
+  /** Terms by their first revisions. */
   readonly terms: ReadonlyMap<number, number>;
 }
 
-const NOTHING: Backup = {
+const EMPTY: Backup = {
   clusterId: "",
   revision: 1,
   compacted: 0,
   contents: new Map([[1, { keys: new Map(), directories: new Map() }]]),
   events: new Map(),
-  reads: 0,
+  quorumReads: 0,
   terms: new Map([[1, 2]]),
 };
 
@@ -64,25 +64,26 @@ const NOTHING: Backup = {
  * @see https://etcd.io/docs/v3.4/learning/data_model/
  */
 export class Keyspace {
-  /** By revision: the content, and the changes. */
+  /** Contents by revision: only of those that changed it. */
   readonly #contents: Map<number, Content>;
   readonly #events: Map<number, readonly KeyEvent[]>;
   readonly #terms: Map<number, number>;
   #revision: number;
   #compacted: number;
-  #reads: number;
+  #quorumReads: number;
 
   constructor(
     readonly clusterId: string,
     /** Counts elections. */
     public term: number,
-    { revision, compacted, contents, events, reads, terms }: Backup = NOTHING,
+    { revision, compacted, contents, events, quorumReads, terms }: Backup =
+      EMPTY,
   ) {
     this.#revision = revision;
     this.#compacted = compacted;
     this.#contents = new Map(contents);
     this.#events = new Map(events);
-    this.#reads = reads;
+    this.#quorumReads = quorumReads;
     this.#terms = new Map(terms);
   }
 
@@ -96,8 +97,8 @@ export class Keyspace {
   }
 
   /** The number of log entries: revisions, and quorum reads. */
-  get agreed(): number {
-    return this.#revision + this.#reads;
+  get raftIndex(): number {
+    return this.#revision + this.#quorumReads;
   }
 
   /** Commits one revision; none if all changes delete absent keys. */
@@ -113,7 +114,7 @@ export class Keyspace {
         const entry = { key, value: Buffer.from(value), revision, time };
         keys.set(key, entry);
         events.push(entry);
-        for (const path of lineage(key)) {
+        for (const path of directoriesOf(key)) {
           if (!directories.has(path)) directories.set(path, { revision, time });
         }
       }
@@ -137,30 +138,30 @@ export class Keyspace {
   }
 
   /** Adds revisions that change no key. */
-  pass(count = 1): void {
+  addEmptyRevisions(count = 1): void {
     const content = this.content(this.#revision);
     this.#revision += count;
     this.#contents.set(this.#revision, content);
   }
 
-  /** Begins a term; that takes one revision. */
+  /** Begins a term, with an empty revision. */
   beginTerm(): void {
     this.term++;
-    this.pass();
+    this.addEmptyRevisions();
     this.#terms.set(this.#revision, this.term);
   }
 
   /** The term of a revision, and its index in that term, from 0. */
-  termOf(revision: number): { term: number; place: number } {
+  termOf(revision: number): { term: number; index: number } {
     const begin = Math.max(
       ...this.#terms.keys().filter((first) => first <= revision),
     );
-    return { term: this.#terms.get(begin) ?? 0, place: revision - begin };
+    return { term: this.#terms.get(begin) ?? 0, index: revision - begin };
   }
 
-  /** Counts a quorum read. */
-  agree(): void {
-    this.#reads++;
+  /** Adds a quorum read to the log. */
+  addQuorumRead(): void {
+    this.#quorumReads++;
   }
 
   /** Compacts the history up to a revision. */
@@ -175,7 +176,7 @@ export class Keyspace {
       compacted: this.#compacted,
       contents: new Map(this.#contents),
       events: new Map(this.#events),
-      reads: this.#reads,
+      quorumReads: this.#quorumReads,
       terms: new Map(this.#terms),
     };
   }
@@ -190,7 +191,7 @@ export class Keyspace {
   }
 
   /** Whether a key ever had this value. */
-  held(key: string, value: Uint8Array): boolean {
+  hadValue(key: string, value: Uint8Array): boolean {
     return this.#events.values().some((events) =>
       events.some((event) => event.key === key && event.value?.equals(value))
     );
@@ -230,105 +231,7 @@ export function isIn(key: string, { from, to }: KeyRange): boolean {
 }
 
 /** The directories that contain a key, the outermost first, without the root. */
-export function lineage(key: string): string[] {
+function directoriesOf(key: string): string[] {
   const names = key.split("/");
   return names.slice(2).map((_, i) => names.slice(0, i + 2).join("/"));
-}
-
-/**
- * A member of a cluster: it applies committed revisions, possibly late, and
- * serves the applied state.
- */
-export class Member {
-  #applied: number;
-  #compacted = 0;
-  /** The delay before it applies a revision, in ms. */
-  lag = 0;
-  /** Whether its process runs. */
-  isUp = true;
-  /** Whether it reaches a quorum, as linearizable reads and writes need. */
-  hasQuorum = true;
-  readonly #onApply = new Set<() => void>();
-
-  constructor(
-    readonly name: string,
-    private readonly cluster: { readonly keyspace: Keyspace },
-  ) {
-    this.#applied = this.keyspace.revision;
-  }
-
-  get keyspace(): Keyspace {
-    return this.cluster.keyspace;
-  }
-
-  /** The last applied revision. */
-  get applied(): number {
-    return this.#applied;
-  }
-
-  /** The history before this revision is compacted, and so are this revision's deletions. */
-  get compacted(): number {
-    return this.#compacted;
-  }
-
-  /** The applied state, which it serves. */
-  get content(): Content {
-    return this.keyspace.content(this.#applied);
-  }
-
-  /** To be called after a commit, a compaction, or when the member can continue. */
-  advance(): void {
-    if (!this.isUp || !this.hasQuorum) return;
-    if (this.lag === 0) this.apply();
-    else setTimeout(() => this.apply(), this.lag);
-  }
-
-  /** To be called when another history replaced the cluster's. */
-  reset(): void {
-    this.#applied = this.keyspace.revision;
-    this.#compacted = this.keyspace.compacted;
-  }
-
-  /** Calls back after each applied revision. @returns removes the callback */
-  onApply(listener: () => void): () => void {
-    this.#onApply.add(listener);
-    return () => this.#onApply.delete(listener);
-  }
-
-  /**
-   * Waits until it has applied the revision that is committed now.
-   *
-   * @param timeout in ms
-   * @throws {Error} on timeout, or when another history replaced this one
-   */
-  catchUp(timeout: number): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const { keyspace } = this;
-    const needed = keyspace.revision;
-    const end = (settle: () => void) => {
-      leave();
-      clearTimeout(timer);
-      settle();
-    };
-    const fail = (why: string) => end(() => reject(new Error(why)));
-    const look = () => {
-      if (this.keyspace !== keyspace) return fail("etcdserver: server stopped");
-      if (this.hasQuorum && this.#applied >= needed) end(resolve);
-    };
-    const leave = this.onApply(look);
-    const timer = setTimeout(
-      () => fail("etcdserver: request timed out"),
-      timeout,
-    );
-    look();
-    return promise;
-  }
-
-  /** Applies all commits now, unless it is down or cut off from the others. */
-  apply(): void {
-    if (!this.isUp || !this.hasQuorum) return;
-    this.#applied = this.keyspace.revision;
-    for (const listener of [...this.#onApply]) listener();
-    this.#compacted = this.keyspace.compacted;
-  }
 }

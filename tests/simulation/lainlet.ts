@@ -9,9 +9,9 @@ import { SavedStore } from "../../lib/store/saved/store.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { Disk } from "./disk.ts";
 import type { Features } from "./features.ts";
-import type { Link } from "./network.ts";
-import { answerOf, HTTP_QUESTIONS, LOCAL, viewOf } from "./questions.ts";
 import type { Sockets } from "./grpc_sockets.ts";
+import type { Link } from "./network.ts";
+import { comparableBody, HTTP_REQUESTS, LOCAL, viewOf } from "./requests.ts";
 import { workersOf } from "./workers.ts";
 import { GOLDEN_HOST } from "../util/lainlet.ts";
 
@@ -48,12 +48,12 @@ export function lainletOf(store: Store, historyKeeper?: SavedStore): Lainlet {
   });
 }
 
-/** The store that a lainlet follows, and what identifies it. */
+/** The store that a lainlet follows, and its identity. */
 export interface OpenedStore {
   readonly kind: string;
   readonly endpoints: readonly string[];
-  /** See {@linkcode Service.lossLasts}. */
-  readonly lossLasts?: number;
+  /** See `Service` in `stores.ts`. */
+  readonly maxLossTime?: number;
   open(): Store;
 }
 
@@ -66,23 +66,23 @@ interface Running {
   readonly workers?: Workers;
 }
 
-/** A lainlet without sockets, known by a host name; it can be stopped and restarted. */
+/** A lainlet without HTTP sockets, addressed by a host name; it can be stopped and restarted. */
 export class SimulatedLainlet {
   #running?: Running;
   /** Counts starts. */
   #starts = 0;
   /** When it last served the saved state, in ms. */
-  #fromFileAt = -Infinity;
-  /** When that was saved, in ms. */
+  #servedSavedAt = -Infinity;
+  /** When that state was saved, in ms. */
   #savedAt = 0;
   readonly #sockets = new Set<Socket>();
-  /** The disk of the saved state; undefined: it is not saved. */
+  /** The disk of the saved state; undefined: no state is saved. */
   readonly disk?: Disk;
   /** A disk without faults, to read copies of the saved state. */
   readonly inspected: Disk;
-  /** Counts HTTP requests: threads serve them in turn. */
+  /** Counts HTTP requests: its threads serve them in turn. */
   #requests = 0;
-  /** Ends the stopped process. */
+  /** The timer that ends the stopped process. */
   #exit?: ReturnType<typeof setTimeout>;
 
   constructor(
@@ -97,13 +97,13 @@ export class SimulatedLainlet {
   }
 
   /**
-   * Whether what it sends now may lack a change that a watch lost. A worker that
-   * hung sends what it was given before.
+   * Whether what it sends now may lack a change: a watch lost one, and possibly
+   * no check has found that yet. A worker that hung sends what it got before.
    */
-  get hasLost(): boolean {
-    const { lossLasts } = this.store;
-    if (this.isFromFile) {
-      // The saved state may lack the lost change; its age is measured by a wall clock that changes.
+  get mayMissChange(): boolean {
+    const { maxLossTime } = this.store;
+    if (this.servesSaved) {
+      // The age of a saved state is measured by a wall clock that faults change: the time of saving is used instead.
       const since = this.#savedAt - VERIFIED_WITHIN;
       return this.links.some(({ lostAt }) => lostAt > since);
     }
@@ -112,8 +112,8 @@ export class SimulatedLainlet {
       ...workersOf(this.name).map((one) => one.hungSince ?? Infinity),
     );
     const sentAt = Math.min(now, hungSince);
-    if (lossLasts !== undefined) {
-      const since = sentAt - lossLasts;
+    if (maxLossTime !== undefined) {
+      const since = sentAt - maxLossTime;
       return this.links.some(({ lostAt }) => lostAt > since);
     }
     const ages = Object.values(this.#running?.lainlet.cluster ?? {})
@@ -136,8 +136,8 @@ export class SimulatedLainlet {
     return this.#running !== undefined;
   }
 
-  /** When it began to run, in ms. */
-  since = 0;
+  /** When it last began to run, in ms. */
+  startedAt = 0;
 
   /** How often it was started or stopped. */
   get starts(): number {
@@ -145,13 +145,13 @@ export class SimulatedLainlet {
   }
 
   /** When it last served a saved state, which may be of any age, in ms. */
-  get fromFileAt(): number {
-    if (this.isFromFile) this.#fromFileAt = performance.now();
-    return this.#fromFileAt;
+  get servedSavedAt(): number {
+    if (this.servesSaved) this.#servedSavedAt = performance.now();
+    return this.#servedSavedAt;
   }
 
   /** Whether it serves a saved state. */
-  get isFromFile(): boolean {
+  get servesSaved(): boolean {
     return Object.values(this.#running?.lainlet.cluster ?? {})
       .some(({ saved }) => saved() !== undefined);
   }
@@ -170,7 +170,7 @@ export class SimulatedLainlet {
     const store = this.store.open();
     if (this.disk === undefined) return this.#run(store);
     this.disk.kill();
-    this.#savedAt = this.disk.placedAt(STATE);
+    this.#savedAt = this.disk.renamedAt(STATE);
     SavedStore.open(store, this.disk.path(STATE), this.store, SAVE_TIMES)
       .then((saved) => {
         if (start === this.#starts) this.#run(saved, saved);
@@ -203,18 +203,18 @@ export class SimulatedLainlet {
       }, () => {})
       : undefined;
     this.#running = { lainlet, server, saved, grpc, workers };
-    this.since = performance.now();
+    this.startedAt = performance.now();
   }
 
-  /** Stops it: connections are lost; it saves its state, unless it restarts before. */
+  /** Stops it: its connections are lost; it saves its state, unless it restarts first. */
   stop(): void {
     this.#starts++;
     if (this.#running === undefined) return;
     const { lainlet, server, saved, grpc, workers } = this.#running;
     // Records the time if it served a saved state until now.
-    void this.fromFileAt;
+    void this.servedSavedAt;
     this.#running = undefined;
-    for (const socket of [...this.#sockets]) socket.lose();
+    for (const socket of [...this.#sockets]) socket.drop();
     lainlet.close();
     server.close();
     grpc?.close();
@@ -223,14 +223,14 @@ export class SimulatedLainlet {
     this.#exit = setTimeout(() => this.#end(), SHUTDOWN);
   }
 
-  /** Its process ends. */
+  /** Ends its process. */
   #end(): void {
     clearTimeout(this.#exit);
     this.sockets.end(this.name);
     for (const worker of workersOf(this.name)) worker.terminate();
   }
 
-  /** Kills its process, or crashes its node: that loses unsynced data. */
+  /** Kills its process, or crashes its node, which loses unsynced data. */
   kill(how: "kill" | "crash"): void {
     this.disk?.[how]();
     this.#end();
@@ -243,21 +243,22 @@ export class SimulatedLainlet {
    * @returns undefined: there is none, or a fault damaged or replaced it
    * @throws {Error} when it cannot be read
    */
-  async readFile(): Promise<Map<string, LoadedSnapshot> | undefined> {
+  async readSavedState(): Promise<Map<string, LoadedSnapshot> | undefined> {
     const bytes = this.disk?.read(STATE);
-    if (bytes === undefined || !this.disk?.isOwn(STATE)) return undefined;
+    if (bytes === undefined || !this.disk?.isIntact(STATE)) return undefined;
     this.inspected.put(STATE, bytes);
     const { kind, endpoints } = this.store;
     return await loadState(this.inspected.path(STATE), { kind, endpoints });
   }
 
-  /** Its present responses to a local caller: the question, its path, the response as canonical JSON. */
-  *answers(): Generator<[question: number, path: string, text: string]> {
+  /** Its present responses to a local caller, as comparable text. */
+  *responses(): Generator<[requestIndex: number, path: string, text: string]> {
     const { views } = this.lainlet;
-    for (const [question, { path, peer }] of HTTP_QUESTIONS.entries()) {
+    for (const [requestIndex, { path, peer }] of HTTP_REQUESTS.entries()) {
       if (peer !== LOCAL) continue;
       const { body } = views.read({ ...viewOf(path), peer });
-      yield [question, path, answerOf(new TextDecoder().decode(body))];
+      const text = comparableBody(new TextDecoder().decode(body));
+      yield [requestIndex, path, text];
     }
   }
 
@@ -267,16 +268,20 @@ export class SimulatedLainlet {
    * @param peer the caller's address
    * @throws {TypeError} when it is down, as `fetch` does
    */
-  async ask(path: string, peer: string, init?: RequestInit): Promise<Response> {
+  async fetch(
+    path: string,
+    peer: string,
+    init?: RequestInit,
+  ): Promise<Response> {
     if (this.#running === undefined) throw new TypeError("connection refused");
     const { server: own } = this.#running;
     const socket = new Socket(() => this.#sockets.delete(socket));
     this.#sockets.add(socket);
     const threads = [undefined, ...workersOf(this.name)];
     const worker = threads[this.#requests++ % threads.length];
-    const lose = () => socket.lose();
-    for (const signal of [worker?.over.signal, init?.signal]) {
-      signal?.addEventListener("abort", lose);
+    const drop = () => socket.drop();
+    for (const signal of [worker?.ended.signal, init?.signal]) {
+      signal?.addEventListener("abort", drop);
     }
     const server = worker?.server ?? own;
     const { signal } = socket;
@@ -285,12 +290,12 @@ export class SimulatedLainlet {
       remoteAddr: { transport: "tcp", hostname: peer, port: 1 },
       completed: worker?.whileAlive(socket.completed) ?? socket.completed,
     });
-    const answered = Promise.resolve(handled);
-    return socket.carry(await abortable(answered, signal));
+    const response = Promise.resolve(handled);
+    return socket.send(await abortable(response, signal));
   }
 }
 
-/** The error of `fetch` when a connection is lost. */
+/** The error of {@linkcode SimulatedLainlet.fetch} when the connection is lost. */
 export class ConnectionLost extends TypeError {
   constructor() {
     super("connection reset");
@@ -299,23 +304,24 @@ export class ConnectionLost extends TypeError {
 
 /** The connection of one request: it ends with the response, or is lost. */
 class Socket {
-  readonly #over = Promise.withResolvers<void>();
-  readonly completed = this.#over.promise;
+  readonly #ended = Promise.withResolvers<void>();
+  readonly completed = this.#ended.promise;
   #controller?: ReadableStreamDefaultController<Uint8Array>;
   #reader?: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #lost = new AbortController();
+  readonly #dropped = new AbortController();
   /** Aborts when the connection is lost. */
-  readonly signal = this.#lost.signal;
+  readonly signal = this.#dropped.signal;
 
-  constructor(private readonly onOver: () => void) {}
+  constructor(private readonly onEnd: () => void) {}
 
-  carry({ body, headers, status }: Response): Response {
+  /** Sends the response through the connection. @returns the response, as the client receives it */
+  send({ body, headers, status }: Response): Response {
     if (body === null) {
       this.#end();
       return new Response(null, { headers, status });
     }
     const reader = this.#reader = body.getReader();
-    const carried = new ReadableStream<Uint8Array>({
+    const received = new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.#controller = controller;
       },
@@ -331,21 +337,21 @@ class Socket {
         return reader.cancel();
       },
     }, { highWaterMark: 0 });
-    return new Response(carried, { headers, status });
+    return new Response(received, { headers, status });
   }
 
-  lose(): void {
+  drop(): void {
     const controller = this.#controller;
     const error = new ConnectionLost();
     this.#end();
-    this.#lost.abort(error);
+    this.#dropped.abort(error);
     this.#reader?.cancel().catch(() => {});
     controller?.error(error);
   }
 
   #end(): void {
     this.#controller = undefined;
-    this.onOver();
-    this.#over.resolve();
+    this.onEnd();
+    this.#ended.resolve();
   }
 }

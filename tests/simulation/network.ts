@@ -1,50 +1,59 @@
-import type { Member } from "./keyspace.ts";
+import type { Member } from "./member.ts";
 
-/** A member, and the link of one lainlet to it. */
-export interface Place {
+/** What an endpoint leads to: a member, over the link of one lainlet. */
+export interface Route {
   readonly link: Link;
   readonly member: Member;
 }
 
-/** By endpoint. */
-const places = new Map<string, Place>();
+/** Routes by endpoint. */
+const routes = new Map<string, Route>();
 
-/** Replaces the reachable members. */
-export function setPlaces(all: Iterable<readonly [string, Place]>): void {
-  places.clear();
-  for (const [endpoint, place] of all) places.set(endpoint, place);
+/** Replaces all routes. */
+export function setRoutes(
+  all: Iterable<readonly [endpoint: string, Route]>,
+): void {
+  routes.clear();
+  for (const [endpoint, route] of all) routes.set(endpoint, route);
 }
 
 /** @throws {Error} when there is no such endpoint */
-export function placeOf(endpoint: string): Place {
-  const place = places.get(endpoint);
-  if (place === undefined) throw new Error(`no such host: ${endpoint}`);
-  return place;
+export function routeTo(endpoint: string): Route {
+  const route = routes.get(endpoint);
+  if (route === undefined) throw new Error(`no such host: ${endpoint}`);
+  return route;
 }
 
 /** gRPC's error when a connection is lost or cannot be made. */
 export class Unreachable extends Error {
   override readonly name = "Unreachable";
 
-  constructor(why: string) {
-    super(`14 UNAVAILABLE: ${why}`);
+  constructor(reason: string) {
+    super(`14 UNAVAILABLE: ${reason}`);
   }
 }
 
 /** A fault of the next call on a link. */
 export type CallFault =
   | "refused"
-  | "lost before"
-  | "lost after"
-  | "late"
-  /** The connection is lost right after the response. */
-  | "last"
+  /** The connection is cut before the member gets the request. */
+  | "request lost"
+  /** The connection is cut before the client gets the response. */
+  | "response lost"
+  | "response late"
+  /** The connection is cut right after the response. */
+  | "cut after response"
   /** The server responds that the session has moved to another member. */
-  | "moved"
+  | "session moved"
   | "none";
 
-/** A fault of the next delivery of a watch ("lost"), or of the next watch ("silent"). */
-export type WatchFault = "lost" | "silent";
+/** The additional delay of a response because of a fault, in ms. */
+export function responseDelay(fault: CallFault | undefined): number {
+  return fault === "response late" ? 2_500 : 0;
+}
+
+/** A fault of a watch: it loses its next change, or the next watch delivers nothing. */
+export type WatchFault = "change lost" | "silent";
 
 /**
  * The network between one lainlet and one member. Messages of a connection
@@ -55,26 +64,25 @@ export class Link {
   isRefused = false;
   #isSilent = false;
   /** Messages that wait until the link is no longer silent. */
-  #held: (() => void)[] = [];
-  readonly #connections = new Set<{ lose(error: Error): void }>();
+  #delayed: (() => void)[] = [];
+  readonly #connections = new Set<{ drop(error: Error): void }>();
   callFaults: CallFault[] = [];
   watchFaults: WatchFault[] = [];
-  /** Until this time, each poll ends as soon as it begins, in ms. */
+  /** Until this time, each poll ends at once, in ms. */
   pollsEndUntil = -Infinity;
-  /** How many polls ended so since that began. */
+  /** How many polls have ended at once since that fault began. */
   pollsEnded = 0;
-  /** Until this time, an event that a poll waits for is late, in ms. */
+  /** Until this time, events that polls wait for are late, in ms. */
   eventsLateUntil = -Infinity;
-  /** How long the link is silent between the headers of a poll and its event, in ms; 0: it is not. */
+  /** How long the link becomes silent between the headers of the next poll and its event, in ms; 0: it does not. */
   pauseInPoll = 0;
   /** Additional delay of each message, in ms. */
   latency = 0;
   /** When a watch last lost a change or became silent, in ms. */
   lostAt = -Infinity;
-  /** How many changes were lost, and watches silent. */
+  /** How many watches lost a change or became silent. */
   losses = 0;
 
-  /** @param member whether its process runs */
   constructor(
     readonly name: string,
     private readonly member: {
@@ -84,7 +92,7 @@ export class Link {
     },
   ) {}
 
-  /** Whether the link and the member have no fault, and none is pending. */
+  /** Whether neither the link nor the member has a fault, and none is pending. */
   get isGood(): boolean {
     const { hasQuorum, lag } = this.member;
     return this.isOpen && !this.#isSilent && hasQuorum && lag === 0 &&
@@ -104,16 +112,16 @@ export class Link {
   set isSilent(isSilent: boolean) {
     this.#isSilent = isSilent;
     if (isSilent) return;
-    for (const deliver of this.#held.splice(0)) deliver();
+    for (const deliver of this.#delayed.splice(0)) deliver();
   }
 
   /** Delivers a message after a delay. @param extra additional delay, in ms */
-  deliver(what: () => void, extra = 0): void {
+  deliver(arrive: () => void, extra = 0): void {
     const delay = 1 + Math.floor(Math.random() ** 4 * 30) + this.latency +
       extra;
     setTimeout(() => {
-      if (this.#isSilent) this.#held.push(what);
-      else what();
+      if (this.#isSilent) this.#delayed.push(arrive);
+      else arrive();
     }, delay);
   }
 
@@ -123,17 +131,30 @@ export class Link {
   }
 
   /** Adds a connection. @returns removes it */
-  connect(connection: { lose(error: Error): void }): () => void {
+  connect(connection: { drop(error: Error): void }): () => void {
     this.#connections.add(connection);
     return () => this.#connections.delete(connection);
   }
 
   /** Cuts all connections. */
-  cut(why = "Connection dropped"): void {
-    this.#held = [];
+  cut(): void {
+    this.#delayed = [];
     for (const connection of [...this.#connections]) {
-      connection.lose(new Unreachable(why));
+      connection.drop(new Unreachable("Connection dropped"));
     }
+  }
+
+  /** Takes the next fault of a watch, if it is of this kind. */
+  takeWatchFault(kind: WatchFault): boolean {
+    if (this.watchFaults[0] !== kind) return false;
+    this.watchFaults.shift();
+    return true;
+  }
+
+  /** To be called when a watch loses a change or becomes silent. */
+  recordLoss(): void {
+    this.lostAt = performance.now();
+    this.losses++;
   }
 
   /** Ends all faults. */

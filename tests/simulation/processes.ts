@@ -10,7 +10,7 @@ import type { Run } from "./story.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** Modules of packages that are simulated. */
+/** Packages that simulated modules replace. */
 const SIMULATED = { etcd3: new URL("etcd3.ts", import.meta.url).href };
 
 /** Replaces `gzip`, which runs on another thread in real time; an import map cannot replace a module of the runtime. */
@@ -25,19 +25,19 @@ export const STORES = ["etcd", "etcd2", "zookeeper"] as const;
 
 export type StoreName = typeof STORES[number];
 
-/** The largest seed: what follows from a seed depends on its rest modulo 2^31 - 1, which must not be 0. */
+/** The largest seed: a story depends on its seed modulo 2^31 - 1, which must not be 0. */
 export const MAX_SEED = 2 ** 31 - 2;
 
 /** The input of one process. */
 export interface Runs {
   readonly runs: readonly Run[];
-  /** The process ends after this many failures; absent: after the last run. */
+  /** The process ends after this many failures; absent: after its last run. */
   readonly until?: number;
 }
 
-/** A seed that failed, as a process prints it; for one that passed it prints `null`. */
+/** A run that failed, as a process prints it; for a run that passed it prints `null`. */
 export interface Failed extends Run {
-  /** The violated rule. */
+  /** See `Violation.kind` in `listener.ts`. */
   readonly kind: string;
   readonly message: string;
 }
@@ -73,9 +73,9 @@ export async function knownRuns(
  *
  * @param until a process ends after this many failures; default: after its last run
  * @param fault is put into the code
- * @param onEnd called when a run has ended, with its failure, if any
- * @returns the failed runs, by seed
- * @throws {Error} when a process ends before its last seed
+ * @param onEnd called after each run, with its failure, if any
+ * @returns the failed runs, sorted by seed
+ * @throws {Error} when a process ends before its last run
  */
 export async function failures(
   runs: readonly Run[],
@@ -144,7 +144,7 @@ async function run(
       `--import-map=data:application/json,${map}`,
       new URL("run.ts", import.meta.url).href,
     ],
-    // Thousands of seeds are longer than an argument may be.
+    // Thousands of seeds are too long for an argument.
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",

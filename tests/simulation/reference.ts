@@ -5,9 +5,9 @@ import { MESSAGE_HEAD, messageFrame } from "../../lib/grpc/message.ts";
 import { canonical, isObject } from "../../lib/json.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
 import type { View, ViewDefinition } from "../../lib/view/view.ts";
-import { methodOf, replyText } from "./grpc.ts";
+import { methodOf, replyText } from "./grpc_call.ts";
 import { lainletOf } from "./lainlet.ts";
-import { answerOf, LOCAL, type Question, viewOf } from "./questions.ts";
+import { comparableBody, LOCAL, viewOf, type ViewRequest } from "./requests.ts";
 import type { Changes } from "../util/store.ts";
 
 const SUPER_APPS = "super_apps/";
@@ -19,74 +19,79 @@ const BURST = { states: 4, within: 200 };
 const TORN_WITHIN = 15_000;
 
 /** A state of the store, and the correct responses. */
-interface Moment {
+interface RecordedState {
   readonly time: number;
   /** The time without suspensions, in ms. */
-  readonly awake: number;
+  readonly awakeTime: number;
   readonly revision: number;
   /** The number of the store's history. */
   readonly history: number;
-  /** The response to each question, as canonical JSON; undefined: an error. */
-  readonly answers: readonly (string | undefined)[];
+  /** By request: its response, as comparable text; undefined: an error. */
+  readonly responses: readonly (string | undefined)[];
+  /** By request: whether its caller has the right to it. */
   readonly isAllowed: readonly boolean[];
-  /** The app of each question's caller, and the super apps. */
+  /** By request: the app of its caller. */
   readonly apps: readonly (string | undefined)[];
-  readonly supers: ReadonlySet<string>;
+  readonly superApps: ReadonlySet<string>;
+}
+
+/** A requested view. */
+interface RequestedView {
+  readonly view: View;
+  readonly params: URLSearchParams;
+  /** Renders the response: the view, or its gRPC variant. */
+  readonly definition: ViewDefinition;
 }
 
 /**
  * The correct responses for each state that the store was in, from a separate
- * lainlet that gets every change at once.
+ * lainlet that gets every change at once. States are numbered from 0 in the
+ * order in which they are recorded.
  */
 export class Reference {
-  readonly #moments: Moment[] = [];
+  readonly #states: RecordedState[] = [];
   #history = 0;
-  #isFromNothing = false;
+  /** Whether the store was empty before this history, and that is not recorded yet. */
+  #wasEmpty = false;
   /** Whether anything changed since the last recorded state. */
   #isChanged = false;
   #store = new MemoryStore();
   #lainlet?: Lainlet;
-  readonly #views: readonly {
-    readonly view: View;
-    readonly params: URLSearchParams;
-    /** The view, or its gRPC variant. */
-    readonly asked: ViewDefinition;
-  }[];
+  readonly #views: readonly RequestedView[];
+  /** By request: the version of its watcher in the last recorded state. */
   #versions: number[] = [];
+  /** How long all processes were suspended, in ms: pending work is that much older. */
+  suspendedTime = 0;
 
-  /** @param isWhole whether each delivered state is of one revision */
+  /** @param hasAtomicStates whether each delivered state is of one revision */
   constructor(
-    private readonly questions: readonly Question[],
-    private readonly isWhole: boolean,
+    private readonly requests: readonly ViewRequest[],
+    private readonly hasAtomicStates: boolean,
   ) {
-    this.#views = questions.map(({ path, grpc }) => {
+    this.#views = requests.map(({ path, grpc }) => {
       const { view, params } = viewOf(path);
-      const asked = grpc && view.rpc?.framedBy(messageFrame);
-      return { view, params, asked: asked ?? view };
+      const variant = grpc && view.rpc?.framedBy(messageFrame);
+      return { view, params, definition: variant ?? view };
     });
   }
 
   /** The number of the latest state. */
   get latest(): number {
-    return this.#moments.length - 1;
-  }
-
-  get isEmpty(): boolean {
-    return this.#moments.length === 0;
+    return this.#states.length - 1;
   }
 
   /**
    * To be called when another history replaced the store's.
    *
-   * @param isFromNothing whether the store was empty before: lainlets do not
-   * deliver that, but one subtree may have been read then
+   * @param wasEmpty whether the store was empty before: lainlets do not deliver
+   * that, but one subtree may have been read then
    */
-  begin(
+  beginHistory(
     content: Iterable<readonly [key: string, value: string]>,
-    isFromNothing: boolean,
+    wasEmpty: boolean,
   ): void {
     this.close();
-    this.#isFromNothing = isFromNothing;
+    this.#wasEmpty = wasEmpty;
     this.#isChanged = true;
     this.#history++;
     this.#versions = [];
@@ -108,91 +113,101 @@ export class Reference {
     );
   }
 
-  /** Records the responses for the store's state, after all changes arrived. */
-  note(revision: number): void {
+  /** Records the store's state; to be called when all its changes have arrived. */
+  record(revision: number): void {
     const lainlet = this.#lainlet;
     if (lainlet === undefined) return;
-    const last = this.#moments.at(-1);
+    const last = this.#states.at(-1);
+    const time = performance.now();
     if (last !== undefined && !this.#isChanged) {
-      const time = performance.now();
-      return void this.#moments.push({ ...last, time, revision });
+      return void this.#states.push({ ...last, time, revision });
     }
     this.#isChanged = false;
-    const answers = this.#views.map(({ view, params, asked }, i) => {
-      const { version } = lainlet.cluster[nameOf(view, lainlet)];
-      if (this.#versions[i] === version) return last?.answers[i];
-      this.#versions[i] = version;
-      const query = lainlet.views.query(params, LOCAL);
-      try {
-        const source = asked.source(lainlet, view.select(query));
-        return this.#textOf(source.render(), i);
-      } catch (error) {
-        if (error instanceof Unavailable) return undefined;
-        throw error;
-      }
-    });
-    const isAllowed = this.#views.map(({ view, params }, i) => {
-      const peer = this.questions[i]?.peer ?? "";
-      try {
-        view.select(lainlet.views.query(params, peer));
-        return true;
-      } catch {
-        return false;
-      }
-    });
-    const history = this.#history;
-    const time = performance.now();
-    const awake = time - this.suspended;
-    const apps = this.questions.map(({ peer }) => lainlet.rights.appOf(peer));
-    const supers = new Set(
-      Array.from(
-        lainlet.cluster.config.entries(SUPER_APPS),
-        ([key]) => key.slice(SUPER_APPS.length),
-      ),
+    const superApps = Array.from(
+      lainlet.cluster.config.entries(SUPER_APPS),
+      ([key]) => key.slice(SUPER_APPS.length),
     );
-    const moment = {
+    const state: RecordedState = {
       time,
-      awake,
+      awakeTime: time - this.suspendedTime,
       revision,
-      history,
-      answers,
-      isAllowed,
-      apps,
-      supers,
+      history: this.#history,
+      responses: this.#views.map((_, i) =>
+        this.#respond(lainlet, i, last?.responses[i])
+      ),
+      isAllowed: this.requests.map(({ peer }, i) =>
+        this.#hasRight(lainlet, i, peer)
+      ),
+      apps: this.requests.map(({ peer }) => lainlet.rights.appOf(peer)),
+      superApps: new Set(superApps),
     };
-    if (this.#isFromNothing) {
-      const answers = this.questions.map(() => "{}");
-      this.#moments.push({ ...moment, answers, revision: 0 });
-      this.#isFromNothing = false;
+    if (this.#wasEmpty) {
+      const responses = this.requests.map(() => "{}");
+      this.#states.push({ ...state, responses, revision: 0 });
+      this.#wasEmpty = false;
     }
-    this.#moments.push(moment);
+    this.#states.push(state);
   }
 
-  #textOf({ body, bytes }: State, question: number): string {
-    const { grpc } = this.questions[question] ?? {};
+  /** The present response to a request. @param last the response in the last state */
+  #respond(
+    lainlet: Lainlet,
+    requestIndex: number,
+    last: string | undefined,
+  ): string | undefined {
+    const { view, params, definition } = this.#viewOf(requestIndex);
+    const { version } = lainlet.cluster[watcherName(view, lainlet)];
+    if (this.#versions[requestIndex] === version) return last;
+    this.#versions[requestIndex] = version;
+    const query = lainlet.views.query(params, LOCAL);
+    try {
+      const source = definition.source(lainlet, view.select(query));
+      return this.#textOf(source.render(), requestIndex);
+    } catch (error) {
+      if (error instanceof Unavailable) return undefined;
+      throw error;
+    }
+  }
+
+  /** Whether a caller may send a request at present. */
+  #hasRight(lainlet: Lainlet, requestIndex: number, peer: string): boolean {
+    const { view, params } = this.#viewOf(requestIndex);
+    try {
+      view.select(lainlet.views.query(params, peer));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #viewOf(requestIndex: number): RequestedView {
+    const found = this.#views[requestIndex];
+    if (found === undefined) throw new Error(`no request ${requestIndex}`);
+    return found;
+  }
+
+  #textOf({ body, bytes }: State, requestIndex: number): string {
+    const { grpc } = this.requests[requestIndex] ?? {};
     if (grpc === undefined) {
-      return answerOf(new TextDecoder().decode(body));
+      return comparableBody(new TextDecoder().decode(body));
     }
     const message = bytes.subarray(MESSAGE_HEAD);
     return replyText(methodOf(grpc.service, "get"), message);
   }
 
-  /** The response to a question in a state. */
-  answer(question: number, moment = this.latest): string | undefined {
-    return this.#moments[moment]?.answers[question];
+  /** The response to a request in a state. */
+  response(requestIndex: number, state = this.latest): string | undefined {
+    return this.#states[state]?.responses[requestIndex];
   }
 
-  /** How long all processes were suspended, in ms: pending work is that much older. */
-  suspended = 0;
-
   /** The store's state when the oldest pending work began. @param age its maximal age, in ms */
-  since(age: number): number {
-    return this.at(performance.now() - age - this.suspended);
+  stateBefore(age: number): number {
+    return this.stateAt(performance.now() - age - this.suspendedTime);
   }
 
   /** The store's state at a time. */
-  at(time: number): number {
-    return this.#moments.findLastIndex((moment) => moment.time <= time);
+  stateAt(time: number): number {
+    return this.#states.findLastIndex((state) => state.time <= time);
   }
 
   /**
@@ -200,12 +215,12 @@ export class Reference {
    * owners of addresses and the super apps come by different watches, so they
    * may be of different states.
    */
-  isAllowed(question: number, from: number): boolean {
-    const moments = this.#moments.slice(Math.max(0, from));
-    if (moments.some(({ isAllowed }) => isAllowed[question])) return true;
-    const apps = new Set(moments.map(({ apps }) => apps[question]));
-    return moments.some(({ supers }) =>
-      supers.values().some((app) => apps.has(app))
+  isAllowed(requestIndex: number, from: number): boolean {
+    const states = this.#states.slice(Math.max(0, from));
+    if (states.some(({ isAllowed }) => isAllowed[requestIndex])) return true;
+    const apps = new Set(states.map(({ apps }) => apps[requestIndex]));
+    return states.some(({ superApps }) =>
+      superApps.values().some((app) => apps.has(app))
     );
   }
 
@@ -217,50 +232,51 @@ export class Reference {
    * @param from the first state that the response may be of
    * @param rightsFrom the first state that rights may be of
    */
-  isTaken(
-    question: number,
-    answer: string,
+  isRevoked(
+    requestIndex: number,
+    response: string,
     from: number,
     rightsFrom: number,
   ): boolean {
     const isSuper = (app = "") =>
-      this.#moments.slice(Math.max(0, rightsFrom))
-        .some(({ supers }) => supers.has(app));
+      this.#states.slice(Math.max(0, rightsFrom))
+        .some(({ superApps }) => superApps.has(app));
     let isOfAny = false;
-    for (let i = from; i < this.#moments.length; i++) {
-      const [before, after] = [this.#moments[i - 1], this.#moments[i]];
-      if (after?.answers[question] !== answer) continue;
+    for (let i = from; i < this.#states.length; i++) {
+      const [before, after] = [this.#states[i - 1], this.#states[i]];
+      if (after?.responses[requestIndex] !== response) continue;
       isOfAny = true;
-      const isTaken = before?.isAllowed[question] === true &&
-        after.isAllowed[question] === false &&
+      const isRevoked = before?.isAllowed[requestIndex] === true &&
+        after.isAllowed[requestIndex] === false &&
         before.history === after.history &&
-        before.apps[question] !== after.apps[question] &&
-        before.answers[question] !== after.answers[question] &&
-        !isSuper(after.apps[question]);
-      if (!isTaken) return false;
+        before.apps[requestIndex] !== after.apps[requestIndex] &&
+        before.responses[requestIndex] !== after.responses[requestIndex] &&
+        !isSuper(after.apps[requestIndex]);
+      if (!isRevoked) return false;
     }
     return isOfAny;
   }
 
   /**
-   * The first state from `from` on in which a question has this response.
+   * The first state from `from` on in which a request has this response.
    *
    * @param revision the state must include it
    * @returns -1: none
    */
-  find(question: number, answer: string, from = 0, revision = 0): number {
-    const isAfter = ({ history }: Moment, i: number) => {
-      const next = this.#moments[i + 1];
+  find(requestIndex: number, response: string, from = 0, revision = 0): number {
+    const includes = ({ history }: RecordedState, i: number) => {
+      const next = this.#states[i + 1];
       return i >= from &&
         (next === undefined || next.history !== history ||
           next.revision > revision);
     };
-    const found = this.#moments.findIndex((moment, i) =>
-      i >= from && moment.answers[question] === answer && isAfter(moment, i)
+    const found = this.#states.findIndex((state, i) =>
+      i >= from && state.responses[requestIndex] === response &&
+      includes(state, i)
     );
-    return found >= 0 || this.isWhole
+    return found >= 0 || this.hasAtomicStates
       ? found
-      : this.#findTorn(question, answer, isAfter);
+      : this.#findTorn(requestIndex, response, includes);
   }
 
   /**
@@ -268,23 +284,23 @@ export class Reference {
    * within seconds, as keys were written while they were read.
    */
   #findTorn(
-    question: number,
-    answer: string,
-    isAfter: (moment: Moment, i: number) => boolean,
+    requestIndex: number,
+    response: string,
+    includes: (state: RecordedState, i: number) => boolean,
   ): number {
-    const first = this.#moments.findIndex(isAfter);
+    const first = this.#states.findIndex(includes);
     if (first < 0) return -1;
-    const members = membersOf(answer);
-    const states = this.#moments.map(({ awake, answers }, i) => ({
-      awake,
-      members: i < first ? {} : membersOf(answers[question]),
+    const members = membersOf(response);
+    const states = this.#states.map(({ awakeTime, responses }, i) => ({
+      awakeTime,
+      members: i < first ? {} : membersOf(responses[requestIndex]),
     }));
-    for (const [end, { awake }] of states.entries()) {
-      const burst = states[end - BURST.states + 1]?.awake ?? -Infinity;
-      if (end < first || awake - burst > BURST.within) continue;
+    for (const [end, { awakeTime }] of states.entries()) {
+      const burst = states[end - BURST.states + 1]?.awakeTime ?? -Infinity;
+      if (end < first || awakeTime - burst > BURST.within) continue;
       const begin = Math.max(
         first,
-        states.findLastIndex((one) => one.awake <= awake - TORN_WITHIN),
+        states.findLastIndex((one) => one.awakeTime <= awakeTime - TORN_WITHIN),
       );
       const window = states.slice(begin, end + 1);
       const names = new Set(
@@ -298,12 +314,12 @@ export class Reference {
     return -1;
   }
 
-  /** The first state from `from` on in which several questions have these responses; -1: none. */
-  findAll(answers: ReadonlyMap<number, string>, from: number): number {
-    return this.#moments.findIndex((moment, i) =>
+  /** The first state from `from` on in which several requests have these responses; -1: none. */
+  findJoint(responses: ReadonlyMap<number, string>, from: number): number {
+    return this.#states.findIndex((state, i) =>
       i >= from &&
-      answers.entries().every(([question, answer]) =>
-        moment.answers[question] === answer
+      responses.entries().every(([requestIndex, response]) =>
+        state.responses[requestIndex] === response
       )
     );
   }
@@ -315,16 +331,19 @@ export class Reference {
 }
 
 /** The members of a response that is an object, each as canonical JSON; otherwise none. */
-function membersOf(answer: string | undefined): Record<string, string> {
-  const value: unknown = JSON.parse(answer ?? "null");
+function membersOf(response: string | undefined): Record<string, string> {
+  const value: unknown = JSON.parse(response ?? "null");
   if (!isObject(value)) return {};
   const members = Object.entries(value)
     .map(([name, member]) => [name, canonical(member)] as const);
   return Object.fromEntries(members);
 }
 
-/** The watcher of a view. */
-function nameOf(view: View, { cluster }: Lainlet): keyof Lainlet["cluster"] {
+/** The name of a view's watcher. */
+function watcherName(
+  view: View,
+  { cluster }: Lainlet,
+): keyof Lainlet["cluster"] {
   const watcher = view.watcher(cluster);
   const names = [
     "config",

@@ -1,16 +1,15 @@
 /**
- * Runs the stories that standard input names, one after the other, and prints
- * a line of JSON for each: its failure, or `null`; or runs one, and prints its
- * story.
- * `processes.ts` starts it.
+ * Runs the stories that standard input lists, one after the other, and prints
+ * a line of JSON for each: its failure, or `null`. For a single run it prints the
+ * story. `processes.ts` starts it.
  *
  *     echo '{"runs": [{"store": "etcd", "seed": 1}], "until": 5}' | run.ts
  *     echo '{"store": "etcd", "seed": 1}' | run.ts
  *
  * @module
  */
-import type { Failed, Runs } from "./processes.ts";
 import { plan } from "./plan.ts";
+import type { Failed, Runs } from "./processes.ts";
 import { shrink } from "./shrink.ts";
 import { type Run, Story } from "./story.ts";
 
@@ -18,10 +17,10 @@ const input: Run | Runs = await new Response(Deno.stdin.readable).json();
 if ("seed" in input) {
   const operations = plan(input);
   const { lines, failure } = await Story.run(input, operations);
-  const shown = failure === undefined
+  const story = failure === undefined
     ? lines
     : (await shrink(input, operations, failure)).lines;
-  console.log(shown.join("\n"));
+  console.log(story.join("\n"));
   Deno.exit(failure === undefined ? 0 : 1);
 }
 let failed = 0;

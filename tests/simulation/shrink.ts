@@ -2,13 +2,13 @@ import type { Failure, Operation, Run } from "./story.ts";
 import { Story } from "./story.ts";
 
 /** The maximal number of shorter stories that are tried. */
-const MOST = 300;
+const MAX_TRIES = 300;
 
 /**
- * Removes operations that a failure does not need: halves first, then smaller
- * and smaller parts (delta debugging).
+ * Removes the operations that a failure does not need: halves first, then
+ * smaller and smaller parts (delta debugging).
  *
- * @returns the shortest story found that fails by the same rule
+ * @returns the shortest story found that violates the same rule
  */
 export async function shrink(
   run: Run,
@@ -18,7 +18,7 @@ export async function shrink(
   let [rest, found, tries] = [operations, failure, 0];
   for (let size = rest.length >> 1; size > 0;) {
     let isShorter = false;
-    for (let at = 0; at < rest.length && tries < MOST;) {
+    for (let at = 0; at < rest.length && tries < MAX_TRIES;) {
       tries++;
       const shorter = [...rest.slice(0, at), ...rest.slice(at + size)];
       const { failure: again } = await Story.run(run, shorter);

@@ -14,7 +14,7 @@ const SCRIPT = `${import.meta.dirname}/../../scripts/simulate.ts`;
 
 Deno.test("simulation: a seed gives the same story each time, byte for byte", async () => {
   for (const store of STORES) {
-    // One whose story has nearly everything, see features.ts.
+    // Its story has gRPC, workers, logins and suspensions.
     const run = { store, seed: 7 };
     const [one, two] = await Promise.all([story(run), story(run)]);
     assert(one.isGood, one.text);
@@ -35,7 +35,7 @@ Deno.test("simulation: seeds that failed before pass", async () => {
 Deno.test("simulation: a seed that is too large is refused", async () => {
   const tooLarge = [
     [`--seed=${MAX_SEED + 1}`],
-    // The last one would be.
+    // The last seed is too large.
     ["--store=etcd", `--first=${MAX_SEED}`, "--seeds=2"],
   ];
   for (const args of tooLarge) {
@@ -50,7 +50,7 @@ Deno.test("simulation: a seed that is too large is refused", async () => {
   }
 });
 
-Deno.test("simulation: a fault that is put into the code is found, among any number of seeds", async () => {
+Deno.test("simulation: a fault that is put into the code is found, with any number of seeds", async () => {
   const fault = FAULTS.find(({ name }) => name === "ids have gaps");
   assert(fault);
   const runs = runsOf(["etcd"], 1e9, 10_000 * navigator.hardwareConcurrency);
@@ -58,7 +58,7 @@ Deno.test("simulation: a fault that is put into the code is found, among any num
   assertEquals(found?.kind, "ids have gaps");
 });
 
-Deno.test("simulation: the code still has what each fault changes", async () => {
+Deno.test("simulation: the code still contains the text that each fault replaces", async () => {
   for (const { file, text } of FAULTS) {
     const source = await Deno.readTextFile(
       new URL(`../../${file}`, import.meta.url),

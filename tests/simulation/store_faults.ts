@@ -1,22 +1,16 @@
 import { nodeKey, nodeValue } from "../../scripts/cluster.ts";
 import type { Random } from "../util/model.ts";
-import type { StoreName } from "./processes.ts";
 import type { CallFault, Link } from "./network.ts";
-import { LOCAL, QUESTIONS } from "./questions.ts";
-import { NODES, type Operation, type Story } from "./story.ts";
+import type { StoreName } from "./processes.ts";
+import { NODES_REQUEST } from "./requests.ts";
+import { type Action, NODES, type Story } from "./story.ts";
 
-type Fault = Omit<Operation, "after">;
-
-const NODES_QUESTION = QUESTIONS.findIndex(({ path, peer }) =>
-  path === "/v2/nodes" && peer === LOCAL
-);
-
-/** A fault of this store only; undefined: choose a fault of all stores. */
+/** Chooses a fault of this store only; undefined: one that every store can have is to be chosen. */
 export function storeFault(
   store: StoreName,
   random: Random,
   i: number,
-): Fault | undefined {
+): Action | undefined {
   if (store === "etcd" || random.below(3) > 0) return undefined;
   const which = random.below(1_000);
   const link = ({ world: { allLinks } }: Story): Link => {
@@ -27,19 +21,20 @@ export function storeFault(
   switch (random.below(store === "etcd2" ? 5 : 7)) {
     case 0:
       return {
-        text: "a connection is lost right after its next response",
-        perform: (story) => void link(story).callFaults.push("last"),
+        text: "a connection is cut right after its next response",
+        perform: (story) =>
+          void link(story).callFaults.push("cut after response"),
       };
     case 1: {
       const before = random.below(4);
       const faults: CallFault[] = Array.from({ length: before }, () => "none");
       return {
-        text: `a connection is cut, and the next one after response ${
+        text: `a connection is cut, and the next one right after response ${
           before + 1
         }`,
         perform(story) {
           const one = link(story);
-          one.callFaults = [...faults, "last"];
+          one.callFaults = [...faults, "cut after response"];
           one.cut();
         },
       };
@@ -69,38 +64,38 @@ export function storeFault(
       return deposition(random);
     default:
       return {
-        text: "the next request gets the error that its session has moved",
-        perform: (story) => void link(story).callFaults.push("moved"),
+        text: "the next response on a link: the session has moved",
+        perform: (story) => void link(story).callFaults.push("session moved"),
       };
   }
 }
 
-/** Writes the same keys again and again, and requests them after each write. */
-function burst(random: Random, i: number): Fault {
+/** Writes the same keys many times, and requests them after each write. */
+function burst(random: Random, i: number): Action {
   const [count, pause] = [5 + random.below(20), 1 + random.below(10)];
-  const both = random.below(count);
+  const withBoth = random.below(count);
   return {
     text: `put a node ${count} times, every ${pause} ms, ` +
-      `the first ${both} times together with another node`,
+      `the first ${withBoth} times together with another node`,
     async perform(story) {
       for (let k = 0; k < count; k++) {
-        const nodes = k < both ? NODES : NODES.slice(0, 1);
+        const nodes = k < withBoth ? NODES : NODES.slice(0, 1);
         const entries = nodes.map((node) =>
           [nodeKey(node), nodeValue(node, 1_000 * i + k)] as const
         );
         await story.write(Object.fromEntries(entries));
-        // Checks the revision of a response amid the writes.
+        // The response checks its revision between two writes.
         for (const lainlet of story.world.lainlets) {
-          story.ask(lainlet, NODES_QUESTION, 0);
+          story.sendGet(lainlet, NODES_REQUEST, "default");
         }
-        await story.pass(pause);
+        await story.wait(pause);
       }
     },
   };
 }
 
 /** Cuts the leader off from the others; lainlets reconnect to it before it notices. */
-function deposition(random: Random): Fault {
+function deposition(random: Random): Action {
   const [pause, time] = [500 + random.below(2_000), random.below(15_000)];
   return {
     text: `the leader is cut off from the others for ${time} ms, ` +
@@ -120,7 +115,7 @@ function deposition(random: Random): Fault {
 }
 
 /** Removes a directory with everything in it. */
-function removal(random: Random): Fault {
+function removal(random: Random): Action {
   const directory = random.pick([
     "/lain/deployd/pod_groups/a",
     "/lain/deployd/pod_groups",

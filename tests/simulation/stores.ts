@@ -3,48 +3,49 @@ import { Etcd2Store } from "../../lib/store/etcd2/store.ts";
 import type { StoreOptions } from "../../lib/store/kind.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { type Auth, LOGIN } from "./auth.ts";
-import type { Features } from "./features.ts";
-import type { StoreName } from "./processes.ts";
 import { fetchKeys, HISTORY } from "./etcd2.ts";
+import type { Features } from "./features.ts";
+import type { Keyspace } from "./keyspace.ts";
 import { VERIFIED_WITHIN } from "./lainlet.ts";
-import type { Keyspace, Member } from "./keyspace.ts";
-import { type Link, placeOf } from "./network.ts";
+import type { Member } from "./member.ts";
+import { type Link, routeTo } from "./network.ts";
+import type { StoreName } from "./processes.ts";
 import { ZooKeeperService } from "./zookeeper.ts";
 
 export type Endpoints = readonly [string, ...string[]];
 
-/** What differs from store to store in how members serve their clients. */
+/** How the members of a cluster serve their clients. */
 export interface Service {
   /** Whether several keys can be written in one revision. */
   readonly hasTransactions: boolean;
   /** Whether each delivered state is of one revision. */
-  readonly isWhole: boolean;
-  /** How long a change that a watch lost may be missing, in ms; absent: until the next check. */
-  readonly lossLasts?: number;
-  /** How long a process takes to restart, in ms; absent: no time. */
+  readonly hasAtomicStates: boolean;
+  /** How long a change that a watch lost may be missing, in ms; absent: until the next check succeeds. */
+  readonly maxLossTime?: number;
+  /** How long a member takes to restart, in ms; absent: no time. */
   readonly restartTime?: number;
-  /** The endpoint at which a lainlet reaches a member. */
+  /** The endpoint of a member, for one lainlet: each has its own links. */
   endpoint(lainlet: string, member: string): string;
-  /** Opens lainlet's store for the cluster. */
+  /** Opens the store, as lainlet does. */
   open(endpoints: Endpoints, options: StoreOptions): Store;
   /** Serves `fetch`, if clients use it. */
   fetch?(url: URL, signal?: AbortSignal): Promise<Response>;
   /** A revision as clients see it. */
-  numberOf(revision: number): number;
-  /** The leader, on a store where a deposed one may still believe to lead. */
+  clientRevision(revision: number): number;
+  /** The leader, on a store where a deposed leader may not notice at once. */
   readonly leader?: Member;
   /** Elects another leader. */
   elect(): void;
   /** Compacts the history. */
-  forget(): void;
-  /** To be called when a member is cut off, is down, or is back. */
-  changed?(member: Member): void;
-  /** To be called when all processes restart with another state. */
-  restarted?(): void;
-  /** Whether only a lower revision tells clients that the history is another one. */
-  readonly hasAnonymousHistories?: boolean;
+  compact(): void;
+  /** To be called when a member is cut off or down, or no longer is. */
+  memberChanged?(member: Member): void;
+  /** To be called when all members restart with another state. */
+  allRestarted?(): void;
+  /** Whether clients recognize another history by a lower revision only. */
+  readonly lacksHistoryIds?: boolean;
   /** Whether a linearizable read may return an older state at present. */
-  readonly mayBeOld?: boolean;
+  readonly readsMayBeStale?: boolean;
   /** Expires the sessions on a link. */
   expire?(link: Link): void;
   /** Ends pending work. */
@@ -61,10 +62,10 @@ export interface Cluster {
   advance(): void;
 }
 
-/** An etcd, with its v3 API. */
+/** An etcd cluster, with its v3 API. */
 class EtcdService implements Service {
   readonly hasTransactions: boolean = true;
-  readonly isWhole = true;
+  readonly hasAtomicStates = true;
 
   constructor(protected readonly cluster: Cluster) {}
 
@@ -77,7 +78,7 @@ class EtcdService implements Service {
     return new EtcdStore(endpoints, { ...options, auth });
   }
 
-  numberOf(revision: number): number {
+  clientRevision(revision: number): number {
     return revision;
   }
 
@@ -85,17 +86,17 @@ class EtcdService implements Service {
     this.cluster.keyspace.term++;
   }
 
-  forget(): void {
+  compact(): void {
     const { keyspace } = this.cluster;
     keyspace.compact(keyspace.revision);
     this.cluster.advance();
   }
 }
 
-/** An etcd, with its v2 API. */
+/** An etcd cluster, with its v2 API. */
 class Etcd2Service extends EtcdService {
-  readonly lossLasts = VERIFIED_WITHIN;
-  /** A lost poll is repeated at once, at any member that responds. */
+  readonly maxLossTime = VERIFIED_WITHIN;
+  /** Not 0: clients repeat a lost poll at once, at any member that responds. */
   readonly restartTime = 300;
   override readonly hasTransactions = false;
 
@@ -104,12 +105,12 @@ class Etcd2Service extends EtcdService {
   }
 
   fetch(url: URL, signal?: AbortSignal): Promise<Response> {
-    return fetchKeys(placeOf(url.origin), url, signal);
+    return fetchKeys(routeTo(url.origin), url, signal);
   }
 
   /** Adds as many events as the history holds, and one more. */
-  override forget(): void {
-    this.cluster.keyspace.pass(HISTORY + 1);
+  override compact(): void {
+    this.cluster.keyspace.addEmptyRevisions(HISTORY + 1);
     this.cluster.advance();
   }
 }

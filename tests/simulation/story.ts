@@ -1,96 +1,73 @@
 import { errorTrace } from "../../lib/log.ts";
-import { notReadyReasons } from "../../lib/stats/readiness.ts";
 import { nodeKey, type NodeSpec, nodeValue } from "../../scripts/cluster.ts";
 import type { Changes } from "../util/store.ts";
 import { featuresOf } from "./features.ts";
 import type { Backup } from "./keyspace.ts";
-import {
-  ConnectionLost,
-  type SimulatedLainlet,
-  STALE_AFTER,
-} from "./lainlet.ts";
-import type { Link } from "./network.ts";
+import { ConnectionLost, type SimulatedLainlet } from "./lainlet.ts";
+import { type Listener, Violation } from "./listener.ts";
 import type { StoreName } from "./processes.ts";
-import { type Listener, Violation } from "./listeners.ts";
-import { answerOf, QUESTIONS } from "./questions.ts";
+import { comparableBody, type Consistency, requestAt } from "./requests.ts";
+import { Rules } from "./rules.ts";
 import { Time } from "./time.ts";
 import { World } from "./world.ts";
 
-/** How long after the last fault everything must be right again, in ms. */
-const RECOVERY = 20_000;
+/** How long after the last fault everything must be current again, in ms. */
+const RECOVERY_TIME = 20_000;
 
-/** How many timers may fire in a story; most have some 10,000. */
-const MOST_STEPS = 60_000;
-
-/** How many polls may be made in 20 s in which each is ended at once. */
-const MOST_POLLS = 500;
-
-const NO_PAUSE = "something is done without a pause";
-
-/** How often it is looked whether what counts as current is, in ms. */
-const LOOK_EVERY = 5_000;
-
-/** How soon a member that works is used, and has confirmed the state, in ms. */
-const CONFIRMED_WITHIN = 20_000;
-
-/** The same when a watch of another member was silent, which is noticed after up to 10 s, in ms. */
-const CONFIRMED_AFTER_SILENCE = 26_000;
-
-const BAD = "a bad value is not taken as it should be";
-
-/** The nodes of the cluster; the first is there from the beginning. */
+/** The nodes of the cluster; the first exists from the beginning. */
 export const NODES: readonly [NodeSpec, NodeSpec] = [
   { name: "node1", ip: "192.168.77.21" },
   { name: "node2", ip: "192.168.77.22" },
 ];
 
-/** Addresses of containers, which move. */
-export const PEERS = ["127.27.0.1", "127.27.0.2", "127.27.9.9"] as const;
-
-/** Something that is done, so long after what was done before. */
-export interface Operation {
-  /** In ms. */
-  readonly after: number;
-  /** As a person reads it. */
+/** Something that happens in a story. */
+export interface Action {
+  /** Its line in the story. */
   readonly text: string;
   perform(story: Story): void | Promise<void>;
 }
 
-/** What did not hold, and how it came to that. */
+/** An action, and its time. */
+export interface Operation extends Action {
+  /** The time since the previous operation, in ms. */
+  readonly after: number;
+}
+
+/** A violated rule, and the story until then. */
 export interface Failure {
-  /** What does not hold. */
+  /** See {@linkcode Violation.kind}. */
   readonly kind: string;
   readonly message: string;
-  /** What was done, a line each. */
   readonly lines: readonly string[];
 }
 
-/** What became of a story. */
+/** The result of a run: its story, and the violated rule, if any. */
 export interface Outcome {
   readonly lines: readonly string[];
   readonly failure?: Failure;
 }
 
-/** What is run. */
+/** What identifies a run. */
 export interface Run {
   readonly store: StoreName;
   readonly seed: number;
 }
 
-/** One run of a plan. */
+/** One run: it performs operations, checks the rules after each step, and writes down what happens. */
 export class Story {
   readonly listeners: Listener[] = [];
   readonly lines: string[] = [];
+  /** The backup that can be restored. */
   backup?: Backup;
-  readonly #failures: unknown[] = [];
-  #lookAt = 0;
-  /** Since when each link was good, in ms. */
-  readonly #goodSince = new Map<Link, number>();
-  #steps = 0;
+  readonly #rules: Rules;
+  /** Errors of checks that did not run within a step. */
+  readonly #errors: unknown[] = [];
 
-  private constructor(readonly time: Time, readonly world: World) {}
+  private constructor(readonly time: Time, readonly world: World) {
+    this.#rules = new Rules(world);
+  }
 
-  /** @returns what was done and seen, and what did not hold; undefined: everything did */
+  /** Runs operations; never throws. */
   static async run(
     { store, seed }: Run,
     operations: readonly Operation[],
@@ -103,59 +80,77 @@ export class Story {
       featuresOf(seed),
     );
     const story = new Story(time, world);
+    const { lines } = story;
     try {
-      await story.#tell(operations);
-      return { lines: story.lines };
+      await story.#run(operations);
+      return { lines };
     } catch (error) {
       const { kind, message } = error instanceof Violation
         ? error
-        : { kind: "something threw", message: errorTrace(error) };
-      story.note(message);
-      return {
-        lines: story.lines,
-        failure: { kind, message, lines: story.lines },
-      };
+        : { kind: "an error was thrown", message: errorTrace(error) };
+      story.log(message);
+      return { lines, failure: { kind, message, lines } };
     } finally {
-      await story.#end();
+      await story.#stop();
     }
   }
 
-  /** Ends everything, so that nothing of it goes on beside the next story. */
-  async #end(): Promise<void> {
-    for (const listener of this.listeners.splice(0)) listener.leave();
+  async #run(operations: readonly Operation[]): Promise<void> {
+    const { time, world } = this;
+    world.commit({ [nodeKey(NODES[0])]: nodeValue(NODES[0]) });
+    world.replace(world.keyspace.save(), true);
+    await this.#record();
+    for (const lainlet of world.lainlets) lainlet.start();
+    await time.run(1_000, this.#check);
+    for (const { after, text, perform } of operations) {
+      await time.run(after, this.#check);
+      this.log(text);
+      await perform(this);
+      await this.#record();
+    }
+    this.log("all faults end");
+    if (world.isEmpty) {
+      await this.write({ [nodeKey(NODES[0])]: nodeValue(NODES[0]) });
+      await this.#record();
+    }
+    world.heal();
+    await time.run(RECOVERY_TIME, this.#check);
+    this.#rules.checkRecovered(this.listeners);
+    for (const listener of this.listeners.splice(0)) listener.disconnect();
+    await time.run(5_000, this.#check);
+    this.#rules.checkReleased();
+    for (const lainlet of world.lainlets) this.checkSavedState(lainlet);
+    await this.#record();
+    await this.#stop();
+    this.#rules.checkStopped(time.timers);
+  }
+
+  /** Stops everything: nothing continues during the next story of this process. */
+  async #stop(): Promise<void> {
+    for (const listener of this.listeners.splice(0)) listener.disconnect();
     this.world.close();
     await this.time.run(15_000);
   }
 
-  /** Writes something, in one revision where the store has transactions. */
-  async write(changes: Changes): Promise<void> {
-    const { hasTransactions } = this.world.service;
-    const steps = hasTransactions
-      ? [changes]
-      : Object.entries(changes).map(([key, value]) => ({ [key]: value }));
-    for (const [i, step] of steps.entries()) {
-      if (i > 0) await this.#happened();
-      this.world.commit(step);
-    }
+  /** Records the store's state for the reference, and checks the rules. */
+  async #record(): Promise<void> {
+    await this.time.settle();
+    this.world.reference.record(this.world.revision);
+    this.#check();
   }
 
-  /** Time passes, and no process does anything. @param ms how much */
-  async suspend(ms: number): Promise<void> {
-    this.world.reference.suspended += ms;
-    for (const link of this.world.allLinks) {
-      this.#goodSince.set(link, this.time.now + ms);
-      // Nor is found meanwhile what a watch has lost.
-      link.lostAt += ms;
-    }
-    await this.time.suspend(ms);
-    this.#look();
-  }
+  readonly #check = (): void => {
+    const [error] = this.#errors;
+    if (error !== undefined) throw error;
+    this.#rules.checkStep(this.listeners, this.log);
+  };
 
-  /** Notes what is right now, and lets time pass. @param ms how much */
-  async pass(ms: number): Promise<void> {
-    await this.#happened();
-    await this.time.run(ms, this.#look);
-  }
+  /** Adds a line to the story. */
+  readonly log = (text: string): void => {
+    this.lines.push(
+      `${(this.time.now / 1000).toFixed(3).padStart(9)} s  ${text}`,
+    );
+  };
 
   lainlet(which: number): SimulatedLainlet {
     const { lainlets } = this.world;
@@ -164,280 +159,97 @@ export class Story {
     return found;
   }
 
-  async #tell(operations: readonly Operation[]): Promise<void> {
-    const { time, world } = this;
-    world.commit({ [nodeKey(NODES[0])]: nodeValue(NODES[0]) });
-    world.replace(world.keyspace.save(), true);
-    await this.#happened();
-    for (const lainlet of world.lainlets) lainlet.start();
-    await time.run(1_000, this.#look);
-    for (const { after, text, perform } of operations) {
-      await time.run(after, this.#look);
-      this.note(text);
-      await perform(this);
-      await this.#happened();
-    }
-    this.note("there are no more faults");
-    if (world.isEmpty) {
-      await this.write({ [nodeKey(NODES[0])]: nodeValue(NODES[0]) });
-      await this.#happened();
-    }
-    world.heal();
-    await time.run(RECOVERY, this.#look);
-    this.#checkRecovered();
-    for (const listener of this.listeners.splice(0)) listener.leave();
-    await time.run(5_000, this.#look);
-    this.#checkLeft();
-    for (const lainlet of world.lainlets) this.checkFile(lainlet);
-    await this.#happened();
-    await this.#end();
-    const connections = world.allLinks
-      .reduce((sum, link) => sum + link.connections, 0);
-    if (time.timers + connections > 0) {
-      throw new Violation(
-        "something is left",
-        `${time.timers} timers, ${connections} connections to the store`,
-      );
+  /** Writes changes, in one revision if the store has transactions. */
+  async write(changes: Changes): Promise<void> {
+    const { hasTransactions } = this.world.service;
+    const steps = hasTransactions
+      ? [changes]
+      : Object.entries(changes).map(([key, value]) => ({ [key]: value }));
+    for (const [i, step] of steps.entries()) {
+      if (i > 0) await this.#record();
+      this.world.commit(step);
     }
   }
 
-  /** Notes what is right now. */
-  async #happened(): Promise<void> {
-    await this.time.settle();
-    this.world.reference.note(this.world.revision);
-    this.#look();
+  /** Lets time pass within an operation. */
+  async wait(ms: number): Promise<void> {
+    await this.#record();
+    await this.time.run(ms, this.#check);
   }
 
-  /** Looks whether a saved state can be read, and was the store's. */
-  checkFile(lainlet: SimulatedLainlet): void {
-    this.#checkFile(lainlet).catch((error) => this.#failures.push(error));
+  /** Lets time pass while all processes are suspended. */
+  async suspend(ms: number): Promise<void> {
+    this.world.reference.suspendedTime += ms;
+    this.#rules.expectSuspension(ms);
+    await this.time.suspend(ms);
+    this.#check();
   }
 
-  async #checkFile(lainlet: SimulatedLainlet): Promise<void> {
-    const isSuspect = lainlet.links.some(({ lostAt }) => lostAt > 0);
-    const { name } = lainlet;
-    let sections;
-    try {
-      sections = await lainlet.readFile();
-    } catch (error) {
-      throw new Violation("a saved state cannot be read", `${name}: ${error}`);
-    }
-    if (isSuspect) return;
-    for (const [prefix, loaded] of sections ?? []) {
-      if (this.world.held(loaded, prefix)) continue;
-      const { cluster, revision, pages: [entries] } = loaded;
-      const keys = entries.map(({ key }) => key).join();
-      throw new Violation(
-        "a saved state was never the store's",
-        `${name}: ${prefix} at ${revision} of cluster ${cluster}: ${keys}`,
-      );
-    }
+  /** Begins to check the saved state of a lainlet. */
+  checkSavedState(lainlet: SimulatedLainlet): void {
+    this.#rules.checkSavedState(lainlet)
+      .catch((error) => this.#errors.push(error));
   }
 
-  /** Asks a lainlet, and looks at the answer when it comes. */
-  ask(lainlet: SimulatedLainlet, question: number, kind: number): void {
-    this.#ask(lainlet, question, kind).catch((error) => {
-      if (!(error instanceof ConnectionLost)) this.#failures.push(error);
+  /** Sends a lainlet a GET, and checks the response when it arrives. */
+  sendGet(
+    lainlet: SimulatedLainlet,
+    requestIndex: number,
+    consistency: Consistency,
+  ): void {
+    if (!lainlet.isUp) return;
+    this.#sendGet(lainlet, requestIndex, consistency).catch((error) => {
+      if (!(error instanceof ConnectionLost)) this.#errors.push(error);
     });
   }
 
-  async #ask(
+  async #sendGet(
     lainlet: SimulatedLainlet,
-    question: number,
-    kind: number,
+    requestIndex: number,
+    consistency: Consistency,
   ): Promise<void> {
-    const { path, peer } = QUESTIONS[question] ?? { path: "", peer: "" };
-    const { reference, keyspace } = this.world;
-    if (!lainlet.isUp) return;
-    const latest = reference.latest;
-    const needed = this.world.revision;
-    const { mayBeOld } = this.world.service;
-    const more = ["", "fresh=1", `revision=${needed}`][kind] ?? "";
-    const full = `${path}${path.includes("?") ? "&" : "?"}${more}`;
-    const response = await lainlet.ask(full, peer);
+    const { path, peer } = requestAt(requestIndex);
+    const { reference, keyspace, revision: required, service } = this.world;
+    const { latest } = reference;
+    const { readsMayBeStale } = service;
+    const parameter = {
+      default: "",
+      fresh: "fresh=1",
+      revision: `revision=${required}`,
+    }[consistency];
+    const url = `${path}${path.includes("?") ? "&" : "?"}${parameter}`;
+    const response = await lainlet.fetch(url, peer);
     const body = await response.text();
     if (response.status !== 200) return;
-    const text = answerOf(body);
+    const text = comparableBody(body);
     const revision = Number(response.headers.get("Lainlet-Revision"));
-    if (lainlet.hasLost) return;
-    const what = `${full} on ${lainlet.name}: ${text}`;
-    if (reference.find(question, text, 0, revision) < 0) {
+    if (lainlet.mayMissChange) return;
+    const isOlderThan = (state: number, revision: number) =>
+      reference.find(requestIndex, text, state, revision) < 0;
+    const details = `${url} on ${lainlet.name}: ${text}`;
+    if (isOlderThan(0, revision)) {
       throw new Violation(
-        "an answer names a revision that it does not have",
-        `${what}, revision ${revision}`,
+        "a response is older than its Lainlet-Revision",
+        `${details}, revision ${revision}`,
       );
     }
-    if (kind === 1 && !mayBeOld && reference.find(question, text, latest) < 0) {
-      throw new Violation("fresh=1 is older than the request", what);
+    if (
+      consistency === "fresh" && !readsMayBeStale && isOlderThan(latest, 0)
+    ) {
+      throw new Violation(
+        "a response with fresh=1 is older than the request",
+        details,
+      );
     }
     // After a restore the revision may be one of another history.
-    const isSame = this.world.keyspace === keyspace;
-    if (kind === 2 && isSame && reference.find(question, text, 0, needed) < 0) {
-      throw new Violation("revision=N answers with less", what);
-    }
-  }
-
-  /** Looks whether all holds that always must. */
-  readonly #look = (): void => {
-    const [failure] = this.#failures;
-    if (failure !== undefined) throw failure;
-    if (++this.#steps > MOST_STEPS) {
-      throw new Violation(NO_PAUSE, `${this.#steps} steps`);
-    }
-    this.world.look();
-    for (const link of this.world.allLinks) {
-      const { isGood, lostAt, pollsEnded } = link;
-      if (pollsEnded > MOST_POLLS) {
-        throw new Violation(NO_PAUSE, `${pollsEnded} polls on ${link.name}`);
-      }
-      const since = Math.max(lostAt, this.#goodSince.get(link) ?? -Infinity);
-      this.#goodSince.set(link, isGood ? since : this.time.now);
-    }
-    for (const listener of this.listeners) {
-      listener.check(this.world.reference, this.note);
-    }
-    if (this.time.now < this.#lookAt) return;
-    this.#lookAt = this.time.now + LOOK_EVERY;
-    for (const lainlet of this.world.lainlets) {
-      if (lainlet.isUp) this.#checkConfirmed(lainlet);
-      this.#checkReady(lainlet);
-    }
-  };
-
-  /** What counts as current is not older than it may be. */
-  #checkReady(simulated: SimulatedLainlet): void {
-    if (!simulated.isUp || simulated.hasLost) return;
-    if (notReadyReasons(simulated.lainlet).length > 0) return;
-    if (simulated.fromFileAt === this.time.now) {
+    const isSameHistory = this.world.keyspace === keyspace;
+    if (
+      consistency === "revision" && isSameHistory && isOlderThan(0, required)
+    ) {
       throw new Violation(
-        "a lainlet is ready, and its state is a saved one",
-        simulated.name,
-      );
-    }
-    const { reference, bad } = this.world;
-    this.#checkOwners(simulated);
-    const problem = bad.problem(simulated);
-    if (problem !== undefined) {
-      throw new Violation(BAD, `${simulated.name}: ${problem}`);
-    }
-    const oldest = reference.at(this.time.now - STALE_AFTER);
-    for (const [question, path, text] of simulated.answers()) {
-      if (reference.find(question, text, oldest) < 0) {
-        throw new Violation(
-          "a lainlet is ready, and its state is too old",
-          `${simulated.name}: ${path} ${text}`,
-        );
-      }
-    }
-  }
-
-  /** While there is a member that works, and a way to it, the state is confirmed by that. */
-  #checkConfirmed({ name, links, since, lainlet }: SimulatedLainlet): void {
-    const { auth, service } = this.world;
-    // Of the others, some cannot tell what works.
-    if (auth.isUsed || service.mayBeOld || service.lossLasts !== undefined) {
-      return;
-    }
-    const goodSince = Math.max(
-      since,
-      Math.min(...links.map((one) => this.#goodSince.get(one) ?? Infinity)),
-    );
-    const wasSilent = links.some(({ lostAt }) =>
-      this.time.now - lostAt < CONFIRMED_AFTER_SILENCE
-    );
-    const most = wasSilent ? CONFIRMED_AFTER_SILENCE : CONFIRMED_WITHIN;
-    if (this.time.now - goodSince < most) return;
-    const age = Math.max(
-      ...Object.values(lainlet.cluster).map((one) => one.age()),
-    );
-    if (age <= most) return;
-    throw new Violation(
-      "a member that works is not used",
-      `${name}: its state was last confirmed ${age} ms ago`,
-    );
-  }
-
-  /** To which apps addresses belong is what the groups say now, in whichever order they changed. */
-  #checkOwners({ name, lainlet: { cluster, rights } }: SimulatedLainlet): void {
-    for (const peer of PEERS) {
-      const [, owner] = cluster.podgroup.entries("").find(([, { pods }]) =>
-        pods.some(({ containers }) =>
-          containers.some(({ ip }) =>
-            ip === peer
-          )
-        )
-      ) ?? [];
-      const app = rights.appOf(peer);
-      if (app === owner?.app) continue;
-      throw new Violation(
-        "an address is taken for another app's",
-        `${name}: ${peer} is ${app}'s, not ${owner?.app}'s`,
+        "a response with revision=N lacks a write up to N",
+        details,
       );
     }
   }
-
-  #checkRecovered(): void {
-    // A restored backup that grew past what was known may look like the history before.
-    const hasLost = this.world.hasSameRestored ||
-      this.world.allLinks.some(({ lostAt }) => lostAt > 0);
-    for (const simulated of this.world.lainlets) {
-      const { lainlet, name } = simulated;
-      const watchers = Object.values(lainlet.cluster);
-      const differ = watchers.some(({ differences }) => differences > 0);
-      if (differ && !hasLost) {
-        throw new Violation(
-          "what was delivered whole is found to differ",
-          name,
-        );
-      }
-      const reasons = notReadyReasons(lainlet)
-        .concat(lainlet.store.status.problems);
-      if (reasons.length > 0) {
-        throw new Violation(
-          "a lainlet does not recover",
-          `${name}: ${reasons.join("; ")}`,
-        );
-      }
-      const content = this.world.keyspace.content(this.world.keyspace.revision);
-      const present = (key: string) => content.keys.get(key)?.value;
-      const problem = this.world.bad.problem(simulated, present);
-      if (problem !== undefined) {
-        throw new Violation(BAD, `${name}: ${problem}`);
-      }
-      for (const [question, path, text] of simulated.answers()) {
-        const latest = this.world.reference.answer(question);
-        if (text !== latest) {
-          throw new Violation(
-            "a lainlet does not recover",
-            `${name}: ${path} is ${text}, not ${latest}`,
-          );
-        }
-      }
-    }
-    for (const listener of this.listeners) {
-      listener.checkLatest(this.world.reference);
-    }
-  }
-
-  #checkLeft(): void {
-    for (const { name, lainlet } of this.world.lainlets) {
-      const left = {
-        listeners: lainlet.limits.listeners,
-        topics: lainlet.views.topics,
-        requests: lainlet.counters.connections,
-      };
-      if (Object.values(left).every((count) => count === 0)) continue;
-      throw new Violation(
-        "something is left",
-        `${name}: ${JSON.stringify(left)}`,
-      );
-    }
-  }
-
-  /** Writes a line of the story. */
-  readonly note = (text: string): void => {
-    this.lines.push(
-      `${(this.time.now / 1000).toFixed(3).padStart(9)} s  ${text}`,
-    );
-  };
 }

@@ -14,7 +14,7 @@ import { Counters } from "../../lib/stats/counters.ts";
 const REAL = { Worker: globalThis.Worker };
 
 /** The maximal delay of a message between threads, in ms; most are shorter. */
-const LONGEST = 10;
+const MAX_DELAY = 10;
 
 /** Serving threads, by the lainlet's name. */
 const serving = new Map<string, Set<SimulatedWorker>>();
@@ -36,7 +36,7 @@ class Port<T> {
         const next = this.#sent.shift();
         if (!this.isClosed && next !== undefined) this.receive(next);
       },
-      busy + Math.floor(Math.random() ** 4 * LONGEST),
+      busy + Math.floor(Math.random() ** 4 * MAX_DELAY),
     );
   }
 
@@ -48,7 +48,7 @@ class Port<T> {
   /** When it began to hang, in ms, if messages from then on may arrive now. */
   get hungSince(): number | undefined {
     const { from, until } = this.#busy;
-    return performance.now() <= until + LONGEST ? from : undefined;
+    return performance.now() <= until + MAX_DELAY ? from : undefined;
   }
 }
 
@@ -58,8 +58,8 @@ class SimulatedWorker {
   onerror?: (event: { message: string; preventDefault(): void }) => void;
   server?: ThreadServer;
   #name = "";
-  /** Aborts its connections. */
-  readonly over = new AbortController();
+  /** Aborted when it is terminated: its connections end. */
+  readonly ended = new AbortController();
   readonly #out = new Port<FromWorker | ToMain>((data) =>
     this.onmessage?.({ data })
   );
@@ -76,13 +76,13 @@ class SimulatedWorker {
   terminate(): void {
     this.#in.isClosed = this.#out.isClosed = true;
     serving.get(this.#name)?.delete(this);
-    this.over.abort();
+    this.ended.abort();
     this.server?.close();
   }
 
   /** Resolves with the event; never, if the worker dies before. */
   whileAlive(event: Promise<void>): Promise<void> {
-    const { signal } = this.over;
+    const { signal } = this.ended;
     return new Promise((resolve) =>
       event.then(() => {
         if (!signal.aborted) resolve();

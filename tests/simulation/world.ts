@@ -1,25 +1,26 @@
 import type { LoadedSnapshot } from "../../lib/store/saved/read.ts";
 import type { Changes } from "../util/store.ts";
 import { Auth } from "./auth.ts";
-import { BadValues } from "./bad_values.ts";
-import { setAuth } from "./etcd3.ts";
 import { mount } from "./disk.ts";
+import { EndedHistories } from "./ended_histories.ts";
+import { setAuth } from "./etcd3.ts";
 import type { Features } from "./features.ts";
 import { Sockets } from "./grpc_sockets.ts";
-import { EndedHistories } from "./histories.ts";
-import { type Backup, Keyspace, Member } from "./keyspace.ts";
+import { InvalidValues } from "./invalid_values.ts";
+import { type Backup, Keyspace } from "./keyspace.ts";
 import { SimulatedLainlet, VERIFY_EVERY } from "./lainlet.ts";
-import { Link, setPlaces } from "./network.ts";
+import { Member } from "./member.ts";
+import { Link, setRoutes } from "./network.ts";
 import type { StoreName } from "./processes.ts";
-import { HTTP_QUESTIONS, QUESTIONS } from "./questions.ts";
 import { Reference } from "./reference.ts";
+import { HTTP_REQUESTS, REQUESTS } from "./requests.ts";
 import { type Service, SERVICES } from "./stores.ts";
 import { simulateSystem } from "./system.ts";
 import { simulateWorkers } from "./workers.ts";
 
 const realFetch = globalThis.fetch;
 
-/** A host name for a random running lainlet. */
+/** A host name that stands for any running lainlet, at random. */
 export const ANY = "any";
 
 /** The prefix of all keys that lainlet reads. */
@@ -29,7 +30,7 @@ const PREFIX = "/lain/";
 export class World implements Disposable {
   readonly reference: Reference;
   readonly sockets = new Sockets();
-  readonly bad = new BadValues();
+  readonly invalid = new InvalidValues();
   readonly auth: Auth;
   readonly service: Service;
   readonly members: readonly Member[];
@@ -39,12 +40,15 @@ export class World implements Disposable {
   /** Every link of every lainlet. */
   readonly allLinks: readonly Link[];
   #keyspace = new Keyspace("1", 2);
-  /** One for each history, the present one last. */
+  /** The keyspace of each history, the present one last. */
   readonly #keyspaces = [this.#keyspace];
-  readonly #ended = new EndedHistories();
+  readonly #endedHistories = new EndedHistories();
   readonly #restore: () => void;
-  #histories = 1;
+  /** Counts clusters. */
+  #clusters = 1;
   #hasBegun = false;
+  /** Whether all data was lost, and no key was written since. */
+  #isEmptied = false;
   /** Whether a backup was restored as the same cluster. */
   hasSameRestored = false;
 
@@ -60,8 +64,8 @@ export class World implements Disposable {
       (_, i) => new Member(`member-${i + 1}`, this),
     );
     const service = this.service = new SERVICES[store](this);
-    const questions = features.grpc ? QUESTIONS : HTTP_QUESTIONS;
-    this.reference = new Reference(questions, service.isWhole);
+    const requests = features.grpc ? REQUESTS : HTTP_REQUESTS;
+    this.reference = new Reference(requests, service.hasAtomicStates);
     this.links = Array.from(
       { length: lainlets },
       (_, i) =>
@@ -72,7 +76,7 @@ export class World implements Disposable {
     this.allLinks = this.links.flat();
     const endpointOf = (lainlet: number, member: Member) =>
       service.endpoint(`node-${lainlet + 1}`, member.name);
-    const places = new Map(
+    const routes = new Map(
       this.links.flatMap((links, i) =>
         links.flatMap((link, k) => {
           const member = this.members[k];
@@ -82,16 +86,16 @@ export class World implements Disposable {
         })
       ),
     );
-    setPlaces(places);
+    setRoutes(routes);
     this.lainlets = this.links.map((links, i) => {
       const [first, ...others] = this.members
         .map((member) => endpointOf(i, member));
       if (first === undefined) throw new Error("there are no members");
       const endpoints = [first, ...others] as const;
       const open = () => service.open(endpoints, { verifyEvery: VERIFY_EVERY });
-      const { lossLasts } = service;
+      const { maxLossTime } = service;
       const name = `node-${i + 1}`;
-      const source = { kind: store, endpoints, open, lossLasts };
+      const source = { kind: store, endpoints, open, maxLossTime };
       return new SimulatedLainlet(name, links, source, this.sockets, features);
     });
     const unmount = mount(
@@ -99,9 +103,9 @@ export class World implements Disposable {
         disk ? [disk, inspected] : []
       ),
     );
-    const ends = [unmount, simulateWorkers(), simulateSystem()];
+    const restorers = [unmount, simulateWorkers(), simulateSystem()];
     this.#restore = () => {
-      for (const end of ends) end();
+      for (const restore of restorers) restore();
       globalThis.fetch = realFetch;
       this.sockets[Symbol.dispose]();
     };
@@ -109,7 +113,7 @@ export class World implements Disposable {
     globalThis.fetch = (input, init) => {
       if (typeof input === "string" && service.fetch !== undefined) {
         const url = new URL(input);
-        if (places.has(url.origin)) {
+        if (routes.has(url.origin)) {
           return service.fetch(url, init?.signal ?? undefined);
         }
       }
@@ -123,60 +127,60 @@ export class World implements Disposable {
 
   /** The current revision, as clients see it. */
   get revision(): number {
-    return this.service.numberOf(this.#keyspace.revision);
+    return this.service.clientRevision(this.#keyspace.revision);
   }
 
   /** Commits changes, in one revision. */
   commit(changes: Changes): void {
     this.#keyspace.commit(changes);
-    this.#note(changes);
+    this.#updateReference(changes);
     this.advance();
   }
 
-  #note(changes: Changes): void {
-    const seen = Object.entries(changes)
+  #updateReference(changes: Changes): void {
+    const read = Object.entries(changes)
       .filter(([key]) => key.startsWith(PREFIX));
-    if (this.#isReplacedByNothing) {
-      if (seen.every(([, value]) => value === null)) return;
-      this.#isReplacedByNothing = false;
-      this.reference.begin(this.#content, true);
-    } else if (seen.length > 0) this.reference.commit(Object.fromEntries(seen));
+    if (this.#isEmptied) {
+      if (read.every(([, value]) => value === null)) return;
+      this.#isEmptied = false;
+      this.reference.beginHistory(this.#content, true);
+    } else if (read.length > 0) this.reference.commit(Object.fromEntries(read));
   }
 
   /** Removes a directory with everything in it, in one revision. */
   remove(directory: string): void {
     const keys = this.#keyspace.remove(directory);
-    this.bad.noteAllRemoved();
-    this.#note(Object.fromEntries(keys.map((key) => [key, null])));
+    this.invalid.recordAllRemoved();
+    this.#updateReference(Object.fromEntries(keys.map((key) => [key, null])));
     this.advance();
   }
 
-  /** To be called after each commit. */
+  /** Applies what is committed; to be called after each commit. */
   advance(): void {
-    this.look();
+    this.update();
     for (const member of this.members) member.advance();
   }
 
   /** To be called after each step. */
-  look(): void {
-    this.#ended.look(this.revision);
+  update(): void {
+    this.#endedHistories.update(this.revision);
   }
 
   /** Starts or ends a member's process. */
-  setUp(member: Member, isUp: boolean): void {
+  setRunning(member: Member, isUp: boolean): void {
     member.isUp = isUp;
     if (isUp) member.advance();
     else for (const link of this.linksTo(member)) link.cut();
-    this.service.changed?.(member);
+    this.service.memberChanged?.(member);
   }
 
   /** Connects a member with the others, or cuts it off from them. */
   setQuorum(member: Member, hasQuorum: boolean): void {
-    // A leader makes the commits: it has applied what a follower has, whatever its lag.
+    // The leader commits, so it has applied all that any follower has.
     if (!hasQuorum && member === this.service.leader) member.apply();
     member.hasQuorum = hasQuorum;
     if (hasQuorum) member.advance();
-    this.service.changed?.(member);
+    this.service.memberChanged?.(member);
   }
 
   /** The links of all lainlets to a member. */
@@ -185,23 +189,23 @@ export class World implements Disposable {
     return this.links.flatMap((own) => own[at] ?? []);
   }
 
-  /** Replaces the content by a backup, or by nothing; all processes of the store restart. */
+  /** Replaces the content by a backup, or by nothing; all members restart. */
   replace(backup: Backup | undefined, isSameCluster: boolean): void {
     this.hasSameRestored ||= isSameCluster && this.#hasBegun;
     this.#hasBegun = true;
-    this.bad.noteAllRemoved();
+    this.invalid.recordAllRemoved();
     const id = isSameCluster
       ? backup?.clusterId ?? this.#keyspace.clusterId
-      : `${++this.#histories}`;
+      : `${++this.#clusters}`;
     const ended = this.#keyspace;
     const isAlike = (prefix: string, known: number) =>
-      this.service.hasAnonymousHistories ||
+      this.service.lacksHistoryIds ||
       isSameCluster &&
         ended.lastChange(prefix, known) <= (backup?.revision ?? 0);
-    this.#ended.end(this.lainlets, isAlike);
+    this.#endedHistories.end(this.lainlets, isAlike);
     this.#keyspace = new Keyspace(id, 2, backup);
     this.#keyspaces.push(this.#keyspace);
-    this.service.restarted?.();
+    this.service.allRestarted?.();
     for (const member of this.members) {
       member.reset();
       member.isUp = true;
@@ -215,12 +219,10 @@ export class World implements Disposable {
         setTimeout(() => link.isRefused = false, restartTime);
       }
     }
-    this.look();
-    this.#isReplacedByNothing = this.isEmpty;
-    if (!this.#isReplacedByNothing) this.reference.begin(this.#content, false);
+    this.update();
+    this.#isEmptied = this.isEmpty;
+    if (!this.#isEmptied) this.reference.beginHistory(this.#content, false);
   }
-
-  #isReplacedByNothing = false;
 
   /** Whether the store has no key. After a loss of all data, the previous state stays valid until there is a key. */
   get isEmpty(): boolean {
@@ -234,16 +236,16 @@ export class World implements Disposable {
   }
 
   /**
-   * Whether a cluster held exactly this under a prefix at its revision. Where
-   * states may be of several revisions: whether it ever held each entry.
+   * Whether a cluster had exactly this content under a prefix at its revision.
+   * Where states may be of several revisions: whether it ever had each entry.
    */
-  held(
+  hadSnapshot(
     { cluster, revision, pages: [entries] }: LoadedSnapshot,
     prefix: string,
   ): boolean {
-    if (!this.service.isWhole) {
+    if (!this.service.hasAtomicStates) {
       return entries.every(({ key, value }) =>
-        this.#keyspaces.some((keyspace) => keyspace.held(key, value))
+        this.#keyspaces.some((keyspace) => keyspace.hadValue(key, value))
       );
     }
     return this.#keyspaces.some((keyspace) => {
@@ -292,6 +294,6 @@ export class World implements Disposable {
       return Promise.reject(new TypeError("connection refused"));
     }
     const { headers, signal } = request;
-    return lainlet.ask(pathname + search, "127.0.0.1", { headers, signal });
+    return lainlet.fetch(pathname + search, "127.0.0.1", { headers, signal });
   }
 }

@@ -2,41 +2,42 @@ import type { StoreOptions } from "../../lib/store/kind.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { ZooKeeperStore } from "../../lib/store/zookeeper/store.ts";
 import { VERIFIED_WITHIN } from "./lainlet.ts";
-import type { Member } from "./keyspace.ts";
-import { type Link, placeOf } from "./network.ts";
-import { type ClientConn, connect } from "./sockets.ts";
+import type { Member } from "./member.ts";
+import { type ClientConn, connect } from "./member_sockets.ts";
+import { type Link, routeTo } from "./network.ts";
 import type { Cluster, Endpoints, Service } from "./stores.ts";
 import { type Server, Session, zxidOf } from "./zookeeper_session.ts";
 
 const realConnect = Deno.connect;
 
-/** How long a member that has lost the others goes on, in ms: `syncLimit`. */
+/** How long a member serves its clients after it was cut off from the others, in ms: `syncLimit`. */
 const SYNC_LIMIT = 10_000;
 
-/** An ensemble of ZooKeepers. */
+/** A ZooKeeper ensemble. */
 export class ZooKeeperService implements Service {
   readonly hasTransactions = true;
-  readonly isWhole = false;
-  readonly hasAnonymousHistories = true;
-  readonly lossLasts = VERIFIED_WITHIN;
+  readonly hasAtomicStates = false;
+  readonly lacksHistoryIds = true;
+  readonly maxLossTime = VERIFIED_WITHIN;
   readonly #servers: ReadonlyMap<Member, ZooKeeperServer>;
   #leader: Member | undefined;
-  #oldUntil = -Infinity;
+  /** Until this time a deposed leader may still serve reads, in ms. */
+  #deposedUntil = -Infinity;
 
   constructor(private readonly cluster: Cluster) {
     const { members, features: { localSessions } } = cluster;
-    const agree = () => {
-      cluster.keyspace.pass();
+    const commitSession = () => {
+      cluster.keyspace.addEmptyRevisions();
       cluster.advance();
     };
     this.#servers = new Map(members.map((member) => [
       member,
-      new ZooKeeperServer(member, localSessions ? undefined : agree),
+      new ZooKeeperServer(member, localSessions ? undefined : commitSession),
     ]));
-    this.#lead(members[0]);
+    this.#setLeader(members[0]);
     Object.assign(Deno, {
       connect: ({ hostname, port }: Deno.ConnectOptions) => {
-        const { link, member } = placeOf(`${hostname}:${port}`);
+        const { link, member } = routeTo(`${hostname}:${port}`);
         return this.#serverOf(member).connect(link);
       },
     });
@@ -54,18 +55,18 @@ export class ZooKeeperService implements Service {
     return new ZooKeeperStore(endpoints, options);
   }
 
-  numberOf(revision: number): number {
+  clientRevision(revision: number): number {
     return zxidOf(this.cluster.keyspace, revision);
   }
 
-  /** Who leads is never alone: all others take part. */
+  /** Elects another leader: one of the members that run and are not cut off, which all end their connections. */
   elect(): void {
     const { members, keyspace } = this.cluster;
     const others = members.filter((one) =>
       one !== this.#leader && one.isUp && one.hasQuorum
     );
     if (others.length === 0) return;
-    this.#lead(others[0]);
+    this.#setLeader(others[0]);
     keyspace.beginTerm();
     for (const member of members) {
       if (member.hasQuorum) this.#serverOf(member).reset();
@@ -73,39 +74,39 @@ export class ZooKeeperService implements Service {
     this.cluster.advance();
   }
 
-  /** There is no history. */
-  forget(): void {}
+  /** Does nothing: ZooKeeper has no history. */
+  compact(): void {}
 
-  changed(member: Member): void {
-    // A single one has nobody to lose.
+  memberChanged(member: Member): void {
+    // A single member always has a quorum.
     if (this.cluster.members.length === 1) {
       member.hasQuorum = true;
       return member.advance();
     }
-    const isLost = !member.hasQuorum;
+    const isCutOff = !member.hasQuorum;
     const server = this.#serverOf(member);
-    server.setLost(isLost);
+    server.setCutOff(isCutOff);
     const leader = this.#leader;
-    if (isLost && server.isLeading) {
-      this.#oldUntil = performance.now() + SYNC_LIMIT;
+    if (isCutOff && server.isLeading) {
+      this.#deposedUntil = performance.now() + SYNC_LIMIT;
     }
-    if (!isLost && member !== leader) server.isLeading = false;
+    if (!isCutOff && member !== leader) server.isLeading = false;
     if (!leader?.isUp || !leader.hasQuorum) this.elect();
   }
 
-  restarted(): void {
+  allRestarted(): void {
     const { keyspace, members } = this.cluster;
     keyspace.term = keyspace.termOf(keyspace.revision).term;
     for (const [member, server] of this.#servers) {
-      server.setLost(false);
+      server.setCutOff(false);
       server.isLeading = member === this.#leader;
     }
     if (members.length > 1) keyspace.beginTerm();
   }
 
-  /** Who leads and has lost the others does not know at once. */
-  get mayBeOld(): boolean {
-    return performance.now() < this.#oldUntil;
+  /** Until a deposed leader notices that it is cut off, it serves reads from its own state. */
+  get readsMayBeStale(): boolean {
+    return performance.now() < this.#deposedUntil;
   }
 
   expire(link: Link): void {
@@ -123,7 +124,7 @@ export class ZooKeeperService implements Service {
     return server;
   }
 
-  #lead(member: Member | undefined): void {
+  #setLeader(member: Member | undefined): void {
     const last = this.#leader;
     if (last?.hasQuorum) this.#serverOf(last).isLeading = false;
     this.#leader = member;
@@ -134,34 +135,36 @@ export class ZooKeeperService implements Service {
 /** One member's server. */
 class ZooKeeperServer implements Server {
   readonly #sessions = new Set<Session>();
-  /** Timers of sessions whose connections are lost. */
+  /** Timers that end the sessions of ended connections. */
   readonly #expiries = new Set<ReturnType<typeof setTimeout>>();
-  #losing?: ReturnType<typeof setTimeout>;
-  /** Whether it has lost the others, and knows that. */
-  #isOut = false;
-  /** Whether it leads, or believes so. */
+  /** The timer until it notices that it is cut off from the others. */
+  #noticing?: ReturnType<typeof setTimeout>;
+  /** Whether it has noticed that it is cut off: it refuses connections. */
+  #isRefusing = false;
   isLeading = false;
 
-  /** @param agree see {@linkcode Server} */
-  constructor(readonly member: Member, readonly agree?: () => void) {}
+  constructor(
+    readonly member: Member,
+    readonly commitSession?: () => void,
+  ) {}
 
-  /** Connects to it, as `Deno.connect` does. */
+  /** Connects a client, as `Deno.connect` does. */
   connect(link: Link): Promise<ClientConn> {
     return connect(link, (socket) => {
       const session = new Session(this, link, socket);
       this.#sessions.add(session);
-      if (this.#isOut) session.end();
+      if (this.#isRefusing) session.end();
       return session;
     });
   }
 
-  /** To be called when it has lost the others, or has found them: it notices after a while. */
-  setLost(isLost: boolean): void {
-    clearTimeout(this.#losing);
-    this.#isOut = false;
-    if (!isLost) return;
-    this.#losing = setTimeout(() => {
-      this.#isOut = true;
+  /** To be called when the member is cut off from the others, which it notices later, or is connected again. */
+  setCutOff(isCutOff: boolean): void {
+    clearTimeout(this.#noticing);
+    this.#isRefusing = false;
+    if (!isCutOff) return;
+    this.#noticing = setTimeout(() => {
+      this.#isRefusing = true;
       this.reset();
     }, SYNC_LIMIT);
   }
@@ -178,22 +181,21 @@ class ZooKeeperServer implements Server {
     }
   }
 
-  /** To be called when a connection has ended. @param timeout when its session will, too, in ms; undefined: there was none */
   remove(session: Session, timeout: number | undefined): void {
     this.#sessions.delete(session);
-    const { agree } = this;
-    if (timeout === undefined || agree === undefined) return;
-    if (timeout === 0) return agree();
+    const { commitSession } = this;
+    if (timeout === undefined || commitSession === undefined) return;
+    if (timeout === 0) return commitSession();
     const timer = setTimeout(() => {
       this.#expiries.delete(timer);
-      agree();
+      commitSession();
     }, timeout);
     this.#expiries.add(timer);
   }
 
-  /** Ends what is under way. */
+  /** Ends all connections and timers. */
   close(): void {
-    clearTimeout(this.#losing);
+    clearTimeout(this.#noticing);
     this.reset();
     for (const timer of this.#expiries) clearTimeout(timer);
     this.#expiries.clear();

@@ -6,57 +6,64 @@ import {
   Writer,
   XID,
 } from "../../lib/store/zookeeper/protocol.ts";
-import type { Content, Keyspace, Member } from "./keyspace.ts";
-import type { Link } from "./network.ts";
-import type { Handler, ServerSocket } from "./sockets.ts";
+import type { Content, Keyspace } from "./keyspace.ts";
+import type { Member } from "./member.ts";
+import type { Handler, ServerSocket } from "./member_sockets.ts";
+import { type Link, responseDelay } from "./network.ts";
 
-/** The shortest and the longest time that a session may last without a word, in ms. */
+/** The limits of a session's timeout, in ms: `minSessionTimeout` and `maxSessionTimeout`. */
 const TIMEOUTS = [4_000, 40_000] as const;
-/** A zxid's upper half counts elections. */
+
+/** The upper half of a zxid counts elections. */
 const EPOCH = 2 ** 32;
 
-// What only a server says: `KeeperException.Code`, `EventType`, `KeeperState`
-// of ZooKeeper's sources.
+// Values that only servers send: `KeeperException.Code`, `EventType` and
+// `KeeperState` in ZooKeeper's sources.
 const SESSION_MOVED = -118;
 const CREATED = 1;
 const DELETED = 2;
 const CHANGED = 3;
 const SYNC_CONNECTED = 3;
 
-/** How clients know a revision. */
+/** The zxid of a revision. */
 export function zxidOf(keyspace: Keyspace, revision: number): number {
-  const { term, place } = keyspace.termOf(revision);
-  return term * EPOCH + place;
+  const { term, index } = keyspace.termOf(revision);
+  return term * EPOCH + index;
 }
 
 /** The server of a session. */
 export interface Server {
   readonly member: Member;
-  /** Whether it leads, or believes so. */
+  /** Whether it is the leader, or was deposed and has not noticed yet. */
   readonly isLeading: boolean;
-  /** Agrees with the others on a session's begin or end: that is a transaction. Absent: sessions are local. */
-  readonly agree?: () => void;
-  /** To be called when a connection has ended. @param timeout when its session will, too, in ms; undefined: there was none */
+  /** Commits the transaction that begins or ends a session; absent: sessions are local. */
+  readonly commitSession?: () => void;
+  /**
+   * To be called when a session's connection has ended.
+   *
+   * @param timeout after this time the session ends, in ms; undefined: it was
+   * not established
+   */
   remove(session: Session, timeout: number | undefined): void;
 }
 
-/** A session, with its connection. */
+/** A session, and its only connection: lainlet never resumes a session. */
 export class Session implements Handler {
-  #came = Buffer.alloc(0);
-  readonly #asked: Reader[] = [];
+  #received = Buffer.alloc(0);
+  readonly #requests: Reader[] = [];
   #isServing = false;
-  #isBegun = false;
+  #isEstablished = false;
   #isOver = false;
-  /** Paths, each watched with all beneath it. */
-  readonly #watched = new Set<string>();
-  /** Whether it tells nothing of what happens. */
+  /** Watched paths, each with everything below it. */
+  readonly #watches = new Set<string>();
+  /** Whether it sends no events. */
   #isSilent = false;
-  /** What happened up to this revision was told. */
-  #told = 0;
-  readonly #leave: () => void;
+  /** The events up to this revision were sent. */
+  #reported = 0;
+  readonly #unsubscribe: () => void;
   #wake?: () => void;
   #timeout = 0;
-  #heardAt = performance.now();
+  #receivedAt = performance.now();
   #timer?: ReturnType<typeof setTimeout>;
 
   constructor(
@@ -64,30 +71,30 @@ export class Session implements Handler {
     readonly link: Link,
     private readonly socket: ServerSocket,
   ) {
-    this.#leave = server.member.onApply(() => {
-      this.#tell();
+    this.#unsubscribe = server.member.onApply(() => {
+      this.#sendEvents();
       this.#wake?.();
     });
   }
 
-  take(bytes: Uint8Array): void {
-    this.#heardAt = performance.now();
-    this.#came = Buffer.concat([this.#came, bytes]);
-    while (this.#came.length >= 4) {
-      const end = 4 + this.#came.readInt32BE();
-      if (this.#came.length < end) break;
-      this.#asked.push(new Reader(this.#came.subarray(4, end)));
-      this.#came = this.#came.subarray(end);
+  receive(bytes: Uint8Array): void {
+    this.#receivedAt = performance.now();
+    this.#received = Buffer.concat([this.#received, bytes]);
+    while (this.#received.length >= 4) {
+      const end = 4 + this.#received.readInt32BE();
+      if (this.#received.length < end) break;
+      this.#requests.push(new Reader(this.#received.subarray(4, end)));
+      this.#received = this.#received.subarray(end);
     }
     if (!this.#isServing) this.#serve();
   }
 
-  /** Its connection ends. The session does when nobody takes it up again, as lainlet never does. */
+  /** Ends the connection; the session expires later. */
   end(): void {
-    this.#end(this.#isBegun ? this.#timeout : undefined);
+    this.#end(this.#isEstablished ? this.#timeout : undefined);
   }
 
-  /** It is over, and with it its connection. */
+  /** Ends the session, and its connection. */
   expire(): void {
     this.#end(0);
   }
@@ -95,51 +102,51 @@ export class Session implements Handler {
   #end(timeout: number | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#leave();
+    this.#unsubscribe();
     clearTimeout(this.#timer);
     this.socket.close();
     this.server.remove(this, timeout);
   }
 
-  /** Answers in order: what comes after a `sync` waits for that, too. */
+  /** Responds in order: requests after a `sync` wait for it, too. */
   async #serve(): Promise<void> {
     this.#isServing = true;
-    for (let asked; (asked = this.#asked.shift()) !== undefined;) {
+    for (let request; (request = this.#requests.shift()) !== undefined;) {
       if (this.#isOver) return;
-      if (this.#isBegun) await this.#answer(asked);
-      else await this.#begin(asked);
+      if (this.#isEstablished) await this.#respond(request);
+      else await this.#begin(request);
     }
     this.#isServing = false;
   }
 
-  async #begin(asked: Reader): Promise<void> {
-    asked.skip(4 + 8); // The version of the protocol, and the last zxid seen.
-    const [least, most] = TIMEOUTS;
-    this.#timeout = Math.min(Math.max(asked.int(), least), most);
-    if (this.server.agree !== undefined) {
-      this.server.agree();
+  async #begin(request: Reader): Promise<void> {
+    request.skip(4 + 8); // The protocol's version, and the last zxid that the client knows.
+    const [min, max] = TIMEOUTS;
+    this.#timeout = Math.min(Math.max(request.int(), min), max);
+    if (this.server.commitSession !== undefined) {
+      this.server.commitSession();
       await this.#sync(true);
       if (this.#isOver) return;
     }
-    this.#isBegun = true;
-    this.#told = this.server.member.applied;
-    this.#expect(this.#timeout);
-    const answer = new Writer().int(0).int(this.#timeout).long(1)
+    this.#isEstablished = true;
+    this.#reported = this.server.member.applied;
+    this.#expireAfter(this.#timeout);
+    const response = new Writer().int(0).int(this.#timeout).long(1)
       .bytes(new Uint8Array(16)).boolean(false);
-    this.socket.send(answer.frame());
+    this.socket.send(response.frame());
   }
 
-  /** Ends it when nothing has come for a while. */
-  #expect(rest: number): void {
+  /** Expires the session when nothing was received for its timeout. */
+  #expireAfter(rest: number): void {
     this.#timer = setTimeout(() => {
-      const rest = this.#heardAt + this.#timeout - performance.now();
-      if (rest > 0) this.#expect(rest);
+      const rest = this.#receivedAt + this.#timeout - performance.now();
+      if (rest > 0) this.#expireAfter(rest);
       else this.expire();
     }, rest);
   }
 
-  async #answer(asked: Reader): Promise<void> {
-    const [xid, op] = [asked.int(), asked.int()];
+  async #respond(request: Reader): Promise<void> {
+    const [xid, op] = [request.int(), request.int()];
     if (op === OP.ping) return this.#reply(XID.ping);
     if (op === OP.closeSession) {
       this.#reply(xid);
@@ -148,31 +155,29 @@ export class Session implements Handler {
     const { callFaults } = this.link;
     const fault = callFaults.shift();
     if (fault === "refused") return this.end();
-    if (fault === "lost before") return this.socket.lose();
-    if (fault === "moved") {
+    if (fault === "request lost") return this.socket.drop();
+    if (fault === "session moved") {
       this.#reply(xid, SESSION_MOVED);
       return this.end();
     }
-    const path = asked.text();
+    const path = request.text();
     if (op === OP.sync) await this.#sync();
     if (this.#isOver) return;
-    if (fault === "lost after") return this.socket.lose();
-    const body = this.#do(op, path);
+    if (fault === "response lost") return this.socket.drop();
+    const body = this.#perform(op, path);
     const code = body === undefined ? CODE.noNode : 0;
-    this.#reply(xid, code, body, fault === "late" ? 2_500 : 0);
-    if (fault === "last") this.socket.loseNext();
+    this.#reply(xid, code, body, responseDelay(fault));
+    if (fault === "cut after response") this.socket.dropAfterSent();
   }
 
-  /** @returns writes the answer; undefined: there is no such znode */
-  #do(op: number, path: string): ((writer: Writer) => void) | undefined {
+  /** Performs an operation. @returns writes the response; undefined: there is no such znode */
+  #perform(op: number, path: string): ((writer: Writer) => void) | undefined {
     switch (op) {
       case OP.sync:
         return (writer) => writer.text(path);
       case OP.addWatch: {
-        this.#watched.add(path);
-        const { watchFaults } = this.link;
-        this.#isSilent = watchFaults[0] === "silent";
-        if (this.#isSilent) watchFaults.shift();
+        this.#watches.add(path);
+        this.#isSilent = this.link.takeWatchFault("silent");
         return (writer) => writer.int(0);
       }
     }
@@ -182,7 +187,7 @@ export class Session implements Handler {
     if (entry === undefined && path !== "/") return undefined;
     const { revision = 1, time = 0 } = entry ?? {};
     const data = keys.get(path)?.value ?? new Uint8Array();
-    const names = namesIn(content, path);
+    const names = childrenOf(content, path);
     const zxid = zxidOf(keyspace, revision);
     return (writer) => {
       if (op === OP.getData) writer.bytes(data);
@@ -196,10 +201,9 @@ export class Session implements Handler {
   }
 
   /**
-   * Waits until the member has applied what its leader knows of. Who believes
-   * to lead asks nobody.
-   *
-   * @param isWrite something is to be agreed on, for which all are needed
+   * Waits until the member has applied everything that is committed. A deposed
+   * leader that has not noticed does not wait, except for writes: these need a
+   * quorum.
    */
   async #sync(isWrite = false): Promise<void> {
     const { member, isLeading } = this.server;
@@ -225,23 +229,21 @@ export class Session implements Handler {
     this.socket.send(writer.frame(), extra);
   }
 
-  /** Tells what has happened to what is watched. */
-  #tell(): void {
+  /** Sends the events of watched paths in the revisions that were applied since the last call. */
+  #sendEvents(): void {
     const { applied } = this.server.member;
-    if (!this.#isBegun) return;
-    while (this.#told < applied) {
-      const events = this.#eventsOf(++this.#told)
+    if (!this.#isEstablished) return;
+    while (this.#reported < applied) {
+      const events = this.#eventsOf(++this.#reported)
         .filter(([path]) =>
-          this.#watched.values().some((root) =>
+          this.#watches.values().some((root) =>
             path === root || path.startsWith(`${root}/`)
           )
         );
       for (const [path, type] of events) {
-        const { watchFaults } = this.link;
-        const isLost = watchFaults[0] === "lost";
-        if (isLost) watchFaults.shift();
+        const isLost = this.link.takeWatchFault("change lost");
         if (isLost || this.#isSilent) {
-          this.link.lostAt = performance.now();
+          this.link.recordLoss();
           continue;
         }
         const event = new Writer().int(XID.event).long(-1).int(0)
@@ -251,7 +253,7 @@ export class Session implements Handler {
     }
   }
 
-  /** What a revision did to znodes. */
+  /** The events of a revision: removed, created and changed znodes. */
   #eventsOf(revision: number): [path: string, type: number][] {
     const { keyspace } = this.server.member;
     const events = keyspace.events(revision);
@@ -260,10 +262,10 @@ export class Session implements Handler {
       keyspace.content(revision - 1),
       keyspace.content(revision),
     ];
-    const made = [...after.directories.keys()]
+    const created = [...after.directories.keys()]
       .filter((path) => !before.directories.has(path))
       .map((path): [string, number] => [path, CREATED]);
-    const gone = [...before.directories.keys(), ...before.keys.keys()]
+    const removed = [...before.directories.keys(), ...before.keys.keys()]
       .filter((path) => !after.directories.has(path) && !after.keys.has(path))
       .map((path): [string, number] => [path, DELETED]);
     const written = events.filter(({ value }) => value !== undefined)
@@ -271,11 +273,12 @@ export class Session implements Handler {
         key,
         before.keys.has(key) ? CHANGED : CREATED,
       ]);
-    return [...gone, ...made, ...written];
+    return [...removed, ...created, ...written];
   }
 }
 
-function namesIn({ keys, directories }: Content, path: string): string[] {
+/** The names of a znode's children. */
+function childrenOf({ keys, directories }: Content, path: string): string[] {
   const folder = path === "/" ? path : `${path}/`;
   const names = [...directories.keys(), ...keys.keys()]
     .filter((inner) => inner.startsWith(folder))

@@ -21,17 +21,17 @@ import {
   TYPE,
 } from "../../lib/http2/frame.ts";
 import { encodeHeaders, HpackDecoder } from "../../lib/http2/hpack.ts";
-import { answerText } from "./questions.ts";
 import type { Connection, Sockets } from "./grpc_sockets.ts";
+import { comparable } from "./requests.ts";
 
 /** The id of a connection's only stream. */
 const STREAM = 1;
 
 /**
- * How long a slow client waits before each read: at most, and for each byte of
- * its window, in ms. So it reads two messages within seconds.
+ * How long a slow client waits before each read, in ms: for each byte of its
+ * window, and at most. So it reads two messages within seconds.
  */
-const PAUSE = { most: 200, perByte: 6 };
+const PAUSE = { perByte: 6, max: 200 };
 
 /** How a call ended. */
 export interface CallStatus {
@@ -39,7 +39,7 @@ export interface CallStatus {
   readonly message: string;
 }
 
-/** A method of a service that has messages by name. */
+/** The method of a service. @throws {Error} when there is none */
 export function methodOf(service: string, name: "get" | "watch"): DescMethod {
   const found = proto.file_message.services.find((one) => one.name === service);
   const method = found?.methods.find(({ localName }) => localName === name);
@@ -47,17 +47,17 @@ export function methodOf(service: string, name: "get" | "watch"): DescMethod {
   return method;
 }
 
-/** A message as canonical JSON, by proto3's JSON mapping. */
+/** A response's message as comparable text, by proto3's JSON mapping. */
 export function replyText({ output }: DescMethod, reply: Uint8Array): string {
-  return answerText(toJson(output, fromBinary(output, reply)));
+  return comparable(toJson(output, fromBinary(output, reply)));
 }
 
-/** A call, with a separate connection; it reads unless it is stalled. */
+/** A call on a separate connection; it reads unless it is stalled. */
 export class GrpcCall {
   readonly #replies: string[] = [];
   readonly #frames = new FrameReader();
   readonly #hpack = new HpackDecoder();
-  /** The received part of an incomplete message. */
+  /** The received part of a message. */
   #bytes: number[] = [];
   #connection?: Connection;
   #isStalled = false;
@@ -96,7 +96,7 @@ export class GrpcCall {
     return this.#replies.splice(0);
   }
 
-  leave(): void {
+  disconnect(): void {
     this.isOpen = false;
     this.#connection?.close();
     this.isStalled = false;
@@ -109,12 +109,12 @@ export class GrpcCall {
     peer: string,
   ): Promise<void> {
     const connection = this.#connection = sockets.connect(host, peer);
-    const most = Math.random() < 0.5 ? 64 : INITIAL_WINDOW;
-    const window = 8 + Math.floor(Math.random() * most);
-    await this.#send(this.#opening(request, window));
+    const limit = Math.random() < 0.5 ? 64 : INITIAL_WINDOW;
+    const window = 8 + Math.floor(Math.random() * limit);
+    await this.#send(this.#preface(request, window));
     const buffer = new Uint8Array(256);
     const pause = Math.random() < 0.5
-      ? Math.min(PAUSE.most, window * PAUSE.perByte)
+      ? Math.min(PAUSE.max, window * PAUSE.perByte)
       : 0;
     while (this.isOpen) {
       if (this.#isStalled) {
@@ -129,8 +129,8 @@ export class GrpcCall {
     }
   }
 
-  /** The connection's preface, with a window in bytes, and the request. */
-  #opening(
+  /** The connection's preface, and the request. @param window its size in bytes */
+  #preface(
     request: Readonly<Record<string, string>>,
     window: number,
   ): Uint8Array {
@@ -159,13 +159,13 @@ export class GrpcCall {
   }
 
   async #take({ type, flags, stream, payload }: Frame): Promise<void> {
-    const isAnswer = (flags & FLAG.ack) !== 0;
+    const isAck = (flags & FLAG.ack) !== 0;
     switch (type) {
       case TYPE.settings:
-        if (isAnswer) return;
+        if (isAck) return;
         return await this.#send(encodeFrame(type, FLAG.ack, 0));
       case TYPE.ping:
-        if (isAnswer) return;
+        if (isAck) return;
         return await this.#send(encodeFrame(type, FLAG.ack, 0, payload));
       case TYPE.headers:
         return this.#takeHeaders(payload);
@@ -207,7 +207,7 @@ export class GrpcCall {
   }
 }
 
-/** Codes of calls that ended as they may. */
+/** The codes that a call may end with. */
 export const EXPECTED: ReadonlySet<number> = new Set([
   CODE.ok,
   CODE.permissionDenied,

@@ -4,17 +4,17 @@ import { nodes } from "../../lib/watcher/nodes.ts";
 import { podgroup } from "../../lib/watcher/podgroup.ts";
 import type { SimulatedLainlet } from "./lainlet.ts";
 
-/** A lainlet whose state is of an ended history of the store. */
-interface Reader {
+/** A lainlet whose state may still be of an ended history of the store. */
+interface OutdatedLainlet {
   readonly lainlet: SimulatedLainlet;
   /** See {@linkcode SimulatedLainlet.starts}. */
   readonly starts: number;
-  /** Its last revision of that history. */
-  readonly known: number;
+  /** Its last revision in that history. */
+  readonly revision: number;
   /** When the history ended, in ms. */
   readonly endedAt: number;
-  /** The history's number in each watcher. */
-  readonly numbers: ReadonlyMap<string, number | undefined>;
+  /** By watcher: its number of that history. */
+  readonly histories: ReadonlyMap<string, number | undefined>;
 }
 
 /**
@@ -26,11 +26,11 @@ interface Reader {
 type IsAlike = (prefix: string, known: number) => boolean;
 
 /**
- * Lainlets that may mistake a new history of the store for the one that they
- * know: where it is alike, only a lower revision distinguishes the two.
+ * Finds lainlets that may mistake a new history of the store for the one that
+ * they know: where it is alike, only a lower revision distinguishes the two.
  */
 export class EndedHistories {
-  #readers: Reader[] = [];
+  #outdated: OutdatedLainlet[] = [];
 
   /** To be called when a history ends. */
   end(lainlets: readonly SimulatedLainlet[], isAlike: IsAlike): void {
@@ -38,31 +38,31 @@ export class EndedHistories {
     for (const lainlet of lainlets) {
       if (!lainlet.isUp) continue;
       const { starts, lainlet: { store } } = lainlet;
-      const known = store.status.revision;
-      const isMistakable = known > 0 &&
-        subtrees(lainlet).every(([name, { progress }]) =>
+      const { revision } = store.status;
+      const mayBeMistaken = revision > 0 &&
+        subtreeWatchers(lainlet).every(([name, { progress }]) =>
           isAlike(PREFIXES[name], progress?.revision ?? 0)
         );
-      if (!isMistakable) continue;
-      const numbers = new Map(
-        subtrees(lainlet).map(([name, { progress }]) =>
+      if (!mayBeMistaken) continue;
+      const histories = new Map(
+        subtreeWatchers(lainlet).map(([name, { progress }]) =>
           [name, progress?.history] as const
         ),
       );
-      this.#readers.push({ lainlet, starts, known, endedAt, numbers });
+      this.#outdated.push({ lainlet, starts, revision, endedAt, histories });
     }
   }
 
   /**
-   * Finds lainlets that may be mistaken, and allows them to miss changes, as
-   * after a watch lost one.
+   * Allows lainlets that may be mistaken to miss changes, as after a watch lost
+   * one; to be called after each step.
    *
-   * @param revision the store's, as clients see it
+   * @param current the store's revision, as clients see it
    */
-  look(revision: number): void {
-    this.#readers = this.#readers.filter((one) => !hasRead(one));
-    for (const { lainlet: { links }, known } of this.#readers) {
-      if (revision < known) continue;
+  update(current: number): void {
+    this.#outdated = this.#outdated.filter((one) => !isUpdated(one));
+    for (const { lainlet: { links }, revision } of this.#outdated) {
+      if (current < revision) continue;
       for (const link of links) {
         link.lostAt = performance.now();
         // No check finds it: only a comparison of all keys does.
@@ -73,12 +73,14 @@ export class EndedHistories {
 }
 
 /** Whether a lainlet has read the next history, or has restarted. */
-function hasRead({ lainlet, starts, endedAt, numbers }: Reader): boolean {
+function isUpdated(
+  { lainlet, starts, endedAt, histories }: OutdatedLainlet,
+): boolean {
   if (!lainlet.isUp || starts !== lainlet.starts) return true;
   const now = performance.now();
-  return subtrees(lainlet).every(([name, watcher]) =>
+  return subtreeWatchers(lainlet).every(([name, watcher]) =>
     watcher.heldBack !== undefined ||
-    watcher.progress?.history !== numbers.get(name) ||
+    watcher.progress?.history !== histories.get(name) ||
     now - watcher.age() > endedAt
   );
 }
@@ -94,6 +96,6 @@ const PREFIXES = {
 const NAMES = ["config", "depends", "nodes", "podgroup"] as const;
 
 /** The watchers that read from the store, by name. */
-function subtrees({ lainlet: { cluster } }: SimulatedLainlet) {
+function subtreeWatchers({ lainlet: { cluster } }: SimulatedLainlet) {
   return NAMES.map((name) => [name, cluster[name]] as const);
 }

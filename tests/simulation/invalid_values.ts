@@ -8,15 +8,15 @@ import {
 import { isObject } from "../../lib/json.ts";
 import type { Random } from "../util/model.ts";
 import type { SimulatedLainlet } from "./lainlet.ts";
-import type { Operation } from "./story.ts";
+import type { Action } from "./story.ts";
 
 /** The node and the group whose values are sometimes invalid. */
 const NODE: NodeSpec = { name: "odd", ip: "192.168.77.29" };
 const GROUP = { app: "odd", proc: "web.web" };
 
-/** Values that are invalid for both. */
-const BAD: readonly [string | Uint8Array, ...(string | Uint8Array)[]] = [
-  // Not "": a store without empty values cannot hold it.
+/** Values that are invalid for a node and for a group. */
+const INVALID: readonly [string | Uint8Array, ...(string | Uint8Array)[]] = [
+  // Not "": not every store can hold an empty value.
   " ",
   "{",
   "null",
@@ -35,7 +35,7 @@ const KEYS: Readonly<Record<Kind, string>> = {
 const KINDS = ["node", "group"] as const;
 type Kind = typeof KINDS[number];
 
-/** The subtrees of their watchers. */
+/** The subtrees that their watchers read. */
 const SUBTREES = {
   node: "/lain/nodes/nodes/",
   group: "/lain/deployd/pod_groups/",
@@ -45,13 +45,14 @@ const SUBTREES = {
 const ODD = /(^|\/)odd[.:]/;
 
 /**
- * A response without names from values that may be invalid: for these, lainlet
- * serves the last valid value that it has received, if any.
+ * A response without the names that come from values that may be invalid: for
+ * these, lainlet serves the last valid value that it has received, if any,
+ * which may differ from lainlet to lainlet.
  */
-export function withoutOdd(answer: unknown): unknown {
-  if (!isObject(answer)) return answer;
+export function withoutOdd(response: unknown): unknown {
+  if (!isObject(response)) return response;
   return Object.fromEntries(
-    Object.entries(answer).flatMap(([name, value]) =>
+    Object.entries(response).flatMap(([name, value]) =>
       ODD.test(name)
         ? []
         : [[name, name === "Data" ? withoutOdd(value) : value]]
@@ -60,34 +61,35 @@ export function withoutOdd(answer: unknown): unknown {
 }
 
 /** Records the written values, and checks how lainlets serve them. */
-export class BadValues {
-  /** By mark: the number of the write of each valid value. */
-  readonly #good = new Map<string, number>();
+export class InvalidValues {
+  /** By mark: the number of the write of that valid value. */
+  readonly #valid = new Map<string, number>();
   #writes = 0;
   /** The number of the last removal of each key. */
   readonly #removed = { node: 0, group: 0 };
-  /** The value that each lainlet last served. */
-  readonly #held = new Map<string, { starts: number; mark: string }>();
+  /** By lainlet and kind: the mark of the value that it last served. */
+  readonly #served = new Map<string, { starts: number; mark: string }>();
 
   /** To be called when a valid value is written. @param mark identifies the value */
-  note(mark: string): void {
-    this.#good.set(mark, ++this.#writes);
+  recordValid(mark: string): void {
+    this.#valid.set(mark, ++this.#writes);
   }
 
-  /** To be called when a key was possibly removed. */
-  noteRemoved(kind: Kind): void {
+  /** To be called when a key may have been removed. */
+  recordRemoved(kind: Kind): void {
     this.#removed[kind] = ++this.#writes;
   }
 
-  /** To be called when both keys were possibly removed. */
-  noteAllRemoved(): void {
-    for (const kind of KINDS) this.noteRemoved(kind);
+  /** To be called when both keys may have been removed. */
+  recordAllRemoved(): void {
+    for (const kind of KINDS) this.recordRemoved(kind);
   }
 
   /**
-   * The error in how a lainlet serves them; undefined: none.
+   * Describes an error in how a lainlet serves them; undefined: there is none.
    *
-   * @param present the present values, if it must serve these; undefined: it need not
+   * @param present returns the present value of a key; absent: the lainlet need
+   * not have received the present values
    */
   problem(
     { name, starts, lainlet: { cluster } }: SimulatedLainlet,
@@ -99,27 +101,27 @@ export class BadValues {
       const mark = kind === "node"
         ? markOf(cluster.nodes.get(key)?.json)
         : cluster.podgroup.get(key)?.appVersion;
-      if (mark !== undefined && !this.#good.has(mark)) {
+      if (mark !== undefined && !this.#valid.has(mark)) {
         return `${key} has a value that was never written: ${mark}`;
       }
-      const last = this.#held.get(`${name} ${kind}`);
-      const isRunning = last?.starts === starts;
-      const writtenAt = this.#good.get(last?.mark ?? "") ?? 0;
+      const last = this.#served.get(`${name} ${kind}`);
+      const isSameProcess = last?.starts === starts;
+      const writtenAt = this.#valid.get(last?.mark ?? "") ?? 0;
       if (mark !== undefined) {
-        this.#held.set(`${name} ${kind}`, { starts, mark });
-      } else if (isRunning && writtenAt > this.#removed[kind]) {
+        this.#served.set(`${name} ${kind}`, { starts, mark });
+      } else if (isSameProcess && writtenAt > this.#removed[kind]) {
         return `${key} has lost its last valid value: ${last?.mark}`;
       }
       if (present === undefined) continue;
       const value = present(KEYS[kind]);
       const expected = value && markOf(new TextDecoder().decode(value));
-      const isBad = value !== undefined && expected === undefined;
-      if (!isBad && mark !== expected) {
+      const isInvalid = value !== undefined && expected === undefined;
+      if (!isInvalid && mark !== expected) {
         return `${key} is served as ${mark}, not ${expected}`;
       }
-      if (watcher.rejected.has(key) !== isBad) {
+      if (watcher.rejected.has(key) !== isInvalid) {
         return `${key} is ${
-          isBad ? "invalid, and not" : "valid, but"
+          isInvalid ? "invalid, but not" : "valid or absent, but"
         } reported`;
       }
     }
@@ -132,26 +134,26 @@ function markOf(text = ""): string | undefined {
 }
 
 /** Writes an invalid value, or a valid one again. */
-export function writeOdd(random: Random, i: number): Omit<Operation, "after"> {
+export function writeInvalid(random: Random, i: number): Action {
   const kind = random.pick(KINDS);
-  const [which, bad] = [random.below(5), random.pick(BAD)];
-  const good = kind === "node" ? nodeValue(NODE, i) : groupValue({
+  const [which, invalid] = [random.below(5), random.pick(INVALID)];
+  const valid = kind === "node" ? nodeValue(NODE, i) : groupValue({
     ...GROUP,
     version: `${i}`,
     instances: [{ node: NODE, ip: "127.27.7.7" }],
   });
   const [how, value] = which < 3
-    ? ["put an invalid value of", bad]
+    ? ["put an invalid value of", invalid]
     : which === 3
-    ? ["put", good]
+    ? ["put", valid]
     : ["delete", null];
   return {
     text: `${how} ${KEYS[kind]}`,
     async perform(story) {
-      const { bad } = story.world;
-      if (value === null) bad.noteRemoved(kind);
-      if (value === good) bad.note(`${i}`);
-      // etcd's v2 API is JSON: values are text.
+      const { invalid } = story.world;
+      if (value === null) invalid.recordRemoved(kind);
+      if (value === valid) invalid.recordValid(`${i}`);
+      // Values of etcd's v2 API are text: it sends them as JSON.
       const isText = !story.world.service.hasTransactions;
       const written = value instanceof Uint8Array && isText
         ? new TextDecoder().decode(value)

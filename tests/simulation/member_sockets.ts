@@ -1,10 +1,10 @@
 import { Channel, type Link, soon } from "./network.ts";
 
-/** The server's callbacks for a connection. */
+/** What serves a connection. */
 export interface Handler {
-  /** Called with received bytes. */
-  take(bytes: Uint8Array): void;
-  /** Called when the client has closed the connection, or it was lost. */
+  /** Called with the received bytes. */
+  receive(bytes: Uint8Array): void;
+  /** Called when the client has closed the connection, or it was dropped. */
   end(): void;
 }
 
@@ -20,10 +20,10 @@ export interface ServerSocket {
   send(bytes: Uint8Array, extra?: number): void;
   /** Closes the connection after the sent bytes. */
   close(): void;
-  /** Loses the connection, and the bytes in transit. */
-  lose(): void;
-  /** Loses the connection as soon as the sent bytes have arrived. */
-  loseNext(): void;
+  /** Drops the connection, with the bytes in transit. */
+  drop(): void;
+  /** Drops the connection as soon as the sent bytes have arrived. */
+  dropAfterSent(): void;
 }
 
 /**
@@ -39,7 +39,7 @@ export function connect(
   return new Connection(link, accept).connected.promise;
 }
 
-/** A connection over a link: both of its ends. */
+/** A connection over a link, with both of its ends. */
 class Connection {
   readonly connected = Promise.withResolvers<ClientConn>();
   readonly #toClient: Channel;
@@ -53,7 +53,7 @@ class Connection {
     this.#toServer = new Channel(link);
     this.#disconnect = link.connect(this);
     this.#client = new ClientSocket(
-      (bytes) => this.#toServer.send(() => this.#handler?.take(bytes)),
+      (bytes) => this.#toServer.send(() => this.#handler?.receive(bytes)),
       () => {
         this.#toClient.isOver = true;
         this.#toServer.send(() => this.#end());
@@ -73,15 +73,15 @@ class Connection {
           this.#disconnect();
           this.#toClient.send(() => this.#client.end(null));
         },
-        lose: () => this.lose(),
-        loseNext: () => this.#toClient.send(() => soon(() => this.lose())),
+        drop: () => this.drop(),
+        dropAfterSent: () => this.#toClient.send(() => soon(() => this.drop())),
       });
       this.#toClient.send(() => this.connected.resolve(this.#client));
     });
   }
 
-  /** Loses the connection: both ends get an error. */
-  lose(): void {
+  /** Drops the connection: both ends get an error. */
+  drop(): void {
     this.#toClient.isOver = this.#toServer.isOver = true;
     const error = new Deno.errors.ConnectionReset("Connection reset by peer");
     this.connected.reject(error);
@@ -107,13 +107,13 @@ class Connection {
     const cut = Math.floor(Math.random() * 4 * bytes.length);
     for (const piece of [bytes.slice(0, cut), bytes.slice(cut)]) {
       if (piece.length === 0) continue;
-      this.#toClient.send(() => this.#client.take(piece), extra);
+      this.#toClient.send(() => this.#client.receive(piece), extra);
     }
   }
 }
 
 /** A waiting read. */
-interface Reading {
+interface PendingRead {
   readonly buffer: Uint8Array;
   resolve(length: number | null): void;
   reject(error: Error): void;
@@ -121,10 +121,10 @@ interface Reading {
 
 /** The client's end of a connection, with the methods that lainlet uses. */
 class ClientSocket implements ClientConn {
-  readonly #came: Uint8Array[] = [];
-  #reading?: Reading;
-  /** Why no more bytes arrive; null: the regular end. */
-  #over?: Error | null;
+  readonly #received: Uint8Array[] = [];
+  #pendingRead?: PendingRead;
+  /** Set at the end of the connection: the error; null: it was closed. */
+  #end?: Error | null;
   #isClosed = false;
 
   /** @param onWrite called with written bytes @param onClose called when it is closed */
@@ -136,14 +136,14 @@ class ClientSocket implements ClientConn {
   read(buffer: Uint8Array): Promise<number | null> {
     if (this.#isClosed) return Promise.reject(closed());
     const { promise, resolve, reject } = Promise.withResolvers<number | null>();
-    this.#reading = { buffer, resolve, reject };
+    this.#pendingRead = { buffer, resolve, reject };
     this.#serve();
     return promise;
   }
 
   write(bytes: Uint8Array): Promise<number> {
     if (this.#isClosed) return Promise.reject(closed());
-    if (this.#over) {
+    if (this.#end) {
       return Promise.reject(new Deno.errors.BrokenPipe("Broken pipe"));
     }
     const isWhole = Math.random() < 0.8;
@@ -155,38 +155,38 @@ class ClientSocket implements ClientConn {
   close(): void {
     if (this.#isClosed) throw closed();
     this.#isClosed = true;
-    this.#reading?.reject(closed());
+    this.#pendingRead?.reject(closed());
     this.onClose();
   }
 
   setNoDelay(): void {}
 
   /** To be called with received bytes. */
-  take(bytes: Uint8Array): void {
-    this.#came.push(bytes);
+  receive(bytes: Uint8Array): void {
+    this.#received.push(bytes);
     this.#serve();
   }
 
-  /** To be called at the end. @param error why; null: the regular end */
+  /** To be called at the end of the connection. @param error null: it was closed */
   end(error: Error | null): void {
-    this.#over ??= error;
+    this.#end ??= error;
     this.#serve();
   }
 
   #serve(): void {
-    const reading = this.#reading;
-    if (reading === undefined) return;
-    const [first] = this.#came;
+    const pending = this.#pendingRead;
+    if (pending === undefined) return;
+    const [first] = this.#received;
     if (first !== undefined) {
-      const piece = first.subarray(0, reading.buffer.length);
-      reading.buffer.set(piece);
-      if (piece.length === first.length) this.#came.shift();
-      else this.#came[0] = first.subarray(piece.length);
-      reading.resolve(piece.length);
-    } else if (this.#over === null) reading.resolve(null);
-    else if (this.#over !== undefined) reading.reject(this.#over);
+      const piece = first.subarray(0, pending.buffer.length);
+      pending.buffer.set(piece);
+      if (piece.length === first.length) this.#received.shift();
+      else this.#received[0] = first.subarray(piece.length);
+      pending.resolve(piece.length);
+    } else if (this.#end === null) pending.resolve(null);
+    else if (this.#end !== undefined) pending.reject(this.#end);
     else return;
-    this.#reading = undefined;
+    this.#pendingRead = undefined;
   }
 }
 
