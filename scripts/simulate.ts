@@ -2,11 +2,11 @@
  * Runs lainlet in simulated time against a simulated store, with faults that a
  * seed decides: see tests/simulation/README.md.
  *
- *     deno task simulate [--seeds=1000] [--first=SEED]   many seeds, and those that failed once
- *     deno task simulate --seed=SEED                     one, and its story
+ *     deno task simulate [--seeds=1000] [--first=SEED]   many seeds, and those that failed before
+ *     deno task simulate --seed=SEED                     one seed, and its story
  *     deno task simulate --faults [--seeds=500]          faults that are put into the code
  *
- * Ends with 1 when something does not hold, or a fault is not found.
+ * Exits with 1 when a run fails, or a fault is not found.
  *
  * @module
  */
@@ -22,11 +22,11 @@ import {
   story,
 } from "../tests/simulation/processes.ts";
 
-/** After how many seeds it is looked whether a fault was found. */
+/** The number of seeds that are tried at once to find a fault. */
 const AT_ONCE = 30;
 
-/** How many failures are printed. */
-const SHOWN = 10;
+/** The maximal number of failures that are printed. */
+const MAX_SHOWN = 10;
 
 const options = scriptOptions(
   {
@@ -48,14 +48,14 @@ const options = scriptOptions(
       {
         name: "first",
         value: "SEED",
-        help: "the first seed; the next ones follow it (default: another one " +
-          "each time, after the seeds that failed once)",
+        help: "the first of consecutive seeds (default: a new one each time, " +
+          "after the seeds that failed before)",
       },
       {
         name: "seed",
         value: "SEED",
-        help: "run this seed only, and print what happened; when it fails, " +
-          "shortened to what is needed for that",
+        help: "run this seed only, and print its story; if it fails, " +
+          "shortened to the operations that it needs",
       },
       {
         name: "faults",
@@ -119,7 +119,7 @@ let [ended, found] = [0, 0];
 const failed = await failures(runs, {
   onEnd(failure) {
     ended++;
-    if (failure !== null && ++found <= SHOWN) {
+    if (failure !== null && ++found <= MAX_SHOWN) {
       showProgress("");
       const { store, seed, message } = failure;
       console.log(`${store}, seed ${seed}: ${message}`);
@@ -130,7 +130,7 @@ const failed = await failures(runs, {
 showProgress("");
 const seconds = ((performance.now() - begin) / 1000).toFixed(0);
 console.log(
-  `${count} runs, and ${known.length} that failed once: ` +
+  `${count} runs, and ${known.length} that failed before: ` +
     `${failed.length} failed, ${seconds} s`,
 );
 if (failed.length > 0) {
@@ -138,7 +138,7 @@ if (failed.length > 0) {
 }
 Deno.exit(failed.length === 0 ? 0 : 1);
 
-/** Replaces the last line of a terminal; a file gets no such lines. */
+/** Replaces the last line of a terminal; prints nothing to a file. */
 function showProgress(text: string): void {
   if (!Deno.stdout.isTerminal()) return;
   Deno.stdout.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
