@@ -35,7 +35,8 @@ const GROWTH = 0.2;
 const IDLE = 1.75;
 
 const SMALL = "/v2/configwatcher?target=small";
-const LARGE = "/v2/coreinfowatcher?watch=1";
+const WHOLE = "/v2/coreinfowatcher";
+const LARGE = `${WHOLE}?watch=1`;
 const RPC = "/message.Coreinfo/Watch";
 
 /** Pod groups whose state is of some 3 KB each. */
@@ -230,6 +231,20 @@ Deno.test("memory: clients that disconnect leave nothing behind", async (t) => {
         repeat(1_000, () => callers.visit(LARGE, 1_000))
       );
     },
+  );
+  // A copy for each of them would be 3 GB.
+  await t.step(
+    "1,000 GETs of 3 MB that are not read",
+    () =>
+      callers.returns(async () => {
+        const open: Deno.TcpConn[] = [];
+        await repeat(1_000, async () => {
+          const conn = await callers.ask(WHOLE);
+          await read(conn, 1);
+          open.push(conn);
+        });
+        for (const conn of open) conn.close();
+      }),
   );
   await t.step(
     "100,000 prefixes by GET",
