@@ -20,6 +20,12 @@ export interface RequestHandler {
 
 const JSON_TYPE = { "Content-Type": "application/json; charset=utf-8" };
 
+/**
+ * Size up to which a body is copied for each response, in bytes. `Response`
+ * copies bytes, but not those of a stream, which takes about as much memory.
+ */
+export const MAX_COPIED = 64 * 1024;
+
 /** Returns a plain-text response of one line. */
 export function textResponse(
   body: string,

@@ -23,6 +23,7 @@ import {
   type Serve,
 } from "./listener.ts";
 import {
+  MAX_COPIED,
   refusalResponse,
   type RequestHandler,
   textResponse,
@@ -199,12 +200,6 @@ export class ThreadServer {
     return [new Response(body, { status, headers }), () => {}];
   }
 }
-
-/**
- * Size up to which a body is copied for each response, in bytes. `Response`
- * copies bytes, but not those of a stream, which takes about as much memory.
- */
-const MAX_COPIED = 64 * 1024;
 
 /** Returns a body whose bytes are shared with other responses. */
 function sharedBody(bytes: Bytes): ReadableStream<Bytes> {

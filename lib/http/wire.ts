@@ -2,6 +2,7 @@
  * Encodes the states of a topic for another thread, each as the difference from
  * the one before: of an object, only blocks that the other thread does not have
  * are sent. So the cost of a change does not depend on the size of the state.
+ * Responses are sent whole, and share their bytes where they arrive.
  *
  * @module
  */
@@ -14,6 +15,7 @@ import {
 } from "../broadcast/blocks.ts";
 import { type Bytes, State } from "../broadcast/state.ts";
 import type { HttpResponse } from "../view/custom_endpoint.ts";
+import { MAX_COPIED } from "./response.ts";
 
 /** A block that the other thread does not have: its fragments, concatenated. */
 interface WireBlock {
@@ -119,8 +121,8 @@ function unpackBlock({ bytes, index }: WireBlock): Block {
 }
 
 /**
- * Responses from another thread: each arrives with its own copy of the body.
- * Equal ones share one, so that clients that do not read cost a copy together.
+ * Large responses from another thread: each arrives with its own copy of the
+ * body. Equal ones share one, so that clients that do not read cost a copy together.
  */
 export class ReceivedBodies {
   /** By entity tag, which is of the content, see {@linkcode State.etag}. */
@@ -132,7 +134,8 @@ export class ReceivedBodies {
   /** Returns the response, with the body of an earlier one if it is equal and in use. */
   share(response: HttpResponse): HttpResponse {
     const { headers: { ETag: etag }, body } = response;
-    if (etag === undefined || !(body instanceof Uint8Array)) return response;
+    const isLarge = body instanceof Uint8Array && body.length > MAX_COPIED;
+    if (etag === undefined || !isLarge) return response;
     const known = this.#find(etag);
     if (known !== undefined) return { ...response, body: known };
     this.#bodies.set(etag, new WeakRef(body));

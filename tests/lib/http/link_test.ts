@@ -161,21 +161,22 @@ Deno.test("link: responses and their bytes arrive at the right requests", async 
   }
 });
 
-Deno.test("link: equal responses share their bytes while one of them is in use", async () => {
+Deno.test("link: equal large responses share their bytes while one of them is in use", async () => {
   using link = new Link();
+  const [a, b] = ["a".repeat(100_000), "b".repeat(100_000)];
   const get = async (url: string) => {
     const response = await link.remote.handle({ ...REQUEST, url });
     if (!("body" in response)) throw new Error("no response");
     return response.body;
   };
   const [first, other, again] = [
-    await get("a"),
-    await get("b"),
-    await get("a"),
+    await get(a),
+    await get(b),
+    await get(a),
   ];
   assert(again === first);
-  assertEquals(first, State.of(`"a"`).body);
-  assertEquals(other, State.of(`"b"`).body);
+  assertEquals(first, State.of(`"${a}"`).body);
+  assertEquals(other, State.of(`"${b}"`).body);
 });
 
 Deno.test("link: a state is sent once for all streams of a worker", async () => {
